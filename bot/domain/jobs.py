@@ -1,0 +1,235 @@
+"""The life of a job: its states, what can happen to it, and the one table of what follows from what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from bot.domain.request import ExtensionRequest
+from bot.domain.source import AudioFacts, SourceChoice, SourceKind
+
+
+class JobState(StrEnum):
+    ACCEPTED = "accepted"  # quota held, waiting for its turn
+    SUBMITTING = "submitting"  # the POST is under way; its outcome may be unknown
+    RUNNING = "running"  # the provider works on it
+    OVERDUE = "overdue"  # no news for long; still held, still asked after
+    FINISHED = "finished"  # the tracks are known, the post is owed
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL_STATES = frozenset({JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED})
+LIVE_STATES = frozenset(JobState) - FINAL_STATES
+AT_PROVIDER_STATES = frozenset({JobState.SUBMITTING, JobState.RUNNING, JobState.OVERDUE})
+
+
+class JobEvent(StrEnum):
+    CLAIMED = "claimed"  # its turn has come
+    STARTED = "started"  # the provider answered with a task id
+    NOT_STARTED = "not_started"  # refused for rate, maintenance or credits: nothing was started, its place is kept
+    REFUSED = "refused"  # refused for good: nothing was started
+    PROGRESSED = "progressed"  # lyrics or a first track are there
+    COMPLETED = "completed"  # all tracks are there
+    PROVIDER_FAILED = "provider_failed"  # the provider gave up
+    WENT_QUIET = "went_quiet"  # no news for long
+    GIVEN_UP = "given_up"  # nothing heard until the deadline
+    POSTED = "posted"  # the tracks are in the channel
+    UNDELIVERABLE = "undeliverable"  # no way to the member is left
+    CANCELLED = "cancelled"  # by the member
+
+
+_S, _E = JobState, JobEvent
+
+TRANSITIONS: Mapping[tuple[JobState, JobEvent], JobState] = MappingProxyType(
+    {
+        (_S.ACCEPTED, _E.CLAIMED): _S.SUBMITTING,
+        (_S.ACCEPTED, _E.CANCELLED): _S.CANCELLED,
+        (_S.ACCEPTED, _E.GIVEN_UP): _S.FAILED,
+        (_S.SUBMITTING, _E.STARTED): _S.RUNNING,
+        (_S.SUBMITTING, _E.NOT_STARTED): _S.ACCEPTED,
+        (_S.SUBMITTING, _E.REFUSED): _S.FAILED,
+        # A callback may be faster than the answer to the submission, or the only answer there ever is.
+        (_S.SUBMITTING, _E.PROGRESSED): _S.RUNNING,
+        (_S.SUBMITTING, _E.COMPLETED): _S.FINISHED,
+        (_S.SUBMITTING, _E.PROVIDER_FAILED): _S.FAILED,
+        (_S.SUBMITTING, _E.WENT_QUIET): _S.OVERDUE,
+        (_S.SUBMITTING, _E.GIVEN_UP): _S.FAILED,
+        (_S.RUNNING, _E.STARTED): _S.RUNNING,
+        (_S.RUNNING, _E.PROGRESSED): _S.RUNNING,
+        (_S.RUNNING, _E.COMPLETED): _S.FINISHED,
+        (_S.RUNNING, _E.PROVIDER_FAILED): _S.FAILED,
+        (_S.RUNNING, _E.WENT_QUIET): _S.OVERDUE,
+        (_S.RUNNING, _E.GIVEN_UP): _S.FAILED,
+        (_S.OVERDUE, _E.STARTED): _S.RUNNING,
+        (_S.OVERDUE, _E.PROGRESSED): _S.RUNNING,
+        (_S.OVERDUE, _E.COMPLETED): _S.FINISHED,
+        (_S.OVERDUE, _E.PROVIDER_FAILED): _S.FAILED,
+        (_S.OVERDUE, _E.WENT_QUIET): _S.OVERDUE,
+        (_S.OVERDUE, _E.GIVEN_UP): _S.FAILED,
+        # What is finished stays finished, whatever is delivered late or twice.
+        (_S.FINISHED, _E.STARTED): _S.FINISHED,
+        (_S.FINISHED, _E.PROGRESSED): _S.FINISHED,
+        (_S.FINISHED, _E.COMPLETED): _S.FINISHED,
+        (_S.FINISHED, _E.PROVIDER_FAILED): _S.FINISHED,
+        (_S.FINISHED, _E.POSTED): _S.DELIVERED,
+        (_S.FINISHED, _E.UNDELIVERABLE): _S.FAILED,
+        # Repeats after the end change nothing.
+        **{
+            (state, event): state
+            for state in (_S.DELIVERED, _S.FAILED, _S.CANCELLED)
+            for event in (_E.STARTED, _E.PROGRESSED, _E.COMPLETED, _E.PROVIDER_FAILED)
+        },
+        (_S.DELIVERED, _E.POSTED): _S.DELIVERED,
+        (_S.CANCELLED, _E.CANCELLED): _S.CANCELLED,
+    }
+)
+
+
+class IllegalTransitionError(Exception):
+    """No row of the table allows this event in this state: a programming error, never a member's."""
+
+
+def next_state(state: JobState, event: JobEvent) -> JobState:
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise IllegalTransitionError(f"{event} in {state}") from None
+
+
+class Stage(StrEnum):
+    """How far the provider has come with a running job, as far as we heard."""
+
+    QUEUED = "queued"
+    TEXT = "text"  # lyrics are written
+    FIRST = "first"  # the first of the tracks is ready
+    COMPLETE = "complete"
+
+    @property
+    def rank(self) -> int:
+        return list(Stage).index(self)
+
+
+class FailureReason(StrEnum):
+    """Why a job ended without a track; each has its sentence in `bot.services.sentences`."""
+
+    REFUSED = "refused"  # the provider refused the request
+    PROVIDER = "provider"  # the provider gave up
+    COPYRIGHT = "copyright"  # the source matches an existing work
+    LYRICS = "lyrics"  # the lyrics were refused, or contain what others own
+    SENSITIVE = "sensitive"  # a word was refused
+    SOURCE_UNREACHABLE = "source_unreachable"  # the provider could not fetch the source
+    OPERATOR = "operator"  # key refused or wrong address: only the operator can mend it
+    SILENCE = "silence"  # nothing heard until the deadline
+    UNDELIVERABLE = "undeliverable"  # no way to the member is left
+    TRACKS_GONE = "tracks_gone"  # the tracks could not be fetched any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """`provider_message` is the provider's own words, without URLs; empty where there are none."""
+
+    reason: FailureReason
+    code: int | None = None
+    provider_message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One result. `id` is the provider's audio id; `audio_url` is empty until it is ready; `length_seconds` may be unknown."""
+
+    id: str
+    audio_url: str = ""
+    stream_url: str = ""
+    image_url: str = ""
+    title: str = ""
+    tags: str = ""
+    lyrics: str = ""
+    model_name: str = ""
+    length_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a job came from and where its answer goes. Ids are Discord's snowflakes; `guild_id` None: a direct message.
+
+    The token serves for 15 minutes after `received_at` and is a secret.
+    """
+
+    application_id: int
+    interaction_id: int
+    interaction_token: str = field(repr=False)
+    guild_id: int | None
+    channel_id: int
+    member_id: int
+    locale: str
+    private: bool
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """A command as it came, written down before any work: what a restart goes on with, and what makes it happen once."""
+
+    place: Place
+    source: SourceChoice
+    request: ExtensionRequest
+    due_at: datetime  # when a worker may take it over, because whoever had it is gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedTrack:
+    """A track that Encore made for a member, as the `track` option and `/jobs` show it."""
+
+    job_id: str
+    track: Track
+    model: str
+    delivered_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One extension from acceptance to its end. Times are aware, UTC; `continue_at` is in seconds."""
+
+    id: str
+    place: Place
+    state: JobState
+    stage: Stage
+    request: ExtensionRequest
+    continue_at: float
+    source_kind: SourceKind
+    source_name: str
+    source_url: str = field(repr=False)  # where the provider fetches the source: signed, a secret
+    source: AudioFacts
+    callback_token: str = field(repr=False)
+    task_id: str | None = None
+    outcome_unknown: bool = False  # the POST was sent and never answered
+    failure: Failure | None = None
+    tracks: tuple[Track, ...] = ()
+    accepted_at: datetime
+    submitted_at: datetime | None = None
+    heard_at: datetime | None = None  # the provider's last news of it
+    finished_at: datetime | None = None
+    ended_at: datetime | None = None
+    attempts: int = 0  # how often in a row the present step did not succeed
+    due_at: datetime | None = None  # when a worker should look at it next; None: nothing is owed by time
+    progress_message_id: int | None = None
+    final_message_id: int | None = None
+    final_channel_id: int | None = None  # where the final message is, which may be a direct message
+    told_at: datetime | None = None  # when the end was told to the member
+
+    def after(self, event: JobEvent, **changes: Any) -> "Job":  # noqa: ANN401  # any field of its own
+        """The job once `event` has happened, with `changes` to its other fields.
+
+        Raises:
+            IllegalTransitionError: no row of the table allows it.
+        """
+        return replace(self, state=next_state(self.state, event), **changes)
+
+    @property
+    def short_id(self) -> str:
+        """What members and operators call the job."""
+        return self.id[:8]

@@ -1,0 +1,78 @@
+"""What the provider says about a task, in a callback or when asked: one shape for both."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.jobs import Failure, FailureReason, JobEvent, Stage, Track
+
+
+class ReportKind(StrEnum):
+    WAITING = "waiting"  # nothing yet, or a word we do not know: go on asking
+    TEXT = "text"
+    FIRST = "first"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskReport:
+    """`tracks` may be unfinished (no `audio_url`) or empty; `code` and `message` are the provider's, for failures."""
+
+    task_id: str | None
+    kind: ReportKind
+    tracks: tuple[Track, ...] = ()
+    code: int | None = None
+    message: str = ""
+
+
+STAGE_OF = {ReportKind.TEXT: Stage.TEXT, ReportKind.FIRST: Stage.FIRST, ReportKind.COMPLETE: Stage.COMPLETE}
+
+EVENT_OF = {
+    ReportKind.TEXT: JobEvent.PROGRESSED,
+    ReportKind.FIRST: JobEvent.PROGRESSED,
+    ReportKind.COMPLETE: JobEvent.COMPLETED,
+    ReportKind.FAILED: JobEvent.PROVIDER_FAILED,
+}
+
+# One table for callbacks and record-info (fact sheet, section 2, "Codes in the body of callbacks"); 413 means a
+# copyright match here, not the "text too long" it means in the answer to a submission (conflict C9).
+REASON_OF_CODE = {
+    400: FailureReason.LYRICS,
+    413: FailureReason.COPYRIGHT,
+    451: FailureReason.SOURCE_UNREACHABLE,
+    531: FailureReason.LYRICS,
+}
+
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
+
+
+def without_urls(message: str) -> str:
+    """The provider's words with every URL replaced: they can echo a signed link or our callback address."""
+    return _URL.sub("[link]", message)
+
+
+def failure_of(report: TaskReport) -> Failure:
+    """Why the task failed; an unknown code is the provider's failure, with its message shown."""
+    message = without_urls(report.message).strip()
+    reason = REASON_OF_CODE.get(report.code or 0, FailureReason.PROVIDER)
+    if "sensitive" in message.lower():
+        reason = FailureReason.SENSITIVE
+    return Failure(reason=reason, code=report.code, provider_message=message)
+
+
+def merge_tracks(known: tuple[Track, ...], told: tuple[Track, ...]) -> tuple[Track, ...]:
+    """`known` with what `told` adds, keyed on the track's id; nothing known is ever emptied."""
+    merged = {track.id: track for track in known}
+    for track in told:
+        merged[track.id] = _filled(merged[track.id], track) if track.id in merged else track
+    return tuple(merged.values())
+
+
+def _filled(old: Track, new: Track) -> Track:
+    length = new.length_seconds if new.length_seconds is not None else old.length_seconds
+    texts = {
+        name: getattr(new, name) or getattr(old, name)
+        for name in ("audio_url", "stream_url", "image_url", "title", "tags", "lyrics", "model_name")
+    }
+    return Track(id=old.id, length_seconds=length, **texts)

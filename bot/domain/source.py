@@ -1,0 +1,53 @@
+"""The piece of audio that is continued."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SourceKind(StrEnum):
+    ATTACHMENT = "attachment"  # a file handed to the command
+    URL = "url"  # a link typed by the member
+    TRACK = "track"  # a track that Encore made earlier
+
+
+class AudioFormat(StrEnum):
+    """What the bytes are, whatever the file's name says."""
+
+    MP3 = "mp3"
+    WAV = "wav"
+    FLAC = "flac"
+    OGG = "ogg"  # Vorbis or Opus in Ogg
+    M4A = "m4a"  # AAC, bare or in MP4 without a picture
+    WEBM = "webm"
+    MP4 = "mp4"  # a film; its audio track counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFacts:
+    """What was found in a file by decoding it to its end.
+
+    `format` is the container, `codec` the decoder's name (`mp3`, `opus`, `aac`, ...), `length_seconds` the true length.
+    """
+
+    format: AudioFormat
+    codec: str
+    length_seconds: float
+    sample_rate: int
+    channels: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceChoice:
+    """Which source a member named, before anything was read.
+
+    `name` is what the member would recognise: a file's name, a link's host, a track's title. `locator` is the URL to
+    read from. `model` is the model that made the track, if it is one of Encore's.
+    """
+
+    kind: SourceKind
+    name: str
+    locator: str
+    size_bytes: int | None = None  # as announced, not as counted
+    model: str | None = None
+    track_id: str | None = None

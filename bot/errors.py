@@ -1,0 +1,152 @@
+"""Typed errors: `str(error)` is for the log, `.sentence` for people, rendered in the reader's language at the edge."""
+
+from collections.abc import Sequence
+
+from bot.domain.quota import QuotaBalance
+from bot.domain.rules import BrokenRule
+from bot.domain.text import Megabytes, Said, Seconds, Text, text
+
+
+class EncoreError(Exception):
+    """What may be said to a member. Its subclasses are split by what the caller does next."""
+
+    def __init__(self, log_line: str, sentence: Text) -> None:
+        super().__init__(log_line)
+        self.sentence = sentence
+
+
+class Refused(EncoreError):
+    """The command cannot be taken as it is; `sentences` are all the reasons. Nothing was held or spent."""
+
+    def __init__(self, sentences: Sequence[Text]) -> None:
+        super().__init__("; ".join(sentence.message for sentence in sentences), sentences[0])
+        self.sentences = tuple(sentences)
+
+
+class RulesBroken(Refused):
+    def __init__(self, broken: Sequence[BrokenRule]) -> None:
+        super().__init__([rule.sentence for rule in broken])
+        self.broken = tuple(broken)
+
+
+class QuotaExceeded(Refused):
+    def __init__(self, balance: QuotaBalance) -> None:
+        super().__init__(
+            [
+                text(
+                    "You have used all {limit} of today's extensions. New ones arrive {renews_at}.",
+                    limit=balance.limit,
+                    renews_at=balance.renews_at,
+                )
+            ]
+        )
+        self.balance = balance
+
+
+class BadSource(EncoreError):
+    """The piece of audio cannot be used; the sentence says what is wrong with it."""
+
+
+class SourceUnreachable(BadSource):
+    """The file could not be fetched: refused address, no answer, an HTTP error."""
+
+
+class SourceTooLarge(BadSource):
+    def __init__(self, *, limit_bytes: int, size_bytes: int | None = None) -> None:
+        sentence = (
+            text("The file is larger than {limit}, the most that is read here.", limit=Megabytes(limit_bytes))
+            if size_bytes is None
+            else text(
+                "The file has {size}; at most {limit} are read here.",
+                size=Megabytes(size_bytes),
+                limit=Megabytes(limit_bytes),
+            )
+        )
+        super().__init__(f"source larger than {limit_bytes} bytes", sentence)
+
+
+class SourceEmpty(BadSource):
+    def __init__(self) -> None:
+        super().__init__("source is empty", text("The file is empty."))
+
+
+class NotAudio(BadSource):
+    def __init__(self, log_line: str = "no audio stream") -> None:
+        super().__init__(
+            log_line,
+            text("The file is not audio that can be read. Send mp3, wav, flac, ogg, opus, m4a, webm or mp4."),
+        )
+
+
+class NoAudioTrack(BadSource):
+    def __init__(self) -> None:
+        super().__init__("film without audio", text("The film has no sound track."))
+
+
+class SourceTruncated(BadSource):
+    """The bytes end early: `heard_seconds` could be decoded."""
+
+    def __init__(self, *, heard_seconds: float) -> None:
+        super().__init__(
+            f"source truncated after {heard_seconds:.2f} s",
+            text(
+                "The file breaks off: after {heard} nothing more can be read. Was it copied completely?",
+                heard=Seconds(heard_seconds),
+            ),
+        )
+
+
+class SourceTooLong(BadSource):
+    """Longer than any model takes; decoding stopped there."""
+
+    def __init__(self, *, limit_seconds: float) -> None:
+        super().__init__(
+            f"source longer than {limit_seconds} s",
+            text("The audio is longer than {limit}, the most that any model takes.", limit=Seconds(limit_seconds)),
+        )
+
+
+class SourceTooCostly(BadSource):
+    """Reading it ran into the limit of time or memory, or crashed the decoder."""
+
+    def __init__(self, log_line: str) -> None:
+        super().__init__(log_line, text("The file could not be read within the limits; it may be damaged."))
+
+
+class ProviderError(EncoreError):
+    """A call to the provider did not succeed. `may_have_started`: whether it may have begun paid work.
+
+    `code` is the body's code or the HTTP status; the provider's own words are in `provider_message`, without URLs.
+    """
+
+    may_have_started = False
+
+    def __init__(self, provider_message: str, sentence: Text | None = None, *, code: int | None = None) -> None:
+        super().__init__(
+            f"provider: {code} {provider_message}".strip(),
+            sentence or text("The music service could not do it: {message}", message=Said(provider_message)),
+        )
+        self.code = code
+        self.provider_message = provider_message
+
+
+class ProviderBusy(ProviderError):
+    """Rate (405, 430), maintenance (455), its own trouble (5xx with an envelope, 503), no connection: try later."""
+
+
+class ProviderOutOfCredits(ProviderError):
+    """No credits left (429 at sunoapi.org, 402 at kie.ai): only the operator can mend it, then it goes on."""
+
+
+class ProviderRefused(ProviderError):
+    """The request itself is refused for good (400, 404, 409, 413, 422, 451, ...)."""
+
+
+class ProviderUnauthorized(ProviderRefused):
+    """The key is refused (401, 403): only the operator can mend it."""
+
+
+class ProviderSilent(ProviderError):
+    """Sent and not understood: a timeout, a lost connection, a gateway's error page, an answer without a task id."""
+
+    may_have_started = True

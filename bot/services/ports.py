@@ -1,0 +1,172 @@
+"""What the services need from the parts around them. The parts know nothing of these; mypy checks that they fit."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from bot.domain.jobs import Intake, Job, JobState, OwnedTrack
+from bot.domain.quota import QuotaBalance
+from bot.domain.reports import TaskReport
+from bot.domain.request import ExtensionRequest
+from bot.domain.source import AudioFacts
+
+
+class Provider(Protocol):
+    """The music service. Each method raises `ProviderError`s, which say whether paid work may have begun."""
+
+    async def upload(self, path: Path, *, name: str) -> str:
+        """Hand over the file, byte for byte; the URL that `extend` takes. Free, may be repeated with another name."""
+
+    async def extend(self, request: ExtensionRequest, *, source_url: str, continue_at: float, callback_url: str) -> str:
+        """Start paid work; the task's id. Never repeated by itself."""
+
+    async def report(self, task_id: str) -> TaskReport:
+        """What became of a task so far."""
+
+    async def credits(self) -> float:
+        """How many credits the account has left."""
+
+
+class AudioTools(Protocol):
+    async def probe(self, path: Path) -> AudioFacts:
+        """What the file is, decoded to its end. Raises `BadSource`'s subclasses."""
+
+    async def fit(self, path: Path, to: Path, *, limit_bytes: int) -> bool:
+        """Write an mp3 of at most `limit_bytes` to `to`; False where no acceptable quality is that small."""
+
+
+class Fetcher(Protocol):
+    async def fetch(self, url: str, to: Path, *, limit_bytes: int) -> int:
+        """Stream `url` into the file `to`; the number of bytes.
+
+        Raises `SourceUnreachable` and `SourceTooLarge`; what was written by then is removed.
+        """
+
+
+class Jobs(Protocol):
+    async def insert(self, job: Job) -> None:
+        """Add an accepted job and give it its turn: members take turns, each new job one turn after their last."""
+
+    async def get(self, job_id: str) -> Job | None: ...
+
+    async def by_interaction(self, interaction_id: int) -> Job | None: ...
+
+    async def by_prefix(self, member_id: int, prefix: str) -> Job | None:
+        """The member's newest job whose id begins so."""
+
+    async def save(self, job: Job) -> None:
+        """Write all of the job's changeable fields and its tracks. Only inside the transaction that read it."""
+
+    async def claim_turn(self, *, now: datetime, until: datetime) -> Job | None:
+        """The accepted job that is due and whose turn it is, now `submitting` with `due_at` = `until`."""
+
+    async def claim_due(self, states: Sequence[JobState], *, now: datetime, until: datetime, limit: int) -> list[Job]:
+        """Jobs in `states` with `due_at` <= `now`, oldest first, now claimed: their `due_at` is `until`."""
+
+    async def next_due(self, states: Sequence[JobState]) -> datetime | None:
+        """When the next of them is due."""
+
+    async def queue_position(self, job_id: str) -> int | None:
+        """1 for the job that is submitted next; None when it is not waiting."""
+
+    async def live(self) -> list[Job]:
+        """All jobs that have not ended, oldest first."""
+
+    async def of_member(self, member_id: int, *, limit: int) -> list[Job]:
+        """Newest first."""
+
+    async def cancellable(self, member_id: int, *, limit: int) -> list[Job]: ...
+
+    async def tracks_of(self, member_id: int, *, search: str, limit: int) -> list[OwnedTrack]:
+        """The member's delivered tracks, newest first; `search` is a part of title or tags, in any case."""
+
+    async def track(self, member_id: int, track_id: str) -> OwnedTrack | None: ...
+
+    async def usual_seconds(self) -> float | None:
+        """Median seconds from submission to the finished tracks, over the latest jobs; None before the first."""
+
+
+class Ledger(Protocol):
+    """Units of quota: held at acceptance, then spent or returned, once. The balance is counted from rows."""
+
+    async def hold(
+        self, *, job_id: str, member_id: int, guild_id: int | None, day: date, limit: int, at: datetime
+    ) -> bool:
+        """Hold one unit; False when `limit` units of that day are held or spent."""
+
+    async def spend(self, job_id: str, *, at: datetime) -> bool:
+        """Settle the held unit as spent; False when it was settled before."""
+
+    async def give_back(self, job_id: str, *, at: datetime) -> bool:
+        """Settle the held unit as returned; False when it was settled before."""
+
+    async def balance(self, member_id: int, *, day: date, limit: int) -> QuotaBalance: ...
+
+
+class Intakes(Protocol):
+    async def claim(self, intake: Intake) -> bool:
+        """Write the command down; False when its interaction was written down before, here or by another process."""
+
+    async def finish(self, interaction_id: int) -> None:
+        """It became a job or was refused; its secrets are forgotten."""
+
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[Intake]:
+        """Commands whose worker is gone, now claimed until `until`."""
+
+
+class Recorded(StrEnum):
+    NEW = "new"
+    REPEAT = "repeat"
+    UNKNOWN = "unknown"  # no job has this token
+
+
+class CallbackEntry(Protocol):
+    id: int
+    job_id: str
+    body: bytes
+    received_at: datetime
+
+
+class Inbox(Protocol):
+    async def pending(self, *, limit: int) -> Sequence[CallbackEntry]:
+        """Recorded callbacks that were not applied yet, oldest first."""
+
+    async def mark_applied(self, entry_id: int, *, at: datetime) -> None: ...
+
+
+class Facts(Protocol):
+    """Small things remembered by name, such as which commands were last announced to Discord."""
+
+    async def get(self, name: str) -> str | None: ...
+
+    async def put(self, name: str, value: str) -> None: ...
+
+
+class Work(Protocol):
+    """The aggregates, bound to one transaction or to plain reading."""
+
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def intakes(self) -> Intakes: ...
+    @property
+    def inbox(self) -> Inbox: ...
+    @property
+    def facts(self) -> Facts: ...
+
+
+class Storage(Protocol):
+    @property
+    def reading(self) -> Work:
+        """For queries alone; sees what is committed."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Work]:
+        """All or nothing; returns from `__aexit__` once it is durable. Transactions of many tasks share a commit."""
+
+    async def record_callback(self, *, token: str, digest: bytes, body: bytes, at: datetime) -> Recorded:
+        """Write a callback down, durably, once per `digest` and job. Calls of many tasks are written together."""

@@ -1,0 +1,180 @@
+"""One frozen settings object, checked once. `from_environ` reports every problem at the same time."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """`problems` has one line for each bad variable: its name, what is wrong, and the remedy."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """See `.env.example` for what each one means; names here are the variables' in lower case."""
+
+    discord_token: str = field(repr=False)
+    suno_api_key: str = field(repr=False)
+    discord_api_url: str = "https://discord.com/api/v10"
+    discord_gateway_url: str = "wss://gateway.discord.gg/"
+    suno_api_url: str = "https://api.sunoapi.org"
+    suno_upload_url: str = "https://sunoapiorg.redpandaai.co"
+    suno_webhook_key: str = field(default="", repr=False)
+    public_url: str = ""
+    web_host: str = "0.0.0.0"  # noqa: S104  # the provider calls from outside
+    web_port: int = 8080
+    database_path: Path = Path("data/encore.db")
+    quota_per_day: int = 10
+    max_source_mb: int = 100
+    private_hosts: tuple[str, ...] = ()
+    poll_after_seconds: float = 90
+    poll_every_seconds: float = 30
+    overdue_after_seconds: float = 900
+    give_up_after_seconds: float = 86400
+    log_level: str = "info"
+    log_format: str = "text"
+    # Not read from the environment: fixed by the platforms, turned by tests alone.
+    lease_seconds: float = 30
+    progress_every_seconds: float = 4
+    interaction_seconds: float = 870  # half a minute under the 15 minutes that a token lives
+    retry_base_seconds: float = 2
+    intake_seconds: float = 180
+
+    @property
+    def max_source_bytes(self) -> int:
+        return self.max_source_mb * 1_000_000
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the variables; an empty one counts as not set.
+
+        Raises:
+            SettingsError: with one line for each problem.
+        """
+        reader = _Reader(environ)
+        values: dict[str, object] = {}
+        for name, parse in _PARSERS.items():
+            if (value := reader.read(name, parse)) is not None:
+                values["database_path" if name == "DATABASE_URL" else name.lower()] = value
+        for name, remedy in _REQUIRED.items():
+            if not environ.get(name, "").strip():
+                reader.problems.append(f"{name} is not set: {remedy}")
+        if reader.problems:
+            raise SettingsError(tuple(reader.problems))
+        return cls(**values)  # type: ignore[arg-type]  # each parser gives its field's type
+
+
+class _Reader:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def read(self, name: str, parse: Callable[[str], T]) -> T | None:
+        raw = self._environ.get(name, "").strip()
+        if not raw:
+            return None
+        try:
+            return parse(raw)
+        except ValueError as error:
+            # A secret's own value is never repeated; none of the parsers of secrets puts it into its message.
+            self.problems.append(f"{name} {error}")
+            return None
+
+
+def _secret(raw: str) -> str:
+    if re.search(r"\s", raw):
+        raise ValueError("contains white space: copy it again, in one piece")
+    return raw
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        parts = urlsplit(raw)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError(f"is not a URL that begins with {' or '.join(s + '://' for s in schemes)}")
+        return raw.rstrip("/") if "http" in schemes else raw
+
+    return parse
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(raw: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", raw) or not low <= int(raw) <= high:
+            raise ValueError(f"is {raw!r}: use a whole number from {low} to {high}")
+        return int(raw)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(raw: str) -> float:
+        try:
+            value = float(raw)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise ValueError(f"is {raw!r}: use a number of seconds from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def _word(*allowed: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if raw.lower() not in allowed:
+            raise ValueError(f"is {raw!r}: use one of {', '.join(allowed)}")
+        return raw.lower()
+
+    return parse
+
+
+def _database(raw: str) -> Path:
+    if not raw.startswith("sqlite:///") or raw == "sqlite:///":
+        raise ValueError("is no sqlite:/// address: use sqlite:///data/encore.db, or four slashes for an absolute path")
+    return Path(raw.removeprefix("sqlite:///"))
+
+
+def _hosts(raw: str) -> tuple[str, ...]:
+    hosts = tuple(part.strip().lower() for part in raw.split(",") if part.strip())
+    for host in hosts:
+        if "/" in host or "@" in host:
+            raise ValueError(f"names {host!r}: write host or host:port, separated by commas")
+    return hosts
+
+
+_REQUIRED = {
+    "DISCORD_TOKEN": "put the bot's token into .env (https://discord.com/developers/applications, page “Bot”)",
+    "SUNO_API_KEY": "put your key into .env (https://sunoapi.org/api-key)",
+}
+
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    "DISCORD_TOKEN": _secret,
+    "SUNO_API_KEY": _secret,
+    "DISCORD_API_URL": _url("https", "http"),
+    "DISCORD_GATEWAY_URL": _url("wss", "ws"),
+    "SUNO_API_URL": _url("https", "http"),
+    "SUNO_UPLOAD_URL": _url("https", "http"),
+    "SUNO_WEBHOOK_KEY": _secret,
+    "PUBLIC_URL": _url("https", "http"),
+    "WEB_HOST": _secret,
+    "WEB_PORT": _whole(0, 65535),
+    "DATABASE_URL": _database,
+    "QUOTA_PER_DAY": _whole(0, 1_000_000),
+    "MAX_SOURCE_MB": _whole(1, 2000),
+    "PRIVATE_HOSTS": _hosts,
+    "POLL_AFTER_SECONDS": _seconds(0, 86400),
+    "POLL_EVERY_SECONDS": _seconds(0.05, 86400),
+    "OVERDUE_AFTER_SECONDS": _seconds(0.1, 86400 * 14),
+    "GIVE_UP_AFTER_SECONDS": _seconds(0.1, 86400 * 14),
+    "LOG_LEVEL": _word("debug", "info", "warning", "error"),
+    "LOG_FORMAT": _word("text", "json"),
+}

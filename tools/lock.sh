@@ -1,0 +1,13 @@
+#!/bin/sh
+# Exact versions with hashes for every platform, in files that name no registry.
+set -eu
+tool=$(mktemp -d)
+trap 'rm -rf "$tool"' EXIT
+python3 -m venv "$tool"
+"$tool/bin/python" -m pip install -q uv
+compile() {
+    "$tool/bin/uv" pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+        --no-annotate --upgrade --custom-compile-command "make lock" pyproject.toml "$@"
+}
+compile --extra build --output-file requirements.lock
+compile --extra build --extra dev --output-file requirements-dev.lock
