@@ -20,7 +20,7 @@ demo: setup  ## one /extend from command to audio, on this machine alone
 	@$(BIN)/python -m bot demo
 
 run: setup  ## the bot; without a token, the sandbox
-	@$(BIN)/python -m bot run
+	@$(BIN)/python -m bot run --or-sandbox
 
 sandbox: setup  ## the bot against the stand-ins, kept running
 	@$(BIN)/python -m bot sandbox

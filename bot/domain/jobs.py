@@ -139,7 +139,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One result. `id` is the provider's audio id; `audio_url` is empty until it is ready; `length_seconds` may be unknown."""
+    """One result. `id` is the provider's; `audio_url` is empty until it is ready; `length_seconds` may be unknown."""
 
     id: str
     audio_url: str = ""
@@ -172,7 +172,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """A command as it came, written down before any work: what a restart goes on with, and what makes it happen once."""
+    """A command as it came, written down before any work: a restart goes on with it, and it happens once."""
 
     place: Place
     source: SourceChoice

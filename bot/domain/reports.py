@@ -1,10 +1,11 @@
 """What the provider says about a task, in a callback or when asked: one shape for both."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.jobs import Failure, FailureReason, JobEvent, Stage, Track
+from bot.domain.jobs import AT_PROVIDER_STATES, Failure, FailureReason, Job, JobEvent, Stage, Track
 
 
 class ReportKind(StrEnum):
@@ -76,3 +77,29 @@ def _filled(old: Track, new: Track) -> Track:
         for name in ("audio_url", "stream_url", "image_url", "title", "tags", "lyrics", "model_name")
     }
     return Track(id=old.id, length_seconds=length, **texts)
+
+
+def apply_report(job: Job, report: TaskReport, *, at: datetime) -> Job:
+    """The job once `report` is known. Repeats, late news and reports of another task leave it as it is.
+
+    A `complete` in which no track can be fetched is no end: the job is due at once, so that it is asked after again.
+    """
+    event = EVENT_OF.get(report.kind)
+    foreign = job.task_id is not None and report.task_id is not None and report.task_id != job.task_id
+    if event is None or foreign or job.state not in AT_PROVIDER_STATES:
+        return job
+    known = replace(job, task_id=job.task_id or report.task_id, outcome_unknown=False)
+    if event is JobEvent.PROVIDER_FAILED:
+        return known.after(event, failure=failure_of(report), heard_at=at, ended_at=at, due_at=at, attempts=0)
+    tracks = merge_tracks(known.tracks, report.tracks)
+    if event is JobEvent.COMPLETED:
+        if not any(track.audio_url for track in tracks):
+            return known.after(JobEvent.PROGRESSED, tracks=tracks, heard_at=at, due_at=at)
+        return known.after(
+            event, tracks=tracks, stage=Stage.COMPLETE, heard_at=at, finished_at=at, due_at=at, attempts=0
+        )
+    told = STAGE_OF[report.kind]
+    if told.rank <= job.stage.rank and tracks == job.tracks:
+        # No news; but a task that is known to run is no longer an unknown or an overdue one.
+        return known if known.task_id is None else known.after(JobEvent.PROGRESSED)
+    return known.after(event, tracks=tracks, stage=max(told, job.stage, key=lambda stage: stage.rank), heard_at=at)

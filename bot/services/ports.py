@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from bot.domain.callbacks import CallbackEntry, Recorded
 from bot.domain.jobs import Intake, Job, JobState, OwnedTrack
 from bot.domain.quota import QuotaBalance
 from bot.domain.reports import TaskReport
@@ -115,19 +115,6 @@ class Intakes(Protocol):
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[Intake]:
         """Commands whose worker is gone, now claimed until `until`."""
-
-
-class Recorded(StrEnum):
-    NEW = "new"
-    REPEAT = "repeat"
-    UNKNOWN = "unknown"  # no job has this token
-
-
-class CallbackEntry(Protocol):
-    id: int
-    job_id: str
-    body: bytes
-    received_at: datetime
 
 
 class Inbox(Protocol):

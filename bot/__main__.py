@@ -1,0 +1,119 @@
+"""The command line, and the only reader of the environment."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from bot.settings import Settings, SettingsError
+
+EXIT_FAILED = 1
+EXIT_SETTINGS = 2
+
+HOW_TO_GO_LIVE = """\
+No DISCORD_TOKEN is set, so this is the sandbox: stand-ins for Discord and for the music service, on this machine alone.
+For the real thing, copy .env.example to .env and put in:
+  DISCORD_TOKEN   from https://discord.com/developers/applications, page “Bot”
+  SUNO_API_KEY    from https://sunoapi.org/api-key
+then start again. README.md says the rest."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status is 0, 1 (stopped by a fault) or 2 (bad settings or arguments)."""
+    options = _parser().parse_args(arguments)
+    environ = {**_from_file(Path(".env")), **os.environ}
+    try:
+        match options.command:
+            case "run" if options.or_sandbox and not environ.get("DISCORD_TOKEN", "").strip():
+                print(HOW_TO_GO_LIVE, flush=True)
+                return _sandbox()
+            case "run":
+                return _run(Settings.from_environ(environ))
+            case "sandbox":
+                return _sandbox()
+            case _:
+                return _demo(
+                    options.audio or environ.get("AUDIO", ""), options.continue_at or environ.get("CONTINUE_AT", "")
+                )
+    except SettingsError as error:
+        for problem in error.problems:
+            print(f"encore: {problem}", file=sys.stderr)
+        return EXIT_SETTINGS
+    except KeyboardInterrupt:
+        return EXIT_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="encore", description="A Discord bot that continues music.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="connect to Discord and to the music service")
+    run.add_argument("--or-sandbox", action="store_true", help="without a DISCORD_TOKEN, start the sandbox")
+    commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
+    demo = commands.add_parser("demo", help="one /extend against the stand-ins, from command to audio")
+    demo.add_argument("--audio", help="your own file; otherwise a piece is composed")
+    demo.add_argument("--continue-at", help="where to go on from, such as 1:05; otherwise the end")
+    return parser
+
+
+def _from_file(path: Path) -> Mapping[str, str]:
+    if not path.is_file():
+        return {}
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def _run(settings: Settings) -> int:
+    from bot import logs  # noqa: PLC0415  # a bad setting is told before anything heavy is imported
+
+    logs.set_up(
+        level=settings.log_level,
+        form=settings.log_format,
+        secrets=(settings.discord_token, settings.suno_api_key, settings.suno_webhook_key),
+    )
+    from bot.app import run  # noqa: PLC0415  # as above
+
+    return _finished(run(settings))
+
+
+def _sandbox() -> int:
+    from bot.sandbox.world import keep_running  # noqa: PLC0415  # the application does without the stand-ins
+
+    return _finished(keep_running())
+
+
+def _demo(audio: str, continue_at: str) -> int:
+    from bot.sandbox.demo import demonstrate  # noqa: PLC0415  # as above
+
+    return _finished(demonstrate(Path(audio) if audio else None, continue_at or None))
+
+
+def _finished(work: Coroutine[Any, Any, None]) -> int:
+    """Run `work` on the faster loop where there is one; a fault becomes one readable line."""
+    try:
+        from uvloop import new_event_loop  # noqa: PLC0415  # not on every platform
+    except ImportError:
+        from asyncio import new_event_loop  # noqa: PLC0415
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        try:
+            runner.run(work)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the operator reads one line
+            _explain(error)
+            return EXIT_FAILED
+    return 0
+
+
+def _explain(error: BaseException) -> None:
+    import logging  # noqa: PLC0415  # only where something went wrong
+
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    logging.getLogger("bot").debug("stopped by", exc_info=error)
+    print(f"encore: stopped: {error or type(error).__name__}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,259 @@
+"""The composition root: the only place that builds the parts and puts them together."""
+
+import asyncio
+import logging
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from bot.audio.process import AudioProcess
+from bot.chat.messenger import DiscordMessenger
+from bot.client import EncoreClient
+from bot.domain.pace import SlidingWindow
+from bot.fetch.fetcher import SafeFetcher
+from bot.gateway import discord_at, keep_connected
+from bot.services.accept import Acceptance, AcceptLimits
+from bot.services.bells import Bells
+from bot.services.callbacks import Callbacks
+from bot.services.clock import Clock, utc_now
+from bot.services.deliver import Delivery, DeliveryTimes
+from bot.services.members import Members
+from bot.services.ports import Provider
+from bot.services.progress import Progress
+from bot.services.submit import Submission, SubmitTimes
+from bot.services.tracks import TrackFiles
+from bot.services.watch import Watch, WatchTimes
+from bot.services.worker import Worker
+from bot.settings import Settings
+from bot.suno.client import SunoClient, open_session
+from bot.suno.messages import MalformedCallback, parse_callback
+from bot.suno.signature import signature_is_valid
+from bot.text import Catalogue
+from bot.web.application import build_web
+from bot.web.server import serve
+from cogs.extend import ExtendCog
+from cogs.members import MembersCog
+from storage.storage import SqliteStorage, open_storage
+
+log = logging.getLogger(__name__)
+
+SUBMITTERS = 8
+"""How many submissions wait for their answers at the same time."""
+DELIVERERS = 3
+"""How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
+CLOSING_SECONDS = 5.0
+
+NOWHERE = "https://encore.invalid/callbacks/"
+"""The provider insists on an address; where it cannot reach us, results are polled (fact sheet, conflict C10)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """Everything built and nothing started."""
+
+    settings: Settings
+    client: EncoreClient
+    storage: SqliteStorage
+    web: web.Application
+    workers: tuple[Worker, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What the services are made from."""
+
+    settings: Settings
+    storage: SqliteStorage
+    provider: Provider
+    audio: AudioProcess
+    fetcher: SafeFetcher
+    messenger: DiscordMessenger
+    folder: Path
+    bells: Bells
+    clock: Clock
+
+
+@asynccontextmanager
+async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[App]:
+    """Build all parts; on leaving, close them in reverse."""
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(open_storage(settings.database_path))
+        folder = Path(tempfile.mkdtemp(prefix="encore-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        session: aiohttp.ClientSession = await stack.enter_async_context(open_session())
+        fetcher = await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts))
+        stack.enter_context(discord_at(settings.discord_api_url, settings.discord_gateway_url))
+        catalogue = Catalogue.load()
+        client = EncoreClient(storage=storage, catalogue=catalogue)
+        stack.push_async_callback(_close, client)
+        parts = _Parts(
+            settings=settings,
+            storage=storage,
+            provider=SunoClient(
+                session,
+                api_url=settings.suno_api_url,
+                upload_url=settings.suno_upload_url,
+                api_key=settings.suno_api_key,
+            ),
+            audio=AudioProcess(),
+            fetcher=fetcher,
+            messenger=DiscordMessenger(client, catalogue, answer_seconds=settings.interaction_seconds, clock=clock),
+            folder=folder,
+            bells=Bells(),
+            clock=clock,
+        )
+        acceptance = _acceptance(parts)
+        members = Members(storage, quota_per_day=settings.quota_per_day, bells=parts.bells, clock=clock)
+        extend = ExtendCog(acceptance, members, max_source_bytes=settings.max_source_bytes)
+        client.carry([extend, MembersCog(members)])
+        yield App(
+            settings=settings,
+            client=client,
+            storage=storage,
+            web=_web(parts, client),
+            workers=_workers(parts, acceptance),
+        )
+
+
+async def _close(client: EncoreClient) -> None:
+    try:
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await client.close()
+    except TimeoutError:
+        log.warning("Discord did not let go in time; leaving anyway")
+
+
+def _acceptance(parts: _Parts) -> Acceptance:
+    settings = parts.settings
+    return Acceptance(
+        parts.storage,
+        parts.provider,
+        parts.audio,
+        parts.fetcher,
+        parts.messenger,
+        folder=parts.folder,
+        limits=AcceptLimits(
+            quota_per_day=settings.quota_per_day,
+            max_source_bytes=settings.max_source_bytes,
+            takeover=settings.intake_seconds,
+            token=settings.interaction_seconds,
+        ),
+        bells=parts.bells,
+        clock=parts.clock,
+    )
+
+
+def _web(parts: _Parts, client: EncoreClient) -> web.Application:
+    async def readiness() -> Mapping[str, bool]:
+        return {"gateway": client.is_ready(), "database": await parts.storage.check_writable()}
+
+    return build_web(
+        record=parts.storage.record_callback,
+        parse=parse_callback,
+        malformed=MalformedCallback,
+        wake=parts.bells.callbacks.ring,
+        readiness=readiness,
+        webhook_key=parts.settings.suno_webhook_key,
+        verify_signature=signature_is_valid,
+    )
+
+
+def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
+    settings, storage, bells, clock = parts.settings, parts.storage, parts.bells, parts.clock
+    first_poll = settings.poll_after_seconds if settings.public_url else settings.poll_every_seconds
+    submission = Submission(
+        storage,
+        parts.provider,
+        window=SlidingWindow(),
+        callback_url=lambda token: f"{settings.public_url}/callbacks/{token}" if settings.public_url else NOWHERE,
+        times=SubmitTimes(
+            first_poll=first_poll, overdue=settings.overdue_after_seconds, backoff_base=settings.retry_base_seconds
+        ),
+        bells=bells,
+        clock=clock,
+    )
+    watch_times = WatchTimes(
+        poll_every=settings.poll_every_seconds,
+        overdue=settings.overdue_after_seconds,
+        give_up=settings.give_up_after_seconds,
+    )
+    delivery = Delivery(
+        storage,
+        parts.provider,
+        parts.messenger,
+        TrackFiles(parts.fetcher, parts.audio, parts.folder),
+        times=DeliveryTimes(
+            lease=settings.lease_seconds,
+            give_up=settings.give_up_after_seconds,
+            backoff_base=settings.retry_base_seconds,
+        ),
+        bells=bells,
+        clock=clock,
+    )
+    progress = Progress(
+        storage, parts.messenger, every_seconds=settings.progress_every_seconds, bells=bells, clock=clock
+    )
+    watch = Watch(storage, parts.provider, times=watch_times, bells=bells, clock=clock)
+    callbacks = Callbacks(storage, parse_callback, bells, clock)
+    return (
+        Worker("commands left behind", acceptance, bells.intake, clock),
+        *(Worker(f"submitting {number}", submission, bells.submit, clock) for number in range(1, SUBMITTERS + 1)),
+        Worker("callbacks", callbacks, bells.callbacks, clock),
+        Worker("watching", watch, bells.watch, clock),
+        *(Worker(f"delivering {number}", delivery, bells.deliver, clock) for number in range(1, DELIVERERS + 1)),
+        Worker("progress", progress, bells.progress, clock),
+    )
+
+
+class _Stopped(Exception):
+    """A signal asked the process to end."""
+
+
+async def run(settings: Settings) -> None:
+    """Run all parts until a signal; the first part that dies stops the others and says why."""
+    async with build(settings) as app:
+        await run_parts(app, _until_signal())
+
+
+async def run_parts(app: App, until: Coroutine[Any, Any, None]) -> None:
+    """Run the parts of `app` until `until` returns."""
+
+    async def stop() -> None:
+        await until
+        raise _Stopped
+
+    async with serve(app.web, app.settings.web_host, app.settings.web_port) as port:
+        log.info("listening on port %d", port)
+        if not app.settings.public_url:
+            log.info("PUBLIC_URL is empty: results are polled instead of being called back")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(stop(), name="stop")
+                # The workers speak through the client, which can do so once it has logged in.
+                logged_in = asyncio.Event()
+                group.create_task(keep_connected(app.client, app.settings.discord_token, logged_in), name="gateway")
+                for worker in app.workers:
+                    group.create_task(_after(logged_in, worker), name=worker.name)
+        except* _Stopped:
+            log.info("stopping")
+
+
+async def _after(ready: asyncio.Event, worker: Worker) -> None:
+    await ready.wait()
+    await worker.run()
+
+
+async def _until_signal() -> None:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    await asked.wait()

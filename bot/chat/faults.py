@@ -1,0 +1,39 @@
+"""What an error of Discord's means for the way it happened on. Source: Discord reference, sections 2.1, 3.1, 5.2."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+import discord
+
+from bot.services.messenger import RouteClosed, RouteTooSmall, RouteUnavailable
+
+TOO_LARGE_CODES = {40005, 50045}
+CLOSED_CODES = {
+    10003,  # unknown channel
+    10008,  # unknown message
+    10015,  # unknown webhook: the interaction's token is over
+    10062,  # unknown interaction
+    50001,  # missing access
+    50007,  # direct messages are closed
+    50013,  # missing permissions
+    50027,  # invalid webhook token
+    50083,  # the thread is archived
+    160002,  # may not read the history, so may not reply
+}
+
+
+@contextmanager
+def read_as_routes() -> Iterator[None]:
+    """Turn Discord's errors into `RouteClosed`, `RouteTooSmall` and `RouteUnavailable`."""
+    try:
+        yield
+    except discord.HTTPException as error:
+        summary = f"HTTP {error.status}, code {error.code}"
+        if error.status == 413 or error.code in TOO_LARGE_CODES:
+            raise RouteTooSmall(summary) from error
+        if error.code in CLOSED_CODES or error.status in {403, 404}:
+            raise RouteClosed(summary) from error
+        raise RouteUnavailable(summary) from error
+    except (discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise RouteUnavailable(type(error).__name__) from error

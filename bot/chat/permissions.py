@@ -1,0 +1,29 @@
+"""What the bot must be allowed to do in a channel, and the link that invites it with exactly that."""
+
+import discord
+
+from bot.domain.text import Text, text
+
+# Replying to a message and looking for one after a restart both need the history (Discord reference, sections 3.3, 7).
+NEEDED = {
+    "view_channel": text("View Channel"),
+    "send_messages": text("Send Messages"),
+    "send_messages_in_threads": text("Send Messages in Threads"),
+    "embed_links": text("Embed Links"),
+    "attach_files": text("Attach Files"),
+    "read_message_history": text("Read Message History"),
+}
+
+
+def missing(allowed: discord.Permissions, *, in_thread: bool) -> list[Text]:
+    """The names, as Discord's own settings show them, of what is needed here and not allowed."""
+    not_here = "send_messages" if in_thread else "send_messages_in_threads"
+    return [name for flag, name in NEEDED.items() if flag != not_here and not getattr(allowed, flag)]
+
+
+def invite_link(application_id: int) -> str:
+    return discord.utils.oauth_url(
+        application_id,
+        permissions=discord.Permissions(**dict.fromkeys(NEEDED, True)),
+        scopes=("bot", "applications.commands"),
+    )

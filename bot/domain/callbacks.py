@@ -1,0 +1,21 @@
+"""A callback of the provider as it came: written down first, applied to its job later."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Recorded(StrEnum):
+    NEW = "new"
+    REPEAT = "repeat"
+    UNKNOWN = "unknown"  # no job has this token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackEntry:
+    """A recorded callback; `body` is what was posted, byte for byte. Ids grow in the order of recording."""
+
+    id: int
+    job_id: str
+    body: bytes
+    received_at: datetime

@@ -1,0 +1,194 @@
+"""From a command to an accepted job: read the source, check every rule, hand the audio over, hold the quota."""
+
+import logging
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bot.domain.jobs import Intake, Job, JobState, Stage
+from bot.domain.quota import quota_day
+from bot.domain.request import ExtensionRequest, effective_continue_at
+from bot.domain.rules import broken_rules
+from bot.domain.source import AudioFacts
+from bot.domain.text import Text, text
+from bot.errors import BadSource, ProviderBusy, ProviderError, ProviderSilent, QuotaExceeded, Refused
+from bot.services.bells import Bells
+from bot.services.clock import Clock
+from bot.services.messenger import Messenger
+from bot.services.ports import AudioTools, Fetcher, Provider, Storage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptLimits:
+    """`takeover`: seconds until another worker takes a command over; `token`: seconds in which it can be answered."""
+
+    quota_per_day: int
+    max_source_bytes: int
+    takeover: float
+    token: float
+
+
+class Acceptance:
+    """Takes commands in; also the step of the worker that goes on with those a dead process left behind."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        provider: Provider,
+        audio: AudioTools,
+        fetcher: Fetcher,
+        messenger: Messenger,
+        *,
+        folder: Path,
+        limits: AcceptLimits,
+        bells: Bells,
+        clock: Clock,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._storage = storage
+        self._provider = provider
+        self._audio = audio
+        self._fetcher = fetcher
+        self._messenger = messenger
+        self._folder = folder
+        self._limits = limits
+        self._bells = bells
+        self._clock = clock
+        self._new_id = new_id
+
+    def takeover_at(self) -> datetime:
+        """The `due_at` of a command that is written down now."""
+        return self._clock() + timedelta(seconds=self._limits.takeover)
+
+    async def take(self, intake: Intake) -> None:
+        """Take a command in and tell its member what came of it; does nothing where it was taken before."""
+        async with self._storage.transaction() as work:
+            is_new = await work.intakes.claim(intake)
+        if is_new:
+            await self._finish(intake)
+
+    async def step(self) -> bool:
+        """Go on with one command whose process died; too old to be answered, it is put away."""
+        async with self._storage.transaction() as work:
+            now = self._clock()
+            left = await work.intakes.claim_due(now=now, until=self.takeover_at(), limit=1)
+        for intake in left:
+            if (now - intake.place.received_at).total_seconds() > self._limits.token:
+                await self._put_away(intake)
+            else:
+                log.info("going on with a command that was interrupted")
+                await self._finish(intake)
+        return bool(left)
+
+    async def next_due(self) -> datetime | None:
+        return None
+
+    async def _finish(self, intake: Intake) -> None:
+        try:
+            job = await self._accept(intake)
+        except Refused as error:
+            log.info("refused: %s", error)
+            await self._messenger.answer(intake.place, error.sentences)
+            await self._put_away(intake)
+            return
+        except Exception:
+            await self._messenger.answer(intake.place, [text("Something went wrong here. Nothing was counted.")])
+            await self._put_away(intake)
+            raise
+        log.info("job %s: accepted", job.short_id)
+        self._bells.job_changed()
+        if not intake.place.private:
+            position = await self._storage.reading.jobs.queue_position(job.id)
+            await self._messenger.answer(intake.place, _accepted(job, position))
+
+    async def _put_away(self, intake: Intake) -> None:
+        async with self._storage.transaction() as work:
+            await work.intakes.finish(intake.place.interaction_id)
+
+    async def _accept(self, intake: Intake) -> Job:
+        member_id = intake.place.member_id
+        day, limit = quota_day(self._clock()), self._limits.quota_per_day
+        balance = await self._storage.reading.ledger.balance(member_id, day=day, limit=limit)
+        if not balance.left:
+            raise QuotaExceeded(balance)  # before anything is read for nothing; decided once more below
+        path = self._folder / f"source-{intake.place.interaction_id}-{secrets.token_hex(4)}"
+        try:
+            facts, request = await self._checked(intake, path)
+            source_url = await self._upload(path, intake.source.name)
+        finally:
+            path.unlink(missing_ok=True)
+        at = self._clock()
+        job = self._job(intake, request, facts, source_url, at)
+        async with self._storage.transaction() as work:
+            held = await work.ledger.hold(
+                job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
+            )
+            if held:
+                await work.jobs.insert(job)
+                await work.intakes.finish(intake.place.interaction_id)
+        if not held:
+            raise QuotaExceeded(await self._storage.reading.ledger.balance(member_id, day=day, limit=limit))
+        return job
+
+    async def _checked(self, intake: Intake, path: Path) -> tuple[AudioFacts, ExtensionRequest]:
+        """Read the source and check every rule; everything that is wrong is told at once."""
+        problems: list[Text] = []
+        facts = None
+        try:
+            await self._fetcher.fetch(intake.source.locator, path, limit_bytes=self._limits.max_source_bytes)
+            facts = await self._audio.probe(path)
+        except BadSource as error:
+            log.info("source not usable: %s", error)
+            problems.append(error.sentence)
+        request = replace(
+            intake.request,
+            source_length=facts.length_seconds if facts else None,
+            source_model=intake.source.model,
+        )
+        problems += [rule.sentence for rule in broken_rules(request)]
+        if problems or facts is None:
+            raise Refused(problems)
+        return facts, request
+
+    async def _upload(self, path: Path, name: str) -> str:
+        try:
+            return await self._provider.upload(path, name=name)
+        except (ProviderBusy, ProviderSilent) as error:
+            log.warning("the source could not be handed over: %s", error)
+            raise Refused(
+                [text("The music service takes no files at the moment. Nothing was counted; try again in a while.")]
+            ) from error
+        except ProviderError as error:
+            log.error("the source was not taken: %s", error)  # noqa: TRY400  # expected, told in one line
+            raise Refused([error.sentence]) from error
+
+    def _job(self, intake: Intake, request: ExtensionRequest, facts: AudioFacts, source_url: str, at: datetime) -> Job:
+        return Job(
+            id=self._new_id(),
+            place=intake.place,
+            state=JobState.ACCEPTED,
+            stage=Stage.QUEUED,
+            request=request,
+            continue_at=effective_continue_at(request.continue_at, facts.length_seconds),
+            source_kind=intake.source.kind,
+            source_name=intake.source.name,
+            source_url=source_url,
+            source=facts,
+            callback_token=secrets.token_urlsafe(32),
+            accepted_at=at,
+            due_at=at,
+        )
+
+
+def _accepted(job: Job, position: int | None) -> list[Text]:
+    first = (
+        text("Accepted as job `{job}`, number {position} in the queue.", job=job.short_id, position=position)
+        if position is not None and position > 1
+        else text("Accepted as job `{job}`.", job=job.short_id)
+    )
+    return [first, text("The music appears in this channel, and you are mentioned when it is there.")]

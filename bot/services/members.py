@@ -1,0 +1,87 @@
+"""What members ask about their own things: quota, jobs, earlier tracks; and taking a job back."""
+
+from bot.domain.jobs import Job, JobEvent, JobState, OwnedTrack
+from bot.domain.quota import QuotaBalance, quota_day
+from bot.domain.source import SourceChoice, SourceKind
+from bot.domain.text import Said, text
+from bot.errors import Refused
+from bot.services import settle
+from bot.services.bells import Bells
+from bot.services.clock import Clock
+from bot.services.ports import Storage
+from bot.services.sentences import STATE_NAMES
+
+JOBS_SHOWN = 10
+CHOICES_MAX = 25
+
+
+class Members:
+    def __init__(self, storage: Storage, *, quota_per_day: int, bells: Bells, clock: Clock) -> None:
+        self._storage = storage
+        self._quota_per_day = quota_per_day
+        self._bells = bells
+        self._clock = clock
+
+    async def quota(self, member_id: int) -> QuotaBalance:
+        day = quota_day(self._clock())
+        return await self._storage.reading.ledger.balance(member_id, day=day, limit=self._quota_per_day)
+
+    async def jobs(self, member_id: int) -> list[tuple[Job, int | None]]:
+        """The latest jobs, newest first, each with its place in the queue if it waits."""
+        jobs = await self._storage.reading.jobs.of_member(member_id, limit=JOBS_SHOWN)
+        return [(job, await self._position(job)) for job in jobs]
+
+    async def cancellable(self, member_id: int) -> list[Job]:
+        return await self._storage.reading.jobs.cancellable(member_id, limit=CHOICES_MAX)
+
+    async def cancel(self, member_id: int, words: str) -> Job:
+        """Take the member's job whose id begins with `words` back, while it waits.
+
+        Raises:
+            Refused: no such job of this member, or it was submitted already.
+        """
+        prefix = words.strip().strip("`").lower()
+        async with self._storage.transaction() as work:
+            found = await work.jobs.by_prefix(member_id, prefix) if prefix.isalnum() else None
+            if found is None:
+                raise Refused([text("You have no job `{job}`. `/jobs` shows yours.", job=Said(words))])
+            if found.state is JobState.CANCELLED:
+                return found
+            if found.state is not JobState.ACCEPTED:
+                raise Refused(
+                    [
+                        text(
+                            "Job `{job}` is {state}: it can be cancelled only while it waits.",
+                            job=found.short_id,
+                            state=STATE_NAMES[found.state],
+                        )
+                    ]
+                )
+            at = self._clock()
+            cancelled = found.after(JobEvent.CANCELLED, ended_at=at, told_at=at, due_at=None)
+            await settle.save(work, cancelled, at=at)
+        self._bells.job_changed()
+        return cancelled
+
+    async def tracks(self, member_id: int, typed: str) -> list[OwnedTrack]:
+        return await self._storage.reading.jobs.tracks_of(member_id, search=typed.strip(), limit=CHOICES_MAX)
+
+    async def source_from_track(self, member_id: int, track_id: str) -> SourceChoice:
+        """Raises `Refused` where the member has no such track."""
+        owned = await self._storage.reading.jobs.track(member_id, track_id.strip())
+        if owned is None:
+            raise Refused(
+                [text("`track` must be one of your own from the list; “{given}” is not.", given=Said(track_id))]
+            )
+        return SourceChoice(
+            kind=SourceKind.TRACK,
+            name=owned.track.title or owned.job_id[:8],
+            locator=owned.track.audio_url,
+            model=owned.model,
+            track_id=owned.track.id,
+        )
+
+    async def _position(self, job: Job) -> int | None:
+        if job.state is not JobState.ACCEPTED:
+            return None
+        return await self._storage.reading.jobs.queue_position(job.id)

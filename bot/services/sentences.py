@@ -1,0 +1,51 @@
+"""Sentences about jobs that more than one part says."""
+
+from bot.domain.jobs import Failure, FailureReason, Job, JobState
+from bot.domain.text import Said, Text, text
+
+STATE_NAMES = {
+    JobState.ACCEPTED: text("waiting"),
+    JobState.SUBMITTING: text("being submitted"),
+    JobState.RUNNING: text("in the making"),
+    JobState.OVERDUE: text("overdue"),
+    JobState.FINISHED: text("being posted"),
+    JobState.DELIVERED: text("delivered"),
+    JobState.FAILED: text("failed"),
+    JobState.CANCELLED: text("cancelled"),
+}
+
+RETURNED = text("Nothing was counted against your quota.")
+
+_REASONS = {
+    FailureReason.COPYRIGHT: text(
+        "The music service recognised the audio as an existing work. Use a recording of your own."
+    ),
+    FailureReason.LYRICS: text(
+        "The music service did not take the words: they were too vague, or contain what others own."
+        " Change the `prompt` and try again."
+    ),
+    FailureReason.SENSITIVE: text("The music service refused a word in your texts. Change it and try again."),
+    FailureReason.SOURCE_UNREACHABLE: text("The music service could not read the audio. Send it again."),
+    FailureReason.OPERATOR: text(
+        "The music service does not accept this bot's key. Whoever runs the bot has to mend that."
+    ),
+    FailureReason.SILENCE: text("The music service never answered."),
+    FailureReason.UNDELIVERABLE: text("There was no way left to reach you; `/jobs` has the links."),
+    FailureReason.TRACKS_GONE: text("The music was made, but could not be fetched from the music service."),
+    FailureReason.REFUSED: text("The music service refused the request."),
+    FailureReason.PROVIDER: text("The music service failed to make the music. Trying again later often helps."),
+}
+
+
+def failure_sentences(failure: Failure | None) -> list[Text]:
+    """What happened, the provider's own words where there are any, and that nothing was counted."""
+    failure = failure or Failure(reason=FailureReason.PROVIDER)
+    sentences = [_REASONS[failure.reason]]
+    if failure.provider_message:
+        sentences.append(text("It said: “{message}”", message=Said(failure.provider_message)))
+    return [*sentences, RETURNED]
+
+
+def title_of(job: Job) -> str:
+    """What the job is called: the member's title, or the source's name."""
+    return job.request.title or job.source_name

@@ -1,0 +1,61 @@
+"""The loop that all background work shares: look for work, do it, wait for the bell or the next due time."""
+
+import logging
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.pace import backoff_seconds
+from bot.services.bells import Bell
+from bot.services.clock import Clock
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 30.0
+"""How long a worker rests at most: work that another process made is found by then."""
+
+
+class Task(Protocol):
+    """One kind of work. `step` does one piece and says whether there was one; `next_due` says when to look again."""
+
+    async def step(self) -> bool: ...
+
+    async def next_due(self) -> datetime | None: ...
+
+
+class Worker:
+    """Runs a task for ever; any number of workers may share one."""
+
+    def __init__(self, name: str, task: Task, bell: Bell, clock: Clock) -> None:
+        self.name = name
+        self._task = task
+        self._bell = bell
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Until cancelled. A failing step (a locked database, a full disk) is logged once and tried again, slower."""
+        failures = 0
+        while True:
+            seen = self._bell.rung
+            try:
+                if await self._task.step():
+                    failures = self._recovered(failures)
+                    continue
+                wait_seconds = await self._rest_seconds()
+                failures = self._recovered(failures)
+            except Exception:
+                if not failures:
+                    log.exception("%s: cannot go on; trying again until it works", self.name)
+                failures += 1
+                wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=IDLE_SECONDS)
+            await self._bell.wait(seen=seen, timeout_seconds=wait_seconds)
+
+    def _recovered(self, failures: int) -> int:
+        if failures:
+            log.info("%s: goes on", self.name)
+        return 0
+
+    async def _rest_seconds(self) -> float:
+        due = await self._task.next_due()
+        if due is None:
+            return IDLE_SECONDS
+        return min(IDLE_SECONDS, max(0.01, (due - self._clock()).total_seconds()))

@@ -1,0 +1,197 @@
+"""`/extend`: gathers the options and hands them over."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat.permissions import missing
+from bot.client import EncoreClient, acknowledge
+from bot.domain.jobs import Intake, Place
+from bot.domain.models import DEFAULT_MODEL, PROMPT_MAX, STYLE_MAX, TITLE_MAX
+from bot.domain.request import ExtensionRequest
+from bot.domain.rules import EXCLUDE_MAX
+from bot.domain.source import SourceChoice, SourceKind
+from bot.domain.suggestions import FilledIn, Suggestion, suggest_genders, suggest_models
+from bot.domain.text import text
+from bot.domain.times import NotAMoment, parse_moment
+from bot.errors import Refused, SourceTooLarge
+from bot.services.accept import Acceptance
+from bot.services.members import Members
+from bot.text import plain
+
+Interaction = discord.Interaction[EncoreClient]
+Choices = list[app_commands.Choice[str]]
+CHOICE_MAX = 100
+
+
+class ExtendCog(commands.Cog):
+    def __init__(self, acceptance: Acceptance, members: Members, *, max_source_bytes: int) -> None:
+        self._acceptance = acceptance
+        self._members = members
+        self._max_source_bytes = max_source_bytes
+
+    @app_commands.command()
+    @app_commands.guild_only()
+    @app_commands.describe(
+        audio="The piece to go on with: mp3, wav, flac, ogg, opus, m4a, webm or mp4",
+        url="… or a link to it (https)",
+        track="… or one of your earlier tracks",
+        continue_at="Where to go on from: 1:05, 65 or 65.5. Left out: the end",
+        model="Which model makes the music",
+        instrumental="No singing (needs style and title)",
+        style="How it should sound (then a title is needed too)",
+        title="What it is called (then a style is needed too)",
+        prompt="With style and title: the exact lyrics. Without: an idea",
+        vocal_gender="Who sings, if anybody",
+        exclude="What it should not sound like",
+        style_weight="How closely to follow the style, 0 to 1",
+        weirdness="How far to stray, 0 to 1",
+        audio_weight="How closely to follow the audio, 0 to 1",
+        private="Only you see it",
+    )
+    async def extend(
+        self,
+        interaction: Interaction,
+        audio: discord.Attachment | None = None,
+        url: app_commands.Range[str, 1, 2000] | None = None,
+        track: app_commands.Range[str, 1, 100] | None = None,
+        continue_at: app_commands.Range[str, 1, 20] | None = None,
+        model: app_commands.Range[str, 1, 40] | None = None,
+        instrumental: bool = False,
+        style: app_commands.Range[str, 1, STYLE_MAX] | None = None,
+        title: app_commands.Range[str, 1, TITLE_MAX] | None = None,
+        prompt: app_commands.Range[str, 1, PROMPT_MAX] | None = None,
+        vocal_gender: app_commands.Range[str, 1, 10] | None = None,
+        exclude: app_commands.Range[str, 1, EXCLUDE_MAX] | None = None,
+        style_weight: app_commands.Range[float, 0, 1] | None = None,
+        weirdness: app_commands.Range[float, 0, 1] | None = None,
+        audio_weight: app_commands.Range[float, 0, 1] | None = None,
+        private: bool = False,
+    ) -> None:
+        """Continue a piece of music from a moment you choose."""
+        if not await acknowledge(interaction):
+            return
+        if not private:
+            _check_permissions(interaction)
+        source = await self._source(interaction.user.id, audio, url, track)
+        moment, words = _moment(continue_at)
+        request = ExtensionRequest(
+            model=(model or source.model or DEFAULT_MODEL).strip(),
+            continue_at=moment,
+            continue_at_words=words,
+            instrumental=instrumental,
+            style=(style or "").strip(),
+            title=(title or "").strip(),
+            prompt=(prompt or "").strip(),
+            vocal_gender=vocal_gender.strip().lower() if vocal_gender else None,
+            exclude=(exclude or "").strip(),
+            style_weight=style_weight,
+            weirdness=weirdness,
+            audio_weight=audio_weight,
+        )
+        place = _place(interaction, private=private)
+        due_at = self._acceptance.takeover_at()
+        await self._acceptance.take(Intake(place=place, source=source, request=request, due_at=due_at))
+
+    async def _source(
+        self, member_id: int, audio: discord.Attachment | None, url: str | None, track: str | None
+    ) -> SourceChoice:
+        """Exactly one of the three ways to name the source."""
+        if sum(given is not None for given in (audio, url, track)) != 1:
+            raise Refused([text("Give one piece of audio: an `audio` file, a `url`, or one of your own with `track`.")])
+        if track is not None:
+            return await self._members.source_from_track(member_id, track)
+        if url is not None:
+            return SourceChoice(kind=SourceKind.URL, name=_name_in(url), locator=url.strip())
+        assert audio is not None  # noqa: S101  # one of the three is given
+        if audio.size > self._max_source_bytes:
+            raise Refused([SourceTooLarge(limit_bytes=self._max_source_bytes, size_bytes=audio.size).sentence])
+        return SourceChoice(
+            kind=SourceKind.ATTACHMENT, name=audio.title or audio.filename, locator=audio.url, size_bytes=audio.size
+        )
+
+    @extend.autocomplete("model")
+    async def _models(self, interaction: Interaction, current: str) -> Choices:
+        return _choices(interaction, suggest_models(current, await self._filled_in(interaction)))
+
+    @extend.autocomplete("vocal_gender")
+    async def _genders(self, interaction: Interaction, current: str) -> Choices:
+        return _choices(interaction, suggest_genders(current, await self._filled_in(interaction)))
+
+    @extend.autocomplete("track")
+    async def _tracks(self, interaction: Interaction, current: str) -> Choices:
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        choices = []
+        for owned in await self._members.tracks(interaction.user.id, current):
+            label = say(text("{title} · {model} · {job}", title="\0", model=owned.model, job=owned.job_id[:8]))
+            title = plain(owned.track.title or owned.job_id[:8], limit=CHOICE_MAX - len(label))
+            choices.append(app_commands.Choice(name=label.replace("\0", title)[:CHOICE_MAX], value=owned.track.id))
+        return choices
+
+    async def _filled_in(self, interaction: Interaction) -> FilledIn:
+        """What the member filled in so far; anything of it may be missing or unfinished."""
+        options = dict(iter(interaction.namespace))
+        source_model = None
+        if track := options.get("track"):
+            try:
+                source_model = (await self._members.source_from_track(interaction.user.id, str(track))).model
+            except Refused:
+                source_model = None
+        return FilledIn(
+            style=str(options.get("style") or ""),
+            title=str(options.get("title") or ""),
+            prompt=str(options.get("prompt") or ""),
+            instrumental=options.get("instrumental") is True,
+            source_model=source_model,
+        )
+
+
+def _choices(interaction: Interaction, suggestions: list[Suggestion]) -> Choices:
+    say = interaction.client.catalogue.for_reader(str(interaction.locale))
+    return [app_commands.Choice(name=say(each.name)[:CHOICE_MAX], value=each.value) for each in suggestions[:25]]
+
+
+def _check_permissions(interaction: Interaction) -> None:
+    """Before anything is spent: could the result be posted here?"""
+    in_thread = isinstance(interaction.channel, discord.Thread)
+    lacking = missing(interaction.app_permissions, in_thread=in_thread)
+    if lacking:
+        raise Refused(
+            [
+                text(
+                    "I could not post the result in this channel: I lack {permissions}."
+                    " Ask someone who manages the server, or use another channel.",
+                    permissions=list(lacking),
+                )
+            ]
+        )
+
+
+def _place(interaction: Interaction, *, private: bool) -> Place:
+    return Place(
+        application_id=interaction.application_id,
+        interaction_id=interaction.id,
+        interaction_token=interaction.token,
+        guild_id=interaction.guild_id,
+        channel_id=interaction.channel_id or 0,
+        member_id=interaction.user.id,
+        locale=str(interaction.locale),
+        private=private,
+        received_at=interaction.created_at,
+    )
+
+
+def _moment(words: str | None) -> tuple[float | None, str | None]:
+    """The second meant, and the words themselves where they mean none."""
+    if words is None:
+        return None, None
+    try:
+        return parse_moment(words), None
+    except NotAMoment:
+        return None, words
+
+
+def _name_in(url: str) -> str:
+    """What to call a link: its last part without the query, which may hold a secret."""
+    path = url.split("?", 1)[0].split("#", 1)[0].rstrip("/")
+    return path.rsplit("/", 1)[-1][:100] or "audio"
