@@ -41,6 +41,7 @@ from bot.web.application import build_web
 from bot.web.server import serve
 from cogs.extend import ExtendCog
 from cogs.members import MembersCog
+from storage.errors import StorageUnavailable
 from storage.storage import SqliteStorage, open_storage
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ SUBMITTERS = 8
 """How many submissions wait for their answers at the same time."""
 DELIVERERS = 3
 """How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
+PROGRESS_PAUSE_SECONDS = 0.2
 CLOSING_SECONDS = 5.0
 
 NOWHERE = "https://encore.invalid/callbacks/"
@@ -153,7 +155,13 @@ def _acceptance(parts: _Parts) -> Acceptance:
 
 def _web(parts: _Parts, client: EncoreClient) -> web.Application:
     async def readiness() -> Mapping[str, bool]:
-        return {"gateway": client.is_ready(), "database": await parts.storage.check_writable()}
+        try:
+            await parts.storage.check_writable()
+        except StorageUnavailable:
+            writable = False
+        else:
+            writable = True
+        return {"gateway": client.is_ready(), "database": writable}
 
     return build_web(
         record=parts.storage.record_callback,
@@ -209,7 +217,7 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         Worker("callbacks", callbacks, bells.callbacks, clock),
         Worker("watching", watch, bells.watch, clock),
         *(Worker(f"delivering {number}", delivery, bells.deliver, clock) for number in range(1, DELIVERERS + 1)),
-        Worker("progress", progress, bells.progress, clock),
+        Worker("progress", progress, bells.progress, clock, pause_seconds=PROGRESS_PAUSE_SECONDS),
     )
 
 

@@ -5,7 +5,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.jobs import Job
+from bot.domain.jobs import Job, JobState
 from bot.domain.progress import ProgressView, progress_of
 from bot.services.bells import Bells
 from bot.services.clock import Clock
@@ -50,7 +50,8 @@ class Progress:
 
         async def show(job: Job) -> None:
             async with limit:
-                position = await reading.jobs.queue_position(job.id)
+                waits = job.state is JobState.ACCEPTED
+                position = await reading.jobs.queue_position(job.id) if waits else None
                 resumed = job.accepted_at < self._began_at
                 view = progress_of(job, queue_position=position, usual_seconds=usual_seconds, resumed=resumed)
                 await self._show(job, view)

@@ -1,5 +1,6 @@
 """The loop that all background work shares: look for work, do it, wait for the bell or the next due time."""
 
+import asyncio
 import logging
 from datetime import datetime
 from typing import Protocol
@@ -25,11 +26,13 @@ class Task(Protocol):
 class Worker:
     """Runs a task for ever; any number of workers may share one."""
 
-    def __init__(self, name: str, task: Task, bell: Bell, clock: Clock) -> None:
+    def __init__(self, name: str, task: Task, bell: Bell, clock: Clock, *, pause_seconds: float = 0) -> None:
+        """`pause_seconds`: how long it takes breath after each look, however often the bell rings."""
         self.name = name
         self._task = task
         self._bell = bell
         self._clock = clock
+        self._pause_seconds = pause_seconds
 
     async def run(self) -> None:
         """Until cancelled. A failing step (a locked database, a full disk) is logged once and tried again, slower."""
@@ -47,6 +50,7 @@ class Worker:
                     log.exception("%s: cannot go on; trying again until it works", self.name)
                 failures += 1
                 wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=IDLE_SECONDS)
+            await asyncio.sleep(self._pause_seconds)
             await self._bell.wait(seen=seen, timeout_seconds=wait_seconds)
 
     def _recovered(self, failures: int) -> int:

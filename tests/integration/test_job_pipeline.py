@@ -1,0 +1,635 @@
+"""The services on a real database, step by step, with a clock that is turned and a provider that does as it is told."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from bot.domain.jobs import FailureReason, Intake, Job, JobState, Stage, Track
+from bot.domain.pace import SlidingWindow
+from bot.domain.quota import QuotaBalance, quota_day
+from bot.domain.reports import ReportKind, TaskReport
+from bot.domain.request import ExtensionRequest
+from bot.domain.source import SourceChoice, SourceKind
+from bot.domain.text import text
+from bot.errors import (
+    NotAudio,
+    ProviderBusy,
+    ProviderOutOfCredits,
+    ProviderRefused,
+    ProviderSilent,
+    ProviderUnauthorized,
+    Refused,
+    SourceUnreachable,
+)
+from bot.services.accept import Acceptance, AcceptLimits
+from bot.services.bells import Bells
+from bot.services.callbacks import Callbacks
+from bot.services.deliver import Delivery, DeliveryTimes
+from bot.services.members import Members
+from bot.services.messenger import RouteClosed, RouteTooSmall, RouteUnavailable
+from bot.services.progress import Progress
+from bot.services.submit import Submission, SubmitTimes
+from bot.services.tracks import TrackFiles
+from bot.services.watch import Watch, WatchTimes
+from bot.suno.messages import parse_callback
+from storage.storage import SqliteStorage, open_storage
+from tests.support.fakes import BEGINNING, FakeAudio, FakeFetcher, FakeMessenger, FakeProvider, FakeRoute, TurnedClock
+from tests.support.storage_samples import a_place
+
+MIA = 1001
+TRACKS = (
+    Track(id="one", audio_url="https://files.example/one.mp3", length_seconds=90.0),
+    Track(id="two", audio_url="https://files.example/two.mp3", length_seconds=95.0),
+)
+LIMIT = 5
+
+
+@dataclass
+class World:
+    """All services around one database."""
+
+    storage: SqliteStorage
+    clock: TurnedClock
+    provider: FakeProvider
+    fetcher: FakeFetcher
+    audio: FakeAudio
+    messenger: FakeMessenger
+    acceptance: Acceptance
+    submission: Submission
+    watch: Watch
+    callbacks: Callbacks
+    delivery: Delivery
+    progress: Progress
+    members: Members
+    interactions: int = 0
+
+    async def extend(self, *, member_id: int = MIA, **changes: object) -> Job | None:
+        """One command of a member; the job that came of it."""
+        self.interactions += 1
+        place = replace(
+            a_place(), interaction_id=5000 + self.interactions, member_id=member_id, received_at=self.clock()
+        )
+        intake = Intake(
+            place=place,
+            source=SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3"),
+            request=ExtensionRequest(**changes),  # type: ignore[arg-type]  # each test names the fields it means
+            due_at=self.acceptance.takeover_at(),
+        )
+        await self.acceptance.take(intake)
+        return await self.storage.reading.jobs.by_interaction(place.interaction_id)
+
+    async def accepted(self, *, member_id: int = MIA, **changes: object) -> Job:
+        job = await self.extend(member_id=member_id, **changes)
+        assert job is not None
+        return job
+
+    async def job(self, job: Job) -> Job:
+        found = await self.storage.reading.jobs.get(job.id)
+        assert found is not None
+        return found
+
+    async def running(self) -> Job:
+        job = await self.accepted()
+        assert await self.submission.step()
+        return await self.job(job)
+
+    async def finished(self) -> Job:
+        job = await self.running()
+        assert job.task_id is not None
+        self.provider.reports[job.task_id] = TaskReport(task_id=job.task_id, kind=ReportKind.COMPLETE, tracks=TRACKS)
+        self.clock.turn(31)
+        assert await self.watch.step()
+        return await self.job(job)
+
+    async def call_back(self, job: Job, kind: str, *, code: int = 200, tracks: int = 2) -> None:
+        body = json.dumps(
+            {
+                "code": code,
+                "msg": "said so",
+                "data": {
+                    "callbackType": kind,
+                    "task_id": job.task_id or "task-told",
+                    "data": [{"id": t.id, "audio_url": t.audio_url} for t in TRACKS[:tracks]],
+                },
+            }
+        ).encode()
+        await self.storage.record_callback(
+            token=job.callback_token, digest=sha256(body).digest(), body=body, at=self.clock()
+        )
+        await self.callbacks.step()
+
+    async def balance(self, member_id: int = MIA) -> QuotaBalance:
+        day = quota_day(self.clock())
+        return await self.storage.reading.ledger.balance(member_id, day=day, limit=LIMIT)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    clock, provider, fetcher, audio, messenger = (
+        TurnedClock(),
+        FakeProvider(),
+        FakeFetcher(),
+        FakeAudio(),
+        FakeMessenger(),
+    )
+    bells = Bells()
+    async with open_storage(tmp_path / "encore.db") as storage:
+        yield World(
+            storage=storage,
+            clock=clock,
+            provider=provider,
+            fetcher=fetcher,
+            audio=audio,
+            messenger=messenger,
+            acceptance=Acceptance(
+                storage,
+                provider,
+                audio,
+                fetcher,
+                messenger,
+                folder=tmp_path,
+                limits=AcceptLimits(quota_per_day=LIMIT, max_source_bytes=1_000_000, takeover=180, token=870),
+                bells=bells,
+                clock=clock,
+            ),
+            submission=Submission(
+                storage,
+                provider,
+                window=SlidingWindow(limit=1000),
+                callback_url=lambda token: f"https://encore.example/callbacks/{token}",
+                times=SubmitTimes(first_poll=30, overdue=900),
+                bells=bells,
+                clock=clock,
+            ),
+            watch=Watch(
+                storage, provider, times=WatchTimes(poll_every=30, overdue=900, give_up=86400), bells=bells, clock=clock
+            ),
+            callbacks=Callbacks(storage, parse_callback, bells, clock),
+            delivery=Delivery(
+                storage,
+                provider,
+                messenger,
+                TrackFiles(fetcher, audio, tmp_path),
+                times=DeliveryTimes(lease=30, give_up=86400, backoff_base=2),
+                bells=bells,
+                clock=clock,
+            ),
+            progress=Progress(storage, messenger, every_seconds=4, bells=bells, clock=clock),
+            members=Members(storage, quota_per_day=LIMIT, bells=bells, clock=clock),
+        )
+
+
+# Taking a command in
+
+
+async def test_an_accepted_job_holds_one_unit_and_waits(world: World) -> None:
+    job = await world.accepted(style="folk", title="Boats", prompt="la la")
+
+    assert job.state is JobState.ACCEPTED
+    assert (await world.balance()).held == 1
+    assert world.provider.uploaded == [b"audio"]
+    assert "Accepted as job" in world.messenger.answers[0][0].message
+
+
+async def test_every_broken_rule_and_the_bad_source_are_told_at_once_and_nothing_is_held(world: World) -> None:
+    world.audio.error = NotAudio()
+
+    job = await world.extend(title="Boats", vocal_gender="x", style_weight=2.0)
+
+    assert job is None
+    assert len(world.messenger.answers[0]) == 5  # the file, style, prompt, gender, weight
+    assert (await world.balance()).held == 0
+    assert world.provider.uploaded == []
+
+
+async def test_the_same_interaction_makes_one_job(world: World) -> None:
+    job = await world.accepted()
+    world.interactions -= 1
+
+    again = await world.extend()
+
+    assert again == job
+    assert (await world.balance()).held == 1
+
+
+async def test_a_member_without_units_is_refused_before_anything_is_read(world: World) -> None:
+    for _ in range(LIMIT):
+        await world.accepted()
+    world.fetcher.fetched.clear()
+
+    assert await world.extend() is None
+
+    assert "all {limit} of today's" in world.messenger.answers[-1][0].message
+    assert world.fetcher.fetched == []
+
+
+async def test_an_upload_that_fails_holds_nothing(world: World) -> None:
+    world.provider.upload_error = ProviderBusy("maintenance", code=455)
+
+    assert await world.extend() is None
+
+    assert (await world.balance()).held == 0
+    assert "takes no files at the moment" in world.messenger.answers[-1][0].message
+
+
+async def test_a_command_that_a_dead_process_left_is_gone_on_with(world: World) -> None:
+    place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=world.clock())
+    source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
+    left = Intake(place=place, source=source, request=ExtensionRequest(), due_at=world.acceptance.takeover_at())
+    async with world.storage.transaction() as work:
+        await work.intakes.claim(left)
+
+    assert not await world.acceptance.step()  # somebody may still be at it
+    world.clock.turn(181)
+    assert await world.acceptance.step()
+
+    assert await world.storage.reading.jobs.by_interaction(1) is not None
+
+
+async def test_a_command_too_old_to_be_answered_is_put_away(world: World) -> None:
+    place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=world.clock())
+    source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
+    left = Intake(place=place, source=source, request=ExtensionRequest(), due_at=world.acceptance.takeover_at())
+    async with world.storage.transaction() as work:
+        await work.intakes.claim(left)
+    world.clock.turn(900)
+
+    assert await world.acceptance.step()
+
+    assert await world.storage.reading.jobs.by_interaction(1) is None
+    assert not await world.acceptance.step()
+
+
+# Submitting
+
+
+async def test_a_submitted_job_runs_under_its_task(world: World) -> None:
+    job = await world.running()
+
+    assert (job.state, job.task_id) == (JobState.RUNNING, "task-1")
+    assert world.provider.extended == [f"https://encore.example/callbacks/{job.callback_token}"]
+    assert not await world.submission.step()
+
+
+async def test_a_busy_provider_puts_the_job_back_into_its_place(world: World) -> None:
+    first, second = await world.accepted(), await world.accepted(member_id=2002)
+    world.provider.answers = [ProviderBusy("too frequent", code=430)]
+
+    assert await world.submission.step()
+
+    job = await world.job(first)
+    assert (job.state, job.attempts) == (JobState.ACCEPTED, 1)
+    assert await world.storage.reading.jobs.queue_position(second.id) == 2
+    world.clock.turn(10)
+    assert await world.submission.step()
+    assert (await world.job(first)).state is JobState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ProviderRefused("no", code=400), FailureReason.REFUSED),
+        (ProviderUnauthorized("key", code=401), FailureReason.OPERATOR),
+    ],
+)
+async def test_a_refused_job_fails_is_told_and_gets_its_unit_back(
+    world: World, error: ProviderRefused, reason: FailureReason
+) -> None:
+    job = await world.accepted()
+    world.provider.answers = [error]
+
+    await world.submission.step()
+    await world.delivery.step()
+
+    after = await world.job(job)
+    assert after.state is JobState.FAILED
+    assert after.failure is not None
+    assert after.failure.reason is reason
+    assert world.messenger.ways[0].told_failures == [job.id]
+    assert (await world.balance()).left == LIMIT
+
+
+async def test_without_credits_nothing_is_submitted_until_they_are_back(world: World) -> None:
+    job = await world.accepted()
+    world.provider.answers = [ProviderOutOfCredits("top up", code=429)]
+    world.provider.credits_left = 3
+
+    await world.submission.step()
+    assert not await world.submission.step()
+    world.clock.turn(61)
+    assert not await world.submission.step()
+    world.provider.credits_left = 100
+    world.clock.turn(61)
+
+    assert await world.submission.step()
+    assert (await world.job(job)).state is JobState.RUNNING
+    assert len(world.provider.extended) == 2
+
+
+async def test_a_submission_without_an_answer_is_never_repeated_and_a_callback_completes_it(world: World) -> None:
+    job = await world.accepted()
+    world.provider.answers = [ProviderSilent("timeout")]
+
+    await world.submission.step()
+    world.clock.turn(600)
+    assert not await world.submission.step()
+    unknown = await world.job(job)
+    assert (unknown.state, unknown.outcome_unknown) == (JobState.SUBMITTING, True)
+    assert (await world.balance()).held == 1
+    await world.call_back(unknown, "complete")
+
+    after = await world.job(job)
+    assert (after.state, after.task_id) == (JobState.FINISHED, "task-told")
+    assert len(world.provider.extended) == 1
+
+
+async def test_an_unknown_outcome_returns_its_unit_once_at_the_deadline(world: World) -> None:
+    job = await world.accepted()
+    world.provider.answers = [ProviderSilent("timeout")]
+    await world.submission.step()
+
+    world.clock.turn(901)
+    assert await world.watch.step()
+    assert (await world.job(job)).state is JobState.OVERDUE
+    world.clock.turn(86400)
+    assert await world.watch.step()
+    assert not await world.watch.step()
+
+    after = await world.job(job)
+    assert after.failure is not None
+    assert after.failure.reason is FailureReason.SILENCE
+    day = quota_day(BEGINNING)
+    assert (await world.storage.reading.ledger.balance(MIA, day=day, limit=LIMIT)).left == LIMIT
+
+
+async def test_a_submission_whose_process_died_is_unknown_and_not_repeated(world: World) -> None:
+    job = await world.accepted()
+    async with world.storage.transaction() as work:
+        await work.jobs.claim_turn(now=world.clock(), until=world.clock() + timedelta(seconds=180))
+
+    world.clock.turn(181)
+    assert await world.watch.step()
+
+    after = await world.job(job)
+    assert (after.state, after.outcome_unknown) == (JobState.SUBMITTING, True)
+    assert not await world.submission.step()
+
+
+async def test_a_callback_that_is_faster_than_the_answer_is_kept(world: World) -> None:
+    job = await world.accepted()
+    claimed: list[Job] = []
+    async with world.storage.transaction() as work:
+        turn = await work.jobs.claim_turn(now=world.clock(), until=world.clock() + timedelta(seconds=180))
+        assert turn is not None
+        claimed.append(turn)
+    await world.call_back(claimed[0], "complete")
+
+    await world.submission._submit(claimed[0])
+
+    assert (await world.job(job)).state is JobState.FINISHED
+
+
+# News of the task
+
+
+async def test_callbacks_lead_from_text_to_the_finished_tracks(world: World) -> None:
+    job = await world.running()
+
+    await world.call_back(job, "text", tracks=0)
+    assert (await world.job(job)).stage is Stage.TEXT
+    await world.call_back(job, "first", tracks=1)
+    assert (await world.job(job)).stage is Stage.FIRST
+    await world.call_back(job, "complete")
+
+    after = await world.job(job)
+    assert (after.state, len(after.tracks)) == (JobState.FINISHED, 2)
+
+
+async def test_late_news_and_a_late_error_never_undo_what_is_finished(world: World) -> None:
+    job = await world.running()
+    await world.call_back(job, "complete")
+    finished = await world.job(job)
+
+    await world.call_back(job, "text", tracks=0)
+    await world.call_back(job, "error", code=500, tracks=0)
+
+    assert await world.job(job) == finished
+
+
+async def test_an_error_callback_fails_the_job_and_returns_the_unit(world: World) -> None:
+    job = await world.running()
+
+    await world.call_back(job, "error", code=413, tracks=0)
+
+    after = await world.job(job)
+    assert after.failure is not None
+    assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.COPYRIGHT)
+    assert (await world.balance()).left == LIMIT
+
+
+async def test_a_complete_without_any_track_is_asked_after_again(world: World) -> None:
+    job = await world.running()
+
+    await world.call_back(job, "complete", tracks=0)
+
+    assert (await world.job(job)).state is JobState.RUNNING
+    assert job.task_id is not None
+    world.provider.reports[job.task_id] = TaskReport(task_id=job.task_id, kind=ReportKind.COMPLETE, tracks=TRACKS)
+    assert await world.watch.step()
+    assert (await world.job(job)).state is JobState.FINISHED
+
+
+async def test_a_silent_job_is_asked_after_and_an_unreachable_provider_changes_nothing(world: World) -> None:
+    job = await world.running()
+    assert job.task_id is not None
+    world.provider.reports[job.task_id] = ProviderBusy("away")
+
+    assert not await world.watch.step()
+    world.clock.turn(31)
+    assert await world.watch.step()
+    world.clock.turn(31)
+    assert await world.watch.step()
+
+    assert world.provider.asked == [job.task_id, job.task_id]
+    assert (await world.job(job)).state is JobState.RUNNING
+
+
+async def test_an_overdue_job_is_still_asked_after_and_can_finish(world: World) -> None:
+    job = await world.running()
+    assert job.task_id is not None
+    world.clock.turn(901)
+    await world.watch.step()
+    assert (await world.job(job)).state is JobState.OVERDUE
+
+    world.provider.reports[job.task_id] = TaskReport(task_id=job.task_id, kind=ReportKind.COMPLETE, tracks=TRACKS)
+    world.clock.turn(31)
+    await world.watch.step()
+
+    assert (await world.job(job)).state is JobState.FINISHED
+
+
+# Delivering
+
+
+async def test_a_finished_job_is_posted_once_and_its_unit_spent(world: World) -> None:
+    job = await world.finished()
+
+    assert await world.delivery.step()
+    assert not await world.delivery.step()
+
+    after = await world.job(job)
+    assert (after.state, after.final_message_id) == (JobState.DELIVERED, 1)
+    posted = world.messenger.ways[0].posted
+    assert [len(files) for _, files in posted] == [2]
+    assert (await world.balance()).spent == 1
+
+
+async def test_a_post_whose_answer_was_lost_is_found_and_not_made_again(world: World) -> None:
+    job = await world.finished()
+    way = world.messenger.ways[0]
+    way.after_effect = [RouteUnavailable("connection lost")]
+
+    await world.delivery.step()
+    world.clock.turn(60)
+    await world.delivery.step()
+
+    assert len(way.posted) == 1
+    assert way.looked == 1
+    assert (await world.job(job)).state is JobState.DELIVERED
+
+
+async def test_a_closed_channel_leads_to_a_direct_message(world: World) -> None:
+    channel, direct = FakeRoute(errors=[RouteClosed("gone")]), FakeRoute(name="direct")
+    world.messenger.ways = [channel, direct]
+    job = await world.finished()
+
+    await world.delivery.step()
+
+    assert [job_id for job_id, _ in direct.posted] == [job.id]
+    assert (await world.job(job)).state is JobState.DELIVERED
+
+
+async def test_with_every_way_closed_the_job_fails_and_the_unit_is_returned(world: World) -> None:
+    world.messenger.ways = [FakeRoute(errors=[RouteClosed("gone")])]
+    job = await world.finished()
+
+    await world.delivery.step()
+
+    after = await world.job(job)
+    assert after.failure is not None
+    assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.UNDELIVERABLE)
+    assert (await world.balance()).left == LIMIT
+
+
+async def test_files_that_turn_out_too_large_are_encoded_again_and_at_last_linked(world: World) -> None:
+    way = world.messenger.ways[0]
+    way.errors = [RouteTooSmall("413"), RouteTooSmall("413")]
+    await world.finished()
+
+    await world.delivery.step()
+
+    ((_, files),) = way.posted
+    assert [file.path for file in files] == [None, None]
+
+
+async def test_tracks_that_cannot_be_fetched_are_asked_for_again(world: World) -> None:
+    job = await world.running()
+    gone = SourceUnreachable("404", text("gone"))
+    world.fetcher.errors = {track.audio_url: gone for track in TRACKS}
+    await world.call_back(job, "complete")
+    assert job.task_id is not None
+    renewed = tuple(replace(track, audio_url=track.audio_url + "?again") for track in TRACKS)
+    world.provider.reports[job.task_id] = TaskReport(task_id=job.task_id, kind=ReportKind.COMPLETE, tracks=renewed)
+
+    await world.delivery.step()
+
+    assert (await world.job(job)).state is JobState.DELIVERED
+
+
+async def test_tracks_that_stay_away_fail_the_job_only_at_the_deadline(world: World) -> None:
+    job = await world.finished()
+    gone = SourceUnreachable("404", text("gone"))
+    world.fetcher.errors = {track.audio_url: gone for track in TRACKS}
+
+    await world.delivery.step()
+    assert (await world.job(job)).state is JobState.FINISHED
+    world.clock.turn(86400)
+    await world.delivery.step()
+
+    after = await world.job(job)
+    assert after.failure is not None
+    assert after.failure.reason is FailureReason.TRACKS_GONE
+    assert await world.delivery.step()  # and the member is told
+    assert world.messenger.ways[0].told_failures == [job.id]
+
+
+# Progress
+
+
+async def test_progress_is_shown_when_it_changed_and_not_faster_than_the_pace(world: World) -> None:
+    job = await world.accepted()
+    await world.progress.step()
+    await world.progress.step()
+    assert len(world.messenger.shown) == 1
+
+    await world.submission.step()
+    await world.progress.step()
+    assert len(world.messenger.shown) == 1
+    assert await world.progress.next_due() is not None
+    world.clock.turn(5)
+    await world.progress.step()
+
+    assert [view.state for _, view in world.messenger.shown] == [JobState.ACCEPTED, JobState.RUNNING]
+    assert (await world.job(job)).progress_message_id == 77
+
+
+async def test_the_end_is_shown_at_once_and_then_no_more(world: World) -> None:
+    await world.accepted()
+    await world.progress.step()
+    job = (await world.members.jobs(MIA))[0][0]
+    await world.members.cancel(MIA, job.short_id)
+
+    await world.progress.step()
+    await world.progress.step()
+
+    assert [view.state for _, view in world.messenger.shown] == [JobState.ACCEPTED, JobState.CANCELLED]
+
+
+# Members
+
+
+async def test_a_waiting_job_can_be_cancelled_and_costs_nothing(world: World) -> None:
+    job = await world.accepted()
+
+    cancelled = await world.members.cancel(MIA, job.short_id)
+
+    assert cancelled.state is JobState.CANCELLED
+    assert (await world.balance()).left == LIMIT
+    assert not await world.submission.step()
+
+
+async def test_a_running_job_and_another_members_job_cannot_be_cancelled(world: World) -> None:
+    job = await world.running()
+
+    with pytest.raises(Refused):
+        await world.members.cancel(MIA, job.short_id)
+    with pytest.raises(Refused):
+        await world.members.cancel(2002, job.short_id)
+
+    assert (await world.job(job)).state is JobState.RUNNING
+
+
+async def test_a_track_of_ones_own_can_be_a_source_with_its_model(world: World) -> None:
+    await world.finished()
+    await world.delivery.step()
+
+    choice = await world.members.source_from_track(MIA, "one")
+
+    assert (choice.kind, choice.model) == (SourceKind.TRACK, "V5")
+    with pytest.raises(Refused):
+        await world.members.source_from_track(2002, "one")

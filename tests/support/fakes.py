@@ -1,0 +1,168 @@
+"""Parts that do as they are told: a clock that is turned, a provider and a messenger that keep what they were asked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.domain.jobs import Job, Place
+from bot.domain.progress import ProgressView
+from bot.domain.reports import ReportKind, TaskReport
+from bot.domain.request import ExtensionRequest
+from bot.domain.source import AudioFacts, AudioFormat
+from bot.domain.text import Text
+from bot.errors import BadSource, ProviderError
+from bot.services.messenger import Posted, ResultFile
+
+BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+class TurnedClock:
+    def __init__(self) -> None:
+        self.now = BEGINNING
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def turn(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeProvider:
+    """`answers` are what the next submissions get: a task id or an error; then task ids without end."""
+
+    answers: list[str | ProviderError] = field(default_factory=list)
+    reports: dict[str, TaskReport | ProviderError] = field(default_factory=dict)
+    credits_left: float = 1000
+    extended: list[str] = field(default_factory=list)  # callback addresses, one for each submission
+    asked: list[str] = field(default_factory=list)
+    uploaded: list[bytes] = field(default_factory=list)
+    upload_error: ProviderError | None = None
+    on_extend: Callable[[], None] = lambda: None
+
+    async def upload(self, path: Path, *, name: str) -> str:
+        if self.upload_error is not None:
+            raise self.upload_error
+        self.uploaded.append(path.read_bytes())
+        return f"https://files.example/{name}"
+
+    async def extend(
+        self,
+        request: ExtensionRequest,  # noqa: ARG002  # the protocol's
+        *,
+        source_url: str,  # noqa: ARG002  # the protocol's
+        continue_at: float,  # noqa: ARG002  # the protocol's
+        callback_url: str,
+    ) -> str:
+        self.extended.append(callback_url)
+        self.on_extend()
+        answer = self.answers.pop(0) if self.answers else f"task-{len(self.extended)}"
+        if isinstance(answer, ProviderError):
+            raise answer
+        return answer
+
+    async def report(self, task_id: str) -> TaskReport:
+        self.asked.append(task_id)
+        report = self.reports.get(task_id, TaskReport(task_id=task_id, kind=ReportKind.WAITING))
+        if isinstance(report, ProviderError):
+            raise report
+        return report
+
+    async def credits(self) -> float:
+        return self.credits_left
+
+
+@dataclass
+class FakeFetcher:
+    """Gives `body` for every URL, or the error that is set for it."""
+
+    body: bytes = b"audio"
+    errors: dict[str, BadSource] = field(default_factory=dict)
+    fetched: list[str] = field(default_factory=list)
+
+    async def fetch(self, url: str, to: Path, *, limit_bytes: int) -> int:  # noqa: ARG002  # the protocol's
+        self.fetched.append(url)
+        if url in self.errors:
+            raise self.errors[url]
+        return to.write_bytes(self.body)
+
+
+@dataclass
+class FakeAudio:
+    length_seconds: float = 60.0
+    error: BadSource | None = None
+    fits: bool = True
+
+    async def probe(self, path: Path) -> AudioFacts:
+        if self.error is not None:
+            raise self.error
+        return AudioFacts(
+            format=AudioFormat.MP3,
+            codec="mp3",
+            length_seconds=self.length_seconds,
+            sample_rate=44100,
+            channels=2,
+            size_bytes=path.stat().st_size,
+        )
+
+    async def fit(self, path: Path, to: Path, *, limit_bytes: int) -> bool:
+        if self.fits and limit_bytes > 0:
+            to.write_bytes(path.read_bytes()[:limit_bytes])
+            return True
+        return False
+
+
+@dataclass
+class FakeRoute:
+    """`errors` are raised by the next posts; `after_effect` are raised though the message is there."""
+
+    name: str = "the channel"
+    limit_bytes: int = 10_000_000
+    errors: list[Exception] = field(default_factory=list)
+    after_effect: list[Exception] = field(default_factory=list)
+    posted: list[tuple[str, list[ResultFile]]] = field(default_factory=list)
+    told_failures: list[str] = field(default_factory=list)
+    looked: int = 0
+
+    async def upload_limit_bytes(self, job: Job) -> int:  # noqa: ARG002  # the protocol's
+        return self.limit_bytes
+
+    async def find_end(self, job: Job) -> Posted | None:
+        self.looked += 1
+        told = [job_id for job_id, _ in self.posted] + self.told_failures
+        return Posted(1, 1 + told.index(job.id)) if job.id in told else None
+
+    async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.posted.append((job.id, list(files)))
+        if self.after_effect:
+            raise self.after_effect.pop(0)
+        return Posted(1, len(self.posted))
+
+    async def post_failure(self, job: Job) -> Posted:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.told_failures.append(job.id)
+        return Posted(1, len(self.told_failures))
+
+
+@dataclass
+class FakeMessenger:
+    ways: list[FakeRoute] = field(default_factory=lambda: [FakeRoute()])
+    answers: list[list[Text]] = field(default_factory=list)
+    shown: list[tuple[str, ProgressView]] = field(default_factory=list)
+    progress_errors: list[Exception] = field(default_factory=list)
+
+    def routes(self, job: Job) -> Sequence[FakeRoute]:  # noqa: ARG002  # the protocol's
+        return self.ways
+
+    async def answer(self, place: Place, sentences: Sequence[Text]) -> None:  # noqa: ARG002  # the protocol's
+        self.answers.append(list(sentences))
+
+    async def show_progress(self, job: Job, view: ProgressView) -> int | None:
+        if self.progress_errors:
+            raise self.progress_errors.pop(0)
+        self.shown.append((job.id, view))
+        return 77
