@@ -1,0 +1,29 @@
+"""What can be wrong with the database as a whole, split by what the caller does next."""
+
+from bot.domain.text import text
+from bot.errors import EncoreError
+
+
+class StorageUnavailable(EncoreError):
+    """Nothing can be read or written just now (locked, disk full, no permission); try again later.
+
+    Nothing of the transaction was kept. `str(error)` is one line with the cause.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"database unavailable: {' '.join(cause.split())}",
+            text("I cannot write anything down at the moment. Please try again in a few minutes."),
+        )
+
+
+class DatabaseTooNew(Exception):
+    """The file was written by a later version of the program: run that one, or restore an older file."""
+
+    def __init__(self, *, found: int, known: int) -> None:
+        super().__init__(
+            f"the database has migration {found:04}, this program knows up to {known:04}:"
+            " start the newer program, or restore a backup made before its first start"
+        )
+        self.found = found
+        self.known = known

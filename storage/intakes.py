@@ -1,0 +1,57 @@
+"""Commands as they came, until they became a job or were refused."""
+
+from datetime import datetime
+
+import msgspec
+
+from bot.domain.jobs import Intake
+from storage.database import Connection, Row
+from storage.values import from_ms, to_json, to_ms
+
+# The primary key makes each interaction happen once, in whichever process.
+CLAIM = """
+INSERT INTO intake (interaction_id, payload, due_ms)
+VALUES ($1, $2, $3)
+ON CONFLICT (interaction_id) DO NOTHING
+RETURNING interaction_id
+"""
+
+# The row stays, so that the interaction cannot be taken again; its token and links go.
+FINISH = "UPDATE intake SET payload = NULL, due_ms = NULL WHERE interaction_id = $1"
+
+CLAIM_DUE = """
+UPDATE intake SET due_ms = $2
+ WHERE interaction_id IN (SELECT interaction_id FROM intake WHERE due_ms <= $1 ORDER BY due_ms LIMIT $3)
+RETURNING interaction_id, payload, due_ms
+"""
+
+_INTAKE = msgspec.json.Decoder(Intake)
+
+
+class Intakes:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def claim(self, intake: Intake) -> bool:
+        """Write the command down; False when its interaction was written down before."""
+        row = await self._connection.fetch_one(
+            CLAIM, intake.place.interaction_id, to_json(intake), to_ms(intake.due_at)
+        )
+        return row is not None
+
+    async def finish(self, interaction_id: int) -> None:
+        await self._connection.execute(FINISH, interaction_id)
+
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[Intake]:
+        """Oldest first, by Discord's ids, which grow with time."""
+        rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit)
+        return [_intake(row) for row in sorted(rows, key=_interaction_id)]
+
+
+def _interaction_id(row: Row) -> int:
+    return int(row["interaction_id"])
+
+
+def _intake(row: Row) -> Intake:
+    intake = _INTAKE.decode(row["payload"])
+    return Intake(place=intake.place, source=intake.source, request=intake.request, due_at=from_ms(int(row["due_ms"])))

@@ -1,0 +1,159 @@
+"""Jobs and tracks of the domain, to rows and back."""
+
+import unicodedata
+from collections.abc import Sequence
+
+import msgspec
+
+from bot.domain.jobs import Failure, Job, JobState, OwnedTrack, Place, Stage, Track
+from bot.domain.request import ExtensionRequest
+from bot.domain.source import AudioFacts, SourceKind
+from storage.database import Row, Value
+from storage.values import from_ms, to_json, to_ms
+
+_REQUEST = msgspec.json.Decoder(ExtensionRequest)
+_SOURCE = msgspec.json.Decoder(AudioFacts)
+_FAILURE = msgspec.json.Decoder(Failure)
+
+
+def fixed_values(job: Job) -> tuple[Value, ...]:
+    """What never changes, in the order of `INSERT`'s columns."""
+    place = job.place
+    return (
+        job.id,
+        place.application_id,
+        place.interaction_id,
+        place.guild_id,
+        place.channel_id,
+        place.member_id,
+        place.locale,
+        int(place.private),
+        to_ms(place.received_at),
+        to_json(job.request),
+        job.continue_at,
+        job.source_kind,
+        job.source_name,
+        to_json(job.source),
+        job.callback_token,
+        to_ms(job.accepted_at),
+    )
+
+
+def changeable_values(job: Job) -> tuple[Value, ...]:
+    """What `save` writes, in the order of its columns and of the end of `INSERT`'s."""
+    return (
+        job.state,
+        job.stage,
+        job.place.interaction_token,
+        job.source_url,
+        job.task_id,
+        int(job.outcome_unknown),
+        None if job.failure is None else to_json(job.failure),
+        to_ms(job.submitted_at),
+        to_ms(job.heard_at),
+        to_ms(job.finished_at),
+        to_ms(job.ended_at),
+        job.attempts,
+        to_ms(job.due_at),
+        job.progress_message_id,
+        job.final_message_id,
+        job.final_channel_id,
+        to_ms(job.told_at),
+    )
+
+
+def job_from(row: Row, tracks: Sequence[Row]) -> Job:
+    return Job(
+        id=row["id"],
+        place=_place(row),
+        state=JobState(row["state"]),
+        stage=Stage(row["stage"]),
+        request=_REQUEST.decode(row["request"]),
+        continue_at=row["continue_at"],
+        source_kind=SourceKind(row["source_kind"]),
+        source_name=row["source_name"],
+        source_url=row["source_url"],
+        source=_SOURCE.decode(row["source"]),
+        callback_token=row["callback_token"],
+        task_id=row["task_id"],
+        outcome_unknown=bool(row["outcome_unknown"]),
+        failure=None if row["failure"] is None else _FAILURE.decode(row["failure"]),
+        tracks=tuple(track_from(track) for track in tracks),
+        accepted_at=from_ms(int(row["accepted_ms"])),
+        submitted_at=from_ms(row["submitted_ms"]),
+        heard_at=from_ms(row["heard_ms"]),
+        finished_at=from_ms(row["finished_ms"]),
+        ended_at=from_ms(row["ended_ms"]),
+        attempts=row["attempts"],
+        due_at=from_ms(row["due_ms"]),
+        progress_message_id=row["progress_message_id"],
+        final_message_id=row["final_message_id"],
+        final_channel_id=row["final_channel_id"],
+        told_at=from_ms(row["told_ms"]),
+    )
+
+
+def _place(row: Row) -> Place:
+    return Place(
+        application_id=row["application_id"],
+        interaction_id=row["interaction_id"],
+        interaction_token=row["interaction_token"],
+        guild_id=row["guild_id"],
+        channel_id=row["channel_id"],
+        member_id=row["member_id"],
+        locale=row["locale"],
+        private=bool(row["private"]),
+        received_at=from_ms(int(row["received_ms"])),
+    )
+
+
+def track_values(job_id: str, position: int, track: Track) -> tuple[Value, ...]:
+    """In the order of the upsert's columns."""
+    return (
+        job_id,
+        track.id,
+        position,
+        track.audio_url,
+        track.stream_url,
+        track.image_url,
+        track.title,
+        track.tags,
+        track.lyrics,
+        track.model_name,
+        track.length_seconds,
+        search_words(f"{track.title}\n{track.tags}"),
+    )
+
+
+def track_from(row: Row) -> Track:
+    return Track(
+        id=row["track_id"],
+        audio_url=row["audio_url"],
+        stream_url=row["stream_url"],
+        image_url=row["image_url"],
+        title=row["title"],
+        tags=row["tags"],
+        lyrics=row["lyrics"],
+        model_name=row["model_name"],
+        length_seconds=row["length_seconds"],
+    )
+
+
+def owned_track_from(row: Row) -> OwnedTrack:
+    return OwnedTrack(
+        job_id=row["job_id"],
+        track=track_from(row),
+        model=_REQUEST.decode(row["request"]).model,
+        delivered_at=from_ms(int(row["delivered_ms"])),
+    )
+
+
+def search_words(words: str) -> str:
+    """As words are compared: whatever their case and however their accents are written."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", words).casefold())
+
+
+def search_pattern(words: str) -> str:
+    """The pattern for LIKE ... ESCAPE '!' that finds `words` anywhere."""
+    escaped = search_words(words).replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return f"%{escaped}%"

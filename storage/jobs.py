@@ -1,0 +1,289 @@
+"""Jobs, their tracks, and the queue in which they wait.
+
+The queue is a round table. In each round (`turn`) every member is served once, in the order in which they sat down
+(`seat`). A member's new job is for the round after that of the member's last one; whoever had nothing in the present
+round or later sits down anew, at its end. So thirty waiting jobs of one member put off another's by one at most, and
+one who comes back at once after each job overtakes nobody twice.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from statistics import median
+
+from bot.domain.jobs import Job, JobState, OwnedTrack
+from storage.database import Connection, Row, Value
+from storage.job_rows import (
+    changeable_values,
+    fixed_values,
+    job_from,
+    owned_track_from,
+    search_pattern,
+    track_values,
+)
+from storage.values import from_ms, to_ms
+
+USUAL_OF_LATEST = 50
+
+INSERT = """
+INSERT INTO job (
+    turn, seat,
+    id, application_id, interaction_id, guild_id, channel_id, member_id, locale, private, received_ms,
+    request, continue_at, source_kind, source_name, source, callback_token, accepted_ms,
+    state, stage, interaction_token, source_url, task_id, outcome_unknown, failure, submitted_ms, heard_ms,
+    finished_ms, ended_ms, attempts, due_ms, progress_message_id, final_message_id, final_channel_id, told_ms
+) VALUES (
+    $1, $2,
+    $3, $4, $5, $6, $7, $8, $9, $10, $11,
+    $12, $13, $14, $15, $16, $17, $18,
+    $19, $20, $21, $22, $23, $24, $25, $26, $27,
+    $28, $29, $30, $31, $32, $33, $34, $35
+)
+"""
+
+TAKE_SEAT = "UPDATE queue SET seats = seats + 1 WHERE id = 1 RETURNING turn, seats"
+
+# A cancelled job took nobody's turn.
+LAST_TURN = """
+SELECT turn, seat FROM job
+ WHERE member_id = $1 AND state <> 'cancelled'
+ ORDER BY turn DESC LIMIT 1
+"""
+
+SAVE = """
+UPDATE job
+   SET state = $2, stage = $3, interaction_token = $4, source_url = $5, task_id = $6, outcome_unknown = $7,
+       failure = $8, submitted_ms = $9, heard_ms = $10, finished_ms = $11, ended_ms = $12, attempts = $13,
+       due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, told_ms = $18
+ WHERE id = $1
+RETURNING id
+"""
+
+SAVE_TRACK = """
+INSERT INTO track (
+    job_id, track_id, position, audio_url, stream_url, image_url, title, tags, lyrics, model_name, length_seconds,
+    search_words
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (job_id, track_id) DO UPDATE
+   SET position = excluded.position, audio_url = excluded.audio_url, stream_url = excluded.stream_url,
+       image_url = excluded.image_url, title = excluded.title, tags = excluded.tags, lyrics = excluded.lyrics,
+       model_name = excluded.model_name, length_seconds = excluded.length_seconds,
+       search_words = excluded.search_words
+"""
+
+GET = "SELECT * FROM job WHERE id = $1"
+
+BY_INTERACTION = "SELECT * FROM job WHERE interaction_id = $1"
+
+# $3 is the first text after all that begin with the prefix.
+BY_PREFIX = """
+SELECT * FROM job
+ WHERE member_id = $1 AND id >= $2 AND id < $3
+ ORDER BY accepted_ms DESC, id DESC LIMIT 1
+"""
+
+# Up to 16 jobs at once; fewer are filled up by repeating one.
+TRACKS_OF_JOBS = """
+SELECT * FROM track
+ WHERE job_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ ORDER BY job_id, position, track_id
+"""
+_JOBS_ASKED = 16
+
+CLAIM_TURN = """
+UPDATE job SET state = 'submitting', submitted_ms = $1, due_ms = $2
+ WHERE id = (SELECT id FROM job
+              WHERE state = 'accepted' AND (due_ms IS NULL OR due_ms <= $1)
+              ORDER BY turn, seat LIMIT 1)
+RETURNING *
+"""
+
+# A job that was put back keeps its turn, which may lie behind the queue's.
+ADVANCE_QUEUE = "UPDATE queue SET turn = $1 WHERE id = 1 AND turn < $1"
+
+# The eight last parameters are the states wanted; fewer are filled up by repeating one.
+CLAIM_DUE = """
+UPDATE job SET due_ms = $2
+ WHERE id IN (SELECT id FROM job
+               WHERE state IN ($4, $5, $6, $7, $8, $9, $10, $11) AND due_ms <= $1
+               ORDER BY due_ms, id LIMIT $3)
+RETURNING *
+"""
+
+NEXT_DUE = """
+SELECT min(due_ms) AS due_ms FROM job
+ WHERE state IN ($1, $2, $3, $4, $5, $6, $7, $8) AND due_ms IS NOT NULL
+"""
+
+QUEUE_POSITION = """
+SELECT (SELECT count(*) FROM job AS other
+         WHERE other.state = 'accepted' AND (other.turn, other.seat) <= (mine.turn, mine.seat)) AS position
+  FROM job AS mine
+ WHERE mine.id = $1 AND mine.state = 'accepted'
+"""
+
+# The states are those of the index `job_live`, word for word.
+LIVE = """
+SELECT * FROM job
+ WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished')
+ ORDER BY accepted_ms, id
+"""
+
+OF_MEMBER = "SELECT * FROM job WHERE member_id = $1 ORDER BY accepted_ms DESC, id DESC LIMIT $2"
+
+CANCELLABLE = """
+SELECT * FROM job
+ WHERE member_id = $1 AND state = 'accepted'
+ ORDER BY turn DESC LIMIT $2
+"""
+
+TRACKS_OF_MEMBER = """
+SELECT track.*, job.request AS request, coalesce(job.ended_ms, job.accepted_ms) AS delivered_ms
+  FROM job JOIN track ON track.job_id = job.id
+ WHERE job.member_id = $1 AND job.state = 'delivered' AND track.search_words LIKE $2 ESCAPE '!'
+ ORDER BY job.ended_ms DESC, job.id DESC, track.position
+ LIMIT $3
+"""
+
+# CROSS JOIN keeps SQLite from walking through all that the member was ever given.
+TRACK_OF_MEMBER = """
+SELECT track.*, job.request AS request, coalesce(job.ended_ms, job.accepted_ms) AS delivered_ms
+  FROM track CROSS JOIN job
+ WHERE track.track_id = $2 AND job.id = track.job_id AND job.member_id = $1 AND job.state = 'delivered'
+ ORDER BY job.ended_ms DESC
+ LIMIT 1
+"""
+
+LATEST_DURATIONS = """
+SELECT finished_ms - submitted_ms AS duration_ms FROM job
+ WHERE finished_ms IS NOT NULL AND submitted_ms IS NOT NULL
+ ORDER BY finished_ms DESC LIMIT $1
+"""
+
+
+class Jobs:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def insert(self, job: Job) -> None:
+        """Add an accepted job and give it its turn. Only inside a transaction.
+
+        Raises:
+            sqlite3.IntegrityError: its id, its interaction or its callback token is there already.
+        """
+        turn, seat = await self._next_turn(job.place.member_id)
+        await self._connection.execute(INSERT, turn, seat, *fixed_values(job), *changeable_values(job))
+        await self._save_tracks(job)
+
+    async def get(self, job_id: str) -> Job | None:
+        return await self._one(GET, job_id)
+
+    async def by_interaction(self, interaction_id: int) -> Job | None:
+        return await self._one(BY_INTERACTION, interaction_id)
+
+    async def by_prefix(self, member_id: int, prefix: str) -> Job | None:
+        """The member's newest job whose id begins so."""
+        return await self._one(BY_PREFIX, member_id, prefix, prefix + chr(0x10FFFF))
+
+    async def save(self, job: Job) -> None:
+        """Write the changeable fields and add or change the tracks. Only inside the transaction that read the job.
+
+        Tracks are never taken away. An accepted job keeps its turn.
+
+        Raises:
+            LookupError: there is no such job.
+        """
+        if await self._connection.fetch_one(SAVE, job.id, *changeable_values(job)) is None:
+            raise LookupError(f"no job {job.short_id} to save")
+        await self._save_tracks(job)
+
+    async def claim_turn(self, *, now: datetime, until: datetime) -> Job | None:
+        """The accepted job that is due and whose turn it is, now `submitting`, submitted at `now`, due at `until`.
+
+        An accepted job without a due time counts as due.
+        """
+        row = await self._connection.fetch_one(CLAIM_TURN, to_ms(now), to_ms(until))
+        if row is None:
+            return None
+        await self._connection.execute(ADVANCE_QUEUE, row["turn"])
+        return (await self._jobs([row]))[0]
+
+    async def claim_due(self, states: Sequence[JobState], *, now: datetime, until: datetime, limit: int) -> list[Job]:
+        """Those that have been due longest, in the order of their acceptance; their `due_at` is now `until`."""
+        if not states:
+            return []
+        rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit, *_padded(states))
+        return await self._jobs(sorted(rows, key=lambda row: (row["accepted_ms"], row["id"])))
+
+    async def next_due(self, states: Sequence[JobState]) -> datetime | None:
+        if not states:
+            return None
+        row = await self._connection.fetch_one(NEXT_DUE, *_padded(states))
+        return None if row is None else from_ms(row["due_ms"])
+
+    async def queue_position(self, job_id: str) -> int | None:
+        """1 for the job that is submitted next; None when it is not waiting."""
+        row = await self._connection.fetch_one(QUEUE_POSITION, job_id)
+        return None if row is None else int(row["position"])
+
+    async def live(self) -> list[Job]:
+        return await self._many(LIVE)
+
+    async def of_member(self, member_id: int, *, limit: int) -> list[Job]:
+        return await self._many(OF_MEMBER, member_id, limit)
+
+    async def cancellable(self, member_id: int, *, limit: int) -> list[Job]:
+        """The member's jobs that still wait, newest first."""
+        return await self._many(CANCELLABLE, member_id, limit)
+
+    async def tracks_of(self, member_id: int, *, search: str, limit: int) -> list[OwnedTrack]:
+        """The member's delivered tracks, newest first; `search` is a part of title or tags, in any case."""
+        rows = await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, search_pattern(search), limit)
+        return [owned_track_from(row) for row in rows]
+
+    async def track(self, member_id: int, track_id: str) -> OwnedTrack | None:
+        row = await self._connection.fetch_one(TRACK_OF_MEMBER, member_id, track_id)
+        return None if row is None else owned_track_from(row)
+
+    async def usual_seconds(self) -> float | None:
+        """Median seconds from submission to the finished tracks, over the latest 50 jobs; None before the first."""
+        rows = await self._connection.fetch_all(LATEST_DURATIONS, USUAL_OF_LATEST)
+        return median(row["duration_ms"] for row in rows) / 1000 if rows else None
+
+    async def _next_turn(self, member_id: int) -> tuple[int, int]:
+        queue = await self._connection.fetch_one(TAKE_SEAT)
+        if queue is None:
+            raise LookupError("the queue's row is gone")
+        last = await self._connection.fetch_one(LAST_TURN, member_id)
+        if last is not None and last["turn"] >= queue["turn"]:
+            return last["turn"] + 1, last["seat"]
+        return queue["turn"], queue["seats"]
+
+    async def _save_tracks(self, job: Job) -> None:
+        if job.tracks:
+            await self._connection.execute_many(
+                SAVE_TRACK, [track_values(job.id, position, track) for position, track in enumerate(job.tracks)]
+            )
+
+    async def _one(self, sql: str, *parameters: Value) -> Job | None:
+        jobs = await self._many(sql, *parameters)
+        return jobs[0] if jobs else None
+
+    async def _many(self, sql: str, *parameters: Value) -> list[Job]:
+        return await self._jobs(await self._connection.fetch_all(sql, *parameters))
+
+    async def _jobs(self, rows: Sequence[Row]) -> list[Job]:
+        """The jobs of `rows`, in that order, with their tracks."""
+        tracks: dict[str, list[Row]] = {}
+        for start in range(0, len(rows), _JOBS_ASKED):
+            ids = [row["id"] for row in rows[start : start + _JOBS_ASKED]]
+            ids += [ids[0]] * (_JOBS_ASKED - len(ids))
+            found = await self._connection.fetch_all(TRACKS_OF_JOBS, *ids)
+            tracks.update((job_id, list(group)) for job_id, group in groupby(found, key=lambda row: row["job_id"]))
+        return [job_from(row, tracks.get(row["id"], [])) for row in rows]
+
+
+def _padded(states: Sequence[JobState]) -> list[JobState]:
+    """As many parameters as there are states, so that the SQL is one constant."""
+    wanted = sorted(set(states))
+    return wanted + [wanted[0]] * (len(JobState) - len(wanted))

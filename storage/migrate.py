@@ -1,0 +1,90 @@
+"""Brings a database to the shape this program knows: numbered SQL files, each applied once, in one transaction."""
+
+import logging
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from storage.database import Connection, Database
+from storage.errors import DatabaseTooNew
+from storage.values import to_ms
+
+log = logging.getLogger(__name__)
+
+REMEMBER_MIGRATIONS = """
+CREATE TABLE IF NOT EXISTS migration (
+    number INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    applied_ms BIGINT NOT NULL
+)
+"""
+
+NEWEST_APPLIED = "SELECT coalesce(max(number), 0) AS number FROM migration"
+
+MARK_APPLIED = "INSERT INTO migration (number, name, applied_ms) VALUES ($1, $2, $3)"
+
+_NAME = re.compile(r"(\d{4})_\w+\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    number: int
+    name: str
+    sql: str
+
+
+def known_migrations() -> tuple[Migration, ...]:
+    """The files of `storage/migrations`, in the order of their numbers."""
+    found = (
+        Migration(int(match[1]), file.name, file.read_text(encoding="utf-8"))
+        for file in (files("storage") / "migrations").iterdir()
+        if (match := _NAME.fullmatch(file.name))
+    )
+    return tuple(sorted(found, key=lambda migration: migration.number))
+
+
+async def migrate(
+    database: Database,
+    migrations: Sequence[Migration] | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
+    """Apply what is missing. Two processes may do this at once: the second finds it done.
+
+    Raises:
+        DatabaseTooNew: a later program has changed the database.
+        StorageUnavailable: it cannot be written.
+    """
+    known = known_migrations() if migrations is None else migrations
+    for migration in known:
+        async with database.transaction() as connection:
+            if await _newest(connection, known) >= migration.number:
+                continue
+            for statement in statements(migration.sql):
+                await connection.execute(statement)
+            await connection.execute(MARK_APPLIED, migration.number, migration.name, to_ms(clock()))
+        log.info("database: %s applied", migration.name)
+
+
+async def _newest(connection: Connection, known: Sequence[Migration]) -> int:
+    await connection.execute(REMEMBER_MIGRATIONS)
+    row = await connection.fetch_one(NEWEST_APPLIED)
+    newest = int(row["number"]) if row else 0
+    if newest > known[-1].number:
+        raise DatabaseTooNew(found=newest, known=known[-1].number)
+    return newest
+
+
+def statements(script: str) -> Iterator[str]:
+    """The single statements of a script; a semicolon inside a string, a comment or a trigger ends none."""
+    *ended, rest = script.split(";")
+    statement = ""
+    for piece in ended:
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement.strip()
+            statement = ""
+    if unended := (statement + rest).strip():
+        yield unended

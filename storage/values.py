@@ -1,0 +1,36 @@
+"""How values of the domain are kept in columns: times as whole milliseconds, small records as JSON."""
+
+from datetime import UTC, datetime, timedelta
+from typing import overload
+
+import msgspec
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@overload
+def to_ms(at: datetime) -> int: ...
+@overload
+def to_ms(at: None) -> None: ...
+@overload
+def to_ms(at: datetime | None) -> int | None: ...
+def to_ms(at: datetime | None) -> int | None:
+    """Whole milliseconds since 1970, rounded down; `at` is aware."""
+    return None if at is None else (at - _EPOCH) // _MILLISECOND
+
+
+@overload
+def from_ms(ms: int) -> datetime: ...
+@overload
+def from_ms(ms: None) -> None: ...
+@overload
+def from_ms(ms: int | None) -> datetime | None: ...
+def from_ms(ms: int | None) -> datetime | None:
+    """The aware UTC time of `to_ms`, exact to the millisecond."""
+    return None if ms is None else _EPOCH + ms * _MILLISECOND
+
+
+def to_json(record: object) -> str:
+    """A dataclass of the domain as JSON text."""
+    return msgspec.json.encode(record).decode()

@@ -1,0 +1,309 @@
+"""Jobs and their tracks, on a real file."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.domain.jobs import FINAL_STATES, LIVE_STATES, Job, JobEvent, JobState, Track, next_state
+from bot.services.ports import Storage
+from storage.storage import SqliteStorage, open_storage
+from tests.support.storage_samples import (
+    NOW,
+    a_delivered,
+    a_job,
+    a_job_with_everything,
+    a_track,
+    after,
+)
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
+    async with open_storage(tmp_path / "encore.db") as opened:
+        yield opened
+
+
+async def insert(storage: Storage, *jobs: Job) -> None:
+    async with storage.transaction() as work:
+        for job in jobs:
+            await work.jobs.insert(job)
+
+
+async def save(storage: Storage, *jobs: Job) -> None:
+    async with storage.transaction() as work:
+        for job in jobs:
+            await work.jobs.save(job)
+
+
+async def test_a_job_is_read_as_it_was_inserted(storage: Storage) -> None:
+    job = a_job()
+
+    await insert(storage, job)
+
+    assert await storage.reading.jobs.get(job.id) == job
+
+
+async def test_a_job_is_read_as_it_was_saved_in_every_field(storage: Storage) -> None:
+    job = a_job()
+    await insert(storage, job)
+    changed = a_job_with_everything(job)
+
+    await save(storage, changed)
+
+    assert await storage.reading.jobs.get(job.id) == changed
+
+
+async def test_a_job_inserted_with_everything_is_read_so(storage: Storage) -> None:
+    job = a_job_with_everything(a_job())
+
+    await insert(storage, job)
+
+    assert await storage.reading.jobs.get(job.id) == job
+
+
+async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
+    job = a_job_with_everything(a_job())
+    async with open_storage(tmp_path / "encore.db") as storage:
+        await insert(storage, job)
+
+    async with open_storage(tmp_path / "encore.db") as storage:
+        assert await storage.reading.jobs.get(job.id) == job
+
+
+async def test_repeated_saving_keeps_the_tracks_and_their_order(storage: Storage) -> None:
+    job = replace(a_job(), tracks=(a_track(2), a_track(1)))
+    await insert(storage, job)
+
+    await save(storage, job)
+    await save(storage, replace(job, tracks=()))
+
+    assert await storage.reading.jobs.get(job.id) == job
+
+
+async def test_a_track_is_changed_and_another_added(storage: Storage) -> None:
+    job = replace(a_job(), tracks=(Track(id="track-1"),))
+    await insert(storage, job)
+    complete = replace(job, tracks=(a_track(1), a_track(2)))
+
+    await save(storage, complete)
+
+    assert await storage.reading.jobs.get(job.id) == complete
+
+
+async def test_saving_a_job_that_was_never_inserted_is_an_error(storage: Storage) -> None:
+    with pytest.raises(LookupError):
+        await save(storage, a_job())
+
+
+async def test_an_interaction_makes_one_job(storage: Storage) -> None:
+    job = a_job()
+    await insert(storage, job)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        await insert(storage, replace(a_job(), place=job.place))
+
+    assert await storage.reading.jobs.by_interaction(job.place.interaction_id) == job
+    assert len(await storage.reading.jobs.live()) == 1
+
+
+async def test_what_is_not_there_is_none(storage: Storage) -> None:
+    jobs = storage.reading.jobs
+
+    assert await jobs.get("nothing") is None
+    assert await jobs.by_interaction(1) is None
+    assert await jobs.by_prefix(1, "a") is None
+    assert await jobs.track(1, "track-1") is None
+    assert await jobs.queue_position("nothing") is None
+    assert await jobs.next_due([JobState.RUNNING]) is None
+    assert await jobs.next_due([]) is None
+    assert await jobs.usual_seconds() is None
+
+
+async def test_a_prefix_finds_the_members_newest_job(storage: Storage) -> None:
+    older = replace(a_job(), id="abcd" + "0" * 28, accepted_at=after(-10))
+    newer = replace(a_job(), id="abce" + "0" * 28)
+    strangers = replace(a_job(member_id=2), id="abcf" + "0" * 28, accepted_at=after(10))
+    await insert(storage, newer, older, strangers)
+    jobs = storage.reading.jobs
+
+    assert await jobs.by_prefix(1, "abc") == newer
+    assert await jobs.by_prefix(1, "abcd") == older
+    assert await jobs.by_prefix(1, older.id) == older
+    assert await jobs.by_prefix(1, "abcf") is None
+    assert await jobs.by_prefix(1, "abc%") is None
+
+
+async def test_jobs_of_a_member_come_newest_first_up_to_the_limit(storage: Storage) -> None:
+    jobs = [a_job(accepted_at=after(number)) for number in range(40)]
+    await insert(storage, *jobs, a_job(member_id=2))
+
+    assert await storage.reading.jobs.of_member(1, limit=30) == jobs[:9:-1]
+
+
+@pytest.mark.parametrize("state", JobState)
+async def test_a_job_is_live_until_it_ended(storage: Storage, state: JobState) -> None:
+    await insert(storage, a_job(state=state))
+
+    live = await storage.reading.jobs.live()
+
+    assert len(live) == (state in LIVE_STATES)
+    assert len(live) == (state not in FINAL_STATES)
+
+
+async def test_live_jobs_come_oldest_first_with_their_own_tracks(storage: Storage) -> None:
+    jobs = [replace(a_job(accepted_at=after(-number)), tracks=(a_track(number),)) for number in range(40)]
+    await insert(storage, *jobs)
+
+    assert await storage.reading.jobs.live() == jobs[::-1]
+
+
+async def test_only_a_members_waiting_jobs_can_be_cancelled(storage: Storage) -> None:
+    waiting = [a_job(), a_job(), a_job()]
+    await insert(storage, *waiting, a_job(member_id=2), *(a_job(state=state) for state in set(JobState) - {"accepted"}))
+
+    assert await storage.reading.jobs.cancellable(1, limit=25) == waiting[::-1]
+    assert await storage.reading.jobs.cancellable(1, limit=2) == waiting[:0:-1]
+
+
+async def test_only_due_jobs_in_the_states_asked_for_are_claimed(storage: Storage) -> None:
+    due = replace(a_job(state=JobState.RUNNING), due_at=NOW)
+    longer_due = replace(a_job(state=JobState.OVERDUE, accepted_at=after(-5)), due_at=after(-1))
+    not_due = replace(a_job(state=JobState.RUNNING), due_at=after(0.001))
+    never_due = replace(a_job(state=JobState.RUNNING), due_at=None)
+    other_state = replace(a_job(state=JobState.FINISHED), due_at=NOW)
+    await insert(storage, due, longer_due, not_due, never_due, other_state)
+
+    async with storage.transaction() as work:
+        claimed = await work.jobs.claim_due([JobState.RUNNING, JobState.OVERDUE], now=NOW, until=after(30), limit=10)
+        again = await work.jobs.claim_due([JobState.RUNNING, JobState.OVERDUE], now=NOW, until=after(30), limit=10)
+
+    assert claimed == [replace(longer_due, due_at=after(30)), replace(due, due_at=after(30))]
+    assert again == []
+    assert await storage.reading.jobs.next_due([JobState.RUNNING]) == not_due.due_at
+    assert await storage.reading.jobs.next_due(list(JobState)) == NOW
+
+
+async def test_what_is_due_longest_is_claimed_first(storage: Storage) -> None:
+    jobs = [replace(a_job(state=JobState.RUNNING), due_at=after(-number)) for number in range(3)]
+    await insert(storage, *jobs)
+
+    async with storage.transaction() as work:
+        claimed = await work.jobs.claim_due([JobState.RUNNING], now=NOW, until=after(30), limit=2)
+        nothing = await work.jobs.claim_due([], now=NOW, until=after(30), limit=2)
+
+    assert [job.id for job in claimed] == [jobs[1].id, jobs[2].id]
+    assert nothing == []
+
+
+async def test_a_failed_job_that_is_due_is_claimed_to_be_told(storage: Storage) -> None:
+    failed = replace(a_job(state=JobState.FAILED), due_at=NOW, ended_at=NOW)
+    await insert(storage, failed)
+
+    async with storage.transaction() as work:
+        claimed = await work.jobs.claim_due([JobState.FAILED], now=NOW, until=after(30), limit=1)
+
+    assert [job.id for job in claimed] == [failed.id]
+
+
+async def test_a_claim_by_turn_is_the_transition_of_the_table(storage: Storage) -> None:
+    job = a_job()
+    await insert(storage, job)
+
+    async with storage.transaction() as work:
+        claimed = await work.jobs.claim_turn(now=NOW, until=after(180))
+        nothing = await work.jobs.claim_turn(now=NOW, until=after(180))
+
+    state = next_state(JobState.ACCEPTED, JobEvent.CLAIMED)
+    assert claimed == replace(job, state=state, submitted_at=NOW, due_at=after(180))
+    assert await storage.reading.jobs.get(job.id) == claimed
+    assert nothing is None
+
+
+async def test_delivered_tracks_of_a_member_come_newest_first(storage: Storage) -> None:
+    first = a_delivered(a_job(), a_track(1), a_track(2), at=after(1))
+    second = a_delivered(a_job(), a_track(3), at=after(2))
+    running = replace(a_job(state=JobState.RUNNING), tracks=(a_track(4),))
+    strangers = a_delivered(a_job(member_id=2), a_track(5))
+    await insert(storage, first, second, running, strangers)
+    jobs = storage.reading.jobs
+
+    owned = await jobs.tracks_of(1, search="", limit=25)
+
+    assert [(track.job_id, track.track.id) for track in owned] == [
+        (second.id, "track-3"),
+        (first.id, "track-1"),
+        (first.id, "track-2"),
+    ]
+    assert (owned[0].track, owned[0].model, owned[0].delivered_at) == (a_track(3), "V5", after(2))
+    assert await jobs.tracks_of(1, search="", limit=1) == owned[:1]
+    assert await jobs.track(1, "track-1") == owned[1]
+    assert await jobs.track(1, "track-4") is None
+    assert await jobs.track(1, "track-5") is None
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("ÜBER", ["track-1"]),
+        ("u\N{COMBINING DIAERESIS}ber", ["track-1"]),
+        ("folk", ["track-1"]),
+        ("STRASSE", ["track-2"]),
+        ("100%", ["track-2"]),
+        ("0%x", []),
+        ("_", []),
+        ("!", []),
+        ("jazz", []),
+    ],
+)
+async def test_a_search_finds_parts_of_title_or_tags_in_any_case(
+    storage: Storage, search: str, found: list[str]
+) -> None:
+    await insert(
+        storage,
+        a_delivered(a_job(), a_track(1, title="Über dem Meer", tags="Folk")),
+        a_delivered(a_job(), a_track(2, title="Straße", tags="100% x")),
+    )
+
+    owned = await storage.reading.jobs.tracks_of(1, search=search, limit=25)
+
+    assert [track.track.id for track in owned] == found
+
+
+async def test_the_usual_time_is_the_median_of_the_latest_fifty(storage: Storage) -> None:
+    long_ago = [
+        replace(a_job(), submitted_at=after(number), finished_at=after(number + 9999))
+        for number in range(-20000, -19950)
+    ]
+    lately = [replace(a_job(), submitted_at=after(100), finished_at=after(200 + number)) for number in range(50)]
+    never_submitted = replace(a_job(), finished_at=after(5000))
+    await insert(storage, *long_ago, *lately, never_submitted)
+
+    assert await storage.reading.jobs.usual_seconds() == 124.5
+
+
+async def test_two_processes_never_claim_the_same_job(tmp_path: Path, storage: SqliteStorage) -> None:
+    running = [replace(a_job(state=JobState.RUNNING), due_at=NOW) for _ in range(40)]
+    waiting = [a_job(member_id=number % 3) for number in range(40)]
+    await insert(storage, *running, *waiting)
+
+    async def claim_all(own: Storage) -> list[str]:
+        claimed: list[str] = []
+        while True:
+            async with own.transaction() as work:
+                due = await work.jobs.claim_due([JobState.RUNNING], now=NOW, until=after(30), limit=3)
+                turn = await work.jobs.claim_turn(now=NOW, until=after(30))
+            claimed += [job.id for job in due]
+            if turn is None:
+                return claimed
+            claimed.append(turn.id)
+
+    async with open_storage(tmp_path / "encore.db") as other:
+        parts = await asyncio.gather(*(claim_all(own) for own in (storage, other) for _ in range(3)))
+
+    together = [job_id for part in parts for job_id in part]
+    assert sorted(together) == sorted(job.id for job in running + waiting)
+    assert sum(bool(part) for part in parts) > 1
