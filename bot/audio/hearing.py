@@ -1,0 +1,162 @@
+"""Open a file as audio and decode it to its end. Runs in the audio process alone, the only place that imports PyAV."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+
+from bot.audio.messages import Limits, Problem, Unusable
+
+# Everything else that FFmpeg knows stays closed: playlists, which open other files, pictures, subtitles, guesses.
+DEMUXERS = ("aac", "flac", "matroska", "mov", "mp3", "ogg", "wav")
+_PCM_LITTLE = {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw"}
+_PCM_BIG = {"pcm_s16be", "pcm_s24be", "pcm_s32be", "pcm_f32be", "pcm_f64be"}
+_WAV = _PCM_LITTLE | _PCM_BIG | {"adpcm_ms", "adpcm_ima_wav"}
+_PACKED = {"aac", "ac3", "alac", "eac3", "flac", "libopus", "libvorbis", "mp3", "mp3float", "opus", "vorbis"}
+DECODERS = frozenset(_WAV | _PACKED)
+# Photographs that share the film's container (ISO/IEC 23008-12; AVIF).
+_PICTURE_BRANDS = frozenset({"heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis"})
+_PACKETS_BETWEEN_LOOKS_AT_THE_CLOCK = 256
+
+
+@contextmanager
+def opened(file_descriptor: int) -> Iterator[InputContainer]:
+    """The open file as a container.
+
+    FFmpeg gets the descriptor and may open nothing beside it: no name, no other file, no address, whatever is written
+    in the file. Without a name the bytes alone decide what it is.
+
+    Raises:
+        Unusable: it is none of the containers allowed here.
+    """
+    options = {
+        "fd": str(file_descriptor),
+        "protocol_whitelist": "fd",
+        "format_whitelist": ",".join(DEMUXERS),
+        "codec_whitelist": ",".join(sorted(DECODERS)),  # pictures are not decoded even to look at them
+        "threads": "1",
+    }
+    try:
+        container = av.open("fd:", "r", options=options, metadata_errors="replace")
+    except MemoryError:
+        raise
+    except av.FFmpegError as error:
+        raise Unusable(Problem.NOT_AUDIO, f"not opened: {error.strerror}") from error
+    with container:
+        yield container
+
+
+def is_film(container: InputContainer) -> bool:
+    """Whether there are moving pictures; a cover is none."""
+    still = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+    return any(not stream.disposition & still for stream in container.streams.video)
+
+
+def sound_track(container: InputContainer) -> AudioStream:
+    """The stream that is heard: the first one.
+
+    Raises:
+        Unusable: there is none, or its codec is none of those allowed here.
+    """
+    if not container.streams.audio:
+        picture = container.metadata.get("major_brand", "").strip() in _PICTURE_BRANDS
+        if is_film(container) and not picture:
+            raise Unusable(Problem.NO_AUDIO_TRACK, "film without audio")
+        raise Unusable(Problem.NOT_AUDIO, "no audio stream")
+    stream = container.streams.audio[0]
+    # The stub promises a codec context; a stream whose codec FFmpeg does not know has none.
+    decoder = getattr(getattr(stream, "codec_context", None), "name", "none")
+    if decoder not in DECODERS or (container.format.name == "mp3" and "mp3" not in decoder):
+        raise Unusable(Problem.NOT_AUDIO, f"codec {decoder} in {container.format.name}")
+    return stream
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came out of the decoder. `until_seconds` is where the last of it ends by the file's own clock."""
+
+    samples_at: dict[int, int] = field(default_factory=dict)  # sample rate -> samples
+    sample_rate: int = 0
+    channels: int = 0
+    good_packets: int = 0
+    bad_packets: int = 0
+    started_at: float | None = None
+    until_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return sum(samples / rate for rate, samples in self.samples_at.items())
+
+    @property
+    def is_noise(self) -> bool:
+        """Most of it could not be decoded: whatever it is, it is not this format."""
+        return self.bad_packets > self.good_packets
+
+    def add(self, frame: AudioFrame) -> None:
+        rate = frame.sample_rate
+        if rate <= 0 or frame.samples <= 0:
+            return
+        self.samples_at[rate] = self.samples_at.get(rate, 0) + frame.samples
+        self.sample_rate, self.channels = rate, frame.layout.nb_channels
+        if frame.time is not None:
+            if self.started_at is None:
+                self.started_at = frame.time
+            self.until_seconds = frame.time - self.started_at + frame.samples / rate
+
+
+def hear(container: InputContainer, stream: AudioStream, limits: Limits) -> Heard:
+    """Decode all of it; packets that cannot be decoded are counted and skipped.
+
+    Raises:
+        Unusable: it goes on beyond the limit of length, or of CPU time.
+    """
+    heard = Heard()
+    for _ in frames_of(container, stream, limits, heard):
+        pass
+    return heard
+
+
+def frames_of(container: InputContainer, stream: AudioStream, limits: Limits, heard: Heard) -> Iterator[AudioFrame]:
+    """Every frame of the stream, after `heard` has taken note of it. Raises as `hear`."""
+    stream.codec_context.thread_count = 1
+    for number, packet in enumerate(_packets(container, stream)):
+        try:
+            frames = packet.decode()
+        except MemoryError:
+            raise
+        except av.FFmpegError:
+            heard.bad_packets += 1
+            continue
+        heard.good_packets += packet.size > 0
+        for frame in frames:
+            if isinstance(frame, AudioFrame):
+                heard.add(frame)
+                yield frame
+        if number % _PACKETS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
+            _check_limits(heard.seconds, limits)
+    _check_limits(heard.seconds, limits)
+
+
+def _packets(container: InputContainer, stream: AudioStream) -> "Iterator[Packet[AudioStream]]":
+    """The stream's packets; a container that cannot be read further ends there."""
+    try:
+        yield from container.demux(stream)
+    except MemoryError:
+        raise
+    except av.FFmpegError:
+        return
+
+
+def _check_limits(seconds: float, limits: Limits) -> None:
+    if seconds > limits.heard_seconds:
+        raise Unusable(Problem.TOO_LONG, f"longer than {limits.heard_seconds} s", heard_seconds=seconds)
+    if time.process_time() > limits.cpu_seconds:
+        line = f"{limits.cpu_seconds} s of CPU time spent after {seconds:.0f} s of audio"
+        raise Unusable(Problem.TOO_COSTLY, line, heard_seconds=seconds)

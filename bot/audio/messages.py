@@ -1,0 +1,68 @@
+"""What passes between the bot and the audio process: a question on its command line, one line of JSON back."""
+
+from enum import StrEnum
+
+import msgspec
+
+from bot.domain.source import AudioFacts
+
+
+class Problem(StrEnum):
+    """Why a file cannot be used; the bot makes a `BadSource` of it."""
+
+    EMPTY = "empty"
+    NOT_AUDIO = "not_audio"
+    NO_AUDIO_TRACK = "no_audio_track"
+    TRUNCATED = "truncated"
+    TOO_LONG = "too_long"
+    TOO_COSTLY = "too_costly"
+
+
+class Unusable(Exception):
+    """Raised inside the audio process. `heard_seconds` is what had been decoded by then."""
+
+    def __init__(self, problem: Problem, log_line: str, *, heard_seconds: float = 0.0) -> None:
+        super().__init__(log_line)
+        self.problem = problem
+        self.log_line = log_line
+        self.heard_seconds = heard_seconds
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one file may cost. `wall_seconds` is the parent's clock, the others hold inside the audio process."""
+
+    memory_bytes: int = 1 << 30  # address space; the libraries alone take about 150 MiB of it
+    cpu_seconds: int = 20
+    wall_seconds: float = 60.0
+    heard_seconds: int = 3600  # decoding stops here: the length of anything shorter is told truly
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
+    """What is the file on standard input?"""
+
+    limits: Limits
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True, tag="fit"):
+    """Write the file on standard input as an mp3 of at most `limit_bytes`, to the path behind the question."""
+
+    limits: Limits
+    limit_bytes: int
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True, tag="found"):
+    facts: AudioFacts
+
+
+class Fitted(msgspec.Struct, frozen=True, kw_only=True, tag="fitted"):
+    fits: bool
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
+    problem: Problem
+    log_line: str
+    heard_seconds: float
+
+
+Question = Probe | Fit
+Answer = Found | Fitted | Refusal

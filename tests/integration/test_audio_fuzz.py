@@ -1,0 +1,73 @@
+"""Damaged files give facts or a reason, never a crash."""
+
+import asyncio
+import os
+import random
+import sys
+from pathlib import Path
+
+import msgspec
+
+from bot.audio.messages import Answer, Found, Problem, Refusal
+from bot.sandbox.sounds import compose
+
+ROOT = Path(__file__).parents[2]
+SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".webm", ".mp4")
+EACH = 8
+SEED = 20261122
+
+# One audio process for all files: it answers as the real one does, one file after the other.
+SCRIPT = """
+import os, sys
+import msgspec
+from bot.audio.messages import Limits, Probe
+from bot.audio.worker import answer_to, limit
+limit(Limits(cpu_seconds=60), file_bytes=0)
+for path in sys.argv[1:]:
+    file = os.open(path, os.O_RDONLY)
+    os.dup2(file, 0)
+    os.close(file)
+    sys.stdout.buffer.write(msgspec.json.encode(answer_to(Probe(limits=Limits(cpu_seconds=60)), [])) + b"\\n")
+"""
+
+
+def damaged(data: bytes, dice: random.Random) -> bytes:
+    """One to ten bytes or stretches changed, doubled or lost, more often near the start, where the structure is."""
+    damage = bytearray(data)
+    for _ in range(dice.choice((1, 2, 10))):
+        at = dice.randrange(min(400, len(damage)) if dice.random() < 0.6 else len(damage))
+        match dice.randrange(4):
+            case 0:
+                damage[at] ^= 1 << dice.randrange(8)
+            case 1:
+                damage[at : at + 4] = dice.choice((b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", dice.randbytes(4)))
+            case 2:
+                damage[at:at] = damage[at : at + dice.randrange(1, 800)]
+            case _:
+                del damage[at : at + dice.randrange(1, 800)]
+    return bytes(damage)
+
+
+async def test_damaged_files_give_facts_or_a_reason(tmp_path: Path) -> None:
+    dice, paths = random.Random(SEED), []
+    for suffix in SUFFIXES:
+        compose(tmp_path / f"whole{suffix}", seconds=1.5)
+        whole = (tmp_path / f"whole{suffix}").read_bytes()
+        for number in range(EACH):
+            path = tmp_path / f"{number}{suffix}"
+            path.write_bytes(damaged(whole, dice))
+            paths.append(os.fspath(path))
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SCRIPT, *paths, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+
+    answers: list[Answer] = [msgspec.json.decode(line, type=Answer) for line in output.splitlines()]
+    assert process.returncode == 0
+    assert len(answers) == len(paths)
+    # "Too costly" is what an unforeseen exception becomes: there must be none.
+    assert not [a for a in answers if isinstance(a, Refusal) and a.problem is Problem.TOO_COSTLY]
+    assert any(isinstance(answer, Found) for answer in answers)
+    assert any(isinstance(answer, Refusal) for answer in answers)

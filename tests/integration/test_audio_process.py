@@ -1,0 +1,199 @@
+"""What happens around the audio process: its limits, its death, its cancellation."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.audio.messages import Limits
+from bot.audio.process import AudioProcess
+from bot.errors import SourceTooCostly, SourceTooLong
+from bot.sandbox.sounds import compose, silent_mp3_of_size
+
+ROOT = Path(__file__).parents[2]
+LONG_ENOUGH_BYTES = 60_000_000  # about a second of decoding
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for its children in /proc")
+
+
+def children() -> set[int]:
+    """The processes that this thread started and has not reaped."""
+    return {int(word) for word in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()}
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # another process sets no event here
+            await asyncio.sleep(0.002)
+
+
+def workers(before: set[int]) -> set[int]:
+    """The new children that have become audio processes: until then they show what their parent shows."""
+    lines = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children() - before}
+    return {child for child, line in lines.items() if b"bot.audio.worker" in line}
+
+
+async def a_new_worker(before: set[int]) -> int:
+    await until(lambda: workers(before))
+    return workers(before).pop()
+
+
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("long") / "long.mp3"
+    silent_mp3_of_size(path, LONG_ENOUGH_BYTES)
+    return path
+
+
+@needs_proc
+@pytest.mark.parametrize("killed_by", [signal.SIGKILL, signal.SIGSEGV])
+async def test_a_process_that_dies_costs_one_answer_and_the_next_is_right(
+    killed_by: signal.Signals, long_file: Path, tmp_path: Path
+) -> None:
+    audio, before = AudioProcess(at_once=1), children()
+    compose(tmp_path / "piece.mp3", seconds=1.0)
+
+    task = asyncio.create_task(audio.probe(long_file))
+    os.kill(await a_new_worker(before), killed_by)
+    with pytest.raises(SourceTooCostly, match=f"ended with -{int(killed_by)}"):
+        await task
+
+    assert (await audio.probe(tmp_path / "piece.mp3")).length_seconds == pytest.approx(1.0, abs=0.1)
+
+
+@needs_proc
+async def test_cancelling_the_caller_ends_the_process(long_file: Path) -> None:
+    audio, before = AudioProcess(), children()
+
+    task = asyncio.create_task(audio.probe(long_file))
+    os.kill(await a_new_worker(before), signal.SIGSTOP)  # it will not end by itself
+    task.cancel()
+    await asyncio.wait({task}, timeout=20)
+
+    assert task.cancelled()
+    assert children() <= before
+
+
+@needs_proc
+async def test_a_cancelled_fit_leaves_nothing_behind(long_file: Path, tmp_path: Path) -> None:
+    audio, before, to = AudioProcess(), children(), tmp_path / "small.mp3"
+
+    task = asyncio.create_task(audio.fit(long_file, to, limit_bytes=30_000_000))
+    await a_new_worker(before)
+    await until(to.exists)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert not to.exists()
+    assert children() <= before
+
+
+@needs_proc
+async def test_the_clock_on_the_wall_ends_the_process(long_file: Path) -> None:
+    audio, before = AudioProcess(probe_limits=Limits(wall_seconds=0.5)), children()
+
+    task = asyncio.create_task(audio.probe(long_file))
+    os.kill(await a_new_worker(before), signal.SIGSTOP)  # it will not end by itself
+    async with asyncio.timeout(20):
+        with pytest.raises(SourceTooCostly, match="still running"):
+            await task
+
+    assert children() <= before
+
+
+async def test_spent_cpu_time_ends_the_decoding(tmp_path: Path) -> None:
+    compose(tmp_path / "piece.mp3", seconds=1.0)
+    audio = AudioProcess(probe_limits=Limits(cpu_seconds=0))
+
+    with pytest.raises(SourceTooCostly, match="CPU"):
+        await audio.probe(tmp_path / "piece.mp3")
+
+
+async def test_what_was_too_long_anyway_is_called_too_long(long_file: Path) -> None:
+    audio = AudioProcess(probe_limits=Limits(heard_seconds=600))
+
+    with pytest.raises(SourceTooLong):
+        await audio.probe(long_file)
+
+
+async def test_too_much_memory_ends_the_process_and_not_the_bot(long_file: Path, tmp_path: Path) -> None:
+    compose(tmp_path / "piece.mp3", seconds=1.0)
+    audio = AudioProcess(probe_limits=Limits(memory_bytes=LONG_ENOUGH_BYTES))
+
+    with pytest.raises(SourceTooCostly):
+        await audio.probe(long_file)
+
+
+async def test_a_decoder_in_an_endless_loop_is_ended_by_the_system() -> None:
+    script = "from bot.audio.worker import limit, Limits\nlimit(Limits(cpu_seconds=-1), file_bytes=0)\nwhile True: pass"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=ROOT)
+
+    async with asyncio.timeout(30):
+        code = await process.wait()
+
+    assert -code in {signal.SIGKILL, signal.SIGXCPU}
+
+
+async def test_the_process_can_write_no_file_while_it_probes(tmp_path: Path) -> None:
+    to = tmp_path / "file"
+    script = "import sys\nfrom bot.audio.worker import limit, Limits\nlimit(Limits(), file_bytes=0)\n"
+    script += "open(sys.argv[1], 'wb', buffering=0).write(b'x')"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, str(to), cwd=ROOT, stderr=asyncio.subprocess.PIPE
+    )
+
+    _, complaint = await process.communicate()
+
+    assert b"File too large" in complaint
+    assert to.stat().st_size == 0
+
+
+@needs_proc
+async def test_the_process_knows_nothing_of_the_bots_environment(
+    long_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen from outside: the environment that the system shows for the child."""
+    monkeypatch.setenv("DISCORD_TOKEN", "invented")
+    audio, before = AudioProcess(), children()
+
+    task = asyncio.create_task(audio.probe(long_file))
+    environment = Path(f"/proc/{await a_new_worker(before)}/environ").read_bytes()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert environment == b"LC_ALL=C.UTF-8\0"
+
+
+@needs_proc
+async def test_no_more_processes_run_at_once_than_allowed(long_file: Path) -> None:
+    audio, before = AudioProcess(at_once=2, probe_limits=Limits(heard_seconds=60)), children()
+    done = asyncio.Event()
+
+    async def count() -> int:
+        most = 0
+        while not done.is_set():
+            most = max(most, len(children() - before))
+            await asyncio.sleep(0)
+        return most
+
+    counting = asyncio.create_task(count())
+    answers = await asyncio.gather(*(audio.probe(long_file) for _ in range(5)), return_exceptions=True)
+    done.set()
+    most = await counting
+
+    assert [type(answer) for answer in answers] == [SourceTooLong] * 5
+    assert most == 2
+
+
+async def test_the_bot_itself_never_loads_the_decoder() -> None:
+    script = "import sys, bot.audio.process; sys.exit('av' in sys.modules or 'bot.audio.hearing' in sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=ROOT)
+
+    assert await process.wait() == 0
