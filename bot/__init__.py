@@ -1,0 +1,3 @@
+"""Encore, a Discord bot that continues music."""
+
+__version__ = "0.1.0"

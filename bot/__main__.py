@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +93,7 @@ def _demo(audio: str, continue_at: str) -> int:
 
 def _finished(work: Coroutine[Any, Any, None]) -> int:
     """Run `work` on the faster loop where there is one; a fault becomes one readable line."""
-    try:
-        from uvloop import new_event_loop  # noqa: PLC0415  # not on every platform
-    except ImportError:
-        from asyncio import new_event_loop  # noqa: PLC0415
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             runner.run(work)
         except Exception as error:  # noqa: BLE001  # whatever it was, the operator reads one line
@@ -106,13 +102,21 @@ def _finished(work: Coroutine[Any, Any, None]) -> int:
     return 0
 
 
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415  # not on every platform
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
 def _explain(error: BaseException) -> None:
     import logging  # noqa: PLC0415  # only where something went wrong
 
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     logging.getLogger("bot").debug("stopped by", exc_info=error)
-    print(f"encore: stopped: {error or type(error).__name__}", file=sys.stderr)
+    print(f"encore: stopped: {str(error) or type(error).__name__}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def _acceptance(parts: _Parts) -> Acceptance:
         limits=AcceptLimits(
             quota_per_day=settings.quota_per_day,
             max_source_bytes=settings.max_source_bytes,
-            takeover=settings.intake_seconds,
+            takeover=settings.lease_seconds,
             token=settings.interaction_seconds,
         ),
         bells=parts.bells,

@@ -47,7 +47,6 @@ class Settings:
     progress_every_seconds: float = 4
     interaction_seconds: float = 870  # half a minute under the 15 minutes that a token lives
     retry_base_seconds: float = 2
-    intake_seconds: float = 180
 
     @property
     def max_source_bytes(self) -> int:

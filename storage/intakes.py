@@ -19,6 +19,9 @@ RETURNING interaction_id
 # The row stays, so that the interaction cannot be taken again; its token and links go.
 FINISH = "UPDATE intake SET payload = NULL, due_ms = NULL WHERE interaction_id = $1"
 
+# Only while it is not finished.
+RENEW = "UPDATE intake SET due_ms = $2 WHERE interaction_id = $1 AND due_ms IS NOT NULL"
+
 CLAIM_DUE = """
 UPDATE intake SET due_ms = $2
  WHERE interaction_id IN (SELECT interaction_id FROM intake WHERE due_ms <= $1 ORDER BY due_ms LIMIT $3)
@@ -38,6 +41,9 @@ class Intakes:
             CLAIM, intake.place.interaction_id, to_json(intake), to_ms(intake.due_at)
         )
         return row is not None
+
+    async def renew(self, interaction_id: int, *, until: datetime) -> None:
+        await self._connection.execute(RENEW, interaction_id, to_ms(until))
 
     async def finish(self, interaction_id: int) -> None:
         await self._connection.execute(FINISH, interaction_id)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from bot.domain.jobs import Intake, Job, JobState, Stage
@@ -17,6 +18,7 @@ from bot.domain.text import Text, text
 from bot.errors import BadSource, ProviderBusy, ProviderError, ProviderSilent, QuotaExceeded, Refused
 from bot.services.bells import Bells
 from bot.services.clock import Clock
+from bot.services.lease import renewed
 from bot.services.messenger import Messenger
 from bot.services.ports import AudioTools, Fetcher, Provider, Storage
 
@@ -90,7 +92,8 @@ class Acceptance:
 
     async def _finish(self, intake: Intake) -> None:
         try:
-            job = await self._accept(intake)
+            async with renewed(partial(self._renew, intake), seconds=self._limits.takeover):
+                job = await self._accept(intake)
         except Refused as error:
             log.info("refused: %s", error)
             await self._messenger.answer(intake.place, error.sentences)
@@ -105,6 +108,10 @@ class Acceptance:
         if not intake.place.private:
             position = await self._storage.reading.jobs.queue_position(job.id)
             await self._messenger.answer(intake.place, _accepted(job, position))
+
+    async def _renew(self, intake: Intake) -> None:
+        async with self._storage.transaction() as work:
+            await work.intakes.renew(intake.place.interaction_id, until=self.takeover_at())
 
     async def _put_away(self, intake: Intake) -> None:
         async with self._storage.transaction() as work:

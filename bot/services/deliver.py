@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.pace import backoff_seconds
@@ -71,7 +72,7 @@ class Delivery:
             for job in jobs:
                 await work.jobs.save(job)
         for job in jobs:
-            async with renewed(self._storage, job.id, seconds=self._times.lease, clock=self._clock):
+            async with renewed(partial(self._renew, job.id), seconds=self._times.lease):
                 change = await self._tell(job)
             async with self._storage.transaction() as work:
                 current = await work.jobs.get(job.id)
@@ -80,6 +81,12 @@ class Delivery:
                     await settle.save(work, change(current, at), at=at)
             self._bells.job_changed()
         return bool(jobs)
+
+    async def _renew(self, job_id: str) -> None:
+        async with self._storage.transaction() as work:
+            job = await work.jobs.get(job_id)
+            if job is not None and job.told_at is None:
+                await work.jobs.save(replace(job, due_at=self._clock() + timedelta(seconds=self._times.lease)))
 
     async def _tell(self, job: Job) -> Callable[[Job, datetime], Job]:
         """Try every way to the member; what to write into the job afterwards."""

@@ -110,6 +110,9 @@ class Intakes(Protocol):
     async def claim(self, intake: Intake) -> bool:
         """Write the command down; False when its interaction was written down before, here or by another process."""
 
+    async def renew(self, interaction_id: int, *, until: datetime) -> None:
+        """Whoever has the command is still at it, and has it until then."""
+
     async def finish(self, interaction_id: int) -> None:
         """It became a job or was refused; its secrets are forgotten."""
 

@@ -1,0 +1,37 @@
+"""The body of a submission, from what a member asks for."""
+
+from bot.domain.request import ExtensionRequest, Mode
+
+
+def extend_body(
+    request: ExtensionRequest, *, source_url: str, continue_at: float, callback_url: str
+) -> dict[str, object]:
+    """The JSON of POST upload-extend (fact sheet, section 1.2); `continue_at` is seconds, `request` breaks no rule.
+
+    `defaultParamFlag` reads backwards: true means custom. `continueAt` and `instrumental` are always sent (conflicts
+    C4 and C5), a prompt never with an instrumental (C3) and otherwise whenever one was typed (C2). Newer models get
+    the same field names (section 0).
+    """
+    body: dict[str, object] = {
+        "uploadUrl": source_url,
+        "defaultParamFlag": request.mode is not Mode.DEFAULT,
+        "instrumental": request.instrumental,
+        "continueAt": continue_at,
+        "model": request.model,
+        "callBackUrl": callback_url,
+    }
+    sung = {"prompt": request.prompt, "vocalGender": request.vocal_gender}
+    optional = {
+        "style": request.style,
+        "title": request.title,
+        "negativeTags": request.exclude,
+        **({} if request.instrumental else sung),
+    }
+    weights = {
+        "styleWeight": request.style_weight,
+        "weirdnessConstraint": request.weirdness,
+        "audioWeight": request.audio_weight,
+    }
+    body.update((name, str(value)) for name, value in optional.items() if value)
+    body.update((name, value) for name, value in weights.items() if value is not None)
+    return body

@@ -1,0 +1,225 @@
+"""The provider's HTTP side: hand over a file, start an extension, ask what became of it, ask for the credits."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import aiohttp
+
+from bot import __version__
+from bot.domain.reports import TaskReport
+from bot.domain.request import ExtensionRequest
+from bot.errors import ProviderBusy, ProviderSilent
+from bot.suno import faults
+from bot.suno.body import extend_body
+from bot.suno.messages import Envelope, MalformedRecord, parse_record, read_number
+
+ANSWER_MAX_BYTES = 2 * 1024 * 1024
+UPLOAD_FOLDER = "encore"
+
+
+USER_AGENT = f"Encore/{__version__}"
+"""Always sent: the provider's gateway was seen to refuse requests without one (fact sheet, section 1.1)."""
+
+
+def open_session() -> aiohttp.ClientSession:
+    """A session fit for `SunoClient`: no cookies, nothing from the environment, a connection for each request.
+
+    A kept connection can be closed by the server in the moment it is used again; then nobody knows whether the
+    request was heard. With a fresh one, a connection that breaks was really in use.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": USER_AGENT},
+        trust_env=False,
+    )
+
+
+class SunoClient:
+    """Talks to one account. Times are seconds; `session` is closed by whoever opened it.
+
+    `submit`, `ask` and `upload` bound one request each, `connect` the way to the first byte sent. Uploads are tried
+    `upload_attempts` times with growing waits from `upload_wait_seconds` on; nothing else is ever repeated here.
+
+    Every method raises `ProviderError`s: `ProviderBusy` (try later), `ProviderOutOfCredits`, `ProviderUnauthorized`,
+    `ProviderRefused` (never) and `ProviderSilent` (sent, no clear answer). None of them holds the key or a URL.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        api_url: str,
+        upload_url: str,
+        api_key: str,
+        connect_seconds: float = 10,
+        submit_seconds: float = 60,
+        ask_seconds: float = 20,
+        upload_seconds: float = 120,
+        upload_attempts: int = 3,
+        upload_wait_seconds: float = 1,
+    ) -> None:
+        self._session = session
+        self._api_url = api_url.rstrip("/")
+        self._upload_url = upload_url.rstrip("/")
+        self._api_key = api_key
+        self._connect_seconds = connect_seconds
+        self._submit_seconds = submit_seconds
+        self._ask_seconds = ask_seconds
+        self._upload_seconds = upload_seconds
+        self._upload_attempts = upload_attempts
+        self._upload_wait_seconds = upload_wait_seconds
+
+    async def extend(self, request: ExtensionRequest, *, source_url: str, continue_at: float, callback_url: str) -> str:
+        """Start an extension; the task's id. Costs credits, so it is sent once, whatever happens.
+
+        `continue_at` is seconds; `request` breaks no rule; both URLs are absolute.
+
+        Raises:
+            ProviderSilent: the task may have started.
+            ProviderError: any other one: nothing was started.
+
+        Source: fact sheet, sections 1.1 to 1.4.
+        """
+        body = extend_body(request, source_url=source_url, continue_at=continue_at, callback_url=callback_url)
+        envelope, _ = await self._call(
+            "POST",
+            f"{self._api_url}/api/v1/generate/upload-extend",
+            seconds=self._submit_seconds,
+            secrets=_spellings(callback_url) + _spellings(source_url),
+            json=body,
+        )
+        task_id = envelope.data.get("taskId") if isinstance(envelope.data, dict) else None
+        if not isinstance(task_id, str) or not task_id.strip():
+            raise faults.silent("an answer without a task id", code=envelope.code)
+        return task_id.strip()
+
+    async def upload(self, path: Path, *, name: str) -> str:
+        """Hand the file over, byte for byte, streamed from disk; the http(s) URL under which the provider has it.
+
+        Of `name` only the ending is used. The file there gets a name of its own, another one for each attempt: the
+        same name would overwrite, and caches may serve the old file (fact sheet, section 6). Free.
+
+        Raises:
+            OSError: the file cannot be read.
+            ProviderError: as for the class; a silent one is harmless here.
+        """
+        import stamina  # noqa: PLC0415  # costs 14 ms, which the start need not wait for
+
+        retrying = stamina.AsyncRetryingCaller(
+            attempts=self._upload_attempts,
+            timeout=self._upload_seconds,
+            wait_initial=self._upload_wait_seconds,
+            wait_jitter=self._upload_wait_seconds,
+        )
+        return await retrying((ProviderBusy, ProviderSilent), self._upload_once, path, _ending(name))
+
+    async def report(self, task_id: str) -> TaskReport:
+        """What became of a task so far (fact sheet, section 4). Not repeated: whoever asks will ask again."""
+        _, body = await self._call(
+            "GET",
+            f"{self._api_url}/api/v1/generate/record-info",
+            seconds=self._ask_seconds,
+            params={"taskId": task_id},
+        )
+        try:
+            return parse_record(body)
+        except MalformedRecord as error:
+            raise faults.silent(f"record-info: {error}") from None
+
+    async def credits(self) -> float:
+        """How many credits the account has left (fact sheet, section 5); fractions are possible."""
+        envelope, _ = await self._call("GET", f"{self._api_url}/api/v1/generate/credit", seconds=self._ask_seconds)
+        credits_left = read_number(envelope.data)
+        if credits_left is None:
+            raise faults.silent("credits without a number", code=envelope.code)
+        return credits_left
+
+    async def _upload_once(self, path: Path, ending: str) -> str:
+        name = f"{uuid4().hex}{ending}"
+        with await asyncio.to_thread(path.open, "rb") as file:
+            form = aiohttp.FormData()
+            form.add_field("uploadPath", UPLOAD_FOLDER)
+            form.add_field("fileName", name)
+            form.add_field("file", file, filename=name, content_type="application/octet-stream")
+            envelope, _ = await self._call(
+                "POST", f"{self._upload_url}/api/file-stream-upload", seconds=self._upload_seconds, data=form
+            )
+        url = envelope.data.get("downloadUrl") if isinstance(envelope.data, dict) else None
+        if not isinstance(url, str) or not _is_web_url(url):
+            raise faults.silent("an upload without a download URL", code=envelope.code)
+        return url
+
+    async def _call(
+        self,
+        method: str,
+        url: str,
+        *,
+        seconds: float,
+        secrets: tuple[str, ...] = (),
+        json: Mapping[str, object] | None = None,
+        data: aiohttp.FormData | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> tuple[Envelope, bytes]:
+        """One request; the envelope of its success and the whole body.
+
+        Redirects are not followed: a 307 would send a paid request again, and the key to another address. Causes are
+        left out of the errors, because aiohttp's can show the request's headers.
+        """
+        try:
+            async with self._session.request(
+                method,
+                url,
+                json=json,
+                data=data,
+                params=params,
+                headers={
+                    "Authorization": f"Bearer {self._api_key}",
+                    "User-Agent": USER_AGENT,
+                    "Accept": "application/json",
+                },
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=seconds, connect=self._connect_seconds),
+            ) as response:
+                status, body = response.status, await _body_of(response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            raise faults.busy(f"no connection ({type(error).__name__})") from None
+        except TimeoutError:
+            raise faults.silent(f"no answer within {seconds:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise faults.silent(f"connection lost ({type(error).__name__})") from None
+        return faults.read_answer(status, body, secrets=(self._api_key, *secrets)), body
+
+
+async def _body_of(response: aiohttp.ClientResponse) -> bytes:
+    """The body; empty where it is larger than any answer is, so that nothing is read into it."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(64 * 1024):
+        body += chunk
+        if len(body) > ANSWER_MAX_BYTES:
+            return b""
+    return bytes(body)
+
+
+def _spellings(url: str) -> tuple[str, ...]:
+    """A URL as an answer may repeat it: whole, without its scheme, its path alone."""
+    path = urlsplit(url).path
+    return (url, url.partition("://")[2], path if len(path) > 1 else "")
+
+
+def _ending(name: str) -> str:
+    """The ending of a file's name in safe letters, or nothing."""
+    found = re.search(r"\.[A-Za-z0-9]{1,5}\Z", name)
+    return found.group().lower() if found else ""
+
+
+def _is_web_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", url)

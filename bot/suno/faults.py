@@ -1,0 +1,114 @@
+"""What an answer that is no success means: which error, and whether paid work may have begun.
+
+Fact sheet, section 1.4. An envelope with an error code says that nothing was started; without one, anything that is
+not plainly a refusal is silence.
+"""
+
+import re
+
+from bot.domain.text import Said, text
+from bot.errors import (
+    ProviderBusy,
+    ProviderError,
+    ProviderOutOfCredits,
+    ProviderRefused,
+    ProviderSilent,
+    ProviderUnauthorized,
+)
+from bot.suno.messages import OK, Envelope, one_line, parse_envelope
+
+UNAUTHORIZED_CODES = frozenset({401, 403})
+OUT_OF_CREDITS = 402
+CREDITS_OR_RATE_CODES = frozenset({429, 433})  # one provider's "no credits" is the other's "slow down"
+TOO_MANY_REQUESTS = 429
+BUSY_CODES = frozenset({405, 430, 455})  # rate, rate, maintenance
+HOPELESS_SERVER_CODES = frozenset({501, 505, 553})  # failed, feature disabled, voice expired: "retry: no"
+REQUEST_TIMEOUT = 408
+UNAVAILABLE = 503
+
+_RATE_WORDS = re.compile(r"frequen|too many|rate limit|slow down", re.IGNORECASE)
+_CREDIT_WORDS = re.compile(r"credit|insufficient|balance|top up", re.IGNORECASE)
+_GATEWAY_CODE = re.compile(rb"error code: (\d{3,4})", re.IGNORECASE)
+
+_BUSY = text("The music service is busy at the moment. Nothing was started; try again in a few minutes.")
+_SILENT = text("The music service gave no clear answer. It may have begun all the same, so it is not asked twice.")
+_OUT_OF_CREDITS = text("This bot has used up its credits at the music service. Whoever runs the bot has to add some.")
+_UNAUTHORIZED = text("The music service does not accept this bot's key. Whoever runs the bot has to mend that.")
+_REFUSED = text("The music service refused the request.")
+
+
+def read_answer(status: int, body: bytes, *, secrets: tuple[str, ...] = ()) -> Envelope:
+    """The envelope of a success; `secrets` are cut out of what the provider says otherwise.
+
+    Raises:
+        ProviderError: one of its subclasses, as the fact sheet's section 1.4 reads the answer.
+    """
+    envelope = parse_envelope(body)
+    success = OK <= status < 300
+    if success and envelope is not None and envelope.code == OK:
+        return envelope
+    # A gateway's own error page may be JSON with a code, but does not speak of `msg`.
+    if envelope is not None and envelope.code != OK and (success or envelope.message is not None):
+        raise _fault_of_code(envelope.code, _without(envelope.message or "", secrets))
+    raise _fault_of_status(status, body)
+
+
+def busy(message: str, *, code: int | None = None) -> ProviderBusy:
+    return ProviderBusy(message, _BUSY, code=code)
+
+
+def silent(message: str, *, code: int | None = None) -> ProviderSilent:
+    return ProviderSilent(message, _SILENT, code=code)
+
+
+def _fault_of_code(code: int, message: str) -> ProviderError:
+    """The error of an envelope's `code`. Nothing was started."""
+    if code in UNAUTHORIZED_CODES:
+        return ProviderUnauthorized(message, _UNAUTHORIZED, code=code)
+    if code == OUT_OF_CREDITS:
+        return ProviderOutOfCredits(message, _OUT_OF_CREDITS, code=code)
+    if code in CREDITS_OR_RATE_CODES:
+        return _credits_or_rate(code, message)
+    if code in BUSY_CODES or (500 <= code < 600 and code not in HOPELESS_SERVER_CODES):
+        return busy(message, code=code)
+    return _refused(message, code)
+
+
+def _credits_or_rate(code: int, message: str) -> ProviderError:
+    """Told apart by the text; a 429 without a clear one means no credits, as the provider's page has it."""
+    if _CREDIT_WORDS.search(message):
+        return ProviderOutOfCredits(message, _OUT_OF_CREDITS, code=code)
+    if _RATE_WORDS.search(message):
+        return busy(message, code=code)
+    if code == TOO_MANY_REQUESTS:
+        return ProviderOutOfCredits(message, _OUT_OF_CREDITS, code=code)
+    return _refused(message, code)
+
+
+def _fault_of_status(status: int, body: bytes) -> ProviderError:
+    """The error of an answer without an envelope: a gateway's, or one that cannot be understood."""
+    gateway = _GATEWAY_CODE.search(body)
+    message = f"HTTP {status}, {gateway.group().decode().lower()}" if gateway else f"HTTP {status}"
+    if status in UNAUTHORIZED_CODES:
+        return ProviderUnauthorized(message, _UNAUTHORIZED, code=status)
+    if status == OUT_OF_CREDITS:
+        return ProviderOutOfCredits(message, _OUT_OF_CREDITS, code=status)
+    if status in {TOO_MANY_REQUESTS, UNAVAILABLE, 430, 455}:
+        return busy(message, code=status)
+    # A gateway's 408 may follow a request that had gone through: not clear enough to pay twice.
+    if status < 300 or status >= 500 or status == REQUEST_TIMEOUT:
+        return silent(f"{message}, not understood", code=status)
+    return _refused(message, status)
+
+
+def _refused(message: str, code: int) -> ProviderRefused:
+    if not message:
+        return ProviderRefused(message, _REFUSED, code=code)
+    said = text("The music service refused the request. It said: “{message}”", message=Said(message))
+    return ProviderRefused(message, said, code=code)
+
+
+def _without(message: str, secrets: tuple[str, ...]) -> str:
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        message = message.replace(secret, "[hidden]")
+    return one_line(message)

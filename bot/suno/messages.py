@@ -1,0 +1,272 @@
+"""The provider's messages, read into our own types. Strict where a decision hangs on it, tolerant in all else.
+
+Fact sheet, section 1.4 (answers), section 2 (callbacks) and section 4 (record-info).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from bot.domain.jobs import Track
+from bot.domain.reports import ReportKind, TaskReport, without_urls
+
+OK = 200
+MESSAGE_MAX = 500
+NESTING_MAX = 64
+CODE_MAX = 9_999_999
+LENGTH_MAX_SECONDS = 86_400
+
+T = TypeVar("T")
+
+
+class Malformed(Exception):
+    """Bytes that are not the message they should be; says what is wrong, never what was in them."""
+
+
+class MalformedCallback(Malformed):
+    """No callback of the provider's."""
+
+
+class MalformedRecord(Malformed):
+    """No answer of record-info."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What every answer comes in. `message` is None where there was none; `data` is whatever JSON it was."""
+
+    code: int
+    message: str | None
+    data: Any
+
+
+class _Envelope(msgspec.Struct):
+    code: int | str
+    msg: Any = None
+    data: Any = None
+
+
+class _CallbackData(msgspec.Struct):
+    callback_type: str | None = msgspec.field(name="callbackType", default=None)
+    task_id: str | None = None
+    camel_task_id: str | None = msgspec.field(name="taskId", default=None)
+    data: list[dict[str, Any]] | dict[str, Any] | None = None
+
+
+class _Callback(msgspec.Struct):
+    code: int | str
+    msg: Any = None
+    data: _CallbackData | None = None
+    task_id: str | None = None
+    camel_task_id: str | None = msgspec.field(name="taskId", default=None)
+
+
+class _Response(msgspec.Struct):
+    camel_tracks: list[dict[str, Any]] | None = msgspec.field(name="sunoData", default=None)
+    snake_tracks: list[dict[str, Any]] | None = msgspec.field(name="data", default=None)
+    error_message: Any = msgspec.field(name="errorMessage", default=None)
+
+
+class _RecordData(msgspec.Struct):
+    task_id: str | None = msgspec.field(name="taskId", default=None)
+    status: Any = None
+    response: _Response | None = None
+    error_code: Any = msgspec.field(name="errorCode", default=None)
+    error_message: Any = msgspec.field(name="errorMessage", default=None)
+
+
+class _Record(msgspec.Struct):
+    data: _RecordData | None = None
+
+
+_ENVELOPES = msgspec.json.Decoder(_Envelope)
+_CALLBACKS = msgspec.json.Decoder(_Callback)
+_RECORDS = msgspec.json.Decoder(_Record)
+
+_KIND_OF_CALLBACK = {
+    "text": ReportKind.TEXT,
+    "first": ReportKind.FIRST,
+    "complete": ReportKind.COMPLETE,
+    "error": ReportKind.FAILED,
+}
+
+_KIND_OF_STATUS = {
+    "PENDING": ReportKind.WAITING,
+    "TEXT_SUCCESS": ReportKind.TEXT,
+    "FIRST_SUCCESS": ReportKind.FIRST,
+    "SUCCESS": ReportKind.COMPLETE,
+    "CALLBACK_EXCEPTION": ReportKind.COMPLETE,  # our receiver failed, not the task
+    "CREATE_TASK_FAILED": ReportKind.FAILED,
+    "GENERATE_AUDIO_FAILED": ReportKind.FAILED,
+    "SENSITIVE_WORD_ERROR": ReportKind.FAILED,
+}
+
+
+def parse_callback(body: bytes) -> TaskReport:
+    """What a posted body says. A `complete` may come without any finished track; the caller judges that.
+
+    Raises:
+        MalformedCallback: for everything that is no callback, and nothing else for any bytes.
+    """
+    callback = _decoded(body, _CALLBACKS, MalformedCallback)
+    code = read_code(callback.code)
+    if code is None:
+        raise MalformedCallback("code is no number of an answer")
+    data = callback.data or _CallbackData()
+    task_id = data.task_id or data.camel_task_id or callback.task_id or callback.camel_task_id or None
+    stage = (data.callback_type or "").strip().lower()
+    if code != OK or stage == "error":
+        return TaskReport(task_id=task_id, kind=ReportKind.FAILED, code=code, message=_told(callback.msg))
+    if not stage:
+        raise MalformedCallback("callbackType is missing")
+    told = [data.data] if isinstance(data.data, dict) else data.data or []
+    kind = _KIND_OF_CALLBACK.get(stage, ReportKind.WAITING)
+    return TaskReport(task_id=task_id, kind=kind, tracks=_tracks(told))
+
+
+def parse_record(body: bytes) -> TaskReport:
+    """What record-info says; a word we do not know and a task without tracks are `WAITING`: asked after again.
+
+    Raises:
+        MalformedRecord: the body is no such answer. Whether its `code` is 200 was looked at before.
+    """
+    record = _decoded(body, _RECORDS, MalformedRecord).data
+    if record is None:
+        return TaskReport(task_id=None, kind=ReportKind.WAITING)
+    task_id = record.task_id or None
+    status = record.status.strip().upper() if isinstance(record.status, str) else ""
+    kind = _KIND_OF_STATUS.get(status, ReportKind.WAITING)
+    code = read_code(record.error_code)
+    response = record.response or _Response()
+    tracks = _tracks(response.camel_tracks or response.snake_tracks or [])
+    # These two are not failures by themselves; with an error's code, and nothing to fetch, they are.
+    doomed = status in {"PENDING", "CALLBACK_EXCEPTION"} and code not in {None, 0, OK}
+    if kind is ReportKind.FAILED or (doomed and not any(track.audio_url for track in tracks)):
+        return TaskReport(task_id=task_id, kind=ReportKind.FAILED, code=code, message=_reason(record, status))
+    if kind is ReportKind.COMPLETE:
+        tracks = tuple(track for track in tracks if track.audio_url)
+        kind = ReportKind.COMPLETE if tracks else ReportKind.WAITING
+    return TaskReport(task_id=task_id, kind=kind, tracks=tracks)
+
+
+def parse_envelope(body: bytes) -> Envelope | None:
+    """The envelope of an answer; None when the body is none."""
+    try:
+        told = _decoded(body, _ENVELOPES, Malformed)
+    except Malformed:
+        return None
+    code = read_code(told.code)
+    if code is None:
+        return None
+    message = told.msg if isinstance(told.msg, str) else None
+    return Envelope(code=code, message=message, data=told.data)
+
+
+def read_code(value: object) -> int | None:
+    """A code given as a number or as digits; None for anything else, and for numbers that no code has."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,7}", value.strip()):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= CODE_MAX:
+        return value
+    return None
+
+
+def read_number(value: object) -> float | None:
+    """A finite number given as a number or as its text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) < float("inf") else None  # not a number compares with nothing
+
+
+def one_line(message: str) -> str:
+    """The provider's words as one line of bounded length, without URLs."""
+    return " ".join(without_urls(message).replace("\x00", "").split())[:MESSAGE_MAX]
+
+
+def _told(message: object) -> str:
+    return one_line(message) if isinstance(message, str) else ""
+
+
+def _reason(record: _RecordData, status: str) -> str:
+    """The provider's words; those about a refused word are marked so, since its code is that of other refusals."""
+    inside = record.response.error_message if record.response else None
+    message = _told(record.error_message) or _told(inside)
+    if status == "SENSITIVE_WORD_ERROR" and "sensitive" not in message.lower():
+        return f"Sensitive word: {message}".removesuffix(": ")
+    return message
+
+
+def _tracks(told: list[dict[str, Any]]) -> tuple[Track, ...]:
+    """The tracks that have an id: what has none cannot be told from a repeat."""
+    return tuple(track for track in map(_track, told) if track.id)
+
+
+def _track(told: dict[str, Any]) -> Track:
+    """Callbacks spell keys in snake_case, record-info in camelCase; either is read in both."""
+    length_seconds = read_number(told.get("duration"))
+    return Track(
+        id=_text(told, "id"),
+        audio_url=_link(told, "audio_url", "audioUrl"),
+        stream_url=_link(told, "stream_audio_url", "streamAudioUrl"),
+        image_url=_link(told, "image_url", "imageUrl"),
+        title=_text(told, "title"),
+        tags=_text(told, "tags"),
+        lyrics=_text(told, "prompt"),
+        model_name=_text(told, "model_name", "modelName"),
+        length_seconds=length_seconds if length_seconds and 0 < length_seconds <= LENGTH_MAX_SECONDS else None,
+    )
+
+
+def _text(told: dict[str, Any], *names: str) -> str:
+    """The first of these that is a text with something in it."""
+    for name in names:
+        value = told.get(name)
+        if isinstance(value, str) and (stripped := value.replace("\x00", "").strip()):
+            return stripped
+    return ""
+
+
+def _link(told: dict[str, Any], *names: str) -> str:
+    link = _text(told, *names)
+    return link if link.lower().startswith(("https://", "http://")) else ""
+
+
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+
+
+def _too_deep(body: bytes) -> bool:
+    """Whether lists and objects are nested deeper than any message of the provider's.
+
+    The decoder has a limit of its own, but that one depends on the caller's stack: what was read once must be
+    readable again, from anywhere.
+    """
+    if body.count(b"[") + body.count(b"{") <= NESTING_MAX:
+        return False
+    depth = 0
+    for match in _TOKEN.finditer(body):
+        token = match.group()
+        if token in {b"[", b"{"}:
+            depth += 1
+            if depth > NESTING_MAX:
+                return True
+        elif token in {b"]", b"}"}:
+            depth -= 1
+    return False
+
+
+def _decoded(body: bytes, decoder: msgspec.json.Decoder[T], malformed: type[Malformed]) -> T:
+    if _too_deep(body):
+        raise malformed(f"nested deeper than {NESTING_MAX}")
+    try:
+        body.decode()  # the decoder skips what it does not need without looking at its characters
+        return decoder.decode(body)
+    except UnicodeDecodeError:
+        raise malformed("not UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise malformed(str(error)) from None

@@ -1,0 +1,84 @@
+"""The bot as a process of its own, as an operator starts it."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+END_SECONDS = 15
+
+
+def environ_of(settings: Settings, **more: str) -> dict[str, str]:
+    """The variables that lead to `settings`; nothing of this process's own environment but what Python needs."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
+        "DISCORD_TOKEN": settings.discord_token,
+        "SUNO_API_KEY": settings.suno_api_key,
+        "DISCORD_API_URL": settings.discord_api_url,
+        "DISCORD_GATEWAY_URL": settings.discord_gateway_url,
+        "SUNO_API_URL": settings.suno_api_url,
+        "SUNO_UPLOAD_URL": settings.suno_upload_url,
+        "PUBLIC_URL": settings.public_url,
+        "WEB_HOST": settings.web_host,
+        "WEB_PORT": str(settings.web_port),
+        "DATABASE_URL": f"sqlite:///{settings.database_path}",
+        "QUOTA_PER_DAY": str(settings.quota_per_day),
+        "PRIVATE_HOSTS": ",".join(settings.private_hosts),
+        "POLL_AFTER_SECONDS": str(settings.poll_after_seconds),
+        "POLL_EVERY_SECONDS": str(settings.poll_every_seconds),
+        **more,
+    }
+
+
+@dataclass
+class BotProcess:
+    """`said` is its standard error so far."""
+
+    process: asyncio.subprocess.Process
+    said: list[str] = field(default_factory=list)
+
+    async def end(self) -> int:
+        """Ask it to end as an operator's supervisor does; its exit status."""
+        self.process.terminate()
+        async with asyncio.timeout(END_SECONDS):
+            return await self.process.wait()
+
+    async def exit_status(self) -> int:
+        async with asyncio.timeout(END_SECONDS):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def bot_process(environ: dict[str, str], *arguments: str, folder: Path) -> AsyncIterator[BotProcess]:
+    """`python -m bot ARGUMENTS` in `folder`; killed on leaving where it still runs."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *arguments,
+        env=environ,
+        cwd=folder,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    bot = BotProcess(process)
+
+    async def listen() -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            bot.said.append(line.decode(errors="replace").rstrip())
+
+    listening = asyncio.create_task(listen())
+    try:
+        yield bot
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await listening
