@@ -1,0 +1,50 @@
+"""How a stand-in is set up."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class UnknownTask(StrEnum):
+    """What record-info says about a task id it does not know; nobody recorded the real answer."""
+
+    CODE_404 = "code 404"
+    DATA_NULL = "data null"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SunoOptions:
+    """Seconds that are `scaled` are multiplied by `time_scale`; all other seconds are real ones.
+
+    Sources: times and prices are the fact sheet's section 5, callbacks its section 2, uploads its section 6.
+    """
+
+    api_key: str = "sandbox-suno-key"
+    port: int = 0  # 0: any free one
+    credits: float = 10_000
+    cost: float = 12  # credits a task
+    time_scale: float = 1.0
+
+    text_after_seconds: float = 30  # scaled, as the next three; all count from the acceptance
+    first_after_seconds: float = 100
+    complete_after_seconds: float = 180
+    retry_after_seconds: tuple[float, ...] = (60, 300, 900)
+    callback_timeout_seconds: float = 15
+    webhook_key: str = ""  # not empty: callbacks are signed as kie.ai does
+
+    rate_limit: int = 20  # accepted submissions in any `rate_window_seconds`; 0: no limit
+    rate_window_seconds: float = 10
+    latency_seconds: float = 0.0  # before each answer of the API
+    real_http_status: bool = False  # errors carry their code as HTTP status instead of HTTP 200
+    unknown_task: UnknownTask = UnknownTask.CODE_404
+    v6: bool = False  # the contract of the V6 generation: `lyrics`, `variety`, `defaultParamFlag` may be missing
+
+    audio: bool = True  # False: every result is one silent mp3 of `audio_bytes`, made once
+    audio_bytes: int = 65_536
+    check_source: bool = True  # False: the source is fetched, but its length is not measured
+    continuation_seconds: float = 40  # of new music after `continueAt`
+
+    manual: bool = False  # True: tasks move by `FakeSuno.finish` and `FakeSuno.fail` alone
+    upload_limit_bytes: int = 200_000_000
+    source_timeout_seconds: float = 30
+    hold_seconds: float = 600  # the longest that an answer is withheld
+    keep: int = 20_000  # as many requests, callbacks and tasks are remembered

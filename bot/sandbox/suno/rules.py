@@ -1,0 +1,240 @@
+"""What is refused, in which order, and from where that is known. One row a refusal; the first that holds answers.
+
+Order: fact sheet, section 10, point 3. Codes: section 1.4; it is sunoapi.org's side that is played, so a bad
+parameter is 400 where kie.ai says 422. `source` begins with how sure it is: observed, documented or inferred.
+Keys that no row names are tolerated.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from yarl import URL
+
+Body = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """In characters; `source_seconds` is the longest source."""
+
+    prompt: int
+    style: int
+    title: int
+    source_seconds: int = 480
+
+
+# Fact sheet, section 1.3. V3_5 is gone from the lists, but old names were still accepted (section 8).
+LIMITS: Mapping[str, Limits] = {
+    "V3_5": Limits(3000, 200, 80),
+    "V4": Limits(3000, 200, 80),
+    "V4_5": Limits(5000, 1000, 100),
+    "V4_5PLUS": Limits(5000, 1000, 100),
+    "V4_5ALL": Limits(5000, 1000, 80, source_seconds=60),
+    "V5": Limits(5000, 1000, 100),
+    "V5_5": Limits(5000, 1000, 100),
+    "V6": Limits(5000, 1000, 80),
+    "V6_WILD": Limits(5000, 1000, 80),
+    "V6_MINI": Limits(5000, 1000, 80),
+}
+
+# Answers carry the names of the models behind (section 0); which one belongs to which is inferred.
+MODEL_NAMES: Mapping[str, str] = {
+    "V3_5": "chirp-v3-5",
+    "V4": "chirp-v4",
+    "V4_5": "chirp-auk",
+    "V4_5PLUS": "chirp-auk",
+    "V4_5ALL": "chirp-auk",
+    "V5": "chirp-crow",
+}
+MODEL_NAME_OF_LATER = "chirp-fenix"
+
+LYRICS_MAX = 5000
+WEIGHT_STEP = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Answers `code` and `message` where `holds(body, v6)`; each row may rely on those above it."""
+
+    name: str
+    code: int
+    message: str
+    source: str
+    holds: Callable[[Body, bool], bool]
+
+
+def _missing(field: str) -> Callable[[Body, bool], bool]:
+    return lambda body, _: body.get(field) is None or body.get(field) == ""
+
+
+def _no_url(field: str) -> Callable[[Body, bool], bool]:
+    return lambda body, _: not is_web_address(body.get(field))
+
+
+def _wrong_type(field: str, kind: type) -> Callable[[Body, bool], bool]:
+    return lambda body, _: body.get(field) is not None and not isinstance(body[field], kind)
+
+
+def _blank_in_custom(field: str) -> Callable[[Body, bool], bool]:
+    return lambda body, _: body.get("defaultParamFlag") is True and not str(body.get(field) or "").strip()
+
+
+def _prompt_missing(body: Body, v6: bool) -> bool:
+    if body.get("instrumental") is True or (v6 and body.get("lyrics")):
+        return False
+    return _blank_in_custom("prompt")(body, v6)
+
+
+def _too_long(field: str) -> Callable[[Body, bool], bool]:
+    return lambda body, _: len(str(body.get(field) or "")) > getattr(LIMITS[str(body["model"])], field)
+
+
+def _bad_weight(field: str) -> Callable[[Body, bool], bool]:
+    def holds(body: Body, _: bool) -> bool:
+        value = body.get(field)
+        if value is None:
+            return False
+        if not is_number(value):
+            return True
+        number = Decimal(str(value))
+        return not 0 <= number <= 1 or number % WEIGHT_STEP != 0
+
+    return holds
+
+
+def is_web_address(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        url = URL(value)
+    except ValueError:
+        return False
+    return url.scheme in {"http", "https"} and bool(url.host)
+
+
+def is_number(value: object) -> bool:
+    """A JSON number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _below_one(body: Body, _: bool) -> bool:
+    return float(str(body["continueAt"])) < 1
+
+
+def _bad_variety(body: Body, v6: bool) -> bool:
+    value = body.get("variety")
+    return v6 and value is not None and (type(value) is not int or not 0 <= value <= 4)
+
+
+_TYPED = "inferred: the type in the field table (section 1.2)"
+_LENGTH = "documented: 413, text and limits by model (sections 1.3, 1.4)"
+_WEIGHT = "documented: 0 to 1, a multiple of 0.01 (section 1.2); text inferred"
+_CUSTOM = "documented: required when defaultParamFlag is true (section 1.2); text inferred"
+_NULL = "inferred: worded as the observed `customMode cannot be null` (section 1.4)"
+
+REFUSALS: tuple[Refusal, ...] = (
+    Refusal("callback_missing", 400, "Please enter callBackUrl.", "observed: section 1.4", _missing("callBackUrl")),
+    Refusal("callback_no_url", 400, "callBackUrl is not a valid URL", _TYPED, _no_url("callBackUrl")),
+    Refusal("model_missing", 400, "model cannot be null", "observed: section 1.4; code inferred", _missing("model")),
+    Refusal(
+        "model_unknown",
+        400,
+        "model is not supported",
+        "documented: an enum (section 1.2); text inferred",
+        lambda body, _: body["model"] not in tuple(LIMITS),
+    ),
+    Refusal("source_missing", 400, "uploadUrl cannot be null", _NULL, _missing("uploadUrl")),
+    Refusal("source_no_url", 400, "uploadUrl is not a valid URL", _TYPED, _no_url("uploadUrl")),
+    Refusal(
+        "continue_at_missing",
+        400,
+        "continueAt cannot be null",
+        "observed: with defaultParamFlag false too (sections 1.4, 1.5 C4); code inferred",
+        lambda body, _: body.get("continueAt") is None,
+    ),
+    Refusal(
+        "continue_at_no_number",
+        400,
+        "continueAt must be a number",
+        _TYPED,
+        lambda body, _: not is_number(body["continueAt"]),
+    ),
+    Refusal(
+        "continue_at_below_1",
+        400,
+        "continueAt cannot be empty or less than 1",
+        "observed: section 1.4 (at kie.ai with 422)",
+        _below_one,
+    ),
+    Refusal(
+        "flag_missing",
+        400,
+        "defaultParamFlag cannot be null",
+        "documented: required up to V5_5 (section 1.2); text worded as `customMode cannot be null`",
+        lambda body, v6: not v6 and body.get("defaultParamFlag") is None,
+    ),
+    Refusal("flag_type", 400, "defaultParamFlag must be a boolean", _TYPED, _wrong_type("defaultParamFlag", bool)),
+    Refusal("instrumental_type", 400, "instrumental must be a boolean", _TYPED, _wrong_type("instrumental", bool)),
+    *(
+        Refusal(f"{name}_type", 400, f"{name} must be a string", _TYPED, _wrong_type(name, str))
+        for name in ("prompt", "style", "title", "negativeTags", "vocalGender", "lyrics", "personaId", "personaModel")
+    ),
+    Refusal("style_missing", 400, "style cannot be empty", _CUSTOM, _blank_in_custom("style")),
+    Refusal("title_missing", 400, "title cannot be empty", _CUSTOM, _blank_in_custom("title")),
+    Refusal(
+        "prompt_missing",
+        400,
+        "prompt cannot be empty",
+        "documented: required in custom mode with vocals (section 1.5 C3); text inferred",
+        _prompt_missing,
+    ),
+    Refusal(
+        "vocal_gender",
+        400,
+        "vocalGender must be m or f",
+        "documented: an enum (section 1.2); text inferred",
+        lambda body, _: body.get("vocalGender") not in {None, "m", "f"},
+    ),
+    *(
+        Refusal(name, 400, f"{name} must be between 0 and 1 in steps of 0.01", _WEIGHT, _bad_weight(name))
+        for name in ("styleWeight", "weirdnessConstraint", "audioWeight")
+    ),
+    Refusal(
+        "persona_model",
+        400,
+        "personaModel is not supported",
+        "documented: an enum (section 1.2); text inferred",
+        lambda body, _: body.get("personaModel") not in {None, "style_persona", "voice_persona"},
+    ),
+    Refusal(
+        "variety",
+        400,
+        "variety must be an integer from 0 to 4",
+        "documented: V6 generation (section 1.2), with the option `v6` alone; text inferred",
+        _bad_variety,
+    ),
+    *(
+        Refusal(f"{name}_too_long", 413, "Theme or prompt too long", _LENGTH, _too_long(name))
+        for name in ("prompt", "style", "title")
+    ),
+    Refusal(
+        "lyrics_too_long",
+        413,
+        "Theme or prompt too long",
+        "documented: V6 generation (section 1.2), with the option `v6` alone",
+        lambda body, v6: v6 and len(str(body.get("lyrics") or "")) > LYRICS_MAX,
+    ),
+)
+
+UNAUTHORIZED = (401, "You do not have access permissions")
+NOT_FOUND = (404, "Not Found")
+NOT_JSON = (400, "Request body is not valid JSON")
+NO_CREDITS = (429, "The current credits are insufficient. Please top up.")
+TOO_FREQUENT = (430, "Your call frequency is too high. Please try again later.")
+
+
+def first_refusal(body: Body, *, v6: bool = False) -> Refusal | None:
+    """The first row that `body` breaks; None when only credits and rate are left to ask."""
+    return next((row for row in REFUSALS if row.holds(body, v6)), None)
