@@ -1,7 +1,6 @@
 """The whole of Encore on one machine: both stand-ins, and the real bot between them."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
@@ -65,19 +64,22 @@ async def running(world: World, settings: Settings | None = None) -> AsyncIterat
 
     async with build(settings or world.settings) as app:
         parts = asyncio.create_task(run_parts(app, until()), name="the bot")
-        ready = asyncio.create_task(app.client.wait_until_ready(), name="ready")
+        ready = asyncio.create_task(_ready(world, app), name="ready")
         try:
-            async with asyncio.timeout(READY_SECONDS):
-                await asyncio.wait({parts, ready}, return_when=asyncio.FIRST_COMPLETED)
-            if parts.done():
-                await parts
+            await asyncio.wait({parts, ready}, return_when=asyncio.FIRST_COMPLETED)
+            await (parts if parts.done() else ready)  # a bot that ends here says why
             yield app
         finally:
             ready.cancel()
             leave.set()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(ready, return_exceptions=True)
-                await parts
+            await asyncio.gather(ready, return_exceptions=True)
+            await parts
+
+
+async def _ready(world: World, app: App) -> None:
+    """Connected, and its commands announced; the client's own word for it comes two seconds later."""
+    await world.discord.wait_ready(timeout=READY_SECONDS)
+    await world.discord.wait_for_commands(*(command.name for command in app.client.tree.get_commands()))
 
 
 def free_port() -> int:

@@ -1,5 +1,7 @@
 """Sentences about jobs that more than one part says."""
 
+import re
+
 from bot.domain.jobs import Failure, FailureReason, Job, JobState
 from bot.domain.text import Said, Text, text
 
@@ -46,6 +48,9 @@ def failure_sentences(failure: Failure | None) -> list[Text]:
     return [*sentences, RETURNED]
 
 
+_SUFFIX = re.compile(r"\.(mp3|wav|flac|ogg|oga|opus|m4a|aac|webm|mp4)$", re.IGNORECASE)
+
+
 def title_of(job: Job) -> str:
-    """What the job is called: the member's title, or the source's name."""
-    return job.request.title or job.source_name
+    """What the job is called: the member's title, or the source's name without its ending."""
+    return job.request.title or _SUFFIX.sub("", job.source_name) or job.source_name
