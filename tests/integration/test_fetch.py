@@ -1,0 +1,399 @@
+"""What arrives from a server that is allowed, whatever the server does. Real sockets on the loopback address."""
+
+import asyncio
+import gzip
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from bot.errors import SourceTooLarge, SourceUnreachable
+from bot.fetch.fetcher import IN_TIME, SafeFetcher
+
+Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+LIMIT_BYTES = 1_000_000
+
+
+class Server:
+    """Reads the head of each request, keeps it, and lets `answer` speak; an answer may be endless."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._talks: set[asyncio.Task[None] | None] = set()
+        self.heads: list[str] = []
+        self.port = 0
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._talks.add(asyncio.current_task())
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            await self._answer(writer)
+            await writer.drain()
+        writer.close()
+
+    def stop(self) -> None:
+        for talk in self._talks:
+            if talk is not None:
+                talk.cancel()
+
+
+@asynccontextmanager
+async def serving(answer: Answer) -> AsyncIterator[Server]:
+    server = Server(answer)
+    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0)
+    server.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listener.close()
+        server.stop()
+
+
+def saying(*pieces: bytes) -> Answer:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+
+    return answer
+
+
+def ok(body: bytes, *headers: str) -> bytes:
+    return head(200, f"Content-Length: {len(body)}", *headers) + body
+
+
+def head(status: int, *headers: str) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status} Words", *headers, "", ""]).encode()
+
+
+def chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+async def fetched(
+    server: Server, to: Path, *, path: str = "/song.mp3", stall_seconds: float = 5, total_seconds: float = 20
+) -> int:
+    fetcher = SafeFetcher(
+        private_hosts=(f"127.0.0.1:{server.port}",),
+        stall_timeout_seconds=stall_seconds,
+        total_timeout_seconds=total_seconds,
+    )
+    async with asyncio.timeout(20), fetcher:
+        return await fetcher.fetch(f"http://127.0.0.1:{server.port}{path}", to, limit_bytes=LIMIT_BYTES)
+
+
+@pytest.fixture
+def to(tmp_path: Path) -> Path:
+    return tmp_path / "source"
+
+
+async def test_a_file_arrives_byte_for_byte(to: Path) -> None:
+    body = bytes(range(256)) * 3000
+    async with serving(saying(ok(body))) as server:
+        size = await fetched(server, to)
+
+    assert size == len(body)
+    assert to.read_bytes() == body
+
+
+async def test_a_file_of_unknown_length_arrives_in_chunks(to: Path) -> None:
+    pieces = [bytes([number]) * 90_000 for number in range(10)]
+    async with serving(saying(head(200, "Transfer-Encoding: chunked"), *map(chunk, [*pieces, b""]))) as server:
+        assert await fetched(server, to) == 900_000
+
+    assert to.read_bytes() == b"".join(pieces)
+
+
+async def test_a_file_may_end_with_the_connection(to: Path) -> None:
+    async with serving(saying(head(200, "Connection: close"), b"abc")) as server:
+        assert await fetched(server, to) == 3
+
+    assert to.read_bytes() == b"abc"
+
+
+async def test_an_empty_file_is_a_file_of_no_bytes(to: Path) -> None:
+    async with serving(saying(ok(b""))) as server:
+        assert await fetched(server, to) == 0
+
+    assert to.read_bytes() == b""
+
+
+async def test_what_was_there_before_is_replaced(to: Path) -> None:
+    to.write_bytes(b"older and longer")
+    async with serving(saying(ok(b"new"))) as server:
+        await fetched(server, to)
+
+    assert to.read_bytes() == b"new"
+
+
+async def test_the_query_of_a_signed_link_is_sent_as_it_was_given(to: Path) -> None:
+    async with serving(saying(ok(b"a"))) as server:
+        await fetched(server, to, path="/a%20b/c%2Fd.mp3?ex=65&hm=a%2Bb%3D&is=%C3%A4")
+
+    assert server.heads[0].splitlines()[0] == "GET /a%20b/c%2Fd.mp3?ex=65&hm=a%2Bb%3D&is=%C3%A4 HTTP/1.1"
+
+
+async def test_a_request_tells_only_who_asks(to: Path) -> None:
+    async with serving(saying(ok(b"a"))) as server:
+        await fetched(server, to)
+
+    names = {line.partition(":")[0].lower() for line in server.heads[0].splitlines()[1:] if line}
+    assert names == {"host", "user-agent", "accept", "accept-encoding", "connection"}
+    assert "Accept-Encoding: identity" in server.heads[0]
+    assert "Python" not in server.heads[0]
+
+
+async def test_the_limit_itself_is_not_too_large_and_one_byte_more_is(to: Path) -> None:
+    async with serving(saying(head(200), b"x" * LIMIT_BYTES)) as server:
+        assert await fetched(server, to) == LIMIT_BYTES
+    async with serving(saying(head(200), b"x" * (LIMIT_BYTES + 1))) as server:
+        with pytest.raises(SourceTooLarge):
+            await fetched(server, to)
+
+    assert not to.exists()
+
+
+async def test_a_length_above_the_limit_is_refused_before_a_byte_is_read(to: Path) -> None:
+    async def announce(writer: asyncio.StreamWriter) -> None:
+        writer.write(head(200, f"Content-Length: {LIMIT_BYTES + 1}"))
+        await asyncio.Event().wait()
+
+    async with serving(announce) as server:
+        with pytest.raises(SourceTooLarge) as caught:
+            await fetched(server, to)
+
+    assert "size" in caught.value.sentence.facts
+    assert not to.exists()
+
+
+async def test_an_endless_body_ends_at_the_limit(to: Path) -> None:
+    async def forever(writer: asyncio.StreamWriter) -> None:
+        writer.write(head(200, "Transfer-Encoding: chunked"))
+        while True:
+            writer.write(chunk(b"x" * 65_536))
+            await writer.drain()
+
+    async with serving(forever) as server:
+        with pytest.raises(SourceTooLarge):
+            await fetched(server, to)
+
+    assert not to.exists()
+
+
+async def test_bytes_beyond_the_announced_length_are_not_read(to: Path) -> None:
+    async with serving(saying(head(200, "Content-Length: 4"), b"goodbad")) as server:
+        # Whether this is an error depends on how the bytes happen to be cut into packets.
+        with suppress(SourceUnreachable):
+            assert await fetched(server, to) == 4
+
+    assert not to.exists() or to.read_bytes() == b"good"
+
+
+async def test_a_body_shorter_than_announced_is_an_error(to: Path) -> None:
+    async with serving(saying(head(200, "Content-Length: 1000"), b"short")) as server:
+        with pytest.raises(SourceUnreachable, match="ClientPayloadError"):
+            await fetched(server, to)
+
+    assert not to.exists()
+
+
+async def test_a_connection_torn_in_the_middle_is_an_error(to: Path) -> None:
+    async def tear(writer: asyncio.StreamWriter) -> None:
+        writer.write(head(200, "Content-Length: 500000") + b"x" * 1000)
+        await writer.drain()
+        raw: socket.socket = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close resets
+
+    async with serving(tear) as server:
+        with pytest.raises(SourceUnreachable):
+            await fetched(server, to)
+
+    assert not to.exists()
+
+
+async def test_a_compressed_bomb_is_no_more_than_its_bytes(to: Path) -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    async with serving(saying(ok(bomb, "Content-Encoding: gzip"))) as server:
+        assert await fetched(server, to) == len(bomb)
+
+    assert to.read_bytes() == bomb
+
+
+@pytest.mark.parametrize("status", [201, 204, 206, 300, 302, 304, 401, 403, 404, 410, 416, 429, 500, 503])
+async def test_any_status_but_200_is_said(status: int, to: Path) -> None:
+    async with serving(saying(head(status, "Content-Length: 0"))) as server:
+        with pytest.raises(SourceUnreachable) as caught:
+            await fetched(server, to)
+
+    assert caught.value.sentence.facts == {"status": str(status)}
+    assert not to.exists()
+
+
+async def test_a_web_page_is_no_file(to: Path) -> None:
+    async with serving(saying(ok(b"<html>", "Content-Type: text/html; charset=utf-8"))) as server:
+        with pytest.raises(SourceUnreachable) as caught:
+            await fetched(server, to)
+
+    assert "web page" in caught.value.sentence.message
+    assert not to.exists()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        b"\x00" * 100,
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 abc Words\r\n\r\n",
+        b"HTTP/1.1 200 Words\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 Words\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        b"HTTP/1.1 200 Words\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"HTTP/1.1 200 Words\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n",
+        b"HTTP/1.1 200 Words\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\nab\r\n",
+        b"HTTP/1.1 200 Words\r\nBad Header\r\n\r\n",
+        b"HTTP/1.1 200 Words\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 Words\r\n" + b"X: a\r\n" * 10_000 + b"\r\n",
+        b"HTTP/1.1 302 Words\r\nLocation: http://[::1\r\n\r\n",
+        b"HTTP/1.1 302 Words\r\nLocation: \xff\xfe\r\n\r\n",
+        b"HTTP/1.1 302 Words\r\nLocation: \r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 101 Words\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    ],
+    ids=range(17),
+)
+async def test_garbage_is_an_error_like_any_other(garbage: bytes, to: Path) -> None:
+    async with serving(saying(garbage)) as server:
+        with pytest.raises((SourceUnreachable, SourceTooLarge)):
+            await fetched(server, to)
+
+    assert not to.exists()
+
+
+async def test_a_redirect_is_followed_relative_ones_too(to: Path) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        first = len(server.heads) == 1
+        writer.write(
+            head(302, "Location: ../b?c=d", "Set-Cookie: a=b; Path=/", "Content-Length: 0") if first else ok(b"here")
+        )
+
+    async with serving(answer) as server:
+        assert await fetched(server, to, path="/a/song") == 4
+
+    assert server.heads[1].startswith("GET /b?c=d HTTP/1.1\r\n")
+    assert "Cookie" not in server.heads[1]
+    assert "Referer" not in server.heads[1]
+
+
+@pytest.mark.parametrize(("redirects", "arrives"), [(5, True), (6, False)])
+async def test_five_redirects_are_followed_and_no_more(redirects: int, *, arrives: bool, to: Path) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        on_the_way = len(server.heads) <= redirects
+        writer.write(head(307, "Location: /next", "Content-Length: 0") if on_the_way else ok(b"here"))
+
+    async with serving(answer) as server:
+        if arrives:
+            assert await fetched(server, to) == 4
+        else:
+            with pytest.raises(SourceUnreachable, match="too many redirects"):
+                await fetched(server, to)
+
+    assert len(server.heads) == 6
+
+
+async def test_a_redirect_in_a_circle_ends(to: Path) -> None:
+    async with serving(saying(head(301, "Location: /song.mp3", "Content-Length: 0"))) as server:
+        with pytest.raises(SourceUnreachable, match="too many redirects"):
+            await fetched(server, to)
+
+
+@pytest.mark.parametrize("spoken", [b"", b"HTTP/1.1 200 Wo", head(200, "Content-Length: 9"), head(200) + b"four"])
+async def test_a_server_that_falls_silent_is_left(spoken: bytes, to: Path) -> None:
+    async def silent(writer: asyncio.StreamWriter) -> None:
+        writer.write(spoken)
+        await asyncio.Event().wait()
+
+    async with serving(silent) as server:
+        with pytest.raises(SourceUnreachable) as caught:
+            await fetched(server, to, stall_seconds=0.1)
+
+    assert caught.value.sentence == IN_TIME
+    assert not to.exists()
+
+
+async def drop_by_drop(writer: asyncio.StreamWriter) -> None:
+    writer.write(head(200, "Content-Length: 900000"))
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def waiting_words(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(head(100))
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("answer", [drop_by_drop, waiting_words])
+async def test_a_server_that_only_keeps_us_busy_is_left(answer: Answer, to: Path) -> None:
+    async with serving(answer) as server:
+        with pytest.raises(SourceUnreachable) as caught:
+            await fetched(server, to, stall_seconds=5, total_seconds=0.3)
+
+    assert caught.value.sentence == IN_TIME
+    assert not to.exists()
+
+
+async def test_a_port_where_nobody_listens_is_unreachable(to: Path) -> None:
+    async with serving(saying()) as server:
+        pass
+
+    with pytest.raises(SourceUnreachable) as caught:
+        await fetched(server, to)
+
+    assert "does not answer" in caught.value.sentence.message
+
+
+async def test_a_fetch_that_is_cancelled_leaves_nothing(to: Path) -> None:
+    sent = asyncio.Event()
+
+    async def half(writer: asyncio.StreamWriter) -> None:
+        writer.write(head(200, "Content-Length: 900000") + b"x" * 400_000)
+        await writer.drain()
+        sent.set()
+        await asyncio.Event().wait()
+
+    async with serving(half) as server:
+        fetch = asyncio.create_task(fetched(server, to))
+        await sent.wait()
+        while not to.exists():  # noqa: ASYNC110  # a file has no event to wait for
+            await asyncio.sleep(0)
+        fetch.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fetch
+
+    assert not to.exists()
+
+
+async def test_a_place_that_cannot_be_written_is_no_fault_of_the_link(tmp_path: Path) -> None:
+    async with serving(saying(ok(b"abc"))) as server:
+        with pytest.raises(FileNotFoundError):
+            await fetched(server, tmp_path / "missing" / "source")
+
+
+async def test_many_files_arrive_at_once(tmp_path: Path) -> None:
+    async with serving(saying(ok(b"x" * 100_000))) as server:
+        fetcher = SafeFetcher(private_hosts=("127.0.0.1",))
+        async with asyncio.timeout(20), fetcher:
+            sizes = await asyncio.gather(
+                *(
+                    fetcher.fetch(f"http://127.0.0.1:{server.port}/", tmp_path / str(number), limit_bytes=LIMIT_BYTES)
+                    for number in range(50)
+                )
+            )
+
+    assert sizes == [100_000] * 50

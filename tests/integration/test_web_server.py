@@ -1,0 +1,370 @@
+"""The listener, its limits, and the pages for whoever supervises the process. Real sockets."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import pytest
+from aiohttp import web
+
+from bot.domain.callbacks import Recorded
+from bot.domain.reports import ReportKind, TaskReport
+from bot.web.application import build_web
+from bot.web.health import ReadyEndpoint
+from bot.web.server import WebServerError, serve
+
+CALLBACK = "/callbacks/" + "k" * 43
+POST = f"POST {CALLBACK} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+
+
+class Parts:
+    """What the application is built from; a test turns what it cares about."""
+
+    def __init__(self) -> None:
+        self.checks: Mapping[str, bool] = {"gateway": True, "database": True}
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.begun = asyncio.Event()
+        self.recorded = 0
+
+    async def record(self, *, token: str, digest: bytes, body: bytes, at: datetime) -> Recorded:
+        del token, digest, body, at
+        self.begun.set()
+        await self.gate.wait()
+        self.recorded += 1
+        return Recorded.NEW
+
+    async def readiness(self) -> Mapping[str, bool]:
+        return self.checks
+
+    def application(self) -> web.Application:
+        return build_web(
+            record=self.record,
+            parse=lambda _body: TaskReport(task_id=None, kind=ReportKind.TEXT),
+            wake=lambda: None,
+            readiness=self.readiness,
+            verify_signature=unsigned,
+        )
+
+
+def unsigned(*, key: str, task_id: str, timestamp: str, signature: str, now: float) -> bool:
+    raise AssertionError((key, task_id, timestamp, signature, now))
+
+
+@asynccontextmanager
+async def serving(
+    parts: Parts, *, max_connections: int = 100, idle_seconds: float = 20, shutdown_seconds: float = 2
+) -> AsyncIterator[int]:
+    async with (
+        asyncio.timeout(30),
+        serve(
+            parts.application(),
+            "127.0.0.1",
+            0,
+            max_connections=max_connections,
+            idle_seconds=idle_seconds,
+            linger_seconds=0.1,
+            shutdown_seconds=shutdown_seconds,
+        ) as port,
+    ):
+        yield port
+
+
+class Talk:
+    """One connection, spoken to in bytes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    def say(self, words: bytes) -> None:
+        self._writer.write(words)
+
+    async def answer(self) -> tuple[int, str, bytes]:
+        """Status, head and body of the next answer."""
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        length = next(int(line[15:]) for line in head.splitlines() if line.lower().startswith("content-length:"))
+        return int(head.split(" ", 2)[1]), head, await self._reader.readexactly(length)
+
+    async def rest(self) -> bytes:
+        """What comes until the other side closes."""
+        return await self._reader.read()
+
+
+@asynccontextmanager
+async def talking(port: int) -> AsyncIterator[Talk]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Talk(reader, writer)
+    finally:
+        writer.close()
+
+
+async def asked(port: int, path: str, *, method: str = "GET", headers: str = "") -> tuple[int, str, bytes]:
+    async with talking(port) as talk:
+        talk.say(f"{method} {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n".encode())
+        return await talk.answer()
+
+
+async def test_who_is_alive_says_ok() -> None:
+    async with serving(Parts()) as port:
+        status, _, body = await asked(port, "/healthz")
+
+    assert (status, body) == (200, b"ok")
+
+
+@pytest.mark.parametrize(
+    ("checks", "status"),
+    [
+        ({}, 200),
+        ({"gateway": True, "database": True}, 200),
+        ({"gateway": False, "database": True}, 503),
+        ({"gateway": False, "database": False}, 503),
+    ],
+)
+async def test_who_is_ready_names_its_checks(checks: dict[str, bool], status: int) -> None:
+    parts = Parts()
+    parts.checks = checks
+    async with serving(parts) as port:
+        answered, head, body = await asked(port, "/readyz")
+
+    assert answered == status
+    assert "application/json" in head
+    assert json.loads(body) == checks
+
+
+async def test_a_check_that_hangs_is_no_readiness() -> None:
+    async def hang() -> Mapping[str, bool]:
+        await asyncio.Event().wait()
+        return {}
+
+    app = web.Application()
+    app.router.add_get("/readyz", ReadyEndpoint(hang, seconds=0.05).ready)
+    async with asyncio.timeout(10), serve(app, "127.0.0.1", 0) as port:
+        status, _, body = await asked(port, "/readyz")
+
+    assert (status, json.loads(body)) == (503, {"answered_in_time": False})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "//",
+        "/callbacks",
+        "/callbacks/",
+        "//healthz",
+        "/healthz/",
+        "/healthz/..",
+        "/./healthz",
+        "/callbacks/../healthz",
+        "/%2e%2e/healthz",
+        "/healthz%00",
+        "/healthz%2F",
+        "/HEALTHZ",
+        "/metrics",
+        "/.env",
+        "/favicon.ico",
+    ],
+)
+async def test_everything_else_is_not_found(path: str) -> None:
+    async with serving(Parts()) as port:
+        status, _, body = await asked(port, path)
+
+    assert (status, body) == (404, b"404: Not Found")
+
+
+async def test_a_page_that_is_only_read_takes_no_other_method() -> None:
+    async with serving(Parts()) as port:
+        assert (await asked(port, "/healthz", method="POST", headers="Content-Length: 0\r\n"))[0] == 405
+        assert (await asked(port, "/readyz", method="DELETE"))[0] == 405
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"PUT /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nConnection: close\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+)
+async def test_no_answer_says_what_it_runs_on(words: bytes) -> None:
+    async with serving(Parts()) as port, talking(port) as talk:
+        talk.say(words)
+        answer = (await talk.rest()).lower()
+
+    assert b"server: encore\r\n" in answer
+    assert b"python" not in answer
+    assert b"aiohttp" not in answer
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"\x00\x01\x02\x03\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"SECRET\r\n\r\n",
+        b"GET /SECRET\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /SECRET HTTP/9.9\r\nHost: a\r\n\r\n",
+        b"GET /SECRET HTTP/1.1\r\nHost a\r\n\r\n",
+        b"GET /SECRET HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+        b"GET /SECRET" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /SECRET HTTP/1.1\r\n" + b"X: a\r\n" * 1000 + b"\r\n",
+        b"POST /SECRET HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST /SECRET HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST /SECRET HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+    ids=range(12),
+)
+async def test_what_is_no_request_is_refused_without_an_echo(words: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(Parts()) as port:
+        async with talking(port) as talk:
+            talk.say(words)
+            answer = await talk.rest()
+
+        assert answer.split(b" ", 2)[1] == b"400"
+        assert b"SECRET" not in answer
+        assert caplog.records == []
+        assert (await asked(port, "/healthz"))[0] == 200
+
+
+async def test_requests_may_follow_each_other_on_one_connection() -> None:
+    parts = Parts()
+    async with serving(parts) as port, talking(port) as talk:
+        for _ in range(3):
+            talk.say(POST)
+            assert (await talk.answer())[0] == 200
+        talk.say(POST * 20)
+        assert [(await talk.answer())[0] for _ in range(20)] == [200] * 20
+
+    assert parts.recorded == 23
+
+
+@pytest.mark.parametrize("begun", [b"", b"P", b"POST / HTTP/1.1\r\n", POST[:60]])
+async def test_a_head_that_does_not_arrive_is_not_waited_for(begun: bytes) -> None:
+    async with serving(Parts(), idle_seconds=0.1) as port, talking(port) as talk:
+        talk.say(begun)
+
+        assert await talk.rest() == b""
+
+
+async def test_a_head_that_comes_drop_by_drop_is_not_waited_for() -> None:
+    async with serving(Parts(), idle_seconds=0.2) as port, talking(port) as talk:
+
+        async def drip() -> None:
+            talk.say(b"GET / HTTP/1.1\r\n")
+            while True:
+                talk.say(b"X: a\r\n")
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drip())
+        try:
+            assert await talk.rest() == b""
+        except ConnectionResetError:
+            pass  # closed as well; a drop was under way
+        finally:
+            dripping.cancel()
+
+
+async def test_an_idle_connection_is_closed_after_its_time() -> None:
+    async with serving(Parts(), idle_seconds=0.1) as port, talking(port) as talk:
+        talk.say(POST)
+        assert (await talk.answer())[0] == 200
+
+        assert await talk.rest() == b""
+
+
+async def test_a_connection_too_many_is_told_so_and_makes_room_later() -> None:
+    async with serving(Parts(), max_connections=2) as port, talking(port) as first, talking(port) as second:
+        for talk in (first, second):
+            talk.say(POST)
+            assert (await talk.answer())[0] == 200
+
+        async with talking(port) as third:
+            assert (await third.answer())[0] == 503
+            assert await third.rest() == b""
+
+        first.say(POST)
+        assert (await first.answer())[0] == 200
+        second.say(POST.replace(b"Host: a", b"Connection: close"))
+        await second.rest()
+
+        assert (await asked(port, "/healthz"))[0] == 200
+
+
+async def test_a_request_that_is_under_way_is_finished_before_the_end() -> None:
+    parts = Parts()
+    parts.gate.clear()
+    async with asyncio.timeout(30):
+        async with serving(parts, shutdown_seconds=10) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            talk = Talk(reader, writer)
+            talk.say(POST)
+            await parts.begun.wait()
+            asyncio.get_running_loop().call_later(0.1, parts.gate.set)
+
+        assert (await talk.answer())[0] == 200
+        writer.close()
+
+    assert parts.recorded == 1
+
+
+async def test_one_that_hangs_and_one_that_idles_do_not_hold_up_the_end() -> None:
+    parts = Parts()
+    parts.gate.clear()
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(30):
+        async with serving(parts, shutdown_seconds=0.1) as port:
+            idle = await asyncio.open_connection("127.0.0.1", port)
+            hanging = await asyncio.open_connection("127.0.0.1", port)
+            hanging[1].write(POST)
+            await parts.begun.wait()
+            left_at = loop.time()
+        took = loop.time() - left_at
+
+        assert await idle[0].read() == b""
+        assert await hanging[0].read() == b""
+        for _, writer in (idle, hanging):
+            writer.close()
+
+    assert took < 2
+    assert parts.recorded == 0
+
+
+async def test_after_the_end_nobody_listens() -> None:
+    async with serving(Parts()) as port:
+        pass
+
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_a_port_in_use_is_an_error_that_names_the_remedy() -> None:
+    async with serving(Parts()) as port:
+        with pytest.raises(WebServerError, match=rf"^WEB_PORT: port {port} is in use"):
+            async with serve(Parts().application(), "127.0.0.1", port):
+                pytest.fail("two programs cannot listen on one port")
+
+        assert (await asked(port, "/healthz"))[0] == 200
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+async def test_a_host_that_is_not_ours_is_an_error_that_names_the_remedy(host: str) -> None:
+    with pytest.raises(WebServerError, match=r"^WEB_HOST: "):
+        async with serve(Parts().application(), host, 0):
+            pytest.fail("nobody can listen there")
+
+
+async def test_an_ordinary_day_leaves_no_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("asyncio").setLevel(logging.INFO)
+    async with serving(Parts()) as port, talking(port) as talk:
+        talk.say(POST)
+        await talk.answer()
+
+    assert caplog.records == []
