@@ -142,10 +142,13 @@ def _database(raw: str) -> Path:
     return Path(raw.removeprefix("sqlite:///"))
 
 
+_HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+
+
 def _hosts(raw: str) -> tuple[str, ...]:
     hosts = tuple(part.strip().lower() for part in raw.split(",") if part.strip())
     for host in hosts:
-        if "/" in host or "@" in host:
+        if not _HOST.fullmatch(host):
             raise ValueError(f"names {host!r}: write host or host:port, separated by commas")
     return hosts
 

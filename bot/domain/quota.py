@@ -29,11 +29,9 @@ def quota_day(at: datetime) -> date:
 
 def bar(balance: QuotaBalance, *, width: int = 10) -> str:
     """Spent, held and left as blocks, `width` characters; a part that is not zero shows at least one block."""
-    total = max(balance.limit, balance.held + balance.spent, 1)
-    spent = min(width, _blocks(balance.spent, total, width))
-    held = min(width - spent, _blocks(balance.held, total, width))
-    return "█" * spent + "▒" * held + "░" * (width - spent - held)
-
-
-def _blocks(part: int, total: int, width: int) -> int:
-    return max(1, round(part * width / total)) if part else 0
+    parts = (balance.spent, balance.held, balance.left)
+    total = sum(parts) or 1
+    blocks = [max(1, round(part * width / total)) if part else 0 for part in parts]
+    widest = max(range(3), key=lambda at: (blocks[at], at))
+    blocks[widest] += width - sum(blocks)  # what rounding added or took is seen least there
+    return "█" * blocks[0] + "▒" * blocks[1] + "░" * blocks[2]

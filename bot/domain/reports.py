@@ -71,7 +71,7 @@ def merge_tracks(known: tuple[Track, ...], told: tuple[Track, ...]) -> tuple[Tra
 
 
 def _filled(old: Track, new: Track) -> Track:
-    length = new.length_seconds if new.length_seconds is not None else old.length_seconds
+    length = new.length_seconds or old.length_seconds  # 0 means unknown as well
     texts = {
         name: getattr(new, name) or getattr(old, name)
         for name in ("audio_url", "stream_url", "image_url", "title", "tags", "lyrics", "model_name")
@@ -102,4 +102,7 @@ def apply_report(job: Job, report: TaskReport, *, at: datetime) -> Job:
     if told.rank <= job.stage.rank and tracks == job.tracks:
         # No news; but a task that is known to run is no longer an unknown or an overdue one.
         return known if known.task_id is None else known.after(JobEvent.PROGRESSED)
-    return known.after(event, tracks=tracks, stage=max(told, job.stage, key=lambda stage: stage.rank), heard_at=at)
+    # The lyrics' callback mostly comes without the streams that record-info knows by then: ask at once.
+    due_at = known.due_at if any(track.stream_url for track in tracks) else at
+    stage = max(told, job.stage, key=lambda stage: stage.rank)
+    return known.after(event, tracks=tracks, stage=stage, heard_at=at, due_at=due_at)

@@ -1,7 +1,7 @@
 """What a member asks for."""
 
-import math
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 
 from bot.domain.models import DEFAULT_MODEL, MODELS, Model
@@ -71,4 +71,5 @@ def effective_continue_at(continue_at: float | None, source_length: float) -> fl
     """
     latest = source_length - CONTINUE_AT_MARGIN_SECONDS
     moment = latest if continue_at is None else min(continue_at, latest)
-    return max(CONTINUE_AT_MARGIN_SECONDS, math.floor(moment * 100 + 1e-6) / 100)
+    # In decimals, so that 0.29 stays 0.29 and nothing is rounded past the end.
+    return max(CONTINUE_AT_MARGIN_SECONDS, float(Decimal(repr(moment)).quantize(Decimal("0.01"), ROUND_DOWN)))

@@ -4,6 +4,7 @@ Source: the "Parameter Usage Guide" of the provider's "Upload and Extend Audio" 
 reading is named beside the rule. Whoever adds a rule adds a row here and nothing elsewhere.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -115,6 +116,11 @@ def _number(value: Decimal) -> Text:
     return text("{number}", number=Said(str(value)))
 
 
+def _tenths(rounded: Callable[[float], int], seconds: float) -> float:
+    """`seconds` in the tenths that are shown, away from the limit: nobody reads "8:00 long; at most 8:00"."""
+    return rounded(round(seconds * 10, 6)) / 10
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "model_unknown",
@@ -223,7 +229,7 @@ RULES: tuple[Rule, ...] = (
         lambda r: (r.source_length or 0) < SOURCE_MIN_SECONDS,
         lambda r: text(
             "The audio is {given} long; at least {allowed} are needed to go on from.",
-            given=Seconds(r.source_length or 0),
+            given=Seconds(_tenths(math.floor, r.source_length or 0)),
             allowed=Seconds(SOURCE_MIN_SECONDS),
         ),
     ),
@@ -234,7 +240,7 @@ RULES: tuple[Rule, ...] = (
         lambda r: (r.source_length or 0) > MODELS[r.model].source_max_seconds,
         lambda r: text(
             "The audio is {given} long; {model} takes at most {allowed}.",
-            given=Seconds(r.source_length or 0),
+            given=Seconds(_tenths(math.ceil, r.source_length or 0)),
             allowed=Seconds(MODELS[r.model].source_max_seconds),
             model=r.model,
         ),

@@ -1,5 +1,6 @@
 """Moments in a track: what members type, and how Encore writes them."""
 
+import math
 import re
 
 _CLOCK = re.compile(r"(?:(?:(?P<hours>\d{1,2}):)?(?P<minutes>\d{1,3}):)?(?P<seconds>\d{1,6}(?:[.,]\d{1,3})?)")
@@ -26,7 +27,9 @@ def parse_moment(words: str) -> float:
 
 
 def clock(seconds: float) -> str:
-    """`1:05`, `0:00.5` or `1:02:03`: read back by `parse_moment` to the same tenth of a second."""
+    """`1:05`, `0:00.5` or `1:02:03`: read back by `parse_moment` to the same tenth of a second; `?` for no number."""
+    if not math.isfinite(seconds):
+        return "?"
     tenths = max(0, round(seconds * 10))
     whole, tenth = divmod(tenths, 10)
     minutes, second = divmod(whole, 60)

@@ -1,0 +1,268 @@
+"""Checks requests against Discord's own description of its HTTP API, so that our stand-in is not the only judge.
+
+The document is no part of the project. It is looked for at `DISCORD_OPENAPI`, then beside the checkout; without it
+`load_openapi` gives None, and whoever wants it skips.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+Json: TypeAlias = Any  # whatever JSON can say
+
+BESIDE_THE_CHECKOUT = Path(__file__).parents[3] / "shared" / "reference" / "discord-openapi.json"
+BODY_TYPES = ("application/json", "multipart/form-data", "application/x-www-form-urlencoded")
+SHOWN_MAX = 200
+_DOCUMENT = "urn:discord"
+
+
+@cache
+def load_openapi() -> "OpenApi | None":
+    """Discord's document, read once; None where there is none.
+
+    Raises:
+        FileNotFoundError: `DISCORD_OPENAPI` names a file that is not there; a check that was asked for must not vanish.
+    """
+    named = os.environ.get("DISCORD_OPENAPI")
+    path = Path(named) if named else BESIDE_THE_CHECKOUT
+    if not named and not path.is_file():
+        return None
+    return OpenApi(msgspec.json.decode(path.read_bytes()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """Pointers lead to schemas in the document. `body` None: no body is described."""
+
+    path: Mapping[str, str]  # the path's parameters as given
+    parameters: tuple[tuple[str, Mapping[str, Json]], ...]
+    body: str | None
+    body_required: bool
+
+
+class OpenApi:
+    """An OpenAPI 3.1 document. Paths are given without `/api/v10`, bodies as what their JSON says.
+
+    The body of a multipart request is its `payload_json`; its files are not looked at. Schemas are prepared when first
+    needed and kept.
+    """
+
+    def __init__(self, document: Mapping[str, Json]) -> None:
+        self._document = document
+        self._registry: Registry[Json] = Registry().with_resource(_DOCUMENT, DRAFT202012.create_resource(document))
+        patterns = {template: _pattern(template) for template in document["paths"]}
+        # `@original` and `@me` are found before the parameters that would take them too.
+        self._patterns = sorted(patterns.items(), key=lambda entry: entry[1].groups)
+        self._validators: dict[str, Validator] = {}
+
+    def violations(self, method: str, path: str, query: Mapping[str, str], body: Json) -> list[str]:
+        """What the document does not allow, one sentence each; `body` None means that none was sent.
+
+        Keys that no schema names are no violation: see `unknown_keys`.
+        """
+        operation = self._operation(method, path)
+        if operation is None:
+            return [f"{method} {path} is not described"]
+        return [
+            *self._broken_parameters(operation, "path", operation.path),
+            *self._broken_parameters(operation, "query", query),
+            *self._broken_body(operation, body),
+        ]
+
+    def unknown_keys(self, method: str, path: str, body: Json) -> list[str]:
+        """The body's keys that no schema of the operation names, such as `body.embeds.0.colour`."""
+        operation = self._operation(method, path)
+        if operation is None or operation.body is None:
+            return []
+        return list(dict.fromkeys(self._unknown(body, [operation.body], "body")))
+
+    def _operation(self, method: str, path: str) -> _Operation | None:
+        for template, pattern in self._patterns:
+            described = self._document["paths"][template]
+            if (match := pattern.fullmatch(path)) and method.lower() in described:
+                return self._described(f"#/paths/{_escaped(template)}", method.lower(), match.groupdict())
+        return None
+
+    def _described(self, pointer: str, method: str, path: Mapping[str, str]) -> _Operation:
+        request_body = self._at(f"{pointer}/{method}").get("requestBody", {})
+        content = request_body.get("content", {})
+        kind = next((kind for kind in BODY_TYPES if kind in content), None)
+        return _Operation(
+            path=path,
+            parameters=tuple(
+                (f"{at}/parameters/{number}/schema", parameter)
+                for at in (pointer, f"{pointer}/{method}")
+                for number, parameter in enumerate(self._at(at).get("parameters", ()))
+            ),
+            body=kind and f"{pointer}/{method}/requestBody/content/{_escaped(kind)}/schema",
+            body_required=bool(request_body.get("required")),
+        )
+
+    def _broken_parameters(self, operation: _Operation, place: str, given: Mapping[str, str]) -> Iterator[str]:
+        names = set()
+        for pointer, parameter in operation.parameters:
+            if parameter["in"] != place:
+                continue
+            names.add(name := parameter["name"])
+            if name not in given:
+                if parameter.get("required"):
+                    yield f"{place}.{name} is missing"
+            elif not any(self._validator(pointer).is_valid(meant) for meant in _meanings(given[name])):
+                yield f"{place}.{name}: {given[name]!r} does not fit {parameter['schema']}"
+        yield from (f"{place}.{name} is not described" for name in given if name not in names)
+
+    def _broken_body(self, operation: _Operation, body: Json) -> Iterator[str]:
+        if operation.body is None:
+            if body is not None:
+                yield "body: none is described"
+        elif body is None:
+            if operation.body_required:
+                yield "body is missing"
+        else:
+            errors = self._validator(operation.body).iter_errors(body)
+            yield from dict.fromkeys(_sentence(cause) for error in errors for cause in _causes(error))
+
+    def _validator(self, pointer: str) -> Validator:
+        if pointer not in self._validators:
+            self._validators[pointer] = _VALIDATOR(
+                {"$ref": f"{_DOCUMENT}{pointer}"}, registry=self._registry, format_checker=_FORMATS
+            )
+        return self._validators[pointer]
+
+    def _at(self, pointer: str) -> Json:
+        found: Json = self._document
+        for part in pointer.removeprefix("#/").split("/"):
+            name = part.replace("~1", "/").replace("~0", "~")
+            found = found[int(name)] if isinstance(found, list) else found[name]
+        return found
+
+    def _unknown(self, instance: Json, pointers: list[str], at: str) -> Iterator[str]:
+        """`pointers` lead to all the schemas that hold for `instance`."""
+        schemas = [(inner, self._at(inner)) for pointer in pointers for inner in self._parts(pointer, instance)]
+        if isinstance(instance, list):
+            items = [f"{pointer}/items" for pointer, schema in schemas if "items" in schema]
+            for number, item in enumerate(instance):
+                yield from self._unknown(item, items, f"{at}.{number}")
+        elif isinstance(instance, dict):
+            described = [pair for pair in schemas if {"properties", "additionalProperties"} & set(pair[1])]
+            for key, value in instance.items() if described else ():
+                inner = [f"{p}/properties/{_escaped(key)}" for p, s in described if key in s.get("properties", {})]
+                inner = inner or [f"{p}/additionalProperties" for p, s in described if s.get("additionalProperties")]
+                if inner:
+                    yield from self._unknown(value, inner, f"{at}.{key}")
+                else:
+                    yield f"{at}.{key}"
+
+    def _parts(self, pointer: str, instance: Json) -> Iterator[str]:
+        """The schema at `pointer` taken apart; of alternatives those that `instance` fits, or all if it fits none."""
+        schema = self._at(pointer)
+        if not isinstance(schema, Mapping):
+            return
+        yield pointer
+        if "$ref" in schema:
+            yield from self._parts(schema["$ref"], instance)
+        for number, _ in enumerate(schema.get("allOf", ())):
+            yield from self._parts(f"{pointer}/allOf/{number}", instance)
+        for kind in ("oneOf", "anyOf"):
+            branches = [f"{pointer}/{kind}/{number}" for number, _ in enumerate(schema.get(kind, ()))]
+            fitting = [branch for branch in branches if self._validator(branch).is_valid(instance)]
+            for branch in fitting or branches:
+                yield from self._parts(branch, instance)
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """Each `{name}` fills one segment of the path."""
+    literals = [re.escape(part) for part in re.split(r"\{\w+\}", template)]
+    groups = [f"(?P<{name}>[^/]+)" for name in re.findall(r"\{(\w+)\}", template)]
+    return re.compile("".join(part for pair in zip(literals, [*groups, ""], strict=True) for part in pair))
+
+
+def _escaped(name: str) -> str:
+    """A name as a step of a JSON pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _meanings(raw: str) -> Iterator[Json]:
+    """What a word of a query may stand for."""
+    yield raw
+    yield [raw]
+    if re.fullmatch(r"-?\d+", raw):
+        yield int(raw)
+    if raw.lower() in {"true", "false", "1", "0"}:
+        yield raw.lower() in {"true", "1"}
+
+
+def _causes(error: ValidationError) -> Iterator[ValidationError]:
+    """What is really wrong: of several alternatives, the faults of the one that was meant."""
+    branches: defaultdict[Json, list[ValidationError]] = defaultdict(list)
+    for inner in error.context or ():
+        branches[inner.schema_path[0]].append(inner)
+    meant = [
+        [cause for inner in errors for cause in _causes(inner)]
+        for errors in branches.values()
+        if not any(map(_is_of_another_kind, errors))
+    ]
+    yield from min(meant, key=len, default=[error])
+
+
+def _is_of_another_kind(error: ValidationError) -> bool:
+    """Whether the fault tells that this alternative was not meant: null for an object, another of Discord's `type`s."""
+    is_tag = list(error.path) == ["type"] and error.validator in {"enum", "const", "oneOf", "type"}
+    return is_tag or (not error.path and error.validator in {"type", "const"})
+
+
+def _sentence(error: ValidationError) -> str:
+    where = ".".join(["body", *map(str, error.absolute_path)])
+    message = error.message
+    if len(message) > SHOWN_MAX:
+        message = f"{message[: SHOWN_MAX // 2]}…{message[-SHOWN_MAX // 2 :]}"
+    return f"{where}: {message}"
+
+
+def _typed(validator: Validator, types: Json, instance: Json, schema: Mapping[str, Json]) -> Iterator[ValidationError]:
+    """As the specification says, but ids may be numbers: Discord takes them, and libraries send them."""
+    if schema.get("format") == "snowflake" and type(instance) is int and instance >= 0:
+        return
+    yield from Draft202012Validator.VALIDATORS["type"](validator, types, instance, schema)
+
+
+_VALIDATOR = extend(Draft202012Validator, {"type": _typed})  # type: ignore[no-untyped-call]  # its stubs lack types
+_FORMATS = FormatChecker(formats=())
+
+
+@_FORMATS.checks("int32")
+def _is_int32(value: object) -> bool:
+    return not isinstance(value, int) or -(2**31) <= value < 2**31
+
+
+@_FORMATS.checks("int64")
+def _is_int64(value: object) -> bool:
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
+
+
+@_FORMATS.checks("snowflake")
+def _is_snowflake(value: object) -> bool:
+    return not re.fullmatch(r"\d+", str(value)) or int(str(value)) < 2**64  # what else it must be, its pattern says
+
+
+@_FORMATS.checks("date-time", raises=ValueError)
+def _is_date_time(value: object) -> bool:
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+@_FORMATS.checks("uri")
+def _is_uri(value: object) -> bool:
+    return not isinstance(value, str) or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:\S+$", value) is not None

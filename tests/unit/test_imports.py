@@ -1,0 +1,184 @@
+"""Imports run one way, as `docs/design.md` draws the layers."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BELOW_SERVICES = ("bot.domain", "bot.errors")
+SERVICES = ("bot.services", *BELOW_SERVICES)
+CHAT = ("bot.chat", "bot.text", *SERVICES)
+
+# What each part may import of the project besides itself. A new part needs a row.
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "bot.domain": (),
+    "bot.errors": ("bot.domain",),
+    "bot.settings": (),
+    "bot.logs": (),
+    "bot.text": ("bot.domain",),
+    "bot.services": BELOW_SERVICES,
+    "storage": BELOW_SERVICES,
+    "bot.suno": BELOW_SERVICES,
+    "bot.audio": BELOW_SERVICES,
+    "bot.fetch": BELOW_SERVICES,
+    "bot.web": SERVICES,
+    "bot.chat": CHAT,
+    "bot.client": CHAT,
+    "bot.gateway": ("bot.client", "bot.domain"),
+    "cogs": ("bot.client", *CHAT),
+    "bot.app": (
+        *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.logs", "bot.settings", "bot.suno", "bot.web"),
+        *("cogs", "storage", *CHAT),
+    ),
+    "bot.__main__": ("bot.app", "bot.logs", "bot.sandbox", "bot.settings"),
+    # The stand-ins share no line with what they are to check; only what runs the bot against them knows it.
+    "bot.sandbox.discord": ("bot.sandbox",),
+    "bot.sandbox.suno": ("bot.sandbox",),
+    "bot.sandbox": ("bot.app", "bot.audio", "bot.domain", "bot.errors", "bot.logs", "bot.settings"),
+}
+# Who alone may import these.
+ONLY_IN: dict[str, tuple[str, ...]] = {
+    # FFmpeg on foreign bytes stays in the audio process; the sandbox makes and measures sounds of its own.
+    "av": ("bot.audio", "bot.sandbox.sounds", "bot.sandbox.suno.material"),
+    "PIL": ("bot.audio", "bot.sandbox.sounds"),
+    "aiosqlite": ("storage",),
+    "sqlite3": ("storage",),
+    "babel": ("bot.text",),
+    "dotenv": ("bot.__main__",),
+    "discord": ("bot.app", "bot.chat", "bot.client", "bot.gateway", "cogs"),
+}
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {
+    name_of(path): path for folder in ("bot", "cogs", "storage") for path in sorted((ROOT / folder).rglob("*.py"))
+}
+PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+
+
+def imported(module: str, source: str) -> Iterator[str]:
+    """Every module that `source` imports anywhere in it, by its full name."""
+    package = module.split(".") if module in PACKAGES else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*parts, *([node.module] if node.module else [])])
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                yield inner if inner in MODULES else base
+
+
+def within(name: str, parts: tuple[str, ...]) -> bool:
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
+def part_of(module: str) -> str | None:
+    """The row of the table for `module`: the longest that fits."""
+    return max((part for part in MAY_IMPORT if within(module, (part,))), key=len, default=None)
+
+
+def wrong_imports(module: str, source: str) -> list[str]:
+    part = part_of(module)
+    if part is None:
+        return [f"{module} has no row in the table"]
+    wrong = []
+    for name in imported(module, source):
+        if within(name, ("bot", "cogs", "storage", "tests")):
+            # `bot` itself holds nothing but the version.
+            allowed = name == "bot" or within(name, (part, *MAY_IMPORT[part]))
+        else:
+            owners = ONLY_IN.get(name.partition(".")[0])
+            allowed = owners is None or within(module, owners)
+        if not allowed:
+            wrong.append(name)
+    return wrong
+
+
+def reads_environment(source: str) -> bool:
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "getenvb"})
+        or (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "os"
+            and {a.name for a in node.names} & {"environ", "getenv"}
+        )
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in {"bot", "cogs"}])
+def test_imports_run_one_way(module: str) -> None:
+    assert wrong_imports(module, MODULES[module].read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if within(name, ("bot.domain",))])
+def test_the_domain_needs_the_standard_library_alone(module: str) -> None:
+    names = set(imported(module, MODULES[module].read_text(encoding="utf-8")))
+
+    assert {
+        name
+        for name in names
+        if not within(name, ("bot.domain",)) and name.partition(".")[0] not in sys.stdlib_module_names
+    } == set()
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "bot.__main__"])
+def test_only_the_command_line_reads_the_environment(module: str) -> None:
+    assert not reads_environment(MODULES[module].read_text(encoding="utf-8"))
+
+
+def test_the_command_line_does_read_it() -> None:
+    assert reads_environment(MODULES["bot.__main__"].read_text(encoding="utf-8"))
+
+
+def test_the_packages_themselves_hold_no_code() -> None:
+    for name in ("bot", "cogs", "storage"):
+        tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+        assert all(isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) for node in tree.body)
+
+
+def test_every_row_of_the_table_has_its_module() -> None:
+    assert [part for part in MAY_IMPORT if not any(within(module, (part,)) for module in MODULES)] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "wrong"),
+    [
+        ("bot.services.accept", "import discord", "discord"),
+        ("bot.services.accept", "from discord import app_commands", "discord"),
+        ("bot.services.accept", "from storage.jobs import JobTable", "storage.jobs"),
+        ("bot.services.accept", "from bot.sandbox.suno import Faults", "bot.sandbox.suno"),
+        ("bot.services.accept", "def late():\n    import av.container", "av.container"),
+        ("bot.domain.rules", "from bot import errors", "bot.errors"),
+        ("bot.domain.rules", "from .. import errors", "bot.errors"),
+        ("bot.domain.rules", "from ..errors import EncoreError", "bot.errors"),
+        ("bot.audio.worker", "from bot.services import accept", "bot.services.accept"),
+        ("bot.app", "import bot.sandbox", "bot.sandbox"),
+        ("bot.web.health", "import tests", "tests"),
+        ("bot.sandbox.suno", "from bot.suno import messages", "bot.suno.messages"),
+        ("cogs.extend", "import sqlite3", "sqlite3"),
+    ],
+)
+def test_a_wrong_import_is_noticed(module: str, line: str, wrong: str) -> None:
+    assert wrong_imports(module, line) == [wrong]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.environ['A']",
+        "import os as o\no.getenv('A')",
+        "from os import environ",
+        "from os import getenv as g",
+    ],
+)
+def test_reading_the_environment_is_noticed(source: str) -> None:
+    assert reads_environment(source)

@@ -1,0 +1,226 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.jobs import AT_PROVIDER_STATES, FailureReason, Job, JobState, Stage, Track
+from bot.domain.reports import ReportKind, TaskReport, apply_report, failure_of, merge_tracks, without_urls
+from tests.support.storage_samples import NOW, a_job, a_track
+
+LATER = NOW + timedelta(minutes=3)
+UNFINISHED = Track(id="track-1", stream_url="https://audio.invalid/1", lyrics="The tide")
+READY = a_track(1)
+SECOND = a_track(2)
+
+TRACKS = st.builds(
+    Track,
+    id=st.sampled_from(["a", "b", "c"]),
+    audio_url=st.sampled_from(["", "https://audio.invalid/x.mp3"]),
+    title=st.sampled_from(["", "Tide"]),
+    length_seconds=st.sampled_from([None, 198.4]),
+)
+REPORTS = st.builds(
+    TaskReport,
+    task_id=st.sampled_from([None, "task-1", "another"]),
+    kind=st.sampled_from(ReportKind),
+    tracks=st.lists(TRACKS, max_size=3).map(tuple),
+    code=st.sampled_from([None, 200, 413, 500]),
+)
+
+
+def a_running_job(state: JobState = JobState.RUNNING) -> Job:
+    return replace(a_job(state=state), task_id="task-1", submitted_at=NOW)
+
+
+def a_report(kind: ReportKind, *tracks: Track, task_id: str | None = "task-1", code: int | None = None) -> TaskReport:
+    return TaskReport(task_id=task_id, kind=kind, tracks=tracks, code=code)
+
+
+def test_lyrics_are_news() -> None:
+    job = apply_report(a_running_job(), a_report(ReportKind.TEXT, UNFINISHED), at=LATER)
+
+    assert (job.state, job.stage, job.heard_at, job.tracks) == (JobState.RUNNING, Stage.TEXT, LATER, (UNFINISHED,))
+
+
+def test_complete_finishes_the_job_and_is_due_at_once() -> None:
+    job = apply_report(a_running_job(), a_report(ReportKind.COMPLETE, READY, SECOND), at=LATER)
+
+    assert (job.state, job.stage, job.tracks) == (JobState.FINISHED, Stage.COMPLETE, (READY, SECOND))
+    assert job.finished_at == job.due_at == job.heard_at == LATER
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_failure_ends_the_job_whatever_its_stage(stage: Stage) -> None:
+    job = apply_report(replace(a_running_job(), stage=stage), a_report(ReportKind.FAILED, code=413), at=LATER)
+
+    assert job.state is JobState.FAILED
+    assert job.failure is not None
+    assert job.failure.reason is FailureReason.COPYRIGHT
+    assert job.ended_at == job.due_at == LATER
+
+
+@pytest.mark.parametrize("kind", [ReportKind.TEXT, ReportKind.FIRST])
+def test_late_news_does_not_undo_complete(kind: ReportKind) -> None:
+    finished = apply_report(a_running_job(), a_report(ReportKind.COMPLETE, READY, SECOND), at=NOW)
+
+    assert apply_report(finished, a_report(kind, UNFINISHED), at=LATER) == finished
+
+
+def test_an_error_does_not_undo_complete() -> None:
+    finished = apply_report(a_running_job(), a_report(ReportKind.COMPLETE, READY), at=NOW)
+
+    assert apply_report(finished, a_report(ReportKind.FAILED, code=500), at=LATER) == finished
+
+
+def test_complete_does_not_undo_a_failure() -> None:
+    failed = apply_report(a_running_job(), a_report(ReportKind.FAILED, code=500), at=NOW)
+
+    assert apply_report(failed, a_report(ReportKind.COMPLETE, READY), at=LATER) == failed
+
+
+def test_late_lyrics_do_not_take_the_stage_back() -> None:
+    job = apply_report(a_running_job(), a_report(ReportKind.FIRST, READY), at=NOW)
+
+    assert apply_report(job, a_report(ReportKind.TEXT), at=LATER) == job
+
+
+def test_a_late_stage_may_still_bring_a_track() -> None:
+    job = apply_report(a_running_job(), a_report(ReportKind.FIRST, READY), at=NOW)
+
+    job = apply_report(job, a_report(ReportKind.TEXT, SECOND), at=LATER)
+
+    assert (job.stage, job.tracks) == (Stage.FIRST, (READY, SECOND))
+
+
+@given(report=REPORTS, state=st.sampled_from(sorted(AT_PROVIDER_STATES)))
+def test_a_repeat_changes_nothing(report: TaskReport, state: JobState) -> None:
+    once = apply_report(a_running_job(state), report, at=NOW)
+
+    twice = apply_report(once, report, at=LATER)
+
+    # A `complete` without any audio is asked after again each time it is told; only its times move.
+    assert replace(twice, heard_at=once.heard_at, due_at=once.due_at) == once
+    if not (report.kind is ReportKind.COMPLETE and once.state is not JobState.FINISHED):
+        assert twice == once
+
+
+@given(reports=st.lists(REPORTS, max_size=8))
+def test_a_job_never_goes_back_and_forgets_no_track(reports: list[TaskReport]) -> None:
+    job = a_running_job()
+    for report in reports:
+        before, job = job, apply_report(job, report, at=LATER)
+
+        assert job.stage.rank >= before.stage.rank
+        assert {track.id for track in before.tracks} <= {track.id for track in job.tracks}
+        if before.state not in AT_PROVIDER_STATES:
+            assert job == before
+
+
+@pytest.mark.parametrize("state", sorted(set(JobState) - AT_PROVIDER_STATES))
+@pytest.mark.parametrize("kind", ReportKind)
+def test_a_job_that_is_not_at_the_provider_hears_nothing(state: JobState, kind: ReportKind) -> None:
+    job = a_job(state=state)
+
+    assert apply_report(job, a_report(kind, READY), at=LATER) is job
+
+
+@pytest.mark.parametrize("kind", ReportKind)
+def test_news_of_another_task_is_not_for_this_job(kind: ReportKind) -> None:
+    job = a_running_job()
+
+    assert apply_report(job, a_report(kind, READY, task_id="another"), at=LATER) is job
+
+
+def test_waiting_is_no_news() -> None:
+    job = a_running_job()
+
+    assert apply_report(job, a_report(ReportKind.WAITING), at=LATER) is job
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [(ReportKind.TEXT, JobState.RUNNING), (ReportKind.COMPLETE, JobState.FINISHED)]
+)
+def test_a_callback_answers_a_submission_that_was_never_answered(kind: ReportKind, state: JobState) -> None:
+    unknown = replace(a_job(state=JobState.SUBMITTING), outcome_unknown=True)
+
+    job = apply_report(unknown, a_report(kind, READY), at=LATER)
+
+    assert (job.state, job.task_id, job.outcome_unknown) == (state, "task-1", False)
+
+
+def test_an_overdue_job_that_is_heard_of_runs_again() -> None:
+    job = apply_report(a_running_job(JobState.OVERDUE), a_report(ReportKind.TEXT), at=LATER)
+
+    assert job.state is JobState.RUNNING
+
+
+def test_complete_without_any_audio_is_asked_after_again() -> None:
+    job = apply_report(a_running_job(), a_report(ReportKind.COMPLETE, UNFINISHED), at=LATER)
+
+    assert (job.state, job.due_at, job.finished_at) == (JobState.RUNNING, LATER, None)
+
+
+def test_audio_that_came_with_the_first_track_serves_a_bare_complete() -> None:
+    job = apply_report(a_running_job(), a_report(ReportKind.FIRST, READY), at=NOW)
+
+    assert apply_report(job, a_report(ReportKind.COMPLETE), at=LATER).state is JobState.FINISHED
+
+
+def test_tracks_are_merged_by_their_id_and_nothing_is_emptied() -> None:
+    known = (replace(READY, title="Tide", length_seconds=198.4),)
+    told = (Track(id=SECOND.id), Track(id=READY.id, audio_url="https://audio.invalid/new.mp3", length_seconds=0.0))
+
+    merged = merge_tracks(known, told)
+
+    assert [track.id for track in merged] == [READY.id, SECOND.id]
+    assert merged[0] == replace(known[0], audio_url="https://audio.invalid/new.mp3")
+
+
+@given(
+    known=st.lists(TRACKS, unique_by=lambda track: track.id).map(tuple), told=st.lists(TRACKS, max_size=4).map(tuple)
+)
+def test_merging_is_stable(known: tuple[Track, ...], told: tuple[Track, ...]) -> None:
+    merged = merge_tracks(known, told)
+
+    assert merge_tracks(merged, ()) == merged
+    assert {track.id for track in merged} == {track.id for track in (*known, *told)}
+    assert len({track.id for track in merged}) == len(merged)
+    for track in merged:
+        assert bool(track.audio_url) == any(t.audio_url for t in (*known, *told) if t.id == track.id)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "reason"),
+    [
+        (400, "Lyrics contain copyrighted material", FailureReason.LYRICS),
+        (408, "Timeout", FailureReason.PROVIDER),
+        (413, "Uploaded audio matches existing work of art", FailureReason.COPYRIGHT),
+        (451, "File fetch failed", FailureReason.SOURCE_UNREACHABLE),
+        (500, "Internal error", FailureReason.PROVIDER),
+        (501, "Audio generation failed", FailureReason.PROVIDER),
+        (531, "Generation failed, credits returned", FailureReason.LYRICS),
+        (999, "A word we do not know", FailureReason.PROVIDER),
+        (None, "", FailureReason.PROVIDER),
+        (400, "SENSITIVE_WORD_ERROR: tags", FailureReason.SENSITIVE),
+        (None, "Sensitive word: Nobody", FailureReason.SENSITIVE),
+    ],
+)
+def test_a_code_says_why(code: int | None, message: str, reason: FailureReason) -> None:
+    failure = failure_of(TaskReport(task_id=None, kind=ReportKind.FAILED, code=code, message=message))
+
+    assert (failure.reason, failure.code, failure.provider_message) == (reason, code, message)
+
+
+def test_the_providers_words_lose_their_links() -> None:
+    message = " Failed: https://files.invalid/a.mp3?sig=secret and HTTP://x.invalid/y, sorry "
+
+    failure = failure_of(TaskReport(task_id=None, kind=ReportKind.FAILED, message=message))
+
+    assert failure.provider_message == "Failed: [link] and [link] sorry"
+
+
+@pytest.mark.parametrize("words", ["", "no link", "a:b", "c://", "12:30", "://x"])
+def test_words_without_a_link_stay(words: str) -> None:
+    assert without_urls(words) == words

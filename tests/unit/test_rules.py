@@ -1,0 +1,305 @@
+"""Every rule at its limit and one past it, for every model.
+
+The limits here are copied from the provider's parameter usage guide and the fact sheet, section 1.3; they are not read
+from the code, so that a slip in its table shows.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.models import DEFAULT_MODEL, MODELS
+from bot.domain.request import ExtensionRequest, Mode
+from bot.domain.rules import RULES, broken_rules
+from bot.text import Catalogue
+
+# model: characters of prompt, style and title, seconds of the source
+LIMITS = {
+    "V3_5": (3000, 200, 80, 480),
+    "V4": (3000, 200, 80, 480),
+    "V4_5": (5000, 1000, 100, 480),
+    "V4_5PLUS": (5000, 1000, 100, 480),
+    "V4_5ALL": (5000, 1000, 80, 60),
+    "V5": (5000, 1000, 100, 480),
+    "V5_5": (5000, 1000, 100, 480),
+    "V6": (5000, 1000, 80, 480),
+    "V6_WILD": (5000, 1000, 80, 480),
+    "V6_MINI": (5000, 1000, 80, 480),
+}
+RETIRED = {"V3_5"}
+TEXT_LIMITS = [
+    (model, option, allowed)
+    for model, limits in LIMITS.items()
+    for option, allowed in zip(("prompt", "style", "title"), limits, strict=False)
+]
+SOURCE_LIMITS = [(model, limits[3]) for model, limits in LIMITS.items()]
+WEIGHTS = ("style_weight", "weirdness", "audio_weight")
+
+CATALOGUE = Catalogue.load()
+
+
+def a_request(model: str = "V5") -> ExtensionRequest:
+    """Breaks no rule; a retired model is only valid for a track that was made with it."""
+    return ExtensionRequest(
+        model=model,
+        source_model=model if model in RETIRED else None,
+        continue_at=30.0,
+        source_length=60.0,
+        style="Dream pop",
+        title="Paper boats",
+        prompt="Sail on",
+    )
+
+
+def changed(request: ExtensionRequest, options: Mapping[str, object]) -> ExtensionRequest:
+    return replace(request, **options)  # type: ignore[arg-type]  # the options have different types
+
+
+def names(request: ExtensionRequest) -> list[str]:
+    return [rule.name for rule in broken_rules(request)]
+
+
+def sentence(request: ExtensionRequest) -> str:
+    """What the member reads about the one rule that is broken."""
+    (broken,) = broken_rules(request)
+    return CATALOGUE.render(broken.sentence, "en-US")
+
+
+def test_every_model_of_the_guide_is_known_and_no_other() -> None:
+    assert set(MODELS) == set(LIMITS)
+    assert {name for name, model in MODELS.items() if not model.offered} == RETIRED
+    assert DEFAULT_MODEL in LIMITS
+
+
+@pytest.mark.parametrize("model", LIMITS)
+def test_a_good_request_breaks_nothing(model: str) -> None:
+    assert names(a_request(model)) == []
+
+
+@pytest.mark.parametrize(("model", "option", "allowed"), TEXT_LIMITS)
+def test_a_text_may_be_as_long_as_the_model_takes(model: str, option: str, allowed: int) -> None:
+    request = changed(a_request(model), {option: "ü" * allowed})
+
+    assert names(request) == []
+
+
+@pytest.mark.parametrize(("model", "option", "allowed"), TEXT_LIMITS)
+def test_a_text_may_not_be_one_character_longer(model: str, option: str, allowed: int) -> None:
+    request = changed(a_request(model), {option: "ü" * (allowed + 1)})
+
+    assert names(request) == [f"{option}_too_long"]
+    assert broken_rules(request)[0].option == option
+    words = sentence(request)
+    assert f"`{option}` has {allowed + 1:,} characters" in words
+    assert f"{model} takes at most {allowed:,}." in words
+
+
+@pytest.mark.parametrize(("model", "allowed"), SOURCE_LIMITS)
+def test_a_source_may_be_as_long_as_the_model_takes(model: str, allowed: int) -> None:
+    assert names(replace(a_request(model), source_length=float(allowed))) == []
+
+
+@pytest.mark.parametrize(("model", "allowed"), SOURCE_LIMITS)
+def test_a_source_may_not_be_longer(model: str, allowed: int) -> None:
+    limit = f"{allowed // 60}:00"
+
+    assert names(replace(a_request(model), source_length=math.nextafter(allowed, math.inf))) == ["source_too_long"]
+    words = sentence(replace(a_request(model), source_length=allowed + 0.01))
+    assert words == f"The audio is {limit}.1 long; {model} takes at most {limit}."
+
+
+def test_a_source_may_be_two_seconds_long_and_no_shorter() -> None:
+    shortest = replace(a_request(), continue_at=1.0, source_length=2.0)
+    shorter = replace(shortest, source_length=1.99)
+
+    assert names(shortest) == []
+    assert names(shorter) == ["source_too_short"]
+    assert sentence(shorter) == "The audio is 0:01.9 long; at least 0:02 are needed to go on from."
+
+
+def test_a_source_that_could_not_be_measured_has_no_rule_about_its_length() -> None:
+    assert names(replace(a_request(), source_length=None, continue_at=100_000.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "mode", "missing"),
+    [
+        ({}, Mode.DEFAULT, []),
+        ({"prompt": "An idea"}, Mode.DEFAULT, []),
+        ({"style": "Pop"}, Mode.CUSTOM_VOCAL, ["title_missing", "prompt_missing"]),
+        ({"title": "Boats"}, Mode.CUSTOM_VOCAL, ["style_missing", "prompt_missing"]),
+        ({"style": "Pop", "title": "Boats"}, Mode.CUSTOM_VOCAL, ["prompt_missing"]),
+        ({"style": "Pop", "prompt": "Sail"}, Mode.CUSTOM_VOCAL, ["title_missing"]),
+        ({"title": "Boats", "prompt": "Sail"}, Mode.CUSTOM_VOCAL, ["style_missing"]),
+        ({"instrumental": True}, Mode.CUSTOM_INSTRUMENTAL, ["style_missing", "title_missing"]),
+        ({"instrumental": True, "style": "Pop"}, Mode.CUSTOM_INSTRUMENTAL, ["title_missing"]),
+        ({"instrumental": True, "title": "Boats"}, Mode.CUSTOM_INSTRUMENTAL, ["style_missing"]),
+        ({"instrumental": True, "style": "Pop", "title": "Boats"}, Mode.CUSTOM_INSTRUMENTAL, []),
+    ],
+)
+def test_what_is_given_decides_what_is_needed(given: dict[str, object], mode: Mode, missing: list[str]) -> None:
+    request = replace(a_request(), style="", title="", prompt="")
+    request = changed(request, given)
+
+    assert request.mode is mode
+    assert names(request) == missing
+
+
+def test_an_instrumental_sends_no_prompt_so_none_is_too_long() -> None:
+    assert names(replace(a_request(), instrumental=True, prompt="x" * 9000)) == []
+
+
+def test_an_unknown_model_is_named_and_breaks_nothing_else() -> None:
+    request = replace(a_request(), model="V9 `x`", title="x" * 9000, source_length=9000.0)
+
+    assert names(request) == ["model_unknown"]
+    assert sentence(request) == "There is no model `V9 \u02cbx\u02cb`. Choose one from the list."
+
+
+@pytest.mark.parametrize("model", sorted(RETIRED))
+def test_a_retired_model_is_refused_except_for_its_own_tracks(model: str) -> None:
+    request = replace(a_request(model), source_model=None)
+
+    assert names(request) == ["model_retired"]
+    assert sentence(request) == f"The provider no longer offers the model {model}."
+    assert names(replace(request, source_model=model)) == []
+
+
+def test_a_track_goes_on_with_its_own_model() -> None:
+    request = replace(a_request("V5"), source_model="V4")
+
+    assert names(request) == ["model_differs"]
+    assert sentence(request) == "This track was made with V4, so it goes on with V4, not with V5."
+
+
+def test_what_is_excluded_may_have_200_characters() -> None:
+    assert names(replace(a_request(), exclude="x" * 200)) == []
+    assert names(replace(a_request(), exclude="x" * 201)) == ["exclude_too_long"]
+    assert sentence(replace(a_request(), exclude="x" * 201)) == "`exclude` has 201 characters; at most 200 are taken."
+
+
+@pytest.mark.parametrize("gender", ["m", "f"])
+def test_the_voice_is_male_or_female(gender: str) -> None:
+    assert names(replace(a_request(), vocal_gender=gender)) == []
+
+
+@pytest.mark.parametrize("gender", ["", "x", "M", "male", "mf", "**m**"])
+def test_no_other_voice_is_known(gender: str) -> None:
+    request = replace(a_request(), vocal_gender=gender)
+
+    assert names(request) == ["vocal_gender_unknown"]
+    assert f"“{gender.replace('*', chr(92) + '*')}”" in sentence(request)
+
+
+def test_an_instrumental_has_no_voice() -> None:
+    assert names(replace(a_request(), instrumental=True, vocal_gender="f")) == ["vocal_gender_with_instrumental"]
+
+
+@pytest.mark.parametrize("option", WEIGHTS)
+@pytest.mark.parametrize("weight", [None, 0.0, 1.0, 0.01, 0.99, 0.65, 0.29, 0.57, 0.1, -0.0])
+def test_a_weight_goes_from_0_to_1_in_hundredths(option: str, weight: float | None) -> None:
+    assert names(changed(a_request(), {option: weight})) == []
+
+
+@pytest.mark.parametrize("option", WEIGHTS)
+@pytest.mark.parametrize(
+    ("weight", "written"),
+    [
+        (-0.01, "-0.01"),
+        (1.01, "1.01"),
+        (65.0, "65.0"),
+        (math.nextafter(1.0, 2.0), "1.0000000000000002"),
+        (math.nan, "NaN"),
+        (math.inf, "Infinity"),
+        (-math.inf, "-Infinity"),
+    ],
+)
+def test_a_weight_outside_is_refused(option: str, weight: float, written: str) -> None:
+    request = changed(a_request(), {option: weight})
+
+    assert names(request) == [f"{option}_range"]
+    assert sentence(request).replace("\\", "") == f"`{option}` is {written}; it goes from 0 to 1."
+
+
+@pytest.mark.parametrize("option", WEIGHTS)
+@pytest.mark.parametrize("weight", [0.655, 0.001, 0.999, 5e-324, 0.1 + 0.2])
+def test_a_weight_between_the_hundredths_is_refused(option: str, weight: float) -> None:
+    request = changed(a_request(), {option: weight})
+
+    assert names(request) == [f"{option}_step"]
+    assert "it goes in steps of 0.01" in sentence(request)
+
+
+@pytest.mark.parametrize("continue_at", [0.1, 1.0, 59.99, math.nextafter(60.0, 0), None])
+def test_a_moment_lies_inside_the_track(continue_at: float | None) -> None:
+    assert names(replace(a_request(), continue_at=continue_at)) == []
+
+
+@pytest.mark.parametrize(("continue_at", "written"), [(0.0, "0:00"), (-0.0, "0:00"), (-5.0, "0:00"), (math.nan, "?")])
+def test_a_moment_is_later_than_the_beginning(continue_at: float, written: str) -> None:
+    request = replace(a_request(), continue_at=continue_at)
+
+    assert names(request) == ["continue_at_not_positive"]
+    assert sentence(request) == f"`continue_at` is {written}; it must be later than 0:00."
+
+
+@pytest.mark.parametrize(("continue_at", "written"), [(60.0, "1:00"), (75.5, "1:15.5"), (math.inf, "?")])
+def test_a_moment_is_earlier_than_the_end(continue_at: float, written: str) -> None:
+    request = replace(a_request(), continue_at=continue_at)
+
+    assert names(request) == ["continue_at_beyond_the_end"]
+    assert sentence(request).startswith(f"`continue_at` is {written}, but the audio ends at 1:00.")
+
+
+def test_words_that_name_no_moment_are_shown_again() -> None:
+    request = replace(a_request(), continue_at=None, continue_at_words="*later*")
+
+    assert names(request) == ["continue_at_unreadable"]
+    assert "“\\*later\\*”" in sentence(request)
+
+
+def test_all_broken_rules_are_told_at_once() -> None:
+    request = ExtensionRequest(
+        model="V4",
+        source_model="V5",
+        continue_at=500.0,
+        continue_at_words="soon",
+        source_length=490.0,
+        title="x" * 81,
+        prompt="x" * 3001,
+        vocal_gender="x",
+        exclude="x" * 201,
+        style_weight=2.0,
+        weirdness=-1.0,
+        audio_weight=0.655,
+    )
+
+    assert names(request) == [
+        "model_differs",
+        "style_missing",
+        "prompt_too_long",
+        "title_too_long",
+        "exclude_too_long",
+        "vocal_gender_unknown",
+        "style_weight_range",
+        "weirdness_range",
+        "audio_weight_step",
+        "source_too_long",
+        "continue_at_unreadable",
+        "continue_at_beyond_the_end",
+    ]
+
+
+def test_every_rule_has_been_seen_broken() -> None:
+    worst = ExtensionRequest(model="V3_5", style="x" * 201, title="", prompt="", source_length=1.0, continue_at=0.0)
+    requests = [
+        worst,
+        replace(worst, model="none", source_model="V5", continue_at_words="soon", continue_at=5.0, exclude="x" * 201),
+        replace(a_request(), instrumental=True, vocal_gender="x", style="", title="x" * 101, source_length=481.0),
+        replace(a_request(), prompt="x" * 5001, style_weight=2.0, weirdness=2.0, audio_weight=2.0),
+        replace(a_request(), style_weight=0.001, weirdness=0.001, audio_weight=0.001),
+    ]
+
+    assert {name for request in requests for name in names(request)} == {rule.name for rule in RULES}

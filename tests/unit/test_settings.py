@@ -1,0 +1,216 @@
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from bot.settings import _PARSERS, Settings, SettingsError
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "invented-token-of-a-bot"
+KEY = "invented-key-of-an-account"
+NEEDED = {"DISCORD_TOKEN": TOKEN, "SUNO_API_KEY": KEY}
+SECRETS = ("DISCORD_TOKEN", "SUNO_API_KEY", "SUNO_WEBHOOK_KEY")
+
+# The design's table, "Names others may rely on": variable, value by default, its field.
+DEFAULTS: dict[str, tuple[str, object]] = {
+    "DISCORD_API_URL": ("discord_api_url", "https://discord.com/api/v10"),
+    "DISCORD_GATEWAY_URL": ("discord_gateway_url", "wss://gateway.discord.gg/"),
+    "SUNO_API_URL": ("suno_api_url", "https://api.sunoapi.org"),
+    "SUNO_UPLOAD_URL": ("suno_upload_url", "https://sunoapiorg.redpandaai.co"),
+    "SUNO_WEBHOOK_KEY": ("suno_webhook_key", ""),
+    "PUBLIC_URL": ("public_url", ""),
+    "WEB_HOST": ("web_host", "0.0.0.0"),  # noqa: S104  # the default, not a socket
+    "WEB_PORT": ("web_port", 8080),
+    "DATABASE_URL": ("database_path", Path("data/encore.db")),
+    "QUOTA_PER_DAY": ("quota_per_day", 10),
+    "MAX_SOURCE_MB": ("max_source_mb", 100),
+    "PRIVATE_HOSTS": ("private_hosts", ()),
+    "POLL_AFTER_SECONDS": ("poll_after_seconds", 90),
+    "POLL_EVERY_SECONDS": ("poll_every_seconds", 30),
+    "OVERDUE_AFTER_SECONDS": ("overdue_after_seconds", 900),
+    "GIVE_UP_AFTER_SECONDS": ("give_up_after_seconds", 86400),
+    "LOG_LEVEL": ("log_level", "info"),
+    "LOG_FORMAT": ("log_format", "text"),
+}
+GOOD = [
+    ("DISCORD_API_URL", "http://127.0.0.1:8000/api/v10/", "http://127.0.0.1:8000/api/v10"),
+    ("DISCORD_GATEWAY_URL", "ws://127.0.0.1:8000/gateway/", "ws://127.0.0.1:8000/gateway/"),
+    ("SUNO_API_URL", "https://api.kie.ai", "https://api.kie.ai"),
+    ("SUNO_UPLOAD_URL", "https://[::1]:8443/", "https://[::1]:8443"),
+    ("SUNO_WEBHOOK_KEY", "invented", "invented"),
+    ("PUBLIC_URL", "https://encore.example.org/base/", "https://encore.example.org/base"),
+    ("WEB_HOST", "127.0.0.1", "127.0.0.1"),
+    ("WEB_PORT", "0", 0),
+    ("WEB_PORT", "65535", 65535),
+    ("DATABASE_URL", "sqlite:///encore.db", Path("encore.db")),
+    ("DATABASE_URL", "sqlite:////srv/encore.db", Path("/srv/encore.db")),
+    ("QUOTA_PER_DAY", "0", 0),
+    ("MAX_SOURCE_MB", "1", 1),
+    ("MAX_SOURCE_MB", "2000", 2000),
+    ("PRIVATE_HOSTS", " Localhost , 127.0.0.1:8000,, ", ("localhost", "127.0.0.1:8000")),
+    ("POLL_AFTER_SECONDS", "0", 0.0),
+    ("POLL_EVERY_SECONDS", "0.05", 0.05),
+    ("OVERDUE_AFTER_SECONDS", "0.1", 0.1),
+    ("GIVE_UP_AFTER_SECONDS", "1209600", 1_209_600.0),
+    ("LOG_LEVEL", "DEBUG", "debug"),
+    ("LOG_FORMAT", "JSON", "json"),
+]
+BAD = [
+    ("DISCORD_TOKEN", "two words"),
+    ("SUNO_API_KEY", "two\nlines"),
+    ("SUNO_WEBHOOK_KEY", "a\tb"),
+    *(
+        (name, url)
+        for name in ("DISCORD_API_URL", "SUNO_API_URL", "SUNO_UPLOAD_URL", "PUBLIC_URL")
+        for url in (
+            "example.org",
+            "ftp://example.org",
+            "https://",
+            "https:///path",
+            "wss://example.org",
+            "http://[half",
+            "//example.org",
+        )
+    ),
+    ("DISCORD_GATEWAY_URL", "https://gateway.discord.gg/"),
+    ("WEB_HOST", "two hosts"),
+    *(("WEB_PORT", port) for port in ("-1", "65536", "http", "80.5", "8 0", "99999999999")),
+    *(("DATABASE_URL", url) for url in ("data/encore.db", "postgresql://encore@db/encore", "sqlite://", "sqlite:///")),
+    *(("QUOTA_PER_DAY", number) for number in ("-1", "ten", "1000001", "1e3")),
+    *(("MAX_SOURCE_MB", number) for number in ("0", "2001", "100MB")),
+    *(("PRIVATE_HOSTS", hosts) for hosts in ("http://localhost", "localhost,me@host", "localhost/path")),
+    *(
+        (name, number)
+        for name in DEFAULTS
+        if name.endswith("_SECONDS")
+        for number in ("-1", "nan", "inf", "1h", "99999999")
+    ),
+    ("POLL_EVERY_SECONDS", "0"),
+    ("OVERDUE_AFTER_SECONDS", "0"),
+    ("GIVE_UP_AFTER_SECONDS", "0"),
+    ("LOG_LEVEL", "loud"),
+    ("LOG_FORMAT", "xml"),
+]
+
+
+def problems(**environ: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ(NEEDED | environ)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return caught.value.problems
+
+
+def test_two_variables_are_enough() -> None:
+    settings = Settings.from_environ(NEEDED)
+
+    assert (settings.discord_token, settings.suno_api_key) == (TOKEN, KEY)
+
+
+def test_the_defaults_are_those_of_the_design() -> None:
+    settings = Settings.from_environ(NEEDED)
+
+    assert {name: getattr(settings, field) for name, (field, _) in DEFAULTS.items()} == {
+        name: value for name, (_, value) in DEFAULTS.items()
+    }
+    assert set(_PARSERS) == {*NEEDED, *DEFAULTS}
+
+
+@pytest.mark.parametrize(("name", "raw", "value"), GOOD)
+def test_a_good_value_is_read(name: str, raw: str, value: object) -> None:
+    assert getattr(Settings.from_environ(NEEDED | {name: raw}), DEFAULTS[name][0]) == value
+
+
+def test_every_variable_has_been_set_in_these_tests() -> None:
+    assert {name for name, _, _ in GOOD} | set(NEEDED) == set(_PARSERS)
+    assert {name for name, _ in BAD} == set(_PARSERS)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_an_empty_variable_counts_as_not_set(name: str) -> None:
+    assert Settings.from_environ(NEEDED | {name: "  "}) == Settings.from_environ(NEEDED)
+
+
+@pytest.mark.parametrize(("name", "raw"), BAD)
+def test_a_bad_value_is_one_line_that_names_its_variable(name: str, raw: str) -> None:
+    (problem,) = problems(**{name: raw})
+
+    assert problem.startswith(f"{name} ")
+    assert len(problem.splitlines()) == 1
+    assert len(problem) > len(name) + 10
+
+
+@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("raw", ["", "   "])
+def test_what_is_needed_and_missing_is_named_with_where_to_get_it(name: str, raw: str) -> None:
+    (problem,) = problems(**{name: raw})
+
+    assert problem.startswith(f"{name} is not set: ")
+    assert "https://" in problem
+
+
+def test_all_problems_are_told_at_once() -> None:
+    told = problems(DISCORD_TOKEN="", SUNO_API_KEY="", WEB_PORT="x", LOG_LEVEL="x", DATABASE_URL="x", PUBLIC_URL="x")
+
+    assert sorted(problem.split()[0] for problem in told) == [
+        "DATABASE_URL",
+        "DISCORD_TOKEN",
+        "LOG_LEVEL",
+        "PUBLIC_URL",
+        "SUNO_API_KEY",
+        "WEB_PORT",
+    ]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_neither_shown_nor_told(name: str) -> None:
+    secret = "invented-secret"
+    environ = NEEDED | {name: secret}
+
+    assert secret not in repr(Settings.from_environ(environ))
+    assert secret not in "".join(problems(**{name: f"{secret} copied twice"}))
+    assert secret not in "".join(problems(**{name: secret, "WEB_PORT": "x"}))
+
+
+def test_an_address_with_a_password_in_it_is_not_repeated() -> None:
+    assert "invented" not in "".join(
+        problems(PUBLIC_URL="ftp://me:invented@example.org", DATABASE_URL="pg://me:invented@x")
+    )
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Settings.from_environ(NEEDED).web_port = 1  # type: ignore[misc]  # that is the point
+
+
+def test_megabytes_are_of_a_million_bytes() -> None:
+    assert Settings.from_environ(NEEDED | {"MAX_SOURCE_MB": "7"}).max_source_bytes == 7_000_000
+
+
+@pytest.fixture(scope="module")
+def example() -> list[str]:
+    return (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_example_lists_every_variable_once_and_no_other(example: list[str]) -> None:
+    listed = [line.lstrip("#").partition("=")[0] for line in example if re.match(r"#?[A-Z_]+=", line)]
+
+    assert sorted(listed) == sorted(_PARSERS)
+
+
+def test_the_example_explains_each_variable_or_group_in_the_line_above(example: list[str]) -> None:
+    for above, line in pairwise(example):
+        if re.match(r"#?[A-Z_]+=", line):
+            assert re.match(r"# \w|#?[A-Z_]+=", above), line
+        else:
+            assert line == "" or line.startswith("# "), line
+
+
+def test_the_examples_values_are_the_defaults(example: list[str]) -> None:
+    given = dict(line.lstrip("#").split("=", 1) for line in example if re.match(r"#?[A-Z_]+=", line))
+
+    assert Settings.from_environ(given | NEEDED) == Settings.from_environ(NEEDED)
+    assert {name for name, value in given.items() if not value} == {
+        *NEEDED,
+        *(name for name, (_, value) in DEFAULTS.items() if value in ("", ())),
+    }
