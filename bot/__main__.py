@@ -26,7 +26,7 @@ then start again. README.md says the rest."""
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 0, 1 (stopped by a fault) or 2 (bad settings or arguments)."""
     options = _parser().parse_args(arguments)
-    environ = {**_from_file(Path(".env")), **os.environ}
+    environ = {**_from_file(Path(".env")), **{name: value for name, value in os.environ.items() if value.strip()}}
     try:
         match options.command:
             case "run" if options.or_sandbox and not environ.get("DISCORD_TOKEN", "").strip():

@@ -18,6 +18,9 @@ from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
 
+# Encore never joins a voice channel; discord.py need not warn about what is missing for that.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+
 ACKNOWLEDGED = 40060  # by ourselves in a request that was repeated, or by another process (Discord reference, 2.1)
 TOO_LATE = 10062
 

@@ -42,10 +42,16 @@ class Card:
 
 
 def told(sentences: Sequence[Text], say: Say) -> str:
-    """One sentence as it is, several as a list; never longer than a message may be."""
-    lines = [say(sentence) for sentence in sentences]
-    words = lines[0] if len(lines) == 1 else "\n".join(f"• {line}" for line in lines)
-    return words if len(words) <= CONTENT_MAX else words[: CONTENT_MAX - 1] + "…"
+    """One sentence as it is, several as a list; as many as fit into a message."""
+    if len(sentences) == 1:
+        return say(sentences[0])
+    words = ""
+    for sentence in sentences:
+        line = f"• {say(sentence)}"
+        if len(words) + len(line) + 1 > CONTENT_MAX:
+            break
+        words += line + "\n"
+    return words.rstrip()
 
 
 def progress_content(job: Job, view: ProgressView, say: Say) -> str:

@@ -1,7 +1,8 @@
 """The ways to a member: the channel, a direct message, and the answer to the command while its token lives."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import cast
 
 import discord
@@ -49,12 +50,12 @@ class ChannelRoute:
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         card = cards.result_card(job, files, self._catalogue.for_reader(job.place.locale))
-        return await self._send(job, card, _attachments(job, card, files))
+        return await self._send(job, card, files)
 
     async def post_failure(self, job: Job) -> Posted:
-        return await self._send(job, cards.failure_card(job, self._catalogue.for_reader(job.place.locale)), [])
+        return await self._send(job, cards.failure_card(job, self._catalogue.for_reader(job.place.locale)), ())
 
-    async def _send(self, job: Job, card: cards.Card, files: Sequence[discord.File]) -> Posted:
+    async def _send(self, job: Job, card: cards.Card, files: Sequence[ResultFile]) -> Posted:
         with read_as_routes():
             channel = await self._channel(job)
             reference = None
@@ -62,19 +63,17 @@ class ChannelRoute:
                 reference = discord.MessageReference(
                     message_id=job.progress_message_id, channel_id=job.place.channel_id, fail_if_not_exists=False
                 )
-            try:
+            with _attachments(job, card, files) as attached:
                 message = await channel.send(
                     card.content,
                     embed=cast("discord.Embed", card.embed),
-                    files=files,
+                    files=attached,
                     nonce=end_nonce(job),
                     reference=cast("discord.MessageReference", reference),
                     allowed_mentions=discord.AllowedMentions(
                         everyone=False, roles=False, users=[discord.Object(job.place.member_id)], replied_user=False
                     ),
                 )
-            finally:
-                close(files)
         return Posted(message.channel.id, message.id)
 
     async def _channel(self, job: Job) -> Messageable:
@@ -101,21 +100,18 @@ class AnswerRoute:
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         card = cards.result_card(job, files, self._catalogue.for_reader(job.place.locale))
-        return await self._edit(job, card, _attachments(job, card, files))
+        return await self._edit(job, card, files)
 
     async def post_failure(self, job: Job) -> Posted:
-        return await self._edit(job, cards.failure_card(job, self._catalogue.for_reader(job.place.locale)), [])
+        return await self._edit(job, cards.failure_card(job, self._catalogue.for_reader(job.place.locale)), ())
 
-    async def _edit(self, job: Job, card: cards.Card, files: Sequence[discord.File]) -> Posted:
+    async def _edit(self, job: Job, card: cards.Card, files: Sequence[ResultFile]) -> Posted:
         if not self._is_open:
             raise RouteClosed("the answer's time is over")
-        with read_as_routes():
-            try:
-                message = await answer_of(self._client, job.place).edit_message(
-                    ORIGINAL, content=card.content, embed=card.embed, attachments=files, view=None
-                )
-            finally:
-                close(files)
+        with read_as_routes(), _attachments(job, card, files) as attached:
+            message = await answer_of(self._client, job.place).edit_message(
+                ORIGINAL, content=card.content, embed=card.embed, attachments=attached, view=None
+            )
         return Posted(job.place.channel_id, message.id)
 
 
@@ -132,20 +128,19 @@ def progress_nonce(job: Job) -> str:
     return f"p{job.id[:24]}"
 
 
-def close(files: Sequence[discord.File]) -> None:
-    """Let go of the file handles at once: a sent file stays in a reference cycle otherwise."""
-    for file in files:
-        file.close()
+@contextmanager
+def _attachments(job: Job, card: cards.Card, files: Sequence[ResultFile]) -> Iterator[list[discord.File]]:
+    """The files of one try: a sent `discord.File` is empty the second time (Discord reference, section 3.1).
 
-
-def _attachments(job: Job, card: cards.Card, files: Sequence[ResultFile]) -> list[discord.File]:
-    """New for every try: a sent `discord.File` is empty the second time (Discord reference, section 3.1)."""
-    attached = [
-        discord.File(file.path, filename=name)
-        for file, name in zip(files, card.file_names, strict=True)
-        if file.path is not None
-    ]
-    if card.lyrics_file:
-        lyrics = io.BytesIO(card.lyrics_file.encode())
-        attached.append(discord.File(lyrics, filename=cards.file_name(job, 1, 1, suffix="txt")))
-    return attached
+    They are closed at once: a sent file stays in a reference cycle otherwise, with all its bytes.
+    """
+    with ExitStack() as stack:
+        attached = []
+        for file, name in zip(files, card.file_names, strict=False):
+            if file.path is not None:
+                attached.append(discord.File(file.path, filename=name))
+                stack.callback(attached[-1].close)
+        if card.lyrics_file:
+            lyrics = io.BytesIO(card.lyrics_file.encode())
+            attached.append(discord.File(lyrics, filename=cards.file_name(job, 1, 1, suffix="txt")))
+        yield attached

@@ -207,7 +207,7 @@ def test_many_jobs_fit_into_one_message(say: Callable[[Text], str]) -> None:
 def test_several_sentences_are_a_list_and_never_longer_than_a_message(say: Callable[[Text], str]) -> None:
     assert cards.told([text("One.")], say) == "One."
     assert cards.told([text("One."), text("Two.")], say) == "• One.\n• Two."
-    assert len(cards.told([text("x" * 900)] * 5, say)) == 2000
+    assert cards.told([text("x" * 900)] * 5, say).count("•") == 2
 
 
 def test_equal_jobs_look_equal_and_a_stream_is_offered_while_it_runs() -> None:
