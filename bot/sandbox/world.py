@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot import logs
 from bot.app import App, build, run_parts
-from bot.sandbox.discord import FakeDiscord
+from bot.sandbox.discord import DiscordOptions, FakeDiscord
 from bot.sandbox.suno import FakeSuno, SunoOptions
 from bot.settings import Settings
 
@@ -31,25 +31,27 @@ class World:
 
 
 @asynccontextmanager
-async def stand_ins(options: SunoOptions, *, folder: Path) -> AsyncIterator[World]:
+async def stand_ins(
+    options: SunoOptions, *, folder: Path, discord: DiscordOptions | None = None
+) -> AsyncIterator[World]:
     """Both stand-ins on loopback; the bot's database is in `folder`."""
-    async with FakeDiscord() as discord, FakeSuno(replace(options, api_key=API_KEY)) as suno:
+    async with FakeDiscord(discord) as chat, FakeSuno(replace(options, api_key=API_KEY)) as suno:
         port = free_port()
         yield World(
-            discord=discord,
+            discord=chat,
             suno=suno,
             settings=Settings(
                 discord_token=TOKEN,
                 suno_api_key=API_KEY,
-                discord_api_url=discord.api_url,
-                discord_gateway_url=discord.gateway_url,
+                discord_api_url=chat.api_url,
+                discord_gateway_url=chat.gateway_url,
                 suno_api_url=suno.api_url,
                 suno_upload_url=suno.upload_url,
                 public_url=f"http://127.0.0.1:{port}",
                 web_host="127.0.0.1",
                 web_port=port,
                 database_path=folder / "encore.db",
-                private_hosts=(discord.host_port, suno.host_port),
+                private_hosts=(chat.host_port, suno.host_port),
             ),
         )
 

@@ -1,0 +1,28 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.sounds import compose
+from tests.end_to_end.openapi import load_openapi
+from tests.end_to_end.town import Town, a_town
+
+
+def pytest_report_header() -> str:
+    if load_openapi() is None:
+        return "Discord's OpenAPI document is not here: its requests are held against the stand-in's own rules alone"
+    return "every request to Discord is held against its OpenAPI document"
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A piece of eight seconds."""
+    path = tmp_path_factory.mktemp("music") / "paper-boats.mp3"
+    compose(path, seconds=8, seed=7)
+    return path
+
+
+@pytest.fixture
+async def town(tmp_path: Path, source: Path) -> AsyncIterator[Town]:
+    async with a_town(tmp_path, source) as town:
+        yield town

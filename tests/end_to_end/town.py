@@ -1,0 +1,142 @@
+"""A server with a channel and a member in it, the real bot, and both stand-ins: what every way through starts from."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bot.app import App
+from bot.domain.jobs import Job, JobState
+from bot.domain.quota import QuotaBalance, quota_day
+from bot.sandbox.discord import Channel, DiscordOptions, FakeDiscord, Guild, Invocation, Member, Message, Upload
+from bot.sandbox.suno import FakeSuno, SunoOptions
+from bot.sandbox.world import World, running, stand_ins
+from bot.services.clock import utc_now
+from bot.settings import Settings
+from tests.end_to_end.openapi import load_openapi
+
+PATIENCE_SECONDS = 30.0
+QUICK = SunoOptions(time_scale=0.002, continuation_seconds=3, rate_limit=0)
+"""A task takes 0.4 s; the provider's rate has tests of its own."""
+
+
+@dataclass
+class Town:
+    world: World
+    settings: Settings
+    stack: AsyncExitStack
+    guild: Guild
+    songs: Channel
+    mia: Member
+    source: Path
+    apps: list[App] = field(default_factory=list)
+
+    @property
+    def discord(self) -> FakeDiscord:
+        return self.world.discord
+
+    @property
+    def suno(self) -> FakeSuno:
+        return self.world.suno
+
+    @property
+    def app(self) -> App:
+        return self.apps[-1]
+
+    async def start(self, **changes: Any) -> App:  # noqa: ANN401  # settings of any type
+        """Start the bot; it ends with the test, or with `stop`."""
+        self.stack = AsyncExitStack()
+        app = await self.stack.enter_async_context(running(self.world, replace(self.settings, **changes)))
+        self.apps.append(app)
+        return app
+
+    async def stop(self) -> None:
+        await self.stack.aclose()
+
+    async def extend(self, **options: Any) -> Invocation:  # noqa: ANN401  # options of any type
+        """Mia uses `/extend` in #songs; with the source as `audio` unless another way is named."""
+        if not {"url", "track", "audio"} & options.keys():
+            options["audio"] = Upload(self.source)
+        return await self.mia.command(self.songs, "extend", **options)
+
+    async def result(self, number: int = 1) -> Message:
+        """The channel's n-th message that hands over tracks or tells a failure."""
+        return await ended(self.songs, number)
+
+    async def job(self) -> Job:
+        """Mia's latest job."""
+        return (await self.app.storage.reading.jobs.of_member(self.mia.id, limit=1))[0]
+
+    async def job_in(self, state: JobState) -> Job:
+        """Mia's latest job once it is in `state`; jobs change only with requests, which are waited for."""
+        found: list[Job] = []
+
+        async def look() -> bool:
+            jobs = await self.app.storage.reading.jobs.of_member(self.mia.id, limit=1)
+            found[:] = [job for job in jobs if job.state is state]
+            return bool(found)
+
+        await eventually(look)
+        return found[0]
+
+    async def balance(self) -> QuotaBalance:
+        ledger = self.app.storage.reading.ledger
+        return await ledger.balance(self.mia.id, day=quota_day(utc_now()), limit=self.settings.quota_per_day)
+
+    def progress(self) -> Message:
+        return next(message for message in self.songs.messages if not message.embeds)
+
+
+async def ended(channel: Channel, number: int = 1) -> Message:
+    """The n-th message in `channel` that tells a job's end."""
+    await channel.wait_until(lambda here: len(ends(here)) >= number, timeout=PATIENCE_SECONDS)
+    return ends(channel)[number - 1]
+
+
+def ends(channel: Channel) -> list[Message]:
+    return [message for message in channel.messages if message.embeds]
+
+
+async def eventually(look: Callable[[], Any]) -> None:
+    """Until `look` holds; for what only the database tells, which no event announces."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await look():  # noqa: ASYNC110  # the database tells nobody
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def a_town(
+    folder: Path, source: Path, suno: SunoOptions = QUICK, discord: DiscordOptions | None = None
+) -> AsyncIterator[Town]:
+    """Everything but the bot, which `Town.start` starts; at the end each request is held against Discord's document."""
+    async with stand_ins(suno, folder=folder, discord=discord) as world:
+        guild = world.discord.guild("Harbour Choir")
+        town = Town(
+            world=world,
+            settings=replace(world.settings, progress_every_seconds=0.05, retry_base_seconds=0.05, lease_seconds=1.0),
+            stack=AsyncExitStack(),
+            guild=guild,
+            songs=guild.channel("songs"),
+            mia=world.discord.member("Mia", guild=guild),
+            source=source,
+        )
+        try:
+            yield town
+        finally:
+            await town.stop()
+    check_requests(town)
+
+
+def check_requests(town: Town) -> None:
+    """Every request of the bot against Discord's OpenAPI document, where it is present (see `openapi`)."""
+    openapi = load_openapi()
+    if openapi is None:
+        return
+    problems = [
+        f"{request.method} {request.path}: {problem}"
+        for request in town.discord.requests
+        for problem in openapi.violations(request.method, request.path, request.query, request.payload)
+    ]
+    assert not problems, "\n".join(problems)
