@@ -5,11 +5,10 @@ import logging
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -46,6 +45,8 @@ from storage.storage import SqliteStorage, open_storage
 
 log = logging.getLogger(__name__)
 
+ACCEPTERS = 6
+"""How many sources are fetched, read and handed over at the same time."""
 SUBMITTERS = 8
 """How many submissions wait for their answers at the same time."""
 DELIVERERS = 3
@@ -64,6 +65,7 @@ class App:
     settings: Settings
     client: EncoreClient
     storage: SqliteStorage
+    folder: Path  # where sources and tracks are while they are needed
     web: web.Application
     workers: tuple[Worker, ...]
 
@@ -120,6 +122,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             settings=settings,
             client=client,
             storage=storage,
+            folder=folder,
             web=_web(parts, client),
             workers=_workers(parts, acceptance),
         )
@@ -212,7 +215,7 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
     watch = Watch(storage, parts.provider, times=watch_times, bells=bells, clock=clock)
     callbacks = Callbacks(storage, parse_callback, bells, clock)
     return (
-        Worker("commands left behind", acceptance, bells.intake, clock),
+        *(Worker(f"commands {number}", acceptance, bells.intake, clock) for number in range(1, ACCEPTERS + 1)),
         *(Worker(f"submitting {number}", submission, bells.submit, clock) for number in range(1, SUBMITTERS + 1)),
         Worker("callbacks", callbacks, bells.callbacks, clock),
         Worker("watching", watch, bells.watch, clock),
@@ -228,14 +231,14 @@ class _Stopped(Exception):
 async def run(settings: Settings) -> None:
     """Run all parts until a signal; the first part that dies stops the others and says why."""
     async with build(settings) as app:
-        await run_parts(app, _until_signal())
+        await run_parts(app, _until_signal)
 
 
-async def run_parts(app: App, until: Coroutine[Any, Any, None]) -> None:
+async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
     """Run the parts of `app` until `until` returns."""
 
     async def stop() -> None:
-        await until
+        await until()
         raise _Stopped
 
     async with serve(app.web, app.settings.web_host, app.settings.web_port) as port:

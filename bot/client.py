@@ -1,5 +1,6 @@
 """The Discord client: intents, which commands it announces, and what a member reads when something goes wrong."""
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -75,6 +76,13 @@ class EncoreClient(commands.Bot):
         await self._announce_commands()
         if self.application_id is not None:
             log.info("invite link: %s", invite_link(self.application_id))
+
+    async def close(self) -> None:
+        """Also end discord.py's wait for the last server, which it would leave behind to fail on a closed client."""
+        waiting: asyncio.Task[None] | None = getattr(self._connection, "_ready_task", None)
+        if waiting is not None:
+            waiting.cancel()
+        await super().close()
 
     async def on_ready(self) -> None:
         log.info("ready as %s in %d servers", self.user, len(self.guilds))

@@ -12,7 +12,7 @@ _SHAPES = (
     re.compile(r"(?<=/callbacks/)[A-Za-z0-9_-]{20,}"),
     re.compile(r"(?<=/webhooks/)\d+/[A-Za-z0-9._-]+"),
     re.compile(r"(?<=/interactions/)\d+/[A-Za-z0-9._-]+"),
-    re.compile(r"(?<=://)[^\s?\"']+\?[^\s\"']+"),
+    re.compile(r"(?<=://)(?!discord\.com/oauth2/)[^\s?\"']+\?[^\s\"']+"),  # an invite link is meant to be read
 )
 
 

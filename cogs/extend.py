@@ -90,8 +90,8 @@ class ExtendCog(commands.Cog):
             audio_weight=audio_weight,
         )
         place = _place(interaction, private=private)
-        due_at = self._acceptance.takeover_at()
-        await self._acceptance.take(Intake(place=place, source=source, request=request, due_at=due_at))
+        intake = Intake(place=place, source=source, request=request, due_at=place.received_at)
+        await self._acceptance.take(intake)
 
     async def _source(
         self, member_id: int, audio: discord.Attachment | None, url: str | None, track: str | None

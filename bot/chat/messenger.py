@@ -55,10 +55,14 @@ class DiscordMessenger:
         with read_as_routes():
             channel = self._client.get_partial_messageable(job.place.channel_id, guild_id=job.place.guild_id)
             if job.progress_message_id is None:
+                nonce = progress_nonce(job)
                 if links is None:
-                    message = await channel.send(content, nonce=progress_nonce(job))
+                    message = await channel.send(content, nonce=nonce)
                 else:
-                    message = await channel.send(content, nonce=progress_nonce(job), view=links)
+                    message = await channel.send(content, nonce=nonce, view=links)
+                if message.content != content:
+                    # A process that died had posted it with the same nonce: Discord gave back the old message.
+                    await message.edit(content=content, view=links)
                 return message.id
             await channel.get_partial_message(job.progress_message_id).edit(content=content, view=links)
             return job.progress_message_id

@@ -65,7 +65,7 @@ async def running(world: World, settings: Settings | None = None) -> AsyncIterat
         await leave.wait()
 
     async with build(settings or world.settings) as app:
-        parts = asyncio.create_task(run_parts(app, until()), name="the bot")
+        parts = asyncio.create_task(run_parts(app, until), name="the bot")
         ready = asyncio.create_task(_ready(world, app), name="ready")
         try:
             await asyncio.wait({parts, ready}, return_when=asyncio.FIRST_COMPLETED)

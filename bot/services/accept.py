@@ -36,7 +36,11 @@ class AcceptLimits:
 
 
 class Acceptance:
-    """Takes commands in; also the step of the worker that goes on with those a dead process left behind."""
+    """Takes commands in, and is the step of the workers that make jobs of them.
+
+    A command is written down and acknowledged by whoever heard it; the work is done by a worker, which a restart cannot
+    interrupt without another one taking it over.
+    """
 
     def __init__(
         self,
@@ -63,32 +67,31 @@ class Acceptance:
         self._clock = clock
         self._new_id = new_id
 
-    def takeover_at(self) -> datetime:
-        """The `due_at` of a command that is written down now."""
-        return self._clock() + timedelta(seconds=self._limits.takeover)
-
     async def take(self, intake: Intake) -> None:
-        """Take a command in and tell its member what came of it; does nothing where it was taken before."""
+        """Write a command down for the workers; does nothing where its interaction was taken before."""
         async with self._storage.transaction() as work:
             is_new = await work.intakes.claim(intake)
         if is_new:
-            await self._finish(intake)
+            self._bells.intake.ring()
 
     async def step(self) -> bool:
-        """Go on with one command whose process died; too old to be answered, it is put away."""
+        """Make a job of one command; one too old to be answered is put away."""
         async with self._storage.transaction() as work:
             now = self._clock()
-            left = await work.intakes.claim_due(now=now, until=self.takeover_at(), limit=1)
-        for intake in left:
+            claimed = await work.intakes.claim_due(now=now, until=self._takeover_at(), limit=1)
+        for intake in claimed:
             if (now - intake.place.received_at).total_seconds() > self._limits.token:
+                log.warning("a command is too old to be answered; nothing was started")
                 await self._put_away(intake)
             else:
-                log.info("going on with a command that was interrupted")
                 await self._finish(intake)
-        return bool(left)
+        return bool(claimed)
 
     async def next_due(self) -> datetime | None:
-        return None
+        return await self._storage.reading.intakes.next_due()
+
+    def _takeover_at(self) -> datetime:
+        return self._clock() + timedelta(seconds=self._limits.takeover)
 
     async def _finish(self, intake: Intake) -> None:
         try:
@@ -111,7 +114,7 @@ class Acceptance:
 
     async def _renew(self, intake: Intake) -> None:
         async with self._storage.transaction() as work:
-            await work.intakes.renew(intake.place.interaction_id, until=self.takeover_at())
+            await work.intakes.renew(intake.place.interaction_id, until=self._takeover_at())
 
     async def _put_away(self, intake: Intake) -> None:
         async with self._storage.transaction() as work:

@@ -117,7 +117,10 @@ class Intakes(Protocol):
         """It became a job or was refused; its secrets are forgotten."""
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[Intake]:
-        """Commands whose worker is gone, now claimed until `until`."""
+        """Commands that wait, or whose worker is gone, now claimed until `until`."""
+
+    async def next_due(self) -> datetime | None:
+        """When the next of them is due."""
 
 
 class Inbox(Protocol):

@@ -1,11 +1,12 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.sandbox.sounds import compose
 from tests.end_to_end.openapi import load_openapi
-from tests.end_to_end.town import Town, a_town
+from tests.end_to_end.town import QUICK, Town, a_town
 
 
 def pytest_report_header() -> str:
@@ -25,4 +26,11 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def town(tmp_path: Path, source: Path) -> AsyncIterator[Town]:
     async with a_town(tmp_path, source) as town:
+        yield town
+
+
+@pytest.fixture
+async def slow_town(tmp_path: Path, source: Path) -> AsyncIterator[Town]:
+    """A town whose music service moves only by `suno.finish`."""
+    async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
         yield town

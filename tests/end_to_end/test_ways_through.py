@@ -171,14 +171,18 @@ async def test_a_private_result_is_seen_by_the_member_alone(town: Town) -> None:
     assert len(answer.attachments) == 2
 
 
-async def test_a_private_result_comes_by_direct_message_when_the_answers_time_is_over(town: Town) -> None:
-    await town.start(interaction_seconds=0.0)
+async def test_a_private_result_comes_by_direct_message_when_the_answers_time_is_over(slow_town: Town) -> None:
+    await slow_town.start()
+    await slow_town.extend(private=True)
+    await slow_town.job_in(JobState.RUNNING)
+    await slow_town.stop()
 
-    await town.extend(private=True)
-    message = await town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
+    await slow_town.start(interaction_seconds=0.0)
+    await slow_town.suno.finish(next(iter(slow_town.suno.tasks)))
+    message = await slow_town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
 
-    assert town.mia in message.pinged
-    assert town.songs.messages == []
+    assert slow_town.mia in message.pinged
+    assert slow_town.songs.messages == []
 
 
 async def test_quota_jobs_and_cancel_tell_a_member_their_own_things(tmp_path: Path, source: Path) -> None:

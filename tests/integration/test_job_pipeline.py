@@ -78,9 +78,10 @@ class World:
             place=place,
             source=SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3"),
             request=ExtensionRequest(**changes),  # type: ignore[arg-type]  # each test names the fields it means
-            due_at=self.acceptance.takeover_at(),
+            due_at=self.clock(),
         )
         await self.acceptance.take(intake)
+        await self.acceptance.step()
         return await self.storage.reading.jobs.by_interaction(place.interaction_id)
 
     async def accepted(self, *, member_id: int = MIA, **changes: object) -> Job:
@@ -240,7 +241,7 @@ async def test_an_upload_that_fails_holds_nothing(world: World) -> None:
 async def test_a_command_that_a_dead_process_left_is_gone_on_with(world: World) -> None:
     place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=world.clock())
     source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
-    left = Intake(place=place, source=source, request=ExtensionRequest(), due_at=world.acceptance.takeover_at())
+    left = Intake(place=place, source=source, request=ExtensionRequest(), due_at=world.clock() + timedelta(seconds=180))
     async with world.storage.transaction() as work:
         await work.intakes.claim(left)
 
@@ -254,7 +255,7 @@ async def test_a_command_that_a_dead_process_left_is_gone_on_with(world: World) 
 async def test_a_command_too_old_to_be_answered_is_put_away(world: World) -> None:
     place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=world.clock())
     source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
-    left = Intake(place=place, source=source, request=ExtensionRequest(), due_at=world.acceptance.takeover_at())
+    left = Intake(place=place, source=source, request=ExtensionRequest(), due_at=world.clock() + timedelta(seconds=180))
     async with world.storage.transaction() as work:
         await work.intakes.claim(left)
     world.clock.turn(900)

@@ -1,0 +1,136 @@
+"""`encore run` as an operator meets it: bad settings, a refused token, a taken port, a clean end."""
+
+import asyncio
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.sandbox.discord import DiscordOptions, FakeDiscord
+from tests.end_to_end.town import Town, eventually
+from tests.support.process import BotProcess, bot_process, environ_of
+
+
+async def said(bot: BotProcess, words: str) -> None:
+    """Until the process has said `words`."""
+    async with asyncio.timeout(20):
+        while not any(words in line for line in bot.said):  # noqa: ASYNC110  # another process's output
+            await asyncio.sleep(0.02)
+
+
+async def test_missing_settings_are_a_line_each_and_exit_2(tmp_path: Path) -> None:
+    async with bot_process({"PYTHONPATH": str(Path.cwd()), "WEB_PORT": "many"}, "run", folder=tmp_path) as bot:
+        status = await bot.exit_status()
+
+    assert status == 2
+    assert len(bot.said) == 3
+    assert {line.split()[1] for line in bot.said} == {"DISCORD_TOKEN", "SUNO_API_KEY", "WEB_PORT"}
+
+
+async def test_settings_are_read_from_a_file_too(town: Town, tmp_path: Path) -> None:
+    environ = environ_of(town.settings)
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in environ.items() if name.isupper()))
+
+    async with bot_process({"PYTHONPATH": environ["PYTHONPATH"]}, "run", folder=tmp_path) as bot:
+        await town.discord.wait_ready(timeout=20)
+        assert await bot.end() == 0
+
+
+async def test_it_starts_prints_its_invite_link_and_ends_cleanly_on_sigterm(town: Town, tmp_path: Path) -> None:
+    async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
+        await town.discord.wait_ready(timeout=20)
+        await said(bot, "invite link: https://discord.com/oauth2/authorize")
+        health = f"{town.settings.public_url}/healthz"
+        async with aiohttp.ClientSession() as session, session.get(health) as answer:
+            assert answer.status == 200
+        began = asyncio.get_running_loop().time()
+        status = await bot.end()
+
+    assert status == 0
+    assert asyncio.get_running_loop().time() - began < 10
+    assert not [line for line in bot.said if "Traceback" in line]
+
+
+async def test_it_ends_cleanly_in_the_middle_of_a_job(town: Town, tmp_path: Path) -> None:
+    town.suno.script("hold")
+    async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
+        await town.discord.wait_ready(timeout=20)
+        await town.discord.wait_for_commands("extend")
+        await town.extend()
+
+        async def submitting() -> bool:
+            return any(request.path.endswith("upload-extend") for request in town.suno.requests)
+
+        await eventually(submitting)
+        assert await bot.end() == 0
+
+
+async def test_a_refused_token_is_one_line_that_names_the_setting(tmp_path: Path, town: Town) -> None:
+    settings = replace(town.settings, discord_token="refused")
+    async with FakeDiscord(DiscordOptions(token="the right one")) as discord:
+        settings = replace(settings, discord_api_url=discord.api_url, discord_gateway_url=discord.gateway_url)
+        async with bot_process(environ_of(settings), "run", folder=tmp_path) as bot:
+            status = await bot.exit_status()
+
+    assert status == 1
+    assert bot.said[-1].startswith("encore: stopped: DISCORD_TOKEN is refused")
+    assert not [line for line in bot.said if "Traceback" in line]
+
+
+async def test_a_taken_port_is_one_line_that_names_the_setting(tmp_path: Path, town: Town) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = replace(town.settings, web_port=taken.getsockname()[1])
+        async with bot_process(environ_of(settings), "run", folder=tmp_path) as bot:
+            status = await bot.exit_status()
+
+    assert status == 1
+    assert "WEB_PORT" in bot.said[-1]
+    assert not [line for line in bot.said if "Traceback" in line]
+
+
+async def test_a_database_that_cannot_be_opened_is_one_readable_line(tmp_path: Path, town: Town) -> None:
+    settings = replace(town.settings, database_path=Path("/proc/encore.db"))
+    async with bot_process(environ_of(settings), "run", folder=tmp_path) as bot:
+        status = await bot.exit_status()
+
+    assert status == 1
+    assert bot.said[-1].startswith("encore: stopped:")
+    assert "database" in bot.said[-1]
+    assert not [line for line in bot.said if "Traceback" in line]
+
+
+async def test_the_first_connection_may_fail_and_is_made_again(tmp_path: Path, town: Town) -> None:
+    town.discord.gateway.refuse_connections(2)
+
+    async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
+        await town.discord.wait_ready(timeout=30)
+        assert await bot.end() == 0
+
+
+async def test_commands_are_announced_once_and_not_at_every_start(tmp_path: Path, town: Town) -> None:
+    for _ in range(2):
+        async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
+            await town.discord.wait_ready(timeout=20)
+            await bot.end()
+        town.discord.gateway.drop()
+
+    announced = [request for request in town.discord.requests if request.method == "PUT"]
+    assert len(announced) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"]])
+async def test_an_unknown_command_exits_2_with_the_usage(tmp_path: Path, arguments: list[str]) -> None:
+    async with bot_process({"PYTHONPATH": str(Path.cwd())}, *arguments, folder=tmp_path) as bot:
+        assert await bot.exit_status() == 2
+    assert any("usage: encore" in line for line in bot.said)
+
+
+async def test_a_demo_of_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    environ = {"PYTHONPATH": str(Path.cwd()), "AUDIO": "missing.mp3"}
+    async with bot_process(environ, "demo", folder=tmp_path) as bot:
+        assert await bot.exit_status() == 1
+    assert bot.said == ["encore: stopped: AUDIO=missing.mp3: there is no such file"]

@@ -1,0 +1,243 @@
+"""The way of the result to its member: too large, channel gone, closed, lost, answered twice."""
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.domain.jobs import JobState
+from bot.sandbox.discord import DiscordOptions, FaultKind, Upload
+from tests.end_to_end.town import QUICK, Town, a_town, ends, eventually
+
+MIB = 1024 * 1024
+POST = ("POST", "/channels/{channel_id}/messages")
+
+
+async def test_a_track_larger_than_the_server_takes_is_encoded_to_fit(town: Town) -> None:
+    await town.start()
+    town.suno.script("file-large 12")
+
+    await town.extend()
+    result = await town.result()
+
+    assert len(result.attachments) == 2
+    assert all(file.size_bytes <= 10 * MIB for file in result.attachments)
+
+
+async def test_a_boosted_server_takes_the_same_track_as_it_is(tmp_path: Path, source: Path) -> None:
+    async with a_town(tmp_path, source) as town:
+        town.guild.upgrade(2)
+        await town.start()
+        town.suno.script("file-large 12")
+
+        await town.extend()
+        result = await town.result()
+
+        assert all(file.size_bytes >= 12_000_000 for file in result.attachments)
+
+
+async def test_a_server_that_takes_less_than_it_says_gets_links_with_their_end(tmp_path: Path, source: Path) -> None:
+    async with a_town(tmp_path, source, discord=DiscordOptions(upload_limit_bytes=20_000)) as town:
+        await town.start()
+        tiny = tmp_path / "tiny.mp3"
+        tiny.write_bytes(source.read_bytes())
+        posted_elsewhere = town.world.settings.private_hosts
+
+        # The member's own file is over the limit too, so it comes from another place.
+        assert posted_elsewhere
+        url = await _served_by_the_provider(town, tiny)
+        await town.extend(url=url)
+        result = await town.result()
+
+        assert result.attachments == ()
+        links = [field["value"] for field in result.embeds[0]["fields"] if field["name"].startswith("Track")]
+        assert len(links) == 2
+        assert all("](http" in link and "<t:" in link for link in links)
+
+
+async def _served_by_the_provider(town: Town, path: Path) -> str:
+    """The provider's upload host serves any file it was given."""
+    form = aiohttp.FormData({"uploadPath": "tests", "fileName": path.name})
+    form.add_field("file", path.open("rb"), filename=path.name)
+    headers = {"Authorization": f"Bearer {town.settings.suno_api_key}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(f"{town.suno.upload_url}/api/file-stream-upload", data=form) as answer,
+    ):
+        return str((await answer.json())["data"]["downloadUrl"])
+
+
+@pytest.mark.parametrize("trouble", ["deleted", "forbidden"])
+async def test_a_channel_that_is_gone_by_then_leads_to_a_direct_message(slow_town: Town, trouble: str) -> None:
+    town = slow_town
+    await town.start()
+    await town.extend()
+    await town.suno.wait_for_submit()
+
+    if trouble == "deleted":
+        town.songs.delete()
+    else:
+        town.songs.deny("SEND_MESSAGES")
+    await town.suno.finish(next(iter(town.suno.tasks)))
+
+    message = await town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
+    assert len(message.attachments) == 2
+    assert town.mia in message.pinged
+    await town.job_in(JobState.DELIVERED)
+
+
+async def test_a_bot_that_was_sent_away_can_reach_nobody_and_returns_the_unit(slow_town: Town) -> None:
+    await slow_town.start()
+    await slow_town.extend()
+    await slow_town.suno.wait_for_submit()
+
+    slow_town.guild.kick_bot()
+    await slow_town.suno.finish(next(iter(slow_town.suno.tasks)))
+
+    await slow_town.job_in(JobState.FAILED)
+    assert (await slow_town.balance()).left == 10
+
+
+async def test_with_no_way_left_the_unit_is_returned_and_jobs_has_the_links(town: Town) -> None:
+    await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
+    town.suno.script("no-callbacks")
+    town.mia.close_dms()
+    await town.extend()
+    await town.suno.wait_for_submit()
+
+    town.songs.deny("SEND_MESSAGES")
+
+    await town.job_in(JobState.FAILED)
+    assert (await town.balance()).left == 10
+    jobs = await (await town.mia.command(town.guild.channel("other"), "jobs")).response()
+    assert "[track 1](http" in jobs.content
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        FaultKind.ERROR_BEFORE,
+        FaultKind.ERROR_AFTER,
+        FaultKind.ABORT_BEFORE,
+        FaultKind.ABORT_AFTER,
+        FaultKind.RATE_LIMITED,
+        FaultKind.BANNED,
+    ],
+)
+async def test_whatever_happens_to_the_post_it_is_made_once(slow_town: Town, kind: FaultKind) -> None:
+    town = slow_town
+    await town.start()
+    await town.extend()
+    await town.suno.wait_for_submit()
+    await town.songs.wait_for(lambda message: "has begun" in message.content)
+    town.discord.faults.add(*POST, kind, 2)
+
+    await town.suno.finish(next(iter(town.suno.tasks)))
+    await town.job_in(JobState.DELIVERED)
+
+    assert len(ends(town.songs)) == 1
+    assert len(town.mia.pings) == 1
+    assert (await town.balance()).spent == 1
+
+
+async def test_an_interaction_that_is_delivered_twice_makes_one_job(town: Town) -> None:
+    await town.start()
+    town.discord.gateway.deliver_twice()
+
+    await town.extend()
+    await town.result()
+    await town.job_in(JobState.DELIVERED)
+
+    assert town.suno.submits == 1
+    assert len(await town.app.storage.reading.jobs.of_member(town.mia.id, limit=10)) == 1
+
+
+@pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER])
+async def test_an_acknowledgement_that_had_to_be_repeated_still_makes_one_job(town: Town, kind: FaultKind) -> None:
+    await town.start()
+    town.discord.faults.add("POST", "/interactions/*", kind)
+
+    await town.extend()
+    await town.result()
+
+    assert town.suno.submits == 1
+
+
+async def test_a_command_acknowledged_too_late_starts_nothing(town: Town) -> None:
+    await town.start()
+    held = town.discord.faults.add("POST", "/interactions/*", FaultKind.HOLD_BEFORE)
+    await town.extend()
+    await held.reached()
+
+    town.discord.advance(4)
+    held.release()
+    await town.discord.wait_for_request(lambda request: request.code == 10062)
+    quota = await (await town.mia.command(town.songs, "quota")).response()
+
+    assert "10 of 10 left" in quota.content
+    assert town.suno.submits == 0
+
+
+async def test_a_gateway_that_reconnects_and_replays_makes_no_second_job(town: Town) -> None:
+    await town.start()
+    invocation = await town.extend()
+    await invocation.response()
+
+    town.discord.gateway.reconnect(replay=5)
+    await town.discord.gateway.wait_resumed()
+    await town.result()
+    await town.job_in(JobState.DELIVERED)
+
+    assert town.suno.submits == 1
+    assert len(ends(town.songs)) == 1
+
+
+async def test_a_deleted_progress_message_does_not_keep_the_result_away(slow_town: Town) -> None:
+    town = slow_town
+    await town.start()
+    await town.extend()
+    progress = await town.songs.wait_for(lambda message: "has begun" in message.content)
+    moderator = town.discord.member("Max", guild=town.guild, permissions=["MANAGE_MESSAGES"])
+    moderator.delete_post(progress)
+
+    await town.suno.finish(next(iter(town.suno.tasks)))
+
+    assert len((await town.result()).attachments) == 2
+
+
+async def test_progress_goes_on_after_discord_was_away(town: Town) -> None:
+    await town.start()
+    town.discord.faults.add("PATCH", "/channels/*", FaultKind.ERROR_BEFORE, 2, status=503)
+
+    await town.extend()
+    await town.result()
+
+    async def done() -> bool:
+        return "Done" in town.progress().content
+
+    await eventually(done)
+
+
+async def test_the_upload_of_a_file_by_two_members_at_once_mixes_nothing(town: Town) -> None:
+    await town.start()
+    ben = town.discord.member("Ben", guild=town.guild)
+
+    await town.extend(style="folk", title="Mia's", prompt="la")
+    await ben.command(town.songs, "extend", audio=Upload(town.source), style="folk", title="Ben's", prompt="lo")
+    first, second = await town.result(1), await town.result(2)
+
+    by_title = {message.embeds[0]["title"]: message for message in (first, second)}
+    assert by_title["Mia's"].pinged == [town.mia]
+    assert by_title["Ben's"].pinged == [ben]
+
+
+async def test_the_files_of_a_delivery_leave_nothing_behind(town: Town) -> None:
+    app = await town.start()
+
+    await town.extend()
+    await town.result()
+    await town.job_in(JobState.DELIVERED)
+
+    folder = app.folder
+    assert list(folder.iterdir()) == []
+    assert QUICK.audio  # the files were real

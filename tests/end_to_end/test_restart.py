@@ -1,0 +1,76 @@
+"""The process ends while a job is on its way, and another one goes on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from bot.domain.jobs import JobState
+from tests.end_to_end.town import QUICK, Town, a_town, ends, eventually
+
+
+async def test_a_job_that_runs_while_the_bot_is_away_is_delivered_afterwards(tmp_path: Path, source: Path) -> None:
+    async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
+        await town.start()
+        await town.extend()
+        await town.songs.wait_for(lambda message: "has begun" in message.content)
+        task_id = next(iter(town.suno.tasks))
+        await town.stop()
+
+        await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
+        await town.songs.wait_for(lambda message: "I was restarted; your song is safe." in message.content)
+        await town.suno.finish(task_id, "complete")
+        result = await town.result()
+        await town.job_in(JobState.DELIVERED)
+
+        assert len(result.attachments) == 2
+        assert result.reference is town.progress()
+        assert len(ends(town.songs)) == 1
+        assert town.suno.submits == 1
+        assert (await town.balance()).spent == 1
+
+
+async def test_a_job_that_finished_while_the_bot_was_away_is_asked_for(tmp_path: Path, source: Path) -> None:
+    async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
+        await town.start(poll_after_seconds=0.5, poll_every_seconds=0.5)
+        await town.extend()
+        await town.suno.wait_for_submit()
+        await town.job_in(JobState.RUNNING)
+        task_id = next(iter(town.suno.tasks))
+        await town.stop()
+        await town.suno.finish(task_id, "complete")
+
+        await town.start(poll_after_seconds=0.5, poll_every_seconds=0.5)
+
+        assert len((await town.result()).attachments) == 2
+
+
+async def test_a_command_that_was_cut_off_is_gone_on_with(town: Town) -> None:
+    await town.start()
+    town.suno.next_call("file-stream-upload", "hold")
+    await town.extend()
+
+    async def uploading() -> bool:
+        return any("file-stream-upload" in request.path for request in town.suno.requests)
+
+    await eventually(uploading)
+    await town.stop()
+
+    await town.start()
+
+    assert len((await town.result()).attachments) == 2
+    assert (await town.balance()).left == 9
+
+
+async def test_waiting_jobs_keep_their_order(tmp_path: Path, source: Path) -> None:
+    async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
+        await town.start()
+        for title in ("one", "two"):
+            invocation = await town.extend(style="folk", title=title, prompt="la")
+            await invocation.response()
+        await town.stop()
+        town.suno.credits = 1000
+
+        await town.start()
+        await town.result(2)
+
+        titles = [task.request["title"] for task in town.suno.tasks.values()]
+        assert titles == ["one", "two"]
