@@ -132,7 +132,7 @@ def result_card(job: Job, files: Sequence[ResultFile], say: Say) -> Card:
     for number, file in enumerate(files, 1):
         if file.path is None:
             embed.add_field(name=say(text("Track {number}", number=number)), value=_link(job, file, say), inline=False)
-    if (image := first.image_url).startswith("https://") and len(image) <= 2048:
+    if (image := first.image_url).startswith(("https://", "http://")) and len(image) <= 2048:
         embed.set_thumbnail(url=image)
     embed.set_footer(text=mark(job))
     content = say(

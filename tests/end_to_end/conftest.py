@@ -5,14 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.sounds import compose
-from tests.end_to_end.openapi import load_openapi
-from tests.end_to_end.town import QUICK, Town, a_town
-
-
-def pytest_report_header() -> str:
-    if load_openapi() is None:
-        return "Discord's OpenAPI document is not here: its requests are held against the stand-in's own rules alone"
-    return "every request to Discord is held against its OpenAPI document"
+from tests.conftest import UNDESCRIBED
+from tests.end_to_end.town import QUICK, Town, a_town, undescribed_keys
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +18,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def town(tmp_path: Path, source: Path) -> AsyncIterator[Town]:
+async def town(tmp_path: Path, source: Path, request: pytest.FixtureRequest) -> AsyncIterator[Town]:
     async with a_town(tmp_path, source) as town:
         yield town
+    request.config.stash[UNDESCRIBED].update(undescribed_keys(town))
 
 
 @pytest.fixture

@@ -134,3 +134,14 @@ async def test_a_demo_of_a_file_that_is_not_there_is_one_line(tmp_path: Path) ->
     async with bot_process(environ, "demo", folder=tmp_path) as bot:
         assert await bot.exit_status() == 1
     assert bot.said == ["encore: stopped: AUDIO=missing.mp3: there is no such file"]
+
+
+async def test_without_a_token_the_sandbox_runs_and_says_what_to_put_where(tmp_path: Path) -> None:
+    environ = {"PYTHONPATH": str(Path.cwd()), "PATH": "/usr/bin:/bin"}
+    async with bot_process(environ, "run", "--or-sandbox", folder=tmp_path) as bot:
+        await said(bot, "the sandbox runs")
+        assert await bot.end() == 0
+
+    text = "\n".join(bot.said)
+    assert "No DISCORD_TOKEN is set, so this is the sandbox" in text
+    assert "SUNO_API_KEY" in text

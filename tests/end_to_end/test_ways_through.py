@@ -38,7 +38,7 @@ async def test_the_source_reaches_the_provider_byte_for_byte(town: Town) -> None
     await town.suno.wait_for_submit()
 
     task = next(iter(town.suno.tasks.values()))
-    async with aiohttp.ClientSession() as session, session.get(task.request["uploadUrl"]) as answer:
+    async with aiohttp.ClientSession() as session, session.get(str(task.request["uploadUrl"])) as answer:
         assert await answer.read() == town.source.read_bytes()
 
 

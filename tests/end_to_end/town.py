@@ -1,6 +1,7 @@
 """A server with a channel and a member in it, the real bot, and both stand-ins: what every way through starts from."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -140,3 +141,15 @@ def check_requests(town: Town) -> None:
         for problem in openapi.violations(request.method, request.path, request.query, request.payload)
     ]
     assert not problems, "\n".join(problems)
+
+
+def undescribed_keys(town: Town) -> set[str]:
+    """What the bot sent that Discord's document does not name, such as `PATCH body.tts`."""
+    openapi = load_openapi()
+    if openapi is None:
+        return set()
+    return {
+        f"{request.method} {re.sub(r'[.][0-9]+', '', key)}"
+        for request in town.discord.requests
+        for key in openapi.unknown_keys(request.method, request.path, request.payload)
+    }

@@ -38,7 +38,7 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
 
 @dataclass
 class BotProcess:
-    """`said` is its standard error so far."""
+    """`said` is what it wrote so far, on both of its outputs."""
 
     process: asyncio.subprocess.Process
     said: list[str] = field(default_factory=list)
@@ -64,14 +64,14 @@ async def bot_process(environ: dict[str, str], *arguments: str, folder: Path) ->
         *arguments,
         env=environ,
         cwd=folder,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     bot = BotProcess(process)
 
     async def listen() -> None:
-        assert process.stderr is not None
-        async for line in process.stderr:
+        assert process.stdout is not None
+        async for line in process.stdout:
             bot.said.append(line.decode(errors="replace").rstrip())
 
     listening = asyncio.create_task(listen())

@@ -1,0 +1,36 @@
+"""What the whole suite says about itself."""
+
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.openapi import load_openapi
+
+UNDESCRIBED: pytest.StashKey[set[str]] = pytest.StashKey()
+"""Keys that the bot sent and Discord's document does not name: told at the end, but no fault."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[UNDESCRIBED] = set()
+
+
+def pytest_report_header() -> str:
+    if load_openapi() is None:
+        return "Discord's OpenAPI document is not here: requests are held against the stand-in's own rules alone"
+    return "every request of the end-to-end tests is held against Discord's OpenAPI document"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401  # of pytest-xdist, which has no types
+    told = getattr(node, "workeroutput", {}).get("undescribed", [])
+    node.config.stash[UNDESCRIBED].update(told)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["undescribed"] = sorted(session.config.stash[UNDESCRIBED])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401  # no public type
+    if told := sorted(config.stash[UNDESCRIBED]):
+        terminalreporter.write_line("sent, but not described by Discord's document: " + ", ".join(told))
