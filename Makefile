@@ -6,7 +6,7 @@ AUDIO  ?=
 CONTINUE_AT ?=
 export AUDIO CONTINUE_AT
 
-.PHONY: help setup demo run sandbox test lint types format bench lock messages clean
+.PHONY: help setup demo run sandbox test lint types format bench faults lock messages clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -39,6 +39,9 @@ format: setup  ## let the tools mend what they can
 
 bench: setup  ## speeds and sizes, as ratios within one run
 	@$(BIN)/python -m tests.benchmarks
+
+faults: setup  ## kill the bot at every named point and 200 times at random, and count
+	@$(BIN)/python -m tests.faults
 
 messages: setup  ## gather every sentence into bot/locales/encore.pot
 	@sh tools/messages.sh $(BIN)

@@ -10,6 +10,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from bot import fault_points
 from bot.settings import Settings, SettingsError
 
 EXIT_FAILED = 1
@@ -26,6 +27,8 @@ then start again. README.md says the rest."""
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 0, 1 (stopped by a fault) or 2 (bad settings or arguments)."""
     options = _parser().parse_args(arguments)
+    if armed := os.environ.get("ENCORE_FAULT"):
+        fault_points.arm(armed)
     environ = {**_from_file(Path(".env")), **{name: value for name, value in os.environ.items() if value.strip()}}
     try:
         match options.command:

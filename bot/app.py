@@ -186,7 +186,10 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         window=SlidingWindow(),
         callback_url=lambda token: f"{settings.public_url}/callbacks/{token}" if settings.public_url else NOWHERE,
         times=SubmitTimes(
-            first_poll=first_poll, overdue=settings.overdue_after_seconds, backoff_base=settings.retry_base_seconds
+            turn=settings.lease_seconds,
+            first_poll=first_poll,
+            overdue=settings.overdue_after_seconds,
+            backoff_base=settings.retry_base_seconds,
         ),
         bells=bells,
         clock=clock,

@@ -42,8 +42,8 @@ class Settings:
     give_up_after_seconds: float = 86400
     log_level: str = "info"
     log_format: str = "text"
-    # Not read from the environment: fixed by the platforms, turned by tests alone.
     lease_seconds: float = 30
+    # Not read from the environment: fixed by the platforms, turned by tests alone.
     progress_every_seconds: float = 4
     interaction_seconds: float = 870  # half a minute under the 15 minutes that a token lives
     retry_base_seconds: float = 2
@@ -177,6 +177,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "POLL_EVERY_SECONDS": _seconds(0.05, 86400),
     "OVERDUE_AFTER_SECONDS": _seconds(0.1, 86400 * 14),
     "GIVE_UP_AFTER_SECONDS": _seconds(0.1, 86400 * 14),
+    "LEASE_SECONDS": _seconds(0.5, 3600),
     "LOG_LEVEL": _word("debug", "info", "warning", "error"),
     "LOG_FORMAT": _word("text", "json"),
 }

@@ -69,8 +69,6 @@ class ExtendCog(commands.Cog):
         private: bool = False,
     ) -> None:
         """Continue a piece of music from a moment you choose."""
-        if not await acknowledge(interaction):
-            return
         if not private:
             _check_permissions(interaction)
         source = await self._source(interaction.user.id, audio, url, track)
@@ -91,7 +89,12 @@ class ExtendCog(commands.Cog):
         )
         place = _place(interaction, private=private)
         intake = Intake(place=place, source=source, request=request, due_at=place.received_at)
-        await self._acceptance.take(intake)
+        if not await self._acceptance.write_down(intake):
+            return
+        if await acknowledge(interaction):
+            await self._acceptance.begin(intake)
+        else:
+            await self._acceptance.forget(intake)
 
     async def _source(
         self, member_id: int, audio: discord.Attachment | None, url: str | None, track: str | None

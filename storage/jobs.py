@@ -91,7 +91,7 @@ SELECT * FROM track
 _JOBS_ASKED = 16
 
 CLAIM_TURN = """
-UPDATE job SET state = 'submitting', submitted_ms = $1, due_ms = $2
+UPDATE job SET state = 'submitting', submitted_ms = NULL, due_ms = $2
  WHERE id = (SELECT id FROM job
               WHERE state = 'accepted' AND (due_ms IS NULL OR due_ms <= $1)
               ORDER BY turn, seat LIMIT 1)
@@ -198,7 +198,7 @@ class Jobs:
         await self._save_tracks(job)
 
     async def claim_turn(self, *, now: datetime, until: datetime) -> Job | None:
-        """The accepted job that is due and whose turn it is, now `submitting`, submitted at `now`, due at `until`.
+        """The accepted job that is due and whose turn it is, now `submitting`, not sent yet, due at `until`.
 
         An accepted job without a due time counts as due.
         """

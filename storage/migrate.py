@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
+from bot import fault_points
 from storage.database import Connection, Database
 from storage.errors import DatabaseTooNew
 from storage.values import to_ms
@@ -64,6 +65,7 @@ async def migrate(
                 continue
             for statement in statements(migration.sql):
                 await connection.execute(statement)
+            fault_points.reach("inside a migration")
             await connection.execute(MARK_APPLIED, migration.number, migration.name, to_ms(clock()))
         log.info("database: %s applied", migration.name)
 

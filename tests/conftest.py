@@ -1,9 +1,11 @@
 """What the whole suite says about itself."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.sandbox.sounds import compose
 from tests.end_to_end.openapi import load_openapi
 
 UNDESCRIBED: pytest.StashKey[set[str]] = pytest.StashKey()
@@ -34,3 +36,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401  # no public type
     if told := sorted(config.stash[UNDESCRIBED]):
         terminalreporter.write_line("sent, but not described by Discord's document: " + ", ".join(told))
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A piece of eight seconds."""
+    path = tmp_path_factory.mktemp("music") / "paper-boats.mp3"
+    compose(path, seconds=8, seed=7)
+    return path

@@ -35,15 +35,17 @@ class DiscordMessenger:
             return (AnswerRoute(self._client, self._catalogue, is_open=self._can_answer(job.place)), self._direct)
         return (self._channel, self._direct)
 
-    async def answer(self, place: Place, sentences: Sequence[Text]) -> None:
+    async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
         if not self._can_answer(place):
-            return
+            return False
         content = cards.told(sentences, self._catalogue.for_reader(place.locale))
         try:
             with read_as_routes():
                 await answer_of(self._client, place).edit_message(ORIGINAL, content=content)
         except (RouteClosed, RouteUnavailable) as error:
             log.warning("a command could not be answered (%s)", error)
+            return not isinstance(error, RouteClosed)
+        return True
 
     async def show_progress(self, job: Job, view: ProgressView) -> int | None:
         say = self._catalogue.for_reader(job.place.locale)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from bot import fault_points
 from bot.domain.jobs import Intake, Job, JobState, Stage
 from bot.domain.quota import quota_day
 from bot.domain.request import ExtensionRequest, effective_continue_at
@@ -67,12 +68,23 @@ class Acceptance:
         self._clock = clock
         self._new_id = new_id
 
-    async def take(self, intake: Intake) -> None:
-        """Write a command down for the workers; does nothing where its interaction was taken before."""
+    async def write_down(self, intake: Intake) -> bool:
+        """Before the command is acknowledged; False where its interaction was taken before, here or elsewhere."""
         async with self._storage.transaction() as work:
-            is_new = await work.intakes.claim(intake)
-        if is_new:
-            self._bells.intake.ring()
+            is_new = await work.intakes.claim(replace(intake, due_at=self._takeover_at()))
+        fault_points.reach("after the command is written down")
+        return is_new
+
+    async def begin(self, intake: Intake) -> None:
+        """Once it is acknowledged: hand it to the workers."""
+        fault_points.reach("after the defer")
+        async with self._storage.transaction() as work:
+            await work.intakes.renew(intake.place.interaction_id, until=self._clock())
+        self._bells.intake.ring()
+
+    async def forget(self, intake: Intake) -> None:
+        """It could not be acknowledged: nothing is started."""
+        await self._put_away(intake)
 
     async def step(self) -> bool:
         """Make a job of one command; one too old to be answered is put away."""
@@ -80,12 +92,21 @@ class Acceptance:
             now = self._clock()
             claimed = await work.intakes.claim_due(now=now, until=self._takeover_at(), limit=1)
         for intake in claimed:
-            if (now - intake.place.received_at).total_seconds() > self._limits.token:
-                log.warning("a command is too old to be answered; nothing was started")
-                await self._put_away(intake)
-            else:
+            if await self._can_still_be_answered(intake, now):
                 await self._finish(intake)
+            else:
+                log.warning("a command that was interrupted cannot be answered; nothing was started")
+                await self._put_away(intake)
         return bool(claimed)
+
+    async def _can_still_be_answered(self, intake: Intake, now: datetime) -> bool:
+        """One that waited was perhaps never acknowledged: then its member saw it fail, and nothing may be started."""
+        age_seconds = (now - intake.place.received_at).total_seconds()
+        if age_seconds > self._limits.token:
+            return False
+        if age_seconds < self._limits.takeover:
+            return True
+        return await self._messenger.answer(intake.place, [text("I was interrupted; I go on with your command now.")])
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.intakes.next_due()
@@ -130,6 +151,7 @@ class Acceptance:
         try:
             facts, request = await self._checked(intake, path)
             source_url = await self._upload(path, intake.source.name)
+            fault_points.reach("after the source upload")
         finally:
             path.unlink(missing_ok=True)
         at = self._clock()
@@ -141,6 +163,7 @@ class Acceptance:
             if held:
                 await work.jobs.insert(job)
                 await work.intakes.finish(intake.place.interaction_id)
+                fault_points.reach("inside the accepting transaction")
         if not held:
             raise QuotaExceeded(await self._storage.reading.ledger.balance(member_id, day=day, limit=limit))
         return job

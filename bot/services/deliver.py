@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.pace import backoff_seconds
 from bot.errors import BadSource, ProviderError
@@ -79,6 +80,7 @@ class Delivery:
                 if current is not None and current.state is job.state:
                     at = self._clock()
                     await settle.save(work, change(current, at), at=at)
+                    fault_points.reach("inside the settling transaction")
             self._bells.job_changed()
         return bool(jobs)
 
@@ -117,6 +119,7 @@ class Delivery:
         return await route.post_failure(job)
 
     async def _post_result(self, job: Job, route: Route) -> Posted:
+        fault_points.reach("while a track is fetched")
         limit_bytes = await route.upload_limit_bytes(job)
         async with AsyncExitStack() as stack:
             fetched = await stack.enter_async_context(self._files.fetched(job.tracks))
@@ -127,9 +130,14 @@ class Delivery:
             fetched.check(may_be_partial=job.attempts > PATIENCE)
             for limit in (limit_bytes, min(limit_bytes, SMALLEST_LIMIT_BYTES), 0):
                 try:
-                    return await route.post_result(job, await fetched.fitted(limit))
+                    files = await fetched.fitted(limit)
+                    fault_points.reach("before the post")
+                    posted = await route.post_result(job, files)
                 except RouteTooSmall:
                     log.warning("job %s: files up to %d bytes are too large for %s", job.short_id, limit, route.name)
+                    continue
+                fault_points.reach("after the post")
+                return posted
         raise RouteUnavailable("even links were too large")
 
     async def _asked_again(self, job: Job) -> Job:

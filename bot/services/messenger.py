@@ -56,8 +56,8 @@ class Messenger(Protocol):
     def routes(self, job: Job) -> Sequence[Route]:
         """The ways to the member, best first."""
 
-    async def answer(self, place: Place, sentences: Sequence[Text]) -> None:
-        """Say something to the member alone, in answer to the command. Gives up quietly when its time is over."""
+    async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
+        """Say something to the member alone, in answer to the command; False when that is not possible any more."""
 
     async def show_progress(self, job: Job, view: ProgressView) -> int | None:
         """Post or edit the progress message; its id, or None where there is none to edit later.

@@ -61,7 +61,7 @@ class Jobs(Protocol):
         """Write all of the job's changeable fields and its tracks. Only inside the transaction that read it."""
 
     async def claim_turn(self, *, now: datetime, until: datetime) -> Job | None:
-        """The accepted job that is due and whose turn it is, now `submitting` with `due_at` = `until`."""
+        """The accepted job that is due and whose turn it is, now `submitting`, not sent, with `due_at` = `until`."""
 
     async def claim_due(self, states: Sequence[JobState], *, now: datetime, until: datetime, limit: int) -> list[Job]:
         """Jobs in `states` with `due_at` <= `now`, oldest first, now claimed: their `due_at` is `until`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.pace import SlidingWindow, backoff_seconds
 from bot.errors import ProviderBusy, ProviderError, ProviderOutOfCredits, ProviderUnauthorized
@@ -23,9 +24,13 @@ CREDITS_PER_JOB = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitTimes:
-    """Seconds. `claim` is longer than any POST takes; a job still `submitting` after it has lost its process."""
+    """Seconds. A job that is still `submitting` after these has lost its process.
 
-    claim: float = 180
+    `turn` is longer than a job waits for the provider's rate, `claim` than any POST takes.
+    """
+
+    turn: float = 30
+    claim: float = 90
     first_poll: float
     overdue: float
     credits_every: float = 60
@@ -65,12 +70,24 @@ class Submission:
             return False
         async with self._storage.transaction() as work:
             now = self._clock()
-            job = await work.jobs.claim_turn(now=now, until=now + timedelta(seconds=self._times.claim))
+            job = await work.jobs.claim_turn(now=now, until=now + timedelta(seconds=self._times.turn))
         if job is None:
             return False
         self._bells.progress.ring()
         await asyncio.sleep(self._window.take(asyncio.get_running_loop().time()))
-        await self._submit(job)
+        fault_points.reach("before the submit")
+        if await self._mark_sent(job):
+            await self._submit(job)
+        return True
+
+    async def _mark_sent(self, job: Job) -> bool:
+        """From here on its outcome may be unknown; a job that was claimed and never sent goes back to its place."""
+        async with self._storage.transaction() as work:
+            current = await work.jobs.get(job.id)
+            if current is None or current.state is not JobState.SUBMITTING or current.submitted_at is not None:
+                return False
+            now = self._clock()
+            await work.jobs.save(replace(current, submitted_at=now, due_at=now + timedelta(seconds=self._times.claim)))
         return True
 
     async def _has_credits(self) -> bool:
@@ -99,6 +116,7 @@ class Submission:
                 continue_at=job.continue_at,
                 callback_url=self._callback_url(job.callback_token),
             )
+            fault_points.reach("after the answer to the submit")
         except ProviderError as error:
             change: Callable[[Job, datetime], Job] = partial(self._after_error, error)
         else:

@@ -77,6 +77,9 @@ class Watch:
         after = apply_report(job, report, at=at) if report is not None else job
         if after.state not in WATCHED:
             return after
+        if after.state is JobState.SUBMITTING and after.submitted_at is None:
+            log.info("job %s: claimed and never sent; back into its place", job.short_id)
+            return after.after(JobEvent.NOT_STARTED, due_at=at)
         if after.state is JobState.SUBMITTING and not after.outcome_unknown:
             # Whoever sent it is gone: a process that died between the POST and its answer.
             log.warning("job %s: its submission was interrupted; not repeated", job.short_id)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from bot import fault_points
 from bot.domain.callbacks import Recorded
 from bot.domain.reports import TaskReport
 from bot.errors import EncoreError
@@ -78,6 +79,7 @@ class CallbackEndpoint:
         recorded = await self._write_down(request.match_info["token"], body)
         if recorded is Recorded.UNKNOWN:
             raise web.HTTPNotFound
+        fault_points.reach("after a callback is stored")
         if recorded is Recorded.NEW:
             self._wake()
         return web.Response(text="ok")

@@ -4,17 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.sounds import compose
 from tests.conftest import UNDESCRIBED
 from tests.end_to_end.town import QUICK, Town, a_town, undescribed_keys
-
-
-@pytest.fixture(scope="session")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A piece of eight seconds."""
-    path = tmp_path_factory.mktemp("music") / "paper-boats.mp3"
-    compose(path, seconds=8, seed=7)
-    return path
 
 
 @pytest.fixture

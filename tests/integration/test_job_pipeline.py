@@ -80,8 +80,9 @@ class World:
             request=ExtensionRequest(**changes),  # type: ignore[arg-type]  # each test names the fields it means
             due_at=self.clock(),
         )
-        await self.acceptance.take(intake)
-        await self.acceptance.step()
+        if await self.acceptance.write_down(intake):
+            await self.acceptance.begin(intake)
+            await self.acceptance.step()
         return await self.storage.reading.jobs.by_interaction(place.interaction_id)
 
     async def accepted(self, *, member_id: int = MIA, **changes: object) -> Job:
@@ -252,6 +253,19 @@ async def test_a_command_that_a_dead_process_left_is_gone_on_with(world: World) 
     assert await world.storage.reading.jobs.by_interaction(1) is not None
 
 
+async def test_a_command_that_was_never_acknowledged_starts_nothing(world: World) -> None:
+    place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=world.clock())
+    source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
+    left = Intake(place=place, source=source, request=ExtensionRequest(), due_at=world.clock())
+    assert await world.acceptance.write_down(left)  # and then the process died
+    world.messenger.can_answer = False
+    world.clock.turn(200)
+
+    assert await world.acceptance.step()
+
+    assert await world.storage.reading.jobs.by_interaction(1) is None
+
+
 async def test_a_command_too_old_to_be_answered_is_put_away(world: World) -> None:
     place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=world.clock())
     source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
@@ -368,10 +382,26 @@ async def test_an_unknown_outcome_returns_its_unit_once_at_the_deadline(world: W
     assert (await world.storage.reading.ledger.balance(MIA, day=day, limit=LIMIT)).left == LIMIT
 
 
+async def test_a_job_that_was_claimed_and_never_sent_goes_back_to_its_place(world: World) -> None:
+    job = await world.accepted()
+    async with world.storage.transaction() as work:
+        await work.jobs.claim_turn(now=world.clock(), until=world.clock() + timedelta(seconds=30))
+
+    world.clock.turn(31)
+    assert await world.watch.step()
+    assert await world.submission.step()
+
+    assert (await world.job(job)).state is JobState.RUNNING
+    assert len(world.provider.extended) == 1
+
+
 async def test_a_submission_whose_process_died_is_unknown_and_not_repeated(world: World) -> None:
     job = await world.accepted()
     async with world.storage.transaction() as work:
-        await work.jobs.claim_turn(now=world.clock(), until=world.clock() + timedelta(seconds=180))
+        claimed = await work.jobs.claim_turn(now=world.clock(), until=world.clock() + timedelta(seconds=30))
+    assert claimed is not None
+    assert await world.submission._mark_sent(claimed)
+    assert not await world.submission._mark_sent(claimed)
 
     world.clock.turn(181)
     assert await world.watch.step()

@@ -158,8 +158,12 @@ class FakeMessenger:
     def routes(self, job: Job) -> Sequence[FakeRoute]:  # noqa: ARG002  # the protocol's
         return self.ways
 
-    async def answer(self, place: Place, sentences: Sequence[Text]) -> None:  # noqa: ARG002  # the protocol's
-        self.answers.append(list(sentences))
+    can_answer: bool = True
+
+    async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:  # noqa: ARG002  # the protocol's
+        if self.can_answer:
+            self.answers.append(list(sentences))
+        return self.can_answer
 
     async def show_progress(self, job: Job, view: ProgressView) -> int | None:
         if self.progress_errors:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BELOW_SERVICES = ("bot.domain", "bot.errors")
+BELOW_SERVICES = ("bot.domain", "bot.errors", "bot.fault_points")
 SERVICES = ("bot.services", *BELOW_SERVICES)
 CHAT = ("bot.chat", "bot.text", *SERVICES)
 
@@ -17,6 +17,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.domain": (),
     "bot.errors": ("bot.domain",),
     "bot.settings": (),
+    "bot.fault_points": (),
     "bot.logs": (),
     "bot.text": ("bot.domain",),
     "bot.services": BELOW_SERVICES,
@@ -33,7 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.logs", "bot.settings", "bot.suno", "bot.web"),
         *("cogs", "storage", *CHAT),
     ),
-    "bot.__main__": ("bot.app", "bot.logs", "bot.sandbox", "bot.settings"),
+    "bot.__main__": ("bot.app", "bot.fault_points", "bot.logs", "bot.sandbox", "bot.settings"),
     # The stand-ins share no line with what they are to check; only what runs the bot against them knows it.
     "bot.sandbox.discord": ("bot.sandbox",),
     "bot.sandbox.suno": ("bot.sandbox",),

@@ -30,6 +30,7 @@ DEFAULTS: dict[str, tuple[str, object]] = {
     "POLL_EVERY_SECONDS": ("poll_every_seconds", 30),
     "OVERDUE_AFTER_SECONDS": ("overdue_after_seconds", 900),
     "GIVE_UP_AFTER_SECONDS": ("give_up_after_seconds", 86400),
+    "LEASE_SECONDS": ("lease_seconds", 30),
     "LOG_LEVEL": ("log_level", "info"),
     "LOG_FORMAT": ("log_format", "text"),
 }
@@ -53,6 +54,7 @@ GOOD = [
     ("POLL_EVERY_SECONDS", "0.05", 0.05),
     ("OVERDUE_AFTER_SECONDS", "0.1", 0.1),
     ("GIVE_UP_AFTER_SECONDS", "1209600", 1_209_600.0),
+    ("LEASE_SECONDS", "1.5", 1.5),
     ("LOG_LEVEL", "DEBUG", "debug"),
     ("LOG_FORMAT", "JSON", "json"),
 ]

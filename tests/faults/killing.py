@@ -1,0 +1,161 @@
+"""Kill the bot where it hurts, start it again on the same database, and count what became of the jobs."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot.domain.jobs import Job, JobState
+from bot.domain.quota import quota_day
+from bot.sandbox.discord import DiscordOptions, Member, Upload
+from bot.sandbox.suno import SunoOptions
+from storage.storage import open_storage
+from tests.end_to_end.town import Town, a_town, eventually
+from tests.support.process import BotProcess, bot_process, environ_of
+
+SUNO = SunoOptions(time_scale=0.003, audio=False, rate_limit=0, retry_after_seconds=(60, 120, 300))
+DISCORD = DiscordOptions(rate_limits={}, requests_per_second=None)
+LEASE_SECONDS = 1.0
+KILLED = -9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What must be zero: jobs without their post, posts and submissions too many, units that do not add up."""
+
+    jobs: int
+    lost: int
+    doubled: int
+    ledger_difference: int
+
+    @property
+    def is_whole(self) -> bool:
+        return not (self.lost or self.doubled or self.ledger_difference)
+
+
+@asynccontextmanager
+async def a_town_to_kill_in(folder: Path, source: Path) -> AsyncIterator[Town]:
+    async with a_town(folder, source, SUNO, DISCORD) as town:
+        town.settings = replace(town.settings, quota_per_day=100_000)
+        yield town
+
+
+@asynccontextmanager
+async def a_bot(
+    town: Town, folder: Path, *, fault: str = "", give_up_seconds: float = 86400
+) -> AsyncIterator[BotProcess]:
+    environ = environ_of(
+        town.settings,
+        LEASE_SECONDS=str(LEASE_SECONDS),
+        POLL_AFTER_SECONDS="1",
+        POLL_EVERY_SECONDS="1",
+        OVERDUE_AFTER_SECONDS=str(min(900, give_up_seconds)),
+        GIVE_UP_AFTER_SECONDS=str(give_up_seconds),
+        **({"ENCORE_FAULT": fault} if fault else {}),
+    )
+    async with bot_process(environ, "run", folder=folder) as bot:
+        yield bot
+
+
+async def connected(town: Town, sessions: int) -> None:
+    """Until the bot has identified so often in all, and its commands are there."""
+    await town.discord.gateway.wait_identified(sessions, timeout=30)
+    await town.discord.wait_for_commands("extend", timeout=30)
+
+
+async def killed_at(point: str, town: Town, folder: Path) -> list[str]:
+    """One `/extend` that dies at `point`, and goes on in a second process; what its member was told."""
+    async with a_bot(town, folder, fault=point) as bot:
+        if point != "inside a migration":
+            await connected(town, 1)
+            invocation = await town.extend(style="folk", title="Boats", prompt="la")
+        assert await bot.exit_status() == KILLED, "\n".join(bot.said)
+    async with a_bot(town, folder):
+        await connected(town, 1 if point == "inside a migration" else 2)
+        if point == "inside a migration":
+            invocation = await town.extend(style="folk", title="Boats", prompt="la")
+        await settled(town, jobs=0 if point == "after the command is written down" else 1)
+    answers = [version.content for version in invocation.message.versions] if invocation.message else []
+    return [*answers, *(version.content for message in town.songs.messages for version in message.versions)]
+
+
+async def settled(town: Town, *, jobs: int) -> None:
+    """Until no job is on its way, no command waits and every end was told."""
+    async with open_storage(town.settings.database_path) as storage:
+
+        async def quiet() -> bool:
+            reading = storage.reading
+            waiting = await reading.intakes.next_due()
+            owed = await reading.jobs.next_due([JobState.FAILED, JobState.FINISHED])
+            known = await all_jobs(town)
+            return waiting is None and owed is None and not await reading.jobs.live() and len(known) >= jobs
+
+        await eventually(quiet)
+
+
+async def all_jobs(town: Town) -> list[Job]:
+    async with open_storage(town.settings.database_path) as storage:
+        members = [person.id for person in town.discord.world.people.values()]
+        return [job for member in members for job in await storage.reading.jobs.of_member(member, limit=100_000)]
+
+
+async def count(town: Town) -> Balance:
+    """Hold what the database says against what both stand-ins saw."""
+    jobs = await all_jobs(town)
+    marks = Counter(
+        embed["footer"]["text"]
+        for channel in town.guild.channels
+        for message in channel.messages
+        for embed in message.embeds
+    )
+    posts = {job.id: marks.pop(f"Encore · {job.short_id}", 0) for job in jobs}
+    submissions = Counter(str(task.request["callBackUrl"]) for task in town.suno.tasks.values())
+    async with open_storage(town.settings.database_path) as storage:
+        difference = 0
+        for member, own in _by_member(jobs).items():
+            for day in {quota_day(job.accepted_at) for job in own}:
+                todays = [job for job in own if quota_day(job.accepted_at) == day]
+                balance = await storage.reading.ledger.balance(member, day=day, limit=1)
+                spent = sum(job.state is JobState.DELIVERED for job in todays)
+                difference += abs(balance.spent - spent) + balance.held
+    return Balance(
+        jobs=len(jobs),
+        lost=sum(not number for number in posts.values()),
+        doubled=sum(number > 1 for number in posts.values())
+        + sum(number > 1 for number in submissions.values())
+        + sum(marks.values()),
+        ledger_difference=difference,
+    )
+
+
+def _by_member(jobs: list[Job]) -> dict[int, list[Job]]:
+    grouped: dict[int, list[Job]] = {}
+    for job in jobs:
+        grouped.setdefault(job.place.member_id, []).append(job)
+    return grouped
+
+
+async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int) -> Balance:
+    """Let members send commands, kill after a random while, start again, so often; then let all come to its end."""
+    chance = random.Random(seed)
+    members = [town.mia, *(town.discord.member(name, guild=town.guild) for name in ("Ben", "Cem", "Dora"))]
+    for number in range(1, rounds + 1):
+        async with a_bot(town, folder) as bot:
+            await connected(town, number)
+            for _ in range(chance.randint(1, 3)):
+                await _command(town, chance.choice(members))
+            # The one sleep that is the test: the moment of the kill.
+            await asyncio.sleep(chance.uniform(0.0, 1.5))
+            bot.process.kill()
+            await bot.exit_status()
+    async with a_bot(town, folder, give_up_seconds=10):
+        await connected(town, rounds + 1)
+        await settled(town, jobs=0)
+    return await count(town)
+
+
+async def _command(town: Town, member: Member) -> None:
+    await member.command(town.songs, "extend", audio=Upload(town.source), style="folk", title="Boats", prompt="la")

@@ -1,0 +1,35 @@
+"""SIGKILL at each named point: submitted at most once, posted exactly once, the ledger balanced, the member told."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.fault_points import POINTS
+from tests.faults.killing import a_town_to_kill_in, count, killed_at, killed_at_random
+
+EARLY = {"after the defer", "after the source upload", "inside the accepting transaction"}
+UNTOLD = {"inside a migration", "after the command is written down"}
+
+
+@pytest.mark.parametrize("point", sorted(POINTS))
+async def test_a_bot_that_is_killed_there_loses_nothing_and_doubles_nothing(
+    point: str, tmp_path: Path, source: Path
+) -> None:
+    async with a_town_to_kill_in(tmp_path, source) as town:
+        told = await killed_at(point, town, tmp_path)
+        balance = await count(town)
+
+    assert balance.is_whole, balance
+    assert balance.jobs == (0 if point == "after the command is written down" else 1)
+    if point in EARLY:
+        assert any("I was interrupted; I go on" in words for words in told)
+    elif point not in UNTOLD:
+        assert any("I was restarted; your song is safe" in words or "Done" in words for words in told)
+
+
+async def test_killed_at_a_few_random_moments_under_load_all_adds_up(tmp_path: Path, source: Path) -> None:
+    async with a_town_to_kill_in(tmp_path, source) as town:
+        balance = await killed_at_random(town, tmp_path, rounds=4, seed=1)
+
+    assert balance.is_whole, balance
+    assert balance.jobs >= 1
