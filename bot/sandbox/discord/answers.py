@@ -1,0 +1,66 @@
+"""Messages that answer an interaction: they may always attach and embed (Discord reference, section 2.2)."""
+
+from bot.sandbox.discord import compose, posting
+from bot.sandbox.discord.calls import Body
+from bot.sandbox.discord.interactions import Interaction, Kind
+from bot.sandbox.discord.limits import Payload
+from bot.sandbox.discord.messages import (
+    CHAT_INPUT_COMMAND,
+    CONTEXT_MENU_COMMAND,
+    DEFAULT,
+    EPHEMERAL,
+    REPLY,
+    Message,
+    Version,
+)
+from bot.sandbox.discord.permissions import Permission
+
+SLASH = 1
+
+
+def forced_flags(interaction: Interaction) -> int:
+    """EPHEMERAL where the app is only user-installed and the member may not show such apps to others."""
+    guild = interaction.channel.guild
+    if guild is None or not interaction.is_user_installed_only:
+        return 0
+    permissions = interaction.channel.permissions_of(interaction.member)
+    return 0 if Permission.USE_EXTERNAL_APPS in permissions else EPHEMERAL
+
+
+def first(interaction: Interaction, version: Version, data: Payload) -> Message:
+    """The first answer; mentions in a placeholder are none."""
+    if interaction.kind is Kind.COMMAND:
+        kind = CHAT_INPUT_COMMAND if interaction.data["type"] == SLASH else CONTEXT_MENU_COMMAND
+    else:
+        kind = REPLY if interaction.source is not None else DEFAULT
+    return _post(interaction, version, data, kind=kind, replies_to=interaction.source)
+
+
+def followup(interaction: Interaction, body: Body, data: Payload) -> Message:
+    compose.check(body, data, before=None, limit_bytes=interaction.upload_limit_bytes)
+    version = compose.compose(body, data, interaction.channel, before=None, flags=forced_flags(interaction))
+    return _post(interaction, version, data, kind=REPLY, replies_to=interaction.original)
+
+
+def change(interaction: Interaction, message: Message, body: Body, data: Payload) -> None:
+    """Edit `message`; a placeholder becomes the answer."""
+    compose.check(body, data, before=message.now, limit_bytes=interaction.upload_limit_bytes)
+    version = compose.compose(body, data, message.channel, before=message.now)
+    posting.edit(message, version, data.get("allowed_mentions"))
+
+
+def _post(
+    interaction: Interaction, version: Version, data: Payload, *, kind: int, replies_to: Message | None
+) -> Message:
+    return posting.post(
+        posting.Draft(
+            channel=interaction.channel,
+            author=interaction.channel.world.bot,
+            version=version,
+            allowed_mentions=data.get("allowed_mentions"),
+            kind=kind,
+            replies_to=replies_to,
+            interaction=interaction,
+            rings=not version.flags & EPHEMERAL,
+        )
+    )

@@ -1,0 +1,338 @@
+"""The stand-in itself: it listens, finds the route, strikes with faults, counts, answers and remembers."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from bot.sandbox.discord import limits
+from bot.sandbox.discord.calls import Answer, Body, Call, Route, read_body
+from bot.sandbox.discord.cdn import Cdn
+from bot.sandbox.discord.changes import PATIENCE_SECONDS
+from bot.sandbox.discord.clock import Clock, utc_now
+from bot.sandbox.discord.faults import Fault, FaultKind, Faults
+from bot.sandbox.discord.gateway import Gateway
+from bot.sandbox.discord.guilds import Guild, Role
+from bot.sandbox.discord.invocation import Invocation
+from bot.sandbox.discord.limits import Payload, Refused
+from bot.sandbox.discord.options import DiscordOptions
+from bot.sandbox.discord.rates import Rates, Verdict
+from bot.sandbox.discord.rest_commands import CommandRoutes
+from bot.sandbox.discord.rest_interactions import InteractionRoutes
+from bot.sandbox.discord.rest_messages import MessageRoutes
+from bot.sandbox.discord.rest_users import UserRoutes
+from bot.sandbox.discord.rest_webhooks import WebhookRoutes
+from bot.sandbox.discord.state import World
+from bot.sandbox.discord.user import Member
+
+ROOT = "/api/v10"
+LOST = 0
+"""The status of a request whose connection was cut."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorded:
+    """One request. `template` is the path as the OpenAPI description writes it, None for a path that is not played;
+    `payload` the JSON, of a multipart body its `payload_json`; `files` are names and sizes in bytes; `headers` come
+    without the token; `status` is what was answered (0: the connection was cut), `answer` its JSON.
+    """
+
+    at: datetime
+    method: str
+    template: str | None
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    payload: Any = None
+    is_multipart: bool = False
+    files: Sequence[tuple[str, int]] = ()
+    status: int | None = None
+    code: int | None = None
+    answer: Any = field(default=None, repr=False)
+
+
+class FakeDiscord:
+    """`async with FakeDiscord(options) as discord:` listens on 127.0.0.1; servers and members may be made before.
+
+    `now` replaces the clock that snowflakes, tokens and links go by; `advance` moves it.
+    """
+
+    def __init__(self, options: DiscordOptions | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
+        self.options = options or DiscordOptions()
+        self.clock = Clock(now)
+        self.world = World(self.options, self.clock)
+        self.faults = Faults()
+        self.gateway = Gateway(self.world, self.options)
+        self.cdn = Cdn(self.world)
+        self.requests: deque[Recorded] = deque(maxlen=self.options.keep_requests)
+        self.host_port = ""
+        self._rates = Rates(self.options)
+        self._gateway_url = [""]
+        self._routes: list[Route] = [
+            *UserRoutes(self.world, self._gateway_url).routes(),
+            *CommandRoutes(self.world).routes(),
+            *MessageRoutes(self.world).routes(),
+            *InteractionRoutes(self.world).routes(),
+            *WebhookRoutes(self.world).routes(),
+        ]
+        self._runner: web.AppRunner | None = None
+        self._crashes: list[Exception] = []
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{self.host_port}{ROOT}"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"ws://{self.host_port}/gateway/"
+
+    @property
+    def application_id(self) -> int:
+        return self.world.application_id
+
+    @property
+    def commands(self) -> list[Payload]:
+        """The global commands as they are announced now."""
+        return self.world.global_commands
+
+    def guild(
+        self, name: str = "Choir", *, premium_tier: int = 0, locale: str = "en-US", with_bot: bool = True
+    ) -> Guild:
+        """A new server; with the bot in it unless `with_bot` is False."""
+        guild = Guild(self.world, name, premium_tier=premium_tier, locale=locale)
+        self.world.guilds[guild.id] = guild
+        guild.join(self.world.owner)
+        if with_bot:
+            guild.invite_bot()
+        return guild
+
+    def member(
+        self,
+        name: str,
+        *,
+        locale: str = "en-US",
+        guild: Guild | None = None,
+        permissions: Sequence[str] = (),
+        roles: Sequence[Role] = (),
+        nitro: int = 0,
+    ) -> Member:
+        """Somebody new, in `guild` (None: in the first server, if there is one).
+
+        `permissions` are Discord's names of what this member may do besides; `nitro` is the `premium_type`.
+        """
+        member = Member(self.world, name, locale=locale, nitro=nitro)
+        self.world.people[member.id] = member
+        home = guild or next(iter(self.world.guilds.values()), None)
+        if home is not None:
+            own = (home.role(f"of {name}", *permissions),) if permissions else ()
+            home.join(member, roles=(*roles, *own))
+        return member
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: deadlines of interactions, links and nonces."""
+        self.clock.advance(seconds)
+        for interaction in self.world.interactions.values():
+            interaction.changes.tell()
+        self.world.changes.tell()
+
+    async def wait_ready(self, sessions: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
+        """Until so many sessions of the bot have identified and are connected; raises `NeverHappened`."""
+        await self.gateway.wait_ready(sessions, timeout=timeout)
+
+    async def wait_for_commands(self, *names: str, timeout: float = PATIENCE_SECONDS) -> None:
+        """Until all of `names` are announced, anywhere."""
+
+        def announced() -> set[str]:
+            everywhere = [self.world.global_commands, *self.world.guild_commands.values()]
+            return {str(command["name"]) for commands in everywhere for command in commands}
+
+        await self.world.changes.until(
+            lambda: set(names) <= announced() and bool(announced()),
+            timeout=timeout,
+            wanted=f"the commands {', '.join(names) or 'of the bot'}",
+            seen=lambda: ", ".join(sorted(announced())),
+        )
+
+    async def wait_for_request(
+        self, wanted: Callable[[Recorded], object], *, timeout: float = PATIENCE_SECONDS
+    ) -> Recorded:
+        """The first answered request that is `wanted`."""
+        return await self.world.changes.until(
+            lambda: next((each for each in self.requests if each.status is not None and wanted(each)), None),
+            timeout=timeout,
+            wanted="a request",
+            seen=lambda: "; ".join(
+                f"{each.method} {each.template} {each.status}" for each in list(self.requests)[-50:]
+            ),
+        )
+
+    def redeliver(self, invocation: Invocation) -> None:
+        """Send the same interaction to all sessions once more."""
+        self.world.send_interaction(invocation.interaction)
+
+    def vanish(self, invocation: Invocation) -> None:
+        """Remove the files that came with a command, as Discord does after a time that it does not tell."""
+        files = invocation.interaction.data.get("resolved", {}).get("attachments", {})
+        self.cdn.vanished.update(map(int, files))
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=self.options.request_limit_bytes)
+        app.router.add_get("/gateway/", self.gateway.connect)
+        for folder in ("attachments", "ephemeral-attachments"):
+            app.router.add_get(f"/{folder}/{{channel_id:\\d+}}/{{attachment_id:\\d+}}/{{name}}", self._serve_file)
+        app.router.add_route("*", f"{ROOT}{{path:/.*}}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.options.port)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.host_port = f"{host}:{port}"
+        self._gateway_url[0] = self.gateway.url = self.gateway_url
+        self.world.links.base = f"http://{self.host_port}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.faults.clear()
+        await self.gateway.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._crashes and error is None:
+            raise ExceptionGroup("the stand-in itself failed", self._crashes)
+
+    async def _serve_file(self, request: web.Request) -> web.StreamResponse:
+        """Downloads are not recorded, but faults whose path says so strike them too."""
+        fault = self.faults.take(request.method, request.path, before=True)
+        if fault is not None and fault.kind is FaultKind.HOLD_BEFORE:
+            await fault.wait_released()
+        elif fault is not None:
+            struck = _struck(
+                fault, Recorded(at=self.clock(), method="GET", template=None, path="", query={}, headers={})
+            )
+            return _cut(request) if struck is None else struck
+        return self.cdn.get(request)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        path = request.match_info["path"]
+        route, params = self._find(request.method, path)
+        record = Recorded(
+            at=self.clock(),
+            method=request.method,
+            template=route.template if route else None,
+            path=path,
+            query=dict(request.query),
+            headers={key: value for key, value in request.headers.items() if key.lower() != "authorization"},
+        )
+        self.requests.append(record)
+        response = await self._handle(request, route, params, record)
+        record.status = LOST if response is None else response.status
+        self.world.changes.tell()
+        return _cut(request) if response is None else response
+
+    def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
+        for route in self._routes:
+            if route.method == method and (params := route.match(path)) is not None:
+                return route, params
+        return None, {}
+
+    async def _handle(
+        self, request: web.Request, route: Route | None, params: dict[str, str], record: Recorded
+    ) -> web.Response | None:
+        """The answer; None when the connection is to be cut."""
+        try:
+            body = await read_body(
+                request, keep_bytes=self.options.keep_attachment_bytes, limit_bytes=self.options.request_limit_bytes
+            )
+        except Refused as refused:
+            return _refusal(refused, record)
+        record.payload, record.is_multipart = body.value, body.is_multipart
+        record.files = [(file.filename, file.size_bytes) for file in body.files]
+        if fault := self.faults.take(record.method, record.path, before=True):
+            if fault.kind is FaultKind.HOLD_BEFORE:
+                await fault.wait_released()
+            else:
+                return _struck(fault, record)
+        response = self._answer(request, route, params, body, record)
+        if response.status < 300 and (fault := self.faults.take(record.method, record.path, before=False)):
+            if fault.kind is not FaultKind.HOLD_AFTER:
+                return _struck(fault, record)
+            await fault.wait_released()
+        return response
+
+    def _answer(
+        self, request: web.Request, route: Route | None, params: dict[str, str], body: Body, record: Recorded
+    ) -> web.Response:
+        if route is None:
+            known = any(each.match(record.path) is not None for each in self._routes)
+            return _refusal(Refused(limits.NOT_ALLOWED if known else limits.NOT_FOUND), record)
+        headers: Mapping[str, str] = {}
+        try:
+            if not route.open:
+                self._check_token(request.headers.get("Authorization", ""))
+            verdict = self._rates.ask(route, params)
+            headers = verdict.headers
+            if verdict.retry_after is not None:
+                return _limited(verdict, record)
+            call = Call(method=record.method, path=record.path, params=params, query=record.query, body=body)
+            answer = route.handler(call)
+        except Refused as refused:
+            return _refusal(refused, record, headers)
+        except Exception as error:
+            self._crashes.append(error)
+            raise
+        record.answer = answer
+        return _json(answer, headers=headers)
+
+    def _check_token(self, header: str) -> None:
+        kind, _, token = header.partition(" ")
+        if kind != "Bot" or not token or self.options.token not in (None, token):
+            raise Refused(limits.UNAUTHORIZED)
+
+
+def _json(answer: Answer, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """The content type stands alone: with a charset discord.py would not read it as JSON (reference, section 7)."""
+    if answer is None:
+        return web.Response(status=204, headers=headers)
+    raw = json.dumps(answer).encode()
+    return web.Response(status=status, body=raw, headers={**(headers or {}), "Content-Type": "application/json"})
+
+
+def _refusal(refused: Refused, record: Recorded, headers: Mapping[str, str] | None = None) -> web.Response:
+    record.code = refused.refusal.code
+    record.answer = refused.body()
+    return _json(record.answer, status=refused.refusal.status, headers=headers)
+
+
+def _limited(verdict: Verdict, record: Recorded) -> web.Response:
+    return _told_to_wait(verdict.retry_after or 0, verdict.headers, record, is_global=verdict.is_global)
+
+
+def _told_to_wait(seconds: float, headers: Mapping[str, str], record: Recorded, *, is_global: bool) -> web.Response:
+    record.answer = {"message": limits.RATE_LIMITED.message, "retry_after": round(seconds, 3), "global": is_global}
+    told = {**headers, "Retry-After": str(max(1, round(seconds))), "Via": "1.1 google"}
+    return _json(record.answer, status=429, headers=told)
+
+
+def _cut(request: web.Request) -> web.Response:
+    """Drop the connection; what is returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+def _struck(fault: Fault, record: Recorded) -> web.Response | None:
+    if fault.kind in (FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER):
+        return None
+    if fault.kind is FaultKind.RATE_LIMITED:
+        return _told_to_wait(fault.retry_after_seconds, {}, record, is_global=fault.is_global)
+    if fault.kind is FaultKind.BANNED:
+        return web.Response(status=429, text="error code: 1015", content_type="text/plain")
+    record.code = fault.code
+    record.answer = {"message": fault.message, "code": fault.code}
+    return _json(record.answer, status=fault.status)

@@ -1,0 +1,193 @@
+"""The user side: what a member does in a client."""
+
+import asyncio
+from collections.abc import Mapping
+
+from bot.sandbox.discord import client, payloads, posting
+from bot.sandbox.discord.changes import PATIENCE_SECONDS
+from bot.sandbox.discord.check_commands import MESSAGE_MENU, SLASH, USER_MENU
+from bot.sandbox.discord.check_components import BUTTON, SELECTS, STRING_SELECT
+from bot.sandbox.discord.client import Choice, ClientRefuses, Upload
+from bot.sandbox.discord.forms import Modal
+from bot.sandbox.discord.guilds import Channel
+from bot.sandbox.discord.interactions import Interaction, Kind
+from bot.sandbox.discord.invocation import Invocation
+from bot.sandbox.discord.limits import Payload
+from bot.sandbox.discord.messages import DEFAULT, REPLY, Message, Version
+from bot.sandbox.discord.people import Person, Ping
+from bot.sandbox.discord.permissions import Permission
+
+SOON_AFTER_SECONDS = 0.02
+LINK_STYLE = 5
+
+
+class Member(Person):
+    """Somebody with a client in their hands. Everything raises `ClientRefuses` when the client would not send it."""
+
+    async def command(self, channel: Channel, name: str, /, **options: object) -> Invocation:
+        """Use `/name` with `options`: str, int, float, bool, `Upload`, a user, role or channel.
+
+        `name` of a subcommand is spoken in full: `"quota set"`.
+        """
+        root, path = client.split_name(name)
+        command = client.offered(self, channel, root, SLASH)
+        data = client.data_for(command, path, options, channel, self)
+        return self._invoke(Kind.COMMAND, channel, data, client.owners(command, channel, self))
+
+    async def autocomplete(
+        self,
+        channel: Channel,
+        name: str,
+        /,
+        *,
+        focused: str,
+        value: str | float = "",
+        timeout: float = PATIENCE_SECONDS,
+        **options: object,
+    ) -> list[Choice]:
+        """What is suggested while `value` stands in the option `focused` and the other options are filled in."""
+        root, path = client.split_name(name)
+        command = client.offered(self, channel, root, SLASH)
+        data = client.partial_data_for(command, path, options, focused, value, channel, self)
+        invocation = self._invoke(Kind.AUTOCOMPLETE, channel, data, client.owners(command, channel, self))
+        await invocation.acknowledged(timeout=timeout)
+        return [Choice(choice["name"], choice["value"]) for choice in invocation.interaction.choices or []]
+
+    async def context_menu(self, target: Message | Person, name: str, *, channel: Channel | None = None) -> Invocation:
+        """Choose `name` in the menu of a message or (in `channel`) of a person."""
+        if isinstance(target, Message):
+            self._check_sees(target)
+            where, kind = target.channel, MESSAGE_MENU
+            resolved: Payload = {"messages": {str(target.id): payloads.message(target, with_reference=False)}}
+        else:
+            if channel is None:
+                raise ClientRefuses("say in which channel")
+            where, kind = channel, USER_MENU
+            resolved = {"users": {str(target.id): payloads.user(target)}}
+        command = client.offered(self, where, name, kind)
+        data = {"id": command["id"], "name": name, "type": kind, "target_id": str(target.id), "resolved": resolved}
+        return self._invoke(Kind.COMMAND, where, data, client.owners(command, where, self))
+
+    async def click(self, message: Message, button: str) -> Invocation:
+        """Press the button with this custom_id or label."""
+        self._check_sees(message)
+        found = [each for each in _all(message.components) if each["type"] == BUTTON]
+        chosen = next((each for each in found if button in (each.get("custom_id"), each.get("label"))), None)
+        if chosen is None:
+            raise ClientRefuses(f"no button {button!r} on {message!r}, only {[each.get('label') for each in found]}")
+        if chosen.get("disabled") or chosen["style"] == LINK_STYLE:
+            raise ClientRefuses(f"the button {button!r} is a link or disabled")
+        data = {"custom_id": chosen["custom_id"], "component_type": BUTTON, "id": chosen["id"]}
+        return self._invoke(Kind.COMPONENT, message.channel, data, _owners(self, message), source=message)
+
+    async def choose(self, message: Message, menu: str, *values: str) -> Invocation:
+        """Choose `values` in the menu with this custom_id or placeholder."""
+        self._check_sees(message)
+        menus = [each for each in _all(message.components) if each["type"] in SELECTS]
+        chosen = next((each for each in menus if menu in (each.get("custom_id"), each.get("placeholder"))), None)
+        if chosen is None or chosen.get("disabled"):
+            raise ClientRefuses(f"no menu {menu!r} to use on {message!r}")
+        known = [option["value"] for option in chosen.get("options") or []]
+        if chosen["type"] == STRING_SELECT and not set(values) <= set(known):
+            raise ClientRefuses(f"the menu {menu!r} has only {known}")
+        least, most = chosen.get("min_values", 1), chosen.get("max_values", 1)
+        if not least <= len(values) <= most:
+            raise ClientRefuses(f"the menu {menu!r} takes {least} to {most} values")
+        data = {"custom_id": chosen["custom_id"], "component_type": chosen["type"], "values": list(values)}
+        return self._invoke(Kind.COMPONENT, message.channel, data, _owners(self, message), source=message)
+
+    async def submit_modal(self, form: Modal | Invocation, answers: Mapping[str, object]) -> Invocation:
+        """Send the form with `answers` by custom_id or label; what is left out keeps what stands in it."""
+        modal = form if isinstance(form, Modal) else form.modal
+        if modal is None or modal.interaction.member is not self:
+            raise ClientRefuses("no form is open")
+        opened = modal.interaction
+        return self._invoke(Kind.MODAL_SUBMIT, opened.channel, modal.filled(answers), opened.owners, opened_by=opened)
+
+    def post(self, channel: Channel, content: str = "", *uploads: Upload, replies_to: Message | None = None) -> Message:
+        """Write into a channel, with files."""
+        permissions = channel.permissions_of(self)
+        needed = Permission.SEND_MESSAGES_IN_THREADS if channel.is_thread else Permission.SEND_MESSAGES
+        if needed not in permissions or (uploads and Permission.ATTACH_FILES not in permissions):
+            raise ClientRefuses(f"{self.name} may not write so in #{channel.name}")
+        files = tuple(client.attach(upload, channel, self, ephemeral=False) for upload in uploads)
+        version = Version(content=content, embeds=[], components=[], attachments=files, flags=0, at=self.world.clock())
+        kind = REPLY if replies_to else DEFAULT
+        return posting.post(
+            posting.Draft(channel=channel, author=self, version=version, kind=kind, replies_to=replies_to)
+        )
+
+    def delete_post(self, message: Message) -> None:
+        """Delete an own message, or any with MANAGE_MESSAGES."""
+        may_all = Permission.MANAGE_MESSAGES in message.channel.permissions_of(self)
+        if message.author is not self and not may_all:
+            raise ClientRefuses(f"{self.name} may not delete {message!r}")
+        posting.delete(message)
+
+    def install_app(self) -> None:
+        """Install the application for this user, in every server and conversation."""
+        self.installed_app = True
+
+    def close_dms(self) -> None:
+        """Take no direct messages from now on."""
+        self.dms_open = False
+
+    async def wait_for_ping(self, *, timeout: float = PATIENCE_SECONDS, after: int = 0) -> Ping:
+        """The first notification after so many."""
+        return await self.changes.until(
+            lambda: self.pings[after] if len(self.pings) > after else None,
+            timeout=timeout,
+            wanted=f"ping {after + 1} of {self.name}",
+            seen=lambda: "; ".join(map(repr, self.pings)),
+        )
+
+    def _check_sees(self, message: Message) -> None:
+        if not message.is_seen_by(self) or Permission.VIEW_CHANNEL not in message.channel.permissions_of(self):
+            raise ClientRefuses(f"{self.name} does not see {message!r}")
+
+    def _invoke(
+        self,
+        kind: Kind,
+        channel: Channel,
+        data: Payload,
+        owners: dict[str, str],
+        *,
+        source: Message | None = None,
+        opened_by: Interaction | None = None,
+    ) -> Invocation:
+        world = self.world
+        limit = world.options.upload_limit_bytes or client.upload_limit_bytes(channel, self)
+        interaction = Interaction(
+            id=world.snowflakes.new(),
+            kind=kind,
+            member=self,
+            channel=channel,
+            data=data,
+            created_at=world.clock(),
+            upload_limit_bytes=limit,
+            owners=owners,
+            source=opened_by.source if opened_by else source,
+            opened_by=opened_by,
+        )
+        world.add_interaction(interaction)
+        deadline = world.options.acknowledge_seconds + SOON_AFTER_SECONDS
+        asyncio.get_running_loop().call_later(deadline, interaction.changes.tell)
+        world.send_interaction(interaction)
+        return Invocation(interaction)
+
+
+def _owners(member: Member, message: Message) -> dict[str, str]:
+    if message.interaction is not None:
+        return message.interaction.owners
+    return client.owners(None, message.channel, member)
+
+
+def _all(components: list[Payload]) -> list[Payload]:
+    """Components with all that stand in them."""
+    found: list[Payload] = []
+    for component in components:
+        found.append(component)
+        found += _all(component.get("components") or [])
+        if isinstance(accessory := component.get("accessory"), dict):
+            found.append(accessory)
+    return found

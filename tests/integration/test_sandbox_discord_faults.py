@@ -1,0 +1,171 @@
+import asyncio
+
+import aiohttp
+import discord
+import pytest
+
+from bot.sandbox.discord import FakeDiscord, FaultKind, NeverHappened, Upload
+from tests.support.discord_api import Json, a_bot, connected, staged
+
+MESSAGES = "/channels/{channel_id}/messages"
+HELLO: Json = {"content": "hello"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "effects"),
+    [
+        (FaultKind.ERROR_BEFORE, 0),
+        (FaultKind.ERROR_AFTER, 1),
+        (FaultKind.RATE_LIMITED, 0),
+        (FaultKind.BANNED, 0),
+    ],
+)
+async def test_a_fault_strikes_once_before_or_after_the_effect(kind: FaultKind, effects: int) -> None:
+    async with staged() as stage:
+        fault = stage.discord.faults.add("POST", MESSAGES, kind)
+
+        struck = await stage.api.post(stage.songs, HELLO)
+
+        assert struck.status == (429 if kind in (FaultKind.RATE_LIMITED, FaultKind.BANNED) else 500)
+        assert ("Via" in struck.headers) is (kind is FaultKind.RATE_LIMITED)
+        assert len(stage.songs.messages) == effects
+        assert (await stage.api.post(stage.songs, HELLO)).status == 200
+        assert fault.hits == 1
+
+
+@pytest.mark.parametrize(("kind", "effects"), [(FaultKind.ABORT_BEFORE, 0), (FaultKind.ABORT_AFTER, 1)])
+async def test_a_connection_is_lost_before_or_after_the_effect(kind: FaultKind, effects: int) -> None:
+    async with staged() as stage:
+        stage.discord.faults.add("POST", MESSAGES, kind)
+
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await stage.api.post(stage.songs, HELLO)
+
+        assert len(stage.songs.messages) == effects
+        assert stage.discord.requests[-1].status == 0
+
+
+@pytest.mark.parametrize(("kind", "effects"), [(FaultKind.HOLD_BEFORE, 0), (FaultKind.HOLD_AFTER, 1)])
+async def test_a_request_is_held_until_it_is_let_go(kind: FaultKind, effects: int) -> None:
+    async with staged() as stage:
+        fault = stage.discord.faults.add("POST", MESSAGES, kind)
+
+        posting = asyncio.create_task(stage.api.post(stage.songs, HELLO))
+        await fault.reached()
+        assert len(stage.songs.messages) == effects
+        assert not posting.done()
+        fault.release()
+
+        assert (await posting).status == 200
+        assert len(stage.songs.messages) == 1
+
+
+async def test_other_requests_are_not_struck() -> None:
+    async with staged() as stage:
+        posted = (await stage.api.post(stage.songs, HELLO)).body["id"]
+        fault = stage.discord.faults.add("POST", "/channels/*/messages", FaultKind.ERROR_BEFORE)
+
+        await stage.api.ask("PATCH", f"/channels/{stage.songs.id}/messages/{posted}", HELLO)
+        await stage.api.ask("GET", f"/channels/{stage.songs.id}/messages")
+
+        assert fault.hits == 0
+        with pytest.raises(NeverHappened, match="0 hits"):
+            await fault.reached(timeout=0.01)
+
+
+async def test_an_error_may_carry_any_status_and_code() -> None:
+    async with staged() as stage:
+        stage.discord.faults.add("*", "*", FaultKind.ERROR_BEFORE, status=400, code=50045, message="File too large")
+
+        reply = await stage.api.post(stage.songs, HELLO)
+
+        assert (reply.status, reply.body) == (400, {"message": "File too large", "code": 50045})
+
+
+async def test_what_is_held_goes_on_when_the_stand_in_ends() -> None:
+    async with staged() as stage:
+        fault = stage.discord.faults.add("POST", MESSAGES, FaultKind.HOLD_BEFORE)
+        posting = asyncio.create_task(stage.api.post(stage.songs, HELLO))
+        await fault.reached()
+        stage.discord.faults.clear()
+
+        assert (await posting).status == 200
+
+
+async def test_discord_py_repeats_after_500_and_the_nonce_keeps_it_one_message() -> None:
+    async with FakeDiscord() as fake:
+        songs = fake.guild().channel("songs")
+        bot = a_bot()
+        async with connected(fake, bot):
+            fake.faults.add("POST", MESSAGES, FaultKind.ERROR_AFTER)
+
+            await bot.get_partial_messageable(songs.id).send("done", nonce="n")
+
+        assert [message.content for message in songs.messages] == ["done"]
+
+
+async def test_discord_py_does_not_repeat_after_503_nor_without_via() -> None:
+    async with FakeDiscord() as fake:
+        songs = fake.guild().channel("songs")
+        bot = a_bot()
+        async with connected(fake, bot):
+            fake.faults.add("POST", MESSAGES, FaultKind.ERROR_BEFORE, status=503)
+            with pytest.raises(discord.DiscordServerError):
+                await bot.get_partial_messageable(songs.id).send("done")
+            fake.faults.add("POST", MESSAGES, FaultKind.BANNED)
+            with pytest.raises(discord.HTTPException):
+                await bot.get_partial_messageable(songs.id).send("done")
+
+        assert songs.messages == []
+
+
+async def test_discord_py_waits_when_it_is_told_to() -> None:
+    async with FakeDiscord() as fake:
+        songs = fake.guild().channel("songs")
+        bot = a_bot()
+        async with connected(fake, bot):
+            fault = fake.faults.add("POST", MESSAGES, FaultKind.RATE_LIMITED, retry_after_seconds=0.01)
+
+            await bot.get_partial_messageable(songs.id).send("done")
+
+        assert (fault.hits, len(songs.messages)) == (1, 1)
+
+
+async def test_a_failure_of_the_stand_in_itself_does_not_stay_hidden() -> None:
+    fake = FakeDiscord()
+
+    async def run() -> None:
+        async with fake, aiohttp.ClientSession() as session:
+            fake._routes.clear()
+            fake._rates = None  # type: ignore[assignment]  # to break it
+            fake._routes.append(FakeDiscord()._routes[0])
+            async with session.get(f"{fake.api_url}/users/@me", headers={"Authorization": "Bot x"}) as answer:
+                assert answer.status == 500
+
+    with pytest.raises(ExceptionGroup):
+        await run()
+
+
+async def test_downloads_fail_on_demand() -> None:
+    async with staged() as stage:
+        link = stage.mia.post(stage.songs, "", Upload("a.mp3", b"song")).attachments[0].url
+        stage.discord.faults.add("GET", "/attachments/*", FaultKind.ERROR_BEFORE, status=503)
+        stage.discord.faults.add("GET", "/attachments/*", FaultKind.ABORT_BEFORE, times=2)  # aiohttp tries a GET twice
+
+        async with stage.api.session.get(link) as answer:
+            assert answer.status == 503
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await stage.api.session.get(link)
+        async with stage.api.session.get(link) as answer:
+            assert await answer.read() == b"song"
+
+
+async def test_files_of_a_command_vanish_on_demand() -> None:
+    async with staged() as stage:
+        invocation = await stage.extend(audio=Upload("a.mp3", b"song"))
+        (attachment,) = invocation.interaction.data["resolved"]["attachments"].values()
+
+        stage.discord.vanish(invocation)
+
+        async with stage.api.session.get(attachment["url"]) as answer:
+            assert answer.status == 404

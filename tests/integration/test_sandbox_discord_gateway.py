@@ -1,0 +1,237 @@
+"""Sessions: several, resumed, begun anew, replayed."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+
+import aiohttp
+import discord
+import pytest
+from discord.ext import commands
+
+from bot.sandbox.discord import FakeDiscord
+from bot.sandbox.discord.changes import Changes
+from tests.support.discord_api import TOKEN, Json, a_bot, connected
+
+
+@dataclass
+class Answers:
+    """What became of each answer: 200, or the code that Discord refused it with."""
+
+    codes: list[int] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
+
+    def add(self, code: int) -> None:
+        self.codes.append(code)
+        self.changes.tell()
+
+    async def until(self, count: int) -> None:
+        await self.changes.until(
+            lambda: len(self.codes) >= count, timeout=10, wanted=f"{count} answers", seen=lambda: str(self.codes)
+        )
+
+
+def a_counting_bot(answers: Answers) -> commands.Bot:
+    """Answers `/ping` and notes what became of it."""
+    bot = a_bot()
+
+    @bot.tree.command()
+    async def ping(interaction: discord.Interaction) -> None:
+        """Ping."""
+        try:
+            await interaction.response.send_message("pong")
+            answers.add(200)
+        except discord.HTTPException as error:
+            answers.add(error.code)
+
+    return bot
+
+
+async def test_two_sessions_both_get_each_command_and_one_wins() -> None:
+    answers = Answers()
+    async with FakeDiscord() as fake:
+        songs, mia = fake.guild().channel("songs"), fake.member("Mia")
+        async with connected(fake, a_counting_bot(answers), a_counting_bot(answers)):
+            invocation = await mia.command(songs, "ping")
+            await invocation.response()
+            await answers.until(2)
+
+        assert sorted(answers.codes) == [200, 40060]
+        assert len(songs.messages) == 1
+
+
+async def test_a_command_that_is_delivered_twice_is_answered_once() -> None:
+    answers = Answers()
+    async with FakeDiscord() as fake:
+        songs, mia = fake.guild().channel("songs"), fake.member("Mia")
+        async with connected(fake, a_counting_bot(answers)):
+            fake.gateway.deliver_twice()
+            invocation = await mia.command(songs, "ping")
+            await answers.until(2)
+            fake.redeliver(invocation)
+            await answers.until(3)
+
+        assert sorted(answers.codes) == [200, 40060, 40060]
+
+
+async def test_after_op_7_the_session_is_resumed_and_what_was_missed_comes() -> None:
+    answers = Answers()
+    async with FakeDiscord() as fake:
+        songs, mia = fake.guild().channel("songs"), fake.member("Mia")
+        async with connected(fake, a_counting_bot(answers)):
+            fake.gateway.reconnect()
+            invocation = await mia.command(songs, "ping")
+            await fake.gateway.wait_resumed()
+
+            assert (await invocation.response()).content == "pong"
+            assert fake.gateway.identified == 1
+
+
+async def test_a_replayed_command_comes_again() -> None:
+    answers = Answers()
+    async with FakeDiscord() as fake:
+        songs, mia = fake.guild().channel("songs"), fake.member("Mia")
+        async with connected(fake, a_counting_bot(answers)):
+            await (await mia.command(songs, "ping")).response()
+            fake.gateway.reconnect(replay=1)
+            await answers.until(2)
+
+        assert answers.codes == [200, 40060]
+
+
+async def test_a_dropped_connection_is_resumed() -> None:
+    answers = Answers()
+    async with FakeDiscord() as fake:
+        songs, mia = fake.guild().channel("songs"), fake.member("Mia")
+        async with connected(fake, a_counting_bot(answers)):
+            fake.gateway.drop()
+            invocation = await mia.command(songs, "ping")
+
+            assert (await invocation.response()).content == "pong"
+            assert fake.gateway.resumed == 1
+
+
+@pytest.mark.slow
+async def test_after_op_9_a_new_session_is_begun() -> None:
+    """discord.py waits five seconds first."""
+    answers = Answers()
+    async with FakeDiscord() as fake:
+        songs, mia = fake.guild().channel("songs"), fake.member("Mia")
+        async with connected(fake, a_counting_bot(answers)):
+            fake.gateway.invalidate()
+            await fake.gateway.wait_identified(2, timeout=15)
+
+            assert (await (await mia.command(songs, "ping")).response()).content == "pong"
+            assert len(fake.gateway.sessions) == 1
+
+
+@pytest.mark.parametrize(("code", "kept"), [(1000, False), (4000, True)])
+async def test_a_session_can_be_resumed_unless_the_bot_ended_it(code: int, kept: bool) -> None:
+    async with FakeDiscord() as fake:
+        await handshake(fake, IDENTIFY, code=code)
+
+        await fake.gateway.changes.until(lambda: not fake.gateway.sessions, timeout=5, wanted="its end", seen=str)
+        assert bool(fake.gateway.all_sessions) is kept
+
+
+async def test_a_new_server_and_the_end_of_one_are_told() -> None:
+    async with FakeDiscord() as fake:
+        guild = fake.guild()
+        bot = a_bot()
+        joined, left = asyncio.Event(), asyncio.Event()
+
+        @bot.event
+        async def on_guild_join(_: discord.Guild) -> None:
+            joined.set()
+
+        @bot.event
+        async def on_guild_remove(_: discord.Guild) -> None:
+            left.set()
+
+        async with connected(fake, bot), asyncio.timeout(5):
+            fake.guild("Another")
+            await joined.wait()
+            guild.kick_bot()
+            await left.wait()
+
+            assert [each.name for each in bot.guilds] == ["Another"]
+
+
+async def handshake(fake: FakeDiscord, *frames: Json, code: int = 1000) -> tuple[list[Json], int | None]:
+    """What comes back for these frames until the connection is closed or a second is over, and the close code."""
+    heard: list[Json] = []
+    async with aiohttp.ClientSession() as session, session.ws_connect(fake.gateway_url) as socket:
+        for frame in frames:
+            await socket.send_str(frame if isinstance(frame, str) else json.dumps(frame))
+        while len(heard) <= len(frames):
+            message = await socket.receive(timeout=5)
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                break
+            heard.append(json.loads(message.data))
+        await socket.close(code=code)
+        return heard, socket.close_code
+
+
+IDENTIFY: Json = {"op": 2, "d": {"token": TOKEN, "intents": 1, "properties": {}}}
+
+
+async def test_hello_comes_first_and_heartbeats_are_answered() -> None:
+    async with FakeDiscord() as fake:
+        heard, _ = await handshake(fake, {"op": 1, "d": None})
+
+        assert [frame["op"] for frame in heard] == [10, 11]
+        assert heard[0]["d"]["heartbeat_interval"] == 41_250
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("no json", 4002),
+        ({"op": 4, "d": None}, 4003),
+        ({"op": 2, "d": {"token": "", "intents": 1}}, 4004),
+        ({"op": 2, "d": {"token": TOKEN, "intents": 1 << 15}}, 4014),
+    ],
+)
+async def test_the_connection_is_closed_with_the_reason(frame: Json, code: int) -> None:
+    async with FakeDiscord() as fake:
+        _, closed = await handshake(fake, frame)
+
+        assert closed == code
+
+
+async def test_a_second_identify_is_refused() -> None:
+    async with FakeDiscord() as fake:
+        heard, closed = await handshake(fake, IDENTIFY, IDENTIFY)
+
+        assert ([frame["t"] for frame in heard], closed) == ([None, "READY"], 4005)
+
+
+async def test_an_unknown_session_cannot_be_resumed() -> None:
+    async with FakeDiscord() as fake:
+        heard, _ = await handshake(fake, {"op": 6, "d": {"token": TOKEN, "session_id": "none", "seq": 1}})
+
+        assert (heard[-1]["op"], heard[-1]["d"]) == (9, False)
+
+
+async def test_each_shard_gets_its_own_servers() -> None:
+    async with FakeDiscord() as fake:
+        guilds = [fake.guild(str(number)) for number in range(4)]
+        seen: list[str] = []
+        for number in range(2):
+            identify: Json = {"op": 2, "d": {**IDENTIFY["d"], "shard": [number, 2]}}
+            heard, _ = await handshake(fake, identify)
+            assert heard[1]["d"]["shard"] == [number, 2]
+            ids = [guild["id"] for guild in heard[1]["d"]["guilds"]]
+            assert all((int(guild_id) >> 22) % 2 == number for guild_id in ids)
+            seen += ids
+
+        assert sorted(seen) == sorted(str(guild.id) for guild in guilds)
+
+
+async def test_refused_connections_are_answered_503() -> None:
+    async with FakeDiscord() as fake:
+        fake.gateway.refuse_connections(1)
+
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await handshake(fake)
+        assert (await handshake(fake))[0][0]["op"] == 10

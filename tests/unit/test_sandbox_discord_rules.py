@@ -1,0 +1,169 @@
+"""What the stand-in decides without a socket: permissions, time, ids, links, waiting."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import discord
+import pytest
+
+from bot.sandbox.discord import FakeDiscord, NeverHappened, limits
+from bot.sandbox.discord.changes import Changes
+from bot.sandbox.discord.clock import Clock, Snowflakes
+from bot.sandbox.discord.limits import Refusal
+from bot.sandbox.discord.links import Links
+from bot.sandbox.discord.permissions import ALL, EVERYONE, NONE, Overwrite, Permission, in_channel
+
+SERVER, MEMBER, ROLE, OTHER_ROLE = 1, 2, 3, 4
+BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+WRITE, ATTACH, VIEW = Permission.SEND_MESSAGES, Permission.ATTACH_FILES, Permission.VIEW_CHANNEL
+
+
+def permissions(
+    overwrites: Mapping[int, Overwrite] | None = None,
+    *,
+    roles: Mapping[int, Permission] | None = None,
+    is_owner: bool = False,
+    in_thread: bool = False,
+) -> Permission:
+    return in_channel(
+        everyone_id=SERVER,
+        member_id=MEMBER,
+        is_owner=is_owner,
+        roles={SERVER: EVERYONE, **(roles or {})},
+        overwrites=overwrites or {},
+        in_thread=in_thread,
+    )
+
+
+def test_everybody_may_what_the_server_grants() -> None:
+    assert permissions() == EVERYONE
+
+
+def test_a_role_adds_to_it() -> None:
+    assert Permission.MENTION_EVERYONE in permissions(roles={ROLE: Permission.MENTION_EVERYONE})
+
+
+def test_the_members_own_overwrite_beats_the_roles_which_beat_everyones() -> None:
+    denied = {SERVER: Overwrite(deny=ATTACH)}
+    assert ATTACH not in permissions(denied)
+    allowed_by_role = {**denied, ROLE: Overwrite(allow=ATTACH)}
+    assert ATTACH in permissions(allowed_by_role, roles={ROLE: NONE})
+    denied_to_member = {**allowed_by_role, MEMBER: Overwrite(deny=ATTACH)}
+    assert ATTACH not in permissions(denied_to_member, roles={ROLE: NONE})
+
+
+def test_among_roles_allowing_beats_denying() -> None:
+    overwrites = {ROLE: Overwrite(deny=ATTACH), OTHER_ROLE: Overwrite(allow=ATTACH)}
+    assert ATTACH in permissions(overwrites, roles={ROLE: NONE, OTHER_ROLE: NONE})
+
+
+@pytest.mark.parametrize("roles", [{}, {ROLE: Permission.ADMINISTRATOR}])
+def test_owners_and_administrators_may_everything(roles: Mapping[int, Permission]) -> None:
+    overwrites = {SERVER: Overwrite(deny=VIEW), MEMBER: Overwrite(deny=WRITE)}
+    assert permissions(overwrites, roles=roles, is_owner=not roles) == ALL
+
+
+def test_who_does_not_see_a_channel_may_nothing_in_it() -> None:
+    assert permissions({SERVER: Overwrite(deny=VIEW)}) == NONE
+
+
+def test_who_may_not_write_may_not_attach() -> None:
+    assert ATTACH not in permissions({SERVER: Overwrite(deny=WRITE)})
+
+
+def test_in_a_thread_its_own_permission_to_write_counts() -> None:
+    no_threads = {SERVER: Overwrite(deny=Permission.SEND_MESSAGES_IN_THREADS)}
+    assert ATTACH in permissions(no_threads)
+    assert ATTACH not in permissions(no_threads, in_thread=True)
+    assert ATTACH in permissions({SERVER: Overwrite(deny=WRITE)}, in_thread=True)
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_bits_are_discords(permission: Permission) -> None:
+    assert getattr(discord.Permissions(int(permission)), str(permission.name).lower()) is True
+
+
+def test_a_changed_permission_is_either_allowed_or_denied() -> None:
+    overwrite = Overwrite()
+    overwrite.change(deny=ATTACH)
+    overwrite.change(allow=ATTACH)
+    assert (overwrite.allow, overwrite.deny) == (ATTACH, NONE)
+
+
+def test_ids_grow_and_say_when_they_were_made() -> None:
+    clock = Clock(lambda: BEGINNING)
+    snowflakes = Snowflakes(clock)
+    first, second = snowflakes.new(), snowflakes.new()
+    clock.advance(10)
+    third = snowflakes.new()
+
+    assert first < second < third
+    assert discord.utils.snowflake_time(third) - discord.utils.snowflake_time(first) == timedelta(seconds=10)
+    assert discord.utils.snowflake_time(first) == BEGINNING
+
+
+def parts(url: str) -> tuple[str, dict[str, str]]:
+    split = urlsplit(url)
+    return split.path, dict(parse_qsl(split.query))
+
+
+def test_a_link_is_good_for_its_time_and_path_alone() -> None:
+    clock = Clock(lambda: BEGINNING)
+    links = Links(clock, lifetime_seconds=100)
+    path, query = parts(links.url("/attachments/1/2/a.mp3"))
+
+    assert links.is_good(path, query)
+    assert not links.is_good("/attachments/1/3/a.mp3", query)
+    assert not links.is_good(path, {**query, "ex": "ffffffff"})
+    assert not links.is_good(path, {})
+    clock.advance(101)
+    assert not links.is_good(path, query)
+
+
+def test_links_that_are_asked_for_soon_after_each_other_are_the_same() -> None:
+    clock = Clock(lambda: BEGINNING)
+    links = Links(clock, lifetime_seconds=86_400)
+    first = links.url("/a")
+    clock.advance(60)
+
+    assert links.url("/a") == first
+
+
+async def test_waiting_ends_as_soon_as_it_is_true() -> None:
+    changes, seen = Changes(), list[int]()
+
+    async def wait() -> int:
+        return await changes.until(lambda: len(seen) > 1 and seen[-1], timeout=5, wanted="two", seen=lambda: str(seen))
+
+    waiting = asyncio.create_task(wait())
+    for number in (1, 2):
+        await asyncio.sleep(0)
+        seen.append(number)
+        changes.tell()
+
+    assert await waiting == 2
+
+
+async def test_waiting_in_vain_says_what_was_wanted_and_seen() -> None:
+    with pytest.raises(NeverHappened, match=r"two: not within 0.01 s. Seen: \[1\]"):
+        await Changes().until(lambda: False, timeout=0.01, wanted="two", seen=lambda: "[1]")
+
+
+async def test_waiting_does_not_hide_another_timeout() -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await Changes().until(lambda: False, timeout=5, wanted="two", seen=str)
+
+
+def test_the_application_is_not_its_bot_user() -> None:
+    fake = FakeDiscord()
+    assert fake.application_id != fake.world.bot.id
+
+
+def test_every_refusal_is_told_in_the_documents() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sandbox-discord.md").read_text()
+    told = {int(line.split("|")[2]) for line in page.splitlines() if line.startswith("| 4") and line.count("|") == 5}
+    assert {value.code for value in vars(limits).values() if isinstance(value, Refusal)} - told == set()
