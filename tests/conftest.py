@@ -24,18 +24,20 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401  # of pytest-xdist, which has no types
-    told = getattr(node, "workeroutput", {}).get("undescribed", [])
+    told: list[str] = getattr(node, "workeroutput", {}).get("undescribed", [])
     node.config.stash[UNDESCRIBED].update(told)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["undescribed"] = sorted(session.config.stash[UNDESCRIBED])
+        told: set[str] = session.config.stash[UNDESCRIBED]
+        session.config.workeroutput["undescribed"] = sorted(told)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401  # no public type
-    if told := sorted(config.stash[UNDESCRIBED]):
-        terminalreporter.write_line("sent, but not described by Discord's document: " + ", ".join(told))
+    told: set[str] = config.stash[UNDESCRIBED]
+    if told:
+        terminalreporter.write_line("sent, but not described by Discord's document: " + ", ".join(sorted(told)))
 
 
 @pytest.fixture(scope="session")
