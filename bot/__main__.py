@@ -31,18 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         fault_points.arm(armed)
     environ = {**_from_file(Path(".env")), **{name: value for name, value in os.environ.items() if value.strip()}}
     try:
-        match options.command:
-            case "run" if options.or_sandbox and not environ.get("DISCORD_TOKEN", "").strip():
-                print(HOW_TO_GO_LIVE, flush=True)
-                return _sandbox()
-            case "run":
-                return _run(Settings.from_environ(environ))
-            case "sandbox":
-                return _sandbox()
-            case _:
-                return _demo(
-                    options.audio or environ.get("AUDIO", ""), options.continue_at or environ.get("CONTINUE_AT", "")
-                )
+        return _finished(_work(options, environ))
     except SettingsError as error:
         for problem in error.problems:
             print(f"encore: {problem}", file=sys.stderr)
@@ -51,12 +40,28 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_FAILED
 
 
+def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
+    """What the command is to do. Each imports its part itself: nobody waits for what they did not ask for."""
+    if options.command == "demo":
+        audio, continue_at = options.audio or environ.get("AUDIO"), options.continue_at or environ.get("CONTINUE_AT")
+        return _demo(Path(audio) if audio else None, continue_at or None)
+    without_token = options.command == "run" and options.or_sandbox and not environ.get("DISCORD_TOKEN")
+    if without_token:
+        print(HOW_TO_GO_LIVE, flush=True)
+    if options.command == "sandbox" or without_token:
+        return _sandbox()
+    settings = Settings.from_environ(environ)
+    return _back_up(settings, options.file) if options.command == "backup" else _run(settings)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="encore", description="A Discord bot that continues music.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="connect to Discord and to the music service")
     run.add_argument("--or-sandbox", action="store_true", help="without a DISCORD_TOKEN, start the sandbox")
     commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
+    backup = commands.add_parser("backup", help="copy the database, consistently, while the bot runs")
+    backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
     demo = commands.add_parser("demo", help="one /extend against the stand-ins, from command to audio")
     demo.add_argument("--audio", help="your own file; otherwise a piece is composed")
     demo.add_argument("--continue-at", help="where to go on from, such as 1:05; otherwise the end")
@@ -69,7 +74,7 @@ def _from_file(path: Path) -> Mapping[str, str]:
     return {name: value for name, value in dotenv_values(path).items() if value is not None}
 
 
-def _run(settings: Settings) -> int:
+def _run(settings: Settings) -> Coroutine[Any, Any, None]:
     from bot import logs  # noqa: PLC0415  # a bad setting is told before anything heavy is imported
 
     logs.set_up(
@@ -79,19 +84,25 @@ def _run(settings: Settings) -> int:
     )
     from bot.app import run  # noqa: PLC0415  # as above
 
-    return _finished(run(settings))
+    return run(settings)
 
 
-def _sandbox() -> int:
+def _back_up(settings: Settings, to: Path) -> Coroutine[Any, Any, None]:
+    from storage.backup import back_up  # noqa: PLC0415  # as above
+
+    return back_up(settings.database_path, to)
+
+
+def _sandbox() -> Coroutine[Any, Any, None]:
     from bot.sandbox.world import keep_running  # noqa: PLC0415  # the application does without the stand-ins
 
-    return _finished(keep_running())
+    return keep_running()
 
 
-def _demo(audio: str, continue_at: str) -> int:
+def _demo(audio: Path | None, continue_at: str | None) -> Coroutine[Any, Any, None]:
     from bot.sandbox.demo import demonstrate  # noqa: PLC0415  # as above
 
-    return _finished(demonstrate(Path(audio) if audio else None, continue_at or None))
+    return demonstrate(audio, continue_at)
 
 
 def _finished(work: Coroutine[Any, Any, None]) -> int:

@@ -68,14 +68,15 @@ async def _watch(discord: FakeDiscord, channel: Channel, invocation: Invocation,
         DemoError: the command was refused or the job failed.
     """
     said: dict[int, str] = {}
+    versions: dict[int, int] = {}
 
     def news() -> Message | None:
         answer = invocation.message
         seen = [answer] if answer is not None and not answer.is_thinking else []
         for message in [*seen, *channel.messages]:
             words = _readable(message)
-            if said.get(message.id) != words:
-                said[message.id] = words
+            if len(message.versions) != versions.get(message.id) and said.get(message.id) != words:
+                versions[message.id], said[message.id] = len(message.versions), words
                 return message
         return None
 
@@ -98,7 +99,8 @@ def _readable(message: Message) -> str:
     words = re.sub(r"<@\d+>", "@Mia", words).replace("**", "").replace("`", "").replace("\n", " / ")
     names = ", ".join(f"{file.filename} ({file.size_bytes / 1e6:.2f} MB)" for file in message.attachments)
     facts = [f"{field['name']} {field['value']}" for embed in message.embeds for field in embed.get("fields", [])]
-    shown = [f"[{' · '.join(facts)}]" if facts else "", f"📎 {names}" if names else ""]
+    buttons = [f"[{button['label']}]" for row in message.components for button in row.get("components", [])]
+    shown = [*buttons, f"[{' · '.join(facts)}]" if facts else "", f"📎 {names}" if names else ""]
     return " ".join([words, *(part for part in shown if part)])
 
 

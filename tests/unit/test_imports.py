@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.logs", "bot.settings", "bot.suno", "bot.web"),
         *("cogs", "storage", *CHAT),
     ),
-    "bot.__main__": ("bot.app", "bot.fault_points", "bot.logs", "bot.sandbox", "bot.settings"),
+    "bot.__main__": ("bot.app", "bot.fault_points", "storage", "bot.logs", "bot.sandbox", "bot.settings"),
     # The stand-ins share no line with what they are to check; only what runs the bot against them knows it.
     "bot.sandbox.discord": ("bot.sandbox",),
     "bot.sandbox.suno": ("bot.sandbox",),

@@ -1,0 +1,26 @@
+"""`encore backup`: a copy of the live database."""
+
+import logging
+from pathlib import Path
+
+from storage.database import copy_database
+
+log = logging.getLogger(__name__)
+
+
+class BackupError(Exception):
+    """The copy cannot be made; the text says why and what to do."""
+
+
+async def back_up(database: Path, to: Path) -> None:
+    """Copy `database` consistently to the new file `to`, while it is in use.
+
+    Raises:
+        BackupError: there is nothing to copy, or `to` exists already.
+        StorageUnavailable: the copy could not be written.
+    """
+    if not database.is_file():  # noqa: ASYNC240  # nothing else runs meanwhile
+        raise BackupError(f"DATABASE_URL names {database}, where there is no database to copy")
+    if to.exists():  # noqa: ASYNC240  # as above
+        raise BackupError(f"{to} exists already: name another file")
+    await copy_database(database, to)
