@@ -1,0 +1,25 @@
+"""Two bots on one token and one database, as when a new version is started before the old one has ended."""
+
+from dataclasses import replace
+
+from bot.domain.jobs import JobState
+from bot.sandbox.world import free_port, running
+from tests.end_to_end.town import Town, ends
+
+
+async def test_each_command_makes_one_job_and_one_post_whoever_hears_it(town: Town) -> None:
+    await town.start()
+    port = free_port()
+    other = replace(town.settings, web_port=port, public_url=f"http://127.0.0.1:{port}")
+    async with running(town.world, other):
+        await town.discord.wait_ready(2)
+
+        for number in range(1, 6):
+            await town.extend()
+            await town.result(number)
+            await town.job_in(JobState.DELIVERED)
+
+    jobs = await town.app.storage.reading.jobs.of_member(town.mia.id, limit=100)
+    assert len(jobs) == town.suno.submits == len(ends(town.songs)) == 5
+    assert (await town.balance()).spent == 5
+    assert len([message for message in town.songs.messages if not message.embeds]) == 5
