@@ -1,17 +1,14 @@
 """The services on a real database, step by step, with a clock that is turned and a provider that does as it is told."""
 
-import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import FailureReason, Intake, Job, JobState, Stage, Track
-from bot.domain.pace import SlidingWindow
-from bot.domain.quota import QuotaBalance, quota_day
+from bot.domain.jobs import FailureReason, Intake, Job, JobState, Stage
+from bot.domain.quota import quota_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
@@ -26,164 +23,16 @@ from bot.errors import (
     Refused,
     SourceUnreachable,
 )
-from bot.services.accept import Acceptance, AcceptLimits
-from bot.services.bells import Bells
-from bot.services.callbacks import Callbacks
-from bot.services.deliver import Delivery, DeliveryTimes
-from bot.services.members import Members
 from bot.services.messenger import RouteClosed, RouteTooSmall, RouteUnavailable
-from bot.services.progress import Progress
-from bot.services.submit import Submission, SubmitTimes
-from bot.services.tracks import TrackFiles
-from bot.services.watch import Watch, WatchTimes
-from bot.suno.messages import parse_callback
-from storage.storage import SqliteStorage, open_storage
-from tests.support.fakes import BEGINNING, FakeAudio, FakeFetcher, FakeMessenger, FakeProvider, FakeRoute, TurnedClock
+from tests.support.fakes import BEGINNING, FakeRoute
+from tests.support.pipeline import LIMIT, MIA, TRACKS, World, a_world
 from tests.support.storage_samples import a_place
-
-MIA = 1001
-TRACKS = (
-    Track(id="one", audio_url="https://files.example/one.mp3", length_seconds=90.0),
-    Track(id="two", audio_url="https://files.example/two.mp3", length_seconds=95.0),
-)
-LIMIT = 5
-
-
-@dataclass
-class World:
-    """All services around one database."""
-
-    storage: SqliteStorage
-    clock: TurnedClock
-    provider: FakeProvider
-    fetcher: FakeFetcher
-    audio: FakeAudio
-    messenger: FakeMessenger
-    acceptance: Acceptance
-    submission: Submission
-    watch: Watch
-    callbacks: Callbacks
-    delivery: Delivery
-    progress: Progress
-    members: Members
-    interactions: int = 0
-
-    async def extend(self, *, member_id: int = MIA, **changes: object) -> Job | None:
-        """One command of a member; the job that came of it."""
-        self.interactions += 1
-        place = replace(
-            a_place(), interaction_id=5000 + self.interactions, member_id=member_id, received_at=self.clock()
-        )
-        intake = Intake(
-            place=place,
-            source=SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3"),
-            request=ExtensionRequest(**changes),  # type: ignore[arg-type]  # each test names the fields it means
-            due_at=self.clock(),
-        )
-        if await self.acceptance.write_down(intake):
-            await self.acceptance.begin(intake)
-            await self.acceptance.step()
-        return await self.storage.reading.jobs.by_interaction(place.interaction_id)
-
-    async def accepted(self, *, member_id: int = MIA, **changes: object) -> Job:
-        job = await self.extend(member_id=member_id, **changes)
-        assert job is not None
-        return job
-
-    async def job(self, job: Job) -> Job:
-        found = await self.storage.reading.jobs.get(job.id)
-        assert found is not None
-        return found
-
-    async def running(self) -> Job:
-        job = await self.accepted()
-        assert await self.submission.step()
-        return await self.job(job)
-
-    async def finished(self) -> Job:
-        job = await self.running()
-        assert job.task_id is not None
-        self.provider.reports[job.task_id] = TaskReport(task_id=job.task_id, kind=ReportKind.COMPLETE, tracks=TRACKS)
-        self.clock.turn(31)
-        assert await self.watch.step()
-        return await self.job(job)
-
-    async def call_back(self, job: Job, kind: str, *, code: int = 200, tracks: int = 2) -> None:
-        body = json.dumps(
-            {
-                "code": code,
-                "msg": "said so",
-                "data": {
-                    "callbackType": kind,
-                    "task_id": job.task_id or "task-told",
-                    "data": [{"id": t.id, "audio_url": t.audio_url} for t in TRACKS[:tracks]],
-                },
-            }
-        ).encode()
-        await self.storage.record_callback(
-            token=job.callback_token, digest=sha256(body).digest(), body=body, at=self.clock()
-        )
-        await self.callbacks.step()
-
-    async def balance(self, member_id: int = MIA) -> QuotaBalance:
-        day = quota_day(self.clock())
-        return await self.storage.reading.ledger.balance(member_id, day=day, limit=LIMIT)
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    clock, provider, fetcher, audio, messenger = (
-        TurnedClock(),
-        FakeProvider(),
-        FakeFetcher(),
-        FakeAudio(),
-        FakeMessenger(),
-    )
-    bells = Bells()
-    async with open_storage(tmp_path / "encore.db") as storage:
-        yield World(
-            storage=storage,
-            clock=clock,
-            provider=provider,
-            fetcher=fetcher,
-            audio=audio,
-            messenger=messenger,
-            acceptance=Acceptance(
-                storage,
-                provider,
-                audio,
-                fetcher,
-                messenger,
-                folder=tmp_path,
-                limits=AcceptLimits(quota_per_day=LIMIT, max_source_bytes=1_000_000, takeover=180, token=870),
-                bells=bells,
-                clock=clock,
-            ),
-            submission=Submission(
-                storage,
-                provider,
-                window=SlidingWindow(limit=1000),
-                callback_url=lambda token: f"https://encore.example/callbacks/{token}",
-                times=SubmitTimes(first_poll=30, overdue=900),
-                bells=bells,
-                clock=clock,
-            ),
-            watch=Watch(
-                storage, provider, times=WatchTimes(poll_every=30, overdue=900, give_up=86400), bells=bells, clock=clock
-            ),
-            callbacks=Callbacks(storage, parse_callback, bells, clock),
-            delivery=Delivery(
-                storage,
-                provider,
-                messenger,
-                TrackFiles(fetcher, audio, tmp_path),
-                times=DeliveryTimes(lease=30, give_up=86400, backoff_base=2),
-                bells=bells,
-                clock=clock,
-            ),
-            progress=Progress(storage, messenger, every_seconds=4, bells=bells, clock=clock),
-            members=Members(storage, quota_per_day=LIMIT, bells=bells, clock=clock),
-        )
+    async with a_world(tmp_path) as world:
+        yield world
 
 
 # Taking a command in

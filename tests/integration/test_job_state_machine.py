@@ -1,0 +1,171 @@
+"""Every interleaving Hypothesis can think of: callbacks, polls, timeouts, cancels, restarts; the five rules hold."""
+
+import asyncio
+import tempfile
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from bot.domain.jobs import FINAL_STATES, Job, JobState
+from bot.domain.quota import quota_day
+from bot.domain.reports import ReportKind, TaskReport
+from bot.errors import (
+    ProviderBusy,
+    ProviderError,
+    ProviderOutOfCredits,
+    ProviderRefused,
+    ProviderSilent,
+    Refused,
+)
+from bot.services.messenger import RouteClosed, RouteUnavailable
+from tests.support.fakes import BEGINNING, FakeRoute
+from tests.support.pipeline import LIMIT, TRACKS, World, a_world
+
+MEMBERS = (1001, 2002)
+ANSWERS: dict[str, ProviderError | None] = {
+    "started": None,
+    "busy": ProviderBusy("later", code=430),
+    "no credits": ProviderOutOfCredits("top up", code=429),
+    "refused": ProviderRefused("no", code=400),
+    "silent": ProviderSilent("timeout"),
+}
+MAY_HAVE_STARTED = {"started", "silent"}
+
+
+class JobLife(RuleBasedStateMachine):
+    jobs: Bundle[Job] = Bundle("jobs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.stack = AsyncExitStack()
+        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.started: Counter[str] = Counter()
+        self.once_finished: set[str] = set()
+        self.posts = FakeRoute()
+        self.world: World
+
+    @initialize()
+    def begin(self) -> None:
+        self.opened = a_world(self.folder)
+        self.world = self.runner.run(self.opened.__aenter__())
+        self.world.messenger.ways = [self.posts]
+
+    @rule()
+    def restart(self) -> None:
+        """A new process on the same database: only the provider, the channel and the clock remember."""
+        provider, clock, count = self.world.provider, self.world.clock, self.world.interactions
+        self.runner.run(self.opened.__aexit__(None, None, None))
+        self.begin()
+        self.world.provider.__dict__.update(provider.__dict__)
+        self.world.clock.now, self.world.interactions = clock.now, count
+
+    @rule(target=jobs, member_id=st.sampled_from(MEMBERS))
+    def extend(self, member_id: int) -> object:
+        job = self.runner.run(self.world.extend(member_id=member_id))
+        return multiple() if job is None else job
+
+    @rule(answer=st.sampled_from(sorted(ANSWERS)))
+    def submit(self, answer: str) -> None:
+        before = len(self.world.provider.extended)
+        error = ANSWERS[answer]
+        self.world.provider.answers = [error] if error is not None else []
+        self.runner.run(self.world.submission.step())
+        if len(self.world.provider.extended) > before and answer in MAY_HAVE_STARTED:
+            self.started[self.world.provider.extended[-1]] += 1
+        self.world.provider.answers = []
+
+    @rule(job=jobs, kind=st.sampled_from(["text", "first", "complete"]), tracks=st.integers(0, 2))
+    def call_back(self, job: Job, kind: str, tracks: int) -> None:
+        """Only what was submitted is called back about."""
+        if any(job.callback_token in url for url in self.started):
+            self.runner.run(self._call_back(job, kind, 200, tracks))
+
+    @rule(job=jobs, code=st.sampled_from([400, 413, 500, 531]))
+    def call_back_an_error(self, job: Job, code: int) -> None:
+        if any(job.callback_token in url for url in self.started):
+            self.runner.run(self._call_back(job, "error", code, 0))
+
+    async def _call_back(self, job: Job, kind: str, code: int, tracks: int) -> None:
+        await self.world.call_back(await self.world.job(job), kind, code=code, tracks=tracks)
+
+    @rule(seconds=st.sampled_from([1, 31, 200, 901, 90_000]))
+    def time_passes(self, seconds: int) -> None:
+        self.world.clock.turn(seconds)
+
+    @rule(kind=st.sampled_from(list(ReportKind)))
+    def watch(self, kind: ReportKind) -> None:
+        tracks = TRACKS if kind is ReportKind.COMPLETE else ()
+        number = len(self.world.provider.extended)
+        self.world.provider.reports = {
+            f"task-{n}": TaskReport(task_id=f"task-{n}", kind=kind, tracks=tracks, code=500) for n in range(number + 1)
+        }
+        self.runner.run(self.world.watch.step())
+
+    @rule(trouble=st.sampled_from(["none", "none", "before", "after", "closed"]))
+    def deliver(self, trouble: str) -> None:
+        way = self.posts
+        way.errors = {"before": [RouteUnavailable("503")], "closed": [RouteClosed("gone")]}.get(trouble, [])
+        way.after_effect = [RouteUnavailable("lost")] if trouble == "after" else []
+        self.runner.run(self.world.delivery.step())
+        way.errors, way.after_effect = [], []
+
+    @rule(job=consumes(jobs))
+    def cancel(self, job: Job) -> None:
+        try:
+            self.runner.run(self.world.members.cancel(job.place.member_id, job.id))
+        except Refused:
+            return
+
+    @invariant()
+    def the_five_rules_hold(self) -> None:
+        if hasattr(self, "world"):
+            self.runner.run(self._check())
+
+    async def _check(self) -> None:
+        reading = self.world.storage.reading
+        posts = Counter(job_id for job_id, _ in self.posts.posted)
+        for url, times in self.started.items():
+            assert times == 1, f"submitted {times} times: {url}"
+        for member in MEMBERS:
+            jobs = await reading.jobs.of_member(member, limit=1000)
+            for day in {quota_day(job.accepted_at) for job in jobs} | {quota_day(BEGINNING)}:
+                todays = [job for job in jobs if quota_day(job.accepted_at) == day]
+                balance = await reading.ledger.balance(member, day=day, limit=LIMIT)
+                assert balance.held == sum(job.state not in FINAL_STATES for job in todays)
+                assert balance.spent == sum(job.state is JobState.DELIVERED for job in todays)
+                assert balance.held + balance.spent <= LIMIT
+            for job in jobs:
+                assert posts[job.id] <= 1, "posted twice"
+                if job.state is JobState.DELIVERED:
+                    assert posts[job.id] == 1, "delivered without a post"
+                self._check_order(job)
+
+    def _check_order(self, job: Job) -> None:
+        """What is finished ends delivered, or failed only because no way to the member was left."""
+        if job.state in {JobState.FINISHED, JobState.DELIVERED}:
+            self.once_finished.add(job.id)
+        elif job.id in self.once_finished:
+            assert job.state is JobState.FAILED
+            assert job.failure is not None
+            assert job.failure.reason in {"undeliverable", "tracks_gone"}
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.runner.run(self.opened.__aexit__(None, None, None))
+        self.runner.run(self.stack.aclose())
+        self.runner.close()
+
+
+TestJobLife = JobLife.TestCase
+TestJobLife.settings = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
