@@ -69,6 +69,17 @@ class JobLife(RuleBasedStateMachine):
         job = self.runner.run(self.world.extend(member_id=member_id))
         return multiple() if job is None else job
 
+    @rule(target=jobs, member_id=st.sampled_from(MEMBERS))
+    def extend_and_finish(self, member_id: int) -> object:
+        """The usual way in one step, so that much of what is tried happens around the delivery."""
+        job = self.runner.run(self.world.extend(member_id=member_id))
+        if job is None:
+            return multiple()
+        for _ in range(3):  # others may be before it in the queue
+            self.submit("started")
+        self.call_back(job, "complete", 2)
+        return job
+
     @rule(answer=st.sampled_from(sorted(ANSWERS)))
     def submit(self, answer: str) -> None:
         before = len(self.world.provider.extended)
@@ -106,8 +117,9 @@ class JobLife(RuleBasedStateMachine):
         }
         self.runner.run(self.world.watch.step())
 
-    @rule(trouble=st.sampled_from(["none", "none", "before", "after", "closed"]))
-    def deliver(self, trouble: str) -> None:
+    @rule(trouble=st.sampled_from(["none", "before", "after", "closed"]), wait_seconds=st.sampled_from([0, 60]))
+    def deliver(self, trouble: str, wait_seconds: int) -> None:
+        self.world.clock.turn(wait_seconds)  # what was put off is due again
         way = self.posts
         way.errors = {"before": [RouteUnavailable("503")], "closed": [RouteClosed("gone")]}.get(trouble, [])
         way.after_effect = [RouteUnavailable("lost")] if trouble == "after" else []
