@@ -8,7 +8,16 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
 
 from bot.domain.jobs import FINAL_STATES, Job, JobState
 from bot.domain.quota import quota_day
@@ -65,12 +74,12 @@ class JobLife(RuleBasedStateMachine):
         self.world.clock.now, self.world.interactions = clock.now, count
 
     @rule(target=jobs, member_id=st.sampled_from(MEMBERS))
-    def extend(self, member_id: int) -> object:
+    def extend(self, member_id: int) -> MultipleResults[Job] | Job:
         job = self.runner.run(self.world.extend(member_id=member_id))
         return multiple() if job is None else job
 
     @rule(target=jobs, member_id=st.sampled_from(MEMBERS))
-    def extend_and_finish(self, member_id: int) -> object:
+    def extend_and_finish(self, member_id: int) -> MultipleResults[Job] | Job:
         """The usual way in one step, so that much of what is tried happens around the delivery."""
         job = self.runner.run(self.world.extend(member_id=member_id))
         if job is None:
@@ -121,7 +130,8 @@ class JobLife(RuleBasedStateMachine):
     def deliver(self, trouble: str, wait_seconds: int) -> None:
         self.world.clock.turn(wait_seconds)  # what was put off is due again
         way = self.posts
-        way.errors = {"before": [RouteUnavailable("503")], "closed": [RouteClosed("gone")]}.get(trouble, [])
+        troubles: dict[str, list[Exception]] = {"before": [RouteUnavailable("503")], "closed": [RouteClosed("gone")]}
+        way.errors = troubles.get(trouble, [])
         way.after_effect = [RouteUnavailable("lost")] if trouble == "after" else []
         self.runner.run(self.world.delivery.step())
         way.errors, way.after_effect = [], []
