@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import discord
 
-from bot.domain.jobs import Job, JobState, Stage
+from bot.domain.jobs import Job, JobState, Stage, Track
 from bot.domain.progress import ProgressView
 from bot.domain.quota import QuotaBalance, bar
 from bot.domain.text import Said, Seconds, Text, Verbatim, counted, text
@@ -117,7 +117,7 @@ def result_card(job: Job, files: Sequence[ResultFile], say: Say) -> Card:
     first = files[0].track
     style = first.tags or job.request.style
     lyrics = "" if job.request.instrumental else (first.lyrics or job.request.prompt).strip()
-    embed = discord.Embed(title=escape(first.title or title_of(job), limit=200), colour=COLOUR)
+    embed = discord.Embed(title=escape(job.request.title or _title(first) or title_of(job), limit=200), colour=COLOUR)
     if lyrics and len(lyrics) <= LYRICS_SHOWN_MAX:
         embed.description = escape_lines(lyrics, limit=4000)
     if style:
@@ -146,6 +146,14 @@ def result_card(job: Job, files: Sequence[ResultFile], say: Say) -> Card:
     names = tuple(file_name(job, number, len(files)) for number, _ in enumerate(files, 1))
     long_lyrics = lyrics if len(lyrics) > LYRICS_SHOWN_MAX else ""
     return Card(content=content, embed=embed, file_names=names, lyrics_file=long_lyrics)
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def _title(track: Track) -> str:
+    """The provider's own title; at times it is only the track's id, or empty (fact sheet, section 8)."""
+    return "" if track.title == track.id or _UUID.fullmatch(track.title) else track.title
 
 
 def _link(job: Job, file: ResultFile, say: Say) -> str:

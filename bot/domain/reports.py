@@ -93,7 +93,7 @@ def apply_report(job: Job, report: TaskReport, *, at: datetime) -> Job:
         return known.after(event, failure=failure_of(report), heard_at=at, ended_at=at, due_at=at, attempts=0)
     tracks = merge_tracks(known.tracks, report.tracks)
     if event is JobEvent.COMPLETED:
-        if not any(track.audio_url for track in tracks):
+        if not any(track.audio_url for track in report.tracks):
             return known.after(JobEvent.PROGRESSED, tracks=tracks, heard_at=at, due_at=at)
         return known.after(
             event, tracks=tracks, stage=Stage.COMPLETE, heard_at=at, finished_at=at, due_at=at, attempts=0

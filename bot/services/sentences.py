@@ -24,7 +24,7 @@ _REASONS = {
     ),
     FailureReason.LYRICS: text(
         "The music service did not take the words: they were too vague, or contain what others own."
-        " Change the `prompt` and try again."
+        " Change your texts and try again."
     ),
     FailureReason.SENSITIVE: text("The music service refused a word in your texts. Change it and try again."),
     FailureReason.SOURCE_UNREACHABLE: text("The music service could not read the audio. Send it again."),

@@ -1,0 +1,207 @@
+"""Each error of the provider, at the submission and afterwards, as its member meets it."""
+
+import pytest
+
+from bot.domain.jobs import JobState
+from bot.sandbox.discord import Message
+from tests.end_to_end.town import Town, ends, eventually
+
+SUBMIT = "/upload-extend"
+
+
+def submissions(town: Town) -> int:
+    return sum(request.path.endswith(SUBMIT) for request in town.suno.requests)
+
+
+async def failed(town: Town) -> Message:
+    """The news of a failure: a new message that mentions the member; the unit is returned.
+
+    It answers the progress message, if the job lived long enough to have one.
+    """
+    result = await town.result()
+    job = await town.job_in(JobState.FAILED)
+    assert "did not work" in result.content
+    assert town.mia in result.pinged
+    assert result.reference in (None, *town.songs.messages)
+    assert "Nothing was counted" in result.embeds[0]["description"]
+    assert "http" not in result.embeds[0]["description"]
+    assert (await town.balance()).left == 10
+    assert job.told_at is not None or len(ends(town.songs)) == 1
+    return result
+
+
+@pytest.mark.parametrize("code", ["400", "401", "404", "409", "413", "422", "451", "505", "553"])
+async def test_a_refused_submission_fails_at_once_and_is_not_repeated(town: Town, code: str) -> None:
+    await town.start()
+    town.suno.script(f"error {code}")
+
+    await town.extend()
+    result = await failed(town)
+
+    words = result.embeds[0]["description"]
+    assert ("bot's key" if code == "401" else "refused the request") in words
+    assert submissions(town) == 1
+    assert town.suno.submits == 0
+
+
+@pytest.mark.parametrize("code", ["405", "430", "455", "500", "429-frequency"])
+async def test_a_submission_that_comes_too_early_is_tried_again_until_it_is_taken(town: Town, code: str) -> None:
+    await town.start()
+    town.suno.script(f"error {code} 2")
+
+    await town.extend()
+    result = await town.result()
+
+    assert len(result.attachments) == 2
+    assert submissions(town) == 3
+    assert town.suno.submits == 1
+
+
+async def test_a_plain_503_started_nothing_and_is_tried_again(town: Town) -> None:
+    await town.start()
+    town.suno.script("http 503 2")
+
+    await town.extend()
+
+    assert len((await town.result()).attachments) == 2
+    assert town.suno.submits == 1
+
+
+@pytest.mark.parametrize("code", ["402", "429"])
+async def test_without_credits_the_job_waits_in_its_place(town: Town, code: str) -> None:
+    await town.start()
+    town.suno.script(f"error {code} 1")
+
+    await town.extend()
+    progress = await town.songs.wait_for(lambda message: "music service is busy" in message.content)
+
+    assert "I try again by myself" in progress.content
+    assert (await town.job_in(JobState.ACCEPTED)).attempts == 1
+    assert (await town.balance()).held == 1
+    assert town.suno.submits == 0
+
+
+@pytest.mark.parametrize("trouble", ["http 502", "http 504", "html", "drop", "no-task-id"])
+async def test_a_submission_without_a_clear_answer_is_never_repeated(town: Town, trouble: str) -> None:
+    await town.start()
+    town.suno.script(trouble)
+
+    await town.extend()
+    progress = await town.songs.wait_for(lambda message: "not known yet" in message.content)
+
+    assert "It is not asked twice, and nothing is lost" in progress.content
+    assert (await town.job_in(JobState.SUBMITTING)).outcome_unknown
+    assert submissions(town) == 1
+    assert (await town.balance()).held == 1
+
+
+@pytest.mark.parametrize("trouble", ["http 502", "http 504", "html", "drop", "no-task-id"])
+async def test_a_submission_that_was_begun_without_an_answer_is_completed_by_its_callback(
+    town: Town, trouble: str
+) -> None:
+    await town.start()
+    town.suno.script(f"{trouble} started")
+
+    await town.extend()
+    result = await town.result()
+
+    assert len(result.attachments) == 2
+    assert submissions(town) == town.suno.submits == 1
+
+
+async def test_an_unknown_outcome_ends_at_the_deadline_with_the_unit_returned(town: Town) -> None:
+    await town.start(overdue_after_seconds=0.3, give_up_after_seconds=1.0)
+    town.suno.script("drop")
+
+    await town.extend()
+    result = await failed(town)
+
+    assert "never answered" in result.embeds[0]["description"]
+    assert submissions(town) == 1
+
+
+async def test_callbacks_that_are_faster_than_the_answer_are_kept(town: Town) -> None:
+    await town.start()
+    town.suno.script("late-answer")
+
+    await town.extend()
+
+    assert len((await town.result()).attachments) == 2
+    await town.job_in(JobState.DELIVERED)
+    assert town.suno.submits == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("callback-error 400", "did not take the words"),
+        ("callback-error 400-lyrics", "did not take the words"),
+        ("callback-error 408", "failed to make the music"),
+        ("callback-error 413", "recognised the audio as an existing work"),
+        ("callback-error 451", "could not read the audio"),
+        ("callback-error 500", "failed to make the music"),
+        ("callback-error 501", "failed to make the music"),
+        ("callback-error 531", "did not take the words"),
+        ("create-failed", ""),
+        ("generate-failed", ""),
+        ("sensitive-word", "did not take the words"),  # a callback tells only code 400
+        ("stuck", "recognised the audio as an existing work"),
+    ],
+)
+async def test_a_task_that_fails_is_told_with_its_reason(town: Town, trouble: str, words: str) -> None:
+    await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
+    town.suno.script(trouble)
+
+    await town.extend()
+    result = await failed(town)
+
+    assert words in result.embeds[0]["description"]
+    assert "It said" in result.embeds[0]["description"]
+    assert submissions(town) == 1
+
+
+@pytest.mark.parametrize(
+    ("oddity", "tracks"),
+    [
+        ("skip text", 2),
+        ("complete-alone", 2),
+        ("duplicate 5", 2),
+        ("out-of-order", 2),
+        ("late", 2),
+        ("one-track", 1),
+        ("tracks 3", 3),
+        ("camel-task-id", 2),
+        ("text-null", 2),
+        ("text-tracks", 2),
+        ("create-time-text", 2),
+        ("documented-first", 2),
+        ("empty-first", 2),
+        ("empty-track", 1),
+        ("success-empty", 2),
+        ("no-callbacks", 2),
+        ("callback-exception", 2),
+        ("odd-status", 2),
+        ("code-text", 2),
+        ("title-uuid", 2),
+        ("title-empty", 2),
+        ("file-error 404 2", 2),
+        ("file-cut 1", 2),
+    ],
+)
+async def test_an_oddity_of_the_provider_changes_nothing_for_the_member(town: Town, oddity: str, tracks: int) -> None:
+    await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
+    town.suno.script(oddity)
+
+    await town.extend(style="folk", title="Boats", prompt="la la")
+    result = await town.result()
+    await town.job_in(JobState.DELIVERED)
+
+    assert len(result.attachments) == tracks
+    assert result.embeds[0]["title"] == "Boats"
+    assert len(ends(town.songs)) == 1
+    assert (await town.balance()).spent == 1
+
+    async def done() -> bool:
+        return "Done" in town.progress().content
+
+    await eventually(done)

@@ -1,0 +1,156 @@
+"""Every way in which `/extend` is refused: told to the member alone, nothing held, nothing started."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.discord import Invocation, Upload
+from bot.sandbox.sounds import compose
+from tests.end_to_end.town import Town
+
+
+async def refused(town: Town, invocation: Invocation, *words: str) -> str:
+    """The refusal's words; it is ephemeral, holds nothing and leaves the channel empty."""
+    answer = await invocation.wait_until(lambda message: words[0] in message.content, timeout=20)
+    for each in words:
+        assert each in answer.content
+    assert answer.is_ephemeral
+    assert town.songs.messages == []
+    assert town.suno.submits == 0
+    assert (await town.balance()).left == town.settings.quota_per_day
+    return answer.content
+
+
+@pytest.mark.parametrize(
+    ("permission", "name"),
+    [
+        ("SEND_MESSAGES", "Send Messages"),
+        ("EMBED_LINKS", "Embed Links"),
+        ("ATTACH_FILES", "Attach Files"),
+        ("READ_MESSAGE_HISTORY", "Read Message History"),
+    ],
+)
+async def test_a_channel_in_which_the_bot_may_not_post_is_told_before_anything_is_spent(
+    town: Town, permission: str, name: str
+) -> None:
+    await town.start()
+    town.songs.deny(permission)
+
+    await refused(town, await town.extend(), f"I lack {name}")
+
+    assert not town.suno.requests  # not even the upload
+
+
+async def test_a_private_answer_needs_no_permission_in_the_channel(town: Town) -> None:
+    await town.start()
+    town.songs.deny("SEND_MESSAGES")
+
+    invocation = await town.extend(private=True)
+
+    answer = await invocation.wait_until(lambda message: message.attachments, timeout=30)
+    assert len(answer.attachments) == 2
+
+
+async def test_a_thread_needs_its_own_permission(town: Town) -> None:
+    await town.start()
+    thread = town.songs.thread("boats")
+    town.songs.deny("SEND_MESSAGES_IN_THREADS")
+
+    invocation = await town.mia.command(thread, "extend", audio=Upload(town.source))
+
+    await refused(town, invocation, "I lack Send Messages in Threads")
+
+
+async def test_no_source_and_two_sources_are_refused(town: Town) -> None:
+    await town.start()
+
+    await refused(town, await town.mia.command(town.songs, "extend"), "Give one piece of audio")
+    both = await town.extend(audio=Upload(town.source), url="https://example.org/a.mp3")
+    await refused(town, both, "Give one piece of audio")
+
+
+async def test_files_that_are_no_use_are_refused_with_what_is_wrong(town: Town, tmp_path: Path) -> None:
+    await town.start(max_source_mb=1)
+    film = tmp_path / "cut.wav"
+    compose(film, seconds=6)
+    whole = film.read_bytes()
+    wrong = {
+        "not audio that can be read": ("notes.mp3", b"Dear diary, " * 100),
+        "The file is empty": ("empty.mp3", b""),
+        "The file breaks off": ("cut.wav", whole[: len(whole) * 6 // 10]),
+        "at most 1 MB": ("large.mp3", b"\0" * 1_200_000),
+    }
+
+    for words, (name, body) in wrong.items():
+        await refused(town, await town.extend(audio=Upload(name, body)), words)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://example.org/a.mp3", "https"),
+        ("https://127.0.0.1/a.mp3", "public address"),
+        ("https://169.254.169.254/latest", "public address"),
+        ("not a link", "link"),
+    ],
+)
+async def test_links_that_lead_nowhere_good_are_refused(town: Town, url: str, words: str) -> None:
+    await town.start()
+
+    await refused(town, await town.extend(url=url), words)
+
+
+async def test_every_broken_rule_is_told_at_once_with_the_numbers(town: Town) -> None:
+    await town.start()
+
+    invocation = await town.extend(
+        style="x" * 201, model="V4", vocal_gender="m", instrumental=True, style_weight=0.655, continue_at="9:99"
+    )
+
+    content = await refused(
+        town,
+        invocation,
+        "has 201 characters; V4 takes at most 200",
+        "A `title` is needed",
+        "An instrumental has no voice",
+        "`style_weight` is 0.655",
+        "`continue_at` is “9",
+    )
+    assert content.count("•") == 5
+
+
+async def test_nonsense_where_the_list_was_not_used_is_refused(town: Town) -> None:
+    await town.start()
+
+    await refused(town, await town.extend(model="V99"), "There is no model `V99`")
+    await refused(town, await town.extend(vocal_gender="soprano"), "it can be `m` (male) or `f` (female)")
+    await refused(
+        town, await town.mia.command(town.songs, "extend", track="made-up"), "`track` must be one of your own"
+    )
+    await refused(town, await town.extend(continue_at="1:30"), "`continue_at` is 1:30, but the audio ends at 0:08")
+
+
+async def test_a_used_up_quota_says_when_it_renews(town: Town) -> None:
+    await town.start(quota_per_day=1)
+    await town.extend()
+    await town.result()
+
+    answer = await (await town.extend()).wait_until(lambda message: "You have used" in message.content)
+
+    assert "all 1 of today's extensions" in answer.content
+    assert "<t:" in answer.content
+    assert town.suno.submits == 1
+
+
+async def test_of_many_commands_at_once_exactly_as_many_are_taken_as_are_left(town: Town) -> None:
+    await town.start(quota_per_day=3)
+
+    invocations = [await town.extend() for _ in range(20)]
+    answers = await asyncio.gather(
+        *(each.wait_until(lambda m: "Accepted" in m.content or "used" in m.content, timeout=60) for each in invocations)
+    )
+
+    assert sum("Accepted" in answer.content for answer in answers) == 3
+    await town.result(3)
+    assert town.suno.submits == 3
