@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp import web
 
 from bot.audio.process import AudioProcess
 from bot.chat.messenger import DiscordMessenger
@@ -36,12 +37,13 @@ from bot.suno.client import SunoClient, open_session
 from bot.suno.messages import MalformedCallback, parse_callback
 from bot.suno.signature import signature_is_valid
 from bot.text import Catalogue
-from bot.web.application import build_web
-from bot.web.server import serve
 from cogs.extend import ExtendCog
 from cogs.members import MembersCog
 from storage.errors import StorageUnavailable
 from storage.storage import SqliteStorage, open_storage
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class App:
     client: EncoreClient
     storage: SqliteStorage
     folder: Path  # where sources and tracks are while they are needed
-    web: web.Application
+    web: Callable[[], "web.Application"]
     workers: tuple[Worker, ...]
 
 
@@ -123,7 +125,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             client=client,
             storage=storage,
             folder=folder,
-            web=_web(parts, client),
+            web=partial(_web, parts, client),
             workers=_workers(parts, acceptance),
         )
 
@@ -156,7 +158,9 @@ def _acceptance(parts: _Parts) -> Acceptance:
     )
 
 
-def _web(parts: _Parts, client: EncoreClient) -> web.Application:
+def _web(parts: _Parts, client: EncoreClient) -> "web.Application":
+    from bot.web.application import build_web  # noqa: PLC0415  # read while Discord answers the login
+
     async def readiness() -> Mapping[str, bool]:
         try:
             await parts.storage.check_writable()
@@ -244,20 +248,27 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
         await until()
         raise _Stopped
 
-    async with serve(app.web, app.settings.web_host, app.settings.web_port) as port:
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stop(), name="stop")
+            # The workers speak through the client, which can do so once it has logged in.
+            logged_in = asyncio.Event()
+            group.create_task(keep_connected(app.client, app.settings.discord_token, logged_in), name="gateway")
+            group.create_task(_listen(app), name="web")
+            for worker in app.workers:
+                group.create_task(_after(logged_in, worker), name=worker.name)
+    except* _Stopped:
+        log.info("stopping")
+
+
+async def _listen(app: App) -> None:
+    from bot.web.server import serve  # noqa: PLC0415  # read while Discord answers the login
+
+    async with serve(app.web(), app.settings.web_host, app.settings.web_port) as port:
         log.info("listening on port %d", port)
         if not app.settings.public_url:
             log.info("PUBLIC_URL is empty: results are polled instead of being called back")
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(stop(), name="stop")
-                # The workers speak through the client, which can do so once it has logged in.
-                logged_in = asyncio.Event()
-                group.create_task(keep_connected(app.client, app.settings.discord_token, logged_in), name="gateway")
-                for worker in app.workers:
-                    group.create_task(_after(logged_in, worker), name=worker.name)
-        except* _Stopped:
-            log.info("stopping")
+        await asyncio.Event().wait()
 
 
 async def _after(ready: asyncio.Event, worker: Worker) -> None:

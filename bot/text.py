@@ -16,16 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from babel import Locale, UnknownLocaleError
-from babel.lists import format_list
-from babel.numbers import format_decimal
-from babel.units import format_unit
-
 from bot.domain.text import Fact, Megabytes, Said, Seconds, Text
 from bot.domain.times import clock
 
 if TYPE_CHECKING:
+    from babel import Locale
     from babel.messages.catalog import Message
+
+# Babel is imported where a sentence is rendered: the first one comes long after the start.
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +38,8 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 class _Language:
     """How one reader is spoken to: `words` is the catalogue's locale, `numbers` the reader's own."""
 
-    words: Locale
-    numbers: Locale
+    words: "Locale"
+    numbers: "Locale"
     translations: gettext.NullTranslations
 
 
@@ -113,7 +111,9 @@ def _candidates(locale: str) -> tuple[str, ...]:
     return (name, *_PARENTS.get(name, (language,)))
 
 
-def _locale(name: str) -> Locale:
+def _locale(name: str) -> "Locale":
+    from babel import Locale, UnknownLocaleError  # noqa: PLC0415  # see above
+
     try:
         return Locale.parse(name.replace("-", "_"))
     except (UnknownLocaleError, ValueError, TypeError):
@@ -182,6 +182,8 @@ def _written(fact: Fact, language: _Language) -> str:
         case Text():
             return _rendered(fact, language)
         case list():
+            from babel.lists import format_list  # noqa: PLC0415  # see above
+
             return format_list([_rendered(item, language) for item in fact], locale=language.words)
         case Said():
             return escape(fact)
@@ -191,17 +193,21 @@ def _written(fact: Fact, language: _Language) -> str:
             return _measured(fact, language.numbers)
 
 
-def _measured(fact: Seconds | Megabytes | datetime | float, locale: Locale) -> str:
+def _measured(fact: Seconds | Megabytes | datetime | float, locale: "Locale") -> str:
     match fact:
         case Seconds(seconds):
             return clock(seconds)
         case Megabytes(size_bytes):
             # Rounded up, so that a file one byte over a limit is not said to be as large as the limit.
             megabytes = (Decimal(size_bytes) / 1_000_000).quantize(Decimal("0.1"), ROUND_CEILING)
+            from babel.units import format_unit  # noqa: PLC0415  # see above
+
             return format_unit(megabytes, "digital-megabyte", "short", format="#,##0.#", locale=locale)
         case datetime():
             return f"<t:{int(fact.timestamp())}:R>"  # Discord writes it in the reader's own zone and language
         case _:
+            from babel.numbers import format_decimal  # noqa: PLC0415  # see above
+
             return format_decimal(fact, locale=locale)
 
 
