@@ -86,6 +86,7 @@ def _run(settings: Settings) -> Coroutine[Any, Any, None]:
     gc.disable()  # nothing that is imported becomes garbage, and looking for it takes a sixth of the start
     from bot.app import run  # noqa: PLC0415  # as above
 
+    gc.freeze()
     gc.enable()
     return run(settings)
 

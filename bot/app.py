@@ -1,6 +1,7 @@
 """The composition root: the only place that builds the parts and puts them together."""
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import signal
@@ -55,6 +56,7 @@ DELIVERERS = 3
 """How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
 PROGRESS_PAUSE_SECONDS = 0.2
 CLOSING_SECONDS = 5.0
+GREETING_SECONDS = 2.0
 
 NOWHERE = "https://encore.invalid/callbacks/"
 """The provider insists on an address; where it cannot reach us, results are polled (fact sheet, conflict C10)."""
@@ -159,7 +161,7 @@ def _acceptance(parts: _Parts) -> Acceptance:
 
 
 def _web(parts: _Parts, client: EncoreClient) -> "web.Application":
-    from bot.web.application import build_web  # noqa: PLC0415  # read while Discord answers the login
+    from bot.web.application import build_web  # noqa: PLC0415  # see `_listen`
 
     async def readiness() -> Mapping[str, bool]:
         try:
@@ -262,7 +264,11 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _listen(app: App) -> None:
-    from bot.web.server import serve  # noqa: PLC0415  # read while Discord answers the login
+    """Begins once Discord has been greeted, or does not answer: reading the web part would hold up the greeting."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GREETING_SECONDS):
+            await app.client.connected.wait()
+    from bot.web.server import serve  # noqa: PLC0415  # see above
 
     async with serve(app.web(), app.settings.web_host, app.settings.web_port) as port:
         log.info("listening on port %d", port)

@@ -63,6 +63,7 @@ class EncoreClient(commands.Bot):
             chunk_guilds_at_startup=False,
         )
         self.catalogue = catalogue
+        self.connected = asyncio.Event()
         self._storage = storage
         self._cogs_to_add: Sequence[commands.Cog] = ()
 
@@ -83,6 +84,9 @@ class EncoreClient(commands.Bot):
         if waiting is not None:
             waiting.cancel()
         await super().close()
+
+    async def on_connect(self) -> None:
+        self.connected.set()
 
     async def on_ready(self) -> None:
         log.info("ready as %s in %d servers", self.user, len(self.guilds))
