@@ -8,7 +8,7 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +72,7 @@ class App:
     folder: Path  # where sources and tracks are while they are needed
     web: Callable[[], "web.Application"]
     workers: tuple[Worker, ...]
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,6 +273,7 @@ async def _listen(app: App) -> None:
 
     async with serve(app.web(), app.settings.web_host, app.settings.web_port) as port:
         log.info("listening on port %d", port)
+        app.listening.set()
         if not app.settings.public_url:
             log.info("PUBLIC_URL is empty: results are polled instead of being called back")
         await asyncio.Event().wait()

@@ -79,7 +79,8 @@ async def running(world: World, settings: Settings | None = None) -> AsyncIterat
 
 
 async def _ready(world: World, app: App) -> None:
-    """Connected, and its commands announced; the client's own word for it comes two seconds later."""
+    """Connected, its commands announced, and listening; the client's own word for it comes two seconds later."""
+    await app.listening.wait()
     await world.discord.wait_ready(timeout=READY_SECONDS)
     await world.discord.wait_for_commands(*(command.name for command in app.client.tree.get_commands()))
 

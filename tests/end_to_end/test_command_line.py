@@ -42,6 +42,7 @@ async def test_it_starts_prints_its_invite_link_and_ends_cleanly_on_sigterm(town
     async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
         await town.discord.wait_ready(timeout=20)
         await said(bot, "invite link: https://discord.com/oauth2/authorize")
+        await said(bot, "listening on port")
         health = f"{town.settings.public_url}/healthz"
         async with aiohttp.ClientSession() as session, session.get(health) as answer:
             assert answer.status == 200
