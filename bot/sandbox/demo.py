@@ -96,6 +96,7 @@ async def _watch(discord: FakeDiscord, channel: Channel, invocation: Invocation,
 def _readable(message: Message) -> str:
     """As a client would show it: time stamps as words, mentions by name, no markup."""
     words = re.sub(r"<t:(\d+):R>", lambda match: _relative(int(match[1])), message.content)
+    words = re.sub(r"\\([^\w\s])", r"\1", words)
     words = re.sub(r"<@\d+>", "@Mia", words).replace("**", "").replace("`", "").replace("\n", " / ")
     names = ", ".join(f"{file.filename} ({file.size_bytes / 1e6:.2f} MB)" for file in message.attachments)
     facts = [f"{field['name']} {field['value']}" for embed in message.embeds for field in embed.get("fields", [])]
