@@ -5,7 +5,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,22 +110,13 @@ def _demo(audio: Path | None, continue_at: str | None) -> Coroutine[Any, Any, No
 
 
 def _finished(work: Coroutine[Any, Any, None]) -> int:
-    """Run `work` on the faster loop where there is one; a fault becomes one readable line."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        try:
-            runner.run(work)
-        except Exception as error:  # noqa: BLE001  # whatever it was, the operator reads one line
-            _explain(error)
-            return EXIT_FAILED
-    return 0
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Run `work`; a fault becomes one readable line."""
     try:
-        import uvloop  # noqa: PLC0415  # not on every platform
-    except ImportError:
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop
+        asyncio.run(work)
+    except Exception as error:  # noqa: BLE001  # whatever it was, the operator reads one line
+        _explain(error)
+        return EXIT_FAILED
+    return 0
 
 
 def _explain(error: BaseException) -> None:
