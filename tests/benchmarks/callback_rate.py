@@ -17,7 +17,6 @@ from pathlib import Path
 from statistics import median
 from typing import cast
 
-import uvloop
 from aiohttp import web
 
 from bot.suno.messages import MalformedCallback, parse_callback
@@ -26,6 +25,7 @@ from bot.web.application import build_web
 from bot.web.server import serve
 from storage.inbox import CALLBACKS_PER_JOB
 from storage.storage import open_storage
+from tests.benchmarks.rows import Goal, Row, table
 from tests.support.storage_samples import a_job
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,7 +34,7 @@ NUMBERED = "Paper Boats (Extended)"  # a title that is replaced by a number, so 
 CONNECTIONS = 100
 REQUESTS = 6_000  # of each measurement
 ROUNDS = 3
-GOAL = 0.4
+BARE = "an aiohttp handler that parses and stores nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,8 @@ class Measured:
     slow_ms: float  # 99 of 100 answers were faster
 
 
-async def measure() -> list[str]:
-    """The ratio of both rates, taken in turns within one run; some seconds."""
+async def measure() -> list[Row]:
+    """Both rates, taken in turns; some seconds."""
     bare: list[Measured] = []
     real: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -59,15 +59,22 @@ async def measure() -> list[str]:
             for number in range(ROUNDS):
                 bare.append(await loaded(Load(port=bare_port, tokens=tokens, first=number * REQUESTS)))
                 real.append(await loaded(Load(port=real_port, tokens=tokens, first=number * REQUESTS)))
-    bare_rate = median(each.rate for each in bare)
-    real_rate = median(each.rate for each in real)
     return [
-        (
-            f"callbacks taken durably over {CONNECTIONS} connections: {real_rate:,.0f}/s,"
-            f" {real_rate / bare_rate:.2f} x a handler that parses and stores nothing ({bare_rate:,.0f}/s;"
-            f" goal: at least {GOAL}); 99 % within {median(each.slow_ms for each in real):.0f} ms"
-            f" (bare: {median(each.slow_ms for each in bare):.0f} ms); {type(asyncio.get_running_loop()).__module__}"
-        )
+        Row(
+            what=f"callbacks taken durably, {CONNECTIONS} connections",
+            measured=median(each.rate for each in real),
+            reference=median(each.rate for each in bare),
+            unit="/s",
+            beside=BARE,
+            goal=Goal(at_least_ratio=0.4),
+        ),
+        Row(
+            what="the same: 99 of 100 answered within",
+            measured=median(each.slow_ms for each in real),
+            reference=median(each.slow_ms for each in bare),
+            unit="ms",
+            beside=BARE,
+        ),
     ]
 
 
@@ -192,7 +199,7 @@ def request(load: Load, number: int) -> bytes:
 
 if __name__ == "__main__":
     if "--load" in sys.argv:
-        measured = uvloop.run(put_load(Load(**json.load(sys.stdin))))
+        measured = asyncio.run(put_load(Load(**json.load(sys.stdin))))
         print(json.dumps({"rate": measured.rate, "slow_ms": measured.slow_ms}))
     else:
-        print("\n".join(uvloop.run(measure())))
+        print(table(asyncio.run(measure())))

@@ -10,17 +10,19 @@ from bot.domain.callbacks import Recorded
 from storage.database import open_database
 from storage.inbox import CALLBACKS_PER_JOB, CallbackToRecord, Inbox
 from storage.storage import SqliteStorage, open_storage
+from tests.benchmarks.rows import Row, table
 from tests.support.storage_samples import NOW, a_job
 
 TASKS = 200
 TOGETHER = 12_000
 ONE_BY_ONE = 300
 SHARED = 3_000
+ONE_BY_ONE_IS = "one transaction after the other"
 BODY = b'{"code":200,"msg":"All generated successfully.","data":{"callbackType":"complete"}}' + b" " * 2_000
 
 
-async def measure() -> list[str]:
-    """Ratios between rates of one run on one disk; a few seconds."""
+async def measure() -> list[Row]:
+    """Rates on one disk; a few seconds."""
     with tempfile.TemporaryDirectory() as folder:
         async with open_storage(Path(folder) / "encore.db") as storage:
             tokens = await _fill(storage)
@@ -35,13 +37,19 @@ async def measure() -> list[str]:
             one_by_one = await _rate(ONE_BY_ONE, 1, one_transaction)
             shared = await _rate(SHARED, TASKS, lambda number: one_transaction(ONE_BY_ONE + number))
     return [
-        (
-            f"callbacks recorded by {TASKS} tasks at once: {together:,.0f}/s,"
-            f" {together / one_by_one:.1f} x one transaction after the other ({one_by_one:,.0f}/s)"
+        Row(
+            what=f"callbacks recorded, {TASKS} tasks at once",
+            measured=together,
+            reference=one_by_one,
+            unit="/s",
+            beside=ONE_BY_ONE_IS,
         ),
-        (
-            f"transactions of {TASKS} tasks that share commits: {shared:,.0f}/s,"
-            f" {shared / one_by_one:.1f} x one after the other"
+        Row(
+            what=f"transactions that share commits, {TASKS} tasks at once",
+            measured=shared,
+            reference=one_by_one,
+            unit="/s",
+            beside=ONE_BY_ONE_IS,
         ),
     ]
 
@@ -85,4 +93,4 @@ async def _rate(times: int, tasks: int, act: Callable[[int], Awaitable[None]]) -
 
 
 if __name__ == "__main__":
-    print("\n".join(asyncio.run(measure())))
+    print(table(asyncio.run(measure())))

@@ -1,0 +1,41 @@
+"""`make bench`: every benchmark, or those that are named: `python -m tests.benchmarks start_up`.
+
+The exit status says nothing about the goals: a time is no test.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+
+from tests.benchmarks import acknowledge, callback_rate, start_up, storage_commits
+from tests.benchmarks.rows import Row, table
+
+PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
+    "start_up": start_up.measure,
+    "acknowledge": acknowledge.measure,
+    "callback_rate": callback_rate.measure,
+    "storage_commits": storage_commits.measure,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Speeds and sizes, as ratios.")
+    parser.add_argument("part", nargs="*", help=f"{', '.join(PARTS)}; all of them where none is named")
+    names: list[str] = parser.parse_args().part or list(PARTS)
+    if unknown := set(names) - PARTS.keys():
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    rows: list[Row] = []
+    for name in names:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        rows += asyncio.run(_measured(PARTS[name]))
+    print("Measured in one run beside the stated reference:\n")
+    print(table(rows))
+
+
+async def _measured(part: Callable[[], Awaitable[list[Row]]]) -> list[Row]:
+    return await part()
+
+
+if __name__ == "__main__":
+    main()

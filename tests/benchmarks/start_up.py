@@ -1,0 +1,69 @@
+"""How long the bot takes to be there, and how much memory it holds idle, beside a bare discord.py client."""
+
+import asyncio
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+
+from bot.sandbox.suno import SunoOptions
+from bot.sandbox.world import stand_ins
+from tests.benchmarks.contestants import a_process, bare, the_bot
+from tests.benchmarks.rows import Goal, Row
+
+ROUNDS = 9
+IDLE_SECONDS = 3.0
+"""discord.py takes its client for ready two seconds after the last server came; by then both are at rest."""
+SETTLE_SECONDS = 1.0
+"""What the first does after its READY is not to slow the second's start."""
+BARE = "a bare discord.py client"
+GOAL = Goal(at_most_ratio=1.3)
+
+
+async def measure() -> list[Row]:
+    """Each starts in its turn, then both idle side by side; about 50 seconds."""
+    seconds: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
+    megabytes: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with stand_ins(SunoOptions(), folder=folder) as world:
+            world.discord.guild("Harbour Choir")
+            real, reference = the_bot(), bare("bare_client.py", world.settings)
+            # Once for nothing: the database is made, the commands are announced, the modules are compiled.
+            async with a_process(world, real, folder=folder), a_process(world, reference, folder=folder):
+                await world.discord.wait_for_commands("extend")
+                await asyncio.sleep(IDLE_SECONDS)
+            for number in range(ROUNDS):
+                one, other = (real, reference) if number % 2 else (reference, real)
+                async with a_process(world, one, folder=folder) as first:
+                    await asyncio.sleep(SETTLE_SECONDS)
+                    async with a_process(world, other, folder=folder) as second:
+                        await asyncio.sleep(IDLE_SECONDS)
+                        for who, connected in ((one, first), (other, second)):
+                            seconds[who].append(connected.seconds)
+                            megabytes[who].append(resident_megabytes(connected.pid))
+    return [
+        Row(
+            what="start of the process to READY",
+            measured=median(seconds[real]) * 1000,
+            reference=median(seconds[reference]) * 1000,
+            unit="ms",
+            beside=BARE,
+            goal=GOAL,
+        ),
+        Row(
+            what="resident memory when idle",
+            measured=median(megabytes[real]),
+            reference=median(megabytes[reference]),
+            unit="MB",
+            beside=BARE,
+            goal=GOAL,
+        ),
+    ]
+
+
+def resident_megabytes(pid: int) -> float:
+    """Linux tells it in units of 1024 bytes, which it calls kB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024 / 1_000_000
