@@ -76,7 +76,7 @@ def test_a_lock_has_exact_versions_with_hashes_and_nothing_else(lock: str) -> No
 
     lines = requirements(lock)
 
-    assert len(lines) > 20
+    assert len(lines) > 10  # the pattern above found the file's entries
     assert [line for line in lines if not exact.fullmatch(line)] == []
 
 
