@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
-from bot.sandbox.discord import Channel, DiscordOptions, Member, Upload
+from bot.sandbox.discord import Callback, Channel, DiscordOptions, Member, Upload
 from bot.sandbox.sounds import compose
 from bot.sandbox.suno import FakeSuno, SunoOptions
 from bot.sandbox.world import World, stand_ins
@@ -78,13 +78,9 @@ async def under_load(world: World, asking: "Asking", folder: Path) -> Times:
         for _ in range(JOBS):
             await asking.command()
         await world.suno.wait_for_submit(JOBS, timeout_seconds=FIRST_SECONDS)
-        finishing = asyncio.create_task(finish_what_is_too_much(world.suno))
-        try:
-            times = await asking.times(ASKED, pause_seconds=PAUSE_SECONDS)
-        finally:
-            finishing.cancel()
-            await asyncio.gather(finishing, return_exceptions=True)
-    return times
+        async with asyncio.TaskGroup() as group:
+            group.create_task(finish_what_is_too_much(world.suno))
+            return await asking.times(ASKED, pause_seconds=PAUSE_SECONDS)
 
 
 async def finish_what_is_too_much(suno: FakeSuno) -> None:
@@ -92,7 +88,8 @@ async def finish_what_is_too_much(suno: FakeSuno) -> None:
         await suno.wait_for_submit(JOBS + number, timeout_seconds=FIRST_SECONDS)
         oldest = next(task for task in suno.tasks.values() if not task.ended)
         for stage in STAGES:
-            await suno.finish(oldest.id, stage)
+            if await suno.finish(oldest.id, stage) != 200:
+                raise AssertionError(f"the bot did not take the callback {stage!r}")
 
 
 class Asking:
@@ -115,8 +112,11 @@ class Asking:
     async def command(self) -> float:
         invocation = await self.member.command(self._channel, "extend", audio=self._audio)
         began_at = time.perf_counter()  # the event waits in the gateway's queue and leaves with the next step
-        await invocation.acknowledged()
-        return (time.perf_counter() - began_at) * 1000
+        answer = await invocation.acknowledged()
+        took_seconds = time.perf_counter() - began_at
+        if answer is not Callback.DEFERRED_MESSAGE:
+            raise AssertionError(f"{invocation!r} was refused: {invocation.message}")
+        return took_seconds * 1000
 
     async def _suggestions(self, option: str, typed: str) -> float:
         began_at = time.perf_counter()
