@@ -15,6 +15,10 @@ class EncoreError(Exception):
         self.sentence = sentence
 
 
+class Outage(EncoreError):
+    """Something that every part needs is away for now. Whoever found it away has told the operator, once."""
+
+
 class Refused(EncoreError):
     """The command cannot be taken as it is; `sentences` are all the reasons. Nothing was held or spent."""
 

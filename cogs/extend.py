@@ -16,6 +16,7 @@ from bot.domain.text import text
 from bot.domain.times import NotAMoment, parse_moment
 from bot.errors import Refused, SourceTooLarge
 from bot.services.accept import Acceptance
+from bot.services.clock import utc_now
 from bot.services.members import Members
 from bot.text import plain
 
@@ -180,7 +181,7 @@ def _place(interaction: Interaction, *, private: bool) -> Place:
         member_id=interaction.user.id,
         locale=str(interaction.locale),
         private=private,
-        received_at=interaction.created_at,
+        received_at=utc_now(),  # by our own clock, like all that it is compared with
     )
 
 

@@ -4,6 +4,7 @@ What PostgreSQL would do otherwise (pragmas, BEGIN IMMEDIATE, the busy time-out)
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -14,30 +15,38 @@ import aiosqlite
 
 from storage.errors import StorageUnavailable
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 Row: TypeAlias = sqlite3.Row
 Value: TypeAlias = str | bytes | int | float | None
 
-BUSY_SECONDS = 5.0
-"""How long a transaction waits, its turn included, for another process that holds the file."""
+BUSY_SECONDS = 2.0
+"""How long a transaction waits, its turn included, for another process that holds the file.
+
+A command is written down before it is acknowledged, for which Discord gives three seconds.
+"""
 
 _BUSY_SLICE_SECONDS = 0.2  # one wait inside SQLite: short, so that a queue of tasks does not wait one after the other
 
-_OUTAGES = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-    }
-)
+_ANOTHER_PROGRAM = "another program holds the file of DATABASE_URL: end it, or what it does with the file"
+_RIGHTS = "this process needs the right to write the file of DATABASE_URL and its folder"
+_BROKEN = "the file of DATABASE_URL is damaged or no database: restore a backup, see README.md"
+
+_OUTAGES = {
+    sqlite3.SQLITE_BUSY: _ANOTHER_PROGRAM,
+    sqlite3.SQLITE_LOCKED: _ANOTHER_PROGRAM,
+    sqlite3.SQLITE_FULL: "make room on the disk of DATABASE_URL",
+    sqlite3.SQLITE_IOERR: "check the disk of DATABASE_URL and the room on it",
+    sqlite3.SQLITE_CANTOPEN: _RIGHTS,
+    sqlite3.SQLITE_READONLY: _RIGHTS,
+    sqlite3.SQLITE_PERM: _RIGHTS,
+    sqlite3.SQLITE_NOMEM: "this process needs more memory",
+    sqlite3.SQLITE_PROTOCOL: _ANOTHER_PROGRAM,
+    sqlite3.SQLITE_CORRUPT: _BROKEN,
+    sqlite3.SQLITE_NOTADB: _BROKEN,
+}
+"""By SQLite's primary code: what an operator can do about it."""
 
 
 class Connection:
@@ -111,6 +120,7 @@ class Database:
         self._turn = asyncio.Lock()  # first come, first served
         self._coming = 0  # tasks that wait for their turn
         self._group: _Group | None = None  # begun and not yet committed; changed only by the holder of the turn
+        self._is_away = False
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -123,6 +133,12 @@ class Database:
         Raises:
             StorageUnavailable: nothing of it was kept.
         """
+        with self._told_once():
+            async with self._shared_transaction() as participant:
+                yield participant
+
+    @asynccontextmanager
+    async def _shared_transaction(self) -> AsyncIterator[Connection]:
         deadline = asyncio.get_running_loop().time() + self._busy_seconds
         async with self._next_turn():
             participant = _Participant(self._writer)
@@ -140,7 +156,21 @@ class Database:
             raise AssertionError("a transaction was left that had not begun")
         failure = await asyncio.shield(group.outcome)
         if failure is not None:
-            raise StorageUnavailable(str(failure)) from failure
+            raise _unavailable(failure) from failure
+
+    @contextmanager
+    def _told_once(self) -> Iterator[None]:
+        """Tell the operator when nothing can be written any more, and when it is possible again."""
+        try:
+            yield
+        except StorageUnavailable as error:
+            if not self._is_away:
+                log.error("%s. Work waits until then and goes on by itself", error)  # noqa: TRY400  # one line
+            self._is_away = True
+            raise
+        if self._is_away:
+            log.warning("the database can be written again")
+        self._is_away = False
 
     async def close(self) -> None:
         """After the last commit that is under way."""
@@ -308,7 +338,7 @@ def _make_file(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
     except OSError as error:
-        raise StorageUnavailable(f"cannot make the file: {error.strerror}") from error
+        raise StorageUnavailable(f"cannot make the file: {error.strerror}", remedy=_RIGHTS) from error
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
@@ -330,9 +360,17 @@ def _numbered(parameters: Sequence[Value]) -> dict[str, Value]:
     return {str(number): value for number, value in enumerate(parameters, 1)}
 
 
-def _is(error: sqlite3.Error, *codes: int) -> bool:
-    # The low byte is the primary code; errors of Python's own layer have none.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in codes
+def _code(error: Exception) -> int:
+    """The primary code, which is the low byte; errors of Python's own layer have none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _is(error: sqlite3.Error, code: int) -> bool:
+    return _code(error) == code
+
+
+def _unavailable(error: Exception) -> StorageUnavailable:
+    return StorageUnavailable(str(error), remedy=_OUTAGES.get(_code(error), ""))
 
 
 @contextmanager
@@ -341,6 +379,6 @@ def _outages_typed() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if _is(error, *_OUTAGES):
-            raise StorageUnavailable(str(error)) from error
+        if _code(error) in _OUTAGES:
+            raise _unavailable(error) from error
         raise

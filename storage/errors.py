@@ -1,18 +1,18 @@
 """What can be wrong with the database as a whole, split by what the caller does next."""
 
 from bot.domain.text import text
-from bot.errors import EncoreError
+from bot.errors import Outage
 
 
-class StorageUnavailable(EncoreError):
+class StorageUnavailable(Outage):
     """Nothing can be read or written just now (locked, disk full, no permission); try again later.
 
-    Nothing of the transaction was kept. `str(error)` is one line with the cause.
+    Nothing of the transaction was kept. `str(error)` is one line with the cause and, where it is known, the remedy.
     """
 
-    def __init__(self, cause: str) -> None:
+    def __init__(self, cause: str, *, remedy: str = "") -> None:
         super().__init__(
-            f"database unavailable: {' '.join(cause.split())}",
+            "; ".join(filter(None, [f"database unavailable: {' '.join(cause.split())}", remedy])),
             text("I cannot write anything down at the moment. Please try again in a few minutes."),
         )
 

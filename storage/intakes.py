@@ -28,6 +28,8 @@ UPDATE intake SET due_ms = $2
 RETURNING interaction_id, payload, due_ms
 """
 
+HASTEN = "UPDATE intake SET due_ms = $1 WHERE due_ms > $1"
+
 NEXT_DUE = "SELECT min(due_ms) AS due_ms FROM intake WHERE due_ms IS NOT NULL"
 
 _INTAKE = msgspec.json.Decoder(Intake)
@@ -54,6 +56,10 @@ class Intakes:
         """Oldest first, by Discord's ids, which grow with time."""
         rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit)
         return [_intake(row) for row in sorted(rows, key=_interaction_id)]
+
+    async def hasten(self, *, until: datetime) -> None:
+        """Nothing is due later than `until` any more."""
+        await self._connection.execute(HASTEN, to_ms(until))
 
     async def next_due(self) -> datetime | None:
         row = await self._connection.fetch_one(NEXT_DUE)

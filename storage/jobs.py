@@ -71,6 +71,8 @@ ON CONFLICT (job_id, track_id) DO UPDATE
        search_words = excluded.search_words
 """
 
+FORGET_TRACKS = "DELETE FROM track WHERE job_id = $1"
+
 GET = "SELECT * FROM job WHERE id = $1"
 
 BY_INTERACTION = "SELECT * FROM job WHERE interaction_id = $1"
@@ -129,6 +131,13 @@ SELECT * FROM job
  ORDER BY accepted_ms, id
 """
 
+# The first condition, which the second implies, lets SQLite walk along the index `job_live`.
+OLDEST_WAITING = """
+SELECT * FROM job
+ WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished') AND state = 'accepted'
+ ORDER BY accepted_ms, id LIMIT 1
+"""
+
 OF_MEMBER = "SELECT * FROM job WHERE member_id = $1 ORDER BY accepted_ms DESC, id DESC LIMIT $2"
 
 CANCELLABLE = """
@@ -154,11 +163,15 @@ SELECT track.*, job.request AS request, coalesce(job.ended_ms, job.accepted_ms) 
  LIMIT 1
 """
 
+# One that ended before it began did so because the clock was set back meanwhile.
 LATEST_DURATIONS = """
 SELECT finished_ms - submitted_ms AS duration_ms FROM job
- WHERE finished_ms IS NOT NULL AND submitted_ms IS NOT NULL
+ WHERE finished_ms IS NOT NULL AND submitted_ms IS NOT NULL AND finished_ms > submitted_ms
  ORDER BY finished_ms DESC LIMIT $1
 """
+
+
+HASTEN = "UPDATE job SET due_ms = $1 WHERE due_ms > $1"
 
 
 class Jobs:
@@ -188,7 +201,7 @@ class Jobs:
     async def save(self, job: Job) -> None:
         """Write the changeable fields and add or change the tracks. Only inside the transaction that read the job.
 
-        Tracks are never taken away. An accepted job keeps its turn.
+        Tracks are taken away by `forget_tracks` alone. An accepted job keeps its turn.
 
         Raises:
             LookupError: there is no such job.
@@ -196,6 +209,14 @@ class Jobs:
         if await self._connection.fetch_one(SAVE, job.id, *changeable_values(job)) is None:
             raise LookupError(f"no job {job.short_id} to save")
         await self._save_tracks(job)
+
+    async def forget_tracks(self, job_id: str) -> None:
+        """Before others are saved that are to take their place."""
+        await self._connection.execute(FORGET_TRACKS, job_id)
+
+    async def oldest_waiting(self) -> Job | None:
+        """The accepted job that has waited longest."""
+        return await self._one(OLDEST_WAITING)
 
     async def claim_turn(self, *, now: datetime, until: datetime) -> Job | None:
         """The accepted job that is due and whose turn it is, now `submitting`, not sent yet, due at `until`.
@@ -214,6 +235,10 @@ class Jobs:
             return []
         rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit, *_padded(states))
         return await self._jobs(sorted(rows, key=lambda row: (row["accepted_ms"], row["id"])))
+
+    async def hasten(self, *, until: datetime) -> None:
+        """Nothing is due later than `until` any more."""
+        await self._connection.execute(HASTEN, to_ms(until))
 
     async def next_due(self, states: Sequence[JobState]) -> datetime | None:
         if not states:

@@ -1,5 +1,6 @@
 """From a command to an accepted job: read the source, check every rule, hand the audio over, hold the quota."""
 
+import contextlib
 import logging
 import secrets
 import uuid
@@ -16,7 +17,7 @@ from bot.domain.request import ExtensionRequest, effective_continue_at
 from bot.domain.rules import broken_rules
 from bot.domain.source import AudioFacts
 from bot.domain.text import Text, text
-from bot.errors import BadSource, ProviderBusy, ProviderError, ProviderSilent, QuotaExceeded, Refused
+from bot.errors import BadSource, Outage, ProviderBusy, ProviderError, ProviderSilent, QuotaExceeded, Refused
 from bot.services.bells import Bells
 from bot.services.clock import Clock
 from bot.services.lease import renewed
@@ -24,6 +25,9 @@ from bot.services.messenger import Messenger
 from bot.services.ports import AudioTools, Fetcher, Provider, Storage
 
 log = logging.getLogger(__name__)
+
+KEPT = text("I cannot write anything down at the moment. Your command is kept and goes on by itself.")
+NO_ROOM = text("I have no room for your audio at the moment. Nothing was counted; try again in a while.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +80,17 @@ class Acceptance:
         return is_new
 
     async def begin(self, intake: Intake) -> None:
-        """Once it is acknowledged: hand it to the workers."""
+        """Once it is acknowledged: hand it to the workers, who find it a while later where this cannot be written."""
         fault_points.reach("after the defer")
-        async with self._storage.transaction() as work:
-            await work.intakes.renew(intake.place.interaction_id, until=self._clock())
+        with contextlib.suppress(Outage):
+            async with self._storage.transaction() as work:
+                await work.intakes.renew(intake.place.interaction_id, until=self._clock())
         self._bells.intake.ring()
 
     async def forget(self, intake: Intake) -> None:
-        """It could not be acknowledged: nothing is started."""
-        await self._put_away(intake)
+        """It could not be acknowledged: nothing is started. Where this cannot be written, its worker finds it so."""
+        with contextlib.suppress(Outage):
+            await self._put_away(intake)
 
     async def step(self) -> bool:
         """Make a job of one command; one too old to be answered is put away."""
@@ -121,6 +127,14 @@ class Acceptance:
         except Refused as error:
             log.info("refused: %s", error)
             await self._messenger.answer(intake.place, error.sentences)
+            await self._put_away(intake)
+            return
+        except Outage:
+            await self._messenger.answer(intake.place, [KEPT])
+            raise  # the command stays where it is, and is due again when the claim on it ends
+        except OSError as error:
+            log.error("no room for a source: %s", error)  # noqa: TRY400  # the machine's fault, told in one line
+            await self._messenger.answer(intake.place, [NO_ROOM])
             await self._put_away(intake)
             return
         except Exception:

@@ -41,3 +41,8 @@ class Bells:
         """After any change of a job: whoever is concerned looks at the table."""
         for bell in (self.submit, self.watch, self.deliver, self.progress):
             bell.ring()
+
+    def all_due(self) -> None:
+        """After times themselves were changed."""
+        self.job_changed()
+        self.intake.ring()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.jobs import Job, JobState
 from bot.domain.progress import ProgressView, progress_of
+from bot.errors import Outage
 from bot.services.bells import Bells
 from bot.services.clock import Clock
 from bot.services.messenger import Messenger, RouteClosed, RouteUnavailable
@@ -32,6 +33,7 @@ class Progress:
         self._began_at = clock()
         self._shown: dict[str, tuple[ProgressView, datetime]] = {}
         self._closed: set[str] = set()
+        self._posted: dict[str, int] = {}  # messages that could not be written down yet
         self._behind = False
 
     async def next_due(self) -> datetime | None:
@@ -61,6 +63,7 @@ class Progress:
                 if job.id not in self._closed:
                     group.create_task(show(job))
         self._closed &= live.keys()
+        self._posted = {job_id: message_id for job_id, message_id in self._posted.items() if job_id in live}
         return False
 
     async def _show(self, job: Job, view: ProgressView) -> None:
@@ -68,9 +71,11 @@ class Progress:
         now = self._clock()
         if view == shown:
             return
-        if shown_at is not None and now - shown_at < self._every and not view.is_final:
+        if shown_at is not None and timedelta(0) <= now - shown_at < self._every and not view.is_final:
             self._behind = True
             return
+        if job.progress_message_id is None and job.id in self._posted:
+            job = replace(job, progress_message_id=self._posted[job.id])
         try:
             message_id = await self._messenger.show_progress(job, view)
         except RouteClosed as error:
@@ -83,14 +88,21 @@ class Progress:
             self._behind = True
             return
         if message_id is not None and message_id != job.progress_message_id:
-            await self._remember(job.id, message_id)
+            self._posted[job.id] = message_id
+        if job.id in self._posted:
+            await self._remember(job.id)
         if view.is_final:
             self._shown.pop(job.id, None)
         else:
             self._shown[job.id] = (view, now)
 
-    async def _remember(self, job_id: str, message_id: int) -> None:
-        async with self._storage.transaction() as work:
-            current = await work.jobs.get(job_id)
-            if current is not None:
-                await work.jobs.save(replace(current, progress_message_id=message_id))
+    async def _remember(self, job_id: str) -> None:
+        """Write the message down; where that cannot be done now, the next change of the job tries it again."""
+        try:
+            async with self._storage.transaction() as work:
+                current = await work.jobs.get(job_id)
+                if current is not None:
+                    await work.jobs.save(replace(current, progress_message_id=self._posted[job_id]))
+        except Outage:
+            return
+        del self._posted[job_id]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.pace import backoff_seconds
+from bot.errors import Outage
 from bot.services.bells import Bell
 from bot.services.clock import Clock
 
@@ -13,6 +14,8 @@ log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 30.0
 """How long a worker rests at most: work that another process made is found by then."""
+OUTAGE_SECONDS = 5.0
+"""How long it rests at most while the database cannot be used."""
 
 
 class Task(Protocol):
@@ -45,13 +48,22 @@ class Worker:
                     continue
                 wait_seconds = await self._rest_seconds()
                 failures = self._recovered(failures)
-            except Exception:
+            except Outage as error:
+                log.debug("%s: waits (%s)", self.name, error)
+                failures += 1
+                wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=OUTAGE_SECONDS)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the other work goes on
                 if not failures:
-                    log.exception("%s: cannot go on; trying again until it works", self.name)
+                    self._tell(error)
                 failures += 1
                 wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=IDLE_SECONDS)
             await asyncio.sleep(self._pause_seconds)
             await self._bell.wait(seen=seen, timeout_seconds=wait_seconds)
+
+    def _tell(self, error: Exception) -> None:
+        """A traceback only for what is a fault of the program, and not of the machine's."""
+        is_ours = not isinstance(error, OSError)
+        log.error("%s: cannot go on (%s); trying again until it works", self.name, error, exc_info=is_ours)
 
     def _recovered(self, failures: int) -> int:
         if failures:

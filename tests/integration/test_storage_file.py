@@ -39,10 +39,13 @@ HOT_QUERIES = {
             "TRACKS_OF_MEMBER",
             "TRACK_OF_MEMBER",
             "LATEST_DURATIONS",
+            "OLDEST_WAITING",
+            "FORGET_TRACKS",
+            "HASTEN",
         )
     },
     **{f"ledger.{name}": getattr(ledger, name) for name in ("HOLD", "SETTLE", "COUNT_BY_OUTCOME")},
-    **{f"intakes.{name}": getattr(intakes, name) for name in ("CLAIM", "FINISH", "CLAIM_DUE")},
+    **{f"intakes.{name}": getattr(intakes, name) for name in ("CLAIM", "FINISH", "CLAIM_DUE", "HASTEN")},
     **{
         f"inbox.{name}": getattr(inbox, name)
         for name in ("PENDING", "MARK_APPLIED", "NEWEST_ID", "RECORD", "ADDED_AFTER", "KNOWN_AMONG")
@@ -51,7 +54,7 @@ HOT_QUERIES = {
 }
 
 # An index that holds only what is still to be done may be read from end to end.
-SMALL_INDEXES = ("job_queue", "job_live", "callback_pending")
+SMALL_INDEXES = ("job_queue", "job_live", "job_due", "callback_pending")
 # These read an index from its end, as far as their LIMIT.
 LIMITED = {"LATEST_DURATIONS": "job_finished", "inbox.NEWEST_ID": "callback"}
 
@@ -91,6 +94,7 @@ async def test_no_hot_query_reads_a_whole_table(tmp_path: Path) -> None:
         ("CLAIM_DUE", "job_due"),
         ("NEXT_DUE", "job_due"),
         ("LIVE", "job_live"),
+        ("OLDEST_WAITING", "job_live"),
         ("OF_MEMBER", "job_of_member"),
         ("BY_PREFIX", "job_id_of_member"),
         ("CANCELLABLE", "job_waiting_of_member"),

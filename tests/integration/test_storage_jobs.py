@@ -280,9 +280,42 @@ async def test_the_usual_time_is_the_median_of_the_latest_fifty(storage: Storage
     ]
     lately = [replace(a_job(), submitted_at=after(100), finished_at=after(200 + number)) for number in range(50)]
     never_submitted = replace(a_job(), finished_at=after(5000))
-    await insert(storage, *long_ago, *lately, never_submitted)
+    set_back_meanwhile = replace(a_job(), submitted_at=after(9000), finished_at=after(6000))
+    await insert(storage, *long_ago, *lately, never_submitted, set_back_meanwhile)
 
     assert await storage.reading.jobs.usual_seconds() == 124.5
+
+
+async def test_the_oldest_that_waits_is_found_among_those_at_work(storage: Storage) -> None:
+    assert await storage.reading.jobs.oldest_waiting() is None
+    first, second = a_job(accepted_at=after(1)), a_job(accepted_at=after(2))
+    await insert(storage, a_job(accepted_at=after(0), state=JobState.RUNNING), second, first)
+
+    assert await storage.reading.jobs.oldest_waiting() == first
+
+
+async def test_what_is_due_too_late_is_hastened_and_nothing_else(storage: Storage) -> None:
+    early, late, never = (replace(a_job(), due_at=due) for due in (after(5), after(5000), None))
+    await insert(storage, early, late, never)
+
+    async with storage.transaction() as work:
+        await work.jobs.hasten(until=after(30))
+
+    found = [await storage.reading.jobs.get(job.id) for job in (early, late, never)]
+    assert [job and job.due_at for job in found] == [after(5), after(30), None]
+
+
+async def test_other_tracks_can_take_the_place_of_those_known(storage: Storage) -> None:
+    job = a_delivered(a_job(), a_track(1), a_track(2))
+    await insert(storage, job)
+
+    async with storage.transaction() as work:
+        await work.jobs.forget_tracks(job.id)
+        await work.jobs.save(replace(job, tracks=(a_track(3),)))
+
+    found = await storage.reading.jobs.get(job.id)
+    assert found is not None
+    assert found.tracks == (a_track(3),)
 
 
 async def test_two_processes_never_claim_the_same_job(tmp_path: Path, storage: SqliteStorage) -> None:

@@ -1,0 +1,156 @@
+"""The machine fails under the bot: a locked database, a full disk, a file that cannot be written."""
+
+import logging
+import resource
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bot.domain.jobs import JobState
+from storage.storage import open_storage
+from tests.end_to_end.town import QUICK, Town, a_town, ended, ends, eventually
+from tests.support.process import BotProcess, bot_process, environ_of
+
+CANNOT_WRITE = "I cannot write anything down at the moment. Please try again in a few minutes."
+
+
+@asynccontextmanager
+async def locked(path: Path) -> AsyncIterator[None]:
+    """Another program holds the file for writing."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0)
+
+    async def take() -> bool:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:  # the bot is at it; this thread is its thread, so no waiting here
+            return False
+        return True
+
+    try:
+        await eventually(take)
+        yield
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()
+
+
+def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """What an operator reads of the bot's own words, from warnings on."""
+    return [
+        record
+        for record in caplog.records
+        if record.levelno >= logging.WARNING and record.name.partition(".")[0] in {"bot", "cogs", "storage"}
+    ]
+
+
+async def test_a_locked_database_is_told_to_the_member_in_time_and_to_the_operator_once(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    await town.start()
+    with caplog.at_level(logging.INFO):
+        async with locked(town.settings.database_path):
+            refused = await (await town.extend()).response()
+            quota = await (await town.mia.command(town.songs, "quota")).response()
+        await town.extend()
+        await town.result()
+        await town.job_in(JobState.DELIVERED)
+
+    assert refused.content == CANNOT_WRITE
+    assert "10 of 10 left" in quota.content
+    assert town.suno.submits == 1
+    failed, again = loud(caplog)
+    assert failed.getMessage().startswith("database unavailable: database is locked; another program holds the file")
+    assert again.getMessage() == "the database can be written again"
+    assert failed.exc_info is None
+
+
+async def test_a_result_that_comes_while_the_database_is_locked_is_posted_once_afterwards(slow_town: Town) -> None:
+    town = slow_town
+    await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
+    await town.extend()
+    await town.songs.wait_for(lambda message: "has begun" in message.content)
+    async with locked(town.settings.database_path):
+        await town.suno.finish(next(iter(town.suno.tasks)))
+
+    assert len((await town.result()).attachments) == 2
+    await town.job_in(JobState.DELIVERED)
+    assert len(ends(town.songs)) == 1
+
+
+async def test_an_answer_to_a_submission_is_kept_until_it_can_be_written(town: Town) -> None:
+    await town.start()
+    town.suno.script("slow-answer 0.5", "no-callbacks")
+    await town.extend()
+    await town.suno.wait_for_submit()
+    async with locked(town.settings.database_path):
+        refused = await (await town.extend()).response()  # two seconds pass
+
+    assert refused.content == CANNOT_WRITE
+    job = await town.job_in(JobState.RUNNING)
+    assert job.task_id == next(iter(town.suno.tasks))
+    assert not job.outcome_unknown
+
+
+def fill_the_disk(bot: BotProcess) -> None:
+    """No file of that process can grow, as on a full disk."""
+    hard = resource.prlimit(bot.process.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(bot.process.pid, resource.RLIMIT_FSIZE, (0, hard))
+
+
+def make_room(bot: BotProcess) -> None:
+    hard = resource.prlimit(bot.process.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(bot.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+async def all_delivered(town: Town) -> bool:
+    async with open_storage(town.settings.database_path) as storage:
+        jobs = await storage.reading.jobs.of_member(town.mia.id, limit=10)
+    return {job.state for job in jobs} == {JobState.DELIVERED}
+
+
+async def test_a_full_disk_stops_nothing_for_good(tmp_path: Path, source: Path) -> None:
+    async with a_town(tmp_path, source, QUICK) as town:
+        environ = environ_of(town.settings, POLL_AFTER_SECONDS="0.5", POLL_EVERY_SECONDS="0.5", LEASE_SECONDS="1")
+        async with bot_process(environ, "run", folder=tmp_path) as bot:
+            await town.discord.wait_ready(1)
+            await town.discord.wait_for_commands("extend")
+            town.suno.script("late-answer text")
+            await town.extend()
+            await town.suno.wait_for_submit()
+            fill_the_disk(bot)
+            refused = await (await town.extend()).response()
+
+            async def told() -> bool:
+                return any("database unavailable" in line for line in bot.said)
+
+            await eventually(told)
+            make_room(bot)
+            await ended(town.songs, 1)
+            await town.extend()
+            await ended(town.songs, 2)
+            await eventually(partial(all_delivered, town))
+            assert await bot.end() == 0
+
+        assert refused.content == CANNOT_WRITE
+        assert town.suno.submits == len(ends(town.songs)) == 2
+        assert sum("database unavailable" in line for line in bot.said) == 1
+        assert sum("can be written again" in line for line in bot.said) == 1
+        assert not any("Traceback" in line for line in bot.said)
+
+
+async def test_a_file_that_may_not_be_written_ends_the_start_with_the_remedy(tmp_path: Path, source: Path) -> None:
+    async with a_town(tmp_path, source, QUICK) as town:
+        async with open_storage(town.settings.database_path):
+            pass
+        with town.settings.database_path.open("r+b") as file:
+            file.seek(18)  # a version that this SQLite reads and does not write
+            file.write(b"\x03")
+        async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
+            assert await bot.exit_status() == 1
+
+        assert any("needs the right to write the file of DATABASE_URL" in line for line in bot.said), bot.said
+        assert not any("Traceback" in line for line in bot.said)
