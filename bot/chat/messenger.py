@@ -13,10 +13,13 @@ from bot.domain.jobs import Job, JobState, Place
 from bot.domain.progress import ProgressView
 from bot.domain.text import Text, text
 from bot.services.clock import Clock
-from bot.services.messenger import Route, RouteClosed, RouteUnavailable
+from bot.services.messenger import Route, RouteClosed, RouteTooSmall, RouteUnavailable
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
+
+OPERATOR_LOCALE = "en-US"
+"""Discord does not tell the language of an application's owner."""
 
 
 class DiscordMessenger:
@@ -46,6 +49,21 @@ class DiscordMessenger:
             log.warning("a command could not be answered (%s)", error)
             return not isinstance(error, RouteClosed)
         return True
+
+    async def tell_operator(self, sentences: Sequence[Text]) -> None:
+        """By direct message to the application's owner, or to the owner of its team."""
+        application = self._client.application
+        if application is None:
+            return
+        operator_id = application.team.owner_id if application.team else application.owner.id
+        if operator_id is None:
+            return
+        try:
+            with read_as_routes():
+                channel = await self._client.create_dm(discord.Object(operator_id))
+                await channel.send(cards.told(sentences, self._catalogue.for_reader(OPERATOR_LOCALE)))
+        except (RouteClosed, RouteTooSmall, RouteUnavailable) as error:
+            log.info("the application's owner could not be told by direct message (%s)", error)
 
     async def show_progress(self, job: Job, view: ProgressView) -> int | None:
         say = self._catalogue.for_reader(job.place.locale)

@@ -1,30 +1,41 @@
 """The provider's rate, and how long to wait before trying again."""
 
 import random
-from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 REQUESTS_PER_WINDOW = 20
 WINDOW_SECONDS = 10.0
 """The provider takes 20 new requests in 10 s per account (fact sheet, section 5)."""
+MARGIN_SECONDS = 0.5
+"""Requests do not take the same time on their way: two that were sent 10 s apart may arrive closer together."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlidingWindow:
     """Never more than `limit` in any `window_seconds`: each one waits for the `limit`-th before it to grow old.
 
     A leaky bucket would let nearly twice as many through within one window after a rest.
     """
 
-    def __init__(self, *, limit: int = REQUESTS_PER_WINDOW, window_seconds: float = WINDOW_SECONDS) -> None:
-        self._taken: deque[float] = deque(maxlen=limit)
-        self._window_seconds = window_seconds
+    limit: int = REQUESTS_PER_WINDOW
+    window_seconds: float = WINDOW_SECONDS + MARGIN_SECONDS
 
-    def take(self, now: float) -> float:
-        """Reserve the next place; the seconds to wait from `now` until it may be used. `now` is monotonic."""
-        free_at = now
-        if len(self._taken) == self._taken.maxlen:
-            free_at = max(now, self._taken[0] + self._window_seconds)
-        self._taken.append(free_at)
-        return free_at - now
+    def counted(self, sent: Sequence[datetime], *, now: datetime) -> tuple[datetime, ...]:
+        """Those of `sent` that still count, oldest first.
+
+        One in the future was sent before the clock was set back, nobody knows when: it counts from now on.
+        """
+        oldest = now - timedelta(seconds=self.window_seconds)
+        return tuple(sorted(min(at, now) for at in sent if at > oldest))[-self.limit :]
+
+    def free_at(self, sent: Sequence[datetime], *, now: datetime) -> datetime:
+        """When the next one may be sent: `now`, or later."""
+        counted = self.counted(sent, now=now)
+        if len(counted) < self.limit:
+            return now
+        return counted[0] + timedelta(seconds=self.window_seconds)
 
 
 def backoff_seconds(attempt: int, *, base_seconds: float, cap_seconds: float = 300.0) -> float:

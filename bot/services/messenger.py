@@ -59,6 +59,9 @@ class Messenger(Protocol):
     async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
         """Say something to the member alone, in answer to the command; False when that is not possible any more."""
 
+    async def tell_operator(self, sentences: Sequence[Text]) -> None:
+        """Say something to whoever runs the bot, where that can be done; the log says it in any case."""
+
     async def show_progress(self, job: Job, view: ProgressView) -> int | None:
         """Post or edit the progress message; its id, or None where there is none to edit later.
 

@@ -10,41 +10,56 @@ from functools import partial
 from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.pace import SlidingWindow, backoff_seconds
-from bot.errors import ProviderBusy, ProviderError, ProviderOutOfCredits, ProviderUnauthorized
+from bot.domain.text import text
+from bot.errors import Outage, ProviderBusy, ProviderError, ProviderOutOfCredits, ProviderUnauthorized
 from bot.services import settle
+from bot.services.account import Account
 from bot.services.bells import Bells
 from bot.services.clock import Clock
-from bot.services.ports import Provider, Storage
+from bot.services.operator import Operator
+from bot.services.ports import Provider, Storage, Work
 
 log = logging.getLogger(__name__)
 
-CREDITS_PER_JOB = 12
-"""What one extension costs (fact sheet, section 5)."""
+SENT = "times of the latest submissions"
+KEY_REFUSED = "a refused key"
+KEY_SENTENCES = [
+    text(
+        "The music service refuses this bot's key, so every job fails. Check SUNO_API_KEY in `.env`"
+        " and start the bot again."
+    )
+]
+KEY_WORKS = [text("The music service takes this bot's key again.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitTimes:
     """Seconds. A job that is still `submitting` after these has lost its process.
 
-    `turn` is longer than a job waits for the provider's rate, `claim` than any POST takes.
+    `turn` covers the writing down that it is sent now, `claim` is longer than any POST takes.
     """
 
     turn: float = 30
     claim: float = 90
     first_poll: float
     overdue: float
-    credits_every: float = 60
     backoff_base: float = 2
 
 
 class Submission:
-    """The step of the submitting workers. `callback_url` makes a job's address from its token."""
+    """The step of the submitting workers. `callback_url` makes a job's address from its token.
+
+    The times of the latest submissions are kept in the database: the provider's rate is kept across restarts and
+    processes, too.
+    """
 
     def __init__(
         self,
         storage: Storage,
         provider: Provider,
         *,
+        account: Account,
+        operator: Operator,
         window: SlidingWindow,
         callback_url: Callable[[str], str],
         times: SubmitTimes,
@@ -53,32 +68,49 @@ class Submission:
     ) -> None:
         self._storage = storage
         self._provider = provider
+        self._account = account
+        self._operator = operator
         self._window = window
         self._callback_url = callback_url
         self._times = times
         self._bells = bells
         self._clock = clock
-        self._ask_credits_at: datetime | None = None  # set while the account has none
+        self._free_at: datetime | None = None  # when the provider takes the next one, where it takes none now
 
     async def next_due(self) -> datetime | None:
         due = await self._storage.reading.jobs.next_due([JobState.ACCEPTED])
-        return max(due, self._ask_credits_at) if due and self._ask_credits_at else due
+        others = (self._account.ask_at, self._free_at)
+        return due and max(due, *(other for other in others if other is not None))
 
     async def step(self) -> bool:
         """Submit the job whose turn it is; False when none may be submitted now."""
-        if not await self._has_credits():
+        if not await self._account.has_credits():
             return False
         async with self._storage.transaction() as work:
-            now = self._clock()
-            job = await work.jobs.claim_turn(now=now, until=now + timedelta(seconds=self._times.turn))
+            job = await self._claim(work)
         if job is None:
             return False
         self._bells.progress.ring()
-        await asyncio.sleep(self._window.take(asyncio.get_running_loop().time()))
         fault_points.reach("before the submit")
         if await self._mark_sent(job):
             await self._submit(job)
         return True
+
+    async def _claim(self, work: Work) -> Job | None:
+        """The next job, with a place in the provider's rate; without one it goes on waiting, and can be cancelled."""
+        now = self._clock()
+        remembered = await work.facts.get(SENT) or ""
+        sent = self._window.counted([datetime.fromisoformat(at) for at in remembered.split()], now=now)
+        free_at = self._window.free_at(sent, now=now)
+        self._free_at = free_at if free_at > now else None
+        job = None
+        if self._free_at is None:
+            job = await work.jobs.claim_turn(now=now, until=now + timedelta(seconds=self._times.turn))
+        if job is not None:
+            sent = (*sent, now)
+        if (counted := " ".join(at.isoformat() for at in sent)) != remembered:
+            await work.facts.put(SENT, counted)
+        return job
 
     async def _mark_sent(self, job: Job) -> bool:
         """From here on its outcome may be unknown; a job that was claimed and never sent goes back to its place."""
@@ -88,24 +120,6 @@ class Submission:
                 return False
             now = self._clock()
             await work.jobs.save(replace(current, submitted_at=now, due_at=now + timedelta(seconds=self._times.claim)))
-        return True
-
-    async def _has_credits(self) -> bool:
-        """While the account is empty, ask at a slow pace whether it was filled."""
-        if self._ask_credits_at is None:
-            return True
-        if self._clock() < self._ask_credits_at:
-            return False
-        self._ask_credits_at = self._clock() + timedelta(seconds=self._times.credits_every)
-        try:
-            credits_left = await self._provider.credits()
-        except ProviderError as error:
-            log.debug("credits: %s", error)
-            return False
-        if credits_left < CREDITS_PER_JOB:
-            return False
-        self._ask_credits_at = None
-        log.warning("credits are back (%g): submitting goes on", credits_left)
         return True
 
     async def _submit(self, job: Job) -> None:
@@ -118,11 +132,32 @@ class Submission:
             )
             fault_points.reach("after the answer to the submit")
         except ProviderError as error:
-            change: Callable[[Job, datetime], Job] = partial(self._after_error, error)
+            if isinstance(error, ProviderOutOfCredits):
+                self._account.pause()  # before the others are woken
+            await self._record_surely(job, partial(self._after_error, error))
+            await self._tell_operator(error)
         else:
             log.info("job %s: submitted as task %s", job.short_id, task_id)
-            change = partial(self._started, task_id)
-        await self._record(job, change)
+            await self._record_surely(job, partial(self._started, task_id))
+            await self._operator.over(KEY_REFUSED, KEY_WORKS, log_line="the provider takes the key again")
+
+    async def _tell_operator(self, error: ProviderError) -> None:
+        if isinstance(error, ProviderOutOfCredits):
+            await self._account.tell()
+        elif isinstance(error, ProviderUnauthorized):
+            await self._operator.tell(
+                KEY_REFUSED, KEY_SENTENCES, log_line="the provider refuses SUNO_API_KEY: check the key in .env"
+            )
+
+    async def _record_surely(self, job: Job, change: Callable[[Job, datetime], Job]) -> None:
+        """However long the database is away: nobody else knows what the provider answered."""
+        failures = 0
+        while True:
+            try:
+                return await self._record(job, change)
+            except Outage:
+                failures += 1
+                await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=5))
 
     async def _record(self, job: Job, change: Callable[[Job, datetime], Job]) -> None:
         """Apply `change` to the job as it is by now: a callback may have been faster than the answer."""
@@ -137,8 +172,10 @@ class Submission:
         self._bells.job_changed()
 
     def _started(self, task_id: str, job: Job, at: datetime) -> Job:
-        if job.task_id is not None:
+        if job.task_id == task_id:
             return job
+        if job.task_id is not None:
+            log.warning("job %s: a callback had told of another task; the answer counts", job.short_id)
         started = job.after(JobEvent.STARTED, task_id=task_id, attempts=0, outcome_unknown=False)
         if started.state is JobState.RUNNING:
             return replace(started, due_at=at + timedelta(seconds=self._times.first_poll))
@@ -151,9 +188,6 @@ class Submission:
             log.warning("job %s: no clear answer to the submission (%s); not repeated", job.short_id, error)
             return replace(job, outcome_unknown=True, due_at=at + timedelta(seconds=self._times.overdue))
         if isinstance(error, ProviderOutOfCredits):
-            if self._ask_credits_at is None:
-                log.error("the account has no credits left: top it up; jobs wait and go on by themselves")
-            self._ask_credits_at = at + timedelta(seconds=self._times.credits_every)
             return job.after(JobEvent.NOT_STARTED, attempts=job.attempts + 1, due_at=at, submitted_at=None)
         if isinstance(error, ProviderBusy):
             wait_seconds = backoff_seconds(job.attempts, base_seconds=self._times.backoff_base)
@@ -165,8 +199,6 @@ class Submission:
                 submitted_at=None,
             )
         unauthorized = isinstance(error, ProviderUnauthorized)
-        if unauthorized:
-            log.error("the provider refuses SUNO_API_KEY: check the key in .env")
         log.info("job %s: refused (%s)", job.short_id, error)
         failure = Failure(
             reason=FailureReason.OPERATOR if unauthorized else FailureReason.REFUSED,

@@ -11,7 +11,7 @@ from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFacts, AudioFormat
 from bot.domain.text import Text
-from bot.errors import BadSource, ProviderError
+from bot.errors import ProviderError
 from bot.services.messenger import Posted, ResultFile
 
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -78,11 +78,13 @@ class FakeFetcher:
     """Gives `body` for every URL, or the error that is set for it."""
 
     body: bytes = b"audio"
-    errors: dict[str, BadSource] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
+    on_fetch: Callable[[], object] = lambda: None
 
     async def fetch(self, url: str, to: Path, *, limit_bytes: int) -> int:  # noqa: ARG002  # the protocol's
         self.fetched.append(url)
+        self.on_fetch()
         if url in self.errors:
             raise self.errors[url]
         return to.write_bytes(self.body)
@@ -154,6 +156,10 @@ class FakeMessenger:
     answers: list[list[Text]] = field(default_factory=list)
     shown: list[tuple[str, ProgressView]] = field(default_factory=list)
     progress_errors: list[Exception] = field(default_factory=list)
+    operator: list[list[Text]] = field(default_factory=list)
+
+    async def tell_operator(self, sentences: Sequence[Text]) -> None:
+        self.operator.append(list(sentences))
 
     def routes(self, job: Job) -> Sequence[FakeRoute]:  # noqa: ARG002  # the protocol's
         return self.ways

@@ -1,25 +1,50 @@
+from datetime import UTC, datetime, timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.pace import SlidingWindow, backoff_seconds
 
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
 
 @given(st.lists(st.floats(min_value=0, max_value=30), min_size=1, max_size=120))
 def test_no_window_ever_holds_more_than_its_limit(rests: list[float]) -> None:
     window = SlidingWindow(limit=20, window_seconds=10)
-    now, sent = 0.0, []
+    now, sent = NOON, [NOON]
     for rest in rests:
-        now += rest
-        sent.append(now + window.take(now))
+        now = window.free_at(sent, now=max(now, now + timedelta(seconds=rest)))
+        sent.append(now)
 
     for index, at in enumerate(sent[20:]):
-        assert at - sent[index] >= 10 - 1e-6
+        assert at - sent[index] >= timedelta(seconds=10)
 
 
 def test_the_first_ones_do_not_wait() -> None:
     window = SlidingWindow(limit=3, window_seconds=10)
 
-    assert [window.take(100.0) for _ in range(4)] == [0, 0, 0, 10]
+    assert window.free_at([NOON] * 2, now=NOON) == NOON
+    assert window.free_at([NOON] * 3, now=NOON) == after(10)
+    assert window.free_at([NOON, NOON, NOON, after(1)], now=after(2)) == after(10)
+
+
+def test_only_what_still_counts_is_kept() -> None:
+    window = SlidingWindow(limit=2, window_seconds=10)
+
+    assert window.counted([after(0), after(5), after(6), after(7)], now=after(12)) == (after(6), after(7))
+    assert window.counted([after(0)], now=after(10)) == ()
+
+
+def test_after_the_clock_was_set_back_a_window_is_waited_for_and_no_more() -> None:
+    window = SlidingWindow(limit=2, window_seconds=10)
+    sent = window.counted([after(3600), after(3601)], now=NOON)
+
+    assert window.free_at(sent, now=NOON) == after(10)
+    assert window.free_at(sent, now=after(10)) == after(10)
 
 
 def test_backing_off_doubles_up_to_its_cap_and_is_never_twice_the_same_for_all() -> None:

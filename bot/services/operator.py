@@ -1,0 +1,48 @@
+"""Tells whoever runs the bot of a trouble that only they can mend: once when it begins, once when it is over."""
+
+import logging
+from collections.abc import Sequence
+
+from bot.domain.text import Text
+from bot.services.clock import Clock
+from bot.services.messenger import Messenger
+from bot.services.ports import Storage
+
+log = logging.getLogger(__name__)
+
+
+class Operator:
+    """What was told is remembered in the database: neither a restart nor another process tells it again."""
+
+    def __init__(self, storage: Storage, messenger: Messenger, clock: Clock) -> None:
+        self._storage = storage
+        self._messenger = messenger
+        self._clock = clock
+
+    async def is_told(self, trouble: str) -> bool:
+        return bool(await self._storage.reading.facts.get(_name(trouble)))
+
+    async def tell(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
+        """`trouble` has begun; nothing happens where that is known."""
+        if await self._turn(trouble, self._clock().isoformat()):
+            log.error(log_line)
+            await self._messenger.tell_operator(sentences)
+
+    async def over(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
+        """`trouble` is mended; nothing happens where it was not told."""
+        if await self.is_told(trouble) and await self._turn(trouble, ""):
+            log.warning(log_line)
+            await self._messenger.tell_operator(sentences)
+
+    async def _turn(self, trouble: str, to: str) -> bool:
+        """Write down that the trouble is there since `to`, or not any more; whether that is news."""
+        async with self._storage.transaction() as work:
+            before = await work.facts.get(_name(trouble)) or ""
+            is_news = bool(before) != bool(to)
+            if is_news:
+                await work.facts.put(_name(trouble), to)
+        return is_news
+
+
+def _name(trouble: str) -> str:
+    return f"operator told of {trouble}"
