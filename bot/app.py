@@ -22,11 +22,14 @@ from bot.domain.pace import SlidingWindow
 from bot.fetch.fetcher import SafeFetcher
 from bot.gateway import discord_at, keep_connected
 from bot.services.accept import Acceptance, AcceptLimits
-from bot.services.bells import Bells
+from bot.services.account import Account
+from bot.services.bells import Bell, Bells
 from bot.services.callbacks import Callbacks
 from bot.services.clock import Clock, utc_now
+from bot.services.clock_watch import ClockWatch
 from bot.services.deliver import Delivery, DeliveryTimes
 from bot.services.members import Members
+from bot.services.operator import Operator
 from bot.services.ports import Provider
 from bot.services.progress import Progress
 from bot.services.submit import Submission, SubmitTimes
@@ -54,6 +57,7 @@ SUBMITTERS = 8
 """How many submissions wait for their answers at the same time."""
 DELIVERERS = 3
 """How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
+CREDITS_EVERY_SECONDS = 60.0
 PROGRESS_PAUSE_SECONDS = 0.2
 CLOSING_SECONDS = 5.0
 GREETING_SECONDS = 2.0
@@ -187,9 +191,14 @@ def _web(parts: _Parts, client: EncoreClient) -> "web.Application":
 def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
     settings, storage, bells, clock = parts.settings, parts.storage, parts.bells, parts.clock
     first_poll = settings.poll_after_seconds if settings.public_url else settings.poll_every_seconds
+    operator = Operator(storage, parts.messenger, clock)
     submission = Submission(
         storage,
         parts.provider,
+        account=Account(
+            parts.provider, operator, every_seconds=min(CREDITS_EVERY_SECONDS, settings.poll_every_seconds), clock=clock
+        ),
+        operator=operator,
         window=SlidingWindow(),
         callback_url=lambda token: f"{settings.public_url}/callbacks/{token}" if settings.public_url else NOWHERE,
         times=SubmitTimes(
@@ -223,7 +232,8 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         storage, parts.messenger, every_seconds=settings.progress_every_seconds, bells=bells, clock=clock
     )
     watch = Watch(storage, parts.provider, times=watch_times, bells=bells, clock=clock)
-    callbacks = Callbacks(storage, parse_callback, bells, clock)
+    clock_watch = ClockWatch(storage, grace_seconds=settings.lease_seconds, bells=bells, clock=clock)
+    callbacks = Callbacks(storage, parts.provider, parse_callback, bells, clock)
     return (
         *(Worker(f"commands {number}", acceptance, bells.intake, clock) for number in range(1, ACCEPTERS + 1)),
         *(Worker(f"submitting {number}", submission, bells.submit, clock) for number in range(1, SUBMITTERS + 1)),
@@ -231,6 +241,7 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         Worker("watching", watch, bells.watch, clock),
         *(Worker(f"delivering {number}", delivery, bells.deliver, clock) for number in range(1, DELIVERERS + 1)),
         Worker("progress", progress, bells.progress, clock, pause_seconds=PROGRESS_PAUSE_SECONDS),
+        Worker("the clock", clock_watch, Bell(), clock),
     )
 
 

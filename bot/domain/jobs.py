@@ -123,6 +123,7 @@ class FailureReason(StrEnum):
     SENSITIVE = "sensitive"  # a word was refused
     SOURCE_UNREACHABLE = "source_unreachable"  # the provider could not fetch the source
     OPERATOR = "operator"  # key refused or wrong address: only the operator can mend it
+    NEVER_STARTED = "never_started"  # the provider took no new work until the deadline
     SILENCE = "silence"  # nothing heard until the deadline
     UNDELIVERABLE = "undeliverable"  # no way to the member is left
     TRACKS_GONE = "tracks_gone"  # the tracks could not be fetched any more

@@ -79,6 +79,28 @@ def _filled(old: Track, new: Track) -> Track:
     return Track(id=old.id, length_seconds=length, **texts)
 
 
+ENDS = frozenset({ReportKind.COMPLETE, ReportKind.FAILED})
+
+
+def confirmed(told: TaskReport, record: TaskReport) -> TaskReport | None:
+    """What to believe of a callback that tells an end, once the provider was asked itself; None: nothing.
+
+    Whoever learned a job's callback address could invent one. The record counts where it tells an end, whichever; the
+    callback's own words only where the record knows the same tracks and is merely behind.
+    """
+    if record.kind in ENDS:
+        return record
+    known = {track.id for track in record.tracks}
+    if told.kind is ReportKind.COMPLETE and told.tracks and known.issuperset(track.id for track in told.tracks):
+        return told
+    return None
+
+
+def hint(told: TaskReport) -> TaskReport:
+    """A callback on the way to the end, without its contents: how far the task is costs nothing to believe."""
+    return replace(told, tracks=())
+
+
 def apply_report(job: Job, report: TaskReport, *, at: datetime) -> Job:
     """The job once `report` is known. Repeats, late news and reports of another task leave it as it is.
 

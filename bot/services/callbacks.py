@@ -1,42 +1,50 @@
-"""Applies the recorded callbacks to their jobs."""
+"""Applies the recorded callbacks to their jobs. They are news; what is true is asked of the provider."""
 
+import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from bot.domain.reports import TaskReport, apply_report
+from bot.domain.callbacks import CallbackEntry
+from bot.domain.jobs import AT_PROVIDER_STATES, Job
+from bot.domain.reports import ENDS, TaskReport, apply_report, confirmed, hint
+from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
 from bot.services import settle
 from bot.services.bells import Bells
 from bot.services.clock import Clock
-from bot.services.ports import Storage
+from bot.services.ports import Provider, Storage
 
 log = logging.getLogger(__name__)
 
-BATCH = 50
+BATCH = 32
+"""How many are looked into at the same time."""
+ASK_SECONDS = 8.0
+AGAIN_SECONDS = 3.0
+"""When a job is asked after whose callback told an end that the provider does not confirm."""
 
 
 class Callbacks:
     """`parse` reads a recorded body; it was read once before it was recorded, so it cannot fail here."""
 
-    def __init__(self, storage: Storage, parse: Callable[[bytes], TaskReport], bells: Bells, clock: Clock) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        provider: Provider,
+        parse: Callable[[bytes], TaskReport],
+        bells: Bells,
+        clock: Clock,
+    ) -> None:
         self._storage = storage
+        self._provider = provider
         self._parse = parse
         self._bells = bells
         self._clock = clock
 
     async def step(self) -> bool:
         entries = await self._storage.reading.inbox.pending(limit=BATCH)
-        for entry in entries:
-            report = self._parse(entry.body)
-            at = self._clock()
-            async with self._storage.transaction() as work:
-                job = await work.jobs.get(entry.job_id)
-                if job is not None:
-                    after = apply_report(job, report, at=at)
-                    if after is not job:
-                        await settle.save(work, after, at=at)
-                        log.info("job %s: callback %s, now %s", job.short_id, report.kind, after.state)
-                await work.inbox.mark_applied(entry.id, at=at)
+        reports = await asyncio.gather(*(self._believed(entry) for entry in entries))
+        await asyncio.gather(*(self._apply(entry, report) for entry, report in zip(entries, reports, strict=True)))
         if entries:
             self._bells.job_changed()
         return bool(entries)
@@ -44,3 +52,43 @@ class Callbacks:
     async def next_due(self) -> datetime | None:
         """Only the web endpoint makes work here, and it rings."""
         return None
+
+    async def _believed(self, entry: CallbackEntry) -> TaskReport | None:
+        """What the callback leads to; None where it told an end that is not confirmed."""
+        told = self._parse(entry.body)
+        if told.kind not in ENDS:
+            return hint(told)
+        job = await self._storage.reading.jobs.get(entry.job_id)
+        task_id = (job and job.task_id) or told.task_id
+        if job is None or job.state not in AT_PROVIDER_STATES or task_id is None:
+            return told
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                record = await self._provider.report(task_id)
+        except (ProviderError, TimeoutError) as error:
+            if not isinstance(error, ProviderRefused) or isinstance(error, ProviderUnauthorized):
+                log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, told.kind)
+                return told
+            believed = None  # the provider knows no such task
+        else:
+            believed = confirmed(told, replace(record, task_id=task_id))
+        if believed is None:
+            log.warning("job %s: callback %s is not confirmed by the provider; asking on", job.short_id, told.kind)
+        return believed
+
+    async def _apply(self, entry: CallbackEntry, report: TaskReport | None) -> None:
+        at = self._clock()
+        async with self._storage.transaction() as work:
+            job = await work.jobs.get(entry.job_id)
+            if job is not None:
+                after = self._asked_soon(job, at) if report is None else apply_report(job, report, at=at)
+                if after is not job:
+                    await settle.save(work, after, at=at)
+                    log.info("job %s: callback %s, now %s", job.short_id, report and report.kind, after.state)
+            await work.inbox.mark_applied(entry.id, at=at)
+
+    def _asked_soon(self, job: Job, at: datetime) -> Job:
+        soon = at + timedelta(seconds=AGAIN_SECONDS)
+        if job.state not in AT_PROVIDER_STATES or job.task_id is None or (job.due_at and job.due_at <= soon):
+            return job
+        return replace(job, due_at=soon)

@@ -95,7 +95,7 @@ class Delivery:
         post = self._post_result if job.state is JobState.FINISHED else self._post_failure
         try:
             posted = await self._by_any_route(job, post)
-        except (RouteUnavailable, BadSource, ProviderError) as error:
+        except (RouteUnavailable, BadSource, ProviderError, OSError) as error:  # OSError: no room for the tracks
             log.warning("job %s: not delivered at try %d (%s)", job.short_id, job.attempts, error)
             return self._later(error)
         if posted is None:
@@ -147,6 +147,7 @@ class Delivery:
         async with self._storage.transaction() as work:
             current = await work.jobs.get(job.id)
             if current is not None:
+                await work.jobs.forget_tracks(job.id)  # some of them may have been invented
                 await work.jobs.save(replace(current, tracks=report.tracks))
         return replace(job, tracks=report.tracks)
 

@@ -60,11 +60,20 @@ class Jobs(Protocol):
     async def save(self, job: Job) -> None:
         """Write all of the job's changeable fields and its tracks. Only inside the transaction that read it."""
 
+    async def forget_tracks(self, job_id: str) -> None:
+        """Before others are saved that are to take their place."""
+
+    async def oldest_waiting(self) -> Job | None:
+        """The accepted job that has waited longest."""
+
     async def claim_turn(self, *, now: datetime, until: datetime) -> Job | None:
         """The accepted job that is due and whose turn it is, now `submitting`, not sent, with `due_at` = `until`."""
 
     async def claim_due(self, states: Sequence[JobState], *, now: datetime, until: datetime, limit: int) -> list[Job]:
         """Jobs in `states` with `due_at` <= `now`, oldest first, now claimed: their `due_at` is `until`."""
+
+    async def hasten(self, *, until: datetime) -> None:
+        """Nothing is due later than `until` any more."""
 
     async def next_due(self, states: Sequence[JobState]) -> datetime | None:
         """When the next of them is due."""
@@ -118,6 +127,9 @@ class Intakes(Protocol):
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[Intake]:
         """Commands that wait, or whose worker is gone, now claimed until `until`."""
+
+    async def hasten(self, *, until: datetime) -> None:
+        """Nothing is due later than `until` any more."""
 
     async def next_due(self) -> datetime | None:
         """When the next of them is due."""

@@ -31,6 +31,7 @@ _REASONS = {
     FailureReason.OPERATOR: text(
         "The music service does not accept this bot's key. Whoever runs the bot has to mend that."
     ),
+    FailureReason.NEVER_STARTED: text("The music service took no new work for too long. Please try again later."),
     FailureReason.SILENCE: text("The music service never answered."),
     FailureReason.UNDELIVERABLE: text("There was no way left to reach you; `/jobs` has the links."),
     FailureReason.TRACKS_GONE: text("The music was made, but could not be fetched from the music service."),

@@ -38,9 +38,36 @@ class Watch:
         self._unreachable = False
 
     async def next_due(self) -> datetime | None:
-        return await self._storage.reading.jobs.next_due(WATCHED)
+        reading = self._storage.reading
+        due = [await reading.jobs.next_due(WATCHED)]
+        if (waiting := await reading.jobs.oldest_waiting()) is not None:
+            due.append(self._given_up_at(waiting))
+        return min((at for at in due if at is not None), default=None)
 
     async def step(self) -> bool:
+        return await self._look() or await self._end_waiting()
+
+    def _given_up_at(self, waiting: Job) -> datetime:
+        return waiting.accepted_at + timedelta(seconds=self._times.give_up)
+
+    async def _end_waiting(self) -> bool:
+        """Give a job up that could not be submitted for so long; the provider keeps its source for three days."""
+        at = self._clock()
+        oldest = await self._storage.reading.jobs.oldest_waiting()
+        if oldest is None or at < self._given_up_at(oldest):
+            return False
+        async with self._storage.transaction() as work:
+            waiting = await work.jobs.get(oldest.id)
+            if waiting is None or waiting.state is not JobState.ACCEPTED:
+                return True  # its turn came after all
+            log.warning("job %s: waited until the deadline and was never submitted", waiting.short_id)
+            failure = Failure(reason=FailureReason.NEVER_STARTED)
+            ended = waiting.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
+            await settle.save(work, ended, at=at)
+        self._bells.job_changed()
+        return True
+
+    async def _look(self) -> bool:
         async with self._storage.transaction() as work:
             now = self._clock()
             until = now + timedelta(seconds=self._times.poll_every)

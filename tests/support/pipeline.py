@@ -14,10 +14,12 @@ from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.services.accept import Acceptance, AcceptLimits
+from bot.services.account import Account
 from bot.services.bells import Bells
 from bot.services.callbacks import Callbacks
 from bot.services.deliver import Delivery, DeliveryTimes
 from bot.services.members import Members
+from bot.services.operator import Operator
 from bot.services.progress import Progress
 from bot.services.submit import Submission, SubmitTimes
 from bot.services.tracks import TrackFiles
@@ -39,6 +41,7 @@ LIMIT = 5
 class World:
     """All services around one database."""
 
+    bells: Bells
     storage: SqliteStorage
     clock: TurnedClock
     provider: FakeProvider
@@ -94,7 +97,14 @@ class World:
         assert await self.watch.step()
         return await self.job(job)
 
-    async def call_back(self, job: Job, kind: str, *, code: int = 200, tracks: int = 2) -> None:
+    async def call_back(self, job: Job, kind: str, *, code: int = 200, tracks: int = 2, confirmed: bool = True) -> None:
+        """A callback of the job's task; the provider's record says the same where it is `confirmed`."""
+        if confirmed and kind in {"complete", "error"}:
+            end = ReportKind.COMPLETE if kind == "complete" else ReportKind.FAILED
+            task_id = job.task_id or "task-told"
+            self.provider.reports[task_id] = TaskReport(
+                task_id=task_id, kind=end, tracks=TRACKS[:tracks], code=code, message="said so"
+            )
         body = json.dumps(
             {
                 "code": code,
@@ -117,18 +127,22 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(folder: Path) -> AsyncIterator[World]:
-    """Everything but Discord and the provider, on a database in `folder`."""
-    clock, provider, fetcher, audio, messenger = (
-        TurnedClock(),
-        FakeProvider(),
-        FakeFetcher(),
-        FakeAudio(),
-        FakeMessenger(),
-    )
-    bells = Bells()
-    async with open_storage(folder / "encore.db") as storage:
+async def a_world(
+    folder: Path,
+    *,
+    clock: TurnedClock | None = None,
+    provider: FakeProvider | None = None,
+    window: SlidingWindow = SlidingWindow(limit=1000),  # noqa: B008  # it never changes
+    busy_seconds: float = 2,
+) -> AsyncIterator[World]:
+    """Everything but Discord and the provider, on a database in `folder`; anew on the same one after a restart."""
+    clock = clock or TurnedClock()
+    provider = provider or FakeProvider()
+    fetcher, audio, messenger, bells = FakeFetcher(), FakeAudio(), FakeMessenger(), Bells()
+    async with open_storage(folder / "encore.db", busy_seconds=busy_seconds) as storage:
+        operator = Operator(storage, messenger, clock)
         yield World(
+            bells=bells,
             storage=storage,
             clock=clock,
             provider=provider,
@@ -149,7 +163,9 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
             submission=Submission(
                 storage,
                 provider,
-                window=SlidingWindow(limit=1000),
+                account=Account(provider, operator, every_seconds=60, clock=clock),
+                operator=operator,
+                window=window,
                 callback_url=lambda token: f"https://encore.example/callbacks/{token}",
                 times=SubmitTimes(first_poll=30, overdue=900),
                 bells=bells,
@@ -158,7 +174,7 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
             watch=Watch(
                 storage, provider, times=WatchTimes(poll_every=30, overdue=900, give_up=86400), bells=bells, clock=clock
             ),
-            callbacks=Callbacks(storage, parse_callback, bells, clock),
+            callbacks=Callbacks(storage, provider, parse_callback, bells, clock),
             delivery=Delivery(
                 storage,
                 provider,
