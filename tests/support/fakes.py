@@ -11,7 +11,7 @@ from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFacts, AudioFormat
 from bot.domain.text import Text
-from bot.errors import ProviderError
+from bot.errors import BadSource, ProviderError
 from bot.services.messenger import Posted, ResultFile
 
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
