@@ -63,7 +63,8 @@ class EncoreClient(commands.Bot):
             chunk_guilds_at_startup=False,
         )
         self.catalogue = catalogue
-        self.connected = asyncio.Event()
+        self.connected = asyncio.Event()  # set while the gateway is
+        self.disconnected = asyncio.Event()
         self._storage = storage
         self._cogs_to_add: Sequence[commands.Cog] = ()
 
@@ -87,6 +88,14 @@ class EncoreClient(commands.Bot):
 
     async def on_connect(self) -> None:
         self.connected.set()
+        self.disconnected.clear()
+
+    async def on_resumed(self) -> None:
+        await self.on_connect()
+
+    async def on_disconnect(self) -> None:
+        self.connected.clear()
+        self.disconnected.set()
 
     async def on_ready(self) -> None:
         log.info("ready as %s in %d servers", self.user, len(self.guilds))

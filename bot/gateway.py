@@ -43,8 +43,10 @@ def discord_at(api_url: str, gateway_url: str) -> Iterator[None]:
         Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = before
 
 
-async def keep_connected(client: EncoreClient, token: str, logged_in: asyncio.Event) -> None:
+async def keep_connected(client: EncoreClient, token: str, logged_in: asyncio.Event, *, deaf_seconds: float) -> None:
     """Log in and stay connected until cancelled; `logged_in` is set once messages can be sent.
+
+    After `deaf_seconds` without the gateway its session is given up and a new one begun.
 
     Raises:
         GatewayError: the token or the application's set-up is refused.
@@ -52,20 +54,53 @@ async def keep_connected(client: EncoreClient, token: str, logged_in: asyncio.Ev
     await _log_in(client, token)
     logged_in.set()
     failures = 0
-    while not client.is_closed():
+    while True:
         try:
-            await client.connect(reconnect=True)
+            await _connected(client, deaf_seconds)
         except discord.PrivilegedIntentsRequired as error:
             raise GatewayError("Discord refuses the intents: that should not happen, please report it") from error
         except discord.ConnectionClosed as error:
-            if error.code in NOT_MENDED_BY_WAITING:
-                raise GatewayError(f"Discord closed the connection: {NOT_MENDED_BY_WAITING[error.code]}") from error
-            log.warning("the gateway closed (code %s); connecting again", error.code)
+            # discord.py lets those through alone that it cannot mend, and is closed for good then.
+            reason = NOT_MENDED_BY_WAITING.get(error.code, f"code {error.code}, please report it")
+            raise GatewayError(f"Discord closed the connection: {reason}") from error
         except Exception:
             # discord.py lets some faults of a first connection and of single events through (reference, section 6).
             log.warning("the gateway failed; connecting again", exc_info=log.isEnabledFor(logging.DEBUG))
+        if client.is_closed():
+            return
         failures = 0 if client.is_ready() else failures + 1
         await asyncio.sleep(backoff_seconds(failures, base_seconds=1.0, cap_seconds=RETRY_CAP_SECONDS))
+
+
+async def _connected(client: EncoreClient, deaf_seconds: float) -> None:
+    """One connection, with all that discord.py does to keep it; raises what it raises.
+
+    Left to itself, discord.py would try to resume at the old address for ever, with up to 17 minutes between two tries
+    (reference, section 6).
+    """
+    connection = asyncio.create_task(client.connect(reconnect=True), name="connection")
+    deaf = asyncio.create_task(_deaf(client, deaf_seconds), name="deaf")
+    try:
+        await asyncio.wait({connection, deaf}, return_when=asyncio.FIRST_COMPLETED)
+        if connection.done():
+            return await connection
+        log.warning("no word from the gateway for %g s; beginning a new session", deaf_seconds)
+        client.disconnected.clear()
+    finally:
+        for task in (connection, deaf):
+            task.cancel()
+        await asyncio.gather(connection, deaf, return_exceptions=True)
+
+
+async def _deaf(client: EncoreClient, seconds: float) -> None:
+    """Returns once the gateway was away for so long."""
+    while True:
+        await client.disconnected.wait()
+        try:
+            async with asyncio.timeout(seconds):
+                await client.connected.wait()
+        except TimeoutError:
+            return
 
 
 async def _log_in(client: EncoreClient, token: str) -> None:

@@ -38,6 +38,19 @@ class Redaction(logging.Filter):
         return line
 
 
+class Reconnecting(logging.Filter):
+    """discord.py logs it as an exception when a connection is lost; to an operator that is one line, and no fault."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.msg.startswith("Attempting a reconnect"):
+            record.exc_info = record.exc_text = None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
+RECONNECTING = Reconnecting()
+
+
 class JsonLines(logging.Formatter):
     """One object a line: time (ISO 8601, UTC), level, logger, message, and the traceback if there is one."""
 
@@ -61,5 +74,6 @@ def set_up(*, level: str, form: str, secrets: Iterable[str]) -> None:
     handler.addFilter(Redaction(secrets))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
+        logging.getLogger("discord.client").addFilter(RECONNECTING)
         for name in ("discord", "aiohttp", "aiosqlite"):
             logging.getLogger(name).setLevel(logging.WARNING)

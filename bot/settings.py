@@ -47,6 +47,7 @@ class Settings:
     progress_every_seconds: float = 4
     interaction_seconds: float = 870  # half a minute under the 15 minutes that a token lives
     retry_base_seconds: float = 2
+    deaf_seconds: float = 120  # without the gateway, until a new session is begun
 
     @property
     def max_source_bytes(self) -> int:

@@ -1,5 +1,6 @@
 """The way of the result to its member: too large, channel gone, closed, lost, answered twice."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -190,6 +191,50 @@ async def test_a_gateway_that_reconnects_and_replays_makes_no_second_job(town: T
 
     assert town.suno.submits == 1
     assert len(ends(town.songs)) == 1
+
+
+@pytest.mark.parametrize("private", [True, False])
+async def test_a_token_that_died_early_keeps_no_result_away(tmp_path: Path, source: Path, private: bool) -> None:
+    """Discord forgets it at times before its 15 minutes are over (Discord reference, section 2.2)."""
+    short = DiscordOptions(interaction_seconds=60)
+    async with a_town(tmp_path, source, replace(QUICK, manual=True), short) as town:
+        await town.start()
+        await town.extend(private=private)
+        await town.suno.wait_for_submit()
+        await town.job_in(JobState.RUNNING)
+
+        town.discord.advance(61)
+        await town.suno.finish(next(iter(town.suno.tasks)))
+        where = town.mia.dm if private else town.songs
+        result = await where.wait_for(lambda message: message.attachments, timeout=30)
+        await town.job_in(JobState.DELIVERED)
+
+        assert len(result.attachments) == 2
+        assert len(ends(town.songs)) + len(ends(town.mia.dm)) == 1
+
+
+async def test_a_gateway_that_stays_away_is_left_for_a_new_session(town: Town) -> None:
+    """discord.py by itself would try to resume the old one for ever (Discord reference, section 6)."""
+    await town.start(deaf_seconds=0.4)
+    town.discord.gateway.refuse_connections(1_000_000)
+    town.discord.gateway.drop()
+    await eventually_warned(town)
+    town.discord.gateway.refuse_connections(0)
+
+    await town.discord.gateway.wait_identified(2, timeout=30)
+    await town.extend()
+    await town.result()
+
+    assert town.discord.gateway.resumed == 0
+
+
+async def eventually_warned(town: Town) -> None:
+    client = town.app.client
+
+    async def given_up() -> bool:
+        return not client.disconnected.is_set() and not client.connected.is_set()
+
+    await eventually(given_up)
 
 
 async def test_a_deleted_progress_message_does_not_keep_the_result_away(slow_town: Town) -> None:

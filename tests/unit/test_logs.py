@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from bot.logs import JsonLines, Redaction
+from bot.logs import RECONNECTING, JsonLines, Redaction
 
 SECRET = "discord-token-of-somebody"
 
@@ -36,6 +36,19 @@ def test_an_invite_link_is_meant_to_be_read() -> None:
     link = "https://discord.com/oauth2/authorize?client_id=1&scope=bot&permissions=2"
 
     assert link in line("invite link: %s", link)
+
+
+@pytest.mark.parametrize(("said", "has_traceback"), [("Attempting a reconnect in %.2fs", False), ("It broke", True)])
+def test_a_lost_connection_is_one_line_and_a_fault_of_discord_py_keeps_its_traceback(
+    said: str, has_traceback: bool
+) -> None:
+    error = ValueError("why")
+    record = logging.LogRecord("discord.client", logging.ERROR, __file__, 1, said, (1.0,), (ValueError, error, None))
+
+    assert RECONNECTING.filter(record)
+
+    assert bool(record.exc_info) is has_traceback
+    assert (record.levelname == "ERROR") is has_traceback
 
 
 def test_a_json_line_is_one_object_with_its_traceback() -> None:
