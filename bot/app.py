@@ -89,6 +89,7 @@ class _Parts:
     audio: AudioProcess
     fetcher: SafeFetcher
     messenger: DiscordMessenger
+    account: Account
     folder: Path
     bells: Bells
     clock: Clock
@@ -107,18 +108,23 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         catalogue = Catalogue.load()
         client = EncoreClient(storage=storage, catalogue=catalogue)
         stack.push_async_callback(_close, client)
+        provider = SunoClient(
+            session,
+            api_url=settings.suno_api_url,
+            upload_url=settings.suno_upload_url,
+            api_key=settings.suno_api_key,
+        )
+        messenger = DiscordMessenger(client, catalogue, answer_seconds=settings.interaction_seconds, clock=clock)
+        every_seconds = min(CREDITS_EVERY_SECONDS, settings.poll_every_seconds)
+        operator = Operator(storage, messenger, clock)
         parts = _Parts(
             settings=settings,
             storage=storage,
-            provider=SunoClient(
-                session,
-                api_url=settings.suno_api_url,
-                upload_url=settings.suno_upload_url,
-                api_key=settings.suno_api_key,
-            ),
+            provider=provider,
             audio=AudioProcess(),
             fetcher=fetcher,
-            messenger=DiscordMessenger(client, catalogue, answer_seconds=settings.interaction_seconds, clock=clock),
+            messenger=messenger,
+            account=Account(provider, operator, every_seconds=every_seconds, clock=clock),
             folder=folder,
             bells=Bells(),
             clock=clock,
@@ -153,6 +159,7 @@ def _acceptance(parts: _Parts) -> Acceptance:
         parts.audio,
         parts.fetcher,
         parts.messenger,
+        parts.account,
         folder=parts.folder,
         limits=AcceptLimits(
             quota_per_day=settings.quota_per_day,
@@ -191,14 +198,10 @@ def _web(parts: _Parts, client: EncoreClient) -> "web.Application":
 def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
     settings, storage, bells, clock = parts.settings, parts.storage, parts.bells, parts.clock
     first_poll = settings.poll_after_seconds if settings.public_url else settings.poll_every_seconds
-    operator = Operator(storage, parts.messenger, clock)
     submission = Submission(
         storage,
         parts.provider,
-        account=Account(
-            parts.provider, operator, every_seconds=min(CREDITS_EVERY_SECONDS, settings.poll_every_seconds), clock=clock
-        ),
-        operator=operator,
+        account=parts.account,
         window=SlidingWindow(),
         callback_url=lambda token: f"{settings.public_url}/callbacks/{token}" if settings.public_url else NOWHERE,
         times=SubmitTimes(
@@ -267,7 +270,10 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
             group.create_task(stop(), name="stop")
             # The workers speak through the client, which can do so once it has logged in.
             logged_in = asyncio.Event()
-            group.create_task(keep_connected(app.client, app.settings.discord_token, logged_in), name="gateway")
+            gateway = keep_connected(
+                app.client, app.settings.discord_token, logged_in, deaf_seconds=app.settings.deaf_seconds
+            )
+            group.create_task(gateway, name="gateway")
             group.create_task(_listen(app), name="web")
             for worker in app.workers:
                 group.create_task(_after(logged_in, worker), name=worker.name)

@@ -18,6 +18,7 @@ from bot.domain.rules import broken_rules
 from bot.domain.source import AudioFacts
 from bot.domain.text import Text, text
 from bot.errors import BadSource, Outage, ProviderBusy, ProviderError, ProviderSilent, QuotaExceeded, Refused
+from bot.services.account import Account
 from bot.services.bells import Bells
 from bot.services.clock import Clock
 from bot.services.lease import renewed
@@ -54,6 +55,7 @@ class Acceptance:
         audio: AudioTools,
         fetcher: Fetcher,
         messenger: Messenger,
+        account: Account,
         *,
         folder: Path,
         limits: AcceptLimits,
@@ -66,6 +68,7 @@ class Acceptance:
         self._audio = audio
         self._fetcher = fetcher
         self._messenger = messenger
+        self._account = account
         self._folder = folder
         self._limits = limits
         self._bells = bells
@@ -212,6 +215,7 @@ class Acceptance:
             ) from error
         except ProviderError as error:
             log.error("the source was not taken: %s", error)  # noqa: TRY400  # expected, told in one line
+            await self._account.tell_of(error)
             raise Refused([error.sentence]) from error
 
     def _job(self, intake: Intake, request: ExtensionRequest, facts: AudioFacts, source_url: str, at: datetime) -> Job:

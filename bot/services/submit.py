@@ -10,26 +10,16 @@ from functools import partial
 from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.pace import SlidingWindow, backoff_seconds
-from bot.domain.text import text
 from bot.errors import Outage, ProviderBusy, ProviderError, ProviderOutOfCredits, ProviderUnauthorized
 from bot.services import settle
 from bot.services.account import Account
 from bot.services.bells import Bells
 from bot.services.clock import Clock
-from bot.services.operator import Operator
 from bot.services.ports import Provider, Storage, Work
 
 log = logging.getLogger(__name__)
 
 SENT = "times of the latest submissions"
-KEY_REFUSED = "a refused key"
-KEY_SENTENCES = [
-    text(
-        "The music service refuses this bot's key, so every job fails. Check SUNO_API_KEY in `.env`"
-        " and start the bot again."
-    )
-]
-KEY_WORKS = [text("The music service takes this bot's key again.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +49,6 @@ class Submission:
         provider: Provider,
         *,
         account: Account,
-        operator: Operator,
         window: SlidingWindow,
         callback_url: Callable[[str], str],
         times: SubmitTimes,
@@ -69,7 +58,6 @@ class Submission:
         self._storage = storage
         self._provider = provider
         self._account = account
-        self._operator = operator
         self._window = window
         self._callback_url = callback_url
         self._times = times
@@ -135,19 +123,11 @@ class Submission:
             if isinstance(error, ProviderOutOfCredits):
                 self._account.pause()  # before the others are woken
             await self._record_surely(job, partial(self._after_error, error))
-            await self._tell_operator(error)
+            await self._account.tell_of(error)
         else:
             log.info("job %s: submitted as task %s", job.short_id, task_id)
             await self._record_surely(job, partial(self._started, task_id))
-            await self._operator.over(KEY_REFUSED, KEY_WORKS, log_line="the provider takes the key again")
-
-    async def _tell_operator(self, error: ProviderError) -> None:
-        if isinstance(error, ProviderOutOfCredits):
-            await self._account.tell()
-        elif isinstance(error, ProviderUnauthorized):
-            await self._operator.tell(
-                KEY_REFUSED, KEY_SENTENCES, log_line="the provider refuses SUNO_API_KEY: check the key in .env"
-            )
+            await self._account.works()
 
     async def _record_surely(self, job: Job, change: Callable[[Job, datetime], Job]) -> None:
         """However long the database is away: nobody else knows what the provider answered."""

@@ -86,7 +86,10 @@ async def serve(
     try:
         try:
             listener = await asyncio.get_running_loop().create_server(
-                _connections(runner, max_connections, idle_seconds, linger_seconds), host, port
+                _connections(runner, max_connections, idle_seconds, linger_seconds),
+                host,
+                port,
+                backlog=max_connections,  # with fewer, a burst's last ones would knock again after a whole second
             )
         except OSError as error:
             raise WebServerError(_remedy(host, port, error)) from error

@@ -140,7 +140,7 @@ async def a_world(
     provider = provider or FakeProvider()
     fetcher, audio, messenger, bells = FakeFetcher(), FakeAudio(), FakeMessenger(), Bells()
     async with open_storage(folder / "encore.db", busy_seconds=busy_seconds) as storage:
-        operator = Operator(storage, messenger, clock)
+        account = Account(provider, Operator(storage, messenger, clock), every_seconds=60, clock=clock)
         yield World(
             bells=bells,
             storage=storage,
@@ -155,6 +155,7 @@ async def a_world(
                 audio,
                 fetcher,
                 messenger,
+                account,
                 folder=folder,
                 limits=AcceptLimits(quota_per_day=LIMIT, max_source_bytes=1_000_000, takeover=180, token=870),
                 bells=bells,
@@ -163,8 +164,7 @@ async def a_world(
             submission=Submission(
                 storage,
                 provider,
-                account=Account(provider, operator, every_seconds=60, clock=clock),
-                operator=operator,
+                account=account,
                 window=window,
                 callback_url=lambda token: f"https://encore.example/callbacks/{token}",
                 times=SubmitTimes(first_poll=30, overdue=900),

@@ -1,0 +1,89 @@
+"""The provider's real rate, an empty account, and whose turn it is."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from bot.domain.jobs import JobState
+from bot.domain.pace import REQUESTS_PER_WINDOW, WINDOW_SECONDS
+from bot.sandbox.discord import Upload
+from tests.end_to_end.town import QUICK, Town, a_town
+
+AT_THE_REAL_RATE = replace(QUICK, manual=True, rate_limit=REQUESTS_PER_WINDOW, rate_window_seconds=WINDOW_SECONDS)
+
+
+async def test_never_more_than_twenty_in_ten_seconds_even_across_a_restart(tmp_path: Path, source: Path) -> None:
+    """The stand-in refuses what comes too soon, as the provider does; here nothing is refused."""
+    more = 3
+    async with a_town(tmp_path, source, AT_THE_REAL_RATE) as town:
+        town.settings = replace(town.settings, quota_per_day=100)
+        await town.start()
+        for _ in range(REQUESTS_PER_WINDOW + more):
+            await town.extend()
+        await town.suno.wait_for_submit(REQUESTS_PER_WINDOW, timeout_seconds=30)
+        begun_at = time.monotonic()
+        await town.stop()
+        await town.start()
+        await town.suno.wait_for_submit(REQUESTS_PER_WINDOW + more, timeout_seconds=30)
+
+        submissions = [request for request in town.suno.requests if request.path.endswith("upload-extend")]
+        assert len(submissions) == REQUESTS_PER_WINDOW + more  # none was refused, none was repeated
+        assert time.monotonic() - begun_at > WINDOW_SECONDS / 2  # they did wait
+
+
+async def test_an_empty_account_is_told_to_its_operator_once_and_goes_on_when_it_is_filled(
+    tmp_path: Path, source: Path
+) -> None:
+    async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
+        operator = town.discord.world.owner
+        await town.start(poll_every_seconds=0.3)
+        for title in ("one", "two", "three"):
+            await town.extend(style="folk", title=title, prompt="la")
+        first = await operator.dm.wait_for(lambda message: "no credits left" in message.content)
+        progress = await town.songs.wait_for(lambda message: "busy" in message.content)
+        await town.stop()
+        await town.start(poll_every_seconds=0.3)
+        town.suno.credits = 1000
+        await town.result(3)
+        await operator.dm.wait_for(lambda message: "has credits again" in message.content)
+
+        assert len(operator.dms) == 2
+        assert first.pinged == [operator]
+        assert progress is not None
+        assert town.suno.submits == 3
+
+
+async def test_a_member_with_many_jobs_does_not_hold_up_another_and_the_place_shown_is_the_true_one(
+    tmp_path: Path, source: Path
+) -> None:
+    async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
+        await town.start(poll_every_seconds=0.3)
+        ben = town.discord.member("Ben", guild=town.guild)
+        for number in range(6):
+            invocation = await town.extend(style="folk", title=f"Mia {number}", prompt="la")
+            await invocation.wait_until(lambda message: "Accepted" in message.content, timeout=20)
+        late = await ben.command(town.songs, "extend", audio=Upload(source), style="folk", title="Ben", prompt="la")
+        told = await late.wait_until(lambda message: "Accepted" in message.content, timeout=20)
+        town.suno.credits = 1000
+        await town.result(7)
+
+        assert "number 2 in the queue" in told.content
+        titles = [task.request["title"] for task in town.suno.tasks.values()]
+        assert titles.index("Ben") == 1
+        assert [title for title in titles if title != "Ben"] == [f"Mia {number}" for number in range(6)]
+
+
+async def test_a_key_that_is_refused_is_told_to_the_member_and_to_the_operator_once(town: Town) -> None:
+    operator = town.discord.world.owner
+    await town.start(suno_api_key="no-longer-valid-key")
+    for _ in range(2):
+        answer = await (await town.extend()).wait_until(lambda message: "key" in message.content, timeout=20)
+        assert answer.is_ephemeral
+    await town.stop()
+    await town.start()
+    await town.extend()
+    await town.result()
+    await town.job_in(JobState.DELIVERED)
+
+    assert ["SUNO_API_KEY" in message.content for message in operator.dms] == [True, False]
+    assert (await town.balance()).left == 9
