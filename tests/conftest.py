@@ -1,5 +1,6 @@
-"""What the whole suite says about itself."""
+"""What the whole suite says about itself, and holds everywhere: no secret is ever logged."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from bot.sandbox.sounds import compose
 from tests.end_to_end.openapi import load_openapi
+from tests.support.secrets import Overheard, overhearing, secrets_in
 
 UNDESCRIBED: pytest.StashKey[set[str]] = pytest.StashKey()
 """Keys that the bot sent and Discord's document does not name: told at the end, but no fault."""
@@ -38,6 +40,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     told: set[str] = config.stash[UNDESCRIBED]
     if told:
         terminalreporter.write_line("sent, but not described by Discord's document: " + ", ".join(sorted(told)))
+
+
+@pytest.fixture(autouse=True)
+def overheard() -> Iterator[Overheard]:
+    """Everything that the bot's own code logs during a test; a secret in it fails the test."""
+    with overhearing() as overheard:
+        yield overheard
+    assert secrets_in(overheard.lines) == []
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ async def test_it_ends_cleanly_in_the_middle_of_a_job(town: Town, tmp_path: Path
 
 
 async def test_a_refused_token_is_one_line_that_names_the_setting(tmp_path: Path, town: Town) -> None:
-    settings = replace(town.settings, discord_token="refused")
+    settings = replace(town.settings, discord_token="a.token.of-nobody")
     async with FakeDiscord(DiscordOptions(token="the right one")) as discord:
         settings = replace(settings, discord_api_url=discord.api_url, discord_gateway_url=discord.gateway_url)
         async with bot_process(environ_of(settings), "run", folder=tmp_path) as bot:

@@ -1,7 +1,6 @@
 """A server with a channel and a member in it, the real bot, and both stand-ins: what every way through starts from."""
 
 import asyncio
-import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +17,7 @@ from bot.sandbox.world import World, running, stand_ins
 from bot.services.clock import utc_now
 from bot.settings import Settings
 from tests.end_to_end.openapi import load_openapi
+from tests.support.secrets import overhearing, secrets_in
 
 PATIENCE_SECONDS = 30.0
 QUICK = SunoOptions(time_scale=0.002, continuation_seconds=3, rate_limit=0)
@@ -124,27 +124,13 @@ async def a_town(
             mia=world.discord.member("Mia", guild=guild),
             source=source,
         )
-        said = Said()
-        logging.getLogger().addHandler(said)
-        try:
-            yield town
-        finally:
-            await town.stop()
-            logging.getLogger().removeHandler(said)
+        with overhearing() as said:
+            try:
+                yield town
+            finally:
+                await town.stop()
     check_requests(town)
     check_secrets(town, said.lines)
-
-
-class Said(logging.Handler):
-    """Keeps what the bot's own code logged, as it is before `bot.logs` cleans it."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.name.partition(".")[0] in {"bot", "cogs", "storage"}:
-            self.lines.append(logging.Formatter().format(record))
 
 
 def check_secrets(town: Town, logged: list[str]) -> None:
@@ -153,16 +139,15 @@ def check_secrets(town: Town, logged: list[str]) -> None:
     secrets |= {interaction.token for interaction in town.discord.world.interactions.values()}
     for task in town.suno.tasks.values():
         secrets |= {str(task.request["callBackUrl"]).rpartition("/")[2], str(task.request["uploadUrl"])}
-    secrets |= {"&hm=", "?ex="}
     shown = [
         str((version.content, version.embeds, version.components))
         for person in town.discord.world.people.values()
-        for channel in (*town.guild.channels, *([person.dm] if isinstance(person, Member) else []))
+        for channel in (*town.guild.channels, person.dm)
         for message in channel.messages
         if message.author is not person
         for version in message.versions
     ]
-    found = [(secret, text) for secret in secrets for text in (*logged, *shown) if secret and secret in text]
+    found = secrets_in((*logged, *shown), more=secrets)
     assert not found, found[:3]
 
 

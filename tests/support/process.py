@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.settings import Settings
+from tests.support.secrets import secrets_in
 
 ROOT = Path(__file__).parents[2]
 END_SECONDS = 15
+SECRETS = ("DISCORD_TOKEN", "SUNO_API_KEY", "SUNO_WEBHOOK_KEY")
 
 
 def environ_of(settings: Settings, **more: str) -> dict[str, str]:
@@ -82,3 +84,5 @@ async def bot_process(environ: dict[str, str], *arguments: str, folder: Path) ->
             process.kill()
         await process.wait()
         await listening
+    told = secrets_in(bot.said, more=(environ.get(name, "") for name in SECRETS))
+    assert not told, told[:3]
