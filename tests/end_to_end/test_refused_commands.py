@@ -146,7 +146,7 @@ async def test_a_used_up_quota_says_when_it_renews(town: Town) -> None:
 async def test_of_many_commands_at_once_exactly_as_many_are_taken_as_are_left(town: Town) -> None:
     await town.start(quota_per_day=3)
 
-    invocations = [await town.extend() for _ in range(20)]
+    invocations = [await town.extend() for _ in range(100)]
     answers = await asyncio.gather(
         *(each.wait_until(lambda m: "Accepted" in m.content or "used" in m.content, timeout=60) for each in invocations)
     )

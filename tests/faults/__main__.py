@@ -1,34 +1,72 @@
-"""`make faults`: the whole of the killing, with a table at the end."""
+"""`make faults`: the whole of the killing and of the troubles, with a table at the end."""
 
 import argparse
 import asyncio
 import sys
 import tempfile
-from dataclasses import astuple
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 
 from bot.fault_points import POINTS
 from bot.sandbox.sounds import compose
-from tests.faults.killing import Balance, a_town_to_kill_in, count, killed_at, killed_at_random
+from tests.end_to_end.town import Town
+from tests.faults.burst import a_town_with_tracks, burst
+from tests.faults.killing import UNANSWERED, Balance, a_town_to_kill_in, count, killed_at, killed_at_random
+from tests.faults.troubles import HUNDRED, RECONNECT, TROUBLES, TWO_PROCESSES, hundred_at_once, in_trouble
 
 RANDOM_ROUNDS = 200
 TOWNS = 10
 """The random rounds are spread over so many databases."""
+BURST_JOBS = 200
+TRACK_BYTES = 3_500_000
+
+Act = Callable[[Town, Path], Awaitable[Balance]]
 
 
-async def at_a_point(point: str, source: Path) -> Balance:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One row of the table; `act` works in a town of its own, on a database of its own."""
+
+    fault: str
+    rounds: int
+    act: Act
+
+
+async def at_a_point(point: str, town: Town, folder: Path) -> Balance:
+    await killed_at(point, town, folder)
+    return await count(town)
+
+
+async def at_random(rounds: int, seed: int, town: Town, folder: Path) -> Balance:
+    return await killed_at_random(town, folder, rounds=rounds, seed=seed)
+
+
+def trials(rounds: int, seed: int) -> Iterator[Trial]:
+    for point in sorted({*POINTS, UNANSWERED}):
+        yield Trial(fault=f"killed {point}", rounds=1, act=partial(at_a_point, point))
+    for number in range(seed, seed + TOWNS):
+        share = rounds // TOWNS
+        yield Trial(fault=f"killed at random, seed {number}", rounds=share, act=partial(at_random, share, number))
+    for trouble in (*TROUBLES, RECONNECT, TWO_PROCESSES):
+        yield Trial(fault=trouble, rounds=1, act=partial(in_trouble, trouble))
+    yield Trial(fault=HUNDRED, rounds=1, act=hundred_at_once)
+
+
+async def in_a_town(trial: Trial, source: Path) -> Balance:
     with tempfile.TemporaryDirectory(prefix="encore-faults-") as name:
-        folder = Path(name)
-        async with a_town_to_kill_in(folder, source) as town:
-            await killed_at(point, town, folder)
-            return await count(town)
+        async with a_town_to_kill_in(Path(name), source) as town:
+            return await trial.act(town, Path(name))
 
 
-async def at_random(rounds: int, seed: int, source: Path) -> Balance:
+async def bursting(source: Path) -> Balance:
     with tempfile.TemporaryDirectory(prefix="encore-faults-") as name:
-        folder = Path(name)
-        async with a_town_to_kill_in(folder, source) as town:
-            return await killed_at_random(town, folder, rounds=rounds, seed=seed)
+        async with a_town_with_tracks(Path(name), source, track_bytes=TRACK_BYTES) as town:
+            done = await burst(town, Path(name), jobs=BURST_JOBS)
+    if not done.is_whole:
+        raise AssertionError(f"the burst: {done.balance}, answered {set(done.answers.statuses)}")
+    return done.balance
 
 
 async def everything(rounds: int, seed: int) -> bool:
@@ -37,14 +75,11 @@ async def everything(rounds: int, seed: int) -> bool:
     with tempfile.TemporaryDirectory(prefix="encore-faults-") as name:
         source = Path(name) / "piece.mp3"
         await asyncio.to_thread(compose, source, seconds=4)
-        for point in sorted(POINTS):
-            rows.append((point, 1, await at_a_point(point, source)))
+        for trial in trials(rounds, seed):
+            rows.append((trial.fault, trial.rounds, await in_a_town(trial, source)))
             print(".", end="", flush=True)
-        for town in range(TOWNS):
-            share = rounds // TOWNS
-            rows.append((f"random, seed {seed + town}", share, await at_random(share, seed + town, source)))
-            print(".", end="", flush=True)
-    print("\n\n| killed | rounds | jobs | lost | doubled | ledger difference |\n|---|---|---|---|---|---|")
+        rows.append((f"{BURST_JOBS} results at once, 7 MB each", 1, await bursting(source)))
+    print("\n\n| fault | rounds | jobs | lost | doubled | ledger difference |\n|---|---|---|---|---|---|")
     for what, times, balance in rows:
         print(f"| {what} | {times} | " + " | ".join(map(str, astuple(balance))) + " |")
     total = [sum(column) for column in zip(*(astuple(balance) for _, _, balance in rows), strict=True)]

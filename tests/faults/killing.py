@@ -10,16 +10,27 @@ from pathlib import Path
 
 from bot.domain.jobs import Job, JobState
 from bot.domain.quota import quota_day
+from bot.fault_points import POINTS
 from bot.sandbox.discord import DiscordOptions, Member, Upload
 from bot.sandbox.suno import SunoOptions
 from storage.storage import open_storage
 from tests.end_to_end.town import Town, a_town, eventually
 from tests.support.process import BotProcess, bot_process, environ_of
 
-SUNO = SunoOptions(time_scale=0.003, audio=False, rate_limit=0, retry_after_seconds=(60, 120, 300))
+SUNO = SunoOptions(
+    # A start takes long in comparison with a task here, so callbacks are repeated more often than the provider does it.
+    time_scale=0.003,
+    audio=False,
+    rate_limit=0,
+    retry_after_seconds=(60, 120, 300, 600, 1200, 2400),
+)
 DISCORD = DiscordOptions(rate_limits={}, requests_per_second=None)
 LEASE_SECONDS = 1.0
 KILLED = -9
+UNANSWERED = "while a submit is under way"
+"""Not a place in the code: the provider has the request, and its answer is not there yet."""
+SETTLE_SECONDS = 150.0
+"""A submission that was interrupted is looked at after 90 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +79,15 @@ async def connected(town: Town, sessions: int) -> None:
 
 async def killed_at(point: str, town: Town, folder: Path) -> list[str]:
     """One `/extend` that dies at `point`, and goes on in a second process; what its member was told."""
-    async with a_bot(town, folder, fault=point) as bot:
+    if point == UNANSWERED:
+        town.suno.next_submit("hold 1 started")
+    async with a_bot(town, folder, fault=point if point in POINTS else "") as bot:
         if point != "inside a migration":
             await connected(town, 1)
             invocation = await town.extend(style="folk", title="Boats", prompt="la")
+        if point == UNANSWERED:
+            await town.suno.wait_for_submit()
+            bot.process.kill()
         assert await bot.exit_status() == KILLED, "\n".join(bot.said)
     async with a_bot(town, folder):
         await connected(town, 1 if point == "inside a migration" else 2)
@@ -93,7 +109,11 @@ async def settled(town: Town, *, jobs: int) -> None:
             known = await all_jobs(town)
             return waiting is None and owed is None and not await reading.jobs.live() and len(known) >= jobs
 
-        await eventually(quiet)
+        try:
+            await eventually(quiet, seconds=SETTLE_SECONDS)
+        except TimeoutError as error:
+            error.add_note("\n".join(map(str, await storage.reading.jobs.live())))
+            raise
 
 
 async def all_jobs(town: Town) -> list[Job]:

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from bot.fault_points import POINTS
-from tests.faults.killing import a_town_to_kill_in, count, killed_at, killed_at_random
+from tests.faults.killing import UNANSWERED, a_town_to_kill_in, count, killed_at, killed_at_random
 
 EARLY = {"after the defer", "after the source upload", "inside the accepting transaction"}
 UNTOLD = {"inside a migration", "after the command is written down"}
 
 
-@pytest.mark.parametrize("point", sorted(POINTS))
+@pytest.mark.parametrize("point", sorted({*POINTS, UNANSWERED}))
 async def test_a_bot_that_is_killed_there_loses_nothing_and_doubles_nothing(
     point: str, tmp_path: Path, source: Path
 ) -> None:
