@@ -233,6 +233,28 @@ async def test_what_is_no_request_is_refused_without_an_echo(words: bytes, caplo
         assert (await asked(port, "/healthz"))[0] == 200
 
 
+async def test_floods_of_headers_without_end_are_cut_and_others_are_served_meanwhile() -> None:
+    flood = b"".join(b"X-%d: " % number + b"a" * 4000 + b"\r\n" for number in range(200))
+
+    async def pour(port: int) -> bytes:
+        async with talking(port) as talk:
+            try:
+                talk.say(b"POST /callbacks/x HTTP/1.1\r\n" + flood)
+                return (await talk.rest())[9:12]  # after the protocol's version
+            except ConnectionResetError:  # cut before all of it was said
+                return b""
+
+    parts = Parts()
+    async with serving(parts) as port:
+        async with asyncio.TaskGroup() as group:
+            floods = [group.create_task(pour(port)) for _ in range(40)]
+            healthy = group.create_task(asked(port, "/healthz"))
+
+    assert healthy.result()[0] == 200
+    assert {flooded.result() for flooded in floods} <= {b"400", b""}
+    assert parts.recorded == 0
+
+
 async def test_requests_may_follow_each_other_on_one_connection() -> None:
     parts = Parts()
     async with serving(parts) as port, talking(port) as talk:
