@@ -118,9 +118,22 @@ class JobLife(RuleBasedStateMachine):
     async def _call_back(self, job: Job, kind: str, code: int, tracks: int) -> None:
         await self.world.call_back(await self.world.job(job), kind, code=code, tracks=tracks)
 
+    @rule(job=jobs, kind=st.sampled_from(["complete", "error"]))
+    def invent_an_end(self, job: Job, kind: str) -> None:
+        """Somebody who knows the address; the provider's record says nothing of the kind."""
+        self.world.provider.reports = {}
+        before = self.runner.run(self.world.job(job))
+        self.runner.run(self.world.call_back(before, kind, code=500, confirmed=False))
+        after = self.runner.run(self.world.job(job))
+        assert (after.state, after.tracks, after.failure) == (before.state, before.tracks, before.failure)
+
     @rule(seconds=st.sampled_from([1, 31, 200, 901, 90_000]))
     def time_passes(self, seconds: int) -> None:
         self.world.clock.turn(seconds)
+
+    @rule(seconds=st.sampled_from([3_600, 90_000]))
+    def the_clock_is_set_back(self, seconds: int) -> None:
+        self.world.clock.turn(-seconds)
 
     @rule(kind=st.sampled_from(list(ReportKind)))
     def watch(self, kind: ReportKind) -> None:

@@ -245,10 +245,9 @@ async def test_floods_of_headers_without_end_are_cut_and_others_are_served_meanw
                 return b""
 
     parts = Parts()
-    async with serving(parts) as port:
-        async with asyncio.TaskGroup() as group:
-            floods = [group.create_task(pour(port)) for _ in range(40)]
-            healthy = group.create_task(asked(port, "/healthz"))
+    async with serving(parts) as port, asyncio.TaskGroup() as group:
+        floods = [group.create_task(pour(port)) for _ in range(40)]
+        healthy = group.create_task(asked(port, "/healthz"))
 
     assert healthy.result()[0] == 200
     assert {flooded.result() for flooded in floods} <= {b"400", b""}
