@@ -35,7 +35,11 @@ SETTLE_SECONDS = 150.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What must be zero: jobs without their post, posts and submissions too many, units that do not add up."""
+    """What must be zero.
+
+    `lost`: jobs without their post, commands without an answer; `doubled`: posts and submissions too many;
+    `ledger_difference`: units that do not add up.
+    """
 
     jobs: int
     lost: int
@@ -143,11 +147,20 @@ async def count(town: Town) -> Balance:
                 difference += abs(balance.spent - spent) + balance.held
     return Balance(
         jobs=len(jobs),
-        lost=sum(not number for number in posts.values()),
+        lost=sum(not number for number in posts.values()) + unanswered(town, jobs),
         doubled=sum(number > 1 for number in posts.values())
         + sum(number > 1 for number in submissions.values())
         + sum(marks.values()),
         ledger_difference=difference,
+    )
+
+
+def unanswered(town: Town, jobs: list[Job]) -> int:
+    """Commands that were acknowledged and came to nothing: neither a job nor a word to their member."""
+    taken = {job.place.interaction_id for job in jobs}
+    return sum(
+        interaction.original is not None and interaction.original.is_thinking and interaction.id not in taken
+        for interaction in town.discord.world.interactions.values()
     )
 
 
