@@ -32,6 +32,7 @@ from bot.services.members import Members
 from bot.services.operator import Operator
 from bot.services.ports import Provider
 from bot.services.progress import Progress
+from bot.services.rate import Rate
 from bot.services.submit import Submission, SubmitTimes
 from bot.services.tracks import TrackFiles
 from bot.services.watch import Watch, WatchTimes
@@ -202,7 +203,7 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         storage,
         parts.provider,
         account=parts.account,
-        window=SlidingWindow(),
+        rate=Rate(SlidingWindow()),
         callback_url=lambda token: f"{settings.public_url}/callbacks/{token}" if settings.public_url else NOWHERE,
         times=SubmitTimes(
             turn=settings.lease_seconds,

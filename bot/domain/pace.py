@@ -22,17 +22,13 @@ class SlidingWindow:
     limit: int = REQUESTS_PER_WINDOW
     window_seconds: float = WINDOW_SECONDS + MARGIN_SECONDS
 
-    def counted(self, sent: Sequence[datetime], *, now: datetime) -> tuple[datetime, ...]:
-        """Those of `sent` that still count, oldest first.
-
-        One in the future was sent before the clock was set back, nobody knows when: it counts from now on.
-        """
-        oldest = now - timedelta(seconds=self.window_seconds)
-        return tuple(sorted(min(at, now) for at in sent if at > oldest))[-self.limit :]
+    def counts(self, sent_at: datetime, *, now: datetime) -> bool:
+        """Whether a request of then still counts."""
+        return sent_at > now - timedelta(seconds=self.window_seconds)
 
     def free_at(self, sent: Sequence[datetime], *, now: datetime) -> datetime:
-        """When the next one may be sent: `now`, or later."""
-        counted = self.counted(sent, now=now)
+        """When the next one may be sent: `now`, or later. None of `sent` is in the future."""
+        counted = sorted(at for at in sent if self.counts(at, now=now))[-self.limit :]
         if len(counted) < self.limit:
             return now
         return counted[0] + timedelta(seconds=self.window_seconds)

@@ -9,17 +9,16 @@ from functools import partial
 
 from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
-from bot.domain.pace import SlidingWindow, backoff_seconds
+from bot.domain.pace import backoff_seconds
 from bot.errors import Outage, ProviderBusy, ProviderError, ProviderOutOfCredits, ProviderUnauthorized
 from bot.services import settle
 from bot.services.account import Account
 from bot.services.bells import Bells
 from bot.services.clock import Clock
 from bot.services.ports import Provider, Storage, Work
+from bot.services.rate import Rate
 
 log = logging.getLogger(__name__)
-
-SENT = "times of the latest submissions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +36,7 @@ class SubmitTimes:
 
 
 class Submission:
-    """The step of the submitting workers. `callback_url` makes a job's address from its token.
-
-    The times of the latest submissions are kept in the database: the provider's rate is kept across restarts and
-    processes, too.
-    """
+    """The step of the submitting workers. `callback_url` makes a job's address from its token."""
 
     def __init__(
         self,
@@ -49,7 +44,7 @@ class Submission:
         provider: Provider,
         *,
         account: Account,
-        window: SlidingWindow,
+        rate: Rate,
         callback_url: Callable[[str], str],
         times: SubmitTimes,
         bells: Bells,
@@ -58,7 +53,7 @@ class Submission:
         self._storage = storage
         self._provider = provider
         self._account = account
-        self._window = window
+        self._rate = rate
         self._callback_url = callback_url
         self._times = times
         self._bells = bells
@@ -67,8 +62,9 @@ class Submission:
 
     async def next_due(self) -> datetime | None:
         due = await self._storage.reading.jobs.next_due([JobState.ACCEPTED])
-        others = (self._account.ask_at, self._free_at)
-        return due and max(due, *(other for other in others if other is not None))
+        if due is None:
+            return None
+        return max(at for at in (due, self._account.ask_at, self._free_at) if at is not None)
 
     async def step(self) -> bool:
         """Submit the job whose turn it is; False when none may be submitted now."""
@@ -87,17 +83,12 @@ class Submission:
     async def _claim(self, work: Work) -> Job | None:
         """The next job, with a place in the provider's rate; without one it goes on waiting, and can be cancelled."""
         now = self._clock()
-        remembered = await work.facts.get(SENT) or ""
-        sent = self._window.counted([datetime.fromisoformat(at) for at in remembered.split()], now=now)
-        free_at = self._window.free_at(sent, now=now)
-        self._free_at = free_at if free_at > now else None
-        job = None
-        if self._free_at is None:
-            job = await work.jobs.claim_turn(now=now, until=now + timedelta(seconds=self._times.turn))
+        self._free_at = await self._rate.free_at(work.facts, now=now)
+        if self._free_at is not None:
+            return None
+        job = await work.jobs.claim_turn(now=now, until=now + timedelta(seconds=self._times.turn))
         if job is not None:
-            sent = (*sent, now)
-        if (counted := " ".join(at.isoformat() for at in sent)) != remembered:
-            await work.facts.put(SENT, counted)
+            await self._rate.take(work.facts, job.id, now=now)
         return job
 
     async def _mark_sent(self, job: Job) -> bool:
@@ -146,6 +137,7 @@ class Submission:
             if current is None:
                 return
             at = self._clock()
+            await self._rate.answered(work.facts, job.id, now=at)
             after = change(current, at)
             if after is not current:
                 await settle.save(work, after, at=at)

@@ -34,9 +34,10 @@ async def test_a_job_without_a_place_in_the_rate_goes_on_waiting_and_can_be_canc
     for _ in range(LIMIT):
         await world.accepted()
 
+    assert await world.submission.next_due() == world.clock()
     assert await submitted(world) == 3
-    waiting = (await world.storage.reading.jobs.live())[3]
-    assert waiting.state is JobState.ACCEPTED
+    live = await world.storage.reading.jobs.live()
+    waiting = next(job for job in live if job.state is JobState.ACCEPTED)
     assert await world.submission.next_due() == world.clock() + timedelta(seconds=10)
     assert (await world.members.cancel(waiting.place.member_id, waiting.short_id)).state is JobState.CANCELLED
     world.clock.turn(10)
@@ -69,6 +70,15 @@ async def test_two_processes_share_one_window(tmp_path: Path) -> None:
 
         assert [await one.submission.step(), await other.submission.step()] == [True, True]
         assert await submitted(one) + await submitted(other) == 1
+
+
+async def test_a_request_counts_from_its_answer_on_however_long_it_was_on_its_way(world: World) -> None:
+    for _ in range(LIMIT):
+        await world.accepted()
+    world.provider.on_extend = lambda: world.clock.turn(2)
+    assert await submitted(world) == 3  # sent after 0, 2 and 4 seconds, answered after 2, 4 and 6
+
+    assert await world.submission.next_due() == world.clock() + timedelta(seconds=10 - 4)
 
 
 async def test_after_the_clock_was_set_back_one_window_is_waited_for(world: World) -> None:

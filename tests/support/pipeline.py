@@ -21,6 +21,7 @@ from bot.services.deliver import Delivery, DeliveryTimes
 from bot.services.members import Members
 from bot.services.operator import Operator
 from bot.services.progress import Progress
+from bot.services.rate import Rate
 from bot.services.submit import Submission, SubmitTimes
 from bot.services.tracks import TrackFiles
 from bot.services.watch import Watch, WatchTimes
@@ -165,7 +166,7 @@ async def a_world(
                 storage,
                 provider,
                 account=account,
-                window=window,
+                rate=Rate(window),
                 callback_url=lambda token: f"https://encore.example/callbacks/{token}",
                 times=SubmitTimes(first_poll=30, overdue=900),
                 bells=bells,

@@ -32,19 +32,11 @@ def test_the_first_ones_do_not_wait() -> None:
     assert window.free_at([NOON, NOON, NOON, after(1)], now=after(2)) == after(10)
 
 
-def test_only_what_still_counts_is_kept() -> None:
+def test_only_what_is_young_enough_counts() -> None:
     window = SlidingWindow(limit=2, window_seconds=10)
 
-    assert window.counted([after(0), after(5), after(6), after(7)], now=after(12)) == (after(6), after(7))
-    assert window.counted([after(0)], now=after(10)) == ()
-
-
-def test_after_the_clock_was_set_back_a_window_is_waited_for_and_no_more() -> None:
-    window = SlidingWindow(limit=2, window_seconds=10)
-    sent = window.counted([after(3600), after(3601)], now=NOON)
-
-    assert window.free_at(sent, now=NOON) == after(10)
-    assert window.free_at(sent, now=after(10)) == after(10)
+    assert [window.counts(after(at), now=after(12)) for at in (1, 2, 3)] == [False, False, True]
+    assert window.free_at([after(1), after(2), after(5)], now=after(12)) == after(12)
 
 
 def test_backing_off_doubles_up_to_its_cap_and_is_never_twice_the_same_for_all() -> None:
