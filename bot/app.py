@@ -59,6 +59,8 @@ SUBMITTERS = 8
 DELIVERERS = 3
 """How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
 CREDITS_EVERY_SECONDS = 60.0
+CLAIM_LEASES = 3
+"""A submission may take twice the usual lease until it is answered; looking at it early would be harmless."""
 PROGRESS_PAUSE_SECONDS = 0.2
 CLOSING_SECONDS = 5.0
 GREETING_SECONDS = 2.0
@@ -207,6 +209,7 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         callback_url=lambda token: f"{settings.public_url}/callbacks/{token}" if settings.public_url else NOWHERE,
         times=SubmitTimes(
             turn=settings.lease_seconds,
+            claim=CLAIM_LEASES * settings.lease_seconds,
             first_poll=first_poll,
             overdue=settings.overdue_after_seconds,
             backoff_base=settings.retry_base_seconds,

@@ -29,8 +29,7 @@ LEASE_SECONDS = 1.0
 KILLED = -9
 UNANSWERED = "while a submit is under way"
 """Not a place in the code: the provider has the request, and its answer is not there yet."""
-SETTLE_SECONDS = 150.0
-"""A submission that was interrupted is looked at after 90 s."""
+SETTLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
