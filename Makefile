@@ -26,7 +26,7 @@ sandbox: setup  ## the bot against the stand-ins, kept running
 	@$(BIN)/python -m bot sandbox
 
 test: setup  ## all tests
-	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+	@$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal -q
 
 lint: setup  ## style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
