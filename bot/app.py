@@ -58,9 +58,10 @@ SUBMITTERS = 8
 """How many submissions wait for their answers at the same time."""
 DELIVERERS = 3
 """How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
-CREDITS_EVERY_SECONDS = 60.0
+CREDITS_POLLS = 2
+"""An empty account is asked for at half the pace of the jobs."""
 CLAIM_LEASES = 3
-"""A submission may take twice the usual lease until it is answered; looking at it early would be harmless."""
+"""With the usual lease longer than any POST takes; to look at a submission earlier is harmless, but says nothing yet."""
 PROGRESS_PAUSE_SECONDS = 0.2
 CLOSING_SECONDS = 5.0
 GREETING_SECONDS = 2.0
@@ -118,7 +119,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             api_key=settings.suno_api_key,
         )
         messenger = DiscordMessenger(client, catalogue, answer_seconds=settings.interaction_seconds, clock=clock)
-        every_seconds = min(CREDITS_EVERY_SECONDS, settings.poll_every_seconds)
+        every_seconds = CREDITS_POLLS * settings.poll_every_seconds
         operator = Operator(storage, messenger, clock)
         parts = _Parts(
             settings=settings,
