@@ -61,7 +61,7 @@ DELIVERERS = 3
 CREDITS_POLLS = 2
 """An empty account is asked for at half the pace of the jobs."""
 CLAIM_LEASES = 3
-"""With the usual lease longer than any POST takes; to look at a submission earlier is harmless, but says nothing yet."""
+"""With the usual lease longer than any POST takes; to look earlier would be harmless, but say nothing yet."""
 PROGRESS_PAUSE_SECONDS = 0.2
 CLOSING_SECONDS = 5.0
 GREETING_SECONDS = 2.0
