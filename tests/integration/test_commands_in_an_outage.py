@@ -61,3 +61,22 @@ async def test_without_room_for_the_tracks_the_delivery_is_tried_again(tmp_path:
         world.clock.turn(10)
         assert await world.delivery.step()
         assert (await world.job(job)).state is JobState.DELIVERED
+
+
+async def test_a_progress_message_that_could_not_be_written_down_is_edited_later_and_not_posted_again(
+    tmp_path: Path,
+) -> None:
+    async with a_world(tmp_path, busy_seconds=0.1) as world:
+        job = await world.accepted()
+        another_program = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)
+        another_program.execute("BEGIN IMMEDIATE")
+        await world.progress.step()
+        assert (await world.job(job)).progress_message_id is None
+
+        another_program.close()
+        await world.submission.step()
+        world.clock.turn(5)
+        await world.progress.step()
+
+        assert world.messenger.edited == [None, 77]
+        assert (await world.job(job)).progress_message_id == 77

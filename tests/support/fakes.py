@@ -157,6 +157,7 @@ class FakeMessenger:
     shown: list[tuple[str, ProgressView]] = field(default_factory=list)
     progress_errors: list[Exception] = field(default_factory=list)
     operator: list[list[Text]] = field(default_factory=list)
+    edited: list[int | None] = field(default_factory=list)  # the message that each showing edits; None: a new one
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         self.operator.append(list(sentences))
@@ -175,4 +176,5 @@ class FakeMessenger:
         if self.progress_errors:
             raise self.progress_errors.pop(0)
         self.shown.append((job.id, view))
+        self.edited.append(job.progress_message_id)
         return 77
