@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import logging
-import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from bot.client import EncoreClient
 from bot.domain.pace import SlidingWindow
 from bot.fetch.fetcher import SafeFetcher
 from bot.gateway import discord_at, keep_connected
+from bot.scratch import scratch_folder
 from bot.services.accept import Acceptance, AcceptLimits
 from bot.services.account import Account
 from bot.services.bells import Bell, Bells
@@ -104,8 +103,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
     """Build all parts; on leaving, close them in reverse."""
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(open_storage(settings.database_path))
-        folder = Path(tempfile.mkdtemp(prefix="encore-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = stack.enter_context(scratch_folder())
         session: aiohttp.ClientSession = await stack.enter_async_context(open_session())
         fetcher = await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts))
         stack.enter_context(discord_at(settings.discord_api_url, settings.discord_gateway_url))

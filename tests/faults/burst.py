@@ -21,6 +21,7 @@ from bot.sandbox.discord import Callback, Channel, DiscordOptions, Member, Uploa
 from bot.sandbox.suno import Stage, SunoOptions
 from bot.sandbox.suno.messages import Json, Links
 from bot.sandbox.suno.tasks import stage_callback
+from bot.scratch import PREFIX
 from storage.storage import open_storage
 from tests.end_to_end.town import Town, a_town, ends, eventually
 from tests.faults.killing import Balance, connected, count, settled
@@ -81,14 +82,12 @@ async def a_town_with_tracks(folder: Path, source: Path, *, track_bytes: int) ->
 
 async def burst(town: Town, folder: Path, *, jobs: int) -> Burst:
     """Let `jobs` of several members run, and call them back at once; until each of them is settled."""
-    disk = folder / "tmp"
-    disk.mkdir()
-    environ = environ_of(town.settings, TMPDIR=str(disk), **NEVER_POLLED)
+    environ = environ_of(town.settings, **NEVER_POLLED)
     async with bot_process(environ, "run", folder=folder) as bot:
         try:
             await connected(town, 1)
             await begin(town, jobs)
-            return await call_back(town, bot, disk)
+            return await call_back(town, bot, folder)
         except Exception as error:
             error.add_note("\n".join(bot.said))
             raise
@@ -154,7 +153,7 @@ async def all_posted(town: Town, disk: Path, *, jobs: int) -> tuple[int, float]:
 
     def look(here: Channel) -> bool:
         nonlocal in_flight
-        in_flight = max(in_flight, sum(1 for _ in disk.glob("encore-*/tracks-*")))
+        in_flight = max(in_flight, sum(1 for _ in disk.glob(f"{PREFIX}*/tracks-*")))
         return len(ends(here)) >= jobs
 
     await town.songs.wait_until(look, timeout=DELIVERY_SECONDS)

@@ -14,6 +14,7 @@ from bot.domain.quota import quota_day
 from bot.fault_points import POINTS
 from bot.sandbox.discord import DiscordOptions, Member, Upload
 from bot.sandbox.suno import SunoOptions
+from bot.scratch import PREFIX
 from storage.storage import open_storage
 from tests.end_to_end.town import Town, a_town, eventually
 from tests.support.process import BotProcess, bot_process, environ_of
@@ -98,8 +99,15 @@ async def killed_at(point: str, town: Town, folder: Path) -> list[str]:
         if point == "inside a migration":
             invocation = await town.extend(style="folk", title="Boats", prompt="la")
         await settled(town, jobs=0 if point == "after the command is written down" else 1)
+        check_swept(town)
     answers = [version.content for version in invocation.message.versions] if invocation.message else []
     return [*answers, *(version.content for message in town.songs.messages for version in message.versions)]
+
+
+def check_swept(town: Town) -> None:
+    """The running bot keeps no more on the disk than its own folder, whatever the killed ones left there."""
+    folders = [path.name for path in town.settings.database_path.parent.glob(f"{PREFIX}*")]
+    assert len(folders) == 1, folders
 
 
 async def settled(town: Town, *, jobs: int) -> None:
@@ -190,6 +198,7 @@ async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int) 
     async with a_bot(town, folder, give_up_seconds=10):
         await connected(town, rounds + 1)
         await settled(town, jobs=0)
+        check_swept(town)
     return await count(town)
 
 

@@ -20,6 +20,7 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
     return {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(ROOT),
+        "TMPDIR": str(settings.database_path.parent),
         "DISCORD_TOKEN": settings.discord_token,
         "SUNO_API_KEY": settings.suno_api_key,
         "DISCORD_API_URL": settings.discord_api_url,

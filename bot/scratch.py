@@ -1,0 +1,70 @@
+"""The folder for sources and tracks while they are needed; what a killed process left of its own is swept away."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PREFIX = "encore-scratch-"
+
+
+class ScratchUnavailable(Exception):
+    """No folder can be made; `str(error)` is one line with the cause and the remedy."""
+
+
+@contextmanager
+def scratch_folder(within: Path | None = None) -> Iterator[Path]:
+    """A new folder in `within`, or where `TMPDIR` says; removed on leaving.
+
+    Its process holds a lock on it, which the system lets go however that process ends (flock(2)); so the next one to
+    start knows which folders are nobody's. A cleaner of temporary files leaves a locked folder alone (tmpfiles.d(5)).
+
+    Raises:
+        ScratchUnavailable: the disk is full, or nothing may be written there.
+    """
+    try:
+        parent = within or Path(tempfile.gettempdir())
+        _sweep(parent)
+        folder, lock = _make(parent)
+    except OSError as error:
+        raise ScratchUnavailable(
+            f"no folder for audio files can be made ({error}); make room, or set TMPDIR to a folder with room"
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _make(parent: Path) -> tuple[Path, int]:
+    """The folder and the descriptor that keeps it locked."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        with contextlib.suppress(FileNotFoundError):
+            lock = _opened(folder)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, lock
+            os.close(lock)
+        # Another process swept it before it was locked.
+
+
+def _sweep(parent: Path) -> None:
+    for folder in parent.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody else's, in use, or gone by now
+            lock = _opened(folder)
+            try:
+                if os.fstat(lock).st_uid == os.geteuid():
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _opened(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
