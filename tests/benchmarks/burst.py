@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp import web
 
 from bot.app import DELIVERERS
 from bot.sandbox.sounds import compose
-from bot.suno.messages import parse_callback
-from tests.benchmarks.callback_rate import BARE, ROOT
+from tests.benchmarks.callback_rate import BARE, ROOT, bare_server
 from tests.benchmarks.rows import Goal, Row, percentile, table
 from tests.end_to_end.town import Town
 from tests.faults.burst import TRACKS, Answers, Burst, a_town_with_tracks, burst, post_at_once
@@ -124,20 +122,9 @@ async def reference_process(way: str) -> AsyncIterator[asyncio.subprocess.Proces
 
 async def take() -> None:
     """Serve the bare handler and print its port, until the input is closed; as many may wait as come at once."""
-
-    async def receive(request: web.Request) -> web.Response:
-        parse_callback(await request.read())
-        return web.Response(text="ok")
-
-    app = web.Application()
-    app.router.add_post("/callbacks/{token}", receive)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=JOBS)
-    await site.start()
-    print(site.port, flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await runner.cleanup()
+    async with bare_server(backlog=JOBS) as port:
+        print(port, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
 
 
 async def hand_over(address: str, token: str, links: Sequence[Sequence[str]]) -> float:

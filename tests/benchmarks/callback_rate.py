@@ -79,7 +79,9 @@ async def measure() -> list[Row]:
 
 
 @asynccontextmanager
-async def bare_server() -> AsyncIterator[int]:
+async def bare_server(*, backlog: int = 128) -> AsyncIterator[int]:
+    """A handler that stores nothing; its port. As many connections as `backlog` may wait to be taken."""
+
     async def receive(request: web.Request) -> web.Response:
         parse_callback(await request.read())
         return web.Response(text="ok")
@@ -88,7 +90,7 @@ async def bare_server() -> AsyncIterator[int]:
     app.router.add_post("/callbacks/{token}", receive)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=backlog)
     await site.start()
     try:
         yield site.port

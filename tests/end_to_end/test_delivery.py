@@ -218,7 +218,7 @@ async def test_a_gateway_that_stays_away_is_left_for_a_new_session(town: Town) -
     await town.start(deaf_seconds=0.4)
     town.discord.gateway.refuse_connections(1_000_000)
     town.discord.gateway.drop()
-    await eventually_warned(town)
+    await until_the_session_is_given_up(town)
     town.discord.gateway.refuse_connections(0)
 
     await town.discord.gateway.wait_identified(2, timeout=30)
@@ -228,7 +228,7 @@ async def test_a_gateway_that_stays_away_is_left_for_a_new_session(town: Town) -
     assert town.discord.gateway.resumed == 0
 
 
-async def eventually_warned(town: Town) -> None:
+async def until_the_session_is_given_up(town: Town) -> None:
     client = town.app.client
 
     async def given_up() -> bool:
