@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bot.domain.jobs import Failure, Job, JobState, OwnedTrack, Place, Stage, Track
+from bot.domain.jobs import Failure, Job, JobState, OwnedTrack, Place, Stage, Track, WaitReason
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFacts, SourceKind
 from storage.database import Row, Value
@@ -59,6 +59,8 @@ def changeable_values(job: Job) -> tuple[Value, ...]:
         job.final_message_id,
         job.final_channel_id,
         to_ms(job.told_at),
+        job.named_task_id,
+        job.waits_for,
     )
 
 
@@ -90,6 +92,8 @@ def job_from(row: Row, tracks: Sequence[Row]) -> Job:
         final_message_id=row["final_message_id"],
         final_channel_id=row["final_channel_id"],
         told_at=from_ms(row["told_ms"]),
+        named_task_id=row["named_task_id"],
+        waits_for=None if row["waits_for"] is None else WaitReason(row["waits_for"]),
     )
 
 

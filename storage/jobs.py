@@ -31,13 +31,14 @@ INSERT INTO job (
     id, application_id, interaction_id, guild_id, channel_id, member_id, locale, private, received_ms,
     request, continue_at, source_kind, source_name, source, callback_token, accepted_ms,
     state, stage, interaction_token, source_url, task_id, outcome_unknown, failure, submitted_ms, heard_ms,
-    finished_ms, ended_ms, attempts, due_ms, progress_message_id, final_message_id, final_channel_id, told_ms
+    finished_ms, ended_ms, attempts, due_ms, progress_message_id, final_message_id, final_channel_id, told_ms,
+    named_task_id, waits_for
 ) VALUES (
     $1, $2,
     $3, $4, $5, $6, $7, $8, $9, $10, $11,
     $12, $13, $14, $15, $16, $17, $18,
     $19, $20, $21, $22, $23, $24, $25, $26, $27,
-    $28, $29, $30, $31, $32, $33, $34, $35
+    $28, $29, $30, $31, $32, $33, $34, $35, $36, $37
 )
 """
 
@@ -54,7 +55,8 @@ SAVE = """
 UPDATE job
    SET state = $2, stage = $3, interaction_token = $4, source_url = $5, task_id = $6, outcome_unknown = $7,
        failure = $8, submitted_ms = $9, heard_ms = $10, finished_ms = $11, ended_ms = $12, attempts = $13,
-       due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, told_ms = $18
+       due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, told_ms = $18,
+       named_task_id = $19, waits_for = $20
  WHERE id = $1
 RETURNING id
 """
@@ -95,7 +97,7 @@ _JOBS_ASKED = 16
 CLAIM_TURN = """
 UPDATE job SET state = 'submitting', submitted_ms = NULL, due_ms = $2
  WHERE id = (SELECT id FROM job
-              WHERE state = 'accepted' AND (due_ms IS NULL OR due_ms <= $1)
+              WHERE state = 'accepted' AND set_aside_ms IS NULL AND (due_ms IS NULL OR due_ms <= $1)
               ORDER BY turn, seat LIMIT 1)
 RETURNING *
 """
@@ -103,18 +105,18 @@ RETURNING *
 # A job that was put back keeps its turn, which may lie behind the queue's.
 ADVANCE_QUEUE = "UPDATE queue SET turn = $1 WHERE id = 1 AND turn < $1"
 
-# The eight last parameters are the states wanted; fewer are filled up by repeating one.
+# The last parameters are the states wanted; fewer are filled up by repeating one.
 CLAIM_DUE = """
 UPDATE job SET due_ms = $2
  WHERE id IN (SELECT id FROM job
-               WHERE state IN ($4, $5, $6, $7, $8, $9, $10, $11) AND due_ms <= $1
+               WHERE state IN ($4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AND due_ms <= $1
                ORDER BY due_ms, id LIMIT $3)
 RETURNING *
 """
 
 NEXT_DUE = """
 SELECT min(due_ms) AS due_ms FROM job
- WHERE state IN ($1, $2, $3, $4, $5, $6, $7, $8) AND due_ms IS NOT NULL
+ WHERE state IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AND due_ms IS NOT NULL
 """
 
 QUEUE_POSITION = """
@@ -127,14 +129,15 @@ SELECT (SELECT count(*) FROM job AS other
 # The states are those of the index `job_live`, word for word.
 LIVE = """
 SELECT * FROM job
- WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished')
+ WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished', 'uncollected', 'on_hold')
  ORDER BY accepted_ms, id
 """
 
 # The first condition, which the second implies, lets SQLite walk along the index `job_live`.
 OLDEST_WAITING = """
 SELECT * FROM job
- WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished') AND state = 'accepted'
+ WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished', 'uncollected', 'on_hold')
+   AND state = 'accepted'
  ORDER BY accepted_ms, id LIMIT 1
 """
 
@@ -174,6 +177,22 @@ SELECT finished_ms - submitted_ms AS duration_ms FROM job
 HASTEN = "UPDATE job SET due_ms = $1 WHERE due_ms > $1"
 
 
+# By key and without reading the row, which may be one that this release cannot read.
+RENEW = "UPDATE job SET due_ms = $2 WHERE id = $1 AND state = $3 AND due_ms IS NOT NULL RETURNING id"
+
+SET_ASIDE = "UPDATE job SET set_aside_ms = $2, due_ms = NULL WHERE id = $1"
+
+# A new release may be able to read what the last one could not.
+TAKE_UP_AGAIN = """
+UPDATE job SET set_aside_ms = NULL, due_ms = $1 WHERE set_aside_ms IS NOT NULL
+RETURNING id
+"""
+
+TASK_IS_TAKEN = "SELECT id FROM job WHERE task_id = $1 AND id <> $2 LIMIT 1"
+
+HASTEN_UNCOLLECTED = "UPDATE job SET due_ms = $2 WHERE state = 'uncollected' AND guild_id = $1 AND due_ms > $2"
+
+
 class Jobs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -209,6 +228,26 @@ class Jobs:
         if await self._connection.fetch_one(SAVE, job.id, *changeable_values(job)) is None:
             raise LookupError(f"no job {job.short_id} to save")
         await self._save_tracks(job)
+
+    async def renew(self, job_id: str, state: JobState, *, until: datetime) -> bool:
+        """Keep the claim on a job until then; False where it is no longer in `state`: somebody else has moved it."""
+        return await self._connection.fetch_one(RENEW, job_id, to_ms(until), state) is not None
+
+    async def set_aside(self, job_id: str, *, at: datetime) -> None:
+        """No worker looks at the job until `take_up_again`."""
+        await self._connection.execute(SET_ASIDE, job_id, to_ms(at))
+
+    async def take_up_again(self, *, at: datetime) -> int:
+        """Make every job that was set aside due again; how many there were."""
+        return len(await self._connection.fetch_all(TAKE_UP_AGAIN, to_ms(at)))
+
+    async def task_is_taken(self, task_id: str, *, by_other_than: str) -> bool:
+        """Whether another job already has this task of the provider's."""
+        return await self._connection.fetch_one(TASK_IS_TAKEN, task_id, by_other_than) is not None
+
+    async def hasten_uncollected(self, guild_id: int, *, at: datetime) -> None:
+        """A channel of this server may be open again."""
+        await self._connection.execute(HASTEN_UNCOLLECTED, guild_id, to_ms(at))
 
     async def forget_tracks(self, job_id: str) -> None:
         """Before others are saved that are to take their place."""

@@ -22,6 +22,13 @@ UPDATE quota_unit SET outcome = $2, settled_ms = $3
 RETURNING job_id
 """
 
+# The provider's own fault, found out after the unit was spent.
+REFUND = """
+UPDATE quota_unit SET outcome = 'returned', settled_ms = $2
+ WHERE job_id = $1 AND (outcome IS NULL OR outcome = 'spent')
+RETURNING job_id
+"""
+
 COUNT_BY_OUTCOME = """
 SELECT outcome, count(*) AS units FROM quota_unit
  WHERE member_id = $1 AND day = $2
@@ -49,6 +56,10 @@ class Ledger:
 
     async def give_back(self, job_id: str, *, at: datetime) -> bool:
         return await self._connection.fetch_one(SETTLE, job_id, "returned", to_ms(at)) is not None
+
+    async def refund(self, job_id: str, *, at: datetime) -> bool:
+        """Return the unit although it was spent; False when it was returned before."""
+        return await self._connection.fetch_one(REFUND, job_id, to_ms(at)) is not None
 
     async def balance(self, member_id: int, *, day: date, limit: int) -> QuotaBalance:
         rows = await self._connection.fetch_all(COUNT_BY_OUTCOME, member_id, day.isoformat())

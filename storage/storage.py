@@ -13,7 +13,9 @@ from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
 from storage.migrate import migrate
+from storage.progress import ProgressMessages
 from storage.recorder import CallbackRecorder
+from storage.spending import Spending
 
 
 class SqliteWork:
@@ -25,6 +27,8 @@ class SqliteWork:
         self.intakes = Intakes(connection)
         self.inbox = Inbox(connection)
         self.facts = Facts(connection)
+        self.progress = ProgressMessages(connection)
+        self.spending = Spending(connection)
 
 
 class SqliteStorage:

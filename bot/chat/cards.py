@@ -81,6 +81,8 @@ _STATES = {
     JobState.SUBMITTING: text("📤 Being handed to the music service."),
     JobState.OVERDUE: text("🕰️ No news for a long time. I keep asking; if nothing comes, your quota gets it back."),
     JobState.FINISHED: text("📦 The music is ready and is being posted."),
+    JobState.UNCOLLECTED: text("📦 Your music is ready, but I can't post it here. `/jobs` has it."),
+    JobState.ON_HOLD: text("⏸️ On hold: I was restored from a backup. `/jobs` lets you continue."),
     JobState.DELIVERED: text("✅ Done."),
     JobState.FAILED: text("❌ It did not work."),
     JobState.CANCELLED: text("🚫 Cancelled."),

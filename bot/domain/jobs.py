@@ -16,7 +16,9 @@ class JobState(StrEnum):
     SUBMITTING = "submitting"  # the POST is under way; its outcome may be unknown
     RUNNING = "running"  # the provider works on it
     OVERDUE = "overdue"  # no news for long; still held, still asked after
-    FINISHED = "finished"  # the tracks are known, the post is owed
+    FINISHED = "finished"  # the tracks are known, the post is owed, the unit is spent
+    UNCOLLECTED = "uncollected"  # nowhere to post for now: kept until the provider's files expire, and tried again
+    ON_HOLD = "on_hold"  # waited in a restored backup, and may have been submitted since: its member decides
     DELIVERED = "delivered"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -25,6 +27,7 @@ class JobState(StrEnum):
 FINAL_STATES = frozenset({JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED})
 LIVE_STATES = frozenset(JobState) - FINAL_STATES
 AT_PROVIDER_STATES = frozenset({JobState.SUBMITTING, JobState.RUNNING, JobState.OVERDUE})
+MADE_STATES = frozenset({JobState.FINISHED, JobState.UNCOLLECTED, JobState.DELIVERED})  # the tracks exist: paid for
 
 
 class JobEvent(StrEnum):
@@ -38,8 +41,11 @@ class JobEvent(StrEnum):
     WENT_QUIET = "went_quiet"  # no news for long
     GIVEN_UP = "given_up"  # nothing heard until the deadline
     POSTED = "posted"  # the tracks are in the channel
-    UNDELIVERABLE = "undeliverable"  # no way to the member is left
+    NOWHERE_TO_POST = "nowhere_to_post"  # every way to the member is closed for now
+    EXPIRED = "expired"  # the tracks can no longer be fetched
     CANCELLED = "cancelled"  # by the member
+    HELD_BACK = "held_back"  # the database was restored from a backup
+    CONTINUED = "continued"  # by the member, after a restore
 
 
 _S, _E = JobState, JobEvent
@@ -76,7 +82,25 @@ TRANSITIONS: Mapping[tuple[JobState, JobEvent], JobState] = MappingProxyType(
         (_S.FINISHED, _E.COMPLETED): _S.FINISHED,
         (_S.FINISHED, _E.PROVIDER_FAILED): _S.FINISHED,
         (_S.FINISHED, _E.POSTED): _S.DELIVERED,
-        (_S.FINISHED, _E.UNDELIVERABLE): _S.FAILED,
+        (_S.FINISHED, _E.NOWHERE_TO_POST): _S.UNCOLLECTED,
+        (_S.FINISHED, _E.EXPIRED): _S.FAILED,
+        (_S.UNCOLLECTED, _E.STARTED): _S.UNCOLLECTED,
+        (_S.UNCOLLECTED, _E.PROGRESSED): _S.UNCOLLECTED,
+        (_S.UNCOLLECTED, _E.COMPLETED): _S.UNCOLLECTED,
+        (_S.UNCOLLECTED, _E.PROVIDER_FAILED): _S.UNCOLLECTED,
+        (_S.UNCOLLECTED, _E.NOWHERE_TO_POST): _S.UNCOLLECTED,
+        (_S.UNCOLLECTED, _E.POSTED): _S.DELIVERED,
+        (_S.UNCOLLECTED, _E.EXPIRED): _S.FAILED,
+        # A restored backup cannot tell what was submitted after it was made; a callback can.
+        (_S.ACCEPTED, _E.HELD_BACK): _S.ON_HOLD,
+        (_S.ON_HOLD, _E.HELD_BACK): _S.ON_HOLD,
+        (_S.ON_HOLD, _E.CONTINUED): _S.ACCEPTED,
+        (_S.ON_HOLD, _E.CANCELLED): _S.CANCELLED,
+        (_S.ON_HOLD, _E.GIVEN_UP): _S.FAILED,
+        (_S.ON_HOLD, _E.STARTED): _S.RUNNING,
+        (_S.ON_HOLD, _E.PROGRESSED): _S.RUNNING,
+        (_S.ON_HOLD, _E.COMPLETED): _S.FINISHED,
+        (_S.ON_HOLD, _E.PROVIDER_FAILED): _S.FAILED,
         # Repeats after the end change nothing.
         **{
             (state, event): state
@@ -122,11 +146,21 @@ class FailureReason(StrEnum):
     LYRICS = "lyrics"  # the lyrics were refused, or contain what others own
     SENSITIVE = "sensitive"  # a word was refused
     SOURCE_UNREACHABLE = "source_unreachable"  # the provider could not fetch the source
-    OPERATOR = "operator"  # key refused or wrong address: only the operator can mend it
+    OPERATOR = "operator"  # an older release failed jobs when the provider refused the key
     NEVER_STARTED = "never_started"  # the provider took no new work until the deadline
     SILENCE = "silence"  # nothing heard until the deadline
-    UNDELIVERABLE = "undeliverable"  # no way to the member is left
-    TRACKS_GONE = "tracks_gone"  # the tracks could not be fetched any more
+    UNDELIVERABLE = "undeliverable"  # nobody could be reached until the provider's files expired
+    TRACKS_GONE = "tracks_gone"  # the provider's files could never be fetched
+
+
+class WaitReason(StrEnum):
+    """Why an accepted job is not simply waiting for its turn."""
+
+    BUSY = "busy"  # the provider takes nothing now: its rate, maintenance
+    NO_CREDITS = "no_credits"  # the account is empty
+    KEY_REFUSED = "key_refused"  # the provider refuses the operator's key
+    SERVER_CAP = "server_cap"  # CREDITS_PER_SERVER_PER_DAY is used up
+    DAY_CAP = "day_cap"  # CREDITS_PER_DAY is used up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +241,8 @@ class Job:
     source: AudioFacts
     callback_token: str = field(repr=False)
     task_id: str | None = None
+    named_task_id: str | None = None  # named by a callback before the submission was answered; not confirmed yet
+    waits_for: WaitReason | None = None
     outcome_unknown: bool = False  # the POST was sent and never answered
     failure: Failure | None = None
     tracks: tuple[Track, ...] = ()

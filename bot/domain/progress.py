@@ -10,6 +10,22 @@ USUAL_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutdatedProgress:
+    """A progress message that is behind its job; `version` counts the changes that a member can see."""
+
+    job_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedJob:
+    """A waiting job in the order of the turns, with the part of the queue (`queue_band`) that its message names."""
+
+    job_id: str
+    shown_band: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressView:
     """`since` is when the present wait began, `expected_at` when it usually ends; Discord counts both itself."""
 
@@ -48,3 +64,12 @@ def progress_of(job: Job, *, queue_position: int | None, usual_seconds: float | 
         put_off=job.state is JobState.ACCEPTED and job.attempts > 0,
         resumed=resumed and job.state not in FINAL_STATES,
     )
+
+
+def looks_different(before: Job, after: Job) -> bool:
+    """Whether the change can be seen in the job's progress message; its place in the queue is looked at elsewhere."""
+
+    def view(job: Job) -> ProgressView:
+        return progress_of(job, queue_position=None, usual_seconds=None, resumed=False)
+
+    return view(before) != view(after)

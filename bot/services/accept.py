@@ -18,6 +18,7 @@ from bot.domain.rules import broken_rules
 from bot.domain.source import AudioFacts
 from bot.domain.text import Text, text
 from bot.errors import BadSource, Outage, ProviderBusy, ProviderError, ProviderSilent, QuotaExceeded, Refused
+from bot.services import settle
 from bot.services.account import Account
 from bot.services.bells import Bells
 from bot.services.clock import Clock
@@ -178,7 +179,7 @@ class Acceptance:
                 job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
             )
             if held:
-                await work.jobs.insert(job)
+                await settle.insert(work, job, at=at)
                 await work.intakes.finish(intake.place.interaction_id)
                 fault_points.reach("inside the accepting transaction")
         if not held:

@@ -83,7 +83,7 @@ class Callbacks:
             if job is not None:
                 after = self._asked_soon(job, at) if report is None else apply_report(job, report, at=at)
                 if after is not job:
-                    await settle.save(work, after, at=at)
+                    await settle.save(work, after, before=job, at=at)
                     log.info("job %s: callback %s, now %s", job.short_id, report and report.kind, after.state)
             await work.inbox.mark_applied(entry.id, at=at)
 

@@ -21,10 +21,12 @@ from bot.services.tracks import TrackFiles
 
 log = logging.getLogger(__name__)
 
-OWED = (JobState.FINISHED, JobState.FAILED)
+OWED = (JobState.FINISHED, JobState.UNCOLLECTED, JobState.FAILED)
 SMALLEST_LIMIT_BYTES = 8_000_000
 """What is tried when Discord takes less than it announced (Discord reference, section 3.1)."""
 
+LOOK_AGAIN = timedelta(minutes=5)
+"""After which an uncollected result is tried again."""
 PATIENCE = 5
 """Tries after which a result is posted without the tracks that cannot be fetched."""
 
@@ -79,7 +81,7 @@ class Delivery:
                 current = await work.jobs.get(job.id)
                 if current is not None and current.state is job.state:
                     at = self._clock()
-                    await settle.save(work, change(current, at), at=at)
+                    await settle.save(work, change(current, at), before=current, at=at)
                     fault_points.reach("inside the settling transaction")
             self._bells.job_changed()
         return bool(jobs)
@@ -92,7 +94,7 @@ class Delivery:
 
     async def _tell(self, job: Job) -> Callable[[Job, datetime], Job]:
         """Try every way to the member; what to write into the job afterwards."""
-        post = self._post_result if job.state is JobState.FINISHED else self._post_failure
+        post = self._post_failure if job.state is JobState.FAILED else self._post_result
         try:
             posted = await self._by_any_route(job, post)
         except (RouteUnavailable, BadSource, ProviderError, OSError) as error:  # OSError: no room for the tracks
@@ -160,7 +162,7 @@ class Delivery:
                 gone = not isinstance(error, RouteUnavailable)
                 reason = FailureReason.TRACKS_GONE if gone else FailureReason.UNDELIVERABLE
                 failure = Failure(reason=reason)
-                return job.after(JobEvent.UNDELIVERABLE, failure=failure, ended_at=at, due_at=at, attempts=0)
+                return job.after(JobEvent.EXPIRED, failure=failure, ended_at=at, due_at=at, attempts=0)
             wait_seconds = backoff_seconds(job.attempts, base_seconds=self._times.backoff_base)
             return replace(job, due_at=at + timedelta(seconds=wait_seconds))
 
@@ -169,13 +171,12 @@ class Delivery:
 
 def _told(job: Job, posted: Posted, at: datetime) -> Job:
     told = replace(job, final_channel_id=posted.channel_id, final_message_id=posted.message_id, told_at=at, due_at=None)
-    if job.state is JobState.FINISHED:
-        return told.after(JobEvent.POSTED, ended_at=at)
-    return told
+    if job.state is JobState.FAILED:
+        return told
+    return told.after(JobEvent.POSTED, ended_at=at)
 
 
 def _undeliverable(job: Job, at: datetime) -> Job:
-    if job.state is JobState.FINISHED:
-        failure = Failure(reason=FailureReason.UNDELIVERABLE)
-        return job.after(JobEvent.UNDELIVERABLE, failure=failure, ended_at=at, told_at=at, due_at=None)
-    return replace(job, told_at=at, due_at=None)
+    if job.state is JobState.FAILED:
+        return replace(job, told_at=at, due_at=None)
+    return job.after(JobEvent.NOWHERE_TO_POST, due_at=at + LOOK_AGAIN)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bot.domain.callbacks import CallbackEntry, Recorded
 from bot.domain.jobs import Intake, Job, JobState, OwnedTrack
+from bot.domain.progress import OutdatedProgress, QueuedJob
 from bot.domain.quota import QuotaBalance
 from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
@@ -59,6 +60,21 @@ class Jobs(Protocol):
 
     async def save(self, job: Job) -> None:
         """Write all of the job's changeable fields and its tracks. Only inside the transaction that read it."""
+
+    async def renew(self, job_id: str, state: JobState, *, until: datetime) -> bool:
+        """Keep the claim on a job until then; False where it is no longer in `state`: somebody else has moved it."""
+
+    async def set_aside(self, job_id: str, *, at: datetime) -> None:
+        """No worker looks at the job until `take_up_again`."""
+
+    async def take_up_again(self, *, at: datetime) -> int:
+        """Make every job that was set aside due again; how many there were."""
+
+    async def task_is_taken(self, task_id: str, *, by_other_than: str) -> bool:
+        """Whether another job already has this task of the provider's."""
+
+    async def hasten_uncollected(self, guild_id: int, *, at: datetime) -> None:
+        """A channel of this server may be open again."""
 
     async def forget_tracks(self, job_id: str) -> None:
         """Before others are saved that are to take their place."""
@@ -112,6 +128,9 @@ class Ledger(Protocol):
     async def give_back(self, job_id: str, *, at: datetime) -> bool:
         """Settle the held unit as returned; False when it was settled before."""
 
+    async def refund(self, job_id: str, *, at: datetime) -> bool:
+        """Return the unit although it was spent; False when it was returned before."""
+
     async def balance(self, member_id: int, *, day: date, limit: int) -> QuotaBalance: ...
 
 
@@ -150,6 +169,53 @@ class Facts(Protocol):
     async def put(self, name: str, value: str) -> None: ...
 
 
+class ProgressMessages(Protocol):
+    """Which progress messages are behind their jobs: a queue of their own, so that a pass looks at changes alone."""
+
+    async def add(self, job_id: str, *, at: datetime) -> None: ...
+
+    async def touch(self, job_id: str, *, at: datetime) -> None:
+        """The job changed in a way that its member can see. Does nothing once the message has reached its end."""
+
+    async def touch_at_provider(self, *, at: datetime) -> None:
+        """Show all jobs that the provider works on anew."""
+
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[OutdatedProgress]:
+        """Messages behind their jobs, now claimed until `until`."""
+
+    async def shown(
+        self, outdated: OutdatedProgress, *, queue_band: int | None, again_at: datetime | None, next_edit_at: datetime
+    ) -> None:
+        """The message is as the job was at `outdated.version`.
+
+        It is due again at `again_at` (None: at the next change); if the job has changed since, at `next_edit_at`.
+        """
+
+    async def put_off(self, job_id: str, *, until: datetime) -> None: ...
+
+    async def remove(self, job_id: str) -> None:
+        """The message will not change any more."""
+
+    async def hasten(self, *, until: datetime) -> None:
+        """Make everything due by `until` that is due later."""
+
+    async def next_due(self) -> datetime | None: ...
+
+    async def queue_head(self, *, limit: int) -> Sequence[QueuedJob]:
+        """The next `limit` jobs in the order of their turns, each with the band that its message names."""
+
+
+class Spending(Protocol):
+    """Submissions that may have cost credits, by UTC day and server; `guild_id` None: direct messages."""
+
+    async def add(self, guild_id: int | None, *, day: date, submissions: int) -> None:
+        """Count `submissions` more of that day; -1 takes one back that turned out to have started nothing."""
+
+    async def of_day(self, day: date) -> int: ...
+
+    async def of_guild(self, guild_id: int | None, *, day: date) -> int: ...
+
+
 class Work(Protocol):
     """The aggregates, bound to one transaction or to plain reading."""
 
@@ -163,6 +229,10 @@ class Work(Protocol):
     def inbox(self) -> Inbox: ...
     @property
     def facts(self) -> Facts: ...
+    @property
+    def progress(self) -> ProgressMessages: ...
+    @property
+    def spending(self) -> Spending: ...
 
 
 class Storage(Protocol):

@@ -1,15 +1,35 @@
-"""The only way in which services write a job: with its ledger row, in the same transaction."""
+"""The only way in which services write a job: with its unit of quota and its progress message, in one transaction."""
 
 from datetime import datetime
 
-from bot.domain.jobs import Job, JobState
+from bot.domain.jobs import MADE_STATES, FailureReason, Job, JobState
+from bot.domain.progress import looks_different
 from bot.services.ports import Work
 
 
-async def save(work: Work, job: Job, *, at: datetime) -> None:
-    """Write `job`; where it has ended, settle its unit of quota. Settling twice changes nothing."""
+async def insert(work: Work, job: Job, *, at: datetime) -> None:
+    """Add an accepted job, whose unit is held already."""
+    await work.jobs.insert(job)
+    await work.progress.add(job.id, at=at)
+
+
+async def save(work: Work, job: Job, *, before: Job, at: datetime) -> None:
+    """Write `job`, which was `before`; settle its unit when its state says so. Settling twice changes nothing."""
     await work.jobs.save(job)
-    if job.state is JobState.DELIVERED:
+    if looks_different(before, job):
+        await work.progress.touch(job.id, at=at)
+    if job.state is not before.state:
+        await _settle_unit(work, job, at=at)
+
+
+async def _settle_unit(work: Work, job: Job, *, at: datetime) -> None:
+    """Spent once tracks exist; returned when a job ends without any, or with none that could ever be fetched."""
+    if job.state in MADE_STATES:
         await work.ledger.spend(job.id, at=at)
-    elif job.state in {JobState.FAILED, JobState.CANCELLED}:
+    elif job.state is JobState.FAILED:
+        if job.failure is not None and job.failure.reason is FailureReason.TRACKS_GONE:
+            await work.ledger.refund(job.id, at=at)
+        else:
+            await work.ledger.give_back(job.id, at=at)
+    elif job.state is JobState.CANCELLED:
         await work.ledger.give_back(job.id, at=at)

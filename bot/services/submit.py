@@ -89,6 +89,7 @@ class Submission:
         job = await work.jobs.claim_turn(now=now, until=now + timedelta(seconds=self._times.turn))
         if job is not None:
             await self._rate.take(work.facts, job.id, now=now)
+            await work.progress.touch(job.id, at=now)
         return job
 
     async def _mark_sent(self, job: Job) -> bool:
@@ -140,7 +141,7 @@ class Submission:
             await self._rate.answered(work.facts, job.id, now=at)
             after = change(current, at)
             if after is not current:
-                await settle.save(work, after, at=at)
+                await settle.save(work, after, before=current, at=at)
         self._bells.job_changed()
 
     def _started(self, task_id: str, job: Job, at: datetime) -> Job:

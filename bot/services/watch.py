@@ -63,7 +63,7 @@ class Watch:
             log.warning("job %s: waited until the deadline and was never submitted", waiting.short_id)
             failure = Failure(reason=FailureReason.NEVER_STARTED)
             ended = waiting.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
-            await settle.save(work, ended, at=at)
+            await settle.save(work, ended, before=waiting, at=at)
         self._bells.job_changed()
         return True
 
@@ -80,7 +80,7 @@ class Watch:
                     continue
                 at = self._clock()
                 after = self._looked_at(current, report, at)
-                await settle.save(work, after, at=at)
+                await settle.save(work, after, before=current, at=at)
             if (after.state, after.stage) != (current.state, current.stage):
                 log.info("job %s: %s, now %s (%s)", job.short_id, current.state, after.state, after.stage)
             self._bells.job_changed()

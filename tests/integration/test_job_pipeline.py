@@ -394,16 +394,15 @@ async def test_a_closed_channel_leads_to_a_direct_message(world: World) -> None:
     assert (await world.job(job)).state is JobState.DELIVERED
 
 
-async def test_with_every_way_closed_the_job_fails_and_the_unit_is_returned(world: World) -> None:
+async def test_with_nowhere_to_post_the_music_waits_to_be_collected_and_stays_paid_for(world: World) -> None:
     world.messenger.ways = [FakeRoute(errors=[RouteClosed("gone")])]
     job = await world.finished()
 
     await world.delivery.step()
 
     after = await world.job(job)
-    assert after.failure is not None
-    assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.UNDELIVERABLE)
-    assert (await world.balance()).left == LIMIT
+    assert (after.state, after.failure) == (JobState.UNCOLLECTED, None)
+    assert (await world.balance()).left == LIMIT - 1
 
 
 async def test_files_that_turn_out_too_large_are_encoded_again_and_at_last_linked(world: World) -> None:

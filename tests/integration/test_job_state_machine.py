@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from bot.domain.jobs import FINAL_STATES, Job, JobState
+from bot.domain.jobs import FINAL_STATES, MADE_STATES, FailureReason, Job, JobState
 from bot.domain.quota import quota_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.errors import (
@@ -43,6 +43,12 @@ ANSWERS: dict[str, ProviderError | None] = {
     "silent": ProviderSilent("timeout"),
 }
 MAY_HAVE_STARTED = {"started", "silent"}
+
+
+def is_paid_for(job: Job) -> bool:
+    """Its tracks exist, or existed until nobody had collected them in time."""
+    expired = job.failure is not None and job.failure.reason is FailureReason.UNDELIVERABLE
+    return job.state in MADE_STATES or expired
 
 
 class JobLife(RuleBasedStateMachine):
@@ -176,8 +182,8 @@ class JobLife(RuleBasedStateMachine):
             for day in {quota_day(job.accepted_at) for job in jobs} | {quota_day(BEGINNING)}:
                 todays = [job for job in jobs if quota_day(job.accepted_at) == day]
                 balance = await reading.ledger.balance(member, day=day, limit=LIMIT)
-                assert balance.held == sum(job.state not in FINAL_STATES for job in todays)
-                assert balance.spent == sum(job.state is JobState.DELIVERED for job in todays)
+                assert balance.held == sum(job.state not in FINAL_STATES | MADE_STATES for job in todays)
+                assert balance.spent == sum(is_paid_for(job) for job in todays)
                 assert balance.held + balance.spent <= LIMIT
             for job in jobs:
                 assert posts[job.id] <= 1, "posted twice"
@@ -187,7 +193,7 @@ class JobLife(RuleBasedStateMachine):
 
     def _check_order(self, job: Job) -> None:
         """What is finished ends delivered, or failed only because no way to the member was left."""
-        if job.state in {JobState.FINISHED, JobState.DELIVERED}:
+        if job.state in MADE_STATES:
             self.once_finished.add(job.id)
         elif job.id in self.once_finished:
             assert job.state is JobState.FAILED

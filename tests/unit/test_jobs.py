@@ -9,6 +9,7 @@ from bot.domain.jobs import (
     AT_PROVIDER_STATES,
     FINAL_STATES,
     LIVE_STATES,
+    MADE_STATES,
     TRANSITIONS,
     IllegalTransitionError,
     JobEvent,
@@ -20,7 +21,7 @@ from tests.support.storage_samples import NOW, a_job
 
 # What the design says of each state, written down a second time.
 GOES_TO = {
-    JobState.ACCEPTED: {JobState.SUBMITTING, JobState.CANCELLED, JobState.FAILED},
+    JobState.ACCEPTED: {JobState.SUBMITTING, JobState.CANCELLED, JobState.FAILED, JobState.ON_HOLD},
     JobState.SUBMITTING: {
         JobState.RUNNING,
         JobState.ACCEPTED,
@@ -30,7 +31,15 @@ GOES_TO = {
     },
     JobState.RUNNING: {JobState.FINISHED, JobState.FAILED, JobState.OVERDUE},
     JobState.OVERDUE: {JobState.RUNNING, JobState.FINISHED, JobState.FAILED},
-    JobState.FINISHED: {JobState.DELIVERED, JobState.FAILED},
+    JobState.FINISHED: {JobState.DELIVERED, JobState.UNCOLLECTED, JobState.FAILED},
+    JobState.UNCOLLECTED: {JobState.DELIVERED, JobState.FAILED},
+    JobState.ON_HOLD: {
+        JobState.ACCEPTED,
+        JobState.CANCELLED,
+        JobState.RUNNING,
+        JobState.FINISHED,
+        JobState.FAILED,
+    },
     JobState.DELIVERED: set(),
     JobState.FAILED: set(),
     JobState.CANCELLED: set(),
@@ -80,11 +89,11 @@ def test_a_repeat_of_news_changes_nothing_more(state: JobState, event: JobEvent)
 
 @given(events=EVENTS)
 def test_what_is_complete_is_never_undone(events: list[JobEvent]) -> None:
-    undeliverable = JobEvent.UNDELIVERABLE in events
+    expired = JobEvent.EXPIRED in events
 
     state = reached(JobState.FINISHED, events)
 
-    assert state in {JobState.FINISHED, JobState.DELIVERED} | ({JobState.FAILED} if undeliverable else set())
+    assert state in MADE_STATES | ({JobState.FAILED} if expired else set())
 
 
 @given(events=EVENTS)
@@ -109,7 +118,7 @@ def test_only_a_waiting_job_is_cancelled(events: list[JobEvent]) -> None:
     for event in events:
         before, state = state, reached(state, [event])
         if state is JobState.CANCELLED:
-            assert before in {JobState.ACCEPTED, JobState.CANCELLED}
+            assert before in {JobState.ACCEPTED, JobState.ON_HOLD, JobState.CANCELLED}
 
 
 def test_every_state_is_live_or_final() -> None:

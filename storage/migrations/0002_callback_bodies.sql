@@ -1,0 +1,2 @@
+-- Callback bodies move to a table of their own.
+SELECT 1;

@@ -1,0 +1,37 @@
+-- Jobs that nobody can collect for now or that a restore put on hold, jobs set aside, what is spent in a day, and which
+-- progress messages are behind their jobs.
+
+ALTER TABLE job ADD COLUMN named_task_id TEXT;  -- named by a callback, not confirmed by the provider yet
+ALTER TABLE job ADD COLUMN waits_for TEXT;  -- why an accepted job is not simply waiting for its turn
+ALTER TABLE job ADD COLUMN set_aside_ms BIGINT;  -- it cannot be worked on: no worker sees it
+
+DROP INDEX job_live;
+CREATE INDEX job_live ON job (accepted_ms, id)
+    WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished', 'uncollected', 'on_hold');
+CREATE INDEX job_uncollected ON job (guild_id, due_ms) WHERE state = 'uncollected';
+CREATE INDEX job_task ON job (task_id) WHERE task_id IS NOT NULL;
+CREATE INDEX job_set_aside ON job (set_aside_ms) WHERE set_aside_ms IS NOT NULL;
+
+-- Submissions that may have cost credits, by UTC day and server; 0 stands for direct messages.
+CREATE TABLE spending (
+    day TEXT NOT NULL,  -- 2026-11-24
+    guild_id BIGINT NOT NULL,
+    submissions INTEGER NOT NULL,
+    PRIMARY KEY (day, guild_id)
+);
+
+-- One row for each job whose progress message may still change. `version` grows with each change of the job that a
+-- member could see; `due_ms` says when the message should be brought up to date, NULL while it is.
+CREATE TABLE progress (
+    job_id TEXT NOT NULL PRIMARY KEY REFERENCES job (id),
+    version BIGINT NOT NULL,
+    due_ms BIGINT,
+    lease_ms BIGINT,  -- until then one worker is bringing it up to date
+    queue_band INTEGER  -- the part of the queue that the message names, while the job waits
+);
+
+CREATE INDEX progress_due ON progress (due_ms) WHERE due_ms IS NOT NULL;
+
+-- Everything that is on its way when the new release starts gets its message brought up to date once.
+INSERT INTO progress (job_id, version, due_ms)
+SELECT id, 1, 0 FROM job WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished');
