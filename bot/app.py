@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,16 +24,21 @@ from bot.services.accept import Acceptance, AcceptLimits
 from bot.services.account import Account
 from bot.services.bells import Bell, Bells
 from bot.services.callbacks import Callbacks
+from bot.services.caps import Caps
 from bot.services.clock import Clock, utc_now
 from bot.services.clock_watch import ClockWatch
 from bot.services.deliver import Delivery, DeliveryTimes
+from bot.services.isolation import Isolation
+from bot.services.kept import KeptTracks
 from bot.services.members import Members
 from bot.services.operator import Operator
+from bot.services.patience import Patience
 from bot.services.ports import Provider
 from bot.services.progress import Progress
 from bot.services.rate import Rate
 from bot.services.submit import Submission, SubmitTimes
 from bot.services.tracks import TrackFiles
+from bot.services.waiting import Waiting
 from bot.services.watch import Watch, WatchTimes
 from bot.services.worker import Worker
 from bot.settings import Settings
@@ -51,10 +56,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ACCEPTERS = 6
+ACCEPTERS = 12
 """How many sources are fetched, read and handed over at the same time."""
 SUBMITTERS = 8
 """How many submissions wait for their answers at the same time."""
+WATCHERS = 16
+"""How many workers ask after jobs; each asks after a few at the same time."""
+DEADLINE_POLLS = 2
+"""A deadline counts once tries in vain are as many polls apart."""
+GRACE_SECONDS = 8.0
+"""How long open submissions may take to end when the bot is stopped; service managers usually wait for ten."""
 DELIVERERS = 3
 """How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
 CREDITS_POLLS = 2
@@ -78,6 +89,7 @@ class App:
     storage: SqliteStorage
     folder: Path  # where sources and tracks are while they are needed
     web: Callable[[], "web.Application"]
+    submitters: tuple[Worker, ...]  # end by themselves before the rest is stopped
     workers: tuple[Worker, ...]
     listening: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -92,7 +104,10 @@ class _Parts:
     audio: AudioProcess
     fetcher: SafeFetcher
     messenger: DiscordMessenger
+    operator: Operator
     account: Account
+    isolation: Isolation
+    kept: KeptTracks
     folder: Path
     bells: Bells
     clock: Clock
@@ -126,7 +141,16 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             audio=AudioProcess(),
             fetcher=fetcher,
             messenger=messenger,
-            account=Account(provider, operator, every_seconds=every_seconds, clock=clock),
+            operator=operator,
+            account=Account(
+                provider,
+                operator,
+                every_seconds=every_seconds,
+                patience=Patience(spread_seconds=settings.overdue_after_seconds),
+                clock=clock,
+            ),
+            isolation=Isolation(storage, operator, backoff_base_seconds=settings.retry_base_seconds, clock=clock),
+            kept=KeptTracks(settings.database_path.parent / "tracks", days=settings.keep_tracks_days, clock=clock),
             folder=folder,
             bells=Bells(),
             clock=clock,
@@ -141,6 +165,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             storage=storage,
             folder=folder,
             web=partial(_web, parts, client),
+            submitters=_submitters(parts),
             workers=_workers(parts, acceptance),
         )
 
@@ -165,6 +190,7 @@ def _acceptance(parts: _Parts) -> Acceptance:
         folder=parts.folder,
         limits=AcceptLimits(
             quota_per_day=settings.quota_per_day,
+            open_commands=settings.open_commands_per_member,
             max_source_bytes=settings.max_source_bytes,
             takeover=settings.lease_seconds,
             token=settings.interaction_seconds,
@@ -197,14 +223,16 @@ def _web(parts: _Parts, client: EncoreClient) -> "web.Application":
     )
 
 
-def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
-    settings, storage, bells, clock = parts.settings, parts.storage, parts.bells, parts.clock
+def _submitters(parts: _Parts) -> tuple[Worker, ...]:
+    settings, bells, clock = parts.settings, parts.bells, parts.clock
     first_poll = settings.poll_after_seconds if settings.public_url else settings.poll_every_seconds
     submission = Submission(
-        storage,
+        parts.storage,
         parts.provider,
+        parts.isolation,
         account=parts.account,
         rate=Rate(SlidingWindow()),
+        caps=Caps(per_day=settings.credits_per_day, per_server_per_day=settings.credits_per_server_per_day),
         callback_url=lambda token: f"{settings.public_url}/callbacks/{token}" if settings.public_url else NOWHERE,
         times=SubmitTimes(
             turn=settings.lease_seconds,
@@ -216,16 +244,20 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         bells=bells,
         clock=clock,
     )
-    watch_times = WatchTimes(
-        poll_every=settings.poll_every_seconds,
-        overdue=settings.overdue_after_seconds,
-        give_up=settings.give_up_after_seconds,
-    )
+    return tuple(Worker(f"submitting {number}", submission, bells.submit, clock) for number in range(1, SUBMITTERS + 1))
+
+
+def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
+    settings, storage, bells, clock = parts.settings, parts.storage, parts.bells, parts.clock
+    tries_spread_seconds = DEADLINE_POLLS * settings.poll_every_seconds
     delivery = Delivery(
         storage,
         parts.provider,
         parts.messenger,
-        TrackFiles(parts.fetcher, parts.audio, parts.folder),
+        TrackFiles(parts.fetcher, parts.audio, parts.kept, parts.folder),
+        parts.kept,
+        parts.isolation,
+        patience=Patience(spread_seconds=tries_spread_seconds),
         times=DeliveryTimes(
             lease=settings.lease_seconds,
             give_up=settings.give_up_after_seconds,
@@ -237,14 +269,29 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
     progress = Progress(
         storage, parts.messenger, every_seconds=settings.progress_every_seconds, bells=bells, clock=clock
     )
-    watch = Watch(storage, parts.provider, times=watch_times, bells=bells, clock=clock)
+    watch = Watch(
+        storage,
+        parts.provider,
+        parts.isolation,
+        patience=Patience(spread_seconds=tries_spread_seconds),
+        times=WatchTimes(
+            poll_every=settings.poll_every_seconds,
+            overdue=settings.overdue_after_seconds,
+            give_up=settings.give_up_after_seconds,
+        ),
+        bells=bells,
+        clock=clock,
+    )
+    waiting = Waiting(storage, parts.account, give_up_seconds=settings.give_up_after_seconds, bells=bells, clock=clock)
     clock_watch = ClockWatch(storage, grace_seconds=settings.lease_seconds, bells=bells, clock=clock)
     callbacks = Callbacks(storage, parts.provider, parse_callback, bells, clock)
     return (
         *(Worker(f"commands {number}", acceptance, bells.intake, clock) for number in range(1, ACCEPTERS + 1)),
-        *(Worker(f"submitting {number}", submission, bells.submit, clock) for number in range(1, SUBMITTERS + 1)),
         Worker("callbacks", callbacks, bells.callbacks, clock),
-        Worker("watching", watch, bells.watch, clock),
+        *(Worker(f"watching {number}", watch, bells.watch, clock) for number in range(1, WATCHERS + 1)),
+        Worker("waiting", waiting, Bell(), clock),
+        Worker("isolation", parts.isolation, Bell(), clock),
+        Worker("kept tracks", parts.kept, Bell(), clock),
         *(Worker(f"delivering {number}", delivery, bells.deliver, clock) for number in range(1, DELIVERERS + 1)),
         Worker("progress", progress, bells.progress, clock, pause_seconds=PROGRESS_PAUSE_SECONDS),
         Worker("the clock", clock_watch, Bell(), clock),
@@ -263,25 +310,40 @@ async def run(settings: Settings) -> None:
 
 async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
     """Run the parts of `app` until `until` returns."""
+    # The workers speak through the client, which can do so once it has logged in.
+    logged_in = asyncio.Event()
+    submitting: list[asyncio.Task[None]] = []
 
     async def stop() -> None:
         await until()
+        if logged_in.is_set():
+            await _drain(app.submitters, submitting)
         raise _Stopped
 
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(stop(), name="stop")
-            # The workers speak through the client, which can do so once it has logged in.
-            logged_in = asyncio.Event()
             gateway = keep_connected(
                 app.client, app.settings.discord_token, logged_in, deaf_seconds=app.settings.deaf_seconds
             )
             group.create_task(gateway, name="gateway")
             group.create_task(_listen(app), name="web")
+            submitting.extend(
+                group.create_task(_after(logged_in, worker), name=worker.name) for worker in app.submitters
+            )
             for worker in app.workers:
                 group.create_task(_after(logged_in, worker), name=worker.name)
     except* _Stopped:
         log.info("stopping")
+
+
+async def _drain(submitters: Sequence[Worker], tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Begin no new submission, and let those under way be answered and written down: nobody else knows the answers."""
+    for worker in submitters:
+        worker.drain()
+    _, pending = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+    if pending:
+        log.warning("%d submissions were not answered within %g s; stopping anyway", len(pending), GRACE_SECONDS)
 
 
 async def _listen(app: App) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.domain.quota import QuotaBalance
 from bot.domain.rules import BrokenRule
-from bot.domain.text import Megabytes, Said, Seconds, Text, text
+from bot.domain.text import Megabytes, Said, Seconds, Text, counted, text
 
 
 class EncoreError(Exception):
@@ -45,6 +45,19 @@ class QuotaExceeded(Refused):
             ]
         )
         self.balance = balance
+
+
+class TooManyOpenCommands(Refused):
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            [
+                counted(
+                    "I'm still reading the file from your last command. Try again once that's done.",
+                    "I'm still reading the files from your last {count} commands. Try again once one of them is done.",
+                    count=limit,
+                )
+            ]
+        )
 
 
 class BadSource(EncoreError):

@@ -34,6 +34,10 @@ class Settings:
     web_port: int = 8080
     database_path: Path = Path("data/encore.db")
     quota_per_day: int = 10
+    open_commands_per_member: int = 3
+    credits_per_day: int | None = None
+    credits_per_server_per_day: int | None = None
+    keep_tracks_days: int = 0
     max_source_mb: int = 100
     private_hosts: tuple[str, ...] = ()
     poll_after_seconds: float = 90
@@ -172,6 +176,10 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "WEB_PORT": _whole(0, 65535),
     "DATABASE_URL": _database,
     "QUOTA_PER_DAY": _whole(0, 1_000_000),
+    "OPEN_COMMANDS_PER_MEMBER": _whole(1, 1000),
+    "CREDITS_PER_DAY": _whole(0, 999_999_999),
+    "CREDITS_PER_SERVER_PER_DAY": _whole(0, 999_999_999),
+    "KEEP_TRACKS_DAYS": _whole(0, 3650),
     "MAX_SOURCE_MB": _whole(1, 2000),
     "PRIVATE_HOSTS": _hosts,
     "POLL_AFTER_SECONDS": _seconds(0, 86400),

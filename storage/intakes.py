@@ -10,8 +10,8 @@ from storage.values import from_ms, to_json, to_ms
 
 # The primary key makes each interaction happen once, in whichever process.
 CLAIM = """
-INSERT INTO intake (interaction_id, payload, due_ms)
-VALUES ($1, $2, $3)
+INSERT INTO intake (interaction_id, payload, due_ms, member_id)
+VALUES ($1, $2, $3, $4)
 ON CONFLICT (interaction_id) DO NOTHING
 RETURNING interaction_id
 """
@@ -20,13 +20,23 @@ RETURNING interaction_id
 FINISH = "UPDATE intake SET payload = NULL, due_ms = NULL WHERE interaction_id = $1"
 
 # Only while it is not finished.
-RENEW = "UPDATE intake SET due_ms = $2 WHERE interaction_id = $1 AND due_ms IS NOT NULL"
+RENEW = "UPDATE intake SET due_ms = $2 WHERE interaction_id = $1 AND due_ms IS NOT NULL RETURNING interaction_id"
 
+# Members take turns: first everybody's first command, then everybody's second one.
 CLAIM_DUE = """
 UPDATE intake SET due_ms = $2
- WHERE interaction_id IN (SELECT interaction_id FROM intake WHERE due_ms <= $1 ORDER BY due_ms LIMIT $3)
+ WHERE interaction_id IN (
+       SELECT mine.interaction_id FROM intake AS mine
+        WHERE mine.due_ms <= $1
+        ORDER BY (SELECT count(*) FROM intake AS other
+                   WHERE other.member_id = mine.member_id AND other.due_ms IS NOT NULL
+                     AND other.interaction_id < mine.interaction_id),
+                 mine.interaction_id
+        LIMIT $3)
 RETURNING interaction_id, payload, due_ms
 """
+
+OPEN_OF_MEMBER = "SELECT count(*) AS commands FROM intake WHERE member_id = $1 AND due_ms IS NOT NULL"
 
 HASTEN = "UPDATE intake SET due_ms = $1 WHERE due_ms > $1"
 
@@ -42,12 +52,18 @@ class Intakes:
     async def claim(self, intake: Intake) -> bool:
         """Write the command down; False when its interaction was written down before."""
         row = await self._connection.fetch_one(
-            CLAIM, intake.place.interaction_id, to_json(intake), to_ms(intake.due_at)
+            CLAIM, intake.place.interaction_id, to_json(intake), to_ms(intake.due_at), intake.place.member_id
         )
         return row is not None
 
-    async def renew(self, interaction_id: int, *, until: datetime) -> None:
-        await self._connection.execute(RENEW, interaction_id, to_ms(until))
+    async def open_of(self, member_id: int) -> int:
+        """How many of the member's commands are still on their way to becoming a job or a refusal."""
+        row = await self._connection.fetch_one(OPEN_OF_MEMBER, member_id)
+        return int(row["commands"]) if row else 0
+
+    async def renew(self, interaction_id: int, *, until: datetime) -> bool:
+        """Keep the claim on the command until then; False where it is finished already."""
+        return await self._connection.fetch_one(RENEW, interaction_id, to_ms(until)) is not None
 
     async def finish(self, interaction_id: int) -> None:
         await self._connection.execute(FINISH, interaction_id)

@@ -61,6 +61,7 @@ def changeable_values(job: Job) -> tuple[Value, ...]:
         to_ms(job.told_at),
         job.named_task_id,
         job.waits_for,
+        to_ms(job.post_tried_at),
     )
 
 
@@ -92,6 +93,7 @@ def job_from(row: Row, tracks: Sequence[Row]) -> Job:
         final_message_id=row["final_message_id"],
         final_channel_id=row["final_channel_id"],
         told_at=from_ms(row["told_ms"]),
+        post_tried_at=from_ms(row["post_tried_ms"]),
         named_task_id=row["named_task_id"],
         waits_for=None if row["waits_for"] is None else WaitReason(row["waits_for"]),
     )

@@ -6,10 +6,13 @@ round or later sits down anew, at its end. So thirty waiting jobs of one member 
 one who comes back at once after each job overtakes nobody twice.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from statistics import median
+
+import msgspec
 
 from bot.domain.jobs import Job, JobState, OwnedTrack
 from storage.database import Connection, Row, Value
@@ -23,6 +26,8 @@ from storage.job_rows import (
 )
 from storage.values import from_ms, to_ms
 
+log = logging.getLogger(__name__)
+
 USUAL_OF_LATEST = 50
 
 INSERT = """
@@ -32,13 +37,13 @@ INSERT INTO job (
     request, continue_at, source_kind, source_name, source, callback_token, accepted_ms,
     state, stage, interaction_token, source_url, task_id, outcome_unknown, failure, submitted_ms, heard_ms,
     finished_ms, ended_ms, attempts, due_ms, progress_message_id, final_message_id, final_channel_id, told_ms,
-    named_task_id, waits_for
+    named_task_id, waits_for, post_tried_ms
 ) VALUES (
     $1, $2,
     $3, $4, $5, $6, $7, $8, $9, $10, $11,
     $12, $13, $14, $15, $16, $17, $18,
     $19, $20, $21, $22, $23, $24, $25, $26, $27,
-    $28, $29, $30, $31, $32, $33, $34, $35, $36, $37
+    $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38
 )
 """
 
@@ -56,7 +61,7 @@ UPDATE job
    SET state = $2, stage = $3, interaction_token = $4, source_url = $5, task_id = $6, outcome_unknown = $7,
        failure = $8, submitted_ms = $9, heard_ms = $10, finished_ms = $11, ended_ms = $12, attempts = $13,
        due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, told_ms = $18,
-       named_task_id = $19, waits_for = $20
+       named_task_id = $19, waits_for = $20, post_tried_ms = $21
  WHERE id = $1
 RETURNING id
 """
@@ -180,6 +185,8 @@ HASTEN = "UPDATE job SET due_ms = $1 WHERE due_ms > $1"
 # By key and without reading the row, which may be one that this release cannot read.
 RENEW = "UPDATE job SET due_ms = $2 WHERE id = $1 AND state = $3 AND due_ms IS NOT NULL RETURNING id"
 
+PUT_OFF = "UPDATE job SET due_ms = $2 WHERE id = $1 AND due_ms IS NOT NULL"
+
 SET_ASIDE = "UPDATE job SET set_aside_ms = $2, due_ms = NULL WHERE id = $1"
 
 # A new release may be able to read what the last one could not.
@@ -187,6 +194,8 @@ TAKE_UP_AGAIN = """
 UPDATE job SET set_aside_ms = NULL, due_ms = $1 WHERE set_aside_ms IS NOT NULL
 RETURNING id
 """
+
+ALL_SET_ASIDE = "SELECT id FROM job WHERE set_aside_ms IS NOT NULL ORDER BY set_aside_ms, id LIMIT $1"
 
 TASK_IS_TAKEN = "SELECT id FROM job WHERE task_id = $1 AND id <> $2 LIMIT 1"
 
@@ -233,9 +242,17 @@ class Jobs:
         """Keep the claim on a job until then; False where it is no longer in `state`: somebody else has moved it."""
         return await self._connection.fetch_one(RENEW, job_id, to_ms(until), state) is not None
 
+    async def put_off(self, job_id: str, *, until: datetime) -> None:
+        """Look at the job again then, whatever state it is in."""
+        await self._connection.execute(PUT_OFF, job_id, to_ms(until))
+
     async def set_aside(self, job_id: str, *, at: datetime) -> None:
         """No worker looks at the job until `take_up_again`."""
         await self._connection.execute(SET_ASIDE, job_id, to_ms(at))
+
+    async def all_set_aside(self, *, limit: int) -> list[str]:
+        """Their ids, the longest set aside first."""
+        return [str(row["id"]) for row in await self._connection.fetch_all(ALL_SET_ASIDE, limit)]
 
     async def take_up_again(self, *, at: datetime) -> int:
         """Make every job that was set aside due again; how many there were."""
@@ -266,14 +283,14 @@ class Jobs:
         if row is None:
             return None
         await self._connection.execute(ADVANCE_QUEUE, row["turn"])
-        return (await self._jobs([row]))[0]
+        return next(iter(await self._claimed([row], now=now)), None)
 
     async def claim_due(self, states: Sequence[JobState], *, now: datetime, until: datetime, limit: int) -> list[Job]:
         """Those that have been due longest, in the order of their acceptance; their `due_at` is now `until`."""
         if not states:
             return []
         rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit, *_padded(states))
-        return await self._jobs(sorted(rows, key=lambda row: (row["accepted_ms"], row["id"])))
+        return await self._claimed(sorted(rows, key=lambda row: (row["accepted_ms"], row["id"])), now=now)
 
     async def hasten(self, *, until: datetime) -> None:
         """Nothing is due later than `until` any more."""
@@ -336,15 +353,32 @@ class Jobs:
     async def _many(self, sql: str, *parameters: Value) -> list[Job]:
         return await self._jobs(await self._connection.fetch_all(sql, *parameters))
 
+    async def _claimed(self, rows: Sequence[Row], *, now: datetime) -> list[Job]:
+        """The jobs of `rows`. One that this release cannot read is set aside, so that it holds up nobody else."""
+        jobs = await self._jobs(rows)
+        for row in rows:
+            if row["id"] not in {job.id for job in jobs}:
+                await self.set_aside(row["id"], at=now)
+        return jobs
+
     async def _jobs(self, rows: Sequence[Row]) -> list[Job]:
-        """The jobs of `rows`, in that order, with their tracks."""
+        """The jobs of `rows`, in that order, with their tracks; without those that this release cannot read."""
         tracks: dict[str, list[Row]] = {}
         for start in range(0, len(rows), _JOBS_ASKED):
             ids = [row["id"] for row in rows[start : start + _JOBS_ASKED]]
             ids += [ids[0]] * (_JOBS_ASKED - len(ids))
             found = await self._connection.fetch_all(TRACKS_OF_JOBS, *ids)
             tracks.update((job_id, list(group)) for job_id, group in groupby(found, key=lambda row: row["job_id"]))
-        return [job_from(row, tracks.get(row["id"], [])) for row in rows]
+        return [job for row in rows if (job := _read(row, tracks.get(row["id"], []))) is not None]
+
+
+def _read(row: Row, tracks: Sequence[Row]) -> Job | None:
+    """None for what a later release wrote in a way that this one does not know, or for damage."""
+    try:
+        return job_from(row, tracks)
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:
+        log.error("job %s cannot be read by this version (%s)", str(row["id"])[:8], type(error).__name__)  # noqa: TRY400
+        return None
 
 
 def _padded(states: Sequence[JobState]) -> list[JobState]:

@@ -5,8 +5,8 @@ Source of the limits: Discord reference, section 3.
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import discord
@@ -39,6 +39,21 @@ class Card:
     embed: discord.Embed | None = None
     file_names: tuple[str, ...] = ()
     lyrics_file: str = ""  # the whole lyrics, where they are too long to be shown
+    is_reply: bool = True  # to the progress message
+
+
+def plainer(card: Card) -> Iterator[Card]:
+    """The card, then without what Discord may refuse in it (pictures, links, the reply), then its words alone."""
+    yield card
+    if card.embed is not None:
+        embed = card.embed.copy()
+        embed.set_thumbnail(url=None)
+        embed.set_image(url=None)
+        embed.url = None
+        yield replace(card, embed=embed, is_reply=False)
+        words = [embed.description or "", *(f"{field.name}: {field.value}" for field in embed.fields)]
+        content = "\n".join(filter(None, [card.content, *words, embed.footer.text or ""]))
+        yield replace(card, content=content[:CONTENT_MAX], embed=None, is_reply=False)
 
 
 def told(sentences: Sequence[Text], say: Say) -> str:
@@ -188,6 +203,11 @@ def failure_card(job: Job, say: Say) -> Card:
 def mark(job: Job) -> str:
     """What is looked for in the channel after a restart; the same in every language."""
     return f"Encore · {job.short_id}"
+
+
+def carries_mark(content: str, embeds: Sequence[discord.Embed], job: Job) -> bool:
+    """Whether a message of ours tells the end of `job`."""
+    return mark(job) in content or any(embed.footer.text == mark(job) for embed in embeds)
 
 
 def file_name(job: Job, number: int, count: int, *, suffix: str = "mp3") -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import aiohttp
 import discord
 
-from bot.services.messenger import RouteClosed, RouteTooSmall, RouteUnavailable
+from bot.services.messenger import RouteClosed, RouteRefused, RouteTooSmall, RouteUnavailable
 
 TOO_LARGE_CODES = {40005, 50045}
 CLOSED_CODES = {
@@ -19,13 +19,13 @@ CLOSED_CODES = {
     50013,  # missing permissions
     50027,  # invalid webhook token
     50083,  # the thread is archived
-    160002,  # may not read the history, so may not reply
 }
+BAD_REQUEST = 400
 
 
 @contextmanager
 def read_as_routes() -> Iterator[None]:
-    """Turn Discord's errors into `RouteClosed`, `RouteTooSmall` and `RouteUnavailable`."""
+    """Turn Discord's errors into `RouteClosed`, `RouteTooSmall`, `RouteRefused` and `RouteUnavailable`."""
     try:
         yield
     except discord.HTTPException as error:
@@ -34,6 +34,8 @@ def read_as_routes() -> Iterator[None]:
             raise RouteTooSmall(summary) from error
         if error.code in CLOSED_CODES or error.status in {403, 404}:
             raise RouteClosed(summary) from error
+        if error.status == BAD_REQUEST:
+            raise RouteRefused(f"{summary}: {error.text[:200]}") from error
         raise RouteUnavailable(summary) from error
     except (discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError) as error:
         raise RouteUnavailable(type(error).__name__) from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -122,6 +122,10 @@ def next_state(state: JobState, event: JobEvent) -> JobState:
         return TRANSITIONS[state, event]
     except KeyError:
         raise IllegalTransitionError(f"{event} in {state}") from None
+
+
+FILES_KEPT = timedelta(days=14)
+"""How long the provider keeps its files ("Generated files will be retained for 14 days", its extend page)."""
 
 
 class Stage(StrEnum):
@@ -257,6 +261,7 @@ class Job:
     final_message_id: int | None = None
     final_channel_id: int | None = None  # where the final message is, which may be a direct message
     told_at: datetime | None = None  # when the end was told to the member
+    post_tried_at: datetime | None = None  # since when a message with its end may be there without our knowing
 
     def after(self, event: JobEvent, **changes: Any) -> "Job":  # noqa: ANN401  # any field of its own
         """The job once `event` has happened, with `changes` to its other fields.

@@ -19,12 +19,17 @@ class QuotaBalance:
 
     @property
     def renews_at(self) -> datetime:
-        return datetime.combine(self.day + timedelta(days=1), time(), UTC)
+        return next_day(datetime.combine(self.day, time(), UTC))
 
 
 def quota_day(at: datetime) -> date:
     """The UTC day that a unit held at `at` belongs to; it is returned to this same day."""
     return at.astimezone(UTC).date()
+
+
+def next_day(at: datetime) -> datetime:
+    """When the UTC day after `at` begins: what is limited by the day is free again."""
+    return datetime.combine(quota_day(at) + timedelta(days=1), time(), UTC)
 
 
 def bar(balance: QuotaBalance, *, width: int = 10) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.jobs import AT_PROVIDER_STATES, Failure, FailureReason, Job, JobEvent, Stage, Track
+from bot.domain.jobs import AT_PROVIDER_STATES, Failure, FailureReason, Job, JobEvent, JobState, Stage, Track
 
 
 class ReportKind(StrEnum):
@@ -101,25 +101,39 @@ def hint(told: TaskReport) -> TaskReport:
     return replace(told, tracks=())
 
 
+REPORTED_STATES = AT_PROVIDER_STATES | {JobState.ON_HOLD}
+"""A job on hold may have been submitted after the backup was made: then the provider knows it."""
+
+TRACKS_PER_TASK = 2
+"""The rule; one comes alone now and then, and the second one sometimes minutes later (fact sheet, sections 2 and 8)."""
+LOOKS_FOR_A_LATE_TRACK = 4
+LOOKS_FOR_A_MISSING_TRACK = 2
+
+
+def _waits_for_more(tracks: tuple[Track, ...]) -> int:
+    """How many more times a task that calls itself complete is looked at before its other track is done without."""
+    ready = sum(bool(track.audio_url) for track in tracks)
+    if ready < len(tracks):
+        return LOOKS_FOR_A_LATE_TRACK
+    return LOOKS_FOR_A_MISSING_TRACK if ready < TRACKS_PER_TASK else 0
+
+
 def apply_report(job: Job, report: TaskReport, *, at: datetime) -> Job:
     """The job once `report` is known. Repeats, late news and reports of another task leave it as it is.
 
     A `complete` in which no track can be fetched is no end: the job is due at once, so that it is asked after again.
+    One with a single finished track is believed after a few more looks.
     """
     event = EVENT_OF.get(report.kind)
     foreign = job.task_id is not None and report.task_id is not None and report.task_id != job.task_id
-    if event is None or foreign or job.state not in AT_PROVIDER_STATES:
+    if event is None or foreign or job.state not in REPORTED_STATES:
         return job
-    known = replace(job, task_id=job.task_id or report.task_id, outcome_unknown=False)
+    known = replace(job, task_id=job.task_id or report.task_id, named_task_id=None, outcome_unknown=False)
     if event is JobEvent.PROVIDER_FAILED:
         return known.after(event, failure=failure_of(report), heard_at=at, ended_at=at, due_at=at, attempts=0)
     tracks = merge_tracks(known.tracks, report.tracks)
     if event is JobEvent.COMPLETED:
-        if not any(track.audio_url for track in report.tracks):
-            return known.after(JobEvent.PROGRESSED, tracks=tracks, heard_at=at, due_at=at)
-        return known.after(
-            event, tracks=tracks, stage=Stage.COMPLETE, heard_at=at, finished_at=at, due_at=at, attempts=0
-        )
+        return _completed(known, report, tracks, at=at)
     told = STAGE_OF[report.kind]
     if told.rank <= job.stage.rank and tracks == job.tracks:
         # No news; but a task that is known to run is no longer an unknown or an overdue one.
@@ -128,3 +142,16 @@ def apply_report(job: Job, report: TaskReport, *, at: datetime) -> Job:
     due_at = known.due_at if any(track.stream_url for track in tracks) else at
     stage = max(told, job.stage, key=lambda stage: stage.rank)
     return known.after(event, tracks=tracks, stage=stage, heard_at=at, due_at=due_at)
+
+
+def _completed(job: Job, report: TaskReport, tracks: tuple[Track, ...], *, at: datetime) -> Job:
+    if not any(track.audio_url for track in report.tracks):
+        return job.after(JobEvent.PROGRESSED, tracks=tracks, heard_at=at, due_at=at)
+    if job.attempts < _waits_for_more(tracks):
+        stage = max(Stage.FIRST, job.stage, key=lambda stage: stage.rank)
+        return job.after(
+            JobEvent.PROGRESSED, tracks=tracks, stage=stage, heard_at=at, due_at=at, attempts=job.attempts + 1
+        )
+    return job.after(
+        JobEvent.COMPLETED, tracks=tracks, stage=Stage.COMPLETE, heard_at=at, finished_at=at, due_at=at, attempts=0
+    )

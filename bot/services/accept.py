@@ -17,7 +17,16 @@ from bot.domain.request import ExtensionRequest, effective_continue_at
 from bot.domain.rules import broken_rules
 from bot.domain.source import AudioFacts
 from bot.domain.text import Text, text
-from bot.errors import BadSource, Outage, ProviderBusy, ProviderError, ProviderSilent, QuotaExceeded, Refused
+from bot.errors import (
+    BadSource,
+    Outage,
+    ProviderBusy,
+    ProviderError,
+    ProviderSilent,
+    QuotaExceeded,
+    Refused,
+    TooManyOpenCommands,
+)
 from bot.services import settle
 from bot.services.account import Account
 from bot.services.bells import Bells
@@ -37,6 +46,7 @@ class AcceptLimits:
     """`takeover`: seconds until another worker takes a command over; `token`: seconds in which it can be answered."""
 
     quota_per_day: int
+    open_commands: int
     max_source_bytes: int
     takeover: float
     token: float
@@ -77,9 +87,15 @@ class Acceptance:
         self._new_id = new_id
 
     async def write_down(self, intake: Intake) -> bool:
-        """Before the command is acknowledged; False where its interaction was taken before, here or elsewhere."""
+        """Before the command is acknowledged; False where its interaction was taken before, here or elsewhere.
+
+        Raises:
+            TooManyOpenCommands: the member has as many on their way as one may have; this one was not written down.
+        """
         async with self._storage.transaction() as work:
             is_new = await work.intakes.claim(replace(intake, due_at=self._takeover_at()))
+            if is_new and await work.intakes.open_of(intake.place.member_id) > self._limits.open_commands:
+                raise TooManyOpenCommands(limit=self._limits.open_commands)
         fault_points.reach("after the command is written down")
         return is_new
 
@@ -146,14 +162,14 @@ class Acceptance:
             await self._put_away(intake)
             raise
         log.info("job %s: accepted", job.short_id)
-        self._bells.job_changed()
+        self._bells.job_changed(job)
         if not intake.place.private:
             position = await self._storage.reading.jobs.queue_position(job.id)
             await self._messenger.answer(intake.place, _accepted(job, position))
 
-    async def _renew(self, intake: Intake) -> None:
+    async def _renew(self, intake: Intake) -> bool:
         async with self._storage.transaction() as work:
-            await work.intakes.renew(intake.place.interaction_id, until=self._takeover_at())
+            return await work.intakes.renew(intake.place.interaction_id, until=self._takeover_at())
 
     async def _put_away(self, intake: Intake) -> None:
         async with self._storage.transaction() as work:

@@ -1,68 +1,114 @@
-"""The provider's account: a refused key, and the pause while it is empty. Both only the operator can mend."""
+"""The provider's account: closed while it is empty or its key is refused, which only the operator can change."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.domain.text import text
+from bot.domain.jobs import WaitReason
+from bot.domain.text import Text, text
 from bot.errors import ProviderError, ProviderOutOfCredits, ProviderUnauthorized
 from bot.services.clock import Clock
 from bot.services.operator import Operator
+from bot.services.patience import Patience
 from bot.services.ports import Provider
 
 log = logging.getLogger(__name__)
 
+SUBMISSIONS = "submissions"
 CREDITS_PER_JOB = 12
 """What one extension costs (fact sheet, section 5)."""
 
-EMPTY = "no credits"
-RAN_OUT = text(
-    "The music service has no credits left for this bot, so nothing new is submitted. Jobs wait in their places."
-    " Top the account up; they go on by themselves."
-)
-FILLED = text("The music service has credits again: the waiting jobs go on.")
 
-REFUSED = "a refused key"
-KEY_REFUSED = text(
-    "The music service refuses this bot's key, so nothing can be made. Check SUNO_API_KEY in `.env`"
-    " and start the bot again."
-)
-KEY_TAKEN = text("The music service takes this bot's key again.")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trouble:
+    """What the operator is told when it begins and when it is over; `name` is remembered in the database."""
+
+    name: str
+    begun: Text
+    begun_line: str
+    over: Text
+    over_line: str
+
+
+TROUBLES = {
+    WaitReason.NO_CREDITS: _Trouble(
+        name="no credits",
+        begun=text(
+            "The music service says this bot is out of credits, so I've paused. Waiting jobs keep their places,"
+            " and I'll carry on as soon as you top up the account."
+        ),
+        begun_line="the account is out of credits: top it up; jobs keep their places until then",
+        over=text("The music service has credits again. I've started on the waiting jobs."),
+        over_line="credits are back: submitting again",
+    ),
+    WaitReason.KEY_REFUSED: _Trouble(
+        name="a refused key",
+        begun=text(
+            "The music service refuses this bot's key, so I've paused. Waiting jobs keep their places."
+            " Check SUNO_API_KEY in `.env` and restart me, or make the key valid again and I'll carry on."
+        ),
+        begun_line="the provider refuses SUNO_API_KEY: check it in .env; jobs keep their places until then",
+        over=text("The music service accepts this bot's key again. I've started on the waiting jobs."),
+        over_line="the provider accepts the key again: submitting again",
+    ),
+}
+
+
+def trouble_of(error: ProviderError) -> WaitReason | None:
+    """Which of the two troubles `error` is, if any."""
+    if isinstance(error, ProviderOutOfCredits):
+        return WaitReason.NO_CREDITS
+    return WaitReason.KEY_REFUSED if isinstance(error, ProviderUnauthorized) else None
 
 
 class Account:
     """Shared by all who use the provider; a restart finds the pause in the database."""
 
-    def __init__(self, provider: Provider, operator: Operator, *, every_seconds: float, clock: Clock) -> None:
-        """`every_seconds`: how often an empty account is asked whether it was filled."""
+    def __init__(
+        self, provider: Provider, operator: Operator, *, every_seconds: float, patience: Patience, clock: Clock
+    ) -> None:
+        """`every_seconds`: how often a closed account is asked whether it is open again.
+
+        `patience`: how often the provider may take nothing before jobs past their deadline are given up.
+        """
         self._provider = provider
         self._operator = operator
+        self._patience = patience
         self._every = timedelta(seconds=every_seconds)
         self._clock = clock
-        self._looked = False
-        self.ask_at: datetime | None = None  # set while the account is empty
+        self._has_looked = False
+        self.ask_at: datetime | None = None  # set while the account is closed
 
-    def pause(self) -> None:
-        """A submission was refused for the credits: no other one is tried."""
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether submissions have failed for so long that waiting has no point; otherwise every job has its turn."""
+        return self._patience.is_over(SUBMISSIONS)
+
+    def took_nothing(self) -> None:
+        """A submission was put off, whatever for."""
+        self._patience.failed(SUBMISSIONS)
+
+    def close(self) -> None:
+        """A submission was refused for the account's sake: no other one is tried."""
+        self.took_nothing()
         self.ask_at = self._clock() + self._every
 
     async def tell_of(self, error: ProviderError) -> None:
-        """Tell the operator where `error` is one of the two troubles."""
-        if isinstance(error, ProviderOutOfCredits):
-            line = "the account has no credits left: top it up; jobs wait and go on by themselves"
-            await self._operator.tell(EMPTY, [RAN_OUT], log_line=line)
-        elif isinstance(error, ProviderUnauthorized):
-            line = "the provider refuses SUNO_API_KEY: check the key in .env"
-            await self._operator.tell(REFUSED, [KEY_REFUSED], log_line=line)
+        """Tell the operator, once, where `error` is one of the two troubles."""
+        if (reason := trouble_of(error)) is not None:
+            trouble = TROUBLES[reason]
+            await self._operator.tell(trouble.name, [trouble.begun], log_line=trouble.begun_line)
 
     async def works(self) -> None:
         """A submission was taken."""
-        await self._operator.over(REFUSED, [KEY_TAKEN], log_line="the provider takes the key again")
+        self._patience.forget(SUBMISSIONS)
+        await self._is_over(WaitReason.KEY_REFUSED)
 
-    async def has_credits(self) -> bool:
-        """Whether a submission may be tried. While the account is empty, asks whether it was filled, one at a time."""
-        if not self._looked:
-            self._looked = True
-            if await self._operator.is_told(EMPTY):
+    async def is_open(self) -> bool:
+        """Whether a submission may be tried. While the account is closed, asks now and then, one at a time."""
+        if not self._has_looked:
+            self._has_looked = True
+            if any([await self._operator.is_told(trouble.name) for trouble in TROUBLES.values()]):
                 self.ask_at = self._clock()
         if self.ask_at is None:
             return True
@@ -74,9 +120,16 @@ class Account:
             credits_left = await self._provider.credits()
         except ProviderError as error:
             log.debug("credits: %s", error)
+            self.took_nothing()
             return False
+        await self._is_over(WaitReason.KEY_REFUSED)
         if credits_left < CREDITS_PER_JOB:
+            self.took_nothing()
             return False
         self.ask_at = None
-        await self._operator.over(EMPTY, [FILLED], log_line="credits are back: submitting goes on")
+        await self._is_over(WaitReason.NO_CREDITS)
         return True
+
+    async def _is_over(self, reason: WaitReason) -> None:
+        trouble = TROUBLES[reason]
+        await self._operator.over(trouble.name, [trouble.over], log_line=trouble.over_line)

@@ -1,29 +1,46 @@
 """How one worker wakes another early. The work is found in the database: a bell that is missed costs only time."""
 
 import asyncio
+from collections import deque
+from contextlib import suppress
+
+from bot.domain.jobs import AT_PROVIDER_STATES, Job, JobState
 
 
 class Bell:
-    """Rung by whoever made work; any number of workers may listen."""
+    """Rung by whoever made work; each ring wakes one of the workers that listen."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._waiters: deque[asyncio.Future[None]] = deque()
         self.rung = 0
 
     def ring(self) -> None:
+        """There is work: wake one worker, or keep the next one from going to rest."""
         self.rung += 1
-        self._event.set()
-        self._event = asyncio.Event()
+        self.wake_another()
+
+    def wake_another(self) -> None:
+        """There may be more work than one worker can do."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
     async def wait(self, *, seen: int, timeout_seconds: float) -> None:
-        """Return once the bell was rung more than `seen` times, or after the time."""
+        """Return once this worker is woken, at once if the bell was rung more than `seen` times, or after the time."""
         if self.rung != seen:
             return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
         try:
             async with asyncio.timeout(timeout_seconds):
-                await self._event.wait()
+                await waiter
         except TimeoutError:
             return
+        finally:
+            with suppress(ValueError):
+                self._waiters.remove(waiter)
 
 
 class Bells:
@@ -37,12 +54,18 @@ class Bells:
         self.progress = Bell()
         self.intake = Bell()
 
-    def job_changed(self) -> None:
-        """After any change of a job: whoever is concerned looks at the table."""
-        for bell in (self.submit, self.watch, self.deliver, self.progress):
-            bell.ring()
+    def job_changed(self, job: Job) -> None:
+        """Wake those whom the job concerns in its new state."""
+        self.progress.ring()
+        if job.state is JobState.ACCEPTED:
+            self.submit.ring()
+            self.watch.ring()
+        elif job.state in AT_PROVIDER_STATES:
+            self.watch.ring()
+        else:
+            self.deliver.ring()
 
     def all_due(self) -> None:
         """After times themselves were changed."""
-        self.job_changed()
-        self.intake.ring()
+        for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake):
+            bell.ring()

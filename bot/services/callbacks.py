@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.callbacks import CallbackEntry
-from bot.domain.jobs import AT_PROVIDER_STATES, Job
-from bot.domain.reports import ENDS, TaskReport, apply_report, confirmed, hint
+from bot.domain.jobs import Job, JobState
+from bot.domain.reports import ENDS, REPORTED_STATES, TaskReport, apply_report, confirmed, hint
 from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
 from bot.services import settle
 from bot.services.bells import Bells
@@ -45,8 +45,6 @@ class Callbacks:
         entries = await self._storage.reading.inbox.pending(limit=BATCH)
         reports = await asyncio.gather(*(self._believed(entry) for entry in entries))
         await asyncio.gather(*(self._apply(entry, report) for entry, report in zip(entries, reports, strict=True)))
-        if entries:
-            self._bells.job_changed()
         return bool(entries)
 
     async def next_due(self) -> datetime | None:
@@ -54,13 +52,13 @@ class Callbacks:
         return None
 
     async def _believed(self, entry: CallbackEntry) -> TaskReport | None:
-        """What the callback leads to; None where it told an end that is not confirmed."""
+        """The report that the callback leads to; None where it told an end that the provider does not confirm."""
         told = self._parse(entry.body)
         if told.kind not in ENDS:
             return hint(told)
         job = await self._storage.reading.jobs.get(entry.job_id)
         task_id = (job and job.task_id) or told.task_id
-        if job is None or job.state not in AT_PROVIDER_STATES or task_id is None:
+        if job is None or job.state not in REPORTED_STATES or task_id is None:
             return told
         try:
             async with asyncio.timeout(ASK_SECONDS):
@@ -69,7 +67,7 @@ class Callbacks:
             if not isinstance(error, ProviderRefused) or isinstance(error, ProviderUnauthorized):
                 log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, told.kind)
                 return told
-            believed = None  # the provider knows no such task
+            believed = None  # the provider knows no such task, or not yet
         else:
             believed = confirmed(told, replace(record, task_id=task_id))
         if believed is None:
@@ -80,15 +78,28 @@ class Callbacks:
         at = self._clock()
         async with self._storage.transaction() as work:
             job = await work.jobs.get(entry.job_id)
+            after = job
             if job is not None:
-                after = self._asked_soon(job, at) if report is None else apply_report(job, report, at=at)
-                if after is not job:
+                named = report.task_id if report is not None else self._parse(entry.body).task_id
+                is_foreign = named is not None and await work.jobs.task_is_taken(named, by_other_than=job.id)
+                if is_foreign:
+                    log.warning("job %s: a callback named the task of another job; ignored", job.short_id)
+                elif report is None:
+                    after = self._asked_soon(job, named, at)
+                else:
+                    after = apply_report(job, report, at=at)
+                if after is not job and after is not None:
                     await settle.save(work, after, before=job, at=at)
                     log.info("job %s: callback %s, now %s", job.short_id, report and report.kind, after.state)
             await work.inbox.mark_applied(entry.id, at=at)
+        if after is not None and after is not job:
+            self._bells.job_changed(after)
 
-    def _asked_soon(self, job: Job, at: datetime) -> Job:
+    def _asked_soon(self, job: Job, named: str | None, at: datetime) -> Job:
+        """Ask about the job's task soon; where the submission was never answered, about the one that was named."""
         soon = at + timedelta(seconds=AGAIN_SECONDS)
-        if job.state not in AT_PROVIDER_STATES or job.task_id is None or (job.due_at and job.due_at <= soon):
+        if job.state not in REPORTED_STATES or (job.task_id is None and named is None):
             return job
-        return replace(job, due_at=soon)
+        if job.task_id is None and job.state is not JobState.ON_HOLD:
+            job = replace(job, named_task_id=named)
+        return job if job.due_at is not None and job.due_at <= soon else replace(job, due_at=soon)

@@ -1,4 +1,4 @@
-"""Notices that the system's clock was set back, so that nothing waits for a time that was meant otherwise."""
+"""Notices that the system's clock jumped, so that nothing waits for a time that was meant otherwise."""
 
 import logging
 import time
@@ -49,11 +49,17 @@ class ClockWatch:
         expected = await self._expected(count_seconds)
         back_seconds = (expected - now).total_seconds() if expected is not None else 0.0
         if back_seconds > TOLERATED_SECONDS:
-            log.warning("the system's clock went back by %.0f s; all that waits is looked at anew", back_seconds)
+            log.warning(
+                "the system's clock went back by %.0f s; everything that waits is looked at again", back_seconds
+            )
+        if self._seen is not None and -back_seconds > TOLERATED_SECONDS:
+            # Nothing needs to be done: no deadline counts without several real tries on a clock that nobody sets.
+            log.warning("the system's clock went forward by %.0f s; deadlines wait for a few more tries", -back_seconds)
         async with self._storage.transaction() as work:
             if back_seconds > TOLERATED_SECONDS:
                 await work.jobs.hasten(until=now + self._grace)
                 await work.intakes.hasten(until=now + self._grace)
+                await work.progress.hasten(until=now + self._grace)
             await work.facts.put(SEEN, now.isoformat())
         self._seen = now, count_seconds
         self._due_at = now + timedelta(seconds=LOOK_SECONDS)

@@ -1,7 +1,7 @@
 """Posts what is owed: the tracks of finished jobs, and the news of failed ones. Each exactly once."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,25 +10,47 @@ from functools import partial
 from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.pace import backoff_seconds
-from bot.errors import BadSource, ProviderError
+from bot.domain.text import text
+from bot.errors import BadSource, Outage, ProviderError
 from bot.services import settle
 from bot.services.bells import Bells
 from bot.services.clock import Clock
+from bot.services.isolation import Isolation
+from bot.services.kept import KeptTracks
 from bot.services.lease import renewed
-from bot.services.messenger import Messenger, Posted, Route, RouteClosed, RouteTooSmall, RouteUnavailable
+from bot.services.messenger import (
+    HistoryClosed,
+    Messenger,
+    Posted,
+    Route,
+    RouteClosed,
+    RouteTooSmall,
+    RouteUnavailable,
+)
+from bot.services.patience import Patience
 from bot.services.ports import Provider, Storage
-from bot.services.tracks import TrackFiles
+from bot.services.tracks import FetchedTracks, TrackFiles
 
 log = logging.getLogger(__name__)
 
 OWED = (JobState.FINISHED, JobState.UNCOLLECTED, JobState.FAILED)
 SMALLEST_LIMIT_BYTES = 8_000_000
 """What is tried when Discord takes less than it announced (Discord reference, section 3.1)."""
-
-LOOK_AGAIN = timedelta(minutes=5)
-"""After which an uncollected result is tried again."""
 PATIENCE = 5
 """Tries after which a result is posted without the tracks that cannot be fetched."""
+COLLECT_AGAIN_SECONDS = 300.0
+COLLECT_AGAIN_MAX_SECONDS = 6 * 3600.0
+"""How soon an uncollected result is tried again, and how seldom in the end."""
+
+NONCE_LASTS = timedelta(seconds=120)
+"""For so long, and somewhat longer, Discord answers a repeated post with the first one (Discord reference, 3.3)."""
+
+Change = Callable[[Job, datetime], Job]
+
+NOWHERE = text(
+    "Your music is ready, but I can't post it here or send you a direct message."
+    " `/jobs` has it, and I'll try again when this channel opens up."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,18 +71,27 @@ class Delivery:
         provider: Provider,
         messenger: Messenger,
         files: TrackFiles,
+        kept: KeptTracks,
+        isolation: Isolation,
         *,
         times: DeliveryTimes,
+        patience: Patience,
         bells: Bells,
         clock: Clock,
     ) -> None:
+        """`patience`: how often a job past its deadline is tried in vain before it is given up."""
         self._storage = storage
         self._provider = provider
         self._messenger = messenger
         self._files = files
+        self._kept = kept
+        self._isolation = isolation
         self._times = times
+        self._patience = patience
         self._bells = bells
         self._clock = clock
+        self._began_at = clock()
+        self._in_hand: set[str] = set()
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.jobs.next_due(OWED)
@@ -70,80 +101,144 @@ class Delivery:
             now = self._clock()
             until = now + timedelta(seconds=self._times.lease)
             claimed = await work.jobs.claim_due(OWED, now=now, until=until, limit=1)
-            # Counted before the post, so that whoever comes after a crash looks into the channel first.
-            jobs = [replace(job, attempts=job.attempts + 1) for job in claimed]
-            for job in jobs:
-                await work.jobs.save(job)
-        for job in jobs:
-            async with renewed(partial(self._renew, job.id), seconds=self._times.lease):
-                change = await self._tell(job)
-            async with self._storage.transaction() as work:
-                current = await work.jobs.get(job.id)
-                if current is not None and current.state is job.state:
-                    at = self._clock()
-                    await settle.save(work, change(current, at), before=current, at=at)
-                    fault_points.reach("inside the settling transaction")
-            self._bells.job_changed()
-        return bool(jobs)
+            # After a jump of the clock a claim may run out while its owner is still at work.
+            mine = [job for job in claimed if job.id not in self._in_hand]
+            for job in mine:
+                # Written down before the post, so that after a crash the channel is searched first.
+                tried_at = job.post_tried_at or now
+                await work.jobs.save(replace(job, attempts=job.attempts + 1, post_tried_at=tried_at))
+        for job in mine:
+            await self._deliver_isolated(replace(job, attempts=job.attempts + 1))
+        return bool(claimed)
 
-    async def _renew(self, job_id: str) -> None:
-        async with self._storage.transaction() as work:
-            job = await work.jobs.get(job_id)
-            if job is not None and job.told_at is None:
-                await work.jobs.save(replace(job, due_at=self._clock() + timedelta(seconds=self._times.lease)))
-
-    async def _tell(self, job: Job) -> Callable[[Job, datetime], Job]:
-        """Try every way to the member; what to write into the job afterwards."""
-        post = self._post_failure if job.state is JobState.FAILED else self._post_result
+    async def _deliver_isolated(self, job: Job) -> None:
+        """`job.post_tried_at` is that of an earlier try, if there was one."""
+        self._in_hand.add(job.id)
         try:
-            posted = await self._by_any_route(job, post)
-        except (RouteUnavailable, BadSource, ProviderError, OSError) as error:  # OSError: no room for the tracks
-            log.warning("job %s: not delivered at try %d (%s)", job.short_id, job.attempts, error)
-            return self._later(error)
-        if posted is None:
-            log.warning("job %s: no way to the member is left", job.short_id)
-            return _undeliverable
-        log.info("job %s: posted", job.short_id)
-        return lambda current, at: _told(current, posted, at)
+            await self._deliver(job)
+        except Outage:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other results are posted
+            await self._isolation.failed(job, error, doing="delivering it")
+        else:
+            self._isolation.succeeded(job)
+        finally:
+            self._in_hand.discard(job.id)
 
-    async def _by_any_route(self, job: Job, post: Callable[[Job, Route], Awaitable[Posted]]) -> Posted | None:
+    async def _deliver(self, job: Job) -> None:
+        async with renewed(partial(self._renew, job), seconds=self._times.lease) as lease:
+            change = await self._tell(job)
+        if lease.is_lost:
+            log.warning("job %s: somebody else has taken its delivery over", job.short_id)
+            return
+        async with self._storage.transaction() as work:
+            current = await work.jobs.get(job.id)
+            if current is None or current.state is not job.state:
+                return
+            at = self._clock()
+            after = change(current, at)
+            await settle.save(work, after, before=current, at=at)
+            fault_points.reach("inside the settling transaction")
+        if after.state is not current.state or after.due_at is None:
+            self._patience.forget(job.id)
+        self._bells.job_changed(after)
+        if after.state is JobState.UNCOLLECTED and current.state is JobState.FINISHED:
+            await self._messenger.answer(job.place, [NOWHERE])
+
+    async def _renew(self, job: Job) -> bool:
+        async with self._storage.transaction() as work:
+            return await work.jobs.renew(job.id, job.state, until=self._clock() + timedelta(seconds=self._times.lease))
+
+    async def _tell(self, job: Job) -> Change:
+        """Try every way to the member; what to write into the job afterwards."""
+        try:
+            posted = await self._by_any_route(job)
+        except RouteUnavailable as error:
+            log.warning("job %s: not delivered at try %d (%s)", job.short_id, job.attempts, error)
+            return partial(self._later, may_be_posted=True)
+        except (BadSource, OSError) as error:  # OSError: no room for the tracks
+            log.warning("job %s: its tracks could not be fetched at try %d (%s)", job.short_id, job.attempts, error)
+            return partial(self._later, may_be_posted=job.post_tried_at is not None)
+        if posted is None:
+            return self._nowhere
+        log.info("job %s: posted", job.short_id)
+        return partial(_told, posted)
+
+    async def _by_any_route(self, job: Job) -> Posted | None:
         """Post by the best way that is open; None when all are closed."""
-        for route in self._messenger.routes(job):
-            try:
-                if job.attempts > 1 and (earlier := await route.find_end(job)) is not None:
-                    return earlier
-                return await post(job, route)
-            except RouteClosed as error:
-                log.info("job %s: %s is closed (%s)", job.short_id, route.name, error)
+        since = self._may_be_posted_since(job)
+        async with AsyncExitStack() as stack:
+            fetched: FetchedTracks | None = None
+            for route in self._messenger.routes(job):
+                try:
+                    if since is not None and (earlier := await self._found(job, route, since)) is not None:
+                        return earlier
+                    if job.state is JobState.FAILED:
+                        return await route.post_failure(job)
+                    if fetched is None:
+                        fetched = await self._fetched(job, stack)
+                        job = replace(job, tracks=fetched.tracks)
+                    posted = await self._post_result(job, route, fetched)
+                    await self._files.keep(job, fetched)
+                except RouteClosed as error:
+                    log.info("job %s: %s is closed (%s)", job.short_id, route.name, error)
+                else:
+                    return posted
+            if fetched is not None:
+                await self._files.keep(job, fetched)
         return None
 
-    async def _post_failure(self, job: Job, route: Route) -> Posted:
-        return await route.post_failure(job)
+    def _may_be_posted_since(self, job: Job) -> datetime | None:
+        """Since when its end may be in a channel without our knowing; None: it cannot be.
 
-    async def _post_result(self, job: Job, route: Route) -> Posted:
+        A job older than this process may come from a restored backup, made before it was posted.
+        """
+        if job.accepted_at < self._began_at:
+            return job.submitted_at or job.accepted_at
+        return job.post_tried_at
+
+    async def _found(self, job: Job, route: Route, since: datetime) -> Posted | None:
+        """Without the right to look, post only where that cannot double an earlier try of ours."""
+        try:
+            return await route.find_end(job, since=since)
+        except HistoryClosed:
+            tried_at = job.post_tried_at
+            if tried_at is None or self._clock() - tried_at < NONCE_LASTS:
+                return None
+            raise
+
+    async def _fetched(self, job: Job, stack: AsyncExitStack) -> FetchedTracks:
         fault_points.reach("while a track is fetched")
+        fetched = await stack.enter_async_context(self._files.fetched(job))
+        if not fetched.is_complete and job.task_id is not None:
+            # The links may have expired, or a forged callback may have named them: the provider knows better.
+            again = await self._asked_again(job)
+            if again.tracks != job.tracks:
+                fetched = await stack.enter_async_context(self._files.fetched(again))
+        fetched.check(may_be_partial=job.attempts > PATIENCE)
+        return fetched
+
+    async def _post_result(self, job: Job, route: Route, fetched: FetchedTracks) -> Posted:
         limit_bytes = await route.upload_limit_bytes(job)
-        async with AsyncExitStack() as stack:
-            fetched = await stack.enter_async_context(self._files.fetched(job.tracks))
-            if not fetched.is_complete and job.task_id is not None:
-                # The links may have expired, or a forged callback may have named them: the provider knows better.
-                job = await self._asked_again(job)
-                fetched = await stack.enter_async_context(self._files.fetched(job.tracks))
-            fetched.check(may_be_partial=job.attempts > PATIENCE)
-            for limit in (limit_bytes, min(limit_bytes, SMALLEST_LIMIT_BYTES), 0):
-                try:
-                    files = await fetched.fitted(limit)
-                    fault_points.reach("before the post")
-                    posted = await route.post_result(job, files)
-                except RouteTooSmall:
-                    log.warning("job %s: files up to %d bytes are too large for %s", job.short_id, limit, route.name)
-                    continue
-                fault_points.reach("after the post")
-                return posted
-        raise RouteUnavailable("even links were too large")
+        for limit in (limit_bytes, min(limit_bytes, SMALLEST_LIMIT_BYTES), 0):
+            try:
+                files = await fetched.fitted(limit)
+                fault_points.reach("before the post")
+                posted = await route.post_result(job, files)
+            except RouteTooSmall:
+                log.warning("job %s: files up to %d bytes are too large for %s", job.short_id, limit, route.name)
+                continue
+            fault_points.reach("after the post")
+            return posted
+        raise RouteClosed("even links were too large")
 
     async def _asked_again(self, job: Job) -> Job:
-        report = await self._provider.report(job.task_id or "")
+        """The job with the tracks that the provider names now; as it is where the provider cannot be asked."""
+        try:
+            report = await self._provider.report(job.task_id or "")
+        except ProviderError as error:
+            log.info("job %s: the provider cannot be asked for its tracks again (%s)", job.short_id, error)
+            return job
         if not any(track.audio_url for track in report.tracks):
             return job
         async with self._storage.transaction() as work:
@@ -153,30 +248,57 @@ class Delivery:
                 await work.jobs.save(replace(current, tracks=report.tracks))
         return replace(job, tracks=report.tracks)
 
-    def _later(self, error: Exception) -> Callable[[Job, datetime], Job]:
-        def change(job: Job, at: datetime) -> Job:
-            ended = job.finished_at or job.ended_at or job.accepted_at
-            if at - ended >= timedelta(seconds=self._times.give_up):
-                if job.state is JobState.FAILED:
-                    return replace(job, told_at=at, due_at=None)
-                gone = not isinstance(error, RouteUnavailable)
-                reason = FailureReason.TRACKS_GONE if gone else FailureReason.UNDELIVERABLE
-                failure = Failure(reason=reason)
-                return job.after(JobEvent.EXPIRED, failure=failure, ended_at=at, due_at=at, attempts=0)
-            wait_seconds = backoff_seconds(job.attempts, base_seconds=self._times.backoff_base)
-            return replace(job, due_at=at + timedelta(seconds=wait_seconds))
+    def _later(self, job: Job, at: datetime, *, may_be_posted: bool) -> Job:
+        """Try again after a pause; past the deadline, and tried in vain often enough, stop trying like this."""
+        tried_at = job.post_tried_at if may_be_posted else None
+        job = replace(job, post_tried_at=tried_at)
+        if job.state is JobState.UNCOLLECTED:
+            return self._nowhere(job, at, may_be_posted=may_be_posted)
+        ended_at = job.finished_at or job.ended_at or job.accepted_at
+        if at - ended_at >= timedelta(seconds=self._times.give_up) and self._patience.failed(job.id):
+            if job.state is JobState.FAILED:
+                log.warning("job %s: its member could not be told", job.short_id)
+                return replace(job, told_at=at, due_at=None)
+            if may_be_posted:
+                return self._nowhere(job, at, may_be_posted=True)
+            failure = Failure(reason=FailureReason.TRACKS_GONE)
+            return job.after(JobEvent.EXPIRED, failure=failure, ended_at=at, due_at=at, attempts=0)
+        wait_seconds = backoff_seconds(job.attempts, base_seconds=self._times.backoff_base)
+        return replace(job, due_at=at + timedelta(seconds=wait_seconds))
 
-        return change
+    def _nowhere(self, job: Job, at: datetime, *, may_be_posted: bool = False) -> Job:
+        """Every way to the member is closed: failures are left untold, tracks are kept and tried again."""
+        tried_at = job.post_tried_at if may_be_posted else None
+        if job.state is JobState.FAILED:
+            log.info("job %s: no way to tell its member is left", job.short_id)
+            return replace(job, told_at=at, due_at=None, post_tried_at=tried_at)
+        if at >= self._kept.expires_at(job):
+            log.warning("job %s: not collected until its files expired", job.short_id)
+            failure = Failure(reason=FailureReason.UNDELIVERABLE)
+            return job.after(
+                JobEvent.EXPIRED, failure=failure, ended_at=at, told_at=at, due_at=None, post_tried_at=None
+            )
+        tries = job.attempts if job.state is JobState.UNCOLLECTED else 0
+        pause_seconds = backoff_seconds(
+            tries, base_seconds=COLLECT_AGAIN_SECONDS, cap_seconds=COLLECT_AGAIN_MAX_SECONDS
+        )
+        if job.state is JobState.FINISHED:
+            log.warning("job %s: nowhere to post it for now; kept to be collected", job.short_id)
+        return job.after(
+            JobEvent.NOWHERE_TO_POST,
+            attempts=tries,
+            post_tried_at=tried_at,
+            due_at=at + timedelta(seconds=pause_seconds),
+        )
 
 
-def _told(job: Job, posted: Posted, at: datetime) -> Job:
-    told = replace(job, final_channel_id=posted.channel_id, final_message_id=posted.message_id, told_at=at, due_at=None)
-    if job.state is JobState.FAILED:
-        return told
-    return told.after(JobEvent.POSTED, ended_at=at)
-
-
-def _undeliverable(job: Job, at: datetime) -> Job:
-    if job.state is JobState.FAILED:
-        return replace(job, told_at=at, due_at=None)
-    return job.after(JobEvent.NOWHERE_TO_POST, due_at=at + LOOK_AGAIN)
+def _told(posted: Posted, job: Job, at: datetime) -> Job:
+    told = replace(
+        job,
+        final_channel_id=posted.channel_id,
+        final_message_id=posted.message_id,
+        told_at=at,
+        due_at=None,
+        post_tried_at=None,
+    )
+    return told if job.state is JobState.FAILED else told.after(JobEvent.POSTED, ended_at=at)

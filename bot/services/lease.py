@@ -1,22 +1,43 @@
-"""A claim that is renewed while its work goes on: a dead process is noticed soon, a slow one is not disturbed."""
+"""A claim that is renewed while its work is done: a dead process is noticed soon, a slow one is not disturbed."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from bot.errors import Outage
+
+log = logging.getLogger(__name__)
+
+
+class Lease:
+    """`is_lost` once somebody else has taken the work over, or finished it."""
+
+    def __init__(self) -> None:
+        self.is_lost = False
+
 
 @asynccontextmanager
-async def renewed(renew: Callable[[], Awaitable[None]], *, seconds: float) -> AsyncIterator[None]:
-    """Call `renew` three times in `seconds`, the length of the claim, until the block is left."""
+async def renewed(renew: Callable[[], Awaitable[bool]], *, seconds: float) -> AsyncIterator[Lease]:
+    """Call `renew` three times in `seconds`, the length of the claim, until the block is left.
+
+    `renew` says whether the work is still ours. One failed renewal ends nothing: the next one is tried in time.
+    """
+    lease = Lease()
 
     async def keep() -> None:
-        while True:
+        while not lease.is_lost:
             await asyncio.sleep(seconds / 3)
-            await renew()
+            try:
+                lease.is_lost = not await renew()
+            except Outage as error:
+                log.debug("a claim could not be renewed (%s); trying again", error)
+            except Exception:
+                log.exception("a claim could not be renewed; trying again")
 
     keeping = asyncio.create_task(keep(), name="lease")
     try:
-        yield
+        yield lease
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)

@@ -60,7 +60,7 @@ class Members:
             at = self._clock()
             cancelled = found.after(JobEvent.CANCELLED, ended_at=at, told_at=at, due_at=None)
             await settle.save(work, cancelled, before=found, at=at)
-        self._bells.job_changed()
+        self._bells.job_changed(cancelled)
         return cancelled
 
     async def tracks(self, member_id: int, typed: str) -> list[OwnedTrack]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -18,8 +19,16 @@ class RouteUnavailable(Exception):
     """No clear answer this time; the same message may be sent again, it will not appear twice."""
 
 
+class HistoryClosed(RouteUnavailable):
+    """The channel may be written to, but not searched."""
+
+
 class RouteTooSmall(Exception):
     """A file is larger than is taken here, whatever was announced."""
+
+
+class RouteRefused(RouteClosed):
+    """Discord does not take the message in this shape; a plainer one may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +53,11 @@ class Route(Protocol):
     async def upload_limit_bytes(self, job: Job) -> int:
         """The largest file that is taken here, read now."""
 
-    async def find_end(self, job: Job) -> Posted | None:
-        """The message that told the job's end, where an earlier try may have sent it."""
+    async def find_end(self, job: Job, *, since: datetime) -> Posted | None:
+        """The message that told the job's end, where an earlier try since then may have sent it.
+
+        Raises `HistoryClosed` where the bot may not look, and `RouteUnavailable` where it cannot find out now.
+        """
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted: ...
 

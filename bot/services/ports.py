@@ -64,8 +64,14 @@ class Jobs(Protocol):
     async def renew(self, job_id: str, state: JobState, *, until: datetime) -> bool:
         """Keep the claim on a job until then; False where it is no longer in `state`: somebody else has moved it."""
 
+    async def put_off(self, job_id: str, *, until: datetime) -> None:
+        """Look at the job again then, whatever state it is in."""
+
     async def set_aside(self, job_id: str, *, at: datetime) -> None:
         """No worker looks at the job until `take_up_again`."""
+
+    async def all_set_aside(self, *, limit: int) -> list[str]:
+        """Their ids, the longest set aside first."""
 
     async def take_up_again(self, *, at: datetime) -> int:
         """Make every job that was set aside due again; how many there were."""
@@ -138,8 +144,11 @@ class Intakes(Protocol):
     async def claim(self, intake: Intake) -> bool:
         """Write the command down; False when its interaction was written down before, here or by another process."""
 
-    async def renew(self, interaction_id: int, *, until: datetime) -> None:
-        """Whoever has the command is still at it, and has it until then."""
+    async def open_of(self, member_id: int) -> int:
+        """How many of the member's commands are still on their way to becoming a job or a refusal."""
+
+    async def renew(self, interaction_id: int, *, until: datetime) -> bool:
+        """Keep the claim on the command until then; False where it is finished already."""
 
     async def finish(self, interaction_id: int) -> None:
         """It became a job or was refused; its secrets are forgotten."""

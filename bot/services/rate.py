@@ -1,7 +1,7 @@
 """The provider's rate over all that is sent: kept in the database, so that restarts and other processes count too."""
 
-from collections.abc import Mapping
 from datetime import datetime
+from uuid import uuid4
 
 from bot.domain.pace import SlidingWindow
 from bot.services.ports import Facts
@@ -10,7 +10,10 @@ SENT = "latest submissions"
 
 
 class Rate:
-    """Used inside the transactions in which a job is claimed, and in which the answer to it is written down."""
+    """Used inside the transactions in which a job is claimed, and in which the answer to it is written down.
+
+    Each attempt has an entry of its own: the provider counts those that it refuses as well.
+    """
 
     def __init__(self, window: SlidingWindow) -> None:
         self._window = window
@@ -20,24 +23,24 @@ class Rate:
         free_at = self._window.free_at(list((await self._counted(facts, now)).values()), now=now)
         return free_at if free_at > now else None
 
-    async def take(self, facts: Facts, job_id: str, *, now: datetime) -> None:
-        """`job_id` is sent now."""
-        await self._write(facts, {**await self._counted(facts, now), job_id: now})
+    async def take(self, facts: Facts, *, now: datetime) -> str:
+        """One submission is sent now; the id of this attempt."""
+        attempt_id = uuid4().hex
+        await self._write(facts, {**await self._counted(facts, now), attempt_id: now})
+        return attempt_id
 
-    async def answered(self, facts: Facts, job_id: str, *, now: datetime) -> None:
-        """Its time counts from now: it reached the provider by now at the latest, however slow it was."""
-        counted = await self._counted(facts, now)
-        if job_id in counted:
-            await self._write(facts, {**counted, job_id: now})
+    async def answered(self, facts: Facts, attempt_id: str, *, now: datetime) -> None:
+        """The attempt counts from now: it reached the provider by now at the latest, however slow it was."""
+        await self._write(facts, {**await self._counted(facts, now), attempt_id: now})
 
     async def _counted(self, facts: Facts, now: datetime) -> dict[str, datetime]:
-        """Job ids with their times; one in the future, from before the clock was set back, counts from now on."""
+        """Attempts with their times; one in the future, from before the clock was set back, counts from now on."""
         lines = (line.split() for line in (await facts.get(SENT) or "").splitlines())
-        sent = {job_id: datetime.fromisoformat(at) for job_id, at in lines}
-        counted = {job_id: min(at, now) for job_id, at in sent.items() if self._window.counts(at, now=now)}
+        sent = {attempt_id: datetime.fromisoformat(at) for attempt_id, at in lines}
+        counted = {attempt_id: min(at, now) for attempt_id, at in sent.items() if self._window.counts(at, now=now)}
         if any(at > now for at in sent.values()):
             await self._write(facts, counted)
         return counted
 
-    async def _write(self, facts: Facts, sent: Mapping[str, datetime]) -> None:
-        await facts.put(SENT, "\n".join(f"{job_id} {at.isoformat()}" for job_id, at in sent.items()))
+    async def _write(self, facts: Facts, sent: dict[str, datetime]) -> None:
+        await facts.put(SENT, "\n".join(f"{attempt_id} {at.isoformat()}" for attempt_id, at in sent.items()))

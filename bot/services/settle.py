@@ -4,6 +4,7 @@ from datetime import datetime
 
 from bot.domain.jobs import MADE_STATES, FailureReason, Job, JobState
 from bot.domain.progress import looks_different
+from bot.domain.quota import quota_day
 from bot.services.ports import Work
 
 
@@ -20,6 +21,14 @@ async def save(work: Work, job: Job, *, before: Job, at: datetime) -> None:
         await work.progress.touch(job.id, at=at)
     if job.state is not before.state:
         await _settle_unit(work, job, at=at)
+        if before.state is JobState.SUBMITTING and _was_not_started(job):
+            day = quota_day(before.submitted_at or at)
+            await work.spending.add(job.place.guild_id, day=day, submissions=-1)
+
+
+def _was_not_started(job: Job) -> bool:
+    refused = job.failure is not None and job.failure.reason is FailureReason.REFUSED
+    return job.state is JobState.ACCEPTED or refused
 
 
 async def _settle_unit(work: Work, job: Job, *, at: datetime) -> None:

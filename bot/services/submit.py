@@ -8,13 +8,16 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot import fault_points
-from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
+from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState, WaitReason
 from bot.domain.pace import backoff_seconds
-from bot.errors import Outage, ProviderBusy, ProviderError, ProviderOutOfCredits, ProviderUnauthorized
+from bot.domain.quota import next_day
+from bot.errors import Outage, ProviderBusy, ProviderError
 from bot.services import settle
-from bot.services.account import Account
+from bot.services.account import Account, trouble_of
 from bot.services.bells import Bells
+from bot.services.caps import Caps
 from bot.services.clock import Clock
+from bot.services.isolation import Isolation
 from bot.services.ports import Provider, Storage, Work
 from bot.services.rate import Rate
 
@@ -42,9 +45,11 @@ class Submission:
         self,
         storage: Storage,
         provider: Provider,
+        isolation: Isolation,
         *,
         account: Account,
         rate: Rate,
+        caps: Caps,
         callback_url: Callable[[str], str],
         times: SubmitTimes,
         bells: Bells,
@@ -52,8 +57,10 @@ class Submission:
     ) -> None:
         self._storage = storage
         self._provider = provider
+        self._isolation = isolation
         self._account = account
         self._rate = rate
+        self._caps = caps
         self._callback_url = callback_url
         self._times = times
         self._bells = bells
@@ -68,29 +75,50 @@ class Submission:
 
     async def step(self) -> bool:
         """Submit the job whose turn it is; False when none may be submitted now."""
-        if not await self._account.has_credits():
+        if not await self._account.is_open():
             return False
         async with self._storage.transaction() as work:
-            job = await self._claim(work)
+            job, attempt_id = await self._claim(work)
         if job is None:
             return False
         self._bells.progress.ring()
+        if attempt_id is None:
+            return True  # put off for today; the next one may be another server's
         fault_points.reach("before the submit")
-        if await self._mark_sent(job):
-            await self._submit(job)
+        try:
+            if await self._mark_sent(job):
+                await self._submit(job, attempt_id)
+        except Outage:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs have their turns
+            await self._isolation.failed(job, error, doing="submitting it")
+        else:
+            self._isolation.succeeded(job)
         return True
 
-    async def _claim(self, work: Work) -> Job | None:
-        """The next job, with a place in the provider's rate; without one it goes on waiting, and can be cancelled."""
+    async def _claim(self, work: Work) -> tuple[Job | None, str | None]:
+        """The next job and the id of its place in the provider's rate.
+
+        Without a place it keeps waiting, and can be cancelled. Where a limit of the day is reached, it is put off until
+        tomorrow and has no place.
+        """
         now = self._clock()
         self._free_at = await self._rate.free_at(work.facts, now=now)
         if self._free_at is not None:
-            return None
+            return None, None
         job = await work.jobs.claim_turn(now=now, until=now + timedelta(seconds=self._times.turn))
-        if job is not None:
-            await self._rate.take(work.facts, job.id, now=now)
+        if job is None:
+            return None, None
+        reason = await self._caps.reached(work, job, now=now)
+        if reason is not None:
+            log.info("job %s: put off until tomorrow (%s)", job.short_id, reason)
+            put_off = job.after(JobEvent.NOT_STARTED, waits_for=reason, due_at=next_day(now))
+            await work.jobs.save(put_off)
             await work.progress.touch(job.id, at=now)
-        return job
+            return put_off, None
+        await self._caps.count(work, job, now=now)
+        await work.progress.touch(job.id, at=now)
+        return job, await self._rate.take(work.facts, now=now)
 
     async def _mark_sent(self, job: Job) -> bool:
         """From here on its outcome may be unknown; a job that was claimed and never sent goes back to its place."""
@@ -99,10 +127,11 @@ class Submission:
             if current is None or current.state is not JobState.SUBMITTING or current.submitted_at is not None:
                 return False
             now = self._clock()
-            await work.jobs.save(replace(current, submitted_at=now, due_at=now + timedelta(seconds=self._times.claim)))
+            due_at = now + timedelta(seconds=self._times.claim)
+            await work.jobs.save(replace(current, submitted_at=now, due_at=due_at, waits_for=None))
         return True
 
-    async def _submit(self, job: Job) -> None:
+    async def _submit(self, job: Job, attempt_id: str) -> None:
         try:
             task_id = await self._provider.extend(
                 job.request,
@@ -112,44 +141,46 @@ class Submission:
             )
             fault_points.reach("after the answer to the submit")
         except ProviderError as error:
-            if isinstance(error, ProviderOutOfCredits):
-                self._account.pause()  # before the others are woken
-            await self._record_surely(job, partial(self._after_error, error))
+            if trouble_of(error) is not None:
+                self._account.close()  # before the others are woken
+            if isinstance(error, ProviderBusy):
+                self._account.took_nothing()
+            await self._record_surely(job, attempt_id, partial(self._after_error, error))
             await self._account.tell_of(error)
         else:
             log.info("job %s: submitted as task %s", job.short_id, task_id)
-            await self._record_surely(job, partial(self._started, task_id))
+            await self._record_surely(job, attempt_id, partial(self._started, task_id))
             await self._account.works()
 
-    async def _record_surely(self, job: Job, change: Callable[[Job, datetime], Job]) -> None:
+    async def _record_surely(self, job: Job, attempt_id: str, change: Callable[[Job, datetime], Job]) -> None:
         """However long the database is away: nobody else knows what the provider answered."""
         failures = 0
         while True:
             try:
-                return await self._record(job, change)
+                return await self._record(job, attempt_id, change)
             except Outage:
                 failures += 1
                 await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=5))
 
-    async def _record(self, job: Job, change: Callable[[Job, datetime], Job]) -> None:
+    async def _record(self, job: Job, attempt_id: str, change: Callable[[Job, datetime], Job]) -> None:
         """Apply `change` to the job as it is by now: a callback may have been faster than the answer."""
         async with self._storage.transaction() as work:
             current = await work.jobs.get(job.id)
             if current is None:
                 return
             at = self._clock()
-            await self._rate.answered(work.facts, job.id, now=at)
+            await self._rate.answered(work.facts, attempt_id, now=at)
             after = change(current, at)
             if after is not current:
                 await settle.save(work, after, before=current, at=at)
-        self._bells.job_changed()
+        self._bells.job_changed(after)
 
     def _started(self, task_id: str, job: Job, at: datetime) -> Job:
         if job.task_id == task_id:
             return job
         if job.task_id is not None:
             log.warning("job %s: a callback had told of another task; the answer counts", job.short_id)
-        started = job.after(JobEvent.STARTED, task_id=task_id, attempts=0, outcome_unknown=False)
+        started = job.after(JobEvent.STARTED, task_id=task_id, named_task_id=None, attempts=0, outcome_unknown=False)
         if started.state is JobState.RUNNING:
             return replace(started, due_at=at + timedelta(seconds=self._times.first_poll))
         return started
@@ -160,8 +191,10 @@ class Submission:
         if error.may_have_started:
             log.warning("job %s: no clear answer to the submission (%s); not repeated", job.short_id, error)
             return replace(job, outcome_unknown=True, due_at=at + timedelta(seconds=self._times.overdue))
-        if isinstance(error, ProviderOutOfCredits):
-            return job.after(JobEvent.NOT_STARTED, attempts=job.attempts + 1, due_at=at, submitted_at=None)
+        if (reason := trouble_of(error)) is not None:
+            return job.after(
+                JobEvent.NOT_STARTED, attempts=job.attempts + 1, due_at=at, submitted_at=None, waits_for=reason
+            )
         if isinstance(error, ProviderBusy):
             wait_seconds = backoff_seconds(job.attempts, base_seconds=self._times.backoff_base)
             log.info("job %s: put off for %.1f s (%s)", job.short_id, wait_seconds, error)
@@ -170,11 +203,11 @@ class Submission:
                 attempts=job.attempts + 1,
                 due_at=at + timedelta(seconds=wait_seconds),
                 submitted_at=None,
+                waits_for=WaitReason.BUSY,
             )
-        unauthorized = isinstance(error, ProviderUnauthorized)
         log.info("job %s: refused (%s)", job.short_id, error)
         failure = Failure(
-            reason=FailureReason.OPERATOR if unauthorized else FailureReason.REFUSED,
+            reason=FailureReason.REFUSED,
             code=error.code,
             provider_message=error.provider_message,
         )

@@ -3,13 +3,14 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.domain.jobs import Track
+from bot.domain.jobs import Job, Track
 from bot.errors import BadSource
+from bot.services.kept import KeptTracks
 from bot.services.messenger import ResultFile
 from bot.services.ports import AudioTools, Fetcher
 
@@ -40,39 +41,43 @@ class FetchedTracks:
 
     async def fitted(self, limit_bytes: int) -> list[ResultFile]:
         """Each track as a file of at most `limit_bytes`, encoded anew where needed; without a path where none fits."""
-        files = []
-        for track in self.tracks:
-            path = self.paths.get(track.id)
-            if path is not None and path.stat().st_size > limit_bytes:
-                smaller = path.with_name(f"{path.name}-{limit_bytes}")
-                fits = await self.audio.fit(path, smaller, limit_bytes=int(limit_bytes * FIT_SHARE))
-                log.info(
-                    "a track of %d bytes %s %d", path.stat().st_size, "fits" if fits else "cannot fit", limit_bytes
-                )
-                path = smaller if fits else None
-            files.append(ResultFile(track=track, path=path))
-        return files
+        return [ResultFile(track=track, path=await self._fitted(track, limit_bytes)) for track in self.tracks]
+
+    async def _fitted(self, track: Track, limit_bytes: int) -> Path | None:
+        path = self.paths.get(track.id)
+        if path is None or path.stat().st_size <= limit_bytes:
+            return path
+        smaller = path.with_name(f"{path.name}-{limit_bytes}")
+        try:
+            fits = await self.audio.fit(path, smaller, limit_bytes=int(limit_bytes * FIT_SHARE))
+        except BadSource as error:
+            log.warning("a track could not be encoded anew (%s); its link is posted", error)
+            return None
+        log.info("a track of %d bytes %s %d", path.stat().st_size, "fits" if fits else "cannot fit", limit_bytes)
+        return smaller if fits else None
 
 
 class TrackFiles:
-    def __init__(self, fetcher: Fetcher, audio: AudioTools, folder: Path) -> None:
+    def __init__(self, fetcher: Fetcher, audio: AudioTools, kept: KeptTracks, folder: Path) -> None:
         self._fetcher = fetcher
         self._audio = audio
+        self._kept = kept
         self._folder = folder
 
     @asynccontextmanager
-    async def fetched(self, tracks: Sequence[Track]) -> AsyncIterator[FetchedTracks]:
+    async def fetched(self, job: Job) -> AsyncIterator[FetchedTracks]:
         """The tracks that have audio, in a folder of their own that is gone afterwards."""
-        ready = [track for track in tracks if track.audio_url]
         folder = Path(tempfile.mkdtemp(prefix="tracks-", dir=self._folder))
         try:
             paths: dict[str, Path] = {}
             known: list[Track] = []
             error: BadSource | None = None
-            for number, track in enumerate(ready):
+            for number, track in enumerate(job.tracks):
+                if not track.audio_url:
+                    continue
                 path = folder / f"{number}.mp3"
                 try:
-                    await self._fetcher.fetch(track.audio_url, path, limit_bytes=TRACK_MAX_BYTES)
+                    await self._fetch(job, track, path)
                     known.append(await self._measured(track, path))
                     paths[track.id] = path
                 except BadSource as caught:
@@ -81,6 +86,14 @@ class TrackFiles:
             yield FetchedTracks(tracks=tuple(known), paths=paths, error=error, audio=self._audio)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    async def keep(self, job: Job, fetched: FetchedTracks) -> None:
+        """Keep copies, if the operator wants them; after the post, which they must not hold up."""
+        await self._kept.keep(job.id, fetched.paths)
+
+    async def _fetch(self, job: Job, track: Track, path: Path) -> None:
+        if not await self._kept.copied(job.id, track.id, path):
+            await self._fetcher.fetch(track.audio_url, path, limit_bytes=TRACK_MAX_BYTES)
 
     async def _measured(self, track: Track, path: Path) -> Track:
         """The provider leaves the length out at times; a file that is no audio is not what was promised."""

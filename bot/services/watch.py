@@ -1,20 +1,29 @@
-"""Looks after the jobs at the provider: asks when callbacks stay away, notices silence, gives up at the end."""
+"""Looks after the jobs at the provider: asks when callbacks stay away, notices silence, gives up in the end."""
 
+import asyncio
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.reports import TaskReport, apply_report
-from bot.errors import ProviderError
+from bot.errors import Outage, ProviderError, ProviderRefused, ProviderUnauthorized
 from bot.services import settle
 from bot.services.bells import Bells
 from bot.services.clock import Clock
+from bot.services.isolation import Isolation
+from bot.services.patience import Patience
 from bot.services.ports import Provider, Storage
 
 log = logging.getLogger(__name__)
 
 WATCHED = (JobState.RUNNING, JobState.OVERDUE, JobState.SUBMITTING)
+AT_ONCE = 4
+"""How many jobs one worker asks after at the same time: one slow answer holds up no more than these."""
+AGAIN_SECONDS = 3.0
+"""How soon the provider is asked again about a task that it does not confirm."""
+UNKNOWN_TRIES = 5
+"""How often it may deny a task that a callback named before that callback counts as invented."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,104 +35,157 @@ class WatchTimes:
     give_up: float
 
 
-class Watch:
-    """The step of the watching worker: one due job at a time."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the provider said about a job's task: `report` None for nothing; `denied`: it knows no such task."""
 
-    def __init__(self, storage: Storage, provider: Provider, *, times: WatchTimes, bells: Bells, clock: Clock) -> None:
+    report: TaskReport | None
+    denied: bool = False
+
+
+class Watch:
+    """The step of the watching workers."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        provider: Provider,
+        isolation: Isolation,
+        *,
+        times: WatchTimes,
+        patience: Patience,
+        bells: Bells,
+        clock: Clock,
+    ) -> None:
+        """`patience`: how often a job is looked at in vain after its deadline before it is given up."""
         self._storage = storage
         self._provider = provider
+        self._isolation = isolation
         self._times = times
+        self._patience = patience
+        self._denied = Patience(spread_seconds=0, tries=UNKNOWN_TRIES)
         self._bells = bells
         self._clock = clock
         self._unreachable = False
 
     async def next_due(self) -> datetime | None:
-        reading = self._storage.reading
-        due = [await reading.jobs.next_due(WATCHED)]
-        if (waiting := await reading.jobs.oldest_waiting()) is not None:
-            due.append(self._given_up_at(waiting))
-        return min((at for at in due if at is not None), default=None)
+        return await self._storage.reading.jobs.next_due(WATCHED)
 
     async def step(self) -> bool:
-        return await self._look() or await self._end_waiting()
-
-    def _given_up_at(self, waiting: Job) -> datetime:
-        return waiting.accepted_at + timedelta(seconds=self._times.give_up)
-
-    async def _end_waiting(self) -> bool:
-        """Give a job up that could not be submitted for so long; the provider keeps its source for three days."""
-        at = self._clock()
-        oldest = await self._storage.reading.jobs.oldest_waiting()
-        if oldest is None or at < self._given_up_at(oldest):
-            return False
-        async with self._storage.transaction() as work:
-            waiting = await work.jobs.get(oldest.id)
-            if waiting is None or waiting.state is not JobState.ACCEPTED:
-                return True  # its turn came after all
-            log.warning("job %s: waited until the deadline and was never submitted", waiting.short_id)
-            failure = Failure(reason=FailureReason.NEVER_STARTED)
-            ended = waiting.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
-            await settle.save(work, ended, before=waiting, at=at)
-        self._bells.job_changed()
-        return True
-
-    async def _look(self) -> bool:
         async with self._storage.transaction() as work:
             now = self._clock()
+            # The claim is the next look as well: where nothing is new, nothing more has to be written.
             until = now + timedelta(seconds=self._times.poll_every)
-            claimed = await work.jobs.claim_due(WATCHED, now=now, until=until, limit=1)
-        for job in claimed:
-            report = await self._ask(job.task_id) if job.task_id else None
-            async with self._storage.transaction() as work:
-                current = await work.jobs.get(job.id)
-                if current is None or current.state not in WATCHED:
-                    continue
-                at = self._clock()
-                after = self._looked_at(current, report, at)
-                await settle.save(work, after, before=current, at=at)
-            if (after.state, after.stage) != (current.state, current.stage):
-                log.info("job %s: %s, now %s (%s)", job.short_id, current.state, after.state, after.stage)
-            self._bells.job_changed()
+            claimed = await work.jobs.claim_due(WATCHED, now=now, until=until, limit=AT_ONCE)
+        await asyncio.gather(*(self._look_isolated(job) for job in claimed))
         return bool(claimed)
 
-    async def _ask(self, task_id: str) -> TaskReport | None:
-        """The provider's report, or None; the edge of its being out of reach is logged once each way."""
+    async def _look_isolated(self, job: Job) -> None:
+        try:
+            await self._look(job)
+        except Outage:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs are looked after
+            await self._isolation.failed(job, error, doing="asking after it")
+        else:
+            self._isolation.succeeded(job)
+
+    async def _look(self, job: Job) -> None:
+        answer = await self._ask(job)
+        async with self._storage.transaction() as work:
+            current = await work.jobs.get(job.id)
+            if current is None or current.state not in WATCHED:
+                self._forget(job)
+                return
+            at = self._clock()
+            named = current.named_task_id
+            if current.task_id is None and named and await work.jobs.task_is_taken(named, by_other_than=job.id):
+                log.warning("job %s: a callback named the task of another job", job.short_id)
+                current, answer = replace(current, named_task_id=None), _Answer(None)
+            after = self._looked_at(current, answer, at)
+            if after != current:
+                await settle.save(work, after, before=current, at=at)
+        if after.state not in WATCHED:
+            self._forget(job)
+        if (after.state, after.stage) != (current.state, current.stage):
+            log.info("job %s: %s, now %s (%s)", job.short_id, current.state, after.state, after.stage)
+            self._bells.job_changed(after)
+
+    def _forget(self, job: Job) -> None:
+        self._patience.forget(job.id)
+        self._denied.forget(job.id)
+
+    async def _ask(self, job: Job) -> _Answer:
+        """The provider's answer; when it goes out of reach and when it comes back is logged once each."""
+        task_id = job.task_id or job.named_task_id
+        if task_id is None:
+            return _Answer(None)
         try:
             report = await self._provider.report(task_id)
         except ProviderError as error:
-            if not self._unreachable:
-                log.warning("the provider does not answer questions about tasks (%s); asking on", error)
-            self._unreachable = True
-            return None
+            denied = isinstance(error, ProviderRefused) and not isinstance(error, ProviderUnauthorized)
+            if not denied:
+                if not self._unreachable:
+                    log.warning("the provider does not answer questions about tasks (%s); asking on", error)
+                self._unreachable = True
+            return _Answer(None, denied=denied)
         if self._unreachable:
             log.info("the provider answers again")
         self._unreachable = False
-        return report
+        return _Answer(replace(report, task_id=task_id))
 
-    def _looked_at(self, job: Job, report: TaskReport | None, at: datetime) -> Job:
-        after = apply_report(job, report, at=at) if report is not None else job
+    def _looked_at(self, job: Job, answer: _Answer, at: datetime) -> Job:
+        if job.task_id is None and job.named_task_id is not None:
+            job = self._named_task(job, answer)
+        after = apply_report(job, answer.report, at=at) if answer.report is not None else job
         if after.state not in WATCHED:
             return after
         if after.state is JobState.SUBMITTING and after.submitted_at is None:
-            log.info("job %s: claimed and never sent; back into its place", job.short_id)
+            log.info("job %s: claimed and never sent; back in its place", job.short_id)
             return after.after(JobEvent.NOT_STARTED, due_at=at)
         if after.state is JobState.SUBMITTING and not after.outcome_unknown:
             # Whoever sent it is gone: a process that died between the POST and its answer.
             log.warning("job %s: its submission was interrupted; not repeated", job.short_id)
             after = replace(after, outcome_unknown=True)
-        begun = after.submitted_at or after.accepted_at
+        return self._in_time(after, at)
+
+    def _named_task(self, job: Job, answer: _Answer) -> Job:
+        """A task that only a callback named is the job's once the provider knows it, and invented if it never does."""
+        if answer.report is not None:
+            self._denied.forget(job.id)
+            return replace(job, task_id=job.named_task_id, named_task_id=None)
+        if answer.denied and self._denied.failed(job.id):
+            log.warning("job %s: the provider knows no task that a callback named; forgotten", job.short_id)
+            self._denied.forget(job.id)
+            return replace(job, named_task_id=None)
+        return job
+
+    def _in_time(self, job: Job, at: datetime) -> Job:
+        """Whether the job is overdue or to be given up, and when it is looked at next.
+
+        A deadline that has passed counts only together with several looks of this process: after a long downtime it
+        has passed before anybody asked.
+        """
+        begun = job.submitted_at or job.accepted_at
         deadline = begun + timedelta(seconds=self._times.give_up)
-        if at >= deadline:
+        if at >= deadline and self._patience.failed(job.id):
             log.warning("job %s: nothing heard until the deadline", job.short_id)
             failure = Failure(reason=FailureReason.SILENCE)
-            return after.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
-        overdue_at = max(begun, after.heard_at or begun) + timedelta(seconds=self._times.overdue)
-        if at >= overdue_at and after.state is not JobState.OVERDUE:
-            after = after.after(JobEvent.WENT_QUIET)
-        return replace(after, due_at=self._next_look(after, at, overdue_at, deadline))
+            return job.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
+        overdue_at = max(begun, job.heard_at or begun) + timedelta(seconds=self._times.overdue)
+        if at >= overdue_at and job.state is not JobState.OVERDUE:
+            job = job.after(JobEvent.WENT_QUIET)
+        return replace(job, due_at=self._next_look(job, at, overdue_at, deadline))
 
     def _next_look(self, job: Job, at: datetime, overdue_at: datetime, deadline: datetime) -> datetime:
         """A task whose id is known is asked after at the pace; otherwise only the next edge of time matters."""
+        if job.task_id is None and job.named_task_id is not None:
+            return at + timedelta(seconds=AGAIN_SECONDS)
+        pace = at + timedelta(seconds=self._times.poll_every)
+        if job.due_at is not None and at < job.due_at < pace:
+            pace = job.due_at  # from the claim: nothing needs to be written
         if job.task_id is not None:
-            return min(at + timedelta(seconds=self._times.poll_every), deadline)
+            return min(pace, deadline) if at < deadline else pace
+        if at >= deadline:
+            return pace
         return deadline if job.state is JobState.OVERDUE else min(overdue_at, deadline)

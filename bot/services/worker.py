@@ -36,15 +36,25 @@ class Worker:
         self._bell = bell
         self._clock = clock
         self._pause_seconds = pause_seconds
+        self._is_draining = False
+
+    def drain(self) -> None:
+        """Take no new work: `run` returns once the step that is under way has ended."""
+        self._is_draining = True
+        self._bell.wake_another()
 
     async def run(self) -> None:
-        """Until cancelled. A failing step (a locked database, a full disk) is logged once and tried again, slower."""
+        """Run until cancelled or drained.
+
+        A step that fails (a locked database, a full disk) is logged once and retried, slower.
+        """
         failures = 0
-        while True:
+        while not self._is_draining:
             seen = self._bell.rung
             try:
                 if await self._task.step():
                     failures = self._recovered(failures)
+                    self._bell.wake_another()
                     continue
                 wait_seconds = await self._rest_seconds()
                 failures = self._recovered(failures)
@@ -58,16 +68,17 @@ class Worker:
                 failures += 1
                 wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=IDLE_SECONDS)
             await asyncio.sleep(self._pause_seconds)
-            await self._bell.wait(seen=seen, timeout_seconds=wait_seconds)
+            if not self._is_draining:
+                await self._bell.wait(seen=seen, timeout_seconds=wait_seconds)
 
     def _tell(self, error: Exception) -> None:
         """A traceback only for what is a fault of the program, and not of the machine's."""
         is_ours = not isinstance(error, OSError)
-        log.error("%s: cannot go on (%s); trying again until it works", self.name, error, exc_info=is_ours)
+        log.error("%s: a step failed (%s); trying again until it works", self.name, error, exc_info=is_ours)
 
     def _recovered(self, failures: int) -> int:
         if failures:
-            log.info("%s: goes on", self.name)
+            log.info("%s: working again", self.name)
         return 0
 
     async def _rest_seconds(self) -> float:

@@ -3,6 +3,7 @@
 
 ALTER TABLE job ADD COLUMN named_task_id TEXT;  -- named by a callback, not confirmed by the provider yet
 ALTER TABLE job ADD COLUMN waits_for TEXT;  -- why an accepted job is not simply waiting for its turn
+ALTER TABLE job ADD COLUMN post_tried_ms BIGINT;  -- since when a message with its end may be there unbeknown to us
 ALTER TABLE job ADD COLUMN set_aside_ms BIGINT;  -- it cannot be worked on: no worker sees it
 
 DROP INDEX job_live;
@@ -11,6 +12,14 @@ CREATE INDEX job_live ON job (accepted_ms, id)
 CREATE INDEX job_uncollected ON job (guild_id, due_ms) WHERE state = 'uncollected';
 CREATE INDEX job_task ON job (task_id) WHERE task_id IS NOT NULL;
 CREATE INDEX job_set_aside ON job (set_aside_ms) WHERE set_aside_ms IS NOT NULL;
+
+-- The earlier release counted a try before each post: it may have succeeded.
+UPDATE job SET post_tried_ms = coalesce(finished_ms, ended_ms, accepted_ms)
+ WHERE state IN ('finished', 'failed') AND due_ms IS NOT NULL AND attempts > 0;
+
+-- Whose command it is, so that members take turns. Old rows are all finished or about to be taken over.
+ALTER TABLE intake ADD COLUMN member_id BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX intake_open_of_member ON intake (member_id, interaction_id) WHERE due_ms IS NOT NULL;
 
 -- Submissions that may have cost credits, by UTC day and server; 0 stands for direct messages.
 CREATE TABLE spending (

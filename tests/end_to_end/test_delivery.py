@@ -87,7 +87,7 @@ async def test_a_channel_that_is_gone_by_then_leads_to_a_direct_message(slow_tow
     await town.job_in(JobState.DELIVERED)
 
 
-async def test_a_bot_that_was_sent_away_can_reach_nobody_and_returns_the_unit(slow_town: Town) -> None:
+async def test_a_bot_that_was_kicked_keeps_the_music_to_be_collected(slow_town: Town) -> None:
     await slow_town.start()
     await slow_town.extend()
     await slow_town.suno.wait_for_submit()
@@ -95,23 +95,22 @@ async def test_a_bot_that_was_sent_away_can_reach_nobody_and_returns_the_unit(sl
     slow_town.guild.kick_bot()
     await slow_town.suno.finish(next(iter(slow_town.suno.tasks)))
 
-    await slow_town.job_in(JobState.FAILED)
-    assert (await slow_town.balance()).left == 10
+    await slow_town.job_in(JobState.UNCOLLECTED)
+    assert (await slow_town.balance()).left == 9
 
 
-async def test_with_no_way_left_the_unit_is_returned_and_jobs_has_the_links(town: Town) -> None:
+async def test_with_nowhere_to_post_the_music_is_paid_for_and_the_member_reads_where_it_is(town: Town) -> None:
     await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
     town.suno.script("no-callbacks")
     town.mia.close_dms()
-    await town.extend()
+    command = await town.extend()
     await town.suno.wait_for_submit()
 
     town.songs.deny("SEND_MESSAGES")
 
-    await town.job_in(JobState.FAILED)
-    assert (await town.balance()).left == 10
-    jobs = await (await town.mia.command(town.guild.channel("other"), "jobs")).response()
-    assert "[track 1](http" in jobs.content
+    await town.job_in(JobState.UNCOLLECTED)
+    assert (await town.balance()).left == 9
+    await command.wait_until(lambda message: "`/jobs` has it" in message.content)
 
 
 @pytest.mark.parametrize(

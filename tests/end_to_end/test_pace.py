@@ -38,7 +38,7 @@ async def test_an_empty_account_is_told_to_its_operator_once_and_goes_on_when_it
         await town.start(poll_every_seconds=0.3)
         for title in ("one", "two", "three"):
             await town.extend(style="folk", title=title, prompt="la")
-        first = await operator.dm.wait_for(lambda message: "no credits left" in message.content)
+        first = await operator.dm.wait_for(lambda message: "out of credits" in message.content)
         progress = await town.songs.wait_for(lambda message: "busy" in message.content)
         await town.stop()
         await town.start(poll_every_seconds=0.3)

@@ -117,7 +117,13 @@ async def a_town(
         guild = world.discord.guild("Harbour Choir")
         town = Town(
             world=world,
-            settings=replace(world.settings, progress_every_seconds=0.05, retry_base_seconds=0.05, lease_seconds=1.0),
+            settings=replace(
+                world.settings,
+                progress_every_seconds=0.05,
+                retry_base_seconds=0.05,
+                lease_seconds=1.0,
+                open_commands_per_member=1000,
+            ),
             stack=AsyncExitStack(),
             guild=guild,
             songs=guild.channel("songs"),

@@ -102,6 +102,6 @@ async def test_the_answer_to_the_submission_counts_more_than_a_callback_before_i
     await world.call_back(claimed, "text", tracks=0)
     assert (await world.job(job)).task_id == "task-told"
 
-    await world.submission._submit(claimed)
+    await world.submission._submit(claimed, "attempt")
 
     assert (await world.job(job)).task_id == "task-1"

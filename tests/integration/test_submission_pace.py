@@ -116,17 +116,23 @@ async def test_the_operator_is_told_once_that_there_are_no_credits_and_once_that
     assert len(provider.extended) == 3
 
 
-async def test_the_operator_is_told_once_of_a_refused_key(world: World) -> None:
-    world.provider.answers = [ProviderUnauthorized("key", code=401)] * 2
+async def test_a_refused_key_pauses_everything_and_work_resumes_when_it_is_accepted(world: World) -> None:
+    world.provider.answers = [ProviderUnauthorized("key", code=401)]
     for _ in range(3):
         await world.accepted()
 
     for _ in range(3):
         await world.submission.step()
 
+    assert len(world.provider.extended) == 1
+    assert all(job.state is JobState.ACCEPTED for job in await world.storage.reading.jobs.live())
+    world.clock.turn(61)
+    for _ in range(3):
+        await world.submission.step()
     first, last = (told[0].message for told in world.messenger.operator)
     assert "SUNO_API_KEY" in first
-    assert "takes this bot's key again" in last
+    assert "accepts this bot's key again" in last
+    assert len(world.provider.extended) == 4
 
 
 async def test_a_job_that_can_never_be_submitted_is_given_up_at_the_deadline(world: World) -> None:
@@ -135,14 +141,17 @@ async def test_a_job_that_can_never_be_submitted_is_given_up_at_the_deadline(wor
     job = await world.accepted()
     await world.submission.step()
 
-    assert await world.watch.next_due() == job.accepted_at + timedelta(seconds=86400)
-    world.clock.turn(86399)
-    assert not await world.watch.step()
+    for _ in range(2):
+        world.clock.turn(43_000)
+        await world.submission.step()
+    assert await world.waiting.next_due() == job.accepted_at + timedelta(seconds=86400)
+    world.clock.turn(399)
+    assert not await world.waiting.step()
     world.clock.turn(1)
-    assert await world.watch.step()
+    assert await world.waiting.step()
 
     after = await world.job(job)
     assert after.failure is not None
     assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.NEVER_STARTED)
     assert (await world.balance()).left == LIMIT
-    assert not await world.watch.step()
+    assert not await world.waiting.step()

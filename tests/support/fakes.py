@@ -18,13 +18,25 @@ BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 class TurnedClock:
+    """`steady_seconds` only goes forward, as the monotonic clock does, and knows nothing of jumps."""
+
     def __init__(self) -> None:
         self.now = BEGINNING
+        self._steady_seconds = 0.0
 
     def __call__(self) -> datetime:
         return self.now
 
+    def steady_seconds(self) -> float:
+        return self._steady_seconds
+
     def turn(self, seconds: float) -> None:
+        """Time passes; a negative number sets the clock back."""
+        self.now += timedelta(seconds=seconds)
+        self._steady_seconds += max(0.0, seconds)
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the clock."""
         self.now += timedelta(seconds=seconds)
 
 
@@ -126,12 +138,17 @@ class FakeRoute:
     posted: list[tuple[str, list[ResultFile]]] = field(default_factory=list)
     told_failures: list[str] = field(default_factory=list)
     looked: int = 0
+    searched_since: list[datetime] = field(default_factory=list)
+    search_errors: list[Exception] = field(default_factory=list)
 
     async def upload_limit_bytes(self, job: Job) -> int:  # noqa: ARG002  # the protocol's
         return self.limit_bytes
 
-    async def find_end(self, job: Job) -> Posted | None:
+    async def find_end(self, job: Job, *, since: datetime) -> Posted | None:
         self.looked += 1
+        self.searched_since.append(since)
+        if self.search_errors:
+            raise self.search_errors.pop(0)
         told = [job_id for job_id, _ in self.posted] + self.told_failures
         return Posted(1, 1 + told.index(job.id)) if job.id in told else None
 

@@ -17,13 +17,18 @@ from bot.services.accept import Acceptance, AcceptLimits
 from bot.services.account import Account
 from bot.services.bells import Bells
 from bot.services.callbacks import Callbacks
+from bot.services.caps import Caps
 from bot.services.deliver import Delivery, DeliveryTimes
+from bot.services.isolation import Isolation
+from bot.services.kept import KeptTracks
 from bot.services.members import Members
 from bot.services.operator import Operator
+from bot.services.patience import Patience
 from bot.services.progress import Progress
 from bot.services.rate import Rate
 from bot.services.submit import Submission, SubmitTimes
 from bot.services.tracks import TrackFiles
+from bot.services.waiting import Waiting
 from bot.services.watch import Watch, WatchTimes
 from bot.suno.messages import parse_callback
 from storage.storage import SqliteStorage, open_storage
@@ -49,9 +54,12 @@ class World:
     fetcher: FakeFetcher
     audio: FakeAudio
     messenger: FakeMessenger
+    isolation: Isolation
+    kept: KeptTracks
     acceptance: Acceptance
     submission: Submission
     watch: Watch
+    waiting: Waiting
     callbacks: Callbacks
     delivery: Delivery
     progress: Progress
@@ -135,13 +143,22 @@ async def a_world(
     provider: FakeProvider | None = None,
     window: SlidingWindow = SlidingWindow(limit=1000),  # noqa: B008  # it never changes
     busy_seconds: float = 2,
+    caps: Caps = Caps(),  # noqa: B008  # as above
+    keep_tracks_days: int = 0,
 ) -> AsyncIterator[World]:
     """Everything but Discord and the provider, on a database in `folder`; anew on the same one after a restart."""
     clock = clock or TurnedClock()
     provider = provider or FakeProvider()
     fetcher, audio, messenger, bells = FakeFetcher(), FakeAudio(), FakeMessenger(), Bells()
+
+    def patience(spread_seconds: float) -> Patience:
+        return Patience(spread_seconds=spread_seconds, steady_seconds=clock.steady_seconds)
+
     async with open_storage(folder / "encore.db", busy_seconds=busy_seconds) as storage:
-        account = Account(provider, Operator(storage, messenger, clock), every_seconds=60, clock=clock)
+        operator = Operator(storage, messenger, clock)
+        account = Account(provider, operator, every_seconds=60, patience=patience(900), clock=clock)
+        isolation = Isolation(storage, operator, backoff_base_seconds=2, clock=clock)
+        kept = KeptTracks(folder / "tracks", days=keep_tracks_days, clock=clock)
         yield World(
             bells=bells,
             storage=storage,
@@ -150,6 +167,8 @@ async def a_world(
             fetcher=fetcher,
             audio=audio,
             messenger=messenger,
+            isolation=isolation,
+            kept=kept,
             acceptance=Acceptance(
                 storage,
                 provider,
@@ -158,29 +177,43 @@ async def a_world(
                 messenger,
                 account,
                 folder=folder,
-                limits=AcceptLimits(quota_per_day=LIMIT, max_source_bytes=1_000_000, takeover=180, token=870),
+                limits=AcceptLimits(
+                    quota_per_day=LIMIT, open_commands=3, max_source_bytes=1_000_000, takeover=180, token=870
+                ),
                 bells=bells,
                 clock=clock,
             ),
             submission=Submission(
                 storage,
                 provider,
+                isolation,
                 account=account,
                 rate=Rate(window),
+                caps=caps,
                 callback_url=lambda token: f"https://encore.example/callbacks/{token}",
                 times=SubmitTimes(first_poll=30, overdue=900),
                 bells=bells,
                 clock=clock,
             ),
             watch=Watch(
-                storage, provider, times=WatchTimes(poll_every=30, overdue=900, give_up=86400), bells=bells, clock=clock
+                storage,
+                provider,
+                isolation,
+                patience=patience(60),
+                times=WatchTimes(poll_every=30, overdue=900, give_up=86400),
+                bells=bells,
+                clock=clock,
             ),
+            waiting=Waiting(storage, account, give_up_seconds=86400, bells=bells, clock=clock),
             callbacks=Callbacks(storage, provider, parse_callback, bells, clock),
             delivery=Delivery(
                 storage,
                 provider,
                 messenger,
-                TrackFiles(fetcher, audio, folder),
+                TrackFiles(fetcher, audio, kept, folder),
+                kept,
+                isolation,
+                patience=patience(60),
                 times=DeliveryTimes(lease=30, give_up=86400, backoff_base=2),
                 bells=bells,
                 clock=clock,

@@ -32,6 +32,7 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
         "WEB_PORT": str(settings.web_port),
         "DATABASE_URL": f"sqlite:///{settings.database_path}",
         "QUOTA_PER_DAY": str(settings.quota_per_day),
+        "OPEN_COMMANDS_PER_MEMBER": str(settings.open_commands_per_member),
         "PRIVATE_HOSTS": ",".join(settings.private_hosts),
         "POLL_AFTER_SECONDS": str(settings.poll_after_seconds),
         "POLL_EVERY_SECONDS": str(settings.poll_every_seconds),

@@ -1,0 +1,36 @@
+"""What the operator lets the bot spend in a UTC day, in all and for each server."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.jobs import Job, WaitReason
+from bot.domain.quota import quota_day
+from bot.services.account import CREDITS_PER_JOB
+from bot.services.ports import Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """Credits; None: no limit. Used inside the transaction that claims a job, where no other submission can come in."""
+
+    per_day: int | None = None
+    per_server_per_day: int | None = None
+
+    async def reached(self, work: Work, job: Job, *, now: datetime) -> WaitReason | None:
+        """Which limit one more submission would exceed today."""
+        day = quota_day(now)
+        if self.per_day is not None and _cost(await work.spending.of_day(day) + 1) > self.per_day:
+            return WaitReason.DAY_CAP
+        if self.per_server_per_day is not None:
+            of_guild = await work.spending.of_guild(job.place.guild_id, day=day)
+            if _cost(of_guild + 1) > self.per_server_per_day:
+                return WaitReason.SERVER_CAP
+        return None
+
+    async def count(self, work: Work, job: Job, *, now: datetime) -> None:
+        """`job` is submitted now."""
+        await work.spending.add(job.place.guild_id, day=quota_day(now), submissions=1)
+
+
+def _cost(submissions: int) -> int:
+    return submissions * CREDITS_PER_JOB

@@ -1,0 +1,84 @@
+"""Keeps one job that fails for a reason nobody foresaw from holding up the others."""
+
+import logging
+from collections import Counter
+from datetime import datetime, timedelta
+
+from bot.domain.jobs import Job
+from bot.domain.pace import backoff_seconds
+from bot.domain.text import text
+from bot.services.clock import Clock
+from bot.services.operator import Operator
+from bot.services.ports import Storage
+
+log = logging.getLogger(__name__)
+
+TRIES = 6
+LOOK_SECONDS = 60.0
+TOLD_AT_ONCE = 20
+
+
+class Isolation:
+    """An unexpected failure puts its job off, longer each time; after `TRIES` the job is set aside.
+
+    It is also the step of a worker that tells the operator of jobs set aside, each once. A start takes them all up
+    again: a new release may be able to do what the last one could not.
+    """
+
+    def __init__(self, storage: Storage, operator: Operator, *, backoff_base_seconds: float, clock: Clock) -> None:
+        self._storage = storage
+        self._operator = operator
+        self._backoff_base_seconds = backoff_base_seconds
+        self._clock = clock
+        self._failures: Counter[str] = Counter()
+        self._taken_up = False
+        self._due_at = clock()
+
+    async def failed(self, job: Job, error: Exception, *, doing: str) -> None:
+        """`job` failed unexpectedly while `doing`; the traceback is logged the first time."""
+        self._failures[job.id] += 1
+        tries = self._failures[job.id]
+        log.error("job %s: %s failed at try %d (%s)", job.short_id, doing, tries, error, exc_info=tries == 1)
+        at = self._clock()
+        async with self._storage.transaction() as work:
+            if tries >= TRIES:
+                await work.jobs.set_aside(job.id, at=at)
+                del self._failures[job.id]
+            else:
+                pause_seconds = backoff_seconds(tries, base_seconds=self._backoff_base_seconds)
+                await work.jobs.put_off(job.id, until=at + timedelta(seconds=pause_seconds))
+
+    def succeeded(self, job: Job) -> None:
+        self._failures.pop(job.id, None)
+
+    async def next_due(self) -> datetime:
+        return self._due_at
+
+    async def step(self) -> bool:
+        if not self._taken_up:
+            await self._take_up_again()
+        for job_id in await self._storage.reading.jobs.all_set_aside(limit=TOLD_AT_ONCE):
+            await self._tell(job_id)
+        self._due_at = self._clock() + timedelta(seconds=LOOK_SECONDS)
+        return False
+
+    async def _take_up_again(self) -> None:
+        async with self._storage.transaction() as work:
+            count = await work.jobs.take_up_again(at=self._clock())
+        self._taken_up = True
+        if count:
+            log.info("%d jobs that had been set aside are tried once more", count)
+
+    async def _tell(self, job_id: str) -> None:
+        short_id = job_id[:8]
+        await self._operator.tell(
+            f"job {job_id} set aside",
+            [
+                text(
+                    "Job `{job}` keeps failing for a reason I don't know, so I set it aside. Everything else keeps"
+                    " running. The log has the details; I'll try it once more when I'm restarted.",
+                    job=short_id,
+                )
+            ],
+            log_line=f"job {short_id} was set aside after it failed {TRIES} times or could not be read",
+        )

@@ -1,0 +1,54 @@
+"""Gives a job up that could not be submitted for too long."""
+
+import logging
+from datetime import datetime, timedelta
+
+from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
+from bot.services import settle
+from bot.services.account import Account
+from bot.services.bells import Bells
+from bot.services.clock import Clock
+from bot.services.ports import Storage
+
+log = logging.getLogger(__name__)
+
+
+class Waiting:
+    """The step of a worker. While the provider takes anything at all, every job will have its turn."""
+
+    def __init__(
+        self, storage: Storage, account: Account, *, give_up_seconds: float, bells: Bells, clock: Clock
+    ) -> None:
+        self._storage = storage
+        self._give_up = timedelta(seconds=give_up_seconds)
+        self._account = account
+        self._bells = bells
+        self._clock = clock
+
+    async def next_due(self) -> datetime | None:
+        oldest = await self._storage.reading.jobs.oldest_waiting()
+        return None if oldest is None or not self._account.takes_nothing else oldest.accepted_at + self._give_up
+
+    async def step(self) -> bool:
+        """Give up the job that has waited longest, if its time is over."""
+        at = self._clock()
+        if not self._account.takes_nothing:
+            return False
+        oldest = await self._storage.reading.jobs.oldest_waiting()
+        if oldest is None or at < oldest.accepted_at + self._give_up:
+            return False
+        ended = await self._give_up_on(oldest, at)
+        if ended is not None:
+            self._bells.job_changed(ended)
+        return True
+
+    async def _give_up_on(self, oldest: Job, at: datetime) -> Job | None:
+        async with self._storage.transaction() as work:
+            waiting = await work.jobs.get(oldest.id)
+            if waiting is None or waiting.state is not JobState.ACCEPTED:
+                return None  # its turn came after all
+            log.warning("job %s: waited until the deadline and was never submitted", waiting.short_id)
+            failure = Failure(reason=FailureReason.NEVER_STARTED)
+            ended = waiting.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
+            await settle.save(work, ended, before=waiting, at=at)
+        return ended

@@ -1,0 +1,40 @@
+import asyncio
+
+from bot.services.bells import Bell
+
+
+async def resting(bell: Bell) -> "asyncio.Task[None]":
+    task = asyncio.create_task(bell.wait(seen=bell.rung, timeout_seconds=60))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_a_ring_wakes_one_worker_and_that_one_may_wake_another() -> None:
+    bell = Bell()
+    first, second = await resting(bell), await resting(bell)
+
+    bell.ring()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [first.done(), second.done()] == [True, False]
+    bell.wake_another()
+    await asyncio.wait_for(second, 1)
+
+
+async def test_a_ring_between_the_look_and_the_rest_is_not_missed() -> None:
+    bell = Bell()
+    seen = bell.rung
+    bell.ring()
+
+    await asyncio.wait_for(bell.wait(seen=seen, timeout_seconds=60), 1)
+
+
+async def test_a_worker_that_was_cancelled_takes_no_ring_away_from_the_others() -> None:
+    bell = Bell()
+    gone, other = await resting(bell), await resting(bell)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+
+    bell.ring()
+
+    await asyncio.wait_for(other, 1)
