@@ -52,7 +52,11 @@ def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[
     if options.command == "sandbox" or without_token:
         return _sandbox()
     settings = Settings.from_environ(environ)
-    return _back_up(settings, options.file) if options.command == "backup" else _run(settings)
+    if options.command == "backup":
+        return _back_up(settings, options.file)
+    if options.command == "restore":
+        return _restore(settings, options.file)
+    return _run(settings)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
     backup = commands.add_parser("backup", help="copy the database, consistently, while the bot runs")
     backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
+    restore = commands.add_parser("restore", help="put a copy in the place of the database, while no bot is running")
+    restore.add_argument("file", type=Path, help="the copy; it stays as it is")
     demo = commands.add_parser("demo", help="one /extend against the stand-ins, from command to audio")
     demo.add_argument("--audio", help="your own file; otherwise a piece is composed")
     demo.add_argument("--continue-at", help="where to go on from, such as 1:05; otherwise the end")
@@ -95,6 +101,20 @@ def _back_up(settings: Settings, to: Path) -> Coroutine[Any, Any, None]:
     from storage.backup import back_up  # noqa: PLC0415  # as above
 
     return back_up(settings.database_path, to)
+
+
+async def _restore(settings: Settings, copy: Path) -> None:
+    from storage.restore import restore  # noqa: PLC0415  # as above
+
+    restored = await restore(copy, settings.database_path)
+    print(f"Restored {settings.database_path} from {copy}.")
+    if restored.replaced is not None:
+        print(f"The database from before is now {restored.replaced}.")
+    if restored.held_back:
+        print(
+            f"{restored.held_back} waiting jobs are on hold, since they may have been submitted after the copy was"
+            " made: their members can continue or cancel them."
+        )
 
 
 def _sandbox() -> Coroutine[Any, Any, None]:

@@ -28,6 +28,7 @@ from bot.services.caps import Caps
 from bot.services.clock import Clock, utc_now
 from bot.services.clock_watch import ClockWatch
 from bot.services.deliver import Delivery, DeliveryTimes
+from bot.services.housekeeping import Housekeeping, HousekeepingTimes
 from bot.services.isolation import Isolation
 from bot.services.kept import KeptTracks
 from bot.services.members import Members
@@ -282,6 +283,15 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         bells=bells,
         clock=clock,
     )
+    housekeeping = Housekeeping(
+        storage,
+        times=HousekeepingTimes(
+            answer_seconds=settings.interaction_seconds,
+            keep_jobs_days=settings.keep_jobs_days,
+            keep_tracks_days=settings.keep_tracks_days,
+        ),
+        clock=clock,
+    )
     waiting = Waiting(storage, parts.account, give_up_seconds=settings.give_up_after_seconds, bells=bells, clock=clock)
     clock_watch = ClockWatch(storage, grace_seconds=settings.lease_seconds, bells=bells, clock=clock)
     callbacks = Callbacks(storage, parts.provider, parse_callback, bells, clock)
@@ -292,6 +302,7 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         Worker("waiting", waiting, Bell(), clock),
         Worker("isolation", parts.isolation, Bell(), clock),
         Worker("kept tracks", parts.kept, Bell(), clock),
+        Worker("housekeeping", housekeeping, Bell(), clock),
         *(Worker(f"delivering {number}", delivery, bells.deliver, clock) for number in range(1, DELIVERERS + 1)),
         Worker("progress", progress, bells.progress, clock, pause_seconds=PROGRESS_PAUSE_SECONDS),
         Worker("the clock", clock_watch, Bell(), clock),

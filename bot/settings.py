@@ -38,6 +38,7 @@ class Settings:
     credits_per_day: int | None = None
     credits_per_server_per_day: int | None = None
     keep_tracks_days: int = 0
+    keep_jobs_days: int = 365
     max_source_mb: int = 100
     private_hosts: tuple[str, ...] = ()
     poll_after_seconds: float = 90
@@ -180,6 +181,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "CREDITS_PER_DAY": _whole(0, 999_999_999),
     "CREDITS_PER_SERVER_PER_DAY": _whole(0, 999_999_999),
     "KEEP_TRACKS_DAYS": _whole(0, 3650),
+    "KEEP_JOBS_DAYS": _whole(15, 36500),
     "MAX_SOURCE_MB": _whole(1, 2000),
     "PRIVATE_HOSTS": _hosts,
     "POLL_AFTER_SECONDS": _seconds(0, 86400),

@@ -1,15 +1,12 @@
 """`encore backup`: a copy of the live database."""
 
-import logging
 from pathlib import Path
 
 from storage.database import copy_database
 
-log = logging.getLogger(__name__)
-
 
 class BackupError(Exception):
-    """The copy cannot be made; the text says why and what to do."""
+    """The copy cannot be made or used; the text says why and what to do."""
 
 
 async def back_up(database: Path, to: Path) -> None:
@@ -21,6 +18,7 @@ async def back_up(database: Path, to: Path) -> None:
     """
     if not database.is_file():  # noqa: ASYNC240  # nothing else runs meanwhile
         raise BackupError(f"DATABASE_URL names {database}, where there is no database to copy")
-    if to.exists():  # noqa: ASYNC240  # as above
-        raise BackupError(f"{to} exists already: name another file")
-    await copy_database(database, to)
+    try:
+        await copy_database(database, to)
+    except FileExistsError as error:
+        raise BackupError(f"{to} exists already: name another file") from error

@@ -5,7 +5,10 @@ What PostgreSQL would do otherwise (pragmas, BEGIN IMMEDIATE, the busy time-out)
 
 import asyncio
 import logging
+import os
+import secrets
 import sqlite3
+import stat
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -298,18 +301,26 @@ async def open_database(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> As
 
 
 async def copy_database(source: Path, to: Path) -> None:
-    """Write a consistent copy of a database that may be in use; `to` appears when it is whole.
+    """Write a consistent copy of a database that may be in use; `to` appears when it is whole, for its owner alone.
 
     Raises:
+        FileExistsError: there is a file, a folder or a link at `to`.
         StorageUnavailable: the copy could not be written.
     """
-    part = to.with_name(to.name + ".part")
+    part = to.with_name(f".{to.name}.{secrets.token_hex(8)}.part")
+    if os.path.lexists(to):  # noqa: ASYNC240  # quick, and nothing else runs meanwhile
+        raise FileExistsError(to)
     try:
-        await asyncio.to_thread(_make_file, part)
-        with _outages_typed():
-            async with aiosqlite.connect(source) as original, aiosqlite.connect(part) as copy:
-                await original.backup(copy)
-        await asyncio.to_thread(part.replace, to)
+        await asyncio.to_thread(_make_new_file, part)
+        try:
+            with _outages_typed():
+                async with aiosqlite.connect(source) as original, aiosqlite.connect(part) as copy:
+                    await original.backup(copy)
+            await asyncio.to_thread(os.link, part, to, follow_symlinks=False)  # unlike a rename, it replaces nothing
+        finally:
+            part.unlink(missing_ok=True)  # quick, and nothing else runs meanwhile
+    except FileExistsError:
+        raise
     except OSError as error:
         raise StorageUnavailable(f"cannot write the copy: {error.strerror}") from error
 
@@ -337,8 +348,14 @@ def _make_file(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            log.warning("other users of this machine can read or write %s, which holds tokens: chmod 600 it", path)
     except OSError as error:
         raise StorageUnavailable(f"cannot make the file: {error.strerror}", remedy=_RIGHTS) from error
+
+
+def _make_new_file(path: Path) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:

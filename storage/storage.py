@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.domain.callbacks import Recorded
-from storage.database import BUSY_SECONDS, Connection, Database, copy_database, open_database
+from storage import lock
+from storage.database import BUSY_SECONDS, Connection, Database, open_database
 from storage.facts import Facts
+from storage.housekeeping import Housekeeping
 from storage.inbox import CallbackToRecord, Inbox
 from storage.intakes import Intakes
 from storage.jobs import Jobs
@@ -29,13 +31,13 @@ class SqliteWork:
         self.facts = Facts(connection)
         self.progress = ProgressMessages(connection)
         self.spending = Spending(connection)
+        self.housekeeping = Housekeeping(connection)
 
 
 class SqliteStorage:
     """Made by `open_storage`. Times are kept to the millisecond."""
 
-    def __init__(self, path: Path, database: Database, recorder: CallbackRecorder) -> None:
-        self._path = path
+    def __init__(self, database: Database, recorder: CallbackRecorder) -> None:
         self._database = database
         self._recorder = recorder
         self.reading = SqliteWork(database.reading)
@@ -67,14 +69,6 @@ class SqliteStorage:
         async with self.transaction() as work:
             await work.facts.put("checked_writable_at", datetime.now(UTC).isoformat())
 
-    async def backup(self, to: Path) -> None:
-        """Write a consistent copy of the database to the file `to`, while it is in use.
-
-        Raises:
-            StorageUnavailable: the copy could not be written.
-        """
-        await copy_database(self._path, to)
-
 
 @asynccontextmanager
 async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> AsyncIterator[SqliteStorage]:
@@ -84,10 +78,11 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
         StorageUnavailable: the file cannot be opened or written.
         DatabaseTooNew: a later program has changed it.
     """
-    async with open_database(path, busy_seconds=busy_seconds) as database:
-        await migrate(database)
-        recorder = CallbackRecorder(database)
-        try:
-            yield SqliteStorage(path, database, recorder)
-        finally:
-            await recorder.close()
+    with lock.shared(path):
+        async with open_database(path, busy_seconds=busy_seconds) as database:
+            await migrate(database)
+            recorder = CallbackRecorder(database)
+            try:
+                yield SqliteStorage(database, recorder)
+            finally:
+                await recorder.close()

@@ -225,6 +225,20 @@ class Spending(Protocol):
     async def of_guild(self, guild_id: int | None, *, day: date) -> int: ...
 
 
+class Housekeeping(Protocol):
+    """Each method does at most `limit` rows and says how many there were."""
+
+    async def erase_tokens(self, *, received_before: datetime, limit: int) -> int: ...
+
+    async def forget_commands(self, *, before_interaction: int, limit: int) -> int: ...
+
+    async def erase_links(self, *, ended_after: datetime, ended_before: datetime, limit: int) -> datetime | None:
+        """Those of jobs that ended in between, the longest ago first; when the last of them ended."""
+
+    async def remove_jobs(self, *, ended_before: datetime, limit: int) -> int:
+        """With all that belongs to them; their units of quota are added to the sums."""
+
+
 class Work(Protocol):
     """The aggregates, bound to one transaction or to plain reading."""
 
@@ -242,6 +256,8 @@ class Work(Protocol):
     def progress(self) -> ProgressMessages: ...
     @property
     def spending(self) -> Spending: ...
+    @property
+    def housekeeping(self) -> Housekeeping: ...
 
 
 class Storage(Protocol):

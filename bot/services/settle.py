@@ -1,11 +1,14 @@
 """The only way in which services write a job: with its unit of quota and its progress message, in one transaction."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.jobs import MADE_STATES, FailureReason, Job, JobState
 from bot.domain.progress import looks_different
 from bot.domain.quota import quota_day
 from bot.services.ports import Work
+
+NEEDS_SOURCE = frozenset({JobState.ACCEPTED, JobState.SUBMITTING, JobState.ON_HOLD})
 
 
 async def insert(work: Work, job: Job, *, at: datetime) -> None:
@@ -16,6 +19,8 @@ async def insert(work: Work, job: Job, *, at: datetime) -> None:
 
 async def save(work: Work, job: Job, *, before: Job, at: datetime) -> None:
     """Write `job`, which was `before`; settle its unit when its state says so. Settling twice changes nothing."""
+    if job.state not in NEEDS_SOURCE:
+        job = replace(job, source_url="")  # signed, so a secret; of no use any more
     await work.jobs.save(job)
     if looks_different(before, job):
         await work.progress.touch(job.id, at=at)

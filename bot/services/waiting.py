@@ -1,4 +1,4 @@
-"""Gives a job up that could not be submitted for too long."""
+"""Gives a job up that could not be submitted for too long, or that nobody continued after a restore."""
 
 import logging
 from datetime import datetime, timedelta
@@ -26,11 +26,32 @@ class Waiting:
         self._clock = clock
 
     async def next_due(self) -> datetime | None:
+        due = [await self._storage.reading.jobs.next_due([JobState.ON_HOLD]), await self._next_deadline()]
+        return min((at for at in due if at is not None), default=None)
+
+    async def _next_deadline(self) -> datetime | None:
         oldest = await self._storage.reading.jobs.oldest_waiting()
         return None if oldest is None or not self._account.takes_nothing else oldest.accepted_at + self._give_up
 
     async def step(self) -> bool:
-        """Give up the job that has waited longest, if its time is over."""
+        """Give up the job that has waited longest, and one on hold whose source is gone by now."""
+        ended_hold = await self._end_hold()
+        return await self._end_waiting() or ended_hold
+
+    async def _end_hold(self) -> bool:
+        at = self._clock()
+        async with self._storage.transaction() as work:
+            claimed = await work.jobs.claim_due([JobState.ON_HOLD], now=at, until=at, limit=1)
+            for job in claimed:
+                log.info("job %s: was not continued after the restore", job.short_id)
+                failure = Failure(reason=FailureReason.NEVER_STARTED)
+                ended = job.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
+                await settle.save(work, ended, before=job, at=at)
+        if claimed:
+            self._bells.deliver.ring()
+        return bool(claimed)
+
+    async def _end_waiting(self) -> bool:
         at = self._clock()
         if not self._account.takes_nothing:
             return False

@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from storage import facts, inbox, intakes, jobs, ledger
+from storage.backup import back_up
 from storage.database import open_database
 from storage.errors import DatabaseTooNew, StorageUnavailable
 from storage.migrate import Migration, known_migrations, migrate, statements
@@ -176,9 +177,8 @@ async def test_a_backup_is_a_database_of_what_was_committed(tmp_path: Path) -> N
     async with open_storage(tmp_path / "encore.db") as storage:
         async with storage.transaction() as work:
             await work.jobs.insert(job)
-        (tmp_path / "copy.db").write_bytes(b"an older copy")
 
-        await storage.backup(tmp_path / "copy.db")
+        await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
 
         async with storage.transaction() as work:
             await work.jobs.save(replace(job, state=JobState.RUNNING))

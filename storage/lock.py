@@ -1,0 +1,53 @@
+"""Who uses the database's file: any number of bots share it; a restore needs it alone."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from storage.errors import StorageUnavailable
+
+
+class DatabaseInUse(StorageUnavailable):
+    """Another process holds the lock that is asked for."""
+
+
+@contextmanager
+def shared(database: Path) -> Iterator[None]:
+    """For as long as the database is open. The system lets go however the process ends (flock(2)).
+
+    Raises:
+        DatabaseInUse: a restore is under way.
+    """
+    with _locked(database, fcntl.LOCK_SH, "the database is being restored", "start again once that has finished"):
+        yield
+
+
+@contextmanager
+def exclusive(database: Path) -> Iterator[None]:
+    """While the file is replaced.
+
+    Raises:
+        DatabaseInUse: a bot is running on it.
+    """
+    with _locked(database, fcntl.LOCK_EX, "a bot is running on this database", "stop it first"):
+        yield
+
+
+@contextmanager
+def _locked(database: Path, kind: int, cause: str, remedy: str) -> Iterator[None]:
+    path = database.with_name(database.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StorageUnavailable(f"cannot open {path}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DatabaseInUse(cause, remedy=remedy) from error
+        yield
+    finally:
+        os.close(descriptor)

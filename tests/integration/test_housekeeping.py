@@ -1,0 +1,108 @@
+"""The database does not grow for ever, and secrets go as soon as they are useless."""
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+from bot.domain.jobs import JobState
+from bot.services.housekeeping import Housekeeping, HousekeepingTimes
+from tests.support.pipeline import LIMIT, World, a_world
+
+TIMES = HousekeepingTimes(answer_seconds=870, keep_jobs_days=365, keep_tracks_days=0)
+
+
+async def delivered(world: World, *, number: int = 1) -> None:
+    for _ in range(number):
+        await world.finished()
+        await world.delivery.step()
+
+
+async def swept(world: World, *, steps: int = 1) -> Housekeeping:
+    housekeeping = Housekeeping(world.storage, times=TIMES, clock=world.clock)
+    for _ in range(steps):
+        await housekeeping.step()
+    return housekeeping
+
+
+def rows(folder: Path, sql: str) -> list[tuple[object, ...]]:
+    database = sqlite3.connect(folder / "encore.db")
+    try:
+        return database.execute(sql).fetchall()
+    finally:
+        database.close()
+
+
+async def test_a_token_goes_once_its_command_can_no_longer_be_answered(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await world.accepted()
+        await swept(world)
+        assert rows(tmp_path, "SELECT interaction_token FROM job") != [("",)]
+        world.clock.turn(871)
+        await swept(world)
+
+        assert rows(tmp_path, "SELECT interaction_token FROM job") == [("",)]
+
+
+async def test_a_sources_link_goes_once_it_is_submitted(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        job = await world.accepted()
+        assert job.source_url
+        await world.submission.step()
+
+        assert not (await world.job(job)).source_url
+
+
+async def test_links_of_tracks_go_when_the_providers_files_are_gone(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await delivered(world)
+        world.clock.turn(13 * 86400)
+        await swept(world)
+        assert rows(tmp_path, "SELECT count(*) FROM track WHERE audio_url <> ''") == [(2,)]
+        world.clock.turn(2 * 86400)
+        await swept(world)
+
+        assert rows(tmp_path, "SELECT count(*) FROM track WHERE audio_url <> ''") == [(0,)]
+
+
+async def test_finished_jobs_go_after_their_days_and_the_ledgers_sums_stay(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await delivered(world, number=2)
+        running = await world.running()
+        world.clock.turn(366 * 86400)
+        await swept(world)
+
+        left = [job.id for job in await world.storage.reading.jobs.of_member(1001, limit=10)]
+        assert left == [running.id]
+        assert rows(tmp_path, "SELECT count(*) FROM track") == [(0,)]
+        assert rows(tmp_path, "SELECT count(*) FROM callback") == [(0,)]
+        assert rows(tmp_path, "SELECT month, outcome, units FROM quota_sum") == [("2026-11", "spent", 2)]
+        assert rows(tmp_path, "SELECT count(*) FROM quota_unit") == [(1,)]
+
+
+async def test_a_job_whose_end_is_still_to_be_told_stays(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        job = await world.accepted()
+        await world.submission.step()
+        await world.call_back(await world.job(job), "error", code=413)
+        world.clock.turn(366 * 86400)
+        await swept(world)
+
+        assert (await world.job(job)).state is JobState.FAILED
+
+
+async def test_a_large_backlog_is_worked_off_in_small_steps_with_breaths(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        for member_id in range(30):
+            for _ in range(LIMIT):
+                await world.accepted(member_id=member_id + 1)
+        for job in await world.storage.reading.jobs.live():
+            await world.members.cancel(job.place.member_id, job.id)
+        world.clock.turn(366 * 86400)
+        housekeeping = await swept(world)
+        assert await housekeeping.next_due() == world.clock() + timedelta(seconds=0.5)
+        assert rows(tmp_path, "SELECT count(*) FROM job") == [(150 - 64,)]
+        await housekeeping.step()
+        await housekeeping.step()
+
+        assert rows(tmp_path, "SELECT count(*) FROM job") == [(0,)]
+        assert await housekeeping.next_due() == world.clock() + timedelta(seconds=600)

@@ -1,0 +1,195 @@
+"""`encore restore`: nothing is paid for or posted a second time."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.domain.jobs import JobState
+from bot.domain.reports import ReportKind, TaskReport
+from storage.backup import BackupError, back_up
+from storage.lock import DatabaseInUse
+from storage.restore import restore
+from storage.storage import open_storage
+from tests.support.fakes import FakeProvider, FakeRoute, TurnedClock
+from tests.support.pipeline import LIMIT, TRACKS, World, a_world
+from tests.support.process import ROOT, bot_process
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(tmp_path) as world:
+        yield world
+
+
+async def test_a_job_that_waited_in_the_copy_is_on_hold_until_its_member_decides(tmp_path: Path) -> None:
+    clock, provider = TurnedClock(), FakeProvider()
+    async with a_world(tmp_path, clock=clock, provider=provider) as world:
+        job = await world.accepted()
+        await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
+        await world.submission.step()
+    restored = await restore(tmp_path / "copy.db", tmp_path / "encore.db")
+    async with a_world(tmp_path, clock=clock, provider=provider) as world:
+        assert not await world.submission.step()
+        after = await world.job(job)
+
+    assert restored.held_back == 1
+    assert after.state is JobState.ON_HOLD
+    assert len(provider.extended) == 1
+
+
+async def test_a_callback_tells_that_a_job_on_hold_was_submitted_after_the_copy(tmp_path: Path) -> None:
+    clock, provider = TurnedClock(), FakeProvider()
+    async with a_world(tmp_path, clock=clock, provider=provider) as world:
+        job = await world.accepted()
+        await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
+    await restore(tmp_path / "copy.db", tmp_path / "encore.db")
+    async with a_world(tmp_path, clock=clock, provider=provider) as world:
+        await world.call_back(job, "complete")
+        await world.delivery.step()
+
+        assert (await world.job(job)).state is JobState.DELIVERED
+        assert (await world.balance()).left == LIMIT - 1
+
+
+async def test_a_result_that_was_posted_after_the_copy_is_found_and_not_posted_again(tmp_path: Path) -> None:
+    clock, provider, channel = TurnedClock(), FakeProvider(), FakeRoute()
+    async with a_world(tmp_path, clock=clock, provider=provider) as world:
+        job = await world.running()
+        await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
+        channel.posted.append((job.id, []))
+    await restore(tmp_path / "copy.db", tmp_path / "encore.db")
+    clock.turn(3600)
+    async with a_world(tmp_path, clock=clock, provider=provider) as world:
+        world.messenger.ways = [channel]
+        provider.reports["task-1"] = TaskReport(task_id="task-1", kind=ReportKind.COMPLETE, tracks=TRACKS)
+        await world.watch.step()
+        await world.delivery.step()
+
+        assert (await world.job(job)).state is JobState.DELIVERED
+        assert len(channel.posted) == 1
+
+
+async def test_a_job_on_hold_that_nobody_continues_gives_its_unit_back(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    async with a_world(tmp_path, clock=clock) as world:
+        job = await world.accepted()
+        await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
+    await restore(tmp_path / "copy.db", tmp_path / "encore.db")
+    async with a_world(tmp_path, clock=clock) as world:
+        async with world.storage.transaction() as work:
+            await work.jobs.save(replace(await world.job(job), due_at=clock()))
+        await world.waiting.step()
+
+        assert (await world.job(job)).state is JobState.FAILED
+        assert (await world.balance()).left == LIMIT
+
+
+async def test_the_copy_stays_and_the_database_from_before_is_kept(tmp_path: Path, world: World) -> None:
+    await world.accepted()
+    await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "encore.db").write_bytes(b"precious")
+
+    restored = await restore(tmp_path / "copy.db", other / "encore.db")
+
+    assert restored.replaced is not None
+    assert restored.replaced.read_bytes() == b"precious"
+    assert (tmp_path / "copy.db").exists()
+    assert sorted(path.name for path in other.iterdir() if path.name.startswith(".")) == []
+
+
+async def test_nothing_is_restored_under_a_running_bot(tmp_path: Path, world: World) -> None:
+    await world.accepted()
+    await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
+
+    with pytest.raises(DatabaseInUse, match="stop it first"):
+        await restore(tmp_path / "copy.db", tmp_path / "encore.db")
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all", None])
+async def test_what_is_no_backup_is_refused_and_the_database_stays(tmp_path: Path, content: bytes | None) -> None:
+    copy = tmp_path / "copy.db"
+    if content is not None:
+        copy.write_bytes(content)
+    (tmp_path / "encore.db").write_bytes(b"precious")
+
+    with pytest.raises(Exception, match=r"copy|database"):
+        await restore(copy, tmp_path / "encore.db")
+
+    assert (tmp_path / "encore.db").read_bytes() == b"precious"
+
+
+async def test_the_command_says_what_it_did(tmp_path: Path) -> None:
+    environ = {"PYTHONPATH": str(ROOT), "DISCORD_TOKEN": "t", "SUNO_API_KEY": "k", "DATABASE_URL": "sqlite:///live.db"}
+    async with a_world(tmp_path) as world:
+        await world.accepted()
+        await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
+    async with bot_process(environ, "restore", "copy.db", folder=tmp_path) as process:
+        assert await process.exit_status() == 0
+    async with bot_process(environ, "restore", "gone.db", folder=tmp_path) as failed:
+        assert await failed.exit_status() == 1
+
+    assert process.said[0] == "Restored live.db from copy.db."
+    assert "1 waiting jobs are on hold" in process.said[-1]
+    assert failed.said == ["encore: stopped: there is no file gone.db"]
+
+
+async def test_a_copy_never_follows_a_link_and_is_for_its_owner_alone(tmp_path: Path, world: World) -> None:
+    await world.accepted()
+    target = tmp_path / "target"
+    (tmp_path / "copy.db").symlink_to(target)
+
+    with pytest.raises(BackupError, match="exists already"):
+        await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
+    await back_up(tmp_path / "encore.db", tmp_path / "good.db")
+
+    assert not target.exists()
+    assert (tmp_path / "good.db").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
+
+
+async def test_the_operator_is_warned_of_a_database_that_others_can_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "encore.db").touch(mode=0o644)
+
+    async with open_storage(tmp_path / "encore.db"):
+        pass
+
+    assert "chmod 600" in caplog.text
+
+
+# Databases of earlier releases
+
+
+async def test_a_database_of_the_first_release_is_brought_up_to_date_with_all_its_jobs(tmp_path: Path) -> None:
+    dump = (ROOT / "tests/fixtures/databases/0001.sql").read_text()
+    old = sqlite3.connect(tmp_path / "encore.db")
+    old.executescript(dump)
+    old.close()
+    provider = FakeProvider()
+    async with a_world(tmp_path, provider=provider) as world:
+        jobs = {
+            job.id: job
+            for member in (1000, 1001)
+            for job in await world.storage.reading.jobs.of_member(member, limit=50)
+        }
+        assert {job.state for job in jobs.values()} == set(JobState) - {JobState.UNCOLLECTED, JobState.ON_HOLD}
+        assert len(await world.storage.reading.inbox.pending(limit=10)) == 1
+        finished = next(job for job in jobs if job.state is JobState.FINISHED)
+        assert finished.post_tried_at == finished.finished_at
+        waiting = next(job for job in jobs if job.state is JobState.ACCEPTED)
+        assert waiting.source_url
+        assert not finished.source_url
+
+        await world.callbacks.step()
+        await world.delivery.step()
+        await world.submission.step()
+
+        delivered = await world.job(finished)
+        assert delivered.state is JobState.DELIVERED
+        assert (await world.job(waiting)).state is JobState.RUNNING
