@@ -173,12 +173,9 @@ async def test_a_database_of_the_first_release_is_brought_up_to_date_with_all_it
     old.close()
     provider = FakeProvider()
     async with a_world(tmp_path, provider=provider) as world:
-        jobs = {
-            job.id: job
-            for member in (1000, 1001)
-            for job in await world.storage.reading.jobs.of_member(member, limit=50)
-        }
-        assert {job.state for job in jobs.values()} == set(JobState) - {JobState.UNCOLLECTED, JobState.ON_HOLD}
+        reading = world.storage.reading.jobs
+        jobs = [job for member_id in (1000, 1001) for job in await reading.of_member(member_id, limit=50)]
+        assert {job.state for job in jobs} == set(JobState) - {JobState.UNCOLLECTED, JobState.ON_HOLD}
         assert len(await world.storage.reading.inbox.pending(limit=10)) == 1
         finished = next(job for job in jobs if job.state is JobState.FINISHED)
         assert finished.post_tried_at == finished.finished_at

@@ -187,8 +187,8 @@ async def test_a_backup_is_a_database_of_what_was_committed(tmp_path: Path) -> N
 
 
 async def test_a_backup_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    async with open_storage(tmp_path / "encore.db") as storage:
+    async with open_storage(tmp_path / "encore.db"):
         (tmp_path / "file").touch()
 
         with pytest.raises(StorageUnavailable):
-            await storage.backup(tmp_path / "file" / "copy.db")
+            await back_up(tmp_path / "encore.db", tmp_path / "file" / "copy.db")
