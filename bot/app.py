@@ -35,6 +35,7 @@ from bot.services.members import Members
 from bot.services.operator import Operator
 from bot.services.patience import Patience
 from bot.services.ports import Provider
+from bot.services.posting import Posting
 from bot.services.progress import Progress
 from bot.services.rate import Rate
 from bot.services.submit import Submission, SubmitTimes
@@ -251,11 +252,11 @@ def _submitters(parts: _Parts) -> tuple[Worker, ...]:
 def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
     settings, storage, bells, clock = parts.settings, parts.storage, parts.bells, parts.clock
     tries_spread_seconds = DEADLINE_POLLS * settings.poll_every_seconds
+    posting = Posting(storage, parts.provider, TrackFiles(parts.fetcher, parts.audio, parts.kept, parts.folder))
     delivery = Delivery(
         storage,
-        parts.provider,
         parts.messenger,
-        TrackFiles(parts.fetcher, parts.audio, parts.kept, parts.folder),
+        posting,
         parts.kept,
         parts.isolation,
         patience=Patience(spread_seconds=tries_spread_seconds),

@@ -11,7 +11,7 @@ from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.pace import backoff_seconds
 from bot.domain.text import text
-from bot.errors import BadSource, Outage, ProviderError
+from bot.errors import BadSource, Outage
 from bot.services import settle
 from bot.services.bells import Bells
 from bot.services.clock import Clock
@@ -24,18 +24,16 @@ from bot.services.messenger import (
     Posted,
     Route,
     RouteClosed,
-    RouteTooSmall,
     RouteUnavailable,
 )
 from bot.services.patience import Patience
-from bot.services.ports import Provider, Storage
-from bot.services.tracks import FetchedTracks, TrackFiles
+from bot.services.ports import Storage
+from bot.services.posting import Posting
+from bot.services.tracks import FetchedTracks
 
 log = logging.getLogger(__name__)
 
 OWED = (JobState.FINISHED, JobState.UNCOLLECTED, JobState.FAILED)
-SMALLEST_LIMIT_BYTES = 8_000_000
-"""What is tried when Discord takes less than it announced (Discord reference, section 3.1)."""
 PATIENCE = 5
 """Tries after which a result is posted without the tracks that cannot be fetched."""
 COLLECT_AGAIN_SECONDS = 300.0
@@ -68,9 +66,8 @@ class Delivery:
     def __init__(
         self,
         storage: Storage,
-        provider: Provider,
         messenger: Messenger,
-        files: TrackFiles,
+        posting: Posting,
         kept: KeptTracks,
         isolation: Isolation,
         *,
@@ -81,9 +78,8 @@ class Delivery:
     ) -> None:
         """`patience`: how often a job past its deadline is tried in vain before it is given up."""
         self._storage = storage
-        self._provider = provider
         self._messenger = messenger
-        self._files = files
+        self._posting = posting
         self._kept = kept
         self._isolation = isolation
         self._times = times
@@ -176,16 +172,17 @@ class Delivery:
                     if job.state is JobState.FAILED:
                         return await route.post_failure(job)
                     if fetched is None:
-                        fetched = await self._fetched(job, stack)
+                        may_be_partial = job.attempts > PATIENCE
+                        fetched = await self._posting.fetched(job, stack, may_be_partial=may_be_partial)
                         job = replace(job, tracks=fetched.tracks)
-                    posted = await self._post_result(job, route, fetched)
-                    await self._files.keep(job, fetched)
+                    posted = await self._posting.post(job, route, fetched)
+                    await self._posting.keep(job, fetched)
                 except RouteClosed as error:
                     log.info("job %s: %s is closed (%s)", job.short_id, route.name, error)
                 else:
                     return posted
             if fetched is not None:
-                await self._files.keep(job, fetched)
+                await self._posting.keep(job, fetched)
         return None
 
     def _may_be_posted_since(self, job: Job) -> datetime | None:
@@ -206,47 +203,6 @@ class Delivery:
             if tried_at is None or self._clock() - tried_at < NONCE_LASTS:
                 return None
             raise
-
-    async def _fetched(self, job: Job, stack: AsyncExitStack) -> FetchedTracks:
-        fault_points.reach("while a track is fetched")
-        fetched = await stack.enter_async_context(self._files.fetched(job))
-        if not fetched.is_complete and job.task_id is not None:
-            # The links may have expired, or a forged callback may have named them: the provider knows better.
-            again = await self._asked_again(job)
-            if again.tracks != job.tracks:
-                fetched = await stack.enter_async_context(self._files.fetched(again))
-        fetched.check(may_be_partial=job.attempts > PATIENCE)
-        return fetched
-
-    async def _post_result(self, job: Job, route: Route, fetched: FetchedTracks) -> Posted:
-        limit_bytes = await route.upload_limit_bytes(job)
-        for limit in (limit_bytes, min(limit_bytes, SMALLEST_LIMIT_BYTES), 0):
-            try:
-                files = await fetched.fitted(limit)
-                fault_points.reach("before the post")
-                posted = await route.post_result(job, files)
-            except RouteTooSmall:
-                log.warning("job %s: files up to %d bytes are too large for %s", job.short_id, limit, route.name)
-                continue
-            fault_points.reach("after the post")
-            return posted
-        raise RouteClosed("even links were too large")
-
-    async def _asked_again(self, job: Job) -> Job:
-        """The job with the tracks that the provider names now; as it is where the provider cannot be asked."""
-        try:
-            report = await self._provider.report(job.task_id or "")
-        except ProviderError as error:
-            log.info("job %s: the provider cannot be asked for its tracks again (%s)", job.short_id, error)
-            return job
-        if not any(track.audio_url for track in report.tracks):
-            return job
-        async with self._storage.transaction() as work:
-            current = await work.jobs.get(job.id)
-            if current is not None:
-                await work.jobs.forget_tracks(job.id)  # some of them may have been invented
-                await work.jobs.save(replace(current, tracks=report.tracks))
-        return replace(job, tracks=report.tracks)
 
     def _later(self, job: Job, at: datetime, *, may_be_posted: bool) -> Job:
         """Try again after a pause; past the deadline, and tried in vain often enough, stop trying like this."""

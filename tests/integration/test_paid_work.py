@@ -279,7 +279,7 @@ async def test_a_track_that_no_encoding_makes_small_enough_does_not_hold_the_oth
                 raise SourceTooCostly("out of memory")
             return bool(await super().fit(path, to, limit_bytes=limit_bytes))
 
-    world.delivery._files._audio = Picky()
+    world.posting._files._audio = Picky()
     world.fetcher.body = b"a" * 2000
     world.messenger.ways[0].limit_bytes = 1000
     job = await world.finished()

@@ -179,8 +179,10 @@ class FakeMessenger:
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         self.operator.append(list(sentences))
 
-    def routes(self, job: Job) -> Sequence[FakeRoute]:  # noqa: ARG002  # the protocol's
-        return self.ways
+    private_ways: list[FakeRoute] = field(default_factory=list)
+
+    def routes(self, job: Job) -> Sequence[FakeRoute]:
+        return self.private_ways if job.place.private and self.private_ways else self.ways
 
     can_answer: bool = True
 

@@ -24,8 +24,10 @@ from bot.services.kept import KeptTracks
 from bot.services.members import Members
 from bot.services.operator import Operator
 from bot.services.patience import Patience
+from bot.services.posting import Posting
 from bot.services.progress import Progress
 from bot.services.rate import Rate
+from bot.services.resend import Resend
 from bot.services.submit import Submission, SubmitTimes
 from bot.services.tracks import TrackFiles
 from bot.services.waiting import Waiting
@@ -64,6 +66,8 @@ class World:
     delivery: Delivery
     progress: Progress
     members: Members
+    posting: Posting
+    resend: Resend
     interactions: int = 0
 
     async def extend(self, *, member_id: int = MIA, **changes: object) -> Job | None:
@@ -159,6 +163,7 @@ async def a_world(
         account = Account(provider, operator, every_seconds=60, patience=patience(900), clock=clock)
         isolation = Isolation(storage, operator, backoff_base_seconds=2, clock=clock)
         kept = KeptTracks(folder / "tracks", days=keep_tracks_days, clock=clock)
+        posting = Posting(storage, provider, TrackFiles(fetcher, audio, kept, folder))
         yield World(
             bells=bells,
             storage=storage,
@@ -208,9 +213,8 @@ async def a_world(
             callbacks=Callbacks(storage, provider, parse_callback, bells, clock),
             delivery=Delivery(
                 storage,
-                provider,
                 messenger,
-                TrackFiles(fetcher, audio, kept, folder),
+                posting,
                 kept,
                 isolation,
                 patience=patience(60),
@@ -219,5 +223,7 @@ async def a_world(
                 clock=clock,
             ),
             progress=Progress(storage, messenger, every_seconds=4, bells=bells, clock=clock),
+            posting=posting,
+            resend=Resend(storage, messenger, posting, lease_seconds=600, bells=bells, clock=clock),
             members=Members(storage, quota_per_day=LIMIT, bells=bells, clock=clock),
         )

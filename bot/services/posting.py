@@ -1,0 +1,80 @@
+"""Brings a job's tracks onto a route: fetched, made to fit, posted."""
+
+import logging
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from bot import fault_points
+from bot.domain.jobs import Job
+from bot.errors import ProviderError
+from bot.services.messenger import Posted, Route, RouteClosed, RouteTooSmall
+from bot.services.ports import Provider, Storage
+from bot.services.tracks import FetchedTracks, TrackFiles
+
+log = logging.getLogger(__name__)
+
+SMALLEST_LIMIT_BYTES = 8_000_000
+"""What is tried when Discord takes less than it announced (Discord reference, section 3.1)."""
+
+
+class Posting:
+    def __init__(self, storage: Storage, provider: Provider, files: TrackFiles) -> None:
+        self._storage = storage
+        self._provider = provider
+        self._files = files
+
+    async def fetched(self, job: Job, stack: AsyncExitStack, *, may_be_partial: bool) -> FetchedTracks:
+        """The job's tracks on disk until `stack` is left.
+
+        Raises:
+            BadSource: one is missing, and `may_be_partial` is not set or all are.
+            OSError: there is no room for them.
+        """
+        fault_points.reach("while a track is fetched")
+        fetched = await stack.enter_async_context(self._files.fetched(job))
+        if not fetched.is_complete and job.task_id is not None:
+            # The links may have expired, or a forged callback may have named them: the provider knows better.
+            again = await self._asked_again(job)
+            if again.tracks != job.tracks:
+                fetched = await stack.enter_async_context(self._files.fetched(again))
+        fetched.check(may_be_partial=may_be_partial)
+        return fetched
+
+    async def post(self, job: Job, route: Route, fetched: FetchedTracks) -> Posted:
+        """Post the tracks, smaller where they do not fit, and as links where nothing helps.
+
+        Raises:
+            RouteClosed, RouteUnavailable: as the route's own methods.
+        """
+        limit_bytes = await route.upload_limit_bytes(job)
+        for limit in (limit_bytes, min(limit_bytes, SMALLEST_LIMIT_BYTES), 0):
+            try:
+                files = await fetched.fitted(limit)
+                fault_points.reach("before the post")
+                posted = await route.post_result(job, files)
+            except RouteTooSmall:
+                log.warning("job %s: files up to %d bytes are too large for %s", job.short_id, limit, route.name)
+                continue
+            fault_points.reach("after the post")
+            return posted
+        raise RouteClosed("even links were too large")
+
+    async def keep(self, job: Job, fetched: FetchedTracks) -> None:
+        """Keep copies, if the operator wants them; after the post, which they must not hold up."""
+        await self._files.keep(job, fetched)
+
+    async def _asked_again(self, job: Job) -> Job:
+        """The job with the tracks that the provider names now; as it is where the provider cannot be asked."""
+        try:
+            report = await self._provider.report(job.task_id or "")
+        except ProviderError as error:
+            log.info("job %s: the provider cannot be asked for its tracks again (%s)", job.short_id, error)
+            return job
+        if not any(track.audio_url for track in report.tracks):
+            return job
+        async with self._storage.transaction() as work:
+            current = await work.jobs.get(job.id)
+            if current is not None:
+                await work.jobs.forget_tracks(job.id)  # some of them may have been invented
+                await work.jobs.save(replace(current, tracks=report.tracks))
+        return replace(job, tracks=report.tracks)
