@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
-from bot.domain.reports import TaskReport, apply_report
+from bot.domain.reports import ReportKind, TaskReport, apply_report
 from bot.errors import Outage, ProviderError, ProviderRefused, ProviderUnauthorized
 from bot.services import settle
 from bot.services.bells import Bells
@@ -92,6 +92,8 @@ class Watch:
 
     async def _look(self, job: Job) -> None:
         answer = await self._ask(job)
+        if self._is_quiet(job, answer):
+            return
         async with self._storage.transaction() as work:
             current = await work.jobs.get(job.id)
             if current is None or current.state not in WATCHED:
@@ -110,6 +112,16 @@ class Watch:
         if (after.state, after.stage) != (current.state, current.stage):
             log.info("job %s: %s, now %s (%s)", job.short_id, current.state, after.state, after.stage)
             self._bells.job_changed(after)
+
+    def _is_quiet(self, job: Job, answer: _Answer) -> bool:
+        """Most looks find nothing new and no edge of time passed: then the claim has written all there is to write."""
+        if answer.report is None or answer.report.kind is not ReportKind.WAITING or job.task_id is None:
+            return False
+        begun = job.submitted_at or job.accepted_at
+        edge = begun + timedelta(seconds=self._times.give_up)
+        if job.state is JobState.RUNNING:
+            edge = min(edge, max(begun, job.heard_at or begun) + timedelta(seconds=self._times.overdue))
+        return job.state in {JobState.RUNNING, JobState.OVERDUE} and self._clock() < edge
 
     def _forget(self, job: Job) -> None:
         self._patience.forget(job.id)

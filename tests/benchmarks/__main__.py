@@ -8,7 +8,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.benchmarks import acknowledge, burst, callback_rate, history, start_up, storage_commits
+from tests.benchmarks import acknowledge, burst, callback_rate, history, polling, start_up, storage_commits
 from tests.benchmarks.rows import Row, table
 
 PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
@@ -16,6 +16,7 @@ PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "acknowledge": acknowledge.measure,
     "callback_rate": callback_rate.measure,
     "storage_commits": storage_commits.measure,
+    "polling": polling.measure,
     "burst": burst.measure,
     "history": history.measure,
 }
