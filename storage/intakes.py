@@ -8,10 +8,15 @@ from bot.domain.jobs import Intake
 from storage.database import Connection, Row
 from storage.values import from_ms, to_json, to_ms
 
-# The primary key makes each interaction happen once, in whichever process.
+# The primary key makes each interaction happen once, in whichever process. A member's next command is for the round
+# after that of the last one that is still open; anybody else joins the present round.
 CLAIM = """
-INSERT INTO intake (interaction_id, payload, due_ms, member_id)
-VALUES ($1, $2, $3, $4)
+INSERT INTO intake (interaction_id, payload, due_ms, member_id, turn)
+SELECT $1, $2, $3, $4, coalesce(
+       (SELECT max(turn) + 1 FROM intake WHERE member_id = $4 AND due_ms IS NOT NULL),
+       (SELECT min(turn) FROM intake WHERE due_ms IS NOT NULL),
+       0)
+ WHERE true
 ON CONFLICT (interaction_id) DO NOTHING
 RETURNING interaction_id
 """
@@ -22,17 +27,11 @@ FINISH = "UPDATE intake SET payload = NULL, due_ms = NULL WHERE interaction_id =
 # Only while it is not finished.
 RENEW = "UPDATE intake SET due_ms = $2 WHERE interaction_id = $1 AND due_ms IS NOT NULL RETURNING interaction_id"
 
-# Members take turns: first everybody's first command, then everybody's second one.
+# Members take turns, as in the queue of jobs.
 CLAIM_DUE = """
 UPDATE intake SET due_ms = $2
- WHERE interaction_id IN (
-       SELECT mine.interaction_id FROM intake AS mine
-        WHERE mine.due_ms <= $1
-        ORDER BY (SELECT count(*) FROM intake AS other
-                   WHERE other.member_id = mine.member_id AND other.due_ms IS NOT NULL
-                     AND other.interaction_id < mine.interaction_id),
-                 mine.interaction_id
-        LIMIT $3)
+ WHERE interaction_id IN (SELECT interaction_id FROM intake
+                           WHERE due_ms IS NOT NULL AND due_ms <= $1 ORDER BY turn, interaction_id LIMIT $3)
 RETURNING interaction_id, payload, due_ms
 """
 

@@ -19,7 +19,9 @@ UPDATE job SET post_tried_ms = coalesce(finished_ms, ended_ms, accepted_ms)
 
 -- Whose command it is, so that members take turns. Old rows are all finished or about to be taken over.
 ALTER TABLE intake ADD COLUMN member_id BIGINT NOT NULL DEFAULT 0;
-CREATE INDEX intake_open_of_member ON intake (member_id, interaction_id) WHERE due_ms IS NOT NULL;
+ALTER TABLE intake ADD COLUMN turn BIGINT NOT NULL DEFAULT 0;  -- the round in which it is read
+CREATE INDEX intake_open_of_member ON intake (member_id, turn) WHERE due_ms IS NOT NULL;
+CREATE INDEX intake_in_turn ON intake (turn, interaction_id) WHERE due_ms IS NOT NULL;
 
 -- Submissions that may have cost credits, by UTC day and server; 0 stands for direct messages.
 CREATE TABLE spending (

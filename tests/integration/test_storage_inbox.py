@@ -188,7 +188,7 @@ async def test_a_finished_command_leaves_no_secret_behind(tmp_path: Path, storag
 
     other = sqlite3.connect(tmp_path / "encore.db")
     try:
-        assert other.execute("SELECT * FROM intake").fetchall() == [(5, None, None, 1)]
+        assert other.execute("SELECT * FROM intake").fetchall() == [(5, None, None, 1, 0)]
     finally:
         other.close()
 

@@ -1,0 +1,42 @@
+"""A service manager stops the bot while the provider has not answered a submission yet."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from bot.domain.jobs import JobState
+from tests.end_to_end.town import QUICK, a_town
+from tests.support.process import bot_process, environ_of
+
+
+async def test_a_stop_waits_for_the_answer_to_an_open_submission(tmp_path: Path, source: Path) -> None:
+    """Without PUBLIC_URL nobody else would ever tell which task it is."""
+    async with a_town(tmp_path, source, QUICK) as town:
+        town.settings = replace(town.settings, public_url="")
+        environ = environ_of(town.settings, POLL_AFTER_SECONDS="0.2", POLL_EVERY_SECONDS="0.2")
+        town.suno.next_submit("slow-answer 2")
+        async with bot_process(environ, "run", folder=tmp_path) as bot:
+            await town.discord.gateway.wait_identified(1, timeout=30)
+            await town.discord.wait_for_commands("extend", timeout=30)
+            await town.extend()
+            await town.suno.wait_for_submit()
+            assert await bot.end() == 0
+        await town.start(poll_every_seconds=0.2)
+
+        result = await town.result()
+
+        assert len(result.attachments) == 2
+        assert town.suno.submits == 1
+        assert not (await town.job_in(JobState.DELIVERED)).outcome_unknown
+
+
+async def test_a_stop_does_not_wait_for_ever_for_an_answer(tmp_path: Path, source: Path) -> None:
+    async with a_town(tmp_path, source, QUICK) as town:
+        town.suno.next_submit("hold started")
+        async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
+            await town.discord.gateway.wait_identified(1, timeout=30)
+            await town.discord.wait_for_commands("extend", timeout=30)
+            await town.extend()
+            await town.suno.wait_for_submit()
+            assert await bot.end() == 0
+
+        assert any("not answered within 8 s" in line for line in bot.said)
