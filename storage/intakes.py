@@ -1,12 +1,13 @@
 """Commands as they came, until they became a job or were refused."""
 
+import json
 from datetime import datetime
 
 import msgspec
 
 from bot.domain.jobs import Intake
 from storage.database import Connection, Row
-from storage.values import from_ms, to_json, to_ms
+from storage.values import from_ms, to_ms
 
 # The primary key makes each interaction happen once, in whichever process. A member's next command is for the round
 # after that of the last one that is still open; anybody else joins the present round.
@@ -41,8 +42,6 @@ HASTEN = "UPDATE intake SET due_ms = $1 WHERE due_ms > $1"
 
 NEXT_DUE = "SELECT min(due_ms) AS due_ms FROM intake WHERE due_ms IS NOT NULL"
 
-_INTAKE = msgspec.json.Decoder(Intake)
-
 
 class Intakes:
     def __init__(self, connection: Connection) -> None:
@@ -51,7 +50,7 @@ class Intakes:
     async def claim(self, intake: Intake) -> bool:
         """Write the command down; False when its interaction was written down before."""
         row = await self._connection.fetch_one(
-            CLAIM, intake.place.interaction_id, to_json(intake), to_ms(intake.due_at), intake.place.member_id
+            CLAIM, intake.place.interaction_id, _payload(intake), to_ms(intake.due_at), intake.place.member_id
         )
         return row is not None
 
@@ -85,6 +84,11 @@ def _interaction_id(row: Row) -> int:
     return int(row["interaction_id"])
 
 
+def _payload(intake: Intake) -> str:
+    """JSON in which NaN and infinity survive until a rule refuses them: as null they would count as not given."""
+    return json.dumps(msgspec.to_builtins(intake))
+
+
 def _intake(row: Row) -> Intake:
-    intake = _INTAKE.decode(row["payload"])
+    intake = msgspec.convert(json.loads(row["payload"]), Intake)
     return Intake(place=intake.place, source=intake.source, request=intake.request, due_at=from_ms(int(row["due_ms"])))

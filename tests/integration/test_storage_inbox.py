@@ -1,6 +1,7 @@
 """Callbacks, commands and facts, on a real file."""
 
 import asyncio
+import math
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -179,6 +180,19 @@ async def test_an_interaction_is_taken_once_even_when_it_is_finished(storage: St
     assert not await claim()
     async with storage.transaction() as work:
         assert await work.intakes.claim_due(now=after(999), until=after(9999), limit=10) == []
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 0.1 + 0.2])
+async def test_a_number_is_read_as_it_was_written_down_even_if_it_is_none(storage: Storage, number: float) -> None:
+    intake = an_intake()
+    intake = replace(intake, request=replace(intake.request, style_weight=number))
+    async with storage.transaction() as work:
+        await work.intakes.claim(intake)
+
+    async with storage.transaction() as work:
+        (claimed,) = await work.intakes.claim_due(now=NOW, until=after(180), limit=1)
+
+    assert repr(claimed.request.style_weight) == repr(number)
 
 
 async def test_a_finished_command_leaves_no_secret_behind(tmp_path: Path, storage: Storage) -> None:
