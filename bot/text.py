@@ -10,13 +10,13 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.domain.text import Fact, Megabytes, Said, Seconds, Text
+from bot.domain.text import Day, Fact, Megabytes, Said, Seconds, Text
 from bot.domain.times import clock
 
 if TYPE_CHECKING:
@@ -189,6 +189,8 @@ def _written(fact: Fact, language: _Language) -> str:
             return escape(fact)
         case str():
             return str(fact)
+        case Day(day):
+            return _day(day, language.numbers)
         case _:
             return _measured(fact, language.numbers)
 
@@ -209,6 +211,13 @@ def _measured(fact: Seconds | Megabytes | datetime | float, locale: "Locale") ->
             from babel.numbers import format_decimal  # noqa: PLC0415  # see above
 
             return format_decimal(fact, locale=locale)
+
+
+def _day(day: date, locale: "Locale") -> str:
+    from babel.dates import format_date, format_skeleton  # noqa: PLC0415  # see above
+
+    # Our English sentences write the day first, for whichever of its readers.
+    return format_date(day, "d MMM", locale) if locale.language == "en" else format_skeleton("MMMd", day, locale=locale)
 
 
 # What shows nothing or turns the writing direction: controls, soft hyphens, fillers, zero-width and bidirectional

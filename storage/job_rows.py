@@ -1,6 +1,5 @@
 """Jobs and tracks of the domain, to rows and back."""
 
-import unicodedata
 from collections.abc import Sequence
 
 import msgspec
@@ -8,6 +7,7 @@ import msgspec
 from bot.domain.jobs import Failure, Job, JobState, OwnedTrack, Place, Stage, Track, WaitReason
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFacts, SourceKind
+from bot.domain.tracks import folded, shown_title
 from storage.database import Row, Value
 from storage.values import from_ms, to_json, to_ms
 
@@ -113,10 +113,10 @@ def _place(row: Row) -> Place:
     )
 
 
-def track_values(job_id: str, position: int, track: Track) -> tuple[Value, ...]:
-    """In the order of the upsert's columns."""
+def track_values(job: Job, position: int, track: Track) -> tuple[Value, ...]:
+    """In the order of the upsert's columns. Tracks are found by what they are called, whatever the provider told."""
     return (
-        job_id,
+        job.id,
         track.id,
         position,
         track.audio_url,
@@ -127,7 +127,7 @@ def track_values(job_id: str, position: int, track: Track) -> tuple[Value, ...]:
         track.lyrics,
         track.model_name,
         track.length_seconds,
-        search_words(f"{track.title}\n{track.tags}"),
+        folded(f"{shown_title(job, track)}\n{track.tags}"),
     )
 
 
@@ -146,20 +146,28 @@ def track_from(row: Row) -> Track:
 
 
 def owned_track_from(row: Row) -> OwnedTrack:
+    """Of a row with the columns of both the job and the track."""
+    job, track = job_from(row, []), track_from(row)
     return OwnedTrack(
-        job_id=row["job_id"],
-        track=track_from(row),
-        model=_REQUEST.decode(row["request"]).model,
-        delivered_at=from_ms(int(row["delivered_ms"])),
+        job_id=job.id,
+        track=track,
+        title=shown_title(job, track),
+        take=row["take"],
+        takes=row["takes"],
+        model=job.request.model,
+        delivered_at=job.ended_at or job.accepted_at,
     )
 
 
-def search_words(words: str) -> str:
-    """As words are compared: whatever their case and however their accents are written."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", words).casefold())
-
-
 def search_pattern(words: str) -> str:
-    """The pattern for LIKE ... ESCAPE '!' that finds `words` anywhere."""
-    escaped = search_words(words).replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return f"%{escaped}%"
+    """The pattern for LIKE ... ESCAPE '!' that finds `words` anywhere in title or tags."""
+    return f"%{_escaped(words)}%"
+
+
+def title_pattern(words: str, *, whole: bool) -> str:
+    """The pattern that finds `words` as the `whole` title or in it: the line above the tags."""
+    return f"{_escaped(words)}\n%" if whole else f"%{_escaped(words)}%\n%"
+
+
+def _escaped(words: str) -> str:
+    return folded(words).replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -22,6 +22,7 @@ from storage.job_rows import (
     job_from,
     owned_track_from,
     search_pattern,
+    title_pattern,
     track_values,
 )
 from storage.values import from_ms, to_ms
@@ -154,22 +155,37 @@ SELECT * FROM job
  ORDER BY turn DESC LIMIT $2
 """
 
-TRACKS_OF_MEMBER = """
-SELECT track.*, job.request AS request, coalesce(job.ended_ms, job.accepted_ms) AS delivered_ms
+# Only tracks with audio count: another one can neither be continued nor was it posted.
+_OWNED = """
+SELECT job.*, track.*,
+       (SELECT count(*) FROM track AS other
+         WHERE other.job_id = track.job_id AND other.audio_url <> '') AS takes,
+       (SELECT count(*) FROM track AS other
+         WHERE other.job_id = track.job_id AND other.audio_url <> '' AND other.position <= track.position) AS take
+"""
+
+TRACKS_OF_MEMBER = (
+    _OWNED
+    + """
   FROM job JOIN track ON track.job_id = job.id
- WHERE job.member_id = $1 AND job.state = 'delivered' AND track.search_words LIKE $2 ESCAPE '!'
+ WHERE job.member_id = $1 AND job.state = 'delivered' AND track.audio_url <> ''
+   AND track.search_words LIKE $2 ESCAPE '!'
  ORDER BY job.ended_ms DESC, job.id DESC, track.position
  LIMIT $3
 """
+)
 
 # CROSS JOIN keeps SQLite from walking through all that the member was ever given.
-TRACK_OF_MEMBER = """
-SELECT track.*, job.request AS request, coalesce(job.ended_ms, job.accepted_ms) AS delivered_ms
+TRACK_OF_MEMBER = (
+    _OWNED
+    + """
   FROM track CROSS JOIN job
  WHERE track.track_id = $2 AND job.id = track.job_id AND job.member_id = $1 AND job.state = 'delivered'
+   AND track.audio_url <> ''
  ORDER BY job.ended_ms DESC
  LIMIT 1
 """
+)
 
 # One that ended before it began did so because the clock was set back meanwhile.
 LATEST_DURATIONS = """
@@ -322,6 +338,12 @@ class Jobs:
         rows = await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, search_pattern(search), limit)
         return [owned_track_from(row) for row in rows]
 
+    async def tracks_titled(self, member_id: int, title: str, *, whole: bool, limit: int) -> list[OwnedTrack]:
+        """As `tracks_of`, with this title, or with this in the title if it need not be the `whole` one."""
+        pattern = title_pattern(title, whole=whole)
+        rows = await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, pattern, limit)
+        return [owned_track_from(row) for row in rows]
+
     async def track(self, member_id: int, track_id: str) -> OwnedTrack | None:
         row = await self._connection.fetch_one(TRACK_OF_MEMBER, member_id, track_id)
         return None if row is None else owned_track_from(row)
@@ -343,7 +365,7 @@ class Jobs:
     async def _save_tracks(self, job: Job) -> None:
         if job.tracks:
             await self._connection.execute_many(
-                SAVE_TRACK, [track_values(job.id, position, track) for position, track in enumerate(job.tracks)]
+                SAVE_TRACK, [track_values(job, position, track) for position, track in enumerate(job.tracks)]
             )
 
     async def _one(self, sql: str, *parameters: Value) -> Job | None:

@@ -221,10 +221,16 @@ class Intake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedTrack:
-    """A track that Encore made for a member, as the `track` option and `/jobs` show it."""
+    """A track that Encore made for a member, as the `track` option and `/jobs` show it.
+
+    `title` is what it is called, never an id. `take` counts its job's tracks from 1, of which there are `takes`.
+    """
 
     job_id: str
     track: Track
+    title: str
+    take: int
+    takes: int
     model: str
     delivered_at: datetime
 

@@ -5,7 +5,7 @@ Whoever decides something says it as a `Text`; `bot.text` renders it in the read
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -36,7 +36,14 @@ class Megabytes:
     size_bytes: int
 
 
-Fact: TypeAlias = "str | Said | Verbatim | int | float | Seconds | Megabytes | datetime | Text | list[Text]"
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of the year, rendered as the reader's language writes it: `24 Nov`."""
+
+    day: date
+
+
+Fact: TypeAlias = "str | Said | Verbatim | int | float | Seconds | Megabytes | Day | datetime | Text | list[Text]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,9 @@ class Jobs(Protocol):
     async def tracks_of(self, member_id: int, *, search: str, limit: int) -> list[OwnedTrack]:
         """The member's delivered tracks, newest first; `search` is a part of title or tags, in any case."""
 
+    async def tracks_titled(self, member_id: int, title: str, *, whole: bool, limit: int) -> list[OwnedTrack]:
+        """As `tracks_of`, with this title, or with this in the title if it need not be the `whole` one."""
+
     async def track(self, member_id: int, track_id: str) -> OwnedTrack | None: ...
 
     async def usual_seconds(self) -> float | None:

@@ -1,9 +1,8 @@
-"""Sentences about jobs that more than one part says."""
+"""Sentences about jobs and tracks that more than one part says."""
 
-import re
-
-from bot.domain.jobs import Failure, FailureReason, Job, JobState
-from bot.domain.text import Said, Text, text
+from bot.domain.jobs import Failure, FailureReason, Job, JobState, OwnedTrack
+from bot.domain.text import Day, Fact, Said, Seconds, Text, text
+from bot.domain.tracks import title_of_source
 
 STATE_NAMES = {
     JobState.ACCEPTED: text("waiting"),
@@ -51,9 +50,20 @@ def failure_sentences(failure: Failure | None) -> list[Text]:
     return [*sentences, RETURNED]
 
 
-_SUFFIX = re.compile(r"\.(mp3|wav|flac|ogg|oga|opus|m4a|aac|webm|mp4)$", re.IGNORECASE)
-
-
 def title_of(job: Job) -> str:
     """What the job is called: the member's title, or the source's name without its ending."""
-    return job.request.title or _SUFFIX.sub("", job.source_name) or job.source_name
+    return job.request.title or title_of_source(job.source_name)
+
+
+def track_label(owned: OwnedTrack, *, title: Fact) -> Text:
+    """`Paper Boats · take 2 · 1:26 · 24 Nov`: what tells a track from others; `title` is its title, made safe.
+
+    The day is in UTC; the take is left out if its job has no other, the length if it is unknown.
+    """
+    facts: dict[str, Fact] = {"title": title}
+    if owned.takes > 1:
+        facts["take"] = text("take {take}", take=owned.take)
+    if owned.track.length_seconds is not None:
+        facts["length"] = Seconds(round(owned.track.length_seconds))
+    facts["day"] = Day(owned.delivered_at.date())
+    return Text(" · ".join(f"{{{name}}}" for name in facts), facts)

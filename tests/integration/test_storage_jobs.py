@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import FINAL_STATES, LIVE_STATES, Job, JobEvent, JobState, Track, next_state
+from bot.domain.request import ExtensionRequest
 from bot.services.ports import Storage
 from storage.storage import SqliteStorage, open_storage
 from tests.support.storage_samples import (
@@ -271,6 +272,56 @@ async def test_a_search_finds_parts_of_title_or_tags_in_any_case(
     owned = await storage.reading.jobs.tracks_of(1, search=search, limit=25)
 
     assert [track.track.id for track in owned] == found
+
+
+async def test_a_title_is_found_whole_or_in_part_but_not_among_the_tags(storage: Storage) -> None:
+    await insert(
+        storage,
+        a_delivered(a_job(), a_track(1, title="100% Über"), at=after(1)),
+        a_delivered(a_job(), a_track(2, title="100% Über"), at=after(2)),
+        a_delivered(a_job(), a_track(3, title="Überall"), at=after(3)),
+        a_delivered(a_job(), a_track(4, title="Tide", tags="100% über"), at=after(4)),
+    )
+
+    async def found(title: str, *, whole: bool, limit: int = 25) -> list[str]:
+        owned = await storage.reading.jobs.tracks_titled(1, title, whole=whole, limit=limit)
+        return [track.track.id for track in owned]
+
+    assert await found("100% ÜBER", whole=True) == ["track-2", "track-1"]
+    assert await found("100_ über", whole=True) == []
+    assert await found("über", whole=True) == []
+    assert await found("ÜBER", whole=False) == ["track-3", "track-2", "track-1"]
+    assert await found("über", whole=False, limit=1) == ["track-3"]
+
+
+async def test_a_track_that_was_told_an_id_is_called_and_found_by_its_sources_name(storage: Storage) -> None:
+    untitled = ExtensionRequest(prompt="more of it")
+    job = replace(a_job(), request=untitled, source_name="Harbour Song.mp3")
+    await insert(storage, a_delivered(job, a_track(1, title="3f9c1d0a5b7e4c2d8f6a1b3c5d7e9f00")))
+
+    (owned,) = await storage.reading.jobs.tracks_of(1, search="harbour", limit=25)
+
+    assert owned.title == "Harbour Song"
+    assert await storage.reading.jobs.tracks_titled(1, "harbour song", whole=True, limit=25) == [owned]
+
+
+async def test_takes_are_counted_among_the_tracks_that_can_be_heard(storage: Storage) -> None:
+    silent = replace(a_track(1), audio_url="")
+    await insert(
+        storage,
+        a_delivered(a_job(), a_track(2), a_track(3), at=after(2)),
+        a_delivered(a_job(), silent, a_track(4), at=after(1)),
+    )
+    jobs = storage.reading.jobs
+
+    owned = await jobs.tracks_of(1, search="", limit=25)
+
+    assert [(each.track.id, each.take, each.takes) for each in owned] == [
+        ("track-2", 1, 2),
+        ("track-3", 2, 2),
+        ("track-4", 1, 1),
+    ]
+    assert await jobs.track(1, "track-1") is None
 
 
 async def test_the_usual_time_is_the_median_of_the_latest_fifty(storage: Storage) -> None:

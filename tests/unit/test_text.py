@@ -1,8 +1,9 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
+import discord
 import pytest
 
-from bot.domain.text import Fact, Megabytes, Said, Seconds, Text, Verbatim, counted, text
+from bot.domain.text import Day, Fact, Megabytes, Said, Seconds, Text, Verbatim, counted, text
 from bot.text import Catalogue
 
 CATALOGUE = Catalogue.load()
@@ -32,6 +33,12 @@ def english(sentence: Text) -> str:
         (Megabytes(0), "en-US", "0 MB"),
         (Megabytes(2_000_000_000), "en-US", "2,000 MB"),
         (datetime(2026, 11, 22, tzinfo=UTC), "de", "<t:1795305600:R>"),
+        (Day(date(2026, 11, 24)), "en-US", "24 Nov"),
+        (Day(date(2026, 3, 1)), "en-GB", "1 Mar"),
+        (Day(date(2026, 11, 24)), "de", "24. Nov."),
+        (Day(date(2026, 11, 24)), "pt-BR", "24 de nov."),
+        (Day(date(2026, 11, 24)), "ja", "11月24日"),
+        (Day(date(2026, 11, 24)), "no such locale", "24 Nov"),
         ("V4_5PLUS", "de", "V4_5PLUS"),
         (Said("*V4_5*"), "en-US", "\\*V4\\_5\\*"),
         (Verbatim("<@1> **b**"), "en-US", "<@1> **b**"),
@@ -46,6 +53,11 @@ def test_facts_are_written_as_the_reader_writes_them(fact: Fact, locale: str, ex
 
     # Locales have several spaces that do not break.
     assert rendered.replace("\u00a0", " ").replace("\u202f", " ") == expected
+
+
+@pytest.mark.parametrize("locale", [locale.value for locale in discord.Locale])
+def test_every_language_of_discord_writes_a_day(locale: str) -> None:
+    assert "24" in CATALOGUE.render(text("{day}", day=Day(date(2026, 11, 24))), locale)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])

@@ -1,0 +1,66 @@
+"""A member's own tracks: what each one is called, and which of them typed words mean."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.jobs import Job, OwnedTrack, Track
+
+_AUDIO_ENDING = re.compile(r"\.(mp3|wav|flac|ogg|oga|opus|m4a|aac|webm|mp4)$", re.IGNORECASE)
+_ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_TAKE = re.compile(r"(?P<title>.*[^\s·,])[\s·,]+take\s+(?P<take>\d{1,2})", re.IGNORECASE)
+
+
+def title_of_source(name: str) -> str:
+    """A source's name without the ending of an audio file."""
+    return _AUDIO_ENDING.sub("", name) or name
+
+
+def shown_title(job: Job, track: Track) -> str:
+    """What a track is called: as the provider told, unless that is an id; else as asked for, or like its source.
+
+    A title that was not asked for may be the track's own id, or the name that a file had when it was handed over.
+    """
+    told = title_of_source(track.title.strip())
+    if told and told != track.id and not _ID.fullmatch(told):
+        return track.title
+    return job.request.title or title_of_source(job.source_name)
+
+
+def folded(words: str) -> str:
+    """As words are compared: without case, and however their accents and widths are written."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", words).casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A way to read what a member typed for a track: a title, `whole` or a part of one, and perhaps a take of it."""
+
+    title: str
+    whole: bool
+    take: int | None = None
+
+
+def readings(words: str) -> tuple[Wanted, ...]:
+    """How `words` can be read, the best first: a whole title before a part, and before `Paper Boats take 2`."""
+    typed = words.strip()
+    found: list[tuple[str, int | None]] = [(typed, None)]
+    if match := _TAKE.fullmatch(typed):
+        found.append((match["title"], int(match["take"])))
+    return tuple(Wanted(title, whole, take) for whole in (True, False) for title, take in found if title)
+
+
+def matching(wanted: Wanted, tracks: Sequence[OwnedTrack]) -> list[OwnedTrack]:
+    """Those of `tracks`, newest first, that `wanted` means: of each title the newest alone, and of its takes the first.
+
+    So a title that was used again means its latest track, and several results differ in their titles.
+    """
+    title = folded(wanted.title)
+    found: dict[str, OwnedTrack] = {}
+    for owned in tracks:
+        name = folded(owned.title)
+        is_meant = name == title if wanted.whole else title in name
+        if is_meant and wanted.take in {None, owned.take}:
+            found.setdefault(name, owned)
+    return list(found.values())
