@@ -159,7 +159,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         )
         acceptance = _acceptance(parts)
         members = Members(storage, quota_per_day=settings.quota_per_day, bells=parts.bells, clock=clock)
-        extend = ExtendCog(acceptance, members, max_source_bytes=settings.max_source_bytes)
+        extend = ExtendCog(acceptance, members, offer=settings.offer, max_source_bytes=settings.max_source_bytes)
         client.carry([extend, MembersCog(members)])
         yield App(
             settings=settings,
@@ -194,6 +194,7 @@ def _acceptance(parts: _Parts) -> Acceptance:
             quota_per_day=settings.quota_per_day,
             open_commands=settings.open_commands_per_member,
             max_source_bytes=settings.max_source_bytes,
+            offer=settings.offer,
             takeover=settings.lease_seconds,
             token=settings.interaction_seconds,
         ),

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from bot.domain.models import DEFAULT_MODEL, MODELS, Offer, model_spelled
+
 T = TypeVar("T")
 
 
@@ -40,6 +42,8 @@ class Settings:
     keep_tracks_days: int = 0
     keep_jobs_days: int = 365
     max_source_mb: int = 100
+    models: tuple[str, ...] = tuple(MODELS)
+    default_model: str = DEFAULT_MODEL
     private_hosts: tuple[str, ...] = ()
     poll_after_seconds: float = 90
     poll_every_seconds: float = 30
@@ -58,6 +62,11 @@ class Settings:
     def max_source_bytes(self) -> int:
         return self.max_source_mb * 1_000_000
 
+    @property
+    def offer(self) -> Offer:
+        """The models that members may choose."""
+        return Offer.of(self.models, self.default_model)
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the variables; an empty one counts as not set.
@@ -73,6 +82,8 @@ class Settings:
         for name, remedy in _REQUIRED.items():
             if not environ.get(name, "").strip():
                 reader.problems.append(f"{name} is not set: {remedy}")
+        if problem := _default_left_out(environ, values.get("models"), values.get("default_model")):
+            reader.problems.append(problem)
         if reader.problems:
             raise SettingsError(tuple(reader.problems))
         return cls(**values)  # type: ignore[arg-type]  # each parser gives its field's type
@@ -148,6 +159,30 @@ def _database(raw: str) -> Path:
     return Path(raw.removeprefix("sqlite:///"))
 
 
+def _model(raw: str) -> str:
+    model = model_spelled(raw)
+    if model is None:
+        raise ValueError(f"names {raw!r}, which is no model: use one of {', '.join(MODELS)}")
+    return model.name
+
+
+def _models(raw: str) -> tuple[str, ...]:
+    """Oldest first, whatever their order in the setting."""
+    if not (parts := [part.strip() for part in raw.split(",") if part.strip()]):
+        raise ValueError(f"lists no model: use some of {', '.join(MODELS)}, separated by commas")
+    named = {_model(part) for part in parts}
+    return tuple(name for name in MODELS if name in named)
+
+
+def _default_left_out(environ: Mapping[str, str], models: object, default: object) -> str | None:
+    """What is wrong if the default is not one of `models`; a value that could not be read has its own line already."""
+    is_set = bool(environ.get("DEFAULT_MODEL", "").strip())
+    if not isinstance(models, tuple) or (is_set and default is None) or (default or DEFAULT_MODEL) in models:
+        return None
+    what = f"is {default}" if is_set else f"is {DEFAULT_MODEL} unless you set it"
+    return f"DEFAULT_MODEL {what}, but MODELS leaves that out: use one of {', '.join(models)}"
+
+
 _HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 
 
@@ -183,6 +218,8 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "KEEP_TRACKS_DAYS": _whole(0, 3650),
     "KEEP_JOBS_DAYS": _whole(15, 36500),
     "MAX_SOURCE_MB": _whole(1, 2000),
+    "MODELS": _models,
+    "DEFAULT_MODEL": _model,
     "PRIVATE_HOSTS": _hosts,
     "POLL_AFTER_SECONDS": _seconds(0, 86400),
     "POLL_EVERY_SECONDS": _seconds(0.05, 86400),

@@ -1,5 +1,7 @@
 """`/extend`: gathers the options and hands them over."""
 
+import contextlib
+
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -7,17 +9,17 @@ from discord.ext import commands
 from bot.chat.permissions import missing
 from bot.client import EncoreClient, acknowledge
 from bot.domain.jobs import Intake, Place
-from bot.domain.models import DEFAULT_MODEL, PROMPT_MAX, STYLE_MAX, TITLE_MAX
-from bot.domain.request import ExtensionRequest
-from bot.domain.rules import EXCLUDE_MAX
+from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
+from bot.domain.request import ExtensionRequest, genders_meant
 from bot.domain.source import SourceChoice, SourceKind
-from bot.domain.suggestions import FilledIn, Suggestion, suggest_genders, suggest_models
+from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models
 from bot.domain.text import text
 from bot.domain.times import NotAMoment, parse_moment
 from bot.errors import Refused, SourceTooLarge
 from bot.services.accept import Acceptance
 from bot.services.clock import utc_now
 from bot.services.members import Members
+from bot.services.sentences import track_label
 from bot.text import plain
 
 Interaction = discord.Interaction[EncoreClient]
@@ -26,29 +28,30 @@ CHOICE_MAX = 100
 
 
 class ExtendCog(commands.Cog):
-    def __init__(self, acceptance: Acceptance, members: Members, *, max_source_bytes: int) -> None:
+    def __init__(self, acceptance: Acceptance, members: Members, *, offer: Offer, max_source_bytes: int) -> None:
         self._acceptance = acceptance
         self._members = members
+        self._offer = offer
         self._max_source_bytes = max_source_bytes
 
     @app_commands.command()
     @app_commands.guild_only()
     @app_commands.describe(
-        audio="The piece to go on with: mp3, wav, flac, ogg, opus, m4a, webm or mp4",
+        audio="The piece to continue: mp3, wav, flac, ogg, opus, m4a, webm or mp4",
         url="… or a link to it (https)",
         track="… or one of your earlier tracks",
-        continue_at="Where to go on from: 1:05, 65 or 65.5. Left out: the end",
+        continue_at="Where to continue from, like 1:05 or 65. Left out: the end",
         model="Which model makes the music",
-        instrumental="No singing (needs style and title)",
-        style="How it should sound (then a title is needed too)",
-        title="What it is called (then a style is needed too)",
-        prompt="With style and title: the exact lyrics. Without: an idea",
-        vocal_gender="Who sings, if anybody",
+        instrumental="No singing",
+        style="How it should sound; give a title too",
+        title="What to call it; give a style too",
+        prompt="With style and title: the exact lyrics. Otherwise: an idea of what comes next",
+        vocal_gender="Who sings: female or male",
         exclude="What it should not sound like",
-        style_weight="How closely to follow the style, 0 to 1",
-        weirdness="How far to stray, 0 to 1",
-        audio_weight="How closely to follow the audio, 0 to 1",
-        private="Only you see it",
+        style_weight="How closely to follow the style, from 0 to 1",
+        weirdness="How far to stray, from 0 to 1",
+        audio_weight="How closely to follow the audio, from 0 to 1",
+        private="Only you see the result",
     )
     async def extend(
         self,
@@ -56,14 +59,14 @@ class ExtendCog(commands.Cog):
         audio: discord.Attachment | None = None,
         url: app_commands.Range[str, 1, 2000] | None = None,
         track: app_commands.Range[str, 1, 100] | None = None,
-        continue_at: app_commands.Range[str, 1, 20] | None = None,
+        continue_at: app_commands.Range[str, 1, 40] | None = None,
         model: app_commands.Range[str, 1, 40] | None = None,
         instrumental: bool = False,
         style: app_commands.Range[str, 1, STYLE_MAX] | None = None,
         title: app_commands.Range[str, 1, TITLE_MAX] | None = None,
         prompt: app_commands.Range[str, 1, PROMPT_MAX] | None = None,
-        vocal_gender: app_commands.Range[str, 1, 10] | None = None,
-        exclude: app_commands.Range[str, 1, EXCLUDE_MAX] | None = None,
+        vocal_gender: app_commands.Range[str, 1, 40] | None = None,
+        exclude: str | None = None,
         style_weight: app_commands.Range[float, 0, 1] | None = None,
         weirdness: app_commands.Range[float, 0, 1] | None = None,
         audio_weight: app_commands.Range[float, 0, 1] | None = None,
@@ -75,14 +78,14 @@ class ExtendCog(commands.Cog):
         source = await self._source(interaction.user.id, audio, url, track)
         moment, words = _moment(continue_at)
         request = ExtensionRequest(
-            model=(model or source.model or DEFAULT_MODEL).strip(),
+            model=self._model(model, source.model),
             continue_at=moment,
             continue_at_words=words,
             instrumental=instrumental,
             style=(style or "").strip(),
             title=(title or "").strip(),
             prompt=(prompt or "").strip(),
-            vocal_gender=vocal_gender.strip().lower() if vocal_gender else None,
+            vocal_gender=_gender(vocal_gender),
             exclude=(exclude or "").strip(),
             style_weight=style_weight,
             weirdness=weirdness,
@@ -97,12 +100,19 @@ class ExtendCog(commands.Cog):
         else:
             await self._acceptance.forget(intake)
 
+    def _model(self, typed: str | None, of_source: str | None) -> str:
+        """The name of the model that is meant, or what was typed if none or several are."""
+        if not (words := (typed or "").strip()):
+            return of_source or self._offer.default.name
+        model = model_meant(words, self._offer)
+        return model.name if model else words
+
     async def _source(
         self, member_id: int, audio: discord.Attachment | None, url: str | None, track: str | None
     ) -> SourceChoice:
         """Exactly one of the three ways to name the source."""
         if sum(given is not None for given in (audio, url, track)) != 1:
-            raise Refused([text("Give one piece of audio: an `audio` file, a `url`, or one of your own with `track`.")])
+            raise Refused([text("Give one piece of audio: an `audio` file, a `url`, or a `track` of your own.")])
         if track is not None:
             return await self._members.source_from_track(member_id, track)
         if url is not None:
@@ -116,7 +126,7 @@ class ExtendCog(commands.Cog):
 
     @extend.autocomplete("model")
     async def _models(self, interaction: Interaction, current: str) -> Choices:
-        return _choices(interaction, suggest_models(current, await self._filled_in(interaction)))
+        return _choices(interaction, suggest_models(current, await self._filled_in(interaction), self._offer))
 
     @extend.autocomplete("vocal_gender")
     async def _genders(self, interaction: Interaction, current: str) -> Choices:
@@ -127,24 +137,22 @@ class ExtendCog(commands.Cog):
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         choices = []
         for owned in await self._members.tracks(interaction.user.id, current):
-            label = say(text("{title} · {model} · {job}", title="\0", model=owned.model, job=owned.job_id[:8]))
-            title = plain(owned.track.title or owned.job_id[:8], limit=CHOICE_MAX - len(label))
-            choices.append(app_commands.Choice(name=label.replace("\0", title)[:CHOICE_MAX], value=owned.track.id))
+            label = say(track_label(owned, title="\0"))
+            title = plain(owned.title, limit=CHOICE_MAX - len(label) + 1)
+            choices.append(app_commands.Choice(name=label.replace("\0", title), value=owned.track.id))
         return choices
 
-    async def _filled_in(self, interaction: Interaction) -> FilledIn:
+    async def _filled_in(self, interaction: Interaction) -> ExtensionRequest:
         """What the member filled in so far; anything of it may be missing or unfinished."""
         options = dict(iter(interaction.namespace))
         source_model = None
         if track := options.get("track"):
-            try:
+            with contextlib.suppress(Refused):
                 source_model = (await self._members.source_from_track(interaction.user.id, str(track))).model
-            except Refused:
-                source_model = None
-        return FilledIn(
-            style=str(options.get("style") or ""),
-            title=str(options.get("title") or ""),
-            prompt=str(options.get("prompt") or ""),
+        return ExtensionRequest(
+            style=str(options.get("style") or "").strip(),
+            title=str(options.get("title") or "").strip(),
+            prompt=str(options.get("prompt") or "").strip(),
             instrumental=options.get("instrumental") is True,
             source_model=source_model,
         )
@@ -163,8 +171,7 @@ def _check_permissions(interaction: Interaction) -> None:
         raise Refused(
             [
                 text(
-                    "I could not post the result in this channel: I lack {permissions}."
-                    " Ask someone who manages the server, or use another channel.",
+                    "I can't post in this channel: I lack {permissions}. Ask a server admin, or use another channel.",
                     permissions=list(lacking),
                 )
             ]
@@ -193,6 +200,14 @@ def _moment(words: str | None) -> tuple[float | None, str | None]:
         return parse_moment(words), None
     except NotAMoment:
         return None, words
+
+
+def _gender(words: str | None) -> str | None:
+    """The gender that is meant, or what was typed if none or both are."""
+    if not (typed := (words or "").strip()):
+        return None
+    genders = genders_meant(typed)
+    return genders[0] if len(genders) == 1 else typed
 
 
 def _name_in(url: str) -> str:

@@ -50,6 +50,16 @@ class DiscordMessenger:
             return not isinstance(error, RouteClosed)
         return True
 
+    async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:
+        if not self._can_answer(place):
+            return
+        content = cards.told(sentences, self._catalogue.for_reader(place.locale))
+        try:
+            with read_as_routes():
+                await answer_of(self._client, place).send(content, ephemeral=True)
+        except (RouteClosed, RouteUnavailable) as error:
+            log.warning("a remark on a command could not be sent (%s)", error)
+
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         """By direct message to the application's owner, or to the owner of its team."""
         application = self._client.application

@@ -153,7 +153,9 @@ def _discord_time(job: Job, at: datetime) -> datetime:
 
 
 def answer_of(client: discord.Client, place: Place) -> discord.Webhook:
-    return discord.Webhook.partial(place.application_id, place.interaction_token, client=client)
+    answer = discord.Webhook.partial(place.application_id, place.interaction_token, client=client)
+    answer.type = discord.WebhookType.application  # it may send what only the member sees
+    return answer
 
 
 def end_nonce(job: Job) -> str:

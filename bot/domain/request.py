@@ -1,5 +1,6 @@
 """What a member asks for."""
 
+import re
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
@@ -12,12 +13,27 @@ class VocalGender(StrEnum):
     MALE = "m"
 
 
+_GENDER_WORDS = {
+    VocalGender.FEMALE: ("female", "feminine", "woman", "women", "girl"),
+    VocalGender.MALE: ("male", "masculine", "man", "men", "boy"),
+}
+
+
+_VOICE = re.compile(r"\s+(voice|vocals?|singer)$")
+
+
+def genders_meant(words: str) -> list[VocalGender]:
+    """The genders that `words` could mean: `f`, `Female voice` or `wom`, whole or begun; both if nothing is typed."""
+    wanted = _VOICE.sub("", words.strip().casefold())
+    return [gender for gender, known in _GENDER_WORDS.items() if any(word.startswith(wanted) for word in known)]
+
+
 class Mode(StrEnum):
     """The provider's three ways of reading a request."""
 
     CUSTOM_VOCAL = "custom_vocal"  # style and title given, the prompt is sung word for word
     CUSTOM_INSTRUMENTAL = "custom_instrumental"  # style and title given, no lyrics
-    DEFAULT = "default"  # everything is taken from the source; the prompt is an idea
+    DEFAULT = "default"  # style and title are the source's, with or without singing; the prompt is an idea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +42,9 @@ class ExtensionRequest:
 
     `continue_at` and `source_length` are seconds. `continue_at` None means the end of the track; `source_length` None
     means that the source could not be measured. `weight`s run from 0 to 1 in steps of 0.01.
-    `continue_at_words` is set when what the member typed names no moment.
-    `source_model` is the model that made the source where the source is a track of Encore's.
+    `model`, `vocal_gender` and `continue_at_words` hold the member's own words if no model, voice or moment is meant
+    by them.
+    `source_model` is the model that made the source if the source is a track of Encore's.
     """
 
     model: str = DEFAULT_MODEL
@@ -47,29 +64,36 @@ class ExtensionRequest:
 
     @property
     def mode(self) -> Mode:
-        """Custom as soon as style or title is given or no singing is wanted; otherwise the source decides."""
-        if self.instrumental:
-            return Mode.CUSTOM_INSTRUMENTAL
-        if self.style or self.title:
-            return Mode.CUSTOM_VOCAL
-        return Mode.DEFAULT
+        """Custom as soon as a style or a title is given; `instrumental` alone takes both from the source.
+
+        Guide: in default mode `instrumental` "does not affect required fields".
+        """
+        if not (self.style or self.title):
+            return Mode.DEFAULT
+        return Mode.CUSTOM_INSTRUMENTAL if self.instrumental else Mode.CUSTOM_VOCAL
 
     @property
     def known_model(self) -> Model | None:
         return MODELS.get(self.model)
 
 
-CONTINUE_AT_MARGIN_SECONDS = 1.0
-"""How far from either end of the source `continueAt` is kept when it is sent: the provider was seen to refuse less
-than 1 ("cannot be empty or less than 1") and fails later when it is too near to the end (fact sheet, conflict C4)."""
+EARLIEST_SECONDS = 1.0
+"""The guide takes any `continueAt` above 0, but the provider was seen to refuse less than this ("cannot be empty or
+less than 1"; fact sheet, conflict C4). An earlier moment is sent as this one."""
+
+END_MARGIN_SECONDS = 1.0
+"""How long before the end an extension begins if the member names no moment: the end itself would be refused."""
 
 
 def effective_continue_at(continue_at: float | None, source_length: float) -> float:
-    """The second that is sent: what was asked for, or just before the end, a margin away from both ends.
+    """The second that is sent: the moment asked for, or just before the end.
 
-    Seconds in hundredths, rounded down. `source_length` is at least twice the margin (see the rules).
+    Always above 0 and below `source_length`, as the guide wants it; at least `EARLIEST_SECONDS` if the source is longer
+    than that. Seconds in hundredths, rounded down. `continue_at` lies inside the source (see the rules).
     """
-    latest = source_length - CONTINUE_AT_MARGIN_SECONDS
-    moment = latest if continue_at is None else min(continue_at, latest)
+    moment = max(EARLIEST_SECONDS, source_length - END_MARGIN_SECONDS if continue_at is None else continue_at)
+    if moment >= source_length:
+        moment = source_length / 2 if continue_at is None else continue_at
     # In decimals, so that 0.29 stays 0.29 and nothing is rounded past the end.
-    return max(CONTINUE_AT_MARGIN_SECONDS, float(Decimal(repr(moment)).quantize(Decimal("0.01"), ROUND_DOWN)))
+    hundredths = float(Decimal(repr(moment)).quantize(Decimal("0.01"), ROUND_DOWN))
+    return hundredths or moment

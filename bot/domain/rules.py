@@ -1,7 +1,8 @@
-"""The provider's rules for a request, as data: each with the sentence that a member reads when it is broken.
+"""The provider's rules for a request, as data: each with the sentence that a member reads if it is broken.
 
-Source: the "Parameter Usage Guide" of the provider's "Upload and Extend Audio" page; where its editions differ, the
-reading is named beside the rule. Whoever adds a rule adds a row here and nothing elsewhere.
+Source: the "Parameter Usage Guide" of the provider's "Upload and Extend Audio" page. Nothing here is stricter than the
+guide: what it does not forbid is sent, and if the provider refuses it, the member reads the provider's own words.
+A new rule is a new row in `RULES` and nothing else.
 """
 
 import math
@@ -9,24 +10,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bot.domain.models import MODELS
-from bot.domain.request import CONTINUE_AT_MARGIN_SECONDS, ExtensionRequest, Mode, VocalGender
+from bot.domain.models import MODELS, WHOLE_TABLE, Offer
+from bot.domain.request import ExtensionRequest, Mode, VocalGender
 from bot.domain.text import Said, Seconds, Text, text
 
-SOURCE_MIN_SECONDS = 2 * CONTINUE_AT_MARGIN_SECONDS
-EXCLUDE_MAX = 200  # the extend page names no limit; the sister pages of the same generation say 200
 WEIGHT_STEP = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`broken` is asked only where `applies`; `sentence` may rely on both. `option` is the option at fault."""
+    """`broken` is asked only where `applies`; `sentence` may rely on both. `option` is the option at fault.
+
+    `of_model`: a limit of the model, which another model may not have.
+    """
 
     name: str
     option: str
     applies: Callable[[ExtensionRequest], bool]
     broken: Callable[[ExtensionRequest], bool]
     sentence: Callable[[ExtensionRequest], Text]
+    of_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,10 @@ def _too_long(option: str, sentence: Callable[[int, int, str], Text]) -> Rule:
     return Rule(
         f"{option}_too_long",
         option,
-        # An instrumental sends no prompt, so none can be too long.
-        lambda r: _model_known(r) and not (option == "prompt" and r.instrumental),
+        _model_known,
         lambda r: len(getattr(r, option)) > allowed(r),
         lambda r: sentence(len(getattr(r, option)), allowed(r), r.model),
+        of_model=True,
     )
 
 
@@ -96,7 +99,9 @@ def _weight(option: str) -> tuple[Rule, Rule]:
             option,
             given,
             lambda r: not in_range(r),
-            lambda r: text("`{option}` is {given}; it goes from 0 to 1.", option=option, given=_number(value(r))),
+            lambda r: text(
+                "`{option}` is {given}. Use a number from 0 to 1.", option=option, given=Said(str(value(r)))
+            ),
         ),
         Rule(
             f"{option}_step",
@@ -104,39 +109,20 @@ def _weight(option: str) -> tuple[Rule, Rule]:
             lambda r: given(r) and in_range(r),
             lambda r: value(r) % WEIGHT_STEP != 0,
             lambda r: text(
-                "`{option}` is {given}; it goes in steps of 0.01, such as 0.65.",
-                option=option,
-                given=_number(value(r)),
+                "`{option}` is {given}. It goes in steps of 0.01, like 0.65.", option=option, given=Said(str(value(r)))
             ),
         ),
     )
 
 
-def _number(value: Decimal) -> Text:
-    return text("{number}", number=Said(str(value)))
-
-
 def _tenths(rounded: Callable[[float], int], seconds: float) -> float:
-    """`seconds` in the tenths that are shown, away from the limit: nobody reads "8:00 long; at most 8:00"."""
+    """`seconds` in the tenths that are shown, away from the limit: nobody reads "8:00 long, at most 8:00"."""
+    if not math.isfinite(seconds):
+        return seconds
     return rounded(round(seconds * 10, 6)) / 10
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(
-        "model_unknown",
-        "model",
-        _always,
-        lambda r: r.known_model is None,
-        lambda r: text("There is no model `{given}`. Choose one from the list.", given=Said(r.model)),
-    ),
-    Rule(
-        "model_retired",
-        "model",
-        # A track of Encore's own must go on with its own model, whatever became of it.
-        lambda r: _model_known(r) and r.source_model != r.model,
-        lambda r: not MODELS[r.model].offered,
-        lambda r: text("The provider no longer offers the model {given}.", given=r.model),
-    ),
     Rule(
         "model_differs",
         "model",
@@ -144,26 +130,17 @@ RULES: tuple[Rule, ...] = (
         lambda r: r.source_model is not None,
         lambda r: r.model != r.source_model,
         lambda r: text(
-            "This track was made with {source_model}, so it goes on with {source_model}, not with {given}.",
+            "This track was made with {source_model}, so only {source_model} can continue it. Leave out `model`.",
             source_model=r.source_model or "",
-            given=Said(r.model),
         ),
     ),
-    _missing(
-        "style",
-        text("A `style` is needed as soon as you give a `title` or want an instrumental. Say how it should sound."),
-        _custom,
-    ),
-    _missing(
-        "title",
-        text("A `title` is needed as soon as you give a `style` or want an instrumental."),
-        _custom,
-    ),
+    _missing("style", text("With a `title`, give a `style` too: how should it sound?"), _custom),
+    _missing("title", text("With a `style`, give a `title` too: what should it be called?"), _custom),
     _missing(
         "prompt",
         text(
-            "A `prompt` is needed when you give a `style` or a `title`: it is sung word for word."
-            " For no singing, choose `instrumental`."
+            "With a `style` or a `title`, the `prompt` is sung word for word. Write the lyrics there, or choose"
+            " `instrumental`."
         ),
         _custom_vocal,
     ),
@@ -195,44 +172,18 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        "exclude_too_long",
-        "exclude",
-        _always,
-        lambda r: len(r.exclude) > EXCLUDE_MAX,
-        lambda r: text(
-            "`exclude` has {given} characters; at most {allowed} are taken.", given=len(r.exclude), allowed=EXCLUDE_MAX
-        ),
-    ),
-    Rule(
         "vocal_gender_unknown",
         "vocal_gender",
         lambda r: r.vocal_gender is not None,
         lambda r: r.vocal_gender not in set(VocalGender),
         lambda r: text(
-            "`vocal_gender` is “{given}”; it can be `m` (male) or `f` (female).", given=Said(r.vocal_gender or "")
+            "I don't know the voice “{given}”. Use `female` or `male`, or leave out `vocal_gender`.",
+            given=Said(r.vocal_gender or ""),
         ),
-    ),
-    Rule(
-        "vocal_gender_with_instrumental",
-        "vocal_gender",
-        lambda r: r.vocal_gender is not None,
-        lambda r: r.instrumental,
-        lambda _: text("An instrumental has no voice: leave out `vocal_gender`, or `instrumental`."),
     ),
     *_weight("style_weight"),
     *_weight("weirdness"),
     *_weight("audio_weight"),
-    Rule(
-        "source_too_short",
-        "audio",
-        _length_known,
-        lambda r: (r.source_length or 0) < SOURCE_MIN_SECONDS,
-        lambda r: text(
-            "The audio is {given} long; at least {allowed} are needed to go on from.",
-            given=Seconds(_tenths(math.floor, r.source_length or 0)),
-            allowed=Seconds(SOURCE_MIN_SECONDS),
-        ),
-    ),
     Rule(
         "source_too_long",
         "audio",
@@ -244,23 +195,23 @@ RULES: tuple[Rule, ...] = (
             allowed=Seconds(MODELS[r.model].source_max_seconds),
             model=r.model,
         ),
+        of_model=True,
     ),
     Rule(
         "continue_at_unreadable",
         "continue_at",
         _always,
         lambda r: r.continue_at_words is not None,
-        lambda r: text(
-            "`continue_at` is “{given}”, which is no moment. Write `1:05`, `65`, `65.5` or `1:02:03`.",
-            given=Said(r.continue_at_words or ""),
-        ),
+        lambda r: text("I can't read “{given}” as a time. Try `1:05`.", given=Said(r.continue_at_words or "")),
     ),
     Rule(
         "continue_at_not_positive",
         "continue_at",
         lambda r: r.continue_at is not None,
         lambda r: not (r.continue_at or 0) > 0,
-        lambda r: text("`continue_at` is {given}; it must be later than 0:00.", given=Seconds(r.continue_at or 0)),
+        lambda r: text(
+            "`continue_at` is {given}. Pick a moment after the beginning.", given=Seconds(r.continue_at or 0)
+        ),
     ),
     Rule(
         "continue_at_beyond_the_end",
@@ -268,18 +219,43 @@ RULES: tuple[Rule, ...] = (
         lambda r: r.continue_at is not None and _length_known(r),
         lambda r: (r.continue_at or 0) >= (r.source_length or 0),
         lambda r: text(
-            "`continue_at` is {given}, but the audio ends at {allowed}. Pick a moment before its end.",
-            given=Seconds(r.continue_at or 0),
-            allowed=Seconds(r.source_length or 0),
+            "`continue_at` is {given}, but the audio ends at {allowed}. Pick an earlier moment.",
+            given=Seconds(_tenths(math.ceil, r.continue_at or 0)),
+            allowed=Seconds(_tenths(math.floor, r.source_length or 0)),
         ),
     ),
 )
 
 
-def broken_rules(request: ExtensionRequest) -> tuple[BrokenRule, ...]:
-    """Every rule that `request` breaks, in the order of the command's options; empty when it may be sent."""
+def _model_offered(offer: Offer) -> Rule:
+    """The one rule that depends on the operator. A track of Encore's own keeps its model, offered or not."""
+    return Rule(
+        "model_not_offered",
+        "model",
+        lambda r: r.source_model is None,
+        lambda r: r.model not in offer.names,
+        lambda r: text(
+            "There's no model `{given}` here. The models are {models}.",
+            given=Said(r.model),
+            models=[Text(f"`{name}`") for name in offer.names],
+        ),
+    )
+
+
+def broken_rules(request: ExtensionRequest, offer: Offer = WHOLE_TABLE) -> tuple[BrokenRule, ...]:
+    """Every rule that `request` breaks, in the order of the command's options; empty if it may be sent.
+
+    `request` is adjusted (see `bot.domain.adjustments`). The limits of a model that is not offered are left out: the
+    member has to choose another one anyway.
+    """
+    model_matters = request.source_model is not None or request.model in offer.names
     return tuple(
         BrokenRule(rule.name, rule.option, rule.sentence(request))
-        for rule in RULES
-        if rule.applies(request) and rule.broken(request)
+        for rule in (_model_offered(offer), *RULES)
+        if (model_matters or not rule.of_model) and rule.applies(request) and rule.broken(request)
     )
+
+
+def fits_its_model(request: ExtensionRequest) -> bool:
+    """Whether the adjusted `request` keeps within the limits of its model, whatever else is missing or wrong."""
+    return not any(rule.applies(request) and rule.broken(request) for rule in RULES if rule.of_model)

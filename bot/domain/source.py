@@ -42,7 +42,8 @@ class SourceChoice:
     """Which source a member named, before anything was read.
 
     `name` is what the member would recognise: a file's name, a link's host, a track's title. `locator` is the URL to
-    read from. `model` is the model that made the track, if it is one of Encore's.
+    read from. `model` is the model that made the track, if it is one of Encore's. `takes` is set if a title alone named
+    the track and its job made several: how many; the first one was chosen.
     """
 
     kind: SourceKind
@@ -51,3 +52,4 @@ class SourceChoice:
     size_bytes: int | None = None  # as announced, not as counted
     model: str | None = None
     track_id: str | None = None
+    takes: int | None = None

@@ -1,21 +1,12 @@
-"""What the command offers while a member types: only what fits with what is already filled in."""
+"""What the command offers while a member types: only what goes with the options filled in so far."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bot.domain.models import DEFAULT_MODEL, MODELS, Model
-from bot.domain.request import VocalGender
+from bot.domain.adjustments import adjusted
+from bot.domain.models import MODELS, Model, Offer, folded
+from bot.domain.request import ExtensionRequest, VocalGender, genders_meant
+from bot.domain.rules import fits_its_model
 from bot.domain.text import Seconds, Text, text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilledIn:
-    """The other options so far; `source_model` where the source is a track of Encore's."""
-
-    style: str = ""
-    title: str = ""
-    prompt: str = ""
-    instrumental: bool = False
-    source_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,46 +15,33 @@ class Suggestion:
     value: str
 
 
-def suggest_models(typed: str, filled_in: FilledIn) -> list[Suggestion]:
-    """The models that can take what is filled in and whose name holds `typed`, the default first, then the newest."""
-    default = filled_in.source_model or DEFAULT_MODEL
-    fitting = [model for model in reversed(MODELS.values()) if _fits(model, filled_in)]
-    fitting.sort(key=lambda model: model.name != default)
-    wanted = _folded(typed)
+def suggest_models(typed: str, filled_in: ExtensionRequest, offer: Offer) -> list[Suggestion]:
+    """The offered models that can take what is filled in and whose name holds `typed`: the default, then the newest.
+
+    A track of Encore's own has one model, its own, whether it is offered or not.
+    """
+    own = MODELS.get(filled_in.source_model or "")
+    default = own or offer.default
+    newest_first = offer.models[::-1]
+    candidates = [own] if own else sorted(newest_first, key=lambda model: model != default)
+    request = adjusted(filled_in)
+    wanted = folded(typed)
     return [
-        Suggestion(_model_name(model, is_default=model.name == default), model.name)
-        for model in fitting
-        if wanted in _folded(model.name)
+        Suggestion(_label(model, is_default=model == default), model.name)
+        for model in candidates
+        if wanted in folded(model.name) and (own or fits_its_model(replace(request, model=model.name)))
     ]
 
 
-def suggest_genders(typed: str, filled_in: FilledIn) -> list[Suggestion]:
-    """None for an instrumental; otherwise what begins like `typed`."""
+def suggest_genders(typed: str, filled_in: ExtensionRequest) -> list[Suggestion]:
+    """What `typed` could mean; nothing for an instrumental, which has no singer."""
     if filled_in.instrumental:
         return []
-    wanted = typed.strip().lower()
-    names = {VocalGender.FEMALE: "female", VocalGender.MALE: "male"}
     labels = {VocalGender.FEMALE: text("female"), VocalGender.MALE: text("male")}
-    return [Suggestion(labels[gender], gender) for gender, name in names.items() if name.startswith(wanted)]
+    return [Suggestion(labels[gender], gender) for gender in genders_meant(typed)]
 
 
-def _fits(model: Model, filled_in: FilledIn) -> bool:
-    if filled_in.source_model is not None:
-        return model.name == filled_in.source_model
-    return (
-        model.offered
-        and len(filled_in.style) <= model.style_max
-        and len(filled_in.title) <= model.title_max
-        and (filled_in.instrumental or len(filled_in.prompt) <= model.prompt_max)
-    )
-
-
-def _folded(words: str) -> str:
-    """`v4.5 plus` and `V4_5PLUS` are the same to whoever types."""
-    return "".join(character for character in words.lower() if character.isalnum())
-
-
-def _model_name(model: Model, *, is_default: bool) -> Text:
+def _label(model: Model, *, is_default: bool) -> Text:
     length = Seconds(model.source_max_seconds)
     if is_default:
         return text("{model} (default, audio up to {length})", model=model.name, length=length)

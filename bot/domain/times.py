@@ -2,28 +2,56 @@
 
 import math
 import re
+from decimal import Decimal
 
-_CLOCK = re.compile(r"(?:(?:(?P<hours>\d{1,2}):)?(?P<minutes>\d{1,3}):)?(?P<seconds>\d{1,6}(?:[.,]\d{1,3})?)")
+_NUMBER = r"(?:\d{1,6}(?:[.,]\d{0,9})?|[.,]\d{1,9})"
+_MINUTES = r"(?:(?:m|mins?|minutes?)\.?|['\u2032\u2019])"
+_SECONDS = r"(?:(?:s|secs?|seconds?)\.?|''|[\"\u2033\u201d])"
+_FORMS = tuple(
+    re.compile(form)
+    for form in (
+        rf"(?P<seconds>{_NUMBER})\s*{_SECONDS}?",
+        rf"(?:(?P<hours>\d{{1,2}}):)?(?P<minutes>\d{{1,3}})?:(?P<seconds>{_NUMBER})\s*(?:{_SECONDS}|min\.?)?",
+        rf"(?P<minutes>{_NUMBER})\s*{_MINUTES}(?:\s*(?:and\s|,)?\s*(?P<seconds>{_NUMBER})\s*{_SECONDS}?)?",
+    )
+)
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # as East Asian keyboards write ASCII
+_END = frozenset({"end", "the end"})
 
 
 class NotAMoment(ValueError):
     """The words name no moment of a track."""
 
 
-def parse_moment(words: str) -> float:
-    """Seconds meant by `1:05`, `65`, `65.5`, `65,5`, `65s` or `1:02:03`.
+def parse_moment(words: str) -> float | None:
+    """The seconds meant by `1:05`, `65`, `65.5`, `65s`, `1m5s`, `1 min 5`, `1'05"` or `1:02:03`; None for `end`.
+
+    A point or a comma begins a fraction of the last number: `1.05` is just over a second. Seconds after minutes run
+    to 59, and minutes after hours too: `1:75` is more likely a slip than 2:15. Only after zero minutes may they run to
+    99, as on a kitchen timer: `0:65`.
 
     Raises:
-        NotAMoment: anything else, minutes of 60 or more behind hours, seconds of 60 or more behind minutes.
+        NotAMoment: anything else.
     """
-    match = _CLOCK.fullmatch(words.strip().removesuffix("s").rstrip())
+    typed = words.translate(_FULL_WIDTH).strip().lower()
+    if typed in _END:
+        return None
+    match = next((match for form in _FORMS if (match := form.fullmatch(typed))), None)
     if match is None:
         raise NotAMoment(words)
-    hours, minutes = match["hours"], match["minutes"]
-    seconds = float(match["seconds"].replace(",", "."))
-    if (minutes is not None and seconds >= 60) or (hours is not None and int(minutes) >= 60):
+    hours, minutes, seconds = (_number(match, unit) for unit in ("hours", "minutes", "seconds"))
+    seconds_end = 60 if minutes or hours is not None else 100
+    if minutes is not None and (seconds or 0) >= seconds_end:
         raise NotAMoment(words)
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
+    if hours is not None and (minutes is None or minutes >= 60):
+        raise NotAMoment(words)
+    return float((hours or 0) * 3600 + (minutes or 0) * 60 + (seconds or 0))
+
+
+def _number(match: re.Match[str], unit: str) -> Decimal | None:
+    """In decimals, so that 1.15 minutes are 69 seconds and not a hair less."""
+    written = match.groupdict().get(unit)
+    return None if written is None else Decimal(written.replace(",", "."))
 
 
 def clock(seconds: float) -> str:

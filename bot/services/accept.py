@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from bot import fault_points
+from bot.domain.adjustments import adjusted, notes_on
 from bot.domain.jobs import Intake, Job, JobState, Stage
+from bot.domain.models import WHOLE_TABLE, Offer
 from bot.domain.quota import quota_day
 from bot.domain.request import ExtensionRequest, effective_continue_at
 from bot.domain.rules import broken_rules
@@ -50,6 +52,7 @@ class AcceptLimits:
     max_source_bytes: int
     takeover: float
     token: float
+    offer: Offer = WHOLE_TABLE  # the models that members may choose
 
 
 class Acceptance:
@@ -143,7 +146,7 @@ class Acceptance:
     async def _finish(self, intake: Intake) -> None:
         try:
             async with renewed(partial(self._renew, intake), seconds=self._limits.takeover):
-                job = await self._accept(intake)
+                job, notes = await self._accept(intake)
         except Refused as error:
             log.info("refused: %s", error)
             await self._messenger.answer(intake.place, error.sentences)
@@ -165,7 +168,9 @@ class Acceptance:
         self._bells.job_changed(job)
         if not intake.place.private:
             position = await self._storage.reading.jobs.queue_position(job.id)
-            await self._messenger.answer(intake.place, _accepted(job, position))
+            await self._messenger.answer(intake.place, [*_accepted(job, position), *notes])
+        elif notes:
+            await self._messenger.add_to_answer(intake.place, notes)
 
     async def _renew(self, intake: Intake) -> bool:
         async with self._storage.transaction() as work:
@@ -175,7 +180,8 @@ class Acceptance:
         async with self._storage.transaction() as work:
             await work.intakes.finish(intake.place.interaction_id)
 
-    async def _accept(self, intake: Intake) -> Job:
+    async def _accept(self, intake: Intake) -> tuple[Job, tuple[Text, ...]]:
+        """The job, and what its member should know of it."""
         member_id = intake.place.member_id
         day, limit = quota_day(self._clock()), self._limits.quota_per_day
         balance = await self._storage.reading.ledger.balance(member_id, day=day, limit=limit)
@@ -183,13 +189,17 @@ class Acceptance:
             raise QuotaExceeded(balance)  # before anything is read for nothing; decided once more below
         path = self._folder / f"source-{intake.place.interaction_id}-{secrets.token_hex(4)}"
         try:
-            facts, request = await self._checked(intake, path)
+            facts, asked = await self._checked(intake, path)
             source_url = await self._upload(path, intake.source.name)
             fault_points.reach("after the source upload")
         finally:
             path.unlink(missing_ok=True)
+        notes = notes_on(asked, intake.source)
+        if notes and intake.place.private:
+            # The answer itself will show the job; until it says anything, a second message would take its place.
+            await self._messenger.answer(intake.place, notes)
         at = self._clock()
-        job = self._job(intake, request, facts, source_url, at)
+        job = self._job(intake, adjusted(asked), facts, source_url, at)
         async with self._storage.transaction() as work:
             held = await work.ledger.hold(
                 job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
@@ -200,10 +210,14 @@ class Acceptance:
                 fault_points.reach("inside the accepting transaction")
         if not held:
             raise QuotaExceeded(await self._storage.reading.ledger.balance(member_id, day=day, limit=limit))
-        return job
+        return job, notes
 
     async def _checked(self, intake: Intake, path: Path) -> tuple[AudioFacts, ExtensionRequest]:
-        """Read the source and check every rule; everything that is wrong is told at once."""
+        """Read the source and check every rule; what was found, and the request as it was asked for.
+
+        Raises:
+            Refused: with everything that is wrong, at once.
+        """
         problems: list[Text] = []
         facts = None
         try:
@@ -217,7 +231,7 @@ class Acceptance:
             source_length=facts.length_seconds if facts else None,
             source_model=intake.source.model,
         )
-        problems += [rule.sentence for rule in broken_rules(request)]
+        problems += [rule.sentence for rule in broken_rules(adjusted(request), self._limits.offer)]
         if problems or facts is None:
             raise Refused(problems)
         return facts, request

@@ -1,18 +1,24 @@
-"""What members ask about their own things: quota, jobs, earlier tracks; and taking a job back."""
+"""What members ask about their own things: quota, jobs, earlier tracks; and cancelling a job."""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.domain.jobs import Job, JobEvent, JobState, OwnedTrack
 from bot.domain.quota import QuotaBalance, quota_day
 from bot.domain.source import SourceChoice, SourceKind
-from bot.domain.text import Said, text
+from bot.domain.text import Said, Text, text
+from bot.domain.tracks import matching, readings
 from bot.errors import Refused
 from bot.services import settle
 from bot.services.bells import Bells
 from bot.services.clock import Clock
 from bot.services.ports import Storage
-from bot.services.sentences import STATE_NAMES
+from bot.services.sentences import STATE_NAMES, track_label
 
 JOBS_SHOWN = 10
 CHOICES_MAX = 25
+TRACKS_NAMED = 5
+"""How many tracks a sentence lists."""
 
 
 class Members:
@@ -35,7 +41,7 @@ class Members:
         return await self._storage.reading.jobs.cancellable(member_id, limit=CHOICES_MAX)
 
     async def cancel(self, member_id: int, words: str) -> Job:
-        """Take the member's job whose id begins with `words` back, while it waits.
+        """Cancel the member's job whose id begins with `words`, while it waits.
 
         Raises:
             Refused: no such job of this member, or it was submitted already.
@@ -44,14 +50,14 @@ class Members:
         async with self._storage.transaction() as work:
             found = await work.jobs.by_prefix(member_id, prefix) if prefix.isalnum() else None
             if found is None:
-                raise Refused([text("You have no job `{job}`. `/jobs` shows yours.", job=Said(words))])
+                raise Refused([text("You have no job `{job}`. See yours with `/jobs`.", job=Said(words))])
             if found.state is JobState.CANCELLED:
                 return found
             if found.state is not JobState.ACCEPTED:
                 raise Refused(
                     [
                         text(
-                            "Job `{job}` is {state}: it can be cancelled only while it waits.",
+                            "Job `{job}` is {state}. Only a waiting job can be cancelled.",
                             job=found.short_id,
                             state=STATE_NAMES[found.state],
                         )
@@ -66,22 +72,52 @@ class Members:
     async def tracks(self, member_id: int, typed: str) -> list[OwnedTrack]:
         return await self._storage.reading.jobs.tracks_of(member_id, search=typed.strip(), limit=CHOICES_MAX)
 
-    async def source_from_track(self, member_id: int, track_id: str) -> SourceChoice:
-        """Raises `Refused` where the member has no such track."""
-        owned = await self._storage.reading.jobs.track(member_id, track_id.strip())
-        if owned is None:
-            raise Refused(
-                [text("`track` must be one of your own from the list; “{given}” is not.", given=Said(track_id))]
+    async def source_from_track(self, member_id: int, words: str) -> SourceChoice:
+        """The member's track with the id or the title that `words` are; of a title used again, the newest.
+
+        Raises:
+            Refused: no track of the member's is meant, or tracks of several titles are.
+        """
+        if (chosen := await self._storage.reading.jobs.track(member_id, words.strip())) is not None:
+            return _source(chosen)
+        for wanted in readings(words):
+            titled = await self._storage.reading.jobs.tracks_titled(
+                member_id, wanted.title, whole=wanted.whole, limit=CHOICES_MAX
             )
-        return SourceChoice(
-            kind=SourceKind.TRACK,
-            name=owned.track.title or owned.job_id[:8],
-            locator=owned.track.audio_url,
-            model=owned.model,
-            track_id=owned.track.id,
+            found = matching(wanted, titled)
+            if len(found) > 1:
+                raise Refused([_several(words, found)])
+            if found:
+                has_others = wanted.take is None and found[0].takes > 1
+                return replace(_source(found[0]), takes=found[0].takes if has_others else None)
+        raise Refused(
+            [
+                text(
+                    "I can't find “{given}” among your tracks. Pick one from the list that `track` shows.",
+                    given=Said(words),
+                )
+            ]
         )
 
     async def _position(self, job: Job) -> int | None:
         if job.state is not JobState.ACCEPTED:
             return None
         return await self._storage.reading.jobs.queue_position(job.id)
+
+
+def _source(owned: OwnedTrack) -> SourceChoice:
+    return SourceChoice(
+        kind=SourceKind.TRACK,
+        name=owned.title,
+        locator=owned.track.audio_url,
+        model=owned.model,
+        track_id=owned.track.id,
+    )
+
+
+def _several(words: str, found: Sequence[OwnedTrack]) -> Text:
+    return text(
+        "“{given}” could be several of your tracks: {tracks}. Write the whole title, or pick one from the list.",
+        given=Said(words),
+        tracks=[track_label(owned, title=Said(owned.title)) for owned in found[:TRACKS_NAMED]],
+    )

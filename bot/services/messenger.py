@@ -71,6 +71,9 @@ class Messenger(Protocol):
     async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
         """Say something to the member alone, in answer to the command; False when that is not possible any more."""
 
+    async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:
+        """Say something to the member alone in a message of its own; the command has been answered before."""
+
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         """Say something to whoever runs the bot, where that can be done; the log says it in any case."""
 

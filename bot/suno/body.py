@@ -9,8 +9,8 @@ def extend_body(
     """The JSON of POST upload-extend (fact sheet, section 1.2); `continue_at` is seconds, `request` breaks no rule.
 
     `defaultParamFlag` reads backwards: true means custom. `continueAt` and `instrumental` are always sent (conflicts
-    C4 and C5), a prompt never with an instrumental (C3) and otherwise whenever one was typed (C2). Newer models get
-    the same field names (section 0).
+    C4 and C5). A prompt is sent whenever one was typed (C2), for in default mode it is an idea even for an
+    instrumental, except in custom mode without singing (C3). Newer models get the same field names (section 0).
     """
     body: dict[str, object] = {
         "uploadUrl": source_url,
@@ -20,12 +20,12 @@ def extend_body(
         "model": request.model,
         "callBackUrl": callback_url,
     }
-    sung = {"prompt": request.prompt, "vocalGender": request.vocal_gender}
     optional = {
         "style": request.style,
         "title": request.title,
+        "prompt": "" if request.mode is Mode.CUSTOM_INSTRUMENTAL else request.prompt,
         "negativeTags": request.exclude,
-        **({} if request.instrumental else sung),
+        "vocalGender": None if request.instrumental else request.vocal_gender,
     }
     weights = {
         "styleWeight": request.style_weight,

@@ -43,6 +43,17 @@ async def test_a_refused_submission_fails_at_once_and_is_not_repeated(town: Town
     assert town.suno.submits == 0
 
 
+async def test_a_model_that_the_provider_no_longer_takes_is_told_in_its_own_words(town: Town) -> None:
+    await town.start()
+    town.suno.script("error 400-model")
+
+    await town.extend(model="V3_5")
+    result = await failed(town)
+
+    assert "It said: “model is not supported”" in result.embeds[0]["description"]
+    assert submissions(town) == 1
+
+
 @pytest.mark.parametrize("code", ["405", "430", "455", "500", "429-frequency"])
 async def test_a_submission_that_comes_too_early_is_tried_again_until_it_is_taken(town: Town, code: str) -> None:
     await town.start()

@@ -105,30 +105,37 @@ async def test_every_broken_rule_is_told_at_once_with_the_numbers(town: Town) ->
     await town.start()
 
     invocation = await town.extend(
-        style="x" * 201, model="V4", vocal_gender="m", instrumental=True, style_weight=0.655, continue_at="9:99"
+        style="x" * 201, model="V4", vocal_gender="soprano", style_weight=0.655, continue_at="9:99"
     )
 
     content = await refused(
         town,
         invocation,
         "has 201 characters; V4 takes at most 200",
-        "A `title` is needed",
-        "An instrumental has no voice",
+        "give a `title` too",
+        "the `prompt` is sung word for word",
+        "I don't know the voice “soprano”",
         "`style_weight` is 0.655",
-        "`continue_at` is “9",
+        "I can't read “9\\:99” as a time. Try `1:05`.",
     )
-    assert content.count("•") == 5
+    assert content.count("•") == 6
 
 
 async def test_nonsense_where_the_list_was_not_used_is_refused(town: Town) -> None:
     await town.start()
 
-    await refused(town, await town.extend(model="V99"), "There is no model `V99`")
-    await refused(town, await town.extend(vocal_gender="soprano"), "it can be `m` (male) or `f` (female)")
+    await refused(town, await town.extend(model="V99"), "There's no model `V99` here", "`V3_5`, `V4`", "`V6_MINI`")
+    await refused(town, await town.extend(vocal_gender="soprano"), "Use `female` or `male`")
     await refused(
-        town, await town.mia.command(town.songs, "extend", track="made-up"), "`track` must be one of your own"
+        town, await town.mia.command(town.songs, "extend", track="made-up"), "I can't find “made-up” among your tracks"
     )
     await refused(town, await town.extend(continue_at="1:30"), "`continue_at` is 1:30, but the audio ends at 0:08")
+
+
+async def test_a_model_that_the_operator_does_not_offer_is_refused(town: Town) -> None:
+    await town.start(models=("V4", "V5"))
+
+    await refused(town, await town.extend(model="V3_5"), "There's no model `V3_5` here. The models are `V4` and `V5`.")
 
 
 async def test_a_used_up_quota_says_when_it_renews(town: Town) -> None:

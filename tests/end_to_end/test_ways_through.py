@@ -1,5 +1,6 @@
 """One test for each way through, with the real client over sockets."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,7 +86,8 @@ async def test_an_earlier_track_is_suggested_and_continued_with_its_own_model(to
     await town.extend(track=choices[0].value)
     await town.result(2)
 
-    assert "Boats" in choices[0].name
+    assert re.fullmatch(r"Boats · take 1 · 0:\d\d · \d{1,2} \w{3}", choices[0].name)
+    assert re.fullmatch(r"Boats · take 2 · 0:\d\d · \d{1,2} \w{3}", choices[1].name)
     assert [model.value for model in models] == ["V4_5"]
     assert (await town.job()).request.model == "V4_5"
 
@@ -127,27 +129,176 @@ async def test_custom_with_vocals_sends_every_option(town: Town) -> None:
     assert result.attachments[0].filename == "paper-boats-1.mp3"
 
 
-async def test_an_instrumental_sends_neither_words_nor_voice(town: Town) -> None:
+async def sent(town: Town, **options: object) -> dict[str, object]:
+    """What reaches the music service of one `/extend`, without the addresses in it."""
+    await town.extend(**options)
+    await town.suno.wait_for_submit()
+    body = next(request.json for request in town.suno.requests if request.path.endswith("/upload-extend"))
+    assert body is not None
+    return {name: value for name, value in body.items() if name not in {"uploadUrl", "callBackUrl"}}
+
+
+async def test_a_custom_instrumental_sends_neither_words_nor_voice(town: Town) -> None:
     await town.start()
 
-    await town.extend(instrumental=True, style="ambient", title="Harbour")
-    await town.result()
+    body = await sent(
+        town, instrumental=True, style="ambient", title="Harbour", prompt="la la", vocal_gender="f", continue_at="0:02"
+    )
 
-    sent = next(request.json for request in town.suno.requests if request.path.endswith("/upload-extend"))
-    assert sent is not None
-    assert (sent["defaultParamFlag"], sent["instrumental"]) == (True, True)
-    assert not {"prompt", "vocalGender"} & sent.keys()
+    assert body == {
+        "defaultParamFlag": True,
+        "instrumental": True,
+        "style": "ambient",
+        "title": "Harbour",
+        "model": "V5",
+        "continueAt": 2.0,
+    }
+
+
+async def test_instrumental_alone_takes_everything_from_the_source_without_singing(town: Town) -> None:
+    await town.start()
+
+    assert await sent(town, instrumental=True) == {
+        "defaultParamFlag": False,
+        "instrumental": True,
+        "model": "V5",
+        "continueAt": 7.0,
+    }
+    assert len((await town.result()).attachments) == 2
+
+
+async def test_an_idea_for_an_instrumental_is_sent(town: Town) -> None:
+    await town.start()
+
+    assert await sent(town, instrumental=True, prompt="slower, with strings") == {
+        "defaultParamFlag": False,
+        "instrumental": True,
+        "prompt": "slower, with strings",
+        "model": "V5",
+        "continueAt": 7.0,
+    }
 
 
 async def test_the_default_mode_takes_everything_from_the_source(town: Town) -> None:
     await town.start()
 
-    await town.extend(prompt="more of it")
-    await town.result()
+    assert await sent(town, prompt="more of it") == {
+        "defaultParamFlag": False,
+        "instrumental": False,
+        "prompt": "more of it",
+        "model": "V5",
+        "continueAt": 7.0,
+    }
 
-    sent = next(request.json for request in town.suno.requests if request.path.endswith("/upload-extend"))
-    assert sent is not None
-    assert (sent["defaultParamFlag"], sent["prompt"], sent["continueAt"]) == (False, "more of it", 7.0)
+
+async def test_what_a_person_would_type_is_understood(town: Town) -> None:
+    await town.start()
+
+    body = await sent(
+        town,
+        style="folk",
+        title="Boats",
+        prompt="la la",
+        vocal_gender="Female",
+        model="v4.5 plus",
+        continue_at="3 sec",
+        exclude="x" * 300,
+    )
+
+    assert body == {
+        "defaultParamFlag": True,
+        "instrumental": False,
+        "style": "folk",
+        "title": "Boats",
+        "prompt": "la la",
+        "vocalGender": "f",
+        "negativeTags": "x" * 300,
+        "model": "V4_5PLUS",
+        "continueAt": 3.0,
+    }
+
+
+@pytest.mark.parametrize(("continue_at", "second"), [("0.5", 1.0), ("0:07.7", 7.7), ("end", 7.0)])
+async def test_any_moment_inside_the_audio_is_taken(town: Town, continue_at: str, second: float) -> None:
+    await town.start()
+
+    assert (await sent(town, continue_at=continue_at))["continueAt"] == second
+
+
+async def test_the_acceptance_says_what_was_left_out(town: Town) -> None:
+    await town.start()
+
+    invocation = await town.extend(instrumental=True, vocal_gender="male", continue_at="0.5")
+    answer = await invocation.wait_until(lambda message: "Accepted as job" in message.content)
+
+    assert "An instrumental has no singer, so I left out `vocal_gender`." in answer.content
+    assert "The music service can't start before 0:01, so I moved `continue_at` there." in answer.content
+
+
+async def test_a_private_acceptance_says_so_in_a_message_of_its_own(town: Town) -> None:
+    await town.start()
+
+    invocation = await town.extend(instrumental=True, vocal_gender="male", private=True)
+    remark = await invocation.followup()
+
+    assert remark.is_ephemeral
+    assert remark.content == "An instrumental has no singer, so I left out `vocal_gender`."
+    await invocation.wait_until(lambda message: message.attachments, timeout=30)
+    assert town.songs.messages == []
+
+
+async def test_the_oldest_model_can_be_chosen_and_is_suggested(town: Town) -> None:
+    await town.start()
+
+    models = await town.mia.autocomplete(town.songs, "extend", focused="model", value="3.5")
+    body = await sent(town, model=models[0].value)
+
+    assert [model.value for model in models] == ["V3_5"]
+    assert body["model"] == "V3_5"
+
+
+async def test_the_operators_models_are_suggested_and_the_operators_default_is_sent(town: Town) -> None:
+    await town.start(models=("V4", "V5_5"), default_model="V4")
+
+    models = await town.mia.autocomplete(town.songs, "extend", focused="model")
+    body = await sent(town)
+
+    assert [model.name for model in models] == ["V4 (default, audio up to 8:00)", "V5_5 (audio up to 8:00)"]
+    assert body["model"] == "V4"
+
+
+async def test_a_track_made_with_a_model_that_is_gone_by_now_is_continued_with_it(town: Town) -> None:
+    await town.start()
+    await town.extend(style="folk", title="Boats", prompt="la la", model="V3_5")
+    await town.result()
+    await town.job_in(JobState.DELIVERED)
+    await town.stop()
+
+    await town.start(models=("V5",))
+    models = await town.mia.autocomplete(town.songs, "extend", focused="model", track="Boats")
+    await town.extend(track="Boats")
+    await town.result(2)
+
+    assert [model.value for model in models] == ["V3_5"]
+    assert (await town.job()).request.model == "V3_5"
+
+
+async def test_a_track_is_found_by_its_title_and_the_member_reads_which_take_it_is(town: Town) -> None:
+    await town.start()
+    for number in (1, 2):
+        await town.extend(style="folk", title="Paper Boats", prompt="la la")
+        await town.result(number)
+        newest = await town.job_in(JobState.DELIVERED)
+
+    invocation = await town.extend(track="paper boats")
+    first = await invocation.wait_until(lambda message: "Accepted as job" in message.content)
+    await town.result(3)
+    continued = await town.job_in(JobState.DELIVERED)
+
+    assert "“Paper Boats” has 2 takes, and I chose the first." in first.content
+    assert "`Paper Boats take 2`" in first.content
+    assert continued.source_name == "Paper Boats"
+    assert continued.source.length_seconds == pytest.approx(newest.tracks[0].length_seconds, abs=0.2)
 
 
 async def test_without_a_public_address_results_are_polled(town: Town) -> None:

@@ -1,9 +1,11 @@
 """The services on a real database, step by step, with a clock that is turned and a provider that does as it is told."""
 
+import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,7 @@ from bot.errors import (
     SourceUnreachable,
 )
 from bot.services.messenger import RouteClosed, RouteTooSmall, RouteUnavailable
+from bot.text import Catalogue
 from tests.support.fakes import BEGINNING, FakeRoute
 from tests.support.pipeline import LIMIT, MIA, TRACKS, World, a_world
 from tests.support.storage_samples import a_place
@@ -55,6 +58,48 @@ async def test_every_broken_rule_and_the_bad_source_are_told_at_once_and_nothing
     assert len(world.messenger.answers[0]) == 5  # the file, style, prompt, gender, weight
     assert (await world.balance()).held == 0
     assert world.provider.uploaded == []
+
+
+@pytest.mark.parametrize("option", ["style_weight", "weirdness", "audio_weight"])
+@pytest.mark.parametrize(("weight", "written"), [(math.nan, "NaN"), (math.inf, "Infinity")])
+async def test_a_weight_that_is_no_number_is_refused_by_its_own_rule(
+    world: World, option: str, weight: float, written: str
+) -> None:
+    weights: dict[str, Any] = {option: weight}
+
+    assert await world.extend(**weights) is None
+
+    (sentence,) = world.messenger.answers[0]
+    assert sentence.message == "`{option}` is {given}. Use a number from 0 to 1."
+    assert sentence.facts == {"option": option, "given": written}
+    assert (await world.balance()).held == 0
+
+
+async def test_what_an_instrumental_has_no_use_for_is_left_out_and_the_member_is_told(world: World) -> None:
+    job = await world.accepted(
+        instrumental=True, style="folk", title="Boats", prompt="la la", vocal_gender="f", continue_at=0.5
+    )
+
+    assert (job.request.prompt, job.request.vocal_gender) == ("", None)
+    assert (job.request.continue_at, job.continue_at) == (0.5, 1.0)
+    told = [sentence.message for sentence in world.messenger.answers[0]]
+    assert "Accepted" in told[0]
+    assert told[2:] == [
+        "An instrumental has no lyrics, so I left out your `prompt`.",
+        "An instrumental has no singer, so I left out `vocal_gender`.",
+        "The music service can't start before {earliest}, so I moved `continue_at` there.",
+    ]
+    assert world.messenger.added == []
+
+
+async def test_a_private_command_is_told_what_was_left_out_in_a_message_of_its_own(world: World) -> None:
+    await world.accepted(instrumental=True, vocal_gender="f", private=True)
+
+    assert [sentence.message for sentence in world.messenger.added[0]] == [
+        "An instrumental has no singer, so I left out `vocal_gender`."
+    ]
+    await world.accepted(private=True)
+    assert len(world.messenger.added) == 1
 
 
 async def test_the_same_interaction_makes_one_job(world: World) -> None:
@@ -507,6 +552,71 @@ async def test_a_track_of_ones_own_can_be_a_source_with_its_model(world: World) 
 
     choice = await world.members.source_from_track(MIA, "one")
 
-    assert (choice.kind, choice.model) == (SourceKind.TRACK, "V5")
+    assert (choice.kind, choice.model, choice.takes) == (SourceKind.TRACK, "V5", None)
     with pytest.raises(Refused):
         await world.members.source_from_track(2002, "one")
+
+
+async def delivered(world: World, title: str, *, model: str = "V5") -> Job:
+    """A job of Mia's with two tracks of that title."""
+    job = await world.accepted(style="folk", title=title, prompt="la la", model=model)
+    assert await world.submission.step()
+    task_id = (await world.job(job)).task_id
+    assert task_id is not None
+    tracks = tuple(replace(track, id=f"{title}-{n}-{job.id[:4]}", title=title) for n, track in enumerate(TRACKS, 1))
+    world.provider.reports[task_id] = TaskReport(task_id=task_id, kind=ReportKind.COMPLETE, tracks=tracks)
+    world.clock.turn(31)
+    assert await world.watch.step()
+    assert await world.delivery.step()
+    return await world.job(job)
+
+
+async def test_a_title_means_the_newest_track_that_has_it(world: World) -> None:
+    await delivered(world, "Paper Boats", model="V4")
+    newest = await delivered(world, "paper boats", model="V4_5")
+    await delivered(world, "Paper Boats II")
+
+    for words in ("Paper Boats", " PAPER BOATS "):
+        choice = await world.members.source_from_track(MIA, words)
+        assert (choice.track_id, choice.model, choice.takes) == (newest.tracks[0].id, "V4_5", 2)
+
+
+async def test_a_part_of_a_title_is_enough_if_it_is_in_no_other(world: World) -> None:
+    boats = await delivered(world, "Paper Boats")
+    await delivered(world, "Harbour")
+
+    choice = await world.members.source_from_track(MIA, "boat")
+
+    assert (choice.track_id, choice.name, choice.takes) == (boats.tracks[0].id, "Paper Boats", 2)
+
+
+async def test_a_take_is_chosen_by_its_number_behind_the_title(world: World) -> None:
+    boats = await delivered(world, "Paper Boats")
+
+    for words in ("Paper Boats take 2", "boats take 2"):
+        choice = await world.members.source_from_track(MIA, words)
+        assert (choice.track_id, choice.takes) == (boats.tracks[1].id, None)
+    with pytest.raises(Refused):
+        await world.members.source_from_track(MIA, "Paper Boats take 3")
+
+
+async def test_words_that_could_mean_several_titles_are_answered_with_all_of_them(world: World) -> None:
+    await delivered(world, "Paper Boats")
+    await delivered(world, "Paper Planes")
+
+    with pytest.raises(Refused) as refused:
+        await world.members.source_from_track(MIA, "paper")
+
+    assert Catalogue.load().render(refused.value.sentences[0], "en-GB") == (
+        "“paper” could be several of your tracks: Paper Planes · take 1 · 1:30 · 23 Nov and"
+        " Paper Boats · take 1 · 1:30 · 23 Nov. Write the whole title, or pick one from the list."
+    )
+
+
+async def test_a_track_that_is_not_there_is_named(world: World) -> None:
+    with pytest.raises(Refused) as refused:
+        await world.members.source_from_track(MIA, "*boats*")
+
+    assert Catalogue.load().render(refused.value.sentences[0], "en-GB") == (
+        "I can't find “\\*boats\\*” among your tracks. Pick one from the list that `track` shows."
+    )

@@ -171,6 +171,7 @@ class FakeRoute:
 class FakeMessenger:
     ways: list[FakeRoute] = field(default_factory=lambda: [FakeRoute()])
     answers: list[list[Text]] = field(default_factory=list)
+    added: list[list[Text]] = field(default_factory=list)
     shown: list[tuple[str, ProgressView]] = field(default_factory=list)
     progress_errors: list[Exception] = field(default_factory=list)
     operator: list[list[Text]] = field(default_factory=list)
@@ -190,6 +191,9 @@ class FakeMessenger:
         if self.can_answer:
             self.answers.append(list(sentences))
         return self.can_answer
+
+    async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:  # noqa: ARG002  # the protocol's
+        self.added.append(list(sentences))
 
     async def show_progress(self, job: Job, view: ProgressView) -> int | None:
         if self.progress_errors:

@@ -70,11 +70,15 @@ class World:
     resend: Resend
     interactions: int = 0
 
-    async def extend(self, *, member_id: int = MIA, **changes: object) -> Job | None:
+    async def extend(self, *, member_id: int = MIA, private: bool = False, **changes: object) -> Job | None:
         """One command of a member; the job that came of it."""
         self.interactions += 1
         place = replace(
-            a_place(), interaction_id=5000 + self.interactions, member_id=member_id, received_at=self.clock()
+            a_place(),
+            interaction_id=5000 + self.interactions,
+            member_id=member_id,
+            private=private,
+            received_at=self.clock(),
         )
         intake = Intake(
             place=place,
@@ -87,8 +91,8 @@ class World:
             await self.acceptance.step()
         return await self.storage.reading.jobs.by_interaction(place.interaction_id)
 
-    async def accepted(self, *, member_id: int = MIA, **changes: object) -> Job:
-        job = await self.extend(member_id=member_id, **changes)
+    async def accepted(self, *, member_id: int = MIA, private: bool = False, **changes: object) -> Job:
+        job = await self.extend(member_id=member_id, private=private, **changes)
         assert job is not None
         return job
 

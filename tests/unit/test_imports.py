@@ -16,7 +16,7 @@ CHAT = ("bot.chat", "bot.text", *SERVICES)
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.domain": (),
     "bot.errors": ("bot.domain",),
-    "bot.settings": (),
+    "bot.settings": ("bot.domain",),
     "bot.fault_points": (),
     "bot.logs": (),
     "bot.scratch": (),

@@ -30,6 +30,11 @@ DEFAULTS: dict[str, tuple[str, object]] = {
     "KEEP_TRACKS_DAYS": ("keep_tracks_days", 0),
     "KEEP_JOBS_DAYS": ("keep_jobs_days", 365),
     "MAX_SOURCE_MB": ("max_source_mb", 100),
+    "MODELS": (
+        "models",
+        ("V3_5", "V4", "V4_5", "V4_5PLUS", "V4_5ALL", "V5", "V5_5", "V6", "V6_WILD", "V6_MINI"),
+    ),
+    "DEFAULT_MODEL": ("default_model", "V5"),
     "PRIVATE_HOSTS": ("private_hosts", ()),
     "POLL_AFTER_SECONDS": ("poll_after_seconds", 90),
     "POLL_EVERY_SECONDS": ("poll_every_seconds", 30),
@@ -59,6 +64,10 @@ GOOD = [
     ("KEEP_JOBS_DAYS", "15", 15),
     ("MAX_SOURCE_MB", "1", 1),
     ("MAX_SOURCE_MB", "2000", 2000),
+    ("MODELS", "V5", ("V5",)),
+    ("MODELS", " v5, V4.5 plus,,V3_5 , V5", ("V3_5", "V4_5PLUS", "V5")),
+    ("DEFAULT_MODEL", "V3_5", "V3_5"),
+    ("DEFAULT_MODEL", "v6 wild", "V6_WILD"),
     ("PRIVATE_HOSTS", " Localhost , 127.0.0.1:8000,, ", ("localhost", "127.0.0.1:8000")),
     ("POLL_AFTER_SECONDS", "0", 0.0),
     ("POLL_EVERY_SECONDS", "0.05", 0.05),
@@ -96,6 +105,8 @@ BAD = [
     ("KEEP_JOBS_DAYS", "14"),
     *(("QUOTA_PER_DAY", number) for number in ("-1", "ten", "1000001", "1e3")),
     *(("MAX_SOURCE_MB", number) for number in ("0", "2001", "100MB")),
+    *(("MODELS", models) for models in ("V99", "V5,V99", "V5 V4", ",", "plus")),
+    *(("DEFAULT_MODEL", model) for model in ("V99", "V4,V5", "plus")),
     *(("PRIVATE_HOSTS", hosts) for hosts in ("http://localhost", "localhost,me@host", "localhost/path")),
     *(
         (name, number)
@@ -202,6 +213,31 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_megabytes_are_of_a_million_bytes() -> None:
     assert Settings.from_environ(NEEDED | {"MAX_SOURCE_MB": "7"}).max_source_bytes == 7_000_000
+
+
+def test_a_model_that_nobody_knows_is_named_beside_those_there_are() -> None:
+    known = "V3_5, V4, V4_5, V4_5PLUS, V4_5ALL, V5, V5_5, V6, V6_WILD, V6_MINI"
+
+    assert problems(MODELS="V5, V7") == (f"MODELS names 'V7', which is no model: use one of {known}",)
+    assert problems(DEFAULT_MODEL="V7") == (f"DEFAULT_MODEL names 'V7', which is no model: use one of {known}",)
+    assert problems(MODELS=",") == (f"MODELS lists no model: use some of {known}, separated by commas",)
+
+
+def test_the_default_model_is_one_of_those_that_are_offered() -> None:
+    assert problems(MODELS="V4,V4_5", DEFAULT_MODEL="V5_5") == (
+        "DEFAULT_MODEL is V5_5, but MODELS leaves that out: use one of V4, V4_5",
+    )
+    assert problems(MODELS="V4,V4_5") == (
+        "DEFAULT_MODEL is V5 unless you set it, but MODELS leaves that out: use one of V4, V4_5",
+    )
+    assert len(problems(MODELS="V4", DEFAULT_MODEL="V99")) == 1
+    assert len(problems(MODELS="V99", DEFAULT_MODEL="V4")) == 1
+
+
+def test_members_are_offered_the_models_that_are_set() -> None:
+    offer = Settings.from_environ(NEEDED | {"MODELS": "V5,V4", "DEFAULT_MODEL": "V4"}).offer
+
+    assert (offer.names, offer.default.name) == (("V4", "V5"), "V4")
 
 
 @pytest.fixture(scope="module")

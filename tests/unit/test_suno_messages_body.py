@@ -68,6 +68,16 @@ def test_an_instrumental_carries_neither_words_nor_a_voice() -> None:
     assert (body["defaultParamFlag"], body["instrumental"]) == (True, True)
 
 
+def test_instrumental_alone_is_default_mode_without_singing() -> None:
+    body = sent(ExtensionRequest(model="V4_5", instrumental=True, vocal_gender="m"))
+
+    assert body == recorded("request-default-minimal.json") | {"instrumental": True}
+
+
+def test_in_default_mode_the_idea_is_sent_with_an_instrumental_too() -> None:
+    assert sent(replace(DEFAULT, instrumental=True)) == recorded("request-default.json") | {"instrumental": True}
+
+
 @pytest.mark.parametrize("model", sorted(MODELS))
 @pytest.mark.parametrize("request_", [VOCAL, INSTRUMENTAL, DEFAULT])
 def test_every_model_gets_the_same_field_names(request_: ExtensionRequest, model: str) -> None:

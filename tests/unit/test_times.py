@@ -18,6 +18,37 @@ from bot.domain.times import NotAMoment, clock, parse_moment
         ("65.125", 65.125),
         ("65s", 65),
         ("65 s", 65),
+        ("65sec", 65),
+        ("65 seconds", 65),
+        ("1 second", 1),
+        ("1m5s", 65),
+        ("1M 5S", 65),
+        ("1m5", 65),
+        ("1 min 5", 65),
+        ("1 min 5 sec", 65),
+        ("1 minute and 5 seconds", 65),
+        ("2 minutes, 30 seconds", 150),
+        ("1m", 60),
+        ("2 min.", 120),
+        ("65 min", 3900),
+        ("1.5 min", 90),
+        ("1.15 min", 69),
+        ("1'05\"", 65),
+        ("1\N{PRIME}05\N{DOUBLE PRIME}", 65),
+        ("1\N{RIGHT SINGLE QUOTATION MARK}05\N{RIGHT DOUBLE QUOTATION MARK}", 65),
+        ("1:05 min", 65),
+        ("1:05s", 65),
+        (":05", 5),
+        (".5", 0.5),
+        ("5.", 5),
+        ("1.05", 1.05),
+        ("1,05", 1.05),
+        ("1.23456789", 1.23456789),
+        ("01:05", 65),
+        ("1:5", 65),
+        ("0:65", 65),
+        ("0:99.9", 99.9),
+        ("0m65s", 65),
         ("1:05.5", 65.5),
         ("1:05,25", 65.25),
         (" 1:05 ", 65),
@@ -45,21 +76,26 @@ def test_these_words_name_a_moment(words: str, seconds: float) -> None:
         " ",
         "s",
         "-1",
+        "-5",
         "+1",
+        "0:100",
+        "0m100s",
+        "1m75s",
+        "0:00:65",
+        "1h",
+        "m5",
+        "min",
+        "'",
         "-0:05",
         "1:60",
         "1:99.5",
         "1:60:00",
         "1:00:60",
         "1:2:3:4",
-        ":05",
         "1:",
         "1::05",
-        ".5",
-        "5.",
         "1.2.3",
         "1,234.5",
-        "1.2345",
         "1 05",
         "1e3",
         "nan",
@@ -70,20 +106,25 @@ def test_these_words_name_a_moment(words: str, seconds: float) -> None:
         "1_000",
         "10000000",
         "9" * 5000,
-        "65 seconds",
         "65x",
         "65ss",
         "1:05\n2:00",
         "²",
         "½",
         "Ⅻ",
-        "the end",
         "1:05 please",
+        "1.1234567890",
+        "ending",
     ],
 )
 def test_these_words_name_none(words: str) -> None:
     with pytest.raises(NotAMoment):
         parse_moment(words)
+
+
+@pytest.mark.parametrize("words", ["end", "End", " THE END ", "ｅｎｄ"])  # noqa: RUF001  # full-width letters are the point
+def test_the_end_is_no_second_but_the_end(words: str) -> None:
+    assert parse_moment(words) is None
 
 
 @pytest.mark.parametrize(
@@ -123,22 +164,36 @@ def test_any_words_are_a_moment_or_none(words: str) -> None:
         seconds = parse_moment(words)
     except NotAMoment:
         return
-    assert 0 <= seconds < 100 * 3600 + 1e6
+    assert seconds is None or 0 <= seconds < 100 * 3600 + 60e6
+
+
+@given(minutes=st.integers(0, 999), seconds=st.integers(0, 59), tenth=st.integers(0, 9))
+def test_a_moment_reads_the_same_however_it_is_written(minutes: int, seconds: int, tenth: int) -> None:
+    moment = float(f"{minutes * 60 + seconds}.{tenth}")
+
+    assert parse_moment(f"{minutes}:{seconds:02}.{tenth}") == moment
+    assert parse_moment(f"{minutes}m{seconds}.{tenth}s") == moment
+    assert parse_moment(f" {minutes} min {seconds},{tenth} ") == moment
+    assert parse_moment(f"{minutes * 60 + seconds}.{tenth} sec") == moment
 
 
 @given(
     continue_at=st.none() | st.floats(min_value=0, exclude_min=True, max_value=480),
-    length=st.floats(min_value=2, max_value=480),
+    length=st.floats(min_value=0.0001, max_value=480),
 )
-def test_what_is_sent_stays_a_second_away_from_both_ends(continue_at: float | None, length: float) -> None:
+def test_what_is_sent_lies_inside_the_source_and_is_what_was_asked_for(
+    continue_at: float | None, length: float
+) -> None:
     assume(continue_at is None or continue_at < length)
 
     sent = effective_continue_at(continue_at, length)
 
-    assert 1 <= sent <= length - 1
-    assert sent == round(sent, 2)
-    if continue_at is not None and 1 <= continue_at <= length - 1:
+    assert 0 < sent < length
+    assert sent >= 1 or length <= 1
+    if continue_at is not None and continue_at >= 1:
         assert continue_at - 0.01 < sent <= continue_at
+    if length > 1:
+        assert sent == round(sent, 2)
 
 
 @pytest.mark.parametrize(
@@ -147,12 +202,19 @@ def test_what_is_sent_stays_a_second_away_from_both_ends(continue_at: float | No
         (None, 180.0, 179.0),
         (None, 60.299, 59.29),
         (None, 2.0, 1.0),
+        (None, 1.5, 1.0),
+        (None, 1.0, 0.5),
+        (None, 0.5, 0.25),
+        (None, 0.01, 0.005),
         (60.0, 180.0, 60.0),
         (0.29, 180.0, 1.0),
+        (0.29, 0.8, 0.29),
+        (0.004, 0.8, 0.004),
         (1.29, 180.0, 1.29),
         (1.1, 180.0, 1.1),
         (65.999, 180.0, 65.99),
-        (179.5, 180.0, 179.0),
+        (179.5, 180.0, 179.5),
+        (179.999, 180.0, 179.99),
         (0.001, 2.0, 1.0),
     ],
 )

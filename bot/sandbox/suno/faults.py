@@ -115,6 +115,7 @@ class Scenario:
 # Fact sheet, section 1.4; texts as observed there, else the documents' labels. kie.ai's codes are here too.
 SUBMIT_ERRORS: Mapping[str, tuple[int, str]] = {
     "400": (400, "Invalid parameters"),
+    "400-model": (400, "model is not supported"),
     "401": (401, "You do not have access permissions"),
     "402": (402, "The current credits are insufficient. Please top up."),
     "404": (404, "Not Found"),
