@@ -283,6 +283,18 @@ async def test_a_track_made_with_a_model_that_is_gone_by_now_is_continued_with_i
     assert (await town.job()).request.model == "V3_5"
 
 
+async def test_a_long_title_is_cut_so_that_the_rest_of_the_suggestion_is_seen(town: Town) -> None:
+    await town.start()
+    await town.extend(style="folk", title="La " * 32 + "end", prompt="la la", model="V5")
+    await town.result()
+    await town.job_in(JobState.DELIVERED)
+
+    choices = await town.mia.autocomplete(town.songs, "extend", focused="track")
+
+    assert len(choices[1].name) == 100
+    assert re.fullmatch(r"(La ?)+… · take 2 · 0:\d\d · \d{1,2} \w{3}", choices[1].name)
+
+
 async def test_a_track_is_found_by_its_title_and_the_member_reads_which_take_it_is(town: Town) -> None:
     await town.start()
     for number in (1, 2):
