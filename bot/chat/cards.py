@@ -81,7 +81,7 @@ def progress_content(job: Job, view: ProgressView, say: Say) -> str:
 
 
 def _facts(job: Job) -> dict[str, Said | Seconds | str]:
-    return {"title": Said(title_of(job)), "continue_at": Seconds(job.continue_at), "model": job.request.model}
+    return {"title": Said(title_of(job)), "continue_at": Seconds(job.sent_continue_at), "model": job.request.model}
 
 
 _STAGES = {
@@ -145,7 +145,7 @@ def result_card(job: Job, files: Sequence[ResultFile], say: Say) -> Card:
     ]
     if lengths:
         embed.add_field(name=say(text("Length")), value=" · ".join(lengths))
-    embed.add_field(name=say(text("Continues from")), value=say(text("{moment}", moment=Seconds(job.continue_at))))
+    embed.add_field(name=say(text("Continues from")), value=say(text("{moment}", moment=Seconds(job.sent_continue_at))))
     for number, file in enumerate(files, 1):
         if file.path is None:
             embed.add_field(name=say(text("Track {number}", number=number)), value=_link(job, file, say), inline=False)

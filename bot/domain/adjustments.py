@@ -34,7 +34,7 @@ ADJUSTMENTS: tuple[Adjustment, ...] = (
     ),
     Adjustment(
         lambda r: r.continue_at is not None and r.continue_at < EARLIEST_SECONDS < (r.source_length or 0),
-        lambda r: r,  # the request keeps the moment asked for; `effective_continue_at` moves what is sent
+        lambda r: r,  # the request keeps the moment asked for; `sent_continue_at` moves what is sent
         lambda _: text(
             "The music service can't start before {earliest}, so I moved `continue_at` there.",
             earliest=Seconds(EARLIEST_SECONDS),

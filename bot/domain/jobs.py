@@ -237,14 +237,14 @@ class OwnedTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One extension from acceptance to its end. Times are aware, UTC; `continue_at` is in seconds."""
+    """One extension from acceptance to its end. Times are aware, UTC."""
 
     id: str
     place: Place
     state: JobState
     stage: Stage
     request: ExtensionRequest
-    continue_at: float
+    sent_continue_at: float  # the second that is sent; `request.continue_at` is what was asked for
     source_kind: SourceKind
     source_name: str
     source_url: str = field(repr=False)  # where the provider fetches the source: signed, a secret

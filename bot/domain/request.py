@@ -85,15 +85,15 @@ END_MARGIN_SECONDS = 1.0
 """How long before the end an extension begins if the member names no moment: the end itself would be refused."""
 
 
-def effective_continue_at(continue_at: float | None, source_length: float) -> float:
+def sent_continue_at(asked_for: float | None, source_length: float) -> float:
     """The second that is sent: the moment asked for, or just before the end.
 
     Always above 0 and below `source_length`, as the guide wants it; at least `EARLIEST_SECONDS` if the source is longer
-    than that. Seconds in hundredths, rounded down. `continue_at` lies inside the source (see the rules).
+    than that. Seconds in hundredths, rounded down. `asked_for` lies inside the source (see the rules).
     """
-    moment = max(EARLIEST_SECONDS, source_length - END_MARGIN_SECONDS if continue_at is None else continue_at)
+    moment = max(EARLIEST_SECONDS, source_length - END_MARGIN_SECONDS if asked_for is None else asked_for)
     if moment >= source_length:
-        moment = source_length / 2 if continue_at is None else continue_at
+        moment = source_length / 2 if asked_for is None else asked_for
     # In decimals, so that 0.29 stays 0.29 and nothing is rounded past the end.
     hundredths = float(Decimal(repr(moment)).quantize(Decimal("0.01"), ROUND_DOWN))
     return hundredths or moment

@@ -15,7 +15,7 @@ from bot.domain.adjustments import adjusted, notes_on
 from bot.domain.jobs import Intake, Job, JobState, Stage
 from bot.domain.models import WHOLE_TABLE, Offer
 from bot.domain.quota import quota_day
-from bot.domain.request import ExtensionRequest, effective_continue_at
+from bot.domain.request import ExtensionRequest, sent_continue_at
 from bot.domain.rules import broken_rules
 from bot.domain.source import AudioFacts
 from bot.domain.text import Text, text
@@ -256,7 +256,7 @@ class Acceptance:
             state=JobState.ACCEPTED,
             stage=Stage.QUEUED,
             request=request,
-            continue_at=effective_continue_at(request.continue_at, facts.length_seconds),
+            sent_continue_at=sent_continue_at(request.continue_at, facts.length_seconds),
             source_kind=intake.source.kind,
             source_name=intake.source.name,
             source_url=source_url,

@@ -21,7 +21,9 @@ class Provider(Protocol):
     async def upload(self, path: Path, *, name: str) -> str:
         """Hand over the file, byte for byte; the URL that `extend` takes. Free, may be repeated with another name."""
 
-    async def extend(self, request: ExtensionRequest, *, source_url: str, continue_at: float, callback_url: str) -> str:
+    async def extend(
+        self, request: ExtensionRequest, *, source_url: str, sent_continue_at: float, callback_url: str
+    ) -> str:
         """Start paid work; the task's id. Never repeated by itself."""
 
     async def report(self, task_id: str) -> TaskReport:

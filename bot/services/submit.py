@@ -136,7 +136,7 @@ class Submission:
             task_id = await self._provider.extend(
                 job.request,
                 source_url=job.source_url,
-                continue_at=job.continue_at,
+                sent_continue_at=job.sent_continue_at,
                 callback_url=self._callback_url(job.callback_token),
             )
             fault_points.reach("after the answer to the submit")

@@ -4,9 +4,11 @@ from bot.domain.request import ExtensionRequest, Mode
 
 
 def extend_body(
-    request: ExtensionRequest, *, source_url: str, continue_at: float, callback_url: str
+    request: ExtensionRequest, *, source_url: str, sent_continue_at: float, callback_url: str
 ) -> dict[str, object]:
-    """The JSON of POST upload-extend (fact sheet, section 1.2); `continue_at` is seconds, `request` breaks no rule.
+    """The JSON of POST upload-extend (fact sheet, section 1.2); `request` breaks no rule.
+
+    `sent_continue_at` is the second to continue at, which need not be the one that `request` asks for.
 
     `defaultParamFlag` reads backwards: true means custom. `continueAt` and `instrumental` are always sent (conflicts
     C4 and C5). A prompt is sent whenever one was typed (C2), for in default mode it is an idea even for an
@@ -16,7 +18,7 @@ def extend_body(
         "uploadUrl": source_url,
         "defaultParamFlag": request.mode is not Mode.DEFAULT,
         "instrumental": request.instrumental,
-        "continueAt": continue_at,
+        "continueAt": sent_continue_at,
         "model": request.model,
         "callBackUrl": callback_url,
     }

@@ -74,10 +74,12 @@ class SunoClient:
         self._upload_attempts = upload_attempts
         self._upload_wait_seconds = upload_wait_seconds
 
-    async def extend(self, request: ExtensionRequest, *, source_url: str, continue_at: float, callback_url: str) -> str:
+    async def extend(
+        self, request: ExtensionRequest, *, source_url: str, sent_continue_at: float, callback_url: str
+    ) -> str:
         """Start an extension; the task's id. Costs credits, so it is sent once, whatever happens.
 
-        `continue_at` is seconds; `request` breaks no rule; both URLs are absolute.
+        `sent_continue_at` is seconds; `request` breaks no rule; both URLs are absolute.
 
         Raises:
             ProviderSilent: the task may have started.
@@ -85,7 +87,7 @@ class SunoClient:
 
         Source: fact sheet, sections 1.1 to 1.4.
         """
-        body = extend_body(request, source_url=source_url, continue_at=continue_at, callback_url=callback_url)
+        body = extend_body(request, source_url=source_url, sent_continue_at=sent_continue_at, callback_url=callback_url)
         envelope, _ = await self._call(
             "POST",
             f"{self._api_url}/api/v1/generate/upload-extend",

@@ -81,7 +81,7 @@ async def test_what_an_instrumental_has_no_use_for_is_left_out_and_the_member_is
     )
 
     assert (job.request.prompt, job.request.vocal_gender) == ("", None)
-    assert (job.request.continue_at, job.continue_at) == (0.5, 1.0)
+    assert (job.request.continue_at, job.sent_continue_at) == (0.5, 1.0)
     told = [sentence.message for sentence in world.messenger.answers[0]]
     assert "Accepted" in told[0]
     assert told[2:] == [

@@ -64,7 +64,7 @@ async def client(scripted: Scripted) -> AsyncIterator[SunoClient]:
 
 
 async def extend(client: Provider, request: ExtensionRequest = REQUEST) -> str:
-    return await client.extend(request, source_url=SOURCE, continue_at=42.5, callback_url=CALLBACK)
+    return await client.extend(request, source_url=SOURCE, sent_continue_at=42.5, callback_url=CALLBACK)
 
 
 async def fault(client: SunoClient) -> ProviderError:

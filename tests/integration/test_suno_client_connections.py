@@ -108,7 +108,10 @@ def a_client(session: aiohttp.ClientSession, port: int, *, scheme: str = "http",
 async def fault(client: SunoClient) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
         await client.extend(
-            ExtensionRequest(), source_url="https://files.example.com/a.mp3", continue_at=9.0, callback_url=CALLBACK
+            ExtensionRequest(),
+            source_url="https://files.example.com/a.mp3",
+            sent_continue_at=9.0,
+            callback_url=CALLBACK,
         )
     assert KEY not in f"{caught.value!s}{caught.value!r}"
     assert "t0ken" not in f"{caught.value!s}{caught.value!r}"

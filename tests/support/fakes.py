@@ -64,7 +64,7 @@ class FakeProvider:
         request: ExtensionRequest,  # noqa: ARG002  # the protocol's
         *,
         source_url: str,  # noqa: ARG002  # the protocol's
-        continue_at: float,  # noqa: ARG002  # the protocol's
+        sent_continue_at: float,  # noqa: ARG002  # the protocol's
         callback_url: str,
     ) -> str:
         self.extended.append(callback_url)

@@ -54,7 +54,7 @@ def a_job(*, member_id: int = 1, accepted_at: datetime = NOW, state: JobState = 
         state=state,
         stage=Stage.QUEUED,
         request=ExtensionRequest(model="V5", style="folk", title="Tide", prompt="The tide comes in"),
-        continue_at=59.25,
+        sent_continue_at=59.25,
         source_kind=SourceKind.ATTACHMENT,
         source_name="tide.mp3",
         source_url=f"https://files.invalid/{number}.mp3?signature=invented",

@@ -90,7 +90,7 @@ def test_an_unknown_outcome_and_a_restart_are_told_plainly(say: Callable[[Text],
 
 
 def test_a_result_mentions_the_member_and_shows_the_facts(say: Callable[[Text], str]) -> None:
-    job = replace(a_job(), continue_at=65.5)
+    job = replace(a_job(), sent_continue_at=65.5)
 
     card = cards.result_card(job, a_result(job), say)
 

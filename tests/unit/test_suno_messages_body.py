@@ -38,7 +38,7 @@ def recorded(name: str) -> dict[str, Any]:
 
 
 def sent(request: ExtensionRequest, continue_at: float = 42.0) -> dict[str, object]:
-    body = extend_body(request, source_url=SOURCE, continue_at=continue_at, callback_url=CALLBACK)
+    body = extend_body(request, source_url=SOURCE, sent_continue_at=continue_at, callback_url=CALLBACK)
     as_sent: dict[str, object] = json.loads(json.dumps(body))
     return as_sent
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.domain.request import effective_continue_at
+from bot.domain.request import sent_continue_at
 from bot.domain.times import NotAMoment, clock, parse_moment
 
 
@@ -186,7 +186,7 @@ def test_what_is_sent_lies_inside_the_source_and_is_what_was_asked_for(
 ) -> None:
     assume(continue_at is None or continue_at < length)
 
-    sent = effective_continue_at(continue_at, length)
+    sent = sent_continue_at(continue_at, length)
 
     assert 0 < sent < length
     assert sent >= 1 or length <= 1
@@ -219,4 +219,4 @@ def test_what_is_sent_lies_inside_the_source_and_is_what_was_asked_for(
     ],
 )
 def test_the_second_that_is_sent(continue_at: float | None, length: float, sent: float) -> None:
-    assert effective_continue_at(continue_at, length) == sent
+    assert sent_continue_at(continue_at, length) == sent
