@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import av
 from av.audio.stream import AudioStream
 
-from bot.audio.hearing import Heard, frames_of, hear, opened, sound_track
+from bot.audio.hearing import Heard, frames_of, hear, opened, readable, sound_track
 from bot.audio.messages import Limits, Problem, Unusable
 
 
@@ -62,7 +62,7 @@ def qualities_within(limit_bytes: int, *, seconds: float, sample_rate: int, chan
 
 def _encode(file_descriptor: int, to: str, *, quality: Quality, sample_rate: int, limits: Limits) -> None:
     with opened(file_descriptor) as source, av.open(f"file:{to}", "w", format="mp3") as output:
-        if title := source.metadata.get("title", "")[:_TITLE_MAX]:
+        if title := readable(source.metadata.get("title", ""))[:_TITLE_MAX]:
             output.metadata["title"] = title
         stream = output.add_stream("libmp3lame", rate=sample_rate, layout=quality.layout)
         if not isinstance(stream, AudioStream):

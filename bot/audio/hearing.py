@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import av
 from av.audio.frame import AudioFrame
@@ -24,6 +25,8 @@ DECODERS = frozenset(_WAV | _PACKED)
 # Photographs that share the film's container (ISO/IEC 23008-12; AVIF).
 _PICTURE_BRANDS = frozenset({"heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis"})
 _PACKETS_BETWEEN_LOOKS_AT_THE_CLOCK = 256
+# Up to PyAV 18 a title that is not UTF-8 was an error unless this was asked for; from 19 on it is always done so.
+_METADATA: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 @contextmanager
@@ -44,13 +47,18 @@ def opened(file_descriptor: int) -> Iterator[InputContainer]:
         "threads": "1",
     }
     try:
-        container = av.open("fd:", "r", options=options, metadata_errors="replace")
+        container = av.open("fd:", "r", options=options, **_METADATA)
     except MemoryError:
         raise
     except av.FFmpegError as error:
         raise Unusable(Problem.NOT_AUDIO, f"not opened: {error.strerror}") from error
     with container:
         yield container
+
+
+def readable(title: str) -> str:
+    """A text from the container's metadata, with a sign in the place of bytes that are not UTF-8."""
+    return title.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def is_film(container: InputContainer) -> bool:

@@ -65,6 +65,17 @@ async def test_the_title_is_kept(audio: AudioProcess, tmp_path: Path) -> None:
         assert result.metadata["title"] == "Über den Wolken"
 
 
+async def test_of_a_title_that_is_not_utf8_what_can_be_read_is_kept(audio: AudioProcess, tmp_path: Path) -> None:
+    source, to = tmp_path / "piece.flac", tmp_path / "small.mp3"
+    compose(source, seconds=1.0, title="Uber den Wolken")
+    source.write_bytes(source.read_bytes().replace(b"Uber", b"\xdcber"))
+
+    assert await audio.fit(source, to, limit_bytes=50_000)
+
+    with av.open(str(to), "r") as result:
+        assert result.metadata["title"] == "\N{REPLACEMENT CHARACTER}ber den Wolken"
+
+
 async def test_what_is_no_audio_cannot_be_made_smaller(audio: AudioProcess, tmp_path: Path) -> None:
     source, to = tmp_path / "piece.wav", tmp_path / "small.mp3"
     source.write_bytes(b"no music" * 1000)
