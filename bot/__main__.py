@@ -94,6 +94,9 @@ def _run(settings: Settings) -> Coroutine[Any, Any, None]:
 
     gc.freeze()
     gc.enable()
+    from bot.kernel import keep_memory_private  # noqa: PLC0415  # as above; discord.py has loaded ctypes by now
+
+    keep_memory_private()
     return run(settings)
 
 

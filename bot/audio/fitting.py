@@ -1,5 +1,6 @@
 """Make a file small enough to be posted. Runs in the audio process."""
 
+import io
 import math
 import os
 from collections.abc import Iterator
@@ -29,8 +30,8 @@ _TITLE_MAX = 200
 _TAG_BYTES = 2048  # ID3 with the title, and the Info frame
 
 
-def fit(file_descriptor: int, to: str, *, limit_bytes: int, limits: Limits) -> bool:
-    """Write the open file to the path `to` as the best mp3 of at most `limit_bytes`; False: none is that small.
+def fit(file_descriptor: int, to: int, *, limit_bytes: int, limits: Limits) -> bool:
+    """Write one open file to another, `to`, as the best mp3 of at most `limit_bytes`; False: none is that small.
 
     Raises:
         Unusable: it cannot be decoded, or only at too high a cost.
@@ -41,9 +42,11 @@ def fit(file_descriptor: int, to: str, *, limit_bytes: int, limits: Limits) -> b
         raise Unusable(Problem.NOT_AUDIO, "nothing to encode")
     rate = heard.sample_rate if heard.sample_rate in _SAMPLE_RATES else 44100
     for quality in qualities_within(limit_bytes, seconds=heard.seconds, sample_rate=rate, channels=heard.channels):
-        os.lseek(file_descriptor, 0, os.SEEK_SET)
+        for descriptor in (file_descriptor, to):
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        os.ftruncate(to, 0)
         _encode(file_descriptor, to, quality=quality, sample_rate=rate, limits=limits)
-        if os.stat(to).st_size <= limit_bytes:  # noqa: PTH116  # the path came as a word; pathlib is not loaded for it
+        if os.fstat(to).st_size <= limit_bytes:
             return True
     return False
 
@@ -60,8 +63,12 @@ def qualities_within(limit_bytes: int, *, seconds: float, sample_rate: int, chan
             yield quality if channels > 1 else Quality(quality.kilobits, "mono")
 
 
-def _encode(file_descriptor: int, to: str, *, quality: Quality, sample_rate: int, limits: Limits) -> None:
-    with opened(file_descriptor) as source, av.open(f"file:{to}", "w", format="mp3") as output:
+def _encode(file_descriptor: int, to: int, *, quality: Quality, sample_rate: int, limits: Limits) -> None:
+    with (
+        opened(file_descriptor) as source,
+        io.FileIO(to, "w", closefd=False) as file,  # unlike "fd:", which PyAV 18 cannot be given for writing
+        av.open(file, "w", format="mp3") as output,
+    ):
         if title := readable(source.metadata.get("title", ""))[:_TITLE_MAX]:
             output.metadata["title"] = title
         stream = output.add_stream("libmp3lame", rate=sample_rate, layout=quality.layout)

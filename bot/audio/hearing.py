@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import av
+import av.subtitles.codeccontext
+import av.subtitles.stream  # and the line above: PyAV loads both on demand, when it is too late for that
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer

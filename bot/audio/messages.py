@@ -1,4 +1,4 @@
-"""What passes between the bot and the audio process: a question on its command line, one line of JSON back."""
+"""What passes between the bot and the audio process: a question on its command line, two lines of JSON back."""
 
 from enum import StrEnum
 
@@ -31,7 +31,7 @@ class Unusable(Exception):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one file may cost. `wall_seconds` is the parent's clock, the others hold inside the audio process."""
 
-    memory_bytes: int = 1 << 30  # address space; the libraries alone take about 150 MiB of it
+    memory_bytes: int = 1 << 29  # address space beside the source; the libraries alone take about 150 MiB of it
     cpu_seconds: int = 20
     wall_seconds: float = 60.0
     heard_seconds: int = 3600  # decoding stops here: the length of anything shorter is told truly
@@ -44,10 +44,17 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True, tag="fit"):
-    """Write the file on standard input as an mp3 of at most `limit_bytes`, to the path behind the question."""
+    """Write the file on standard input as an mp3 of at most `limit_bytes` to the open file `to`, a descriptor."""
 
     limits: Limits
     limit_bytes: int
+    to: int
+
+
+class Confined(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line, written before the file is read: the limits and layers that this system could not provide."""
+
+    missing: tuple[str, ...]
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True, tag="found"):
@@ -66,3 +73,4 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
 
 Question = Probe | Fit
 Answer = Found | Fitted | Refusal
+"""The second line."""

@@ -2,17 +2,24 @@
 
 import asyncio
 import contextlib
+import logging
+import os
+import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import BinaryIO
 
 import msgspec
 
-from bot.audio.messages import Answer, Fit, Fitted, Found, Limits, Probe, Problem, Question, Refusal
+from bot.audio.messages import Answer, Confined, Fit, Fitted, Found, Limits, Probe, Problem, Question, Refusal
 from bot.domain.models import MODELS
 from bot.domain.source import AudioFacts
 from bot.errors import BadSource, NoAudioTrack, NotAudio, SourceEmpty, SourceTooCostly, SourceTooLong, SourceTruncated
+
+log = logging.getLogger(__name__)
 
 PROBE_LIMITS = Limits()
 FIT_LIMITS = Limits(cpu_seconds=90, wall_seconds=180.0)  # encoding costs more than decoding
@@ -22,22 +29,32 @@ LONGEST_SECONDS = max(model.source_max_seconds for model in MODELS.values())
 
 _ROOT = Path(__file__).parents[2]  # where `bot` can be imported from
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8"}  # nothing of ours: the bot's environment holds its secrets
-_ANSWER_MAX_BYTES = 1 << 14
+_LINE_MAX_BYTES = 1 << 14
 
 
 class AudioProcess:
-    """Reads and writes audio, each file in a process of its own; at most `at_once` run together.
+    """Reads and writes audio, each file in a process of its own that can do nothing else.
 
-    A file that makes its process die, by a signal, for want of memory or by the clock, is a `SourceTooCostly`.
-    Cancelling a call ends its process.
+    Probes and fits have separate slots, so that a delivery never waits for members' files. A file whose process dies,
+    by a signal, for want of memory or at its time limit, is a `SourceTooCostly`. Cancelling a call ends its process.
+    `worker` is the module that the process runs.
     """
 
     def __init__(
-        self, *, at_once: int = 2, probe_limits: Limits = PROBE_LIMITS, fit_limits: Limits = FIT_LIMITS
+        self,
+        *,
+        probes_at_once: int = 2,
+        fits_at_once: int = 2,
+        probe_limits: Limits = PROBE_LIMITS,
+        fit_limits: Limits = FIT_LIMITS,
+        worker: str = "bot.audio.worker",
     ) -> None:
-        self._turns = asyncio.Semaphore(at_once)
+        self._probes = asyncio.Semaphore(probes_at_once)
+        self._fits = asyncio.Semaphore(fits_at_once)
         self._probe_limits = probe_limits
         self._fit_limits = fit_limits
+        self._worker = worker
+        self._has_told_what_is_missing = False
 
     async def probe(self, path: Path) -> AudioFacts:
         """What the file is, decoded to its end; its name plays no part.
@@ -45,7 +62,10 @@ class AudioProcess:
         Raises:
             BadSource: one of its subclasses says why the file cannot be used.
         """
-        answer = await self._ask(path, Probe(limits=self._probe_limits))
+        async with self._probes:
+            with _reader(path) as source:
+                process = self._start(Probe(limits=self._probe_limits), source)
+            answer = await self._answer_of(process, self._probe_limits)
         if not isinstance(answer, Found):
             raise SourceTooCostly(f"audio process answered {answer!r}")
         return answer.facts
@@ -57,28 +77,56 @@ class AudioProcess:
             BadSource: the file at `path` cannot be decoded; `to` is absent.
         """
         fits = False
-        try:
-            answer = await self._ask(
-                path, Fit(limits=self._fit_limits, limit_bytes=limit_bytes), str(await asyncio.to_thread(to.absolute))
-            )
-            fits = isinstance(answer, Fitted) and answer.fits
-        finally:
-            if not fits:
-                await asyncio.to_thread(to.unlink, missing_ok=True)
+        async with self._fits:
+            try:
+                with _reader(path) as source, _writer(to) as output:
+                    question = Fit(limits=self._fit_limits, limit_bytes=limit_bytes, to=output.fileno())
+                    process = self._start(question, source, output)
+                answer = await self._answer_of(process, self._fit_limits)
+                fits = isinstance(answer, Fitted) and answer.fits
+            finally:
+                if not fits:
+                    await asyncio.to_thread(to.unlink, missing_ok=True)
         return fits
 
-    async def _ask(self, path: Path, question: Probe | Fit, *words: str) -> Answer:
-        async with self._turns:
-            with _reader(path) as source:
-                process = await _start(question, words, source)
-            line = await _line_of(process, wall_seconds=question.limits.wall_seconds)
+    def _start(self, question: Question, source: BinaryIO, *files: BinaryIO) -> "Popen[bytes]":
+        return Popen(  # noqa: S603  # our own arguments
+            [sys.executable, "-m", self._worker, msgspec.json.encode(question).decode()],
+            stdin=source,
+            stdout=PIPE,
+            pass_fds=[file.fileno() for file in files],
+            cwd=_ROOT,
+            env=_ENVIRONMENT,
+            # Standard error stays the bot's until the worker is confined: a broken installation shows there.
+            start_new_session=True,  # its own process group, which can be killed as one; Ctrl-C does not reach it
+        )
+
+    async def _answer_of(self, process: "Popen[bytes]", limits: Limits) -> Answer:
+        async with _output_of(process) as output:
+            try:
+                async with asyncio.timeout(limits.wall_seconds):
+                    lines = await output.readline(), await output.readline()
+            except TimeoutError:
+                raise SourceTooCostly(f"audio process still running after {limits.wall_seconds:g} s") from None
+            except ValueError:
+                raise SourceTooCostly(f"audio process answered more than {_LINE_MAX_BYTES} bytes") from None
         try:
-            answer: Answer = msgspec.json.decode(line, type=Answer)
+            self._tell_what_is_missing(msgspec.json.decode(lines[0], type=Confined))
+            answer: Answer = msgspec.json.decode(lines[1], type=Answer)
         except msgspec.DecodeError:
             raise SourceTooCostly(f"audio process ended with {process.returncode}") from None
         if isinstance(answer, Refusal):
             raise _error_of(answer)
         return answer
+
+    def _tell_what_is_missing(self, confined: Confined) -> None:
+        """Logged once per bot: the system stays the same."""
+        if confined.missing and not self._has_told_what_is_missing:
+            log.warning(
+                "decoding members' files without %s: this system lacks that (see docs/design.md)",
+                ", ".join(confined.missing),
+            )
+        self._has_told_what_is_missing = True
 
 
 def _reader(path: Path) -> BinaryIO:
@@ -86,39 +134,30 @@ def _reader(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-async def _start(question: Question, words: tuple[str, ...], source: BinaryIO) -> Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot.audio.worker",
-        msgspec.json.encode(question).decode(),
-        *words,
-        stdin=source,
-        stdout=PIPE,
-        cwd=_ROOT,
-        env=_ENVIRONMENT,
-        limit=_ANSWER_MAX_BYTES,
-        # Its error output is the bot's: FFmpeg is silent there, and a broken installation is not.
-        start_new_session=True,  # the keyboard's interrupt is for the bot, which ends its processes itself
-    )
+def _writer(path: Path) -> BinaryIO:
+    """As `_reader`."""
+    return path.open("wb")
 
 
-async def _line_of(process: Process, *, wall_seconds: float) -> bytes:
-    """The process's one line, empty where it did not end well. However this returns, the process is gone."""
-    if process.stdout is None:
-        raise TypeError(process)
+@asynccontextmanager
+async def _output_of(process: "Popen[bytes]") -> AsyncIterator[asyncio.StreamReader]:
+    """The process's output. On leaving, the process and all others of its group are gone.
+
+    At most two buffers of `_LINE_MAX_BYTES` are read ahead, whoever holds the other end of the pipe.
+    """
+    output = asyncio.StreamReader(limit=_LINE_MAX_BYTES)
     try:
-        async with asyncio.timeout(wall_seconds):
-            line = await process.stdout.readline()
-            return line if await process.wait() == 0 else b""
-    except TimeoutError:
-        raise SourceTooCostly(f"audio process still running after {wall_seconds:g} s") from None
-    except ValueError:
-        raise SourceTooCostly(f"audio process answered more than {_ANSWER_MAX_BYTES} bytes") from None
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), process.stdout)
+        try:
+            yield output
+        finally:
+            transport.close()
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()
+        # Before the wait: a leader that has ended keeps its number until then, so the number still means this group.
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter on macOS, if all have ended
+            os.killpg(process.pid, signal.SIGKILL)
+        await asyncio.to_thread(process.wait)
 
 
 def _error_of(refusal: Refusal) -> BadSource:

@@ -16,18 +16,21 @@ SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".webm", "
 EACH = 8
 SEED = 20261122
 
-# One audio process for all files: it answers as the real one does, one file after the other.
+# One audio process for all files: it answers as the real one does, one file after the other, and as shut in.
 SCRIPT = """
-import os, sys
+import fcntl, os, sys
 import msgspec
+from bot.audio.confinement import bound, confine
 from bot.audio.messages import Limits, Probe
-from bot.audio.worker import answer_to, limit
-limit(Limits(cpu_seconds=60), file_bytes=0)
+from bot.audio.worker import answer_to
+files = []
 for path in sys.argv[1:]:
-    file = os.open(path, os.O_RDONLY)
-    os.dup2(file, 0)
-    os.close(file)
-    sys.stdout.buffer.write(msgspec.json.encode(answer_to(Probe(limits=Limits(cpu_seconds=60)), [])) + b"\\n")
+    with open(path, "rb") as file:
+        files.append(fcntl.fcntl(file, fcntl.F_DUPFD, 100))  # the few low numbers are for FFmpeg
+bound(memory_bytes=1 << 29, cpu_seconds=60, file_bytes=0)
+confine()
+for file in files:
+    sys.stdout.buffer.write(msgspec.json.encode(answer_to(Probe(limits=Limits(cpu_seconds=60)), file)) + b"\\n")
 """
 
 

@@ -1,6 +1,7 @@
 """What the audio process finds in a file, and why it refuses one."""
 
 import io
+import os
 import random
 import struct
 import zipfile
@@ -73,6 +74,16 @@ def a_wav(*, sample_rate: int, samples: int) -> bytes:
     form = struct.pack("<HHIIHH", 1, 1, sample_rate, sample_rate * 2, 2, 16)
     body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 2 * samples) + bytes(2 * samples)
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def a_sparse_wav(path: Path, *, seconds: int, sample_rate: int, channels: int, bits: int, form: int) -> None:
+    """Silence without bytes on the disk. `form`: 1 is for whole numbers, 3 for floating point."""
+    frame = channels * bits // 8
+    size = seconds * sample_rate * frame
+    chunk = struct.pack("<HHIIHH", form, channels, sample_rate, sample_rate * frame, frame, bits)
+    header = b"WAVEfmt " + struct.pack("<I", len(chunk)) + chunk + b"data" + struct.pack("<I", size)
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(header) + size) + header)
+    os.truncate(path, 8 + len(header) + size)
 
 
 def a_cover_tag(picture: bytes) -> bytes:
@@ -310,6 +321,30 @@ async def test_what_is_a_little_too_long_is_told_its_length(audio: AudioProcess,
     (tmp_path / "long.wav").write_bytes(a_wav(sample_rate=8000, samples=8000 * (longest + 5)))
 
     assert (await audio.probe(tmp_path / "long.wav")).length_seconds == longest + 5
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "channels", "bits", "form"),
+    [(48000, 2, 64, 3), (192_000, 2, 24, 1)],
+    ids=["double precision", "192 kHz"],
+)
+async def test_the_largest_formats_are_read_within_the_limits(
+    sample_rate: int, channels: int, bits: int, form: int, audio: AudioProcess, tmp_path: Path
+) -> None:
+    """As long as the longest source of any model; the files are of 369 and 553 MB."""
+    longest = max(model.source_max_seconds for model in MODELS.values())
+    piece = tmp_path / "large.wav"
+    a_sparse_wav(piece, seconds=longest, sample_rate=sample_rate, channels=channels, bits=bits, form=form)
+
+    assert (await audio.probe(piece)).length_seconds == longest
+
+
+async def test_a_title_that_is_not_utf8_is_no_obstacle(audio: AudioProcess, tmp_path: Path) -> None:
+    piece = tmp_path / "piece.flac"
+    compose(piece, seconds=1.0, title="Paper Boats")
+    piece.write_bytes(piece.read_bytes().replace(b"Paper Boats", b"P\xe4per B\xf6ats"))
+
+    assert (await audio.probe(piece)).format is AudioFormat.FLAC
 
 
 async def test_what_decodes_to_hours_is_not_decoded_to_its_end(audio: AudioProcess, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_a_process_that_dies_costs_one_answer_and_the_next_is_right(
     killed_by: signal.Signals, long_file: Path, tmp_path: Path
 ) -> None:
-    audio, before = AudioProcess(at_once=1), children()
+    audio, before = AudioProcess(probes_at_once=1), children()
     compose(tmp_path / "piece.mp3", seconds=1.0)
 
     task = asyncio.create_task(audio.probe(long_file))
@@ -131,7 +131,8 @@ async def test_too_much_memory_ends_the_process_and_not_the_bot(long_file: Path,
 
 
 async def test_a_decoder_in_an_endless_loop_is_ended_by_the_system() -> None:
-    script = "from bot.audio.worker import limit, Limits\nlimit(Limits(cpu_seconds=-1), file_bytes=0)\nwhile True: pass"
+    script = "from bot.audio.confinement import bound\nbound(memory_bytes=1 << 29, cpu_seconds=1, file_bytes=0)\n"
+    script += "while True: pass"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=ROOT)
 
     async with asyncio.timeout(30):
@@ -142,7 +143,8 @@ async def test_a_decoder_in_an_endless_loop_is_ended_by_the_system() -> None:
 
 async def test_the_process_can_write_no_file_while_it_probes(tmp_path: Path) -> None:
     to = tmp_path / "file"
-    script = "import sys\nfrom bot.audio.worker import limit, Limits\nlimit(Limits(), file_bytes=0)\n"
+    script = "import sys\nfrom bot.audio.confinement import bound\n"
+    script += "bound(memory_bytes=1 << 29, cpu_seconds=60, file_bytes=0)\n"
     script += "open(sys.argv[1], 'wb', buffering=0).write(b'x')"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, str(to), cwd=ROOT, stderr=asyncio.subprocess.PIPE
@@ -173,7 +175,7 @@ async def test_the_process_knows_nothing_of_the_bots_environment(
 
 @needs_proc
 async def test_no_more_processes_run_at_once_than_allowed(long_file: Path) -> None:
-    audio, before = AudioProcess(at_once=2, probe_limits=Limits(heard_seconds=60)), children()
+    audio, before = AudioProcess(probes_at_once=2, probe_limits=Limits(heard_seconds=60)), children()
     done = asyncio.Event()
 
     async def count() -> int:
@@ -192,8 +194,31 @@ async def test_no_more_processes_run_at_once_than_allowed(long_file: Path) -> No
     assert most == 2
 
 
+@needs_proc
+async def test_a_delivery_does_not_wait_for_members_files(long_file: Path, tmp_path: Path) -> None:
+    audio, before = AudioProcess(probes_at_once=2), children()
+    compose(tmp_path / "piece.wav", seconds=1.0)
+
+    probes = [asyncio.create_task(audio.probe(long_file)) for _ in range(4)]
+    await until(lambda: len(workers(before)) == 2)
+    stopped = workers(before)
+    for process in stopped:
+        os.kill(process, signal.SIGSTOP)  # as a file would that keeps the decoder busy for a minute
+
+    async with asyncio.timeout(20):
+        assert await audio.fit(tmp_path / "piece.wav", tmp_path / "small.mp3", limit_bytes=50_000)
+
+    assert not any(probe.done() for probe in probes)
+    assert workers(before) == stopped
+    for probe in probes:
+        probe.cancel()
+    await asyncio.wait(probes, timeout=20)
+    assert children() <= before
+
+
 async def test_the_bot_itself_never_loads_the_decoder() -> None:
-    script = "import sys, bot.audio.process; sys.exit('av' in sys.modules or 'bot.audio.hearing' in sys.modules)"
+    script = "import sys, bot.audio.process\n"
+    script += "sys.exit(not {'av', 'ctypes', 'bot.audio.hearing', 'bot.audio.confinement'}.isdisjoint(sys.modules))"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=ROOT)
 
     assert await process.wait() == 0

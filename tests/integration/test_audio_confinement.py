@@ -1,0 +1,309 @@
+"""A file that takes over the decoder gets nowhere. The attacks are real, and work where nothing holds them back."""
+
+import asyncio
+import errno
+import json
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bot import kernel
+from bot.audio.confinement import LAYERS
+from bot.audio.messages import Limits
+from bot.audio.process import AudioProcess
+from bot.errors import SourceTooCostly
+from tests.support.attacks import ATTACKS, SECRET, Target
+from tests.support.taken_over import Orders
+
+ROOT = Path(__file__).parents[2]
+
+FILES = {"read_the_database", "write_to_the_database", "list_files", "write_a_file", "remove_a_file"}
+MEMORY = {"read_environment", "read_memory", "read_memory_by_system_call", "attach"}
+SOCKETS = {"connect", "connect_to_unix_socket", "make_a_socket_pair"}
+PROCESSES = {"fork", "start_a_program"}
+# What a container or a careful system may refuse to anybody.
+REFUSED_TO_MANY = {"make_a_namespace", "use_io_uring", *MEMORY} - {"read_environment"}
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the layers are those of the Linux kernel")
+AN_ORDINARY_USER = 65534 if os.geteuid() == 0 else None
+"""None: whoever runs the tests."""
+AS_WHOM = {None: "as whoever runs the tests", AN_ORDINARY_USER: "as an ordinary user"}
+as_anybody = pytest.mark.parametrize("user", AS_WHOM, ids=AS_WHOM.get)
+
+
+@pytest.fixture(scope="module")
+def missing() -> list[str]:
+    """The layers that this system lacks."""
+    script = "from bot.audio.confinement import confine\nprint(*confine(), sep='\\n')"
+    asked = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+    return asked.stdout.split("\n")
+
+
+def need(layer: str, missing: list[str]) -> None:
+    if layer in missing:
+        pytest.skip(f"this system has no {layer}")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Unlike `tmp_path`, every user can get at it."""
+    folder = Path(tempfile.mkdtemp(prefix="encore-attacked-"))
+    folder.chmod(0o777)
+    for name in ("encore.db", "left-for-you"):
+        (folder / name).write_bytes(SECRET)
+        (folder / name).chmod(0o666)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@asynccontextmanager
+async def a_bot(folder: Path, *, user: int | None = None, private: bool = True) -> AsyncIterator[Target]:
+    """A process with a secret, a database, and two servers beside it."""
+    async with AsyncExitStack() as stack:
+        tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        unix = stack.enter_context(socket.socket(socket.AF_UNIX))
+        unix.bind(str(folder / "socket"))
+        (folder / "socket").chmod(0o666)
+        unix.listen()
+        bot = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.support.victim", "" if user is None else str(user)),
+            "private" if private else "open",
+            cwd=ROOT,
+            env={"DISCORD_TOKEN": SECRET.decode()},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        if bot.stdout is None:
+            raise TypeError(bot)
+        stack.push_async_callback(bot.wait)
+        stack.callback(bot.kill)
+        yield Target(
+            pid=bot.pid,
+            address=int(await bot.stdout.readline()),
+            database=str(folder / "encore.db"),
+            folder=str(folder),
+            port=tcp.getsockname()[1],
+            socket_path=str(folder / "socket"),
+        )
+
+
+async def ordered(folder: Path, orders: Orders, limits: Limits | None = None) -> str:
+    """What comes of it when the real AudioProcess is handed a file with `orders`: the error's words."""
+    file = folder / "piece.mp3"
+    file.write_bytes(msgspec.json.encode(orders))
+    audio = AudioProcess(worker="tests.support.taken_over", probe_limits=limits or Limits())
+    with pytest.raises(SourceTooCostly) as caught:
+        await audio.probe(file)
+    return str(caught.value)
+
+
+async def attacked(folder: Path, orders: Orders, *, private: bool = True) -> dict[str, str]:
+    """Each attack, and `done` or why it failed."""
+    async with a_bot(folder, user=orders.user, private=private) as target:
+        found: dict[str, str] = json.loads(await ordered(folder, msgspec.structs.replace(orders, target=target)))
+    assert set(found) == set(ATTACKS)
+    return found
+
+
+def done(found: dict[str, str]) -> set[str]:
+    return {attack for attack, outcome in found.items() if outcome == "done"}
+
+
+@linux
+async def test_every_attack_works_where_nothing_holds_it_back(folder: Path) -> None:
+    found = await attacked(folder, Orders(layers=(), limits=False), private=False)
+
+    assert set(ATTACKS) - done(found) <= REFUSED_TO_MANY, found
+
+
+@linux
+@as_anybody
+async def test_a_file_that_takes_over_the_decoder_gets_nowhere(
+    user: int | None, folder: Path, missing: list[str]
+) -> None:
+    for layer in LAYERS:
+        need(layer, missing)
+
+    found = await attacked(folder, Orders(user=user))
+
+    assert done(found) == set()
+
+
+@linux
+@as_anybody
+async def test_the_filter_of_system_calls_alone_refuses_all_but_memory(
+    user: int | None, folder: Path, missing: list[str]
+) -> None:
+    need("seccomp", missing)
+
+    found = await attacked(folder, Orders(user=user, layers=("no_new_privs", "seccomp"), limits=False), private=False)
+
+    assert done(found) == {"take_memory"}
+
+
+@linux
+@as_anybody
+async def test_landlock_alone_keeps_files_and_the_bots_memory_closed(
+    user: int | None, folder: Path, missing: list[str]
+) -> None:
+    need("Landlock", missing)
+    version = kernel.call("syscall", 444, 0, 0, 1)
+    refused = FILES | MEMORY | {"start_a_program"}
+    refused |= {"connect"} if version >= 4 else set()
+    refused |= {"signal_the_bot"} if version >= 6 else set()
+
+    found = await attacked(folder, Orders(user=user, layers=("no_new_privs", "Landlock"), limits=False), private=False)
+
+    assert done(found) & refused == set()
+
+
+@linux
+async def test_root_without_capabilities_cannot_look_into_the_bot(folder: Path, missing: list[str]) -> None:
+    need("dropped capabilities", missing)
+
+    found = await attacked(folder, Orders(layers=("dropped capabilities",), limits=False))
+
+    assert done(found) & MEMORY == set()
+
+
+@linux
+@pytest.mark.parametrize("private", [True, False])
+async def test_a_bot_that_keeps_its_memory_private_is_closed_to_its_own_user(private: bool, folder: Path) -> None:
+    found = await attacked(folder, Orders(user=AN_ORDINARY_USER, layers=(), limits=False), private=private)
+
+    assert done(found) & MEMORY == set() if private else "read_environment" in done(found)
+
+
+@linux
+async def test_an_ordinary_user_is_kept_from_making_processes_by_the_limits_alone(folder: Path) -> None:
+    found = await attacked(folder, Orders(user=AN_ORDINARY_USER, layers=()))
+
+    assert done(found) & (PROCESSES | {"take_memory"}) == set()
+
+
+@linux
+async def test_half_a_gibibyte_is_more_than_there_is(folder: Path) -> None:
+    """For root, too."""
+    found = await attacked(folder, Orders(layers=()))
+
+    assert found["take_memory"] == os.strerror(errno.ENOMEM)
+
+
+@linux
+async def test_the_running_bot_keeps_its_memory_private() -> None:
+    """As the kernel says of the process that is about to run it."""
+    script = "from bot.__main__ import _run\nfrom bot import kernel\nfrom bot.settings import Settings\n"
+    script += "print(kernel.call('prctl', 3, 0, 0, 0, 0))\n"  # PR_GET_DUMPABLE
+    script += "_run(Settings(discord_token='invented', suno_api_key='invented')).close()\n"
+    script += "print(kernel.call('prctl', 3, 0, 0, 0, 0))\n"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+
+    output, _ = await process.communicate()
+
+    assert output == b"1\n0\n"
+
+
+async def test_nothing_is_written_to_the_operators_terminal() -> None:
+    script = "import os\nfrom bot.audio.confinement import confine\n"
+    script += "os.write(2, b'before ')\nconfine({})\nos.write(2, b'after')"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+    )
+
+    _, seen = await process.communicate()
+
+    assert seen == b"before "
+
+
+async def test_the_decoder_needs_nothing_that_it_would_have_to_load_later() -> None:
+    script = "import pkgutil, sys, bot.audio.worker, av\n"
+    script += "print(*(m.name for m in pkgutil.walk_packages(av.__path__, 'av.') if m.name not in sys.modules))"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+
+    assert set(output.decode().split()) <= {"av.__main__", "av.datasets"}
+
+
+async def test_what_the_system_lacks_is_told_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file, audio = folder / "piece.mp3", AudioProcess(worker="tests.support.taken_over")
+    file.write_bytes(msgspec.json.encode(Orders(layers=(), limits=False, missing=("Landlock", "seccomp"))))
+
+    for _ in range(2):
+        with pytest.raises(SourceTooCostly):
+            await audio.probe(file)
+
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "decoding members' files without Landlock, seccomp: this system lacks that (see docs/design.md)"
+    ]
+
+
+class Presence:
+    """Sees through a named pipe whether a process is there that keeps it open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "fifo"
+        os.mkfifo(self.path)
+        self._reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+
+    async def was_there_and_is_gone(self) -> bool:
+        loop, seen = asyncio.get_running_loop(), bytearray()
+        ended: asyncio.Future[bool] = loop.create_future()
+
+        def read() -> None:
+            data = os.read(self._reader, 100)
+            seen.extend(data)
+            if not data and not ended.done():
+                ended.set_result(seen == b"here")
+
+        loop.add_reader(self._reader, read)
+        try:
+            async with asyncio.timeout(20):
+                return await ended
+        finally:
+            loop.remove_reader(self._reader)
+            os.close(self._reader)
+
+
+UNCONFINED = Orders(layers=(), limits=False)
+
+
+async def test_a_process_left_behind_does_not_outlive_the_answer(folder: Path) -> None:
+    presence = Presence(folder)
+
+    await ordered(folder, msgspec.structs.replace(UNCONFINED, leave="a sleeper", fifo=str(presence.path)))
+
+    assert await presence.was_there_and_is_gone()
+
+
+async def test_a_process_left_behind_does_not_outlive_the_time_limit(folder: Path) -> None:
+    """Its parent has ended; it keeps the pipe open, so that no end of file is ever read."""
+    presence = Presence(folder)
+    orders = msgspec.structs.replace(UNCONFINED, leave="a sleeper", answers=False, fifo=str(presence.path))
+
+    assert "still running" in await ordered(folder, orders, Limits(wall_seconds=3.0))
+
+    assert await presence.was_there_and_is_gone()
+
+
+async def test_a_process_left_behind_cannot_flood_the_bot(folder: Path) -> None:
+    presence = Presence(folder)
+    orders = msgspec.structs.replace(UNCONFINED, leave="a flood", answers=False, fifo=str(presence.path))
+
+    async with asyncio.timeout(20):
+        assert "answered more than" in await ordered(folder, orders)
+
+    assert await presence.was_there_and_is_gone()
