@@ -50,4 +50,4 @@ lock: setup  ## choose new versions of what pyproject.toml asks for
 	@sh tools/lock.sh
 
 clean:  ## remove what was made
-	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-newest out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

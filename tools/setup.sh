@@ -17,6 +17,7 @@ if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
     fi
 fi
 echo "setup: installing into $venv (once; a minute or so)"
-"$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+# Wheels alone: nothing that was downloaded runs as a build script.
+"$venv/bin/python" -m pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r requirements-dev.lock
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 touch "$venv/.ready"
