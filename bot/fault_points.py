@@ -1,10 +1,14 @@
-"""Named points at which tests of reliability kill the process. In normal running none is armed, and nothing happens.
+"""Named points in the code at which tests kill the process or hold it still. In normal running nothing happens there.
 
-`ENCORE_FAULT=name` or `name:3` (the third time it is reached) arms one; `__main__` reads it.
+`ENCORE_FAULT=name` kills at a point, `name:3` the third time it is reached; `__main__` reads it. `hold` is for tests in
+the same process: it stops whoever comes to a point, so that a race can be written down step by step.
 """
 
+import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 POINTS = frozenset(
     {
@@ -22,8 +26,18 @@ POINTS = frozenset(
         "inside a migration",
     }
 )
+"""Where the process can be killed."""
+
+HOLDABLE = (POINTS - {"inside a migration"}) | {
+    "between claim and send",
+    "before a callback is applied",
+    "while the provider is asked",
+    "after a progress view is read",
+}
+"""Where a task can be held."""
 
 _armed: dict[str, int] = {}
+_held: dict[str, "HeldPoint"] = {}
 
 
 def arm(words: str) -> None:
@@ -39,10 +53,57 @@ def arm(words: str) -> None:
 
 
 def reach(name: str) -> None:
-    """Die here, without any ado, if this point is armed and it is its time."""
+    """Die here, at once, if this point is armed and its time has come."""
     if not _armed:
         return
     if name in _armed:
         _armed[name] -= 1
         if not _armed[name]:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def pause_at(name: str) -> None:
+    """As `reach`; and wait here while a test holds this point."""
+    reach(name)
+    if _held and (point := _held.get(name)) is not None:
+        await point.arrive()
+
+
+class HeldPoint:
+    """A point at which everyone stops until `release`."""
+
+    def __init__(self) -> None:
+        self._arrivals = asyncio.Semaphore(0)
+        self._open = asyncio.Event()
+
+    async def arrive(self) -> None:
+        self._arrivals.release()
+        await self._open.wait()
+
+    async def reached(self, *, timeout: float = 10) -> None:
+        """Wait until one more task stands here. Raises `TimeoutError` after `timeout` seconds."""
+        async with asyncio.timeout(timeout):
+            await self._arrivals.acquire()
+
+    def release(self) -> None:
+        """Let everyone pass, those to come as well."""
+        self._open.set()
+
+
+@asynccontextmanager
+async def hold(name: str) -> AsyncIterator[HeldPoint]:
+    """Hold the point until `release`, or until the block is left.
+
+    Raises:
+        ValueError: there is no such point, or it is held already.
+    """
+    if name not in HOLDABLE:
+        raise ValueError(f"there is no point {name!r} to hold; there are: {', '.join(sorted(HOLDABLE))}")
+    if name in _held:
+        raise ValueError(f"{name!r} is held already")
+    point = _held[name] = HeldPoint()
+    try:
+        yield point
+    finally:
+        del _held[name]
+        point.release()

@@ -99,12 +99,12 @@ class Acceptance:
             is_new = await work.intakes.claim(replace(intake, due_at=self._takeover_at()))
             if is_new and await work.intakes.open_of(intake.place.member_id) > self._limits.open_commands:
                 raise TooManyOpenCommands(limit=self._limits.open_commands)
-        fault_points.reach("after the command is written down")
+        await fault_points.pause_at("after the command is written down")
         return is_new
 
     async def begin(self, intake: Intake) -> None:
         """Once it is acknowledged: hand it to the workers, who find it a while later where this cannot be written."""
-        fault_points.reach("after the defer")
+        await fault_points.pause_at("after the defer")
         with contextlib.suppress(Outage):
             async with self._storage.transaction() as work:
                 await work.intakes.renew(intake.place.interaction_id, until=self._clock())
@@ -191,7 +191,7 @@ class Acceptance:
         try:
             facts, asked = await self._checked(intake, path)
             source_url = await self._upload(path, intake.source.name)
-            fault_points.reach("after the source upload")
+            await fault_points.pause_at("after the source upload")
         finally:
             path.unlink(missing_ok=True)
         notes = notes_on(asked, intake.source)
@@ -207,7 +207,7 @@ class Acceptance:
             if held:
                 await settle.insert(work, job, at=at)
                 await work.intakes.finish(intake.place.interaction_id)
-                fault_points.reach("inside the accepting transaction")
+                await fault_points.pause_at("inside the accepting transaction")
         if not held:
             raise QuotaExceeded(await self._storage.reading.ledger.balance(member_id, day=day, limit=limit))
         return job, notes

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot import fault_points
 from bot.domain.callbacks import CallbackEntry
 from bot.domain.jobs import Job, JobState
 from bot.domain.reports import ENDS, REPORTED_STATES, TaskReport, apply_report, confirmed, hint
@@ -75,6 +76,7 @@ class Callbacks:
         return believed
 
     async def _apply(self, entry: CallbackEntry, report: TaskReport | None) -> None:
+        await fault_points.pause_at("before a callback is applied")
         at = self._clock()
         async with self._storage.transaction() as work:
             job = await work.jobs.get(entry.job_id)

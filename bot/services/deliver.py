@@ -134,7 +134,7 @@ class Delivery:
             at = self._clock()
             after = change(current, at)
             await settle.save(work, after, before=current, at=at)
-            fault_points.reach("inside the settling transaction")
+            await fault_points.pause_at("inside the settling transaction")
         if after.state is not current.state or after.due_at is None:
             self._patience.forget(job.id)
         self._bells.job_changed(after)

@@ -30,7 +30,7 @@ class Posting:
             BadSource: one is missing, and `may_be_partial` is not set or all are.
             OSError: there is no room for them.
         """
-        fault_points.reach("while a track is fetched")
+        await fault_points.pause_at("while a track is fetched")
         fetched = await stack.enter_async_context(self._files.fetched(job))
         if not fetched.is_complete and job.task_id is not None:
             # The links may have expired, or a forged callback may have named them: the provider knows better.
@@ -50,12 +50,12 @@ class Posting:
         for limit in (limit_bytes, min(limit_bytes, SMALLEST_LIMIT_BYTES), 0):
             try:
                 files = await fetched.fitted(limit)
-                fault_points.reach("before the post")
+                await fault_points.pause_at("before the post")
                 posted = await route.post_result(job, files)
             except RouteTooSmall:
                 log.warning("job %s: files up to %d bytes are too large for %s", job.short_id, limit, route.name)
                 continue
-            fault_points.reach("after the post")
+            await fault_points.pause_at("after the post")
             return posted
         raise RouteClosed("even links were too large")
 

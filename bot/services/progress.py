@@ -5,6 +5,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot import fault_points
 from bot.domain.jobs import Job, JobState
 from bot.domain.progress import ProgressView, progress_of
 from bot.errors import Outage
@@ -56,6 +57,7 @@ class Progress:
                 position = await reading.jobs.queue_position(job.id) if waits else None
                 resumed = job.accepted_at < self._began_at
                 view = progress_of(job, queue_position=position, usual_seconds=usual_seconds, resumed=resumed)
+                await fault_points.pause_at("after a progress view is read")
                 await self._show(job, view)
 
         async with asyncio.TaskGroup() as group:

@@ -84,9 +84,10 @@ class Submission:
         self._bells.progress.ring()
         if attempt_id is None:
             return True  # put off for today; the next one may be another server's
-        fault_points.reach("before the submit")
+        await fault_points.pause_at("before the submit")
         try:
             if await self._mark_sent(job):
+                await fault_points.pause_at("between claim and send")
                 await self._submit(job, attempt_id)
         except Outage:
             raise
@@ -139,7 +140,7 @@ class Submission:
                 sent_continue_at=job.sent_continue_at,
                 callback_url=self._callback_url(job.callback_token),
             )
-            fault_points.reach("after the answer to the submit")
+            await fault_points.pause_at("after the answer to the submit")
         except ProviderError as error:
             if trouble_of(error) is not None:
                 self._account.close()  # before the others are woken

@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.reports import ReportKind, TaskReport, apply_report
 from bot.errors import Outage, ProviderError, ProviderRefused, ProviderUnauthorized
@@ -92,6 +93,7 @@ class Watch:
 
     async def _look(self, job: Job) -> None:
         answer = await self._ask(job)
+        await fault_points.pause_at("while the provider is asked")
         if self._is_quiet(job, answer):
             return
         async with self._storage.transaction() as work:

@@ -79,7 +79,7 @@ class CallbackEndpoint:
         recorded = await self._write_down(request.match_info["token"], body)
         if recorded is Recorded.UNKNOWN:
             raise web.HTTPNotFound
-        fault_points.reach("after a callback is stored")
+        await fault_points.pause_at("after a callback is stored")
         if recorded is Recorded.NEW:
             self._wake()
         return web.Response(text="ok")
