@@ -45,6 +45,23 @@ MESSAGES: list[tuple[str, Json, str]] = [
     ("embed address", embed(title="t", url="ftp://somewhere"), "embeds.0.url"),
     ("embed time", embed(title="t", timestamp="tomorrow"), "embeds.0.timestamp"),
     ("embed picture", embed(title="t", image={"url": "no address"}), "embeds.0.image.url"),
+    ("a picture without a host", embed(title="t", image={"url": "https://[::1]@/"}), "embeds.0.image.url"),
+    (
+        "a thumbnail of no possible host",
+        embed(title="t", thumbnail={"url": "https://xn--a/"}),
+        "embeds.0.thumbnail.url",
+    ),
+    ("a malformed embed address", embed(title="t", url="https://[::1"), "embeds.0.url"),
+    (
+        "a malformed address of the author",
+        embed(title="t", author={"name": "a", "url": "https:///"}),
+        "embeds.0.author.url",
+    ),
+    (
+        "a malformed icon in the footer",
+        embed(title="t", footer={"text": "f", "icon_url": "https://a..b/"}),
+        "embeds.0.footer.icon_url",
+    ),
     ("6000 in all", {"embeds": [{"description": "x" * 3001}] * 2}, "embeds"),
     ("six rows", {"content": "c", "components": rows_of(6)}, "components"),
     (
@@ -76,6 +93,16 @@ MESSAGES: list[tuple[str, Json, str]] = [
     (
         "button address of another scheme",
         {"content": "c", "components": [row({"type": 2, "style": 5, "label": "l", "url": "file:///etc"})]},
+        "components.0.components.0.url",
+    ),
+    (
+        "a malformed button address",
+        {"content": "c", "components": [row({"type": 2, "style": 5, "label": "l", "url": "https://[::1]@/"})]},
+        "components.0.components.0.url",
+    ),
+    (
+        "a button that opens a file of the message",
+        {"content": "c", "components": [row({"type": 2, "style": 5, "label": "l", "url": "attachment://a.png"})]},
         "components.0.components.0.url",
     ),
     (
@@ -132,6 +159,8 @@ EDGES: list[Json] = [
     {"content": "c", "components": [row(button(label="x" * 80, custom_id="x" * 100))]},
     {"flags": V2, "components": [{"type": 17, "components": [text_display("x" * 4000)]}]},
     {"content": "c", "nonce": "x" * 25, "enforce_nonce": True},
+    {"content": "c", "components": [row({"type": 2, "style": 5, "label": "l", "url": "discord://-/channels/1/2/3"})]},
+    {"embeds": [{"title": "t", "thumbnail": {"url": "attachment://cover.png"}, "url": "http://127.0.0.1:8000/a"}]},
     {"content": "c", "message_reference": {"message_id": "5", "fail_if_not_exists": False}},
 ]
 

@@ -1,5 +1,6 @@
 """The stand-in driven by the real discord.py: what the library sends is taken, what it needs is there."""
 
+import asyncio
 import io
 import re
 from typing import Self
@@ -8,7 +9,7 @@ import discord
 import pytest
 from discord import app_commands
 
-from bot.sandbox.discord import DiscordOptions, FakeDiscord, NeverHappened, State, Upload
+from bot.sandbox.discord import ClientRefuses, DiscordOptions, FakeDiscord, NeverHappened, State, Upload
 from tests.support.discord_api import TOKEN, Json, a_bot, connected, led_to
 
 
@@ -236,6 +237,66 @@ async def test_permissions_reach_the_client_with_the_command_and_with_the_server
             await (await mia.command(songs, "look")).response()
 
         assert seen == [(True, True), (False, False)]
+
+
+async def test_permissions_that_are_taken_and_given_back_reach_the_client_at_once() -> None:
+    async with FakeDiscord() as fake:
+        guild = fake.guild()
+        songs = guild.channel("songs")
+        bot = a_bot()
+        may_write: asyncio.Queue[bool] = asyncio.Queue()
+
+        @bot.event
+        async def on_guild_channel_update(_: discord.TextChannel, after: discord.TextChannel) -> None:
+            may_write.put_nowait(after.permissions_for(after.guild.me).send_messages)
+
+        @bot.event
+        async def on_guild_role_update(_: discord.Role, after: discord.Role) -> None:
+            channel = after.guild.text_channels[0]
+            may_write.put_nowait(channel.permissions_for(after.guild.me).send_messages)
+
+        async with connected(fake, bot), asyncio.timeout(5):
+            seen = []
+            for change in (guild.deny, guild.allow, songs.deny, songs.allow):
+                change("SEND_MESSAGES")
+                seen.append(await may_write.get())
+
+        assert seen == [False, True, False, True]
+
+
+class Jobs(discord.ui.View):
+    """A menu of jobs, as in an answer to the member alone."""
+
+    @discord.ui.select(
+        placeholder="A job",
+        options=[discord.SelectOption(label="Paper Boats", value="1"), discord.SelectOption(label="Tide", value="2")],
+    )
+    async def pick(self, interaction: discord.Interaction, select: discord.ui.Select[Self]) -> None:
+        await interaction.response.edit_message(content=f"picked {select.values}", view=None)
+
+
+@pytest.mark.parametrize("choice", ["2", "Tide"])
+async def test_a_member_picks_from_a_menu_in_a_hidden_followup(choice: str) -> None:
+    async with FakeDiscord() as fake:
+        songs, mia = fake.guild().channel("songs"), fake.member("Mia")
+        bot = a_bot()
+
+        @bot.tree.command()
+        async def jobs(interaction: discord.Interaction) -> None:
+            """Look."""
+            await interaction.response.send_message("Your jobs", ephemeral=True)
+            await interaction.followup.send("Pick one", view=Jobs(), ephemeral=True)
+
+        async with connected(fake, bot):
+            invocation = await mia.command(songs, "jobs")
+            menu = await invocation.followup()
+            with pytest.raises(ClientRefuses, match="Paper Boats"):
+                await mia.choose(menu, "A job", "Another")
+            await mia.choose(menu, "A job", choice)
+            await songs.wait_for(lambda message: message.content == "picked ['2']", seen_by=mia)
+
+        assert menu.is_ephemeral
+        assert songs.messages == []
 
 
 async def test_a_thread_is_a_thread_for_the_client() -> None:

@@ -5,7 +5,7 @@ import discord
 import pytest
 
 from bot.sandbox.discord import FakeDiscord, FaultKind, NeverHappened, Upload
-from tests.support.discord_api import Json, a_bot, connected, staged
+from tests.support.discord_api import TOKEN, Json, a_bot, connected, led_to, staged
 
 MESSAGES = "/channels/{channel_id}/messages"
 HELLO: Json = {"content": "hello"}
@@ -129,6 +129,71 @@ async def test_discord_py_waits_when_it_is_told_to() -> None:
             await bot.get_partial_messageable(songs.id).send("done")
 
         assert (fault.hits, len(songs.messages)) == (1, 1)
+
+
+START: dict[str, tuple[str, str]] = {
+    "who the bot is": ("GET", "/users/@me"),
+    "its application": ("GET", "/oauth2/applications/@me"),
+    "its commands": ("PUT", "/applications/{application_id}/commands"),
+}
+
+
+async def start(fake: FakeDiscord) -> None:
+    """What a bot of discord.py asks before it connects."""
+    bot = a_bot()
+
+    @bot.tree.command()
+    async def ping(interaction: discord.Interaction) -> None:
+        """Ping."""
+
+    with led_to(fake):
+        try:
+            await bot.login(TOKEN)
+            await bot.tree.sync()
+        finally:
+            await bot.close()
+
+
+@pytest.mark.parametrize("what", START)
+@pytest.mark.parametrize(
+    ("kind", "status", "times", "seen"),
+    [
+        (FaultKind.ABORT_BEFORE, 500, 2, aiohttp.ClientConnectionError),  # aiohttp asks a second time by itself
+        (FaultKind.ERROR_BEFORE, 503, 1, discord.DiscordServerError),
+    ],
+)
+async def test_each_request_of_a_start_fails_as_often_as_is_asked(
+    what: str, kind: FaultKind, status: int, times: int, seen: type[Exception]
+) -> None:
+    async with FakeDiscord() as fake:
+        fault = fake.faults.add(*START[what], kind, times, status=status)
+
+        with pytest.raises(seen):
+            await start(fake)
+        await start(fake)
+
+        assert fault.hits == times
+
+
+async def test_while_it_is_unreachable_connections_are_refused_as_for_an_unknown_name() -> None:
+    async with FakeDiscord() as fake:
+        async with fake.unreachable():
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await start(fake)
+
+        await start(fake)
+
+
+async def test_becoming_unreachable_cuts_the_gateway_and_the_client_comes_back() -> None:
+    async with FakeDiscord() as fake:
+        fake.guild()
+        bot = a_bot()
+        async with connected(fake, bot):
+            async with fake.unreachable():
+                await fake.gateway.changes.until(
+                    lambda: not fake.gateway.sessions, timeout=5, wanted="the end of the connection", seen=str
+                )
+            await fake.gateway.wait_resumed(timeout=30)
 
 
 async def test_a_failure_of_the_stand_in_itself_does_not_stay_hidden() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -134,27 +136,73 @@ async def test_a_session_can_be_resumed_unless_the_bot_ended_it(code: int, kept:
         assert bool(fake.gateway.all_sessions) is kept
 
 
-async def test_a_new_server_and_the_end_of_one_are_told() -> None:
+@asynccontextmanager
+async def gateway_socket(fake: FakeDiscord) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async with aiohttp.ClientSession() as session, session.ws_connect(fake.gateway_url) as socket:
+        yield socket
+
+
+@pytest.mark.parametrize("frame", [b'{"op": 1, "d": null}', '{"op": 1, "d": null}'])
+async def test_json_is_understood_in_text_and_in_binary_frames(frame: str | bytes) -> None:
+    async with FakeDiscord() as fake, gateway_socket(fake) as socket:
+        await socket.receive_json(timeout=5)
+        await (socket.send_bytes(frame) if isinstance(frame, bytes) else socket.send_str(frame))
+
+        assert (await socket.receive_json(timeout=5))["op"] == 11
+
+
+async def test_a_binary_frame_that_is_no_json_closes_the_connection() -> None:
+    async with FakeDiscord() as fake, gateway_socket(fake) as socket:
+        await socket.receive(timeout=5)
+        await socket.send_bytes(b"\xff\xfe")
+        await socket.receive(timeout=5)
+
+        assert socket.close_code == 4002
+
+
+async def told(*, private: bool) -> Json:
+    """What the gateway says when Mia writes to the bot, in a channel or privately."""
+    intents = 1 << 9 | 1 << 12
+    async with FakeDiscord() as fake, gateway_socket(fake) as socket:
+        songs, mia = fake.guild().channel("songs"), fake.member("Mia")
+        await socket.receive_json(timeout=5)
+        await socket.send_json({**IDENTIFY, "d": {**IDENTIFY["d"], "intents": intents}})
+        await socket.receive_json(timeout=5)
+
+        mia.post(mia.dm if private else songs, f"hello {fake.world.bot.mention}")
+        return (await socket.receive_json(timeout=5))["d"]
+
+
+async def test_a_message_in_a_server_says_who_its_author_is_there() -> None:
+    message = await told(private=False)
+
+    assert message["member"]["roles"] == []
+    assert "user" not in message["member"]
+    assert [mention["member"]["nick"] for mention in message["mentions"]] == [None]
+    assert (message["author"]["username"], message["channel_type"]) == ("mia", 0)
+
+
+async def test_a_direct_message_has_no_member() -> None:
+    message = await told(private=True)
+
+    assert "member" not in message
+    assert "guild_id" not in message
+
+
+async def test_the_client_knows_the_author_of_a_message_as_a_member() -> None:
     async with FakeDiscord() as fake:
-        guild = fake.guild()
-        bot = a_bot()
-        joined, left = asyncio.Event(), asyncio.Event()
+        songs, mia = fake.guild().channel("songs"), fake.member("Mia")
+        bot = a_bot(discord.Intents(guilds=True, guild_messages=True))
+        authors: asyncio.Queue[object] = asyncio.Queue()
 
         @bot.event
-        async def on_guild_join(_: discord.Guild) -> None:
-            joined.set()
-
-        @bot.event
-        async def on_guild_remove(_: discord.Guild) -> None:
-            left.set()
+        async def on_message(message: discord.Message) -> None:
+            authors.put_nowait(message.author)
 
         async with connected(fake, bot), asyncio.timeout(5):
-            fake.guild("Another")
-            await joined.wait()
-            guild.kick_bot()
-            await left.wait()
+            mia.post(songs, "hello")
 
-            assert [each.name for each in bot.guilds] == ["Another"]
+            assert isinstance(await authors.get(), discord.Member)
 
 
 async def handshake(fake: FakeDiscord, *frames: Json, code: int = 1000) -> tuple[list[Json], int | None]:

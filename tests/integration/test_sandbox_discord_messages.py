@@ -67,6 +67,21 @@ async def test_the_history_is_newest_first_and_without_nonces() -> None:
         assert "nonce" not in (await stage.api.ask("GET", path)).body[0]
 
 
+async def test_a_page_after_a_message_holds_the_next_ones_newest_first() -> None:
+    async with staged(FREE) as stage:
+        ids = [(await stage.api.post(stage.songs, HELLO)).body["id"] for _ in range(5)]
+        path = f"/channels/{stage.songs.id}/messages?limit=2"
+
+        pages = [(await stage.api.ask("GET", f"{path}&after={anchor}")).body for anchor in (0, ids[1], ids[3], ids[4])]
+
+        assert [[message["id"] for message in page] for page in pages] == [
+            [ids[1], ids[0]],
+            [ids[3], ids[2]],
+            [ids[4]],
+            [],
+        ]
+
+
 async def test_without_permission_the_history_is_empty() -> None:
     async with staged() as stage:
         await stage.api.post(stage.songs, HELLO)
@@ -171,6 +186,28 @@ async def test_a_message_stays_v2_once_it_was() -> None:
         )
 
         assert edited.field_errors("content")
+
+
+async def test_alt_text_stays_with_its_file_and_has_a_limit() -> None:
+    async with staged() as stage:
+        body = {**HELLO, "attachments": [{"id": 0, "description": "x" * 1024}]}
+        longer = {**HELLO, "attachments": [{"id": 0, "description": "x" * 1025}]}
+
+        refused = await stage.api.post(stage.songs, longer, files=[("a.png", b"1")])
+        await stage.api.post(stage.songs, body, files=[("a.png", b"1")])
+
+        assert refused.field_errors("attachments.0.description")
+        assert [each.description for each in stage.songs.messages[0].attachments] == ["x" * 1024]
+
+
+async def test_a_thumbnail_may_be_a_file_of_the_message() -> None:
+    async with staged() as stage:
+        body = {"embeds": [{"title": "t", "thumbnail": {"url": "attachment://cover.png"}}]}
+
+        posted = await stage.api.post(stage.songs, body, files=[("cover.png", b"png")])
+
+        assert posted.body["embeds"][0]["thumbnail"]["url"].startswith("http://127.0.0.1")
+        assert [each.filename for each in stage.songs.messages[0].attachments] == ["cover.png"]
 
 
 async def test_names_of_files_lose_what_is_not_plain() -> None:
@@ -287,6 +324,7 @@ async def test_a_silent_message_rings_silently() -> None:
         await stage.api.post(stage.songs, {"content": stage.mia.mention, "flags": 4096})
 
         assert [ping.silent for ping in stage.mia.pings] == [True]
+        assert stage.songs.messages[0].is_silent
 
 
 async def test_who_cannot_see_the_channel_hears_nothing() -> None:
@@ -305,6 +343,16 @@ async def test_a_direct_message_arrives_and_rings() -> None:
 
         assert [message.content for message in stage.mia.dms] == ["hello"]
         assert [ping.why for ping in stage.mia.pings] == [Why.DIRECT]
+
+
+async def test_direct_messages_can_be_closed_and_opened_again() -> None:
+    async with staged() as stage:
+        stage.mia.close_dms()
+        closed = await stage.api.post(stage.mia.dm, HELLO)
+        stage.mia.open_dms()
+        opened = await stage.api.post(stage.mia.dm, HELLO)
+
+        assert (closed.body["code"], opened.status) == (50007, 200)
 
 
 async def test_an_unknown_message_may_be_answered_when_that_was_said() -> None:

@@ -9,12 +9,15 @@ from urllib.parse import parse_qsl, urlsplit
 import discord
 import pytest
 
-from bot.sandbox.discord import FakeDiscord, NeverHappened, limits
+from bot.sandbox.discord import DiscordOptions, FakeDiscord, NeverHappened, RateLimit, addresses, limits
+from bot.sandbox.discord.calls import Route
 from bot.sandbox.discord.changes import Changes
 from bot.sandbox.discord.clock import Clock, Snowflakes
 from bot.sandbox.discord.limits import Refusal
 from bot.sandbox.discord.links import Links
+from bot.sandbox.discord.options import MESSAGES
 from bot.sandbox.discord.permissions import ALL, EVERYONE, NONE, Overwrite, Permission, in_channel
+from bot.sandbox.discord.rates import Rates
 
 SERVER, MEMBER, ROLE, OTHER_ROLE = 1, 2, 3, 4
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -130,6 +133,64 @@ def test_links_that_are_asked_for_soon_after_each_other_are_the_same() -> None:
     clock.advance(60)
 
     assert links.url("/a") == first
+
+
+def test_a_window_opens_with_its_first_request_and_is_empty_again_once_it_closes() -> None:
+    now = 100.0
+    rates = Rates(DiscordOptions(rate_limits={("POST", MESSAGES): RateLimit(2, 5)}), now=lambda: now)
+    route = Route(method="POST", template=MESSAGES, handler=lambda _: None)
+
+    def ask(at: float) -> tuple[str, float | None]:
+        nonlocal now
+        now = at
+        verdict = rates.ask(route, {"channel_id": "1"})
+        return verdict.headers["X-RateLimit-Remaining"], verdict.retry_after
+
+    assert [ask(100), ask(104), ask(104)] == [("1", None), ("0", None), ("0", 1)]
+    assert [ask(105), ask(105), ask(109)] == [("1", None), ("0", None), ("0", 1)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://media.example/a.png?x=y#z",
+        "http://127.0.0.1:8000/",
+        "https://[::1]:443/",
+        "https://größe.example/ü",
+        "https://xn--mnchen-3ya.example",
+        "https://mia:secret@media.example/",
+        "attachment://wave.png",
+        "discord://-/channels/1",
+    ],
+)
+def test_a_well_formed_address_is_taken(url: str) -> None:
+    assert addresses.is_well_formed(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://xn--a/",
+        "https://[::1]@/",
+        "https://[::1",
+        "https://[fe80::1%25eth0]/",
+        "https://",
+        "https:///path",
+        "https:media.example",
+        "https://media..example/",
+        "https://-media.example/",
+        "https://me_dia.example/",
+        f"https://{'a' * 64}.example/",
+        "https://256.1.1.1/",
+        "https://media.example:99999/",
+        "https://media.example:port/",
+        "https://media.example/a b",
+        "https://media.example/\n",
+        "attachment://",
+    ],
+)
+def test_an_address_that_no_browser_could_open_is_malformed(url: str) -> None:
+    assert not addresses.is_well_formed(url)
 
 
 async def test_waiting_ends_as_soon_as_it_is_true() -> None:

@@ -1,9 +1,10 @@
 """Messages that answer an interaction: they may always attach and embed (Discord reference, section 2.2)."""
 
-from bot.sandbox.discord import compose, posting
+from bot.sandbox.discord import compose, limits, posting
 from bot.sandbox.discord.calls import Body
+from bot.sandbox.discord.channels import Thread
 from bot.sandbox.discord.interactions import Interaction, Kind
-from bot.sandbox.discord.limits import Payload
+from bot.sandbox.discord.limits import Payload, Refused
 from bot.sandbox.discord.messages import (
     CHAT_INPUT_COMMAND,
     CONTEXT_MENU_COMMAND,
@@ -16,6 +17,16 @@ from bot.sandbox.discord.messages import (
 from bot.sandbox.discord.permissions import Permission
 
 SLASH = 1
+
+
+def check_open(interaction: Interaction, *, hidden: bool) -> None:
+    """Raises `Refused` where the thread was locked meanwhile; what only the member sees passes (docs #6884, #7707)."""
+    channel, bot = interaction.channel, interaction.channel.world.bot
+    if not isinstance(channel, Thread) or hidden:
+        return
+    if channel.is_locked_for(bot):
+        in_guild = channel.guild is not None and channel.guild.has_bot
+        raise Refused(limits.ANSWER_IN_LOCKED_THREAD if in_guild else limits.MISSING_ACCESS)
 
 
 def forced_flags(interaction: Interaction) -> int:
@@ -37,6 +48,7 @@ def first(interaction: Interaction, version: Version, data: Payload) -> Message:
 
 
 def followup(interaction: Interaction, body: Body, data: Payload) -> Message:
+    check_open(interaction, hidden=bool((data.get("flags") or 0) & EPHEMERAL))
     compose.check(body, data, before=None, limit_bytes=interaction.upload_limit_bytes)
     version = compose.compose(body, data, interaction.channel, before=None, flags=forced_flags(interaction))
     return _post(interaction, version, data, kind=REPLY, replies_to=interaction.original)
@@ -44,6 +56,7 @@ def followup(interaction: Interaction, body: Body, data: Payload) -> Message:
 
 def change(interaction: Interaction, message: Message, body: Body, data: Payload) -> None:
     """Edit `message`; a placeholder becomes the answer."""
+    check_open(interaction, hidden=message.is_ephemeral)
     compose.check(body, data, before=message.now, limit_bytes=interaction.upload_limit_bytes)
     version = compose.compose(body, data, message.channel, before=message.now)
     posting.edit(message, version, data.get("allowed_mentions"))

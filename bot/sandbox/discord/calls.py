@@ -64,7 +64,14 @@ class Call:
         return self.body.value
 
 
-Answer: TypeAlias = "Payload | list[Payload] | None"
+@dataclass(frozen=True, slots=True)
+class Created:
+    """Answered as 201."""
+
+    body: Payload
+
+
+Answer: TypeAlias = "Payload | list[Payload] | Created | None"
 """None is answered as 204."""
 Handler: TypeAlias = Callable[[Call], Answer]
 

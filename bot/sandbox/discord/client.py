@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.sandbox.discord import payloads
+from bot.sandbox.discord.channels import Channel, Thread
 from bot.sandbox.discord.check_commands import (
     ATTACHMENT,
     BOOLEAN,
@@ -20,7 +21,7 @@ from bot.sandbox.discord.check_commands import (
     SUBCOMMAND,
     USER,
 )
-from bot.sandbox.discord.guilds import Channel, Role
+from bot.sandbox.discord.guilds import Role
 from bot.sandbox.discord.limits import (
     INTEGER_MAX,
     NUMBER_MAX,
@@ -94,17 +95,24 @@ def owners(command: Payload | None, channel: Channel, member: Person) -> dict[st
     return found
 
 
-def offered(member: Person, channel: Channel, name: str, kind: int) -> Payload:
-    """The announced command; raises `ClientRefuses` when the client does not show it to this member here."""
+def announced(channel: Channel, name: str, kind: int) -> Payload:
+    """The command of that name; raises `ClientRefuses` when there is none."""
     commands = [each for each in channel.world.commands_in(channel.guild) if each["type"] == kind]
     command = next((each for each in commands if each["name"] == name), None)
     if command is None:
-        raise ClientRefuses(
-            f"no command {name!r} here; there are {', '.join(each['name'] for each in commands) or 'none'}"
-        )
+        names = ", ".join(each["name"] for each in commands) or "none"
+        raise ClientRefuses(f"no command {name!r} here; there are {names}")
+    return command
+
+
+def offered(member: Person, channel: Channel, name: str, kind: int) -> Payload:
+    """The announced command; raises `ClientRefuses` when the client does not show it to this member here."""
+    command = announced(channel, name, kind)
     permissions = channel.permissions_of(member)
     if Permission.VIEW_CHANNEL not in permissions:
         raise ClientRefuses(f"{member.name} does not see #{channel.name}")
+    if isinstance(channel, Thread) and channel.archived:
+        raise ClientRefuses(f"#{channel.name} is archived: it takes no commands (docs, topics/threads)")
     if channel.guild is not None and Permission.USE_APPLICATION_COMMANDS not in permissions:
         raise ClientRefuses(f"{member.name} may not use commands in #{channel.name}")
     needed = command["default_member_permissions"]

@@ -4,8 +4,8 @@ from typing import Any
 
 from bot.sandbox.discord import check_content, fields, limits, shown, uploads
 from bot.sandbox.discord.calls import Body
+from bot.sandbox.discord.channels import Channel
 from bot.sandbox.discord.check_components import ComponentCheck
-from bot.sandbox.discord.guilds import Channel
 from bot.sandbox.discord.limits import Payload, Problems, Refused
 from bot.sandbox.discord.messages import (
     COMPONENTS_V2,

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlsplit
 
+from bot.sandbox.discord import addresses
 from bot.sandbox.discord.limits import Payload, Problems
 
 REQUIRED = ("BASE_TYPE_REQUIRED", "This field is required")
@@ -110,19 +110,22 @@ def url(body: Payload, key: str, problems: Problems, *, most: int, schemes: Coll
     value = text(body, key, problems, most=most)
     if value is None:
         return None
-    parts = urlsplit(value)
-    if parts.scheme not in schemes:
+    scheme = _scheme(value)
+    if scheme not in schemes:
         listed = ", ".join(f"'{scheme}'" for scheme in schemes)
         problems.add(
-            "URL_TYPE_INVALID_SCHEME",
-            f"Scheme '{parts.scheme}' is not supported. Scheme must be one of ({listed}).",
-            key,
+            "URL_TYPE_INVALID_SCHEME", f"Scheme '{scheme}' is not supported. Scheme must be one of ({listed}).", key
         )
         return None
-    if not (parts.netloc or parts.path) or " " in value:
+    if not addresses.is_well_formed(value):
         problems.add("URL_TYPE_INVALID_URL", "Not a well formed URL.", key)
         return None
     return value
+
+
+def _scheme(value: str) -> str:
+    scheme, colon, _ = value.partition(":")
+    return scheme.lower() if colon else ""
 
 
 def snowflake(value: object) -> int | None:

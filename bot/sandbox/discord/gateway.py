@@ -170,9 +170,8 @@ class Gateway:
         connection.send(HELLO, {"heartbeat_interval": int(self._options.heartbeat_seconds * 1000)})
         try:
             async for message in socket:
-                if message.type is not WSMsgType.TEXT:
-                    continue
-                self._hear(connection, message.data)
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    self._hear(connection, message.data)
         finally:
             self._leave(connection)
             writer.cancel()
@@ -180,7 +179,8 @@ class Gateway:
                 await writer
         return socket
 
-    def _hear(self, connection: Connection, frame: str) -> None:
+    def _hear(self, connection: Connection, frame: str | bytes) -> None:
+        """JSON in a text or a binary frame."""
         try:
             said = json.loads(frame)
             op, data = said["op"], said["d"]

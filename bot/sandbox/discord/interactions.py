@@ -11,7 +11,7 @@ from bot.sandbox.discord.limits import Payload
 from bot.sandbox.discord.people import Person
 
 if TYPE_CHECKING:
-    from bot.sandbox.discord.guilds import Channel
+    from bot.sandbox.discord.channels import Channel
     from bot.sandbox.discord.messages import Message
 
 

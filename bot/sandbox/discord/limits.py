@@ -1,7 +1,7 @@
 """Everything that is refused, as data: code, HTTP status, words and the source of the rule.
 
 Sources: `docs` is Discord's documentation or its OpenAPI description, `reference` the Discord reference with its
-section. docs/sandbox-discord.md says what is assumed beyond them.
+section, `discord-api-docs#…` a thread of that project. docs/sandbox-discord.md says what is assumed beyond them.
 """
 
 from collections.abc import Iterator
@@ -38,6 +38,18 @@ OTHER_APPLICATION = Refusal(
     "You are not authorized to perform this action on this application",
     "docs, topics/opcodes-and-status-codes",
 )
+TOO_MANY_OLD_EDITS = Refusal(
+    429,
+    30046,
+    "Maximum number of edits to messages older than 1 hour reached. Try again later",
+    "docs, topics/opcodes-and-status-codes; reference 3.4; status as users report it",
+)
+TOO_MANY_COMMANDS = Refusal(
+    400,
+    30032,
+    "Maximum number of application commands reached",
+    "docs, topics/opcodes-and-status-codes; reference 1.1",
+)
 TOO_MANY_CREATES = Refusal(
     400, 30034, "Max number of daily application command creates has been reached (200)", "reference 1.1"
 )
@@ -55,6 +67,10 @@ CLOSED_TO_MESSAGES = Refusal(403, 50007, "Cannot send messages to this user", "d
 MISSING_PERMISSIONS = Refusal(403, 50013, "Missing Permissions", "docs, topics/opcodes-and-status-codes; reference 2.2")
 INVALID_TOKEN = Refusal(401, 50027, "Invalid Webhook Token", "reference 2.1")
 INVALID_RECIPIENT = Refusal(400, 50033, "Invalid Recipient(s)", "docs, topics/opcodes-and-status-codes")
+ARCHIVED_THREAD = Refusal(
+    400, 50083, "Thread is archived", "docs, topics/threads, topics/opcodes-and-status-codes; status as users report it"
+)
+ANSWER_IN_LOCKED_THREAD = Refusal(403, 50083, "Thread is archived", "discord-api-docs#6884, #7707")
 INVALID_BODY = Refusal(400, 50035, "Invalid Form Body", "docs, reference 1-3")
 INVALID_JSON = Refusal(400, 50109, "The request body contains invalid JSON.", "docs, topics/opcodes-and-status-codes")
 NO_HISTORY_FOR_REPLY = Refusal(
@@ -63,23 +79,39 @@ NO_HISTORY_FOR_REPLY = Refusal(
     "You cannot reply to a message without permission to read message history",
     "docs, topics/opcodes-and-status-codes",
 )
+LOCKED_THREAD = Refusal(
+    403, 160005, "Thread is locked", "docs, topics/threads, topics/opcodes-and-status-codes; status assumed"
+)
 RATE_LIMITED = Refusal(429, 0, "You are being rate limited.", "reference 5.1, 5.2")
 
 
 class Refused(Exception):
-    """The request is answered with `refusal`; `errors` names the fields, nested as the body is."""
+    """The request is answered with `refusal`; `errors` names the fields, nested as the body is.
 
-    def __init__(self, refusal: Refusal, errors: Payload | None = None, *, because: str = "") -> None:
+    `retry_after` in seconds, for refusals that pass.
+    """
+
+    def __init__(
+        self,
+        refusal: Refusal,
+        errors: Payload | None = None,
+        *,
+        because: str = "",
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(f"{refusal.status} {refusal.code} {refusal.message} {because}".strip())
         self.refusal = refusal
         self.errors = errors
         self.because = because
+        self.retry_after = retry_after
 
     def body(self) -> Payload:
         said = f"{self.refusal.message} ({self.because})" if self.because else self.refusal.message
         answer: Payload = {"message": said, "code": self.refusal.code}
         if self.errors:
             answer["errors"] = self.errors
+        if self.retry_after is not None:
+            answer |= {"retry_after": round(self.retry_after, 3), "global": False}
         return answer
 
 

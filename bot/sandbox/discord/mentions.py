@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
-from bot.sandbox.discord.guilds import Channel, Guild
+from bot.sandbox.discord.channels import Channel
+from bot.sandbox.discord.guilds import Guild
 from bot.sandbox.discord.limits import Payload
 from bot.sandbox.discord.messages import EPHEMERAL, SUPPRESS_NOTIFICATIONS, Message
 from bot.sandbox.discord.people import Person, Ping, User, Why

@@ -9,7 +9,7 @@ from bot.sandbox.discord.links import Links
 from bot.sandbox.discord.people import Person, User
 
 if TYPE_CHECKING:
-    from bot.sandbox.discord.guilds import Channel
+    from bot.sandbox.discord.channels import Channel
     from bot.sandbox.discord.interactions import Interaction
 
 SUPPRESS_EMBEDS = 1 << 2
@@ -26,7 +26,10 @@ DEFAULT, REPLY, CHAT_INPUT_COMMAND, CONTEXT_MENU_COMMAND = 0, 19, 20, 23
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attachment:
-    """A file as Discord keeps it; `title` is the name it had when characters of it were replaced."""
+    """A file as Discord keeps it.
+
+    `title` is the name it had when characters of it were replaced, `description` its alt text.
+    """
 
     id: int
     filename: str
@@ -139,6 +142,11 @@ class Message:
     @property
     def is_thinking(self) -> bool:
         return bool(self.flags & LOADING)
+
+    @property
+    def is_silent(self) -> bool:
+        """Sent without a sound (flag SUPPRESS_NOTIFICATIONS)."""
+        return bool(self.flags & SUPPRESS_NOTIFICATIONS)
 
     @property
     def is_ephemeral(self) -> bool:

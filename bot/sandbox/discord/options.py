@@ -9,16 +9,25 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`requests` in any `seconds`, for each value of the path's first parameter (a channel)."""
+    """`requests` in a window of `seconds`, for each channel, server or webhook on its own."""
 
     requests: int
     seconds: float
 
 
+MESSAGES = "/channels/{channel_id}/messages"
+MESSAGE = "/channels/{channel_id}/messages/{message_id}"
 USUAL_RATE_LIMITS: Mapping[tuple[str, str], RateLimit] = MappingProxyType(
-    {("POST", "/channels/{channel_id}/messages"): RateLimit(5, 5.0)}
+    {
+        ("POST", MESSAGES): RateLimit(5, 5.0),
+        ("PATCH", MESSAGE): RateLimit(5, 5.0),
+        ("DELETE", MESSAGE): RateLimit(5, 1.0),
+    }
 )
-"""What the headers usually show (Discord reference, section 5.1); the documents forbid to rely on numbers."""
+"""What the headers usually show (Discord reference, section 5.1; discord-api-docs#2761, #8073, #8330).
+
+The documents publish no numbers and forbid relying on any.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,13 @@ class DiscordOptions:
     """The largest request that is read at all."""
     rate_limits: Mapping[tuple[str, str], RateLimit] = field(default_factory=lambda: USUAL_RATE_LIMITS)
     """By method and path; empty: none is refused."""
+    shared_channel_bucket: bool = False
+    """Count posts, edits and deletions in one channel together, by the limit for posts.
+
+    Discord names one bucket for posts and edits; whether it also counts them together has changed and is not promised.
+    """
+    old_edits: RateLimit | None = RateLimit(20, 3600.0)
+    """Edits of messages older than an hour, in each channel (30046). Discord tells no number: this one is assumed."""
     requests_per_second: int | None = 50
     """Over all routes that carry the bot's token; None: no such limit."""
     keep_attachment_bytes: bool = True
@@ -52,5 +68,9 @@ class DiscordOptions:
     """As many of the latest requests are remembered."""
     commands_created_per_day: int = 200
     """New command names a day, by server."""
+    bot_public: bool = True
+    """Whether anybody may add the bot to a server, or its owner alone."""
+    integration_types: frozenset[int] = frozenset({0, 1})
+    """Where the application can be installed: 0 in servers, 1 for a user."""
     privileged_intents: bool = False
     """Whether the application may ask for members, presences and message content."""

@@ -1,12 +1,17 @@
 """Shapes of the wire, as Discord's OpenAPI description requires them."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from bot.sandbox.discord.guilds import TEXT, Channel, Guild, Membership, Role
+from bot.sandbox.discord.channels import Channel, Thread
+from bot.sandbox.discord.guilds import Guild, Membership, Role
 from bot.sandbox.discord.interactions import Interaction, Kind
 from bot.sandbox.discord.limits import Payload
 from bot.sandbox.discord.messages import DEFAULT, REPLY, Attachment, Message
 from bot.sandbox.discord.people import Person, User
+
+if TYPE_CHECKING:
+    from bot.sandbox.discord.state import World
 
 
 def time(at: datetime | None) -> str | None:
@@ -34,8 +39,12 @@ def own_user(who: User) -> Payload:
 
 
 def member(membership: Membership) -> Payload:
+    return {"user": user(membership.user), **_partial_member(membership)}
+
+
+def _partial_member(membership: Membership) -> Payload:
+    """A member beside a user who is named already."""
     return {
-        "user": user(membership.user),
         "nick": membership.nick,
         "avatar": None,
         "banner": None,
@@ -78,21 +87,21 @@ def channel(of: Channel) -> Payload:
     if of.guild is None:
         return {**found, "recipients": [user(of.recipient)] if of.recipient else []}
     found |= {"guild_id": str(of.guild.id), "name": of.name}
-    if of.parent is not None:
+    if isinstance(of, Thread):
         created = time(of.world.clock())
         return {
             **found,
             "parent_id": str(of.parent.id),
             "owner_id": str(of.guild.owner.id),
             "thread_metadata": {
-                "archived": False,
+                "archived": of.archived,
                 "auto_archive_duration": 1440,
                 "archive_timestamp": created,
-                "locked": False,
+                "locked": of.locked,
                 "create_timestamp": created,
             },
             "message_count": len(of.messages),
-            "member_count": 1,
+            "member_count": len(of.member_ids),
             "total_message_sent": len(of.messages),
             "rate_limit_per_user": 0,
         }
@@ -162,11 +171,14 @@ def guild(of: Guild) -> Payload:
 
 
 def guild_create(of: Guild) -> Payload:
-    """What a session gets to know of a server it is in; of its members only the bot, as without their intent."""
+    """What a session learns about a server it is in; of its members only the bot, as without their intent."""
+    bot = of.world.bot
     threads = [
-        each for each in of.world.channels.values() if each.guild is of and each.parent is not None and not each.deleted
+        each
+        for each in of.world.channels.values()
+        if isinstance(each, Thread) and each.guild is of and not each.archived and each.permissions_of(bot)
     ]
-    own = of.members.get(of.world.bot.id)
+    own = of.members.get(bot.id)
     return {
         **guild(of),
         "unavailable": False,
@@ -233,6 +245,25 @@ def message(of: Message, *, with_nonce: bool = False, with_reference: bool = Tru
     return found
 
 
+def message_event(of: Message) -> Payload:
+    """A message as MESSAGE_CREATE and MESSAGE_UPDATE tell it (docs, gateway events).
+
+    In a server they say who the author is there, except for webhooks' messages, which answers to commands are as well.
+    """
+    found = {**message(of), "channel_type": of.channel.kind}
+    guild = of.channel.guild
+    if guild is None:
+        return found
+    found["guild_id"] = str(guild.id)
+    if of.interaction is None and of.author.id in guild.members:
+        found["member"] = _partial_member(guild.members[of.author.id])
+    found["mentions"] = [
+        {**user(each), "member": _partial_member(guild.members[each.id])} if each.id in guild.members else user(each)
+        for each in of.mentions
+    ]
+    return found
+
+
 def _reference(to: Message) -> Payload:
     found: Payload = {"type": DEFAULT, "message_id": str(to.id), "channel_id": str(to.channel.id)}
     if to.channel.guild is not None:
@@ -261,7 +292,7 @@ def interaction(of: Interaction) -> Payload:
     world = of.channel.world
     guild_ = of.channel.guild
     here = channel(of.channel)
-    if of.channel.kind == TEXT or of.channel.is_thread:
+    if of.channel.guild is not None:
         here["permissions"] = str(int(of.channel.permissions_of(of.member)))
     found: Payload = {
         "id": str(of.id),
@@ -299,15 +330,16 @@ def interaction_member(where: Channel, who: Person) -> Payload:
     return {**member(where.guild.members[who.id]), "permissions": str(int(permissions))}
 
 
-def application(world_application_id: int, bot: User, owner: Person, guild_count: int) -> Payload:
+def application(world: "World") -> Payload:
+    options = world.options
     return {
-        "id": str(world_application_id),
-        "name": bot.name,
+        "id": str(world.application_id),
+        "name": world.bot.name,
         "icon": None,
         "description": "",
         "type": None,
-        "bot": user(bot),
-        "bot_public": True,
+        "bot": user(world.bot),
+        "bot_public": options.bot_public,
         "bot_require_code_grant": False,
         "verify_key": "0" * 64,
         "flags": 0,
@@ -315,11 +347,12 @@ def application(world_application_id: int, bot: User, owner: Person, guild_count
         "redirect_uris": [],
         "interactions_endpoint_url": None,
         "role_connections_verification_url": None,
-        "owner": user(owner),
-        "approximate_guild_count": guild_count,
+        "owner": user(world.owner),
+        "approximate_guild_count": sum(guild.has_bot for guild in world.guilds.values()),
         "approximate_user_install_count": 0,
         "approximate_user_authorization_count": 0,
         "explicit_content_filter": 0,
         "team": None,
         "eligible_oauth2_scopes": [],
+        "integration_types_config": {str(kind): {} for kind in sorted(options.integration_types)},
     }

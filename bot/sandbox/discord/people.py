@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bot.sandbox.discord.changes import Changes
 
 if TYPE_CHECKING:
-    from bot.sandbox.discord.guilds import Channel
+    from bot.sandbox.discord.channels import Channel
     from bot.sandbox.discord.messages import Message
     from bot.sandbox.discord.state import World
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.sandbox.discord import limits, mentions
-from bot.sandbox.discord.guilds import Channel
+from bot.sandbox.discord.channels import Channel, Thread
 from bot.sandbox.discord.interactions import Interaction
 from bot.sandbox.discord.limits import Payload, Refused
 from bot.sandbox.discord.messages import DEFAULT, EPHEMERAL, Message, Version
@@ -29,8 +29,10 @@ class Draft:
 
 
 def post(draft: Draft) -> Message:
-    """Put it there; who is named hears of it, unless only one member sees the message."""
+    """Put it there; who is named hears of it, unless only one member sees the message. An archived thread opens."""
     world = draft.channel.world
+    if isinstance(draft.channel, Thread) and draft.channel.archived and not draft.version.flags & EPHEMERAL:
+        draft.channel.unarchive()
     named = mentions.mentions_of(
         draft.version.content,
         draft.allowed_mentions,

@@ -1,11 +1,11 @@
-"""Announcing commands: the set is replaced as a whole (Discord reference, sections 1.1 and 1.4)."""
+"""Announcing commands, the whole set at once or one by one (Discord reference, sections 1.1 and 1.4)."""
 
 from collections import deque
 from datetime import datetime, timedelta
 
 from bot.sandbox.discord import limits
-from bot.sandbox.discord.calls import Answer, Call, Route
-from bot.sandbox.discord.check_commands import SLASH, check_commands
+from bot.sandbox.discord.calls import Answer, Call, Created, Route
+from bot.sandbox.discord.check_commands import SLASH, check_command, check_commands
 from bot.sandbox.discord.limits import Payload, Problems, Refused
 from bot.sandbox.discord.state import World
 
@@ -19,18 +19,21 @@ class CommandRoutes:
         self._created: dict[int | None, deque[datetime]] = {}
 
     def routes(self) -> list[Route]:
-        everywhere = "/applications/{application_id}/commands"
-        in_guild = "/applications/{application_id}/guilds/{guild_id}/commands"
-        return [
-            Route(method="GET", template=everywhere, handler=self._list),
-            Route(method="PUT", template=everywhere, handler=self._replace),
-            Route(method="GET", template=f"{everywhere}/{{command_id}}", handler=self._get),
-            Route(method="DELETE", template=f"{everywhere}/{{command_id}}", handler=self._delete),
-            Route(method="GET", template=in_guild, handler=self._list),
-            Route(method="PUT", template=in_guild, handler=self._replace),
-            Route(method="GET", template=f"{in_guild}/{{command_id}}", handler=self._get),
-            Route(method="DELETE", template=f"{in_guild}/{{command_id}}", handler=self._delete),
-        ]
+        found = []
+        for many in (
+            "/applications/{application_id}/commands",
+            "/applications/{application_id}/guilds/{guild_id}/commands",
+        ):
+            one = f"{many}/{{command_id}}"
+            found += [
+                Route(method="GET", template=many, handler=self._list),
+                Route(method="PUT", template=many, handler=self._replace),
+                Route(method="POST", template=many, handler=self._create),
+                Route(method="GET", template=one, handler=self._get),
+                Route(method="PATCH", template=one, handler=self._edit),
+                Route(method="DELETE", template=one, handler=self._delete),
+            ]
+        return found
 
     def _where(self, call: Call) -> int | None:
         """The id of the server, None for everywhere."""
@@ -50,20 +53,54 @@ class CommandRoutes:
         return list(self._commands(self._where(call)))
 
     def _get(self, call: Call) -> Answer:
+        return self._found(call)
+
+    def _found(self, call: Call) -> Payload:
         for command in self._commands(self._where(call)):
             if command["id"] == call.params["command_id"]:
                 return command
         raise Refused(limits.UNKNOWN_COMMAND)
 
+    def _create(self, call: Call) -> Answer:
+        """201 for a new name, 200 where the command of that name was overwritten (docs, application commands)."""
+        where = self._where(call)
+        commands = self._commands(where)
+        wanted = call.json
+        _check_one(wanted)
+        before = next((each for each in commands if _key(each) == _key(wanted)), None)
+        if before is not None:
+            return self._put(before, wanted, where)
+        kind = _key(wanted)[0]
+        if sum(each["type"] == kind for each in commands) >= limits.COMMANDS_MAX[kind]:
+            raise Refused(limits.TOO_MANY_COMMANDS)
+        self._count_creates(where, 1)
+        new = self._kept(wanted, None, where)
+        commands.append(new)
+        self._world.changes.tell()
+        return Created(new)
+
+    def _edit(self, call: Call) -> Answer:
+        """What is given replaces what was there, key by key; the type stays."""
+        where = self._where(call)
+        before = self._found(call)
+        wanted = {**before, **call.json, "type": before["type"]}
+        _check_one(wanted)
+        if any(each is not before and _key(each) == _key(wanted) for each in self._commands(where)):
+            problems = Problems()
+            problems.add("APPLICATION_COMMANDS_DUPLICATE_NAME", "Application command names must be unique", "name")
+            problems.refuse()
+        return self._put(before, wanted, where)
+
+    def _put(self, before: Payload, wanted: Payload, where: int | None) -> Payload:
+        commands = self._commands(where)
+        commands[commands.index(before)] = after = self._kept(wanted, before, where)
+        self._world.changes.tell()
+        return after
+
     def _delete(self, call: Call) -> Answer:
         self._commands(self._where(call)).remove(self._found(call))
         self._world.changes.tell()
         return None
-
-    def _found(self, call: Call) -> Payload:
-        found = self._get(call)
-        assert isinstance(found, dict)  # noqa: S101  # one command
-        return found
 
     def _replace(self, call: Call) -> Answer:
         where = self._where(call)
@@ -74,10 +111,9 @@ class CommandRoutes:
         check_commands(wanted, problems)
         problems.refuse()
         commands = self._commands(where)
-        known = {(command["type"], command["name"]): command for command in commands}
-        new = [each for each in wanted if (each.get("type") or SLASH, each["name"]) not in known]
-        self._count_creates(where, len(new))
-        commands[:] = [self._kept(each, known.get((each.get("type") or SLASH, each["name"])), where) for each in wanted]
+        known = {_key(command): command for command in commands}
+        self._count_creates(where, sum(_key(each) not in known for each in wanted))
+        commands[:] = [self._kept(each, known.get(_key(each)), where) for each in wanted]
         self._world.changes.tell()
         return list(commands)
 
@@ -114,3 +150,14 @@ class CommandRoutes:
             "version": before["version"] if before and is_same else str(self._world.snowflakes.new()),
             **body,
         }
+
+
+def _key(command: Payload) -> tuple[int, str]:
+    """Two commands of one type and name are the same command."""
+    return command.get("type") or SLASH, command["name"]
+
+
+def _check_one(command: Payload) -> None:
+    problems = Problems()
+    check_command(command, problems)
+    problems.refuse()

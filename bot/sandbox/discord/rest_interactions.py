@@ -56,6 +56,8 @@ def _answer(interaction: Interaction, callback: Callback, body: Body, data: Payl
     problems = Problems()
     hidden = int(fields.number(data, "flags", problems, least=0, most=limits.INTEGER_MAX) or 0) & EPHEMERAL
     problems.refuse()
+    if callback in (Callback.MESSAGE, Callback.DEFERRED_MESSAGE):
+        answers.check_open(interaction, hidden=bool(hidden))
     if callback is Callback.CHOICES:
         with problems.at("data"):
             check_choices(data, _focused_type(interaction.data.get("options") or []), problems)

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 from bot.sandbox.discord import compose, fields, limits, payloads, posting
 from bot.sandbox.discord.calls import Answer, Call, Route
-from bot.sandbox.discord.guilds import Channel
+from bot.sandbox.discord.channels import Channel, Thread
 from bot.sandbox.discord.limits import Payload, Problems, Refused
 from bot.sandbox.discord.messages import DEFAULT, EPHEMERAL, REPLY, Message
+from bot.sandbox.discord.options import MESSAGE, MESSAGES
 from bot.sandbox.discord.permissions import Permission
+from bot.sandbox.discord.rates import OldEdits
 from bot.sandbox.discord.state import World
 
 CHANNEL = "/channels/{channel_id}"
-MESSAGES = "/channels/{channel_id}/messages"
-MESSAGE = "/channels/{channel_id}/messages/{message_id}"
 FORWARD = 1
 
 
@@ -20,6 +20,7 @@ class MessageRoutes:
     def __init__(self, world: World) -> None:
         self._world = world
         self._nonces = posting.Nonces(world)
+        self._old_edits = OldEdits(world.options.old_edits, world.clock)
 
     def routes(self) -> list[Route]:
         return [
@@ -78,10 +79,20 @@ class MessageRoutes:
 
     def _may_write(self, channel: Channel) -> Permission:
         permissions = channel.permissions_of(self._world.bot)
-        needed = Permission.SEND_MESSAGES_IN_THREADS if channel.is_thread else Permission.SEND_MESSAGES
-        if needed not in permissions:
+        if channel.needed_to_write not in permissions:
             raise Refused(limits.MISSING_PERMISSIONS)
+        if isinstance(channel, Thread) and channel.is_locked_for(self._world.bot):
+            raise Refused(limits.LOCKED_THREAD)
         return permissions
+
+    def _may_edit(self, message: Message) -> None:
+        channel = message.channel
+        if message.author is not self._world.bot:
+            raise Refused(limits.OTHERS_MESSAGE)
+        if isinstance(channel, Thread) and channel.is_locked_for(self._world.bot):
+            raise Refused(limits.LOCKED_THREAD)
+        if isinstance(channel, Thread) and channel.archived:
+            raise Refused(limits.ARCHIVED_THREAD)
 
     def _post(self, call: Call) -> Answer:
         channel = self._seen(call)
@@ -147,12 +158,14 @@ class MessageRoutes:
     def _edit(self, call: Call) -> Answer:
         channel = self._seen(call)
         message = self._message(call, channel)
-        if message.author is not self._world.bot:
-            raise Refused(limits.OTHERS_MESSAGE)
+        self._may_edit(message)
         data = call.json
         is_answer = message.interaction is not None
         may_embed = is_answer or Permission.EMBED_LINKS in channel.permissions_of(self._world.bot)
         compose.check(call.body, data, before=message.now, limit_bytes=channel.upload_limit_bytes, may_embed=may_embed)
+        wait_seconds = self._old_edits.wait_seconds(channel.id, message.created_at)
+        if wait_seconds is not None:
+            raise Refused(limits.TOO_MANY_OLD_EDITS, retry_after=wait_seconds)
         version = compose.compose(call.body, data, channel, before=message.now, may_embed=may_embed)
         posting.edit(message, version, data.get("allowed_mentions"))
         return payloads.message(message)
@@ -163,6 +176,8 @@ class MessageRoutes:
         may_all = Permission.MANAGE_MESSAGES in channel.permissions_of(self._world.bot)
         if message.author is not self._world.bot and not may_all:
             raise Refused(limits.MISSING_PERMISSIONS)
+        if isinstance(channel, Thread) and channel.archived and channel.is_locked_for(self._world.bot):
+            raise Refused(limits.ARCHIVED_THREAD)
         posting.delete(message)
         return None
 

@@ -18,6 +18,7 @@ class UserRoutes:
         return [
             Route(method="GET", template="/users/@me", handler=self._me),
             Route(method="GET", template="/users/@me/guilds", handler=self._guilds),
+            Route(method="DELETE", template="/users/@me/guilds/{guild_id}", handler=self._leave),
             Route(method="POST", template="/users/@me/channels", handler=self._open_dm),
             Route(method="GET", template="/users/{user_id}", handler=self._user),
             Route(method="GET", template="/applications/@me", handler=self._application),
@@ -35,8 +36,7 @@ class UserRoutes:
 
     def _application(self, call: Call) -> Answer:
         del call
-        guilds = [guild for guild in self._world.guilds.values() if guild.has_bot]
-        return payloads.application(self._world.application_id, self._world.bot, self._world.owner, len(guilds))
+        return payloads.application(self._world)
 
     def _user(self, call: Call) -> Answer:
         person = self._world.people.get(call.id("user_id"))
@@ -67,6 +67,11 @@ class UserRoutes:
         keys = ("id", "name", "icon", "banner", "features")
         known = [payloads.guild(guild) for guild in self._world.guilds.values() if guild.has_bot]
         return [{**{key: each[key] for key in keys}, "owner": False, "permissions": "0"} for each in known]
+
+    def _leave(self, call: Call) -> Answer:
+        """The bot goes by itself, and is told so by GUILD_DELETE (docs, resources/user)."""
+        self._known_guild(call).kick_bot()
+        return None
 
     def _guild(self, call: Call) -> Answer:
         return payloads.guild(self._known_guild(call))

@@ -1,17 +1,16 @@
 """The stand-in itself: it listens, finds the route, strikes with faults, counts, answers and remembers."""
 
-import json
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
-from bot.sandbox.discord import limits
-from bot.sandbox.discord.calls import Answer, Body, Call, Route, read_body
+from bot.sandbox.discord import limits, responses
+from bot.sandbox.discord.calls import Body, Call, Route, read_body
 from bot.sandbox.discord.cdn import Cdn
 from bot.sandbox.discord.changes import PATIENCE_SECONDS
 from bot.sandbox.discord.clock import Clock, utc_now
@@ -21,7 +20,8 @@ from bot.sandbox.discord.guilds import Guild, Role
 from bot.sandbox.discord.invocation import Invocation
 from bot.sandbox.discord.limits import Payload, Refused
 from bot.sandbox.discord.options import DiscordOptions
-from bot.sandbox.discord.rates import Rates, Verdict
+from bot.sandbox.discord.rates import Rates
+from bot.sandbox.discord.responses import LOST, TOO_MANY, Recorded
 from bot.sandbox.discord.rest_commands import CommandRoutes
 from bot.sandbox.discord.rest_interactions import InteractionRoutes
 from bot.sandbox.discord.rest_messages import MessageRoutes
@@ -30,30 +30,8 @@ from bot.sandbox.discord.rest_webhooks import WebhookRoutes
 from bot.sandbox.discord.state import World
 from bot.sandbox.discord.user import Member
 
+HOST = "127.0.0.1"
 ROOT = "/api/v10"
-LOST = 0
-"""The status of a request whose connection was cut."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Recorded:
-    """One request. `template` is the path as the OpenAPI description writes it, None for a path that is not played;
-    `payload` the JSON, of a multipart body its `payload_json`; `files` are names and sizes in bytes; `headers` come
-    without the token; `status` is what was answered (0: the connection was cut), `answer` its JSON.
-    """
-
-    at: datetime
-    method: str
-    template: str | None
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    payload: Any = None
-    is_multipart: bool = False
-    files: Sequence[tuple[str, int]] = ()
-    status: int | None = None
-    code: int | None = None
-    answer: Any = field(default=None, repr=False)
 
 
 class FakeDiscord:
@@ -81,6 +59,7 @@ class FakeDiscord:
             *WebhookRoutes(self.world).routes(),
         ]
         self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
         self._crashes: list[Exception] = []
 
     @property
@@ -94,6 +73,11 @@ class FakeDiscord:
     @property
     def application_id(self) -> int:
         return self.world.application_id
+
+    @property
+    def rate_limited(self) -> list[Recorded]:
+        """The requests that were answered 429, oldest first."""
+        return [request for request in self.requests if request.status == TOO_MANY]
 
     @property
     def commands(self) -> list[Payload]:
@@ -188,8 +172,7 @@ class FakeDiscord:
         app.router.add_route("*", f"{ROOT}{{path:/.*}}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.options.port)
-        await site.start()
+        await self._listen(self.options.port)
         host, port = self._runner.addresses[0][:2]
         self.host_port = f"{host}:{port}"
         self._gateway_url[0] = self.gateway.url = self.gateway_url
@@ -206,16 +189,36 @@ class FakeDiscord:
         if self._crashes and error is None:
             raise ExceptionGroup("the stand-in itself failed", self._crashes)
 
+    async def _listen(self, port: int) -> None:
+        assert self._runner is not None  # noqa: S101  # set up by then
+        self._site = web.TCPSite(self._runner, HOST, port)
+        await self._site.start()
+
+    @asynccontextmanager
+    async def unreachable(self) -> AsyncIterator[None]:
+        """Nobody answers within the block: connections are cut, and new ones refused.
+
+        aiohttp then raises `ClientConnectorError`, as it does for a name that does not resolve.
+        """
+        assert self._runner is not None  # noqa: S101  # misuse before it listens
+        assert self._site is not None  # noqa: S101  # the same
+        await self._site.stop()
+        for connection in self._runner.server.connections if self._runner.server else ():
+            if connection.transport is not None:
+                connection.transport.abort()
+        try:
+            yield
+        finally:
+            await self._listen(int(self.host_port.rpartition(":")[2]))
+
     async def _serve_file(self, request: web.Request) -> web.StreamResponse:
         """Downloads are not recorded, but faults whose path says so strike them too."""
         fault = self.faults.take(request.method, request.path, before=True)
         if fault is not None and fault.kind is FaultKind.HOLD_BEFORE:
             await fault.wait_released()
         elif fault is not None:
-            struck = _struck(
-                fault, Recorded(at=self.clock(), method="GET", template=None, path="", query={}, headers={})
-            )
-            return _cut(request) if struck is None else struck
+            unrecorded = Recorded(at=self.clock(), method="GET", template=None, path="", query={}, headers={})
+            return responses.struck(fault, unrecorded) or responses.cut(request)
         return self.cdn.get(request)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -233,7 +236,7 @@ class FakeDiscord:
         response = await self._handle(request, route, params, record)
         record.status = LOST if response is None else response.status
         self.world.changes.tell()
-        return _cut(request) if response is None else response
+        return responses.cut(request) if response is None else response
 
     def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
         for route in self._routes:
@@ -250,27 +253,33 @@ class FakeDiscord:
                 request, keep_bytes=self.options.keep_attachment_bytes, limit_bytes=self.options.request_limit_bytes
             )
         except Refused as refused:
-            return _refusal(refused, record)
+            return responses.refusal(refused, record)
         record.payload, record.is_multipart = body.value, body.is_multipart
         record.files = [(file.filename, file.size_bytes) for file in body.files]
         if fault := self.faults.take(record.method, record.path, before=True):
-            if fault.kind is FaultKind.HOLD_BEFORE:
-                await fault.wait_released()
-            else:
-                return _struck(fault, record)
+            if fault.kind is not FaultKind.HOLD_BEFORE:
+                return self._struck(fault, route, params, record)
+            await fault.wait_released()
         response = self._answer(request, route, params, body, record)
         if response.status < 300 and (fault := self.faults.take(record.method, record.path, before=False)):
             if fault.kind is not FaultKind.HOLD_AFTER:
-                return _struck(fault, record)
+                return responses.struck(fault, record, route=route)
             await fault.wait_released()
         return response
+
+    def _struck(
+        self, fault: Fault, route: Route | None, params: dict[str, str], record: Recorded
+    ) -> web.Response | None:
+        """A refusal that was asked for counts and carries headers as any other; a server error carries none."""
+        headers = self._rates.ask(route, params).headers if route and fault.status < 500 else {}
+        return responses.struck(fault, record, route=route, headers=headers)
 
     def _answer(
         self, request: web.Request, route: Route | None, params: dict[str, str], body: Body, record: Recorded
     ) -> web.Response:
         if route is None:
             known = any(each.match(record.path) is not None for each in self._routes)
-            return _refusal(Refused(limits.NOT_ALLOWED if known else limits.NOT_FOUND), record)
+            return responses.refusal(Refused(limits.NOT_ALLOWED if known else limits.NOT_FOUND), record)
         headers: Mapping[str, str] = {}
         try:
             if not route.open:
@@ -278,61 +287,16 @@ class FakeDiscord:
             verdict = self._rates.ask(route, params)
             headers = verdict.headers
             if verdict.retry_after is not None:
-                return _limited(verdict, record)
+                return responses.told_to_wait(verdict.retry_after, record, headers, is_global=verdict.is_global)
             call = Call(method=record.method, path=record.path, params=params, query=record.query, body=body)
-            answer = route.handler(call)
+            return responses.answered(route.handler(call), record, headers)
         except Refused as refused:
-            return _refusal(refused, record, headers)
+            return responses.refusal(refused, record, headers)
         except Exception as error:
             self._crashes.append(error)
             raise
-        record.answer = answer
-        return _json(answer, headers=headers)
 
     def _check_token(self, header: str) -> None:
         kind, _, token = header.partition(" ")
         if kind != "Bot" or not token or self.options.token not in (None, token):
             raise Refused(limits.UNAUTHORIZED)
-
-
-def _json(answer: Answer, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """The content type stands alone: with a charset discord.py would not read it as JSON (reference, section 7)."""
-    if answer is None:
-        return web.Response(status=204, headers=headers)
-    raw = json.dumps(answer).encode()
-    return web.Response(status=status, body=raw, headers={**(headers or {}), "Content-Type": "application/json"})
-
-
-def _refusal(refused: Refused, record: Recorded, headers: Mapping[str, str] | None = None) -> web.Response:
-    record.code = refused.refusal.code
-    record.answer = refused.body()
-    return _json(record.answer, status=refused.refusal.status, headers=headers)
-
-
-def _limited(verdict: Verdict, record: Recorded) -> web.Response:
-    return _told_to_wait(verdict.retry_after or 0, verdict.headers, record, is_global=verdict.is_global)
-
-
-def _told_to_wait(seconds: float, headers: Mapping[str, str], record: Recorded, *, is_global: bool) -> web.Response:
-    record.answer = {"message": limits.RATE_LIMITED.message, "retry_after": round(seconds, 3), "global": is_global}
-    told = {**headers, "Retry-After": str(max(1, round(seconds))), "Via": "1.1 google"}
-    return _json(record.answer, status=429, headers=told)
-
-
-def _cut(request: web.Request) -> web.Response:
-    """Drop the connection; what is returned goes nowhere."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=500)
-
-
-def _struck(fault: Fault, record: Recorded) -> web.Response | None:
-    if fault.kind in (FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER):
-        return None
-    if fault.kind is FaultKind.RATE_LIMITED:
-        return _told_to_wait(fault.retry_after_seconds, {}, record, is_global=fault.is_global)
-    if fault.kind is FaultKind.BANNED:
-        return web.Response(status=429, text="error code: 1015", content_type="text/plain")
-    record.code = fault.code
-    record.answer = {"message": fault.message, "code": fault.code}
-    return _json(record.answer, status=fault.status)

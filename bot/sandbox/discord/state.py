@@ -6,14 +6,16 @@ from typing import Any
 
 from bot.sandbox.discord import payloads
 from bot.sandbox.discord.changes import Changes
+from bot.sandbox.discord.channels import DM, Channel, Thread
 from bot.sandbox.discord.clock import Clock, Snowflakes
-from bot.sandbox.discord.guilds import DM, Channel, Guild
+from bot.sandbox.discord.guilds import Guild
 from bot.sandbox.discord.interactions import Callback, Interaction, State
 from bot.sandbox.discord.limits import Payload
 from bot.sandbox.discord.links import Links
 from bot.sandbox.discord.messages import Attachment, Message
 from bot.sandbox.discord.options import DiscordOptions
 from bot.sandbox.discord.people import Person, User
+from bot.sandbox.discord.permissions import Permission
 
 GUILDS = 1 << 0
 GUILD_MESSAGES = 1 << 9
@@ -116,23 +118,28 @@ class World:
         self.tell(Event(name=name, data=data, intents=GUILDS, guild_id=guild.id))
 
     def told_channel(self, channel: Channel, name: str) -> None:
+        """Dispatch an event about a channel; of a thread that the bot does not see it hears nothing (docs, threads)."""
         if channel.guild is None or not channel.guild.has_bot or channel.guild.id not in self.guilds:
+            return
+        if isinstance(channel, Thread) and not channel.permissions_of(self.bot):
             return
         self.tell(Event(name=name, data=payloads.channel(channel), intents=GUILDS, guild_id=channel.guild.id))
 
     def told_message(self, message: Message, name: str) -> None:
-        """Wake who waits for it, and dispatch the event unless only one member sees the message."""
+        """Wake who waits for it, and dispatch the event where the bot sees the message, and not one member alone."""
         message.channel.changes.tell()
         if message.interaction is not None:
             message.interaction.changes.tell()
         self.changes.tell()
         guild = message.channel.guild
-        if message.visible_to is not None or (guild is not None and not guild.has_bot):
+        if message.visible_to is not None or Permission.VIEW_CHANNEL not in message.channel.permissions_of(self.bot):
             return
-        ids = {"id": str(message.id), "channel_id": str(message.channel.id)}
-        data = ids if name == "MESSAGE_DELETE" else payloads.message(message)
-        if guild is not None:
-            data["guild_id"] = str(guild.id)
+        if name == "MESSAGE_DELETE":
+            data: Payload = {"id": str(message.id), "channel_id": str(message.channel.id)}
+            if guild is not None:
+                data["guild_id"] = str(guild.id)
+        else:
+            data = payloads.message_event(message)
         is_private = guild is not None and message.author is not self.bot and self.bot not in message.mentions
         bare = {"content": "", "embeds": [], "attachments": [], "components": []}
         self.tell(

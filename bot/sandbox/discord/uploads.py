@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from bot.sandbox.discord import fields, limits
 from bot.sandbox.discord.calls import Body, UploadedFile
-from bot.sandbox.discord.guilds import Channel
+from bot.sandbox.discord.channels import Channel
 from bot.sandbox.discord.limits import Payload, Problems, Refused
 from bot.sandbox.discord.messages import Attachment
 

@@ -1,15 +1,15 @@
 """The user side: what a member does in a client."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.sandbox.discord import client, payloads, posting
 from bot.sandbox.discord.changes import PATIENCE_SECONDS
+from bot.sandbox.discord.channels import Channel, Thread
 from bot.sandbox.discord.check_commands import MESSAGE_MENU, SLASH, USER_MENU
 from bot.sandbox.discord.check_components import BUTTON, SELECTS, STRING_SELECT
 from bot.sandbox.discord.client import Choice, ClientRefuses, Upload
 from bot.sandbox.discord.forms import Modal
-from bot.sandbox.discord.guilds import Channel
 from bot.sandbox.discord.interactions import Interaction, Kind
 from bot.sandbox.discord.invocation import Invocation
 from bot.sandbox.discord.limits import Payload
@@ -19,6 +19,7 @@ from bot.sandbox.discord.permissions import Permission
 
 SOON_AFTER_SECONDS = 0.02
 LINK_STYLE = 5
+USER_INSTALL = 1
 
 
 class Member(Person):
@@ -33,6 +34,17 @@ class Member(Person):
         command = client.offered(self, channel, root, SLASH)
         data = client.data_for(command, path, options, channel, self)
         return self._invoke(Kind.COMMAND, channel, data, client.owners(command, channel, self))
+
+    async def command_of_old_client(self, channel: Channel, name: str, /, **options: object) -> Invocation:
+        """As `command`, from a client that has not heard of a change: it offers the command here although it may not.
+
+        Where the bot is not in the server, the command comes by the member's own installation alone.
+        """
+        root, path = client.split_name(name)
+        command = client.announced(channel, root, SLASH)
+        data = client.data_for(command, path, options, channel, self)
+        owners = client.owners(None, channel, self) or {str(USER_INSTALL): str(self.id)}
+        return self._invoke(Kind.COMMAND, channel, data, owners)
 
     async def autocomplete(
         self,
@@ -81,19 +93,14 @@ class Member(Person):
         return self._invoke(Kind.COMPONENT, message.channel, data, _owners(self, message), source=message)
 
     async def choose(self, message: Message, menu: str, *values: str) -> Invocation:
-        """Choose `values` in the menu with this custom_id or placeholder."""
+        """Choose `values`, or the options with these labels, in the menu with this custom_id or placeholder."""
         self._check_sees(message)
         menus = [each for each in _all(message.components) if each["type"] in SELECTS]
         chosen = next((each for each in menus if menu in (each.get("custom_id"), each.get("placeholder"))), None)
         if chosen is None or chosen.get("disabled"):
             raise ClientRefuses(f"no menu {menu!r} to use on {message!r}")
-        known = [option["value"] for option in chosen.get("options") or []]
-        if chosen["type"] == STRING_SELECT and not set(values) <= set(known):
-            raise ClientRefuses(f"the menu {menu!r} has only {known}")
-        least, most = chosen.get("min_values", 1), chosen.get("max_values", 1)
-        if not least <= len(values) <= most:
-            raise ClientRefuses(f"the menu {menu!r} takes {least} to {most} values")
-        data = {"custom_id": chosen["custom_id"], "component_type": chosen["type"], "values": list(values)}
+        picked = _picked(chosen, values)
+        data = {"custom_id": chosen["custom_id"], "component_type": chosen["type"], "values": picked}
         return self._invoke(Kind.COMPONENT, message.channel, data, _owners(self, message), source=message)
 
     async def submit_modal(self, form: Modal | Invocation, answers: Mapping[str, object]) -> Invocation:
@@ -107,9 +114,11 @@ class Member(Person):
     def post(self, channel: Channel, content: str = "", *uploads: Upload, replies_to: Message | None = None) -> Message:
         """Write into a channel, with files."""
         permissions = channel.permissions_of(self)
-        needed = Permission.SEND_MESSAGES_IN_THREADS if channel.is_thread else Permission.SEND_MESSAGES
-        if needed not in permissions or (uploads and Permission.ATTACH_FILES not in permissions):
-            raise ClientRefuses(f"{self.name} may not write so in #{channel.name}")
+        may_write = channel.needed_to_write in permissions
+        if not may_write or (uploads and Permission.ATTACH_FILES not in permissions):
+            raise ClientRefuses(f"{self.name} may not write that in #{channel.name}")
+        if isinstance(channel, Thread) and channel.is_locked_for(self):
+            raise ClientRefuses(f"#{channel.name} is locked")
         files = tuple(client.attach(upload, channel, self, ephemeral=False) for upload in uploads)
         version = Version(content=content, embeds=[], components=[], attachments=files, flags=0, at=self.world.clock())
         kind = REPLY if replies_to else DEFAULT
@@ -126,11 +135,17 @@ class Member(Person):
 
     def install_app(self) -> None:
         """Install the application for this user, in every server and conversation."""
+        if USER_INSTALL not in self.world.options.integration_types:
+            raise ClientRefuses("this application cannot be installed for a user")
         self.installed_app = True
 
     def close_dms(self) -> None:
-        """Take no direct messages from now on."""
+        """Take no direct messages, until `open_dms`."""
         self.dms_open = False
+
+    def open_dms(self) -> None:
+        """Take direct messages again."""
+        self.dms_open = True
 
     async def wait_for_ping(self, *, timeout: float = PATIENCE_SECONDS, after: int = 0) -> Ping:
         """The first notification after so many."""
@@ -174,6 +189,22 @@ class Member(Person):
         asyncio.get_running_loop().call_later(deadline, interaction.changes.tell)
         world.send_interaction(interaction)
         return Invocation(interaction)
+
+
+def _picked(menu: Payload, values: Sequence[str]) -> list[str]:
+    """The values on the wire. Raises `ClientRefuses` for what is not in the menu, and for too few or too many."""
+    picked = list(values)
+    if menu["type"] == STRING_SELECT:
+        options = menu["options"]
+        by_label = {option["label"]: option["value"] for option in options}
+        known = [option["value"] for option in options]
+        picked = [value if value in known else by_label.get(value, "") for value in values]
+        if not set(picked) <= set(known):
+            raise ClientRefuses(f"this menu has only {[*by_label]}")
+    least, most = menu.get("min_values", 1), menu.get("max_values", 1)
+    if not least <= len(picked) <= most:
+        raise ClientRefuses(f"this menu takes {least} to {most} values")
+    return picked
 
 
 def _owners(member: Member, message: Message) -> dict[str, str]:
