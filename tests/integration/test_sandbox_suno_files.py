@@ -13,7 +13,7 @@ import pytest
 
 from bot.sandbox.sounds import compose
 from bot.sandbox.suno import SunoOptions
-from bot.sandbox.suno.material import cover, length_seconds, write_silence
+from bot.sandbox.suno.material import cover, length_seconds, write_long_silence, write_silence
 from tests.integration.test_sandbox_suno_world import KEY, QUICK, Json, World, a_world
 
 STREAM, BASE64, FROM_URL = "/api/file-stream-upload", "/api/file-base64-upload", "/api/file-url-upload"
@@ -211,6 +211,15 @@ async def test_a_file_may_be_large() -> None:
         assert len((await get(world, track["audio_url"]))[2]) >= 3_000_000
 
 
+async def test_the_first_of_two_tracks_may_be_very_long() -> None:
+    async with a_world() as world:
+        long, usual = await finished(world, "long-track 2700")
+
+        assert long["duration"] == pytest.approx(2700, abs=0.1)
+        assert len((await get(world, long["audio_url"]))[2]) > 10 * 1024 * 1024
+        assert usual["duration"] < 10
+
+
 async def test_the_audio_of_results_is_real(tmp_path: Path) -> None:
     source, heard = tmp_path / "source.mp3", tmp_path / "heard.mp3"
     compose(source, seconds=4)
@@ -237,6 +246,16 @@ def test_silence_is_sound_of_the_length_it_says(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         decoded = sum(frame.samples for frame in container.decode(audio=0))
     assert decoded / 44_100 == pytest.approx(told, abs=0.1)
+
+
+def test_long_silence_takes_little_room(tmp_path: Path) -> None:
+    path = tmp_path / "silence.mp3"
+
+    told = write_long_silence(path, 60)
+
+    assert told == pytest.approx(60, abs=0.05)
+    assert length_seconds(path) == pytest.approx(60, abs=0.05)
+    assert path.stat().st_size < 60 * 4_100
 
 
 def test_what_is_no_sound_has_no_length(tmp_path: Path) -> None:

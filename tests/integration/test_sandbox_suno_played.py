@@ -4,11 +4,13 @@ import asyncio
 import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from bot.sandbox.suno.faults import SUBMIT_ERRORS, TASK_ERRORS
+from bot.sandbox.suno.material import write_silence
 from tests.integration.test_sandbox_suno_world import BY_HAND, KEY, QUICK, SUBMIT, World, a_world
 
 
@@ -270,6 +272,21 @@ async def test_a_track_may_stay_without_audio() -> None:
         assert [bool(track["audio_url"]) for track in told] == [False, True]
 
 
+async def test_the_second_track_may_come_after_success() -> None:
+    async with a_world() as world:
+        task_id = await world.play("second-track-later 0.3", callbacks=3)
+        told = world.receiver.tracks("complete") or []
+        before = await world.record(task_id)
+        await world.suno.wait_until(lambda: all(track.finished for track in world.suno.tasks[task_id].tracks))
+        after = await world.record(task_id)
+
+        assert [bool(track["audio_url"]) for track in told] == [True, False]
+        shown = [[bool(track["audioUrl"]) for track in each["response"]["sunoData"]] for each in (before, after)]
+        assert shown == [[True, False], [True, True]]
+        assert before["status"] == after["status"] == "SUCCESS"
+        assert world.receiver.types == ["text", "first", "complete"]
+
+
 async def test_success_may_come_before_its_tracks() -> None:
     async with a_world() as world:
         task_id = await world.play("success-empty 2", callbacks=3)
@@ -291,6 +308,19 @@ async def test_titles_may_come_back_otherwise() -> None:
     assert [track["title"] for track in plain] == ["Boats [[complete-alone]]"] * 2
     assert [track["title"] for track in by_id] == [track["id"] for track in by_id]
     assert [track["title"] for track in empty] == ["", ""]
+
+
+@pytest.mark.parametrize("instrumental", [True, False])
+async def test_without_a_title_the_tracks_are_named_after_the_uploaded_file(instrumental: bool, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp3"
+    write_silence(source, 100_000)
+    async with a_world() as world:
+        url = (await world.upload(source, "paper boats.mp3"))["data"]["downloadUrl"]
+        default = {"defaultParamFlag": False, "style": None, "title": None, "instrumental": instrumental}
+        await world.begin(uploadUrl=url, **default)
+        await world.told(3)
+
+        assert [track["title"] for track in world.receiver.tracks("complete") or []] == ["paper boats"] * 2
 
 
 async def test_planned_submissions_come_in_turn_and_only_to_what_passes_the_rules() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.suno.rules import LIMITS, REFUSALS, first_refusal
+from bot.sandbox.suno.rules import LIMITS, REFUSALS, Terms, first_refusal
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "suno"
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox-suno.md"
@@ -29,7 +29,7 @@ def a_body(**changes: object) -> dict[str, object]:
 
 
 def refused(body: dict[str, object], *, v6: bool = False) -> tuple[str, int] | None:
-    row = first_refusal(body, v6=v6)
+    row = first_refusal(body, Terms(v6=v6))
     return None if row is None else (row.name, row.code)
 
 
@@ -135,6 +135,24 @@ def test_each_model_takes_its_longest_text_and_not_one_more(model: str, field: s
 
     assert refused(a_body(model=model, **{field: "x" * limit})) is None
     assert refused(a_body(model=model, **{field: "x" * (limit + 1)})) == (f"{field}_too_long", 413)
+
+
+@pytest.mark.parametrize("model", ["V3_5", "V4", "V4_5", "V4_5PLUS", "V5"])
+def test_every_model_of_the_guide_is_taken(model: str) -> None:
+    assert refused(a_body(model=model)) is None
+
+
+def test_a_retired_model_is_refused_like_an_unknown_one() -> None:
+    row = first_refusal(a_body(model="V3_5"), Terms(retired={"V3_5"}))
+
+    assert row is not None
+    assert (row.code, row.message) == (400, "model is not supported")
+
+
+def test_instrumental_does_not_affect_what_default_mode_needs() -> None:
+    bare = {"style": MISSING, "title": MISSING, "prompt": MISSING, "defaultParamFlag": False}
+
+    assert [refused(a_body(**bare, instrumental=instrumental)) for instrumental in (True, False)] == [None, None]
 
 
 def test_an_instrumental_needs_no_prompt() -> None:

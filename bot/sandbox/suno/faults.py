@@ -104,12 +104,14 @@ class Scenario:
     documented_first: bool = False
     second_first: bool = False  # at `first`, the track listed first is the unfinished one
     empty_track: bool = False  # the first track never gets its audio
+    second_later_seconds: float | None = None  # all tracks but the first get their audio so long after the end
     empty_successes: int = 0  # so often record-info says SUCCESS without tracks; the complete callback too
     callback_exception: bool = False
     exception_has_tracks: bool = True
     title: Title = Title.AS_SENT
     file_fault: FileFault | None = None
     file_bytes: int | None = None
+    first_track_seconds: float | None = None  # the first track is silence of that length
 
 
 # Fact sheet, section 1.4; texts as observed there, else the documents' labels. kie.ai's codes are here too.

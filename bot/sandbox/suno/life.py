@@ -15,7 +15,7 @@ from bot.sandbox.suno import tasks
 from bot.sandbox.suno.callbacks import Courier
 from bot.sandbox.suno.clock import Bell, Crew, ScaledClock
 from bot.sandbox.suno.faults import TASK_ERRORS, Order, TaskFailure
-from bot.sandbox.suno.material import length_seconds, write_silence
+from bot.sandbox.suno.material import length_seconds, write_long_silence, write_silence
 from bot.sandbox.suno.messages import Callback, Links, MadeTrack, Stage, Status
 from bot.sandbox.suno.options import SunoOptions
 from bot.sandbox.suno.rules import LIMITS
@@ -56,7 +56,7 @@ class Life:
         self._clock = ScaledClock(options.time_scale)
         # Its own threads, so that `stop` can wait for them.
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="suno-audio")
-        self._silences: dict[int, tuple[Path, float]] = {}
+        self._silences: dict[str, tuple[Path, float]] = {}
         self._silence_lock = asyncio.Lock()
 
     async def stop(self) -> None:
@@ -65,6 +65,13 @@ class Life:
 
     def begin(self, task: Task) -> None:
         self._crew.start(self._live(task), name=f"task {task.id}")
+
+    async def adopt(self, task: Task) -> None:
+        """Have the task's audio ready, and leave the rest to `advance` and `fail`."""
+        await self._give_silence(task.tracks, "adopted", partial(write_silence, size_bytes=self._options.audio_bytes))
+        for track in task.tracks:
+            track.made.set()
+        task.judged.set()
 
     async def _live(self, task: Task) -> None:
         source = self._folder / f"{task.id}.source"
@@ -121,7 +128,17 @@ class Life:
             return None
         tasks.reach(task, stage)
         self._bell.ring()
+        if stage is Stage.COMPLETE and (later := tasks.finished_later(task)):
+            self._crew.start(self._finish_later(task, later), name=f"later tracks of {task.id}")
         return tasks.stage_callback(task, stage, self._links)
+
+    async def _finish_later(self, task: Task, tracks: list[MadeTrack]) -> None:
+        """Without a word: the callbacks have all been sent by then (fact sheet, section 8)."""
+        await asyncio.sleep(task.scenario.second_later_seconds or 0)
+        for track in tracks:
+            await track.made.wait()
+            track.finished = track.path is not None
+        self._bell.ring()
 
     async def fail(self, task: Task, failure: TaskFailure) -> None:
         if task.ended:
@@ -194,15 +211,18 @@ class Life:
 
     async def _make_audio(self, task: Task, source: Path) -> None:
         """Give every track its file; a track that stays without one makes the task fail."""
+        long_seconds = task.scenario.first_track_seconds
+        if long_seconds is not None:
+            write = partial(write_long_silence, seconds=long_seconds)
+            await self._give_silence(task.tracks[:1], f"long-{long_seconds:g}", write)
+        others = task.tracks if long_seconds is None else task.tracks[1:]
         size_bytes = task.scenario.file_bytes
         if size_bytes is None and not self._options.audio:
             size_bytes = self._options.audio_bytes
         if size_bytes is not None:
-            path, length = await self._silence(size_bytes)
-            for track in task.tracks:
-                track.path, track.duration = path, length
+            await self._give_silence(others, str(size_bytes), partial(write_silence, size_bytes=size_bytes))
             return
-        pieces = [self._continued(task, source, track) for track in task.tracks]
+        pieces = [self._continued(task, source, track) for track in others]
         for outcome in await asyncio.gather(*pieces, return_exceptions=True):
             if isinstance(outcome, Exception):
                 log.error("no continuation could be made", exc_info=outcome)
@@ -221,13 +241,14 @@ class Life:
         track.path, track.duration = path, round(length, 2)
         track.made.set()
 
-    async def _silence(self, size_bytes: int) -> tuple[Path, float]:
-        """The one silent file of that size, shared by all tracks."""
+    async def _give_silence(self, tracks: list[MadeTrack], name: str, write: Callable[[Path], float]) -> None:
+        """The one silent file of that `name`, shared by all tracks; `write` makes it and returns its length."""
         async with self._silence_lock:
-            if size_bytes not in self._silences:
-                path = self._folder / f"silence-{size_bytes}.mp3"
-                self._silences[size_bytes] = path, await self._in_thread(partial(write_silence, path, size_bytes))
-            return self._silences[size_bytes]
+            if name not in self._silences:
+                path = self._folder / f"silence-{name}.mp3"
+                self._silences[name] = path, await self._in_thread(partial(write, path))
+        for track in tracks:
+            track.path, track.duration = self._silences[name]
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -1,25 +1,35 @@
 """Audio and pictures of results: real continuations, silence of any size, gradients."""
 
+import math
 import struct
 import zlib
 from pathlib import Path
 
 _FRAME_SAMPLES = 1152
 _SAMPLE_RATE = 44_100
-# One frame of silence: MPEG-1 layer III, mono, 320 kbit/s at 44.1 kHz; side information of zeros means no sound.
-_FRAME = b"\xff\xfb\xe0\xc0".ljust(144 * 320_000 // _SAMPLE_RATE, b"\0")
+# One frame of silence: MPEG-1 layer III, mono, at 44.1 kHz; side information of zeros means no sound.
+_LARGE_FRAME = b"\xff\xfb\xe0\xc0".ljust(144 * 320_000 // _SAMPLE_RATE, b"\0")  # 320 kbit/s
+_SMALL_FRAME = b"\xff\xfb\x10\xc0".ljust(144 * 32_000 // _SAMPLE_RATE, b"\0")  # 32 kbit/s
 
 COVER_SIDE = 320
 
 
 def write_silence(to: Path, size_bytes: int) -> float:
     """An mp3 of silence of at least `size_bytes`; returns its length in seconds."""
-    frames = -(-size_bytes // len(_FRAME))
+    return _write(to, _LARGE_FRAME, -(-size_bytes // len(_LARGE_FRAME)))
+
+
+def write_long_silence(to: Path, seconds: float) -> float:
+    """An mp3 of silence of at least `seconds`, 4 kB a second; returns its length."""
+    return _write(to, _SMALL_FRAME, math.ceil(seconds * _SAMPLE_RATE / _FRAME_SAMPLES))
+
+
+def _write(to: Path, frame: bytes, count: int) -> float:
     block_of_frames = 1000
     with to.open("wb") as file:
-        for start in range(0, frames, block_of_frames):
-            file.write(_FRAME * min(block_of_frames, frames - start))
-    return round(frames * _FRAME_SAMPLES / _SAMPLE_RATE, 2)
+        for start in range(0, count, block_of_frames):
+            file.write(frame * min(block_of_frames, count - start))
+    return round(count * _FRAME_SAMPLES / _SAMPLE_RATE, 2)
 
 
 def length_seconds(path: Path) -> float | None:

@@ -36,6 +36,7 @@ class SunoOptions:
     latency_seconds: float = 0.0  # before each answer of the API
     real_http_status: bool = False  # errors carry their code as HTTP status instead of HTTP 200
     unknown_task: UnknownTask = UnknownTask.CODE_404
+    retired_models: frozenset[str] = frozenset()  # refused as if they had never been
     v6: bool = False  # the contract of the V6 generation: `lyrics`, `variety`, `defaultParamFlag` may be missing
 
     audio: bool = True  # False: every result is one silent mp3 of `audio_bytes`, made once

@@ -7,6 +7,7 @@ Keys that no row names are tolerated.
 
 import math
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -25,7 +26,8 @@ class Limits:
     source_seconds: int = 480
 
 
-# Fact sheet, section 1.3. V3_5 is gone from the lists, but old names were still accepted (section 8).
+# Fact sheet, section 1.3. The guide names V3_5 to V5; old names were still accepted when V3_5 had left the lists
+# (section 8). `SunoOptions.retired_models` takes them away.
 LIMITS: Mapping[str, Limits] = {
     "V3_5": Limits(3000, 200, 80),
     "V4": Limits(3000, 200, 80),
@@ -55,44 +57,59 @@ WEIGHT_STEP = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What the provider offers now. `v6`: the contract of the V6 generation; `retired`: models it no longer takes."""
+
+    v6: bool = False
+    retired: AbstractSet[str] = frozenset()
+
+
+Holds = Callable[[Body, Terms], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
-    """Answers `code` and `message` where `holds(body, v6)`; each row may rely on those above it."""
+    """Answers `code` and `message` where `holds`; each row may rely on those above it."""
 
     name: str
     code: int
     message: str
     source: str
-    holds: Callable[[Body, bool], bool]
+    holds: Holds
 
 
-def _missing(field: str) -> Callable[[Body, bool], bool]:
+def _missing(field: str) -> Holds:
     return lambda body, _: body.get(field) is None or body.get(field) == ""
 
 
-def _no_url(field: str) -> Callable[[Body, bool], bool]:
+def _no_url(field: str) -> Holds:
     return lambda body, _: not is_web_address(body.get(field))
 
 
-def _wrong_type(field: str, kind: type) -> Callable[[Body, bool], bool]:
+def _wrong_type(field: str, kind: type) -> Holds:
     return lambda body, _: body.get(field) is not None and not isinstance(body[field], kind)
 
 
-def _blank_in_custom(field: str) -> Callable[[Body, bool], bool]:
+def _blank_in_custom(field: str) -> Holds:
     return lambda body, _: body.get("defaultParamFlag") is True and not str(body.get(field) or "").strip()
 
 
-def _prompt_missing(body: Body, v6: bool) -> bool:
-    if body.get("instrumental") is True or (v6 and body.get("lyrics")):
+def _prompt_missing(body: Body, terms: Terms) -> bool:
+    if body.get("instrumental") is True or (terms.v6 and body.get("lyrics")):
         return False
-    return _blank_in_custom("prompt")(body, v6)
+    return _blank_in_custom("prompt")(body, terms)
 
 
-def _too_long(field: str) -> Callable[[Body, bool], bool]:
+def _model_unknown(body: Body, terms: Terms) -> bool:
+    return body["model"] not in tuple(LIMITS) or body["model"] in terms.retired
+
+
+def _too_long(field: str) -> Holds:
     return lambda body, _: len(str(body.get(field) or "")) > getattr(LIMITS[str(body["model"])], field)
 
 
-def _bad_weight(field: str) -> Callable[[Body, bool], bool]:
-    def holds(body: Body, _: bool) -> bool:
+def _bad_weight(field: str) -> Holds:
+    def holds(body: Body, _: Terms) -> bool:
         value = body.get(field)
         if value is None:
             return False
@@ -119,13 +136,13 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _below_one(body: Body, _: bool) -> bool:
+def _below_one(body: Body, _: Terms) -> bool:
     return float(str(body["continueAt"])) < 1
 
 
-def _bad_variety(body: Body, v6: bool) -> bool:
+def _bad_variety(body: Body, terms: Terms) -> bool:
     value = body.get("variety")
-    return v6 and value is not None and (type(value) is not int or not 0 <= value <= 4)
+    return terms.v6 and value is not None and (type(value) is not int or not 0 <= value <= 4)
 
 
 _TYPED = "inferred: the type in the field table (section 1.2)"
@@ -143,7 +160,7 @@ REFUSALS: tuple[Refusal, ...] = (
         400,
         "model is not supported",
         "documented: an enum (section 1.2); text inferred",
-        lambda body, _: body["model"] not in tuple(LIMITS),
+        _model_unknown,
     ),
     Refusal("source_missing", 400, "uploadUrl cannot be null", _NULL, _missing("uploadUrl")),
     Refusal("source_no_url", 400, "uploadUrl is not a valid URL", _TYPED, _no_url("uploadUrl")),
@@ -173,7 +190,7 @@ REFUSALS: tuple[Refusal, ...] = (
         400,
         "defaultParamFlag cannot be null",
         "documented: required up to V5_5 (section 1.2); text worded as `customMode cannot be null`",
-        lambda body, v6: not v6 and body.get("defaultParamFlag") is None,
+        lambda body, terms: not terms.v6 and body.get("defaultParamFlag") is None,
     ),
     Refusal("flag_type", 400, "defaultParamFlag must be a boolean", _TYPED, _wrong_type("defaultParamFlag", bool)),
     Refusal("instrumental_type", 400, "instrumental must be a boolean", _TYPED, _wrong_type("instrumental", bool)),
@@ -224,7 +241,7 @@ REFUSALS: tuple[Refusal, ...] = (
         413,
         "Theme or prompt too long",
         "documented: V6 generation (section 1.2), with the option `v6` alone",
-        lambda body, v6: v6 and len(str(body.get("lyrics") or "")) > LYRICS_MAX,
+        lambda body, terms: terms.v6 and len(str(body.get("lyrics") or "")) > LYRICS_MAX,
     ),
 )
 
@@ -235,6 +252,6 @@ NO_CREDITS = (429, "The current credits are insufficient. Please top up.")
 TOO_FREQUENT = (430, "Your call frequency is too high. Please try again later.")
 
 
-def first_refusal(body: Body, *, v6: bool = False) -> Refusal | None:
+def first_refusal(body: Body, terms: Terms = Terms()) -> Refusal | None:  # it never changes
     """The first row that `body` breaks; None when only credits and rate are left to ask."""
-    return next((row for row in REFUSALS if row.holds(body, v6)), None)
+    return next((row for row in REFUSALS if row.holds(body, terms)), None)

@@ -178,6 +178,12 @@ MARKERS: tuple[Marker, ...] = (
     Marker("empty-first", "", "`first` lists the unfinished track first", lambda s, _: replace(s, second_first=True)),
     Marker("empty-track", "", "the first track never gets an `audio_url`", lambda s, _: replace(s, empty_track=True)),
     Marker(
+        "second-track-later",
+        "SECONDS",
+        "complete and SUCCESS come while the second track has no audio; it has, that many real seconds later",
+        lambda s, w: replace(s, second_later_seconds=float(w[0])),
+    ),
+    Marker(
         "success-empty",
         "[N]",
         "complete and the first N SUCCESS answers (2) have no tracks",
@@ -188,6 +194,12 @@ MARKERS: tuple[Marker, ...] = (
     Marker("file-slow", "SECONDS [N]", "the audio takes so long", _file(FileKind.SLOW)),
     Marker("file-cut", "[N]", "the audio breaks off in the middle", _file(FileKind.CUT)),
     Marker("file-large", "MB", "the audio has so many megabytes (silence)", _large),
+    Marker(
+        "long-track",
+        "SECONDS",
+        "the first track is that long (silence): from 2,700 s on no encoding fits into 10 MiB",
+        lambda s, w: replace(s, first_track_seconds=float(w[0])),
+    ),
     Marker("title-uuid", "", "the title comes back as the track's id", lambda s, _: replace(s, title=Title.UUID)),
     Marker("title-empty", "", "the title comes back empty", lambda s, _: replace(s, title=Title.EMPTY)),
 )

@@ -31,6 +31,7 @@ from bot.sandbox.suno.tasks import Task, new_task, record_of
 HOST = "127.0.0.1"
 BODY_MAX_BYTES = 16_000_000
 SHUTDOWN_SECONDS = 1.0
+BACKLOG = 4096  # thousands may call at the same moment
 API = "/api/"
 UPLOADS = "/api/file-"
 
@@ -59,7 +60,8 @@ class FakeSuno:
     """`async with FakeSuno(SunoOptions(...)) as suno:` serves on 127.0.0.1 until the block is left.
 
     Leaving it raises an ExceptionGroup when the stand-in itself broke. `requests` and `callbacks_sent` are in the
-    order in which they came to be; `tasks` are by id.
+    order in which they came to be; `tasks` are by id. While it runs, `latency_seconds` (before each answer of the API),
+    `refuse_key` (401 to every call) and `retired_models` may be changed.
     """
 
     def __init__(self, options: SunoOptions | None = None) -> None:
@@ -67,6 +69,9 @@ class FakeSuno:
         self.credits: float = self.options.credits
         self.tasks: dict[str, Task] = {}
         self.submits = 0  # accepted ones
+        self.latency_seconds = self.options.latency_seconds
+        self.refuse_key = False
+        self.retired_models = set(self.options.retired_models)
         self.requests: deque[RecordedRequest] = deque(maxlen=self.options.keep)
         self._rate = RateWindow(self.options.rate_limit, self.options.rate_window_seconds)
         self._standing: tuple[str, ...] = ()
@@ -127,7 +132,7 @@ class FakeSuno:
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.callback(self._let_go)
-        await web.SockSite(runner, listener).start()
+        await web.SockSite(runner, listener, backlog=BACKLOG).start()
 
     def _let_go(self) -> None:
         self._closing.set()
@@ -173,6 +178,20 @@ class FakeSuno:
         """Wait until `n` submissions were accepted."""
         await self.wait_until(lambda: self.submits >= n, timeout_seconds=timeout_seconds)
 
+    async def adopt(self, task_id: str, callback_url: str) -> Task:
+        """Know a task that "was begun before", for jobs that a test puts straight into the bot's database.
+
+        It is paid and PENDING, with silent tracks, until `finish` or `fail`.
+        """
+        source = f"{self.api_url}/f/adopted.mp3"
+        body = {"uploadUrl": source, "callBackUrl": callback_url, "continueAt": 1, "model": "V5"}
+        now = asyncio.get_running_loop().time()
+        task = new_task(body, Scenario(), cost=self.options.cost, accepted_at=now, task_id=task_id)
+        self.tasks[task.id] = task
+        self._results.add(task)
+        await self._life.adopt(task)
+        return task
+
     async def finish(self, task_id: str, stage: str = Stage.COMPLETE) -> int | None:
         """Bring the task to `stage` ("text", "first", "complete") by hand, leaving out those before it.
 
@@ -212,9 +231,9 @@ class FakeSuno:
         await self._remember(request)
         if not request.path.startswith(API):
             return await handler(request)
-        if self.options.latency_seconds:
-            await asyncio.sleep(self.options.latency_seconds)
-        if request.headers.get("Authorization") != f"Bearer {self.options.api_key}":
+        if self.latency_seconds:
+            await asyncio.sleep(self.latency_seconds)
+        if self.refuse_key or request.headers.get("Authorization") != f"Bearer {self.options.api_key}":
             return self._api_error(request, *rules.UNAUTHORIZED)
         fault = self._take_planned(request.path)
         if fault is not None and not fault.started:
@@ -261,7 +280,8 @@ class FakeSuno:
         body = _json_object(await request.read())
         if body is None:
             return self._answers.error(*rules.NOT_JSON)
-        if refusal := rules.first_refusal(body, v6=self.options.v6):
+        terms = rules.Terms(v6=self.options.v6, retired=self.retired_models)
+        if refusal := rules.first_refusal(body, terms):
             return self._answers.error(refusal.code, refusal.message)
         scenario = self._scenario_for(body)
         fault = self._due(scenario.answer, str(body["callBackUrl"]))

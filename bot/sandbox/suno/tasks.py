@@ -56,8 +56,11 @@ class Task:
         return not self.refunded
 
 
-def new_task(request: Mapping[str, object], scenario: Scenario, *, cost: float, accepted_at: float) -> Task:
-    task_id = uuid.uuid4().hex
+def new_task(
+    request: Mapping[str, object], scenario: Scenario, *, cost: float, accepted_at: float, task_id: str = ""
+) -> Task:
+    """A task that has just begun; with an id of its own unless one is given."""
+    task_id = task_id or uuid.uuid4().hex
     model_name = MODEL_NAMES.get(str(request["model"]), MODEL_NAME_OF_LATER)
     created_ms = int(time.time() * 1000)
     return Task(
@@ -83,7 +86,8 @@ def _new_track(request: Mapping[str, object], scenario: Scenario, model_name: st
     lyrics = prompt if custom and prompt else INVENTED_LYRICS
     file_name = PurePosixPath(unquote(urlsplit(str(request["uploadUrl"])).path)).stem
     titles = {
-        # Without custom parameters everything is the source's; its name is all that is known of it here.
+        # Without a title the provider falls back to the uploaded file's name, without its ending; in default mode it
+        # takes everything from the source, of which nothing but the name is known here.
         Title.AS_SENT: str(request.get("title") or file_name) if custom else file_name,
         Title.UUID: str(identity),
         Title.EMPTY: "",
@@ -101,9 +105,16 @@ def _new_track(request: Mapping[str, object], scenario: Scenario, model_name: st
 
 
 def finished_at(task: Task, stage: Stage) -> list[MadeTrack]:
-    """The tracks that may be told and fetched once the task has come to `stage`."""
+    """The tracks that may be told and fetched as soon as the task has come to `stage`."""
     able = task.tracks[1:] if task.scenario.empty_track else task.tracks
+    if task.scenario.second_later_seconds is not None:
+        able = able[:1]
     return {Stage.TEXT: [], Stage.FIRST: able[:1], Stage.COMPLETE: able}[stage]
+
+
+def finished_later(task: Task) -> list[MadeTrack]:
+    """The tracks that get their audio only after the end."""
+    return [] if task.scenario.second_later_seconds is None else task.tracks[1:]
 
 
 def reach(task: Task, stage: Stage) -> None:
