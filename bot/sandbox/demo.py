@@ -1,4 +1,4 @@
-"""`encore demo`: one member, one `/extend`, from the command to the audio in the channel, told as it happens."""
+"""`encore demo`: one member, one `/extend`, from the command to the audio in the channel, narrated live."""
 
 import asyncio
 import re
@@ -23,11 +23,11 @@ COMPOSED_SECONDS = 24.0
 
 
 class DemoError(Exception):
-    """The demo did not come to its end; the text says where."""
+    """The demo did not finish; the text says why."""
 
 
 async def demonstrate(audio: Path | None, continue_at: str | None) -> None:
-    """Show one job's way and write the audio that arrived to `out/`.
+    """Follow one job from start to end and write its audio to `out/`.
 
     Raises:
         DemoError: the file cannot be read, or the bot refused it.
@@ -49,7 +49,7 @@ async def _one_extend(world: World, folder: Path, audio: Path | None, continue_a
     source = audio or folder / "paper-boats.mp3"
     if audio is None:
         await asyncio.to_thread(compose, source, seconds=COMPOSED_SECONDS, seed=7, title="Paper Boats")
-        tell(f"A piece of {COMPOSED_SECONDS:g} s is composed to go on with: {source.name}")
+        tell(f"A piece of {COMPOSED_SECONDS:g} s has been composed to continue: {source.name}")
     guild = world.discord.guild("Harbour Choir")
     channel = guild.channel("songs")
     mia = world.discord.member("Mia", guild=guild)
@@ -62,7 +62,7 @@ async def _one_extend(world: World, folder: Path, audio: Path | None, continue_a
 
 
 async def _watch(discord: FakeDiscord, channel: Channel, invocation: Invocation, tell: "_Telling") -> Message:
-    """Tell what is said, once each time it changes; the message with the audio.
+    """Print each new thing the bot says, and return the message with the audio.
 
     Raises:
         DemoError: the command was refused or the job failed.
@@ -90,11 +90,11 @@ async def _watch(discord: FakeDiscord, channel: Channel, invocation: Invocation,
         if message.attachments:
             return message
         if message.embeds or (message.is_ephemeral and "Accepted" not in message.content):
-            raise DemoError("the bot could not do it; what it said is above")
+            raise DemoError("the bot refused or failed; see what it said above")
 
 
 def _readable(message: Message) -> str:
-    """As a client would show it: time stamps as words, mentions by name, no markup."""
+    """As a client would show it: times in words, mentions by name, no markup."""
     words = re.sub(r"<t:(\d+):R>", lambda match: _relative(int(match[1])), message.content)
     words = re.sub(r"\\([^\w\s])", r"\1", words)
     words = re.sub(r"<@\d+>", "@Mia", words).replace("**", "").replace("`", "").replace("\n", " / ")
@@ -113,7 +113,7 @@ def _relative(moment: int) -> str:
 
 
 async def _keep(result: Message, tell: "_Telling") -> None:
-    """Write the audio to `out/` and say what it is, measured by decoding it."""
+    """Write the audio to `out/` and print what it is, measured by decoding it."""
     await asyncio.to_thread(OUT.mkdir, exist_ok=True)
     tools = AudioProcess()
     for file in result.attachments:
@@ -125,7 +125,7 @@ async def _keep(result: Message, tell: "_Telling") -> None:
 
 
 class _Telling:
-    """Prints each line with the seconds since the beginning."""
+    """Prints each line with the seconds since the start."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()

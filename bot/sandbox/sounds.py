@@ -1,4 +1,4 @@
-"""Small pieces of music, made on the spot: what the stand-ins answer with, what the demo extends, what the tests read.
+"""Small pieces of music, made on the spot: for the stand-ins' answers, the demo and the tests.
 
 Everything is deterministic: the same seed gives the same piece. PyAV is imported only when a file is read or written.
 """

@@ -1,4 +1,4 @@
-"""The whole of Encore on one machine: both stand-ins, and the real bot between them."""
+"""All of Encore on one machine: the real bot between both stand-ins."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ READY_SECONDS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The stand-ins, and settings that lead the bot to them."""
+    """The stand-ins, and settings that point the bot at them."""
 
     discord: FakeDiscord
     suno: FakeSuno
@@ -58,7 +58,7 @@ async def stand_ins(
 
 @asynccontextmanager
 async def running(world: World, settings: Settings | None = None) -> AsyncIterator[App]:
-    """The real bot, connected and with its commands announced; ended on leaving as a signal would end it."""
+    """Run the real bot, connected and with its commands announced; leaving ends it as a signal would."""
     leave = asyncio.Event()
 
     async def until() -> None:
@@ -79,21 +79,21 @@ async def running(world: World, settings: Settings | None = None) -> AsyncIterat
 
 
 async def _ready(world: World, app: App) -> None:
-    """Connected, its commands announced, and listening; the client's own word for it comes two seconds later."""
+    """Wait until it is connected, announced and listening; discord.py's own `on_ready` comes two seconds later."""
     await app.listening.wait()
     await world.discord.wait_ready(timeout=READY_SECONDS)
     await world.discord.wait_for_commands(*(command.name for command in app.client.tree.get_commands()))
 
 
 def free_port() -> int:
-    """A port that was free a moment ago; the bot's address must be known before it listens."""
+    """A port that was free a moment ago: the bot's address must be known before it listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 async def keep_running() -> None:
-    """`encore sandbox`: the stand-ins and the bot, until a signal."""
+    """`encore sandbox`: run the stand-ins and the bot until a signal."""
     logs.set_up(level="info", form="text", secrets=(API_KEY, TOKEN))
     log = logging.getLogger("bot.sandbox")
     asked = asyncio.Event()

@@ -175,7 +175,7 @@ async def test_each_request_of_a_start_fails_as_often_as_is_asked(
         assert fault.hits == times
 
 
-async def test_while_it_is_unreachable_connections_are_refused_as_for_an_unknown_name() -> None:
+async def test_while_unreachable_it_refuses_connections_like_an_unknown_name() -> None:
     async with FakeDiscord() as fake:
         async with fake.unreachable():
             with pytest.raises(aiohttp.ClientConnectorError):
@@ -184,7 +184,7 @@ async def test_while_it_is_unreachable_connections_are_refused_as_for_an_unknown
         await start(fake)
 
 
-async def test_becoming_unreachable_cuts_the_gateway_and_the_client_comes_back() -> None:
+async def test_an_outage_cuts_the_gateway_and_the_client_resumes() -> None:
     async with FakeDiscord() as fake:
         fake.guild()
         bot = a_bot()

@@ -76,7 +76,7 @@ async def test_in_a_shared_bucket_posts_edits_and_deletions_of_a_channel_compete
         assert (await stage.api.post(other, HELLO)).status == 200
 
 
-async def test_a_429_says_who_means_it_and_for_how_long_and_is_counted() -> None:
+async def test_a_429_names_its_scope_and_how_long_to_wait_and_is_counted() -> None:
     async with staged(DiscordOptions(rate_limits=TWO_A_MINUTE)) as stage:
         for _ in range(2):
             await post(stage)

@@ -28,7 +28,7 @@ async def test_a_private_thread_is_closed_to_the_bot_until_it_is_added() -> None
         assert (await stage.api.post(thread, HELLO)).status == 200
 
 
-async def test_app_permissions_do_not_tell_that_the_bot_is_not_in_a_private_thread() -> None:
+async def test_app_permissions_hide_that_the_bot_is_not_in_a_private_thread() -> None:
     async with staged() as stage:
         thread = stage.songs.thread("takes", private=True, members=[stage.mia])
 
@@ -36,7 +36,7 @@ async def test_app_permissions_do_not_tell_that_the_bot_is_not_in_a_private_thre
         assert thread.permissions_of(stage.discord.world.bot) == 0
 
 
-async def test_a_command_in_a_private_thread_is_answered_all_the_same() -> None:
+async def test_a_command_in_a_private_thread_can_be_answered_without_being_added() -> None:
     async with staged() as stage:
         thread = stage.songs.thread("takes", private=True, members=[stage.mia])
         invocation = await stage.mia.command(thread, "extend")
@@ -118,7 +118,7 @@ async def test_a_message_in_an_archived_thread_can_be_deleted_but_not_edited() -
         assert (edited.status, edited.body["code"], deleted.status) == (400, 50083, 204)
 
 
-async def test_what_is_not_active_any_more_the_client_does_not_learn_at_its_start() -> None:
+async def test_a_starting_client_learns_only_of_active_threads_it_can_see() -> None:
     async with FakeDiscord() as fake:
         songs = fake.guild().channel("songs")
         open_thread, archived = songs.thread("open"), songs.thread("archived")
@@ -130,7 +130,7 @@ async def test_what_is_not_active_any_more_the_client_does_not_learn_at_its_star
             assert [thread.id for thread in bot.guilds[0].threads] == [open_thread.id]
 
 
-async def test_locking_is_told_to_the_client() -> None:
+async def test_the_client_learns_that_a_thread_was_locked() -> None:
     async with FakeDiscord() as fake:
         thread = fake.guild().channel("songs").thread("takes")
         bot = a_bot()

@@ -1,4 +1,4 @@
-"""Messages that answer an interaction: they may always attach and embed (Discord reference, section 2.2)."""
+"""Answers to an interaction, which may always attach and embed (Discord reference, section 2.2)."""
 
 from bot.sandbox.discord import compose, limits, posting
 from bot.sandbox.discord.calls import Body
@@ -20,7 +20,7 @@ SLASH = 1
 
 
 def check_open(interaction: Interaction, *, hidden: bool) -> None:
-    """Raises `Refused` where the thread was locked meanwhile; what only the member sees passes (docs #6884, #7707)."""
+    """Raises `Refused` if the thread was locked meanwhile. Hidden answers pass (discord-api-docs#6884, #7707)."""
     channel, bot = interaction.channel, interaction.channel.world.bot
     if not isinstance(channel, Thread) or hidden:
         return
@@ -30,7 +30,7 @@ def check_open(interaction: Interaction, *, hidden: bool) -> None:
 
 
 def forced_flags(interaction: Interaction) -> int:
-    """EPHEMERAL where the app is only user-installed and the member may not show such apps to others."""
+    """EPHEMERAL if only the user installed the app and may not show its answers to others."""
     guild = interaction.channel.guild
     if guild is None or not interaction.is_user_installed_only:
         return 0
@@ -39,7 +39,7 @@ def forced_flags(interaction: Interaction) -> int:
 
 
 def first(interaction: Interaction, version: Version, data: Payload) -> Message:
-    """The first answer; mentions in a placeholder are none."""
+    """The first answer. A placeholder mentions nobody."""
     if interaction.kind is Kind.COMMAND:
         kind = CHAT_INPUT_COMMAND if interaction.data["type"] == SLASH else CONTEXT_MENU_COMMAND
     else:

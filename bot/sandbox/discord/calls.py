@@ -1,4 +1,4 @@
-"""One request to the API: its body, read whole; and the table of paths."""
+"""A request to the API with its whole body, and the table of routes."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ FILE_FIELD = re.compile(r"files\[(\d+)\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedFile:
-    """`number` is n of `files[n]`; `data` is None when bytes are not kept."""
+    """`number` is the n of `files[n]`; `data` is None if bytes are not kept."""
 
     number: int
     filename: str
@@ -29,7 +29,7 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """`value` is the JSON, of a multipart body its `payload_json`; None when there is none."""
+    """`value` is the JSON, or the `payload_json` of a multipart body; None if there is none."""
 
     value: Any = None
     files: tuple[UploadedFile, ...] = ()
@@ -39,7 +39,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """`params` are what stands in the places of the path's template."""
+    """`params` are the values of the path's placeholders."""
 
     method: str
     path: str
@@ -48,13 +48,13 @@ class Call:
     body: Body
 
     def id(self, name: str) -> int:
-        """An id of the path; 0, which nothing has, when it is none."""
+        """An id from the path; 0, which nothing has, if it is not a number."""
         value = self.params[name]
         return int(value) if value.isdecimal() else 0
 
     @property
     def json(self) -> Payload:
-        """The body, which must be an object."""
+        """The body, which must be a JSON object."""
         if self.body.malformed:
             raise Refused(limits.INVALID_JSON, because=self.body.malformed)
         if self.body.value is None:
@@ -100,7 +100,7 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 async def read_body(request: web.Request, *, keep_bytes: bool, limit_bytes: int) -> Body:
-    """Raises `Refused` (413) when it is larger than `limit_bytes`."""
+    """Raises `Refused` (413) if it is larger than `limit_bytes`."""
     if request.content_type == "multipart/form-data":
         return await _read_multipart(request, keep_bytes=keep_bytes, limit_bytes=limit_bytes)
     raw = bytearray()

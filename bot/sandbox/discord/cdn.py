@@ -1,4 +1,4 @@
-"""Attachments by their signed links; whoever has a link may fetch the file (Discord reference, section 4)."""
+"""Attachments behind signed links: anyone with a link can fetch the file (Discord reference, section 4)."""
 
 import re
 
@@ -12,7 +12,7 @@ ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Cdn:
-    """`vanished`: attachments that were removed, as ephemeral ones are after a time that is not published."""
+    """`vanished`: attachments that were removed, as ephemeral ones are after an unpublished time."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -1,4 +1,4 @@
-"""Waiting for something to become true, without looking again and again."""
+"""Waiting for something to become true, without polling."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,15 +7,15 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 PATIENCE_SECONDS = 10.0
-"""How long the user side waits unless it is told otherwise."""
+"""How long waits last by default."""
 
 
 class NeverHappened(AssertionError):
-    """What was waited for did not come in time; the text lists what came instead."""
+    """It did not happen in time; the text lists what happened instead."""
 
 
 class Changes:
-    """Tells everyone who waits that something may have changed."""
+    """Wakes everyone who waits for a change."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
@@ -29,10 +29,10 @@ class Changes:
     async def until(
         self, find: Callable[[], Found | None], *, timeout: float, wanted: str, seen: Callable[[], str]
     ) -> Found:
-        """What `find` gives, as soon as that is something true.
+        """Return what `find` returns as soon as that is truthy.
 
         Raises:
-            NeverHappened: `timeout` seconds have passed; names `wanted` and what is `seen` by then.
+            NeverHappened: after `timeout` seconds; says what was `wanted` and what was `seen` instead.
         """
         try:
             async with asyncio.timeout(timeout):

@@ -1,4 +1,4 @@
-"""Channels of a server, their threads, and direct conversations: what stands there, and who may do what."""
+"""Channels of a server, their threads, and direct conversations: their messages and permissions."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
@@ -49,20 +49,20 @@ class Channel:
 
     @property
     def messages(self) -> "list[Message]":
-        """What everybody here sees, oldest first; an answer that is still "thinking" is among it."""
+        """What everybody here sees, oldest first, including answers that are still "thinking"."""
         return [message for message in self.all_messages if not message.deleted and message.visible_to is None]
 
     def seen_by(self, user: User) -> "list[Message]":
-        """The same with what `user` alone sees."""
+        """The same, plus what only `user` sees."""
         return [message for message in self.all_messages if message.is_seen_by(user)]
 
     async def wait_for(
         self, wanted: "Callable[[Message], object]", *, timeout: float = PATIENCE_SECONDS, seen_by: User | None = None
     ) -> "Message":
-        """The first message that is `wanted`, now or as soon as one is posted or edited so.
+        """The first message that is `wanted`, now or once one is posted or edited to match.
 
         Raises:
-            NeverHappened: lists what stands in the channel instead.
+            NeverHappened: lists the channel's messages instead.
         """
 
         def visible() -> "list[Message]":
@@ -76,7 +76,7 @@ class Channel:
         )
 
     async def wait_until(self, wanted: "Callable[[Channel], object]", *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Until the channel is as `wanted` says; raises `NeverHappened`."""
+        """Wait until the channel is as `wanted` says. Raises `NeverHappened`."""
         await self.changes.until(
             lambda: bool(wanted(self)),
             timeout=timeout,
@@ -95,13 +95,13 @@ class Channel:
         self.world.told_channel(self, "CHANNEL_UPDATE")
 
     def thread(self, name: str, *, private: bool = False, members: Iterable[User] = ()) -> "Thread":
-        """A thread in this channel. A private one is for `members` alone, and for those who may manage threads."""
+        """Open a thread here. Only `members`, and those who may manage threads, see a private one."""
         thread = Thread(self, name, private=private, members=members)
         self.world.told_channel(thread, "THREAD_CREATE")
         return thread
 
     def delete(self) -> None:
-        """From now on an unknown channel, with all that stood in it."""
+        """Delete the channel with all its messages."""
         self.deleted = True
         self.world.channels.pop(self.id, None)
         if self.guild is not None and self in self.guild.channels:
@@ -109,7 +109,7 @@ class Channel:
         self.world.told_channel(self, "THREAD_DELETE" if isinstance(self, Thread) else "CHANNEL_DELETE")
 
     def granted_to(self, user: User) -> Permission:
-        """What roles and overwrites give `user` here. What the user can really do may be less: `permissions_of`."""
+        """What roles and overwrites grant `user` here. `permissions_of` may be less."""
         if self.guild is None:
             return allowed.DIRECT if user in (self.recipient, self.world.bot) else NONE
         membership = self.guild.members.get(user.id)
@@ -127,7 +127,7 @@ class Channel:
         )
 
     def permissions_of(self, user: User) -> Permission:
-        """What `user` can do here. In a voice channel nothing goes without CONNECT (docs, "Implicit Permissions")."""
+        """What `user` can do here: nothing in a voice channel without CONNECT (docs, "Implicit Permissions")."""
         granted = self.granted_to(user)
         return NONE if self.kind == VOICE and Permission.CONNECT not in granted else granted
 
@@ -139,7 +139,7 @@ class Channel:
     def bot_permissions(self) -> Permission:
         """What the application is told about itself here (`app_permissions`; Discord's documents, "Interactions").
 
-        It is made of roles and overwrites alone: a private thread without the bot, or a locked one, does not show.
+        Made of roles and overwrites alone, it does not show that a thread is locked, or private and without the bot.
         """
         if self.guild is None:
             return (
@@ -168,9 +168,9 @@ class Channel:
 
 
 class Thread(Channel):
-    """A thread of `parent`, whose permissions it has (docs, topics/threads).
+    """A thread of `parent`, with its permissions (docs, topics/threads).
 
-    `archived`: nothing in it can be edited until a new message opens it again. `locked`: only who may manage threads
+    `archived`: nothing in it can be edited until a new message reopens it. `locked`: only those who may manage threads
     can write or edit.
     """
 
@@ -184,7 +184,7 @@ class Thread(Channel):
         self.locked = False
 
     def add(self, user: User) -> None:
-        """Invite `user`; the bot hears of it by THREAD_CREATE."""
+        """Add `user`. The bot learns of it by THREAD_CREATE."""
         self.member_ids.add(user.id)
         if user is self.world.bot:
             self.world.told_channel(self, "THREAD_CREATE")

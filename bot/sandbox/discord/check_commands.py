@@ -157,7 +157,7 @@ def _check_value_option(option: Payload, kind: int, problems: Problems) -> None:
 
 
 def check_choices(of: Payload, kind: int, problems: Problems) -> None:
-    """Of an option, or of an answer to autocomplete for an option of this type."""
+    """Check the choices of an option, or those suggested by autocomplete for an option of this type."""
     names: set[str] = set()
     for index, value in enumerate(fields.rows(of, "choices", problems, most=limits.CHOICES_MAX)):
         with problems.at("choices", index):
@@ -187,7 +187,7 @@ def _is_name_character(character: str) -> bool:
 
 
 def total_length(command: Payload) -> int:
-    """Names, descriptions and choice values, of each the longest among its localizations."""
+    """The length of names, descriptions and choice values; the longest localization of each counts."""
     total = 0
     for key in ("name", "description"):
         said = [command.get(key) or "", *(command.get(f"{key}_localizations") or {}).values()]

@@ -37,7 +37,7 @@ class ComponentCheck:
         }
 
     def classic(self, body: Payload) -> None:
-        """Rows of buttons and menus, nothing else."""
+        """Only rows of buttons and menus."""
         self._children(body, "components", (ROW,), most=limits.ROWS_MAX)
 
     def layout(self, body: Payload) -> None:

@@ -50,7 +50,7 @@ def _check_label(label: Payload, check: ComponentCheck, problems: Problems) -> N
 
 
 def _check_row(row: Payload, check: ComponentCheck, problems: Problems) -> None:
-    """The older form: one text input in a row, with a label of its own."""
+    """The older kind: one text input in a row, with its own label."""
     for index, value in enumerate(fields.rows(row, "components", problems, most=1, least=1, required=True)):
         with problems.at("components", index):
             component = fields.as_object(value, problems)

@@ -45,7 +45,7 @@ class ClientRefuses(ValueError):
 class Upload:
     """A file on the member's machine: `Upload(path)`, or `Upload("name.mp3", data)`.
 
-    `content_type` is what Discord will say about it; by default it goes by the name.
+    `content_type` is what Discord will call it; by default it depends on the name.
     """
 
     def __init__(self, source: Path | str, data: bytes | None = None, *, content_type: str | None = None) -> None:
@@ -63,7 +63,7 @@ class Choice:
 
 
 def attach(upload: Upload, channel: Channel, member: Person, *, ephemeral: bool) -> Attachment:
-    """Upload a file. Raises `ClientRefuses` when it is larger than server and Nitro allow."""
+    """Upload a file. Raises `ClientRefuses` if it is larger than server and Nitro allow."""
     limit = upload_limit_bytes(channel, member)
     if len(upload.data) > limit:
         raise ClientRefuses(f"{upload.name} has {len(upload.data)} bytes; {member.name} may upload {limit}")
@@ -85,7 +85,7 @@ def upload_limit_bytes(channel: Channel, member: Person) -> int:
 
 
 def owners(command: Payload | None, channel: Channel, member: Person) -> dict[str, str]:
-    """By server ("0") and by user ("1"), as far as the app is installed and the command is meant for it."""
+    """Who installed the app, by server ("0") and by user ("1"), as far as the command is offered for it."""
     kinds = set((command or {}).get("integration_types") or (0,)) if command else {0, 1}
     found = {}
     if 0 in kinds and (channel.guild is None or channel.guild.has_bot):
@@ -96,7 +96,7 @@ def owners(command: Payload | None, channel: Channel, member: Person) -> dict[st
 
 
 def announced(channel: Channel, name: str, kind: int) -> Payload:
-    """The command of that name; raises `ClientRefuses` when there is none."""
+    """The command of that name. Raises `ClientRefuses` if there is none."""
     commands = [each for each in channel.world.commands_in(channel.guild) if each["type"] == kind]
     command = next((each for each in commands if each["name"] == name), None)
     if command is None:
@@ -106,7 +106,7 @@ def announced(channel: Channel, name: str, kind: int) -> Payload:
 
 
 def offered(member: Person, channel: Channel, name: str, kind: int) -> Payload:
-    """The announced command; raises `ClientRefuses` when the client does not show it to this member here."""
+    """The announced command. Raises `ClientRefuses` if the client does not offer it to this member here."""
     command = announced(channel, name, kind)
     permissions = channel.permissions_of(member)
     if Permission.VIEW_CHANNEL not in permissions:
@@ -223,7 +223,7 @@ def _wire_value(option: Payload, value: object, channel: Channel, member: Person
 
 
 def _resolved(kind: int, value: object, channel: Channel, member: Person) -> tuple[str, Payload | None]:
-    """Where in `resolved` a file, role or channel goes, and what of it."""
+    """The folder of `resolved` for a file, role or channel, and its entry."""
     if kind == ATTACHMENT and isinstance(value, Upload):
         return "attachments", payloads.attachment(attach(value, channel, member, ephemeral=True))
     if kind in (ROLE, MENTIONABLE) and isinstance(value, Role):

@@ -1,4 +1,4 @@
-"""The time that counts here, and ids that carry it."""
+"""The stand-in's clock, and ids that carry its time."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ def utc_now() -> datetime:
 
 
 class Clock:
-    """Real time (or `base`), which a test may move on."""
+    """Real time (or `base`), which a test can advance."""
 
     def __init__(self, base: Callable[[], datetime] = utc_now) -> None:
         self._base = base

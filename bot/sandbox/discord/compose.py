@@ -1,4 +1,4 @@
-"""From the body of a request to what a message then shows; refused is what Discord refuses."""
+"""From a request's body to what the message then shows, refusing what Discord refuses."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ EDITABLE = SUPPRESS_EMBEDS | COMPONENTS_V2
 
 
 def check(body: Body, data: Payload, *, before: Version | None, limit_bytes: int, may_embed: bool = True) -> None:
-    """Raises `Refused`: 40005 for size, 50035 with all fields that are wrong, 50006 when nothing would be left.
+    """Raises `Refused`: 40005 for size, 50035 with every wrong field, 50006 if nothing would be left.
 
     Without permission to embed, embeds do not count; a new message of nothing else is refused as 50013, an edit to
     nothing else as empty (discord-api-docs#2601, #5648).
@@ -80,7 +80,7 @@ def _chosen(data: Payload, key: str, before: Any) -> Any:  # noqa: ANN401  # a v
 def compose(
     body: Body, data: Payload, channel: Channel, *, before: Version | None, may_embed: bool = True, flags: int = 0
 ) -> Version:
-    """What stands there now. `flags` are added to those of the body; a message stays V2 once it was."""
+    """What the message shows now. `flags` are added to those of the body. Once V2, a message stays V2."""
     attachments = uploads.attachments_after(body, channel, kept=before.attachments if before else ())
     if may_embed and (before is None or "embeds" in data):
         embeds, embedded_ids = shown.embeds_shown(data.get("embeds") or [], attachments)

@@ -32,7 +32,7 @@ BEFORE = frozenset(
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Fault:
-    """`left` times more it strikes requests of `method` (`*`: any) whose path is like `path`; `hits` counts."""
+    """Strikes `left` more requests of `method` (`*`: any) to a path like `path`; `hits` counts them."""
 
     method: str
     path: str
@@ -48,11 +48,11 @@ class Fault:
     _changes: Changes = field(default_factory=Changes)
 
     def release(self) -> None:
-        """Let go all requests that are held, and those to come."""
+        """Let all held requests pass, and later ones too."""
         self._released.set()
 
     async def reached(self, times: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Until it struck so often; raises `NeverHappened`."""
+        """Wait until it has struck `times` times. Raises `NeverHappened`."""
         await self._changes.until(
             lambda: self.hits >= times,
             timeout=timeout,
@@ -116,7 +116,7 @@ class Faults:
         return None
 
     def clear(self) -> None:
-        """End all of them; what is held goes on."""
+        """End all faults and let held requests pass."""
         for fault in self._faults:
             fault.left = 0
             fault.release()

@@ -12,7 +12,7 @@ REQUIRED = ("BASE_TYPE_REQUIRED", "This field is required")
 def text(
     body: Payload, key: str, problems: Problems, *, most: int, least: int = 0, required: bool = False
 ) -> str | None:
-    """The string at `key`; None when there is none or it is no good."""
+    """The string at `key`; None if it is missing or wrong."""
     value = body.get(key)
     if value is None:
         if required:
@@ -81,7 +81,7 @@ def flag(body: Payload, key: str, problems: Problems) -> bool | None:
 def rows(
     body: Payload, key: str, problems: Problems, *, most: int, least: int = 0, required: bool = False
 ) -> list[Any]:
-    """The list at `key`, empty when there is none or it is no list; its length is checked."""
+    """The list at `key`, empty if it is missing or not a list; its length is checked."""
     value = body.get(key)
     if value is None:
         if required:

@@ -1,4 +1,4 @@
-"""The gateway: the bot's sessions, what is dispatched to them, troubles (Discord reference, sections 6 and 7)."""
+"""The gateway: the bot's sessions, their events, and troubles (Discord reference, sections 6 and 7)."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ class Connection:
 
 @dataclass(eq=False)
 class Session:
-    """Lives on for a RESUME when its connection is gone, and remembers what it missed."""
+    """Outlives its connection for a RESUME, and remembers what it missed."""
 
     id: str
     intents: int
@@ -91,7 +91,7 @@ class Gateway:
         return [each for each in self.all_sessions.values() if each.connection is not None and each.is_ready]
 
     async def wait_ready(self, sessions: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Until so many sessions of the bot are connected; raises `NeverHappened`."""
+        """Wait until this many sessions are connected. Raises `NeverHappened`."""
         await self.changes.until(
             lambda: len(self.sessions) >= sessions,
             timeout=timeout,
@@ -100,11 +100,11 @@ class Gateway:
         )
 
     async def wait_resumed(self, times: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Until sessions were resumed so often in all."""
+        """Wait until sessions have been resumed this often in all."""
         await self._wait_count(lambda: self.resumed, times, "RESUMEs", timeout)
 
     async def wait_identified(self, times: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Until sessions were begun so often in all."""
+        """Wait until sessions have been begun this often in all."""
         await self._wait_count(lambda: self.identified, times, "IDENTIFYs", timeout)
 
     async def _wait_count(self, count: Callable[[], int], times: int, what: str, timeout: float) -> None:
@@ -113,13 +113,13 @@ class Gateway:
         )
 
     def reconnect(self, *, replay: int = 0) -> None:
-        """Op 7 to every session. `replay`: as many of the latest events come again with the RESUME, seen or not."""
+        """Send op 7 to every session. `replay`: how many of the latest events the RESUME repeats, seen or not."""
         for session in self.sessions:
             session.repeat = replay
             self._say(session, RECONNECT)
 
     def invalidate(self, *, resumable: bool = False) -> None:
-        """Op 9 to every session; unless `resumable` they are forgotten and must IDENTIFY anew."""
+        """Send op 9 to every session. Unless `resumable`, they are forgotten and must IDENTIFY again."""
         for session in self.sessions:
             self._say(session, INVALID_SESSION, data=resumable)
             if not resumable:
@@ -128,18 +128,18 @@ class Gateway:
                     session.connection.session = None
 
     def drop(self, *, code: int = WSCloseCode.GOING_AWAY, replay: int = 0) -> None:
-        """Close every connection; the sessions can be resumed."""
+        """Close every connection. The sessions can be resumed."""
         for session in self.sessions:
             session.repeat = replay
             if session.connection is not None:
                 session.connection.close(code)
 
     def refuse_connections(self, times: int) -> None:
-        """The next so many attempts to connect are answered 503."""
+        """Answer the next `times` attempts to connect with 503."""
         self._refusals = times
 
     def deliver_twice(self, times: int = 1) -> None:
-        """The next so many interactions come twice to each session."""
+        """Send the next `times` interactions twice to each session."""
         self._twice = times
 
     def _say(self, session: Session, op: int, data: Any = None) -> None:  # noqa: ANN401  # any JSON
@@ -282,7 +282,7 @@ class Gateway:
         self._world.changes.tell()
 
     async def close(self) -> None:
-        """End all connections, as a platform that goes away."""
+        """Close all connections, as a platform that goes away does."""
         for connection in list(self._connections):
             connection.close(WSCloseCode.GOING_AWAY)
             with contextlib.suppress(ConnectionError):

@@ -35,7 +35,7 @@ class Membership:
 
 
 class Guild:
-    """A server. Its @everyone role has the server's own id, as at Discord."""
+    """A server. As at Discord, its @everyone role has the server's id."""
 
     def __init__(self, world: "World", name: str, *, premium_tier: int, locale: str) -> None:
         self.world = world
@@ -64,11 +64,11 @@ class Guild:
         self.members[user.id] = Membership(user, self.world.clock(), {role.id for role in roles}, nick)
 
     def remove(self, user: User) -> None:
-        """`user` is no longer a member."""
+        """Take `user` out of the server."""
         self.members.pop(user.id, None)
 
     def role(self, name: str, *permissions: str, mentionable: bool = False) -> Role:
-        """A new role that grants `permissions` (Discord's names)."""
+        """Add a role that grants `permissions` (Discord's names)."""
         role = Role(self.world.snowflakes.new(), name, named(permissions), mentionable)
         self.roles[role.id] = role
         self.world.told_guild(self, "GUILD_ROLE_CREATE", role=role)
@@ -88,7 +88,7 @@ class Guild:
         self.world.told_guild(self, "GUILD_ROLE_UPDATE", role=self.everyone)
 
     def channel(self, name: str, *, kind: int = TEXT) -> Channel:
-        """A new channel; `kind=VOICE` for a voice channel with its chat."""
+        """Add a channel; `kind=VOICE` for a voice channel with its chat."""
         channel = Channel(self.world, name, guild=self, kind=kind)
         self.channels.append(channel)
         self.world.told_channel(channel, "CHANNEL_CREATE")
@@ -99,12 +99,12 @@ class Guild:
         self.world.told_guild(self, "GUILD_CREATE")
 
     def kick_bot(self) -> None:
-        """The bot loses access at once and is told so by GUILD_DELETE."""
+        """Take the bot out at once; it learns of it by GUILD_DELETE."""
         self.world.told_guild(self, "GUILD_DELETE")
         self.members.pop(self.world.bot.id, None)
 
     def upgrade(self, premium_tier: int) -> None:
-        """Another boost level: other upload limits, told by GUILD_UPDATE."""
+        """Change the boost level and with it the upload limit; the bot learns of it by GUILD_UPDATE."""
         self.premium_tier = premium_tier
         self.world.told_guild(self, "GUILD_UPDATE")
 

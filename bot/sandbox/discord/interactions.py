@@ -1,4 +1,4 @@
-"""What a member asked of the bot, as Discord keeps it: its token, its clock, what was answered."""
+"""What a member asked of the bot, as Discord keeps it: token, deadlines, answers."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ ANSWERS: dict[Kind, frozenset[Callback]] = {
         {Callback.MESSAGE, Callback.DEFERRED_MESSAGE, Callback.DEFERRED_UPDATE, Callback.UPDATE}
     ),
 }
-"""Which answers which interaction takes; a modal submit takes an update only when a component opened the modal."""
+"""Which answers each interaction takes. A modal submit takes an update only if a component opened the modal."""
 CALLBACK_NAMES = {kind.value: kind.name.lower().replace("_", " ") for kind in Callback}
 
 
@@ -60,7 +60,7 @@ class State(IntEnum):
 class Interaction:
     """`source` is the message whose component was used, `opened_by` what opened the form that was sent.
 
-    `original` is the first answer, once there is one; after an update it is `source`.
+    `original` is the first answer once there is one; after an update it is `source`.
     """
 
     id: int
@@ -87,5 +87,5 @@ class Interaction:
 
     @property
     def what(self) -> str:
-        """What it is about, for people who read a failing test."""
+        """A name for people who read a failing test."""
         return str(self.data.get("name") or self.data.get("custom_id"))

@@ -1,4 +1,4 @@
-"""What became of a command, click or form, as the member sees it."""
+"""A command, click or form and its outcome, as the member sees it."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,7 +12,7 @@ Found = TypeVar("Found")
 
 
 class Invocation:
-    """Waiting methods raise `NeverHappened`, which tells what was seen instead."""
+    """Waiting methods raise `NeverHappened`, which lists what was seen instead."""
 
     def __init__(self, interaction: Interaction) -> None:
         self.interaction = interaction
@@ -48,15 +48,15 @@ class Invocation:
         return Modal(self.interaction) if self.interaction.modal is not None else None
 
     async def acknowledged(self, *, timeout: float = PATIENCE_SECONDS) -> Callback:
-        """Until there is a first answer of any kind, a placeholder too."""
+        """Wait for a first answer of any kind, a placeholder included."""
         return await self._until(lambda: self.interaction.answered, "an acknowledgement", timeout)
 
     async def response(self, *, timeout: float = PATIENCE_SECONDS) -> Message:
-        """The first answer, once it says something; later edits show in the same object."""
+        """Wait until the first answer says something. Later edits show in the same object."""
         return await self.wait_until(lambda _: True, timeout=timeout)
 
     async def wait_until(self, wanted: Callable[[Message], object], *, timeout: float = PATIENCE_SECONDS) -> Message:
-        """The first answer, once it says something and is `wanted`."""
+        """Wait until the first answer says something and is `wanted`."""
 
         def answer() -> Message | None:
             message = self.message
@@ -76,13 +76,13 @@ class Invocation:
         return await self._until(found, f"followup {number}", timeout)
 
     async def failed(self, *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Until the client says that the application did not respond."""
+        """Wait until the client says that the application did not respond."""
         await self.interaction.changes.until(
             lambda: self.state is State.FAILED, timeout=timeout, wanted=f"failure of {self!r}", seen=self._seen
         )
 
     async def _until(self, find: Callable[[], Found | None], what: str, timeout: float) -> Found:
-        """As soon as `find` finds; at once an error when it can no longer: the time to answer is over."""
+        """What `find` finds. Fails at once when the time to answer is over."""
 
         def look() -> Found | None:
             found = find()

@@ -88,7 +88,7 @@ RATE_LIMITED = Refusal(429, 0, "You are being rate limited.", "reference 5.1, 5.
 class Refused(Exception):
     """The request is answered with `refusal`; `errors` names the fields, nested as the body is.
 
-    `retry_after` in seconds, for refusals that pass.
+    `retry_after` in seconds, for refusals that are only temporary.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Refused(Exception):
 
 
 class Problems:
-    """Gathers what is wrong with a body, field by field, so that all of it is told at once."""
+    """Gathers everything wrong with a body, field by field, so that one refusal names it all."""
 
     def __init__(self) -> None:
         self._found: list[tuple[tuple[str, ...], str, str]] = []

@@ -1,4 +1,4 @@
-"""Whom a message names and whose client it makes ring (Discord's documents, "Allowed Mentions")."""
+"""Whom a message mentions and whose client rings (Discord's documents, "Allowed Mentions")."""
 
 import re
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Mentions:
 def mentions_of(
     content: str, allowed: Payload | None, *, author: User, channel: Channel, replies_to: Message | None
 ) -> Mentions:
-    """Without `allowed` everything counts, and the author of the message that is answered."""
+    """Without `allowed`, every mention counts, and so does the author of the message replied to."""
     parse = {"users", "roles", "everyone"} if allowed is None else set(allowed.get("parse") or [])
     listed = allowed or {}
     found = Mentions()
@@ -58,7 +58,7 @@ def _ids(listed: Payload, key: str) -> set[int]:
 
 
 def ring(message: Message) -> None:
-    """Let the clients of those ring who are named and can see the channel; edits and ephemeral messages never do."""
+    """Ring the clients of everyone mentioned who sees the channel. Ephemeral messages never ring."""
     if message.flags & EPHEMERAL:
         return
     silent = bool(message.flags & SUPPRESS_NOTIFICATIONS)

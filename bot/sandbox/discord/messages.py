@@ -45,7 +45,7 @@ class Attachment:
 
     @property
     def url(self) -> str:
-        """A link that is good from now on for `DiscordOptions.link_seconds`."""
+        """A fresh link, good for `DiscordOptions.link_seconds`."""
         return self.links.url(self.path)
 
     @property
@@ -81,7 +81,7 @@ class Version:
 class Message:
     """`visible_to`: the one member who sees it (ephemeral); None: everybody in the channel.
 
-    `replies_to` is the message it answers, `pinged` whose client it announced itself to.
+    `replies_to` is the message it replies to, `pinged` everyone whose client rang.
     """
 
     id: int
@@ -121,7 +121,7 @@ class Message:
 
     @property
     def shown_attachments(self) -> tuple[Attachment, ...]:
-        """Those that a member sees: in Components V2 only what a component shows (Discord reference, section 3.2)."""
+        """Those a member sees: in Components V2 only what a component shows (Discord reference, section 3.2)."""
         if self.flags & COMPONENTS_V2:
             return tuple(each for each in self.attachments if each.id in self.now.shown_ids)
         return self.attachments
@@ -154,12 +154,12 @@ class Message:
 
     @property
     def reference(self) -> "Message | None":
-        """The message that this one answers."""
+        """The message this one replies to."""
         return self.replies_to
 
     @property
     def text(self) -> str:
-        """All words of it: content, embeds, texts and labels of components, names of files."""
+        """All its words: content, embeds, texts and labels of components, names of files."""
         words = [self.content]
         for embed in self.embeds:
             words += _words(embed)
@@ -184,7 +184,7 @@ class Message:
 
 
 def _words(node: Payload) -> list[str]:
-    """Depth first, in the order of the wire; ids and addresses are no words."""
+    """Depth first, in the order of the wire, without ids and addresses."""
     found: list[str] = []
     found += [word for key in WORDS if isinstance(word := node.get(key), str)]
     for child in node.values():

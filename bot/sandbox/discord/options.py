@@ -43,12 +43,12 @@ class DiscordOptions:
     interaction_seconds: float = 900.0
     """How long its token can be used after that."""
     nonce_seconds: float = 300.0
-    """For how long a nonce is known: "the past few minutes"; the exact window is unpublished."""
+    """How long a nonce is remembered: "the past few minutes"; the exact window is unpublished."""
     link_seconds: float = 86_400.0
     """How long a signed link to an attachment works."""
     heartbeat_seconds: float = 41.25
     upload_limit_bytes: int | None = None
-    """A smaller limit for one file than the servers' own, for tests; also of what goes out by an interaction."""
+    """A limit for one file below the servers' own, for tests; it holds for answers to interactions too."""
     request_limit_bytes: int = 512 * MIB
     """The largest request that is read at all."""
     rate_limits: Mapping[tuple[str, str], RateLimit] = field(default_factory=lambda: USUAL_RATE_LIMITS)
@@ -59,13 +59,13 @@ class DiscordOptions:
     Discord names one bucket for posts and edits; whether it also counts them together has changed and is not promised.
     """
     old_edits: RateLimit | None = RateLimit(20, 3600.0)
-    """Edits of messages older than an hour, in each channel (30046). Discord tells no number: this one is assumed."""
+    """Edits of messages older than an hour, in each channel (30046). The number is assumed: Discord publishes none."""
     requests_per_second: int | None = 50
     """Over all routes that carry the bot's token; None: no such limit."""
     keep_attachment_bytes: bool = True
-    """False: of what the bot uploads only size and digest are kept, for tests under load."""
+    """False keeps only size and digest of what the bot uploads, for tests under load."""
     keep_requests: int = 100_000
-    """As many of the latest requests are remembered."""
+    """How many of the latest requests are remembered."""
     commands_created_per_day: int = 200
     """New command names a day, by server."""
     bot_public: bool = True

@@ -43,7 +43,7 @@ def member(membership: Membership) -> Payload:
 
 
 def _partial_member(membership: Membership) -> Payload:
-    """A member beside a user who is named already."""
+    """A member without the user."""
     return {
         "nick": membership.nick,
         "avatar": None,
@@ -212,7 +212,7 @@ def attachment(of: Attachment) -> Payload:
 
 
 def message(of: Message, *, with_nonce: bool = False, with_reference: bool = True) -> Payload:
-    """`with_nonce`: only the answer to the request that made it carries it."""
+    """`with_nonce`: only the answer to the request that posted it carries the nonce."""
     found: Payload = {
         "id": str(of.id),
         "type": of.kind,
@@ -246,9 +246,9 @@ def message(of: Message, *, with_nonce: bool = False, with_reference: bool = Tru
 
 
 def message_event(of: Message) -> Payload:
-    """A message as MESSAGE_CREATE and MESSAGE_UPDATE tell it (docs, gateway events).
+    """A message as in MESSAGE_CREATE and MESSAGE_UPDATE (docs, gateway events).
 
-    In a server they say who the author is there, except for webhooks' messages, which answers to commands are as well.
+    In a server they carry the author's membership, except for messages of webhooks, such as answers to commands.
     """
     found = {**message(of), "channel_type": of.channel.kind}
     guild = of.channel.guild

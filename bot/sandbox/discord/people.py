@@ -1,4 +1,4 @@
-"""Users: the bot's own, and people as far as they are data. What people do is in `user`."""
+"""Users as data: the bot and people. What people do is in `user`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class User:
-    """Anybody with an account; `is_bot` for the application's."""
+    """Anyone with an account; `is_bot` for the application's own."""
 
     is_bot = True
 
@@ -50,7 +50,7 @@ class Ping:
 
 
 class Person(User):
-    """`nitro` is Discord's `premium_type`; `installed_app`: the application is installed for this user everywhere."""
+    """`nitro` is Discord's `premium_type`; `installed_app`: this user has installed the application."""
 
     is_bot = False
 
@@ -71,7 +71,7 @@ class Person(User):
 
     @property
     def dms(self) -> "list[Message]":
-        """What stands there, oldest first."""
+        """The messages in it, oldest first."""
         return self.dm.messages
 
     def ring(self, ping: Ping) -> None:

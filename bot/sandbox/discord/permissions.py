@@ -54,12 +54,12 @@ REPLY_SHARE = (
     | Permission.USE_EXTERNAL_EMOJIS
     | Permission.SEND_MESSAGES_IN_THREADS
 )
-"""Of what everybody may do, what an app without a bot user in the server is told (Discord reference, section 2.2)."""
+"""@everyone's share that an app without a bot user in the server is told of (Discord reference, section 2.2)."""
 
 
 @dataclass(slots=True)
 class Overwrite:
-    """What a channel takes from (`deny`) and gives to (`allow`) one role or member."""
+    """What a channel denies and allows one role or member."""
 
     allow: Permission = NONE
     deny: Permission = NONE

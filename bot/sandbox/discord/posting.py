@@ -29,7 +29,7 @@ class Draft:
 
 
 def post(draft: Draft) -> Message:
-    """Put it there; who is named hears of it, unless only one member sees the message. An archived thread opens."""
+    """Post it and ring whoever it mentions, unless only one member sees it. An archived thread is reopened."""
     world = draft.channel.world
     if isinstance(draft.channel, Thread) and draft.channel.archived and not draft.version.flags & EPHEMERAL:
         draft.channel.unarchive()
@@ -64,7 +64,7 @@ def post(draft: Draft) -> Message:
 
 
 def edit(message: Message, version: Version, allowed_mentions: Payload | None) -> None:
-    """Show something else; nobody's client rings, but who is named may change (Discord reference, section 3.4)."""
+    """Replace what it shows. Mentions may change, but nobody's client rings (Discord reference, section 3.4)."""
     named = mentions.mentions_of(
         version.content,
         allowed_mentions,
@@ -85,13 +85,13 @@ def delete(message: Message) -> None:
 
 @dataclass(slots=True)
 class Nonces:
-    """The same author and nonce within a few minutes mean the same message (Discord reference, section 3.3)."""
+    """Within a few minutes, the same author and nonce mean the same message (Discord reference, section 3.3)."""
 
     world: World
     _known: dict[tuple[int, str], tuple[datetime, Message]] = field(default_factory=dict)
 
     def once(self, author: User, nonce: str | None, make: Callable[[], Message]) -> Message:
-        """The earlier message, or the one that `make` posts; raises `Refused` when the earlier one is deleted."""
+        """The earlier message, or the one `make` posts. Raises `Refused` if the earlier one was deleted."""
         if nonce is None:
             return make()
         oldest = self.world.clock() - timedelta(seconds=self.world.options.nonce_seconds)

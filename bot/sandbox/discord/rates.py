@@ -1,7 +1,7 @@
 """Rate limits: per route and channel, and over all that carries the bot's token (Discord reference, section 5.1).
 
-As the headers describe it, a limit counts in a window that opens with its first request and is empty again when it
-closes. A bucket is counted for each channel, server or webhook on its own ("top-level resources").
+As the headers describe it, a limit counts in a window that opens with its first request and starts empty again after
+it closes. Each channel, server or webhook ("top-level resource") has windows of its own.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ WIDE = RateLimit(10_000, 1.0)
 OF_ONE_CHANNEL = frozenset({("POST", MESSAGES), ("PATCH", MESSAGE), ("DELETE", MESSAGE)})
 """What `shared_channel_bucket` counts together."""
 ALIKE = frozenset({("POST", MESSAGES), ("PATCH", MESSAGE)})
-"""They name the same bucket, whether or not they are counted together (discord-api-docs#1442, #8073)."""
+"""They name the same bucket whether or not they are counted together (discord-api-docs#1442, #8073)."""
 TOP_LEVEL = ("channel_id", "guild_id", "webhook_id", "webhook_token")
 
 
@@ -38,7 +38,7 @@ class _Window:
     used: int = 0
 
     def take(self, limit: RateLimit, now: float) -> bool:
-        """Count one more request; False where the window is full."""
+        """Count one more request; False if the window is full."""
         if now >= self.closes_at:
             self.closes_at, self.used = now + limit.seconds, 0
         if self.used >= limit.requests:
@@ -48,7 +48,7 @@ class _Window:
 
 
 class Rates:
-    """`now` tells seconds that only grow."""
+    """`now` returns monotonic seconds."""
 
     def __init__(self, options: DiscordOptions, now: Callable[[], float] = time.monotonic) -> None:
         self._options = options
@@ -86,7 +86,7 @@ class Rates:
 
 
 class OldEdits:
-    """Edits of messages older than an hour, counted for each channel; the documents tell code 30046 and no number."""
+    """Edits of messages older than an hour, counted in each channel (30046; the documents name no number)."""
 
     OLD = timedelta(hours=1)
 
@@ -96,7 +96,7 @@ class OldEdits:
         self._at: dict[int, deque[datetime]] = defaultdict(deque)
 
     def wait_seconds(self, channel_id: int, created_at: datetime) -> float | None:
-        """How long an edit of this message has to wait; None: it passes, and is counted."""
+        """Seconds that an edit of this message has to wait; None: it passes, and counts."""
         now = self._clock()
         if self._limit is None or now - created_at < self.OLD:
             return None
@@ -115,7 +115,7 @@ def global_headers() -> dict[str, str]:
 
 
 def exhausted_headers(route: Route, retry_after: float) -> dict[str, str]:
-    """Of a 429 that was asked for."""
+    """The headers of a 429 on demand."""
     return {**_headers(RateLimit(1, retry_after), 0, retry_after, _bucket(route)), "X-RateLimit-Scope": "user"}
 
 
@@ -130,7 +130,7 @@ def _headers(limit: RateLimit, remaining: int, reset_after: float, bucket: str) 
 
 
 def _bucket(route: Route) -> str:
-    """A hash, as Discord's names are."""
+    """A hash, like Discord's own names for buckets."""
     key = (route.method, route.template)
     name = "messages" if key in ALIKE else " ".join(key)
     return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""What goes back over HTTP, and what is remembered of each request."""
+"""Answers over HTTP, and the record kept of each request."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ TOO_MANY = 429
 @dataclass(slots=True, kw_only=True)
 class Recorded:
     """One request. `template` is the path as the OpenAPI description writes it, None for a path that is not played;
-    `payload` the JSON, of a multipart body its `payload_json`; `files` are names and sizes in bytes; `headers` come
-    without the token; `status` is what was answered (0: the connection was cut), `answer` its JSON.
+    `payload` the JSON, or the `payload_json` of a multipart body; `files` are names and sizes in bytes; `headers` lack
+    the token; `status` is that of the answer (0: the connection was cut), `answer` its JSON.
     """
 
     at: datetime
@@ -64,7 +64,7 @@ def told_to_wait(seconds: float, record: Recorded, headers: Mapping[str, str], *
 def struck(
     fault: Fault, record: Recorded, *, route: Route | None = None, headers: Mapping[str, str] | None = None
 ) -> web.Response | None:
-    """What a fault answers; None when the connection is to be cut."""
+    """A fault's answer, or None to cut the connection."""
     if fault.kind in (FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER):
         return None
     if fault.kind is FaultKind.RATE_LIMITED:
@@ -79,18 +79,18 @@ def struck(
 
 
 def cut(request: web.Request) -> web.Response:
-    """Drop the connection; what is returned goes nowhere."""
+    """Drop the connection. The returned response reaches nobody."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=500)
 
 
 def _wait(seconds: float) -> dict[str, str]:
-    """`Via` tells discord.py that Discord itself says so, and not the network in front of it (reference, 5.2)."""
+    """`Via` shows discord.py that the 429 is from Discord itself, not the network in front of it (reference, 5.2)."""
     return {"Retry-After": str(max(1, round(seconds))), "Via": "1.1 google"}
 
 
 def _json(body: Any, *, status: int, headers: Mapping[str, str] | None) -> web.Response:  # noqa: ANN401  # any JSON
-    """The content type stands alone: with a charset discord.py would not read it as JSON (reference, section 7)."""
+    """No charset in the content type: discord.py would not read it as JSON (reference, section 7)."""
     raw = json.dumps(body).encode()
     return web.Response(status=status, body=raw, headers={**(headers or {}), "Content-Type": "application/json"})

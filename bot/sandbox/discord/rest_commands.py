@@ -62,7 +62,7 @@ class CommandRoutes:
         raise Refused(limits.UNKNOWN_COMMAND)
 
     def _create(self, call: Call) -> Answer:
-        """201 for a new name, 200 where the command of that name was overwritten (docs, application commands)."""
+        """201 for a new name, 200 if it overwrote a command (docs, application commands)."""
         where = self._where(call)
         commands = self._commands(where)
         wanted = call.json
@@ -80,7 +80,7 @@ class CommandRoutes:
         return Created(new)
 
     def _edit(self, call: Call) -> Answer:
-        """What is given replaces what was there, key by key; the type stays."""
+        """Each key that is given replaces the old one. The type stays."""
         where = self._where(call)
         before = self._found(call)
         wanted = {**before, **call.json, "type": before["type"]}
@@ -127,7 +127,7 @@ class CommandRoutes:
         created.extend([now] * new)
 
     def _kept(self, command: Payload, before: Payload | None, where: int | None) -> Payload:
-        """A command of a known name and type keeps its id; its version changes with its text."""
+        """A command of a known name and type keeps its id; its version changes with its definition."""
         kind = command.get("type") or SLASH
         permissions = command.get("default_member_permissions")
         body: Payload = {

@@ -183,7 +183,7 @@ class MessageRoutes:
 
 
 def _slice(messages: list[Message], query: Payload, limit: int) -> list[Message]:
-    """`messages` oldest first; of the three anchors the first that is given counts."""
+    """`messages` are oldest first. If several anchors are given, the first counts."""
     if "around" in query:
         half = limit // 2
         before = [message for message in messages if message.id < query["around"]][-half:] if half else []

@@ -1,4 +1,4 @@
-"""Who the bot is, its servers, direct conversations, and where the gateway is."""
+"""The bot's user and application, its servers, direct conversations, and the gateway's address."""
 
 from bot.sandbox.discord import fields, limits, payloads
 from bot.sandbox.discord.calls import Answer, Call, Route
@@ -8,7 +8,7 @@ from bot.sandbox.discord.state import World
 
 
 class UserRoutes:
-    """`gateway_url` is known when the server listens, hence a list that is filled then."""
+    """`gateway_url` is a list because it is filled in once the server listens."""
 
     def __init__(self, world: World, gateway_url: list[str]) -> None:
         self._world = world
@@ -45,7 +45,7 @@ class UserRoutes:
         return payloads.user(person)
 
     def _open_dm(self, call: Call) -> Answer:
-        """Opening never tells whether messages are welcome; posting does (50007)."""
+        """Opening one never shows whether messages are welcome; posting does (50007)."""
         problems = Problems()
         recipient_id = fields.snowflake(call.json.get("recipient_id"))
         if recipient_id is None:
@@ -69,7 +69,7 @@ class UserRoutes:
         return [{**{key: each[key] for key in keys}, "owner": False, "permissions": "0"} for each in known]
 
     def _leave(self, call: Call) -> Answer:
-        """The bot goes by itself, and is told so by GUILD_DELETE (docs, resources/user)."""
+        """The bot leaves, and learns of it by GUILD_DELETE (docs, resources/user)."""
         self._known_guild(call).kick_bot()
         return None
 

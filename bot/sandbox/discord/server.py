@@ -1,4 +1,4 @@
-"""The stand-in itself: it listens, finds the route, strikes with faults, counts, answers and remembers."""
+"""The server: it listens, finds the route, strikes with faults, counts, answers and remembers."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -76,18 +76,18 @@ class FakeDiscord:
 
     @property
     def rate_limited(self) -> list[Recorded]:
-        """The requests that were answered 429, oldest first."""
+        """The requests answered 429, oldest first."""
         return [request for request in self.requests if request.status == TOO_MANY]
 
     @property
     def commands(self) -> list[Payload]:
-        """The global commands as they are announced now."""
+        """The global commands currently announced."""
         return self.world.global_commands
 
     def guild(
         self, name: str = "Choir", *, premium_tier: int = 0, locale: str = "en-US", with_bot: bool = True
     ) -> Guild:
-        """A new server; with the bot in it unless `with_bot` is False."""
+        """Add a server, with the bot in it unless `with_bot` is False."""
         guild = Guild(self.world, name, premium_tier=premium_tier, locale=locale)
         self.world.guilds[guild.id] = guild
         guild.join(self.world.owner)
@@ -105,9 +105,9 @@ class FakeDiscord:
         roles: Sequence[Role] = (),
         nitro: int = 0,
     ) -> Member:
-        """Somebody new, in `guild` (None: in the first server, if there is one).
+        """Add a member to `guild` (None: to the first server, if there is one).
 
-        `permissions` are Discord's names of what this member may do besides; `nitro` is the `premium_type`.
+        `permissions` are what this member may do besides, by Discord's names; `nitro` is the `premium_type`.
         """
         member = Member(self.world, name, locale=locale, nitro=nitro)
         self.world.people[member.id] = member
@@ -125,11 +125,11 @@ class FakeDiscord:
         self.world.changes.tell()
 
     async def wait_ready(self, sessions: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Until so many sessions of the bot have identified and are connected; raises `NeverHappened`."""
+        """Wait until this many sessions are identified and connected. Raises `NeverHappened`."""
         await self.gateway.wait_ready(sessions, timeout=timeout)
 
     async def wait_for_commands(self, *names: str, timeout: float = PATIENCE_SECONDS) -> None:
-        """Until all of `names` are announced, anywhere."""
+        """Wait until all of `names` are announced, anywhere."""
 
         def announced() -> set[str]:
             everywhere = [self.world.global_commands, *self.world.guild_commands.values()]
@@ -156,11 +156,11 @@ class FakeDiscord:
         )
 
     def redeliver(self, invocation: Invocation) -> None:
-        """Send the same interaction to all sessions once more."""
+        """Send the same interaction to all sessions again."""
         self.world.send_interaction(invocation.interaction)
 
     def vanish(self, invocation: Invocation) -> None:
-        """Remove the files that came with a command, as Discord does after a time that it does not tell."""
+        """Remove the files that came with a command, as Discord does after an unpublished time."""
         files = invocation.interaction.data.get("resolved", {}).get("attachments", {})
         self.cdn.vanished.update(map(int, files))
 
@@ -196,7 +196,7 @@ class FakeDiscord:
 
     @asynccontextmanager
     async def unreachable(self) -> AsyncIterator[None]:
-        """Nobody answers within the block: connections are cut, and new ones refused.
+        """Within the block nobody answers: connections are cut and new ones refused.
 
         aiohttp then raises `ClientConnectorError`, as it does for a name that does not resolve.
         """
@@ -212,7 +212,7 @@ class FakeDiscord:
             await self._listen(int(self.host_port.rpartition(":")[2]))
 
     async def _serve_file(self, request: web.Request) -> web.StreamResponse:
-        """Downloads are not recorded, but faults whose path says so strike them too."""
+        """Downloads are not recorded, but faults with their path strike them too."""
         fault = self.faults.take(request.method, request.path, before=True)
         if fault is not None and fault.kind is FaultKind.HOLD_BEFORE:
             await fault.wait_released()
@@ -247,7 +247,7 @@ class FakeDiscord:
     async def _handle(
         self, request: web.Request, route: Route | None, params: dict[str, str], record: Recorded
     ) -> web.Response | None:
-        """The answer; None when the connection is to be cut."""
+        """The answer, or None to cut the connection."""
         try:
             body = await read_body(
                 request, keep_bytes=self.options.keep_attachment_bytes, limit_bytes=self.options.request_limit_bytes
@@ -270,7 +270,7 @@ class FakeDiscord:
     def _struck(
         self, fault: Fault, route: Route | None, params: dict[str, str], record: Recorded
     ) -> web.Response | None:
-        """A refusal that was asked for counts and carries headers as any other; a server error carries none."""
+        """A refusal on demand counts and has headers like any other; a server error has none."""
         headers = self._rates.ask(route, params).headers if route and fault.status < 500 else {}
         return responses.struck(fault, record, route=route, headers=headers)
 

@@ -26,7 +26,7 @@ DEFAULTS: dict[int, Payload] = {
 
 
 def embeds_shown(embeds: list[Payload], attachments: tuple[Attachment, ...]) -> tuple[list[Payload], frozenset[int]]:
-    """And which files they show; those leave the message's own list (discord-api-docs#1340)."""
+    """The embeds as shown, and the files they use, which leave the message's own list (discord-api-docs#1340)."""
     used: set[int] = set()
 
     def resolved(node: Any) -> Any:  # noqa: ANN401  # any JSON
@@ -51,7 +51,7 @@ def _named(address: str, attachments: tuple[Attachment, ...]) -> Attachment | No
 def components_shown(
     components: list[Payload], attachments: tuple[Attachment, ...], snowflakes: Snowflakes
 ) -> tuple[list[Payload], frozenset[int]]:
-    """And which files they show. Numbers are given in the order in which the components stand."""
+    """The components as shown, numbered in order, and the files they use."""
     return _Completion(attachments, snowflakes).run(components)
 
 

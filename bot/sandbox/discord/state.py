@@ -1,4 +1,4 @@
-"""Everything that exists: servers, channels, people, messages, interactions; and what is told about changes to it."""
+"""Everything that exists (servers, channels, people, messages, interactions) and the events about its changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ MESSAGE_CONTENT = 1 << 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What the gateway dispatches to sessions that asked for one of `intents` (0: to all) and hold this server's shard.
+    """What the gateway sends to sessions with one of `intents` (0: all) and this server's shard.
 
-    `bare_data` is for sessions that may not read what members write.
+    `bare_data` is for sessions that may not read members' messages.
     """
 
     name: str
@@ -89,7 +89,7 @@ class World:
         return (self.clock() - interaction.created_at).total_seconds()
 
     def state_of(self, interaction: Interaction) -> State:
-        """What the member sees of it."""
+        """What the member's client shows."""
         if interaction.answered is None:
             is_late = self.age_seconds(interaction) > self.options.acknowledge_seconds
             return State.FAILED if is_late else State.WAITING
@@ -118,7 +118,7 @@ class World:
         self.tell(Event(name=name, data=data, intents=GUILDS, guild_id=guild.id))
 
     def told_channel(self, channel: Channel, name: str) -> None:
-        """Dispatch an event about a channel; of a thread that the bot does not see it hears nothing (docs, threads)."""
+        """Send an event about a channel, except for threads the bot cannot see (docs, threads)."""
         if channel.guild is None or not channel.guild.has_bot or channel.guild.id not in self.guilds:
             return
         if isinstance(channel, Thread) and not channel.permissions_of(self.bot):
@@ -126,7 +126,7 @@ class World:
         self.tell(Event(name=name, data=payloads.channel(channel), intents=GUILDS, guild_id=channel.guild.id))
 
     def told_message(self, message: Message, name: str) -> None:
-        """Wake who waits for it, and dispatch the event where the bot sees the message, and not one member alone."""
+        """Wake whoever waits for it, and send the event if the bot sees the message and it is not ephemeral."""
         message.channel.changes.tell()
         if message.interaction is not None:
             message.interaction.changes.tell()
@@ -153,7 +153,7 @@ class World:
         )
 
     def send_interaction(self, interaction: Interaction) -> None:
-        """Hand it to every session of the bot; the first one to answer wins (Discord reference, section 5.4)."""
+        """Send it to every session of the bot; the first to answer wins (Discord reference, section 5.4)."""
         guild = interaction.channel.guild
         data = payloads.interaction(interaction)
         self.tell(Event(name="INTERACTION_CREATE", data=data, guild_id=guild.id if guild else None))

@@ -1,4 +1,4 @@
-"""The files of a message: which stay, which are new, their names (Discord reference, sections 3.1 and 3.4)."""
+"""The files of a message: kept, new, renamed (Discord reference, sections 3.1 and 3.4)."""
 
 import re
 from pathlib import PurePath
@@ -69,7 +69,7 @@ def _listed(body: Body, problems: Problems, *, known: set[int]) -> dict[int, Pay
 
 
 def staying(body: Body, kept: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
-    """With the key `attachments` only listed files stay; without it all do."""
+    """With the key `attachments` only listed files stay; without it, all do."""
     listed = _listed(body, Problems(), known={*(file.number for file in body.files), *(each.id for each in kept)})
     return kept if listed is None else tuple(each for each in kept if each.id in listed)
 
@@ -97,7 +97,7 @@ def keep_file(
     ephemeral: bool = False,
     content_type: str | None = None,
 ) -> Attachment:
-    """Characters that are not plain are replaced; the name as given stays as `title`."""
+    """Replace characters that are not plain; the original name stays as `title`."""
     world = channel.world
     filename = UNSAFE.sub("_", name)
     title = entry.get("title") or (PurePath(name).stem if filename != name else None)

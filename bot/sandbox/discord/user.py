@@ -23,12 +23,12 @@ USER_INSTALL = 1
 
 
 class Member(Person):
-    """Somebody with a client in their hands. Everything raises `ClientRefuses` when the client would not send it."""
+    """A person with a client. Every method raises `ClientRefuses` if the client would not send it."""
 
     async def command(self, channel: Channel, name: str, /, **options: object) -> Invocation:
         """Use `/name` with `options`: str, int, float, bool, `Upload`, a user, role or channel.
 
-        `name` of a subcommand is spoken in full: `"quota set"`.
+        A subcommand goes by its full name: `"quota set"`.
         """
         root, path = client.split_name(name)
         command = client.offered(self, channel, root, SLASH)
@@ -36,9 +36,9 @@ class Member(Person):
         return self._invoke(Kind.COMMAND, channel, data, client.owners(command, channel, self))
 
     async def command_of_old_client(self, channel: Channel, name: str, /, **options: object) -> Invocation:
-        """As `command`, from a client that has not heard of a change: it offers the command here although it may not.
+        """As `command`, from a client that missed a change and still offers the command here.
 
-        Where the bot is not in the server, the command comes by the member's own installation alone.
+        If the bot is not in the server, the command comes by the member's own installation.
         """
         root, path = client.split_name(name)
         command = client.announced(channel, root, SLASH)
@@ -57,7 +57,7 @@ class Member(Person):
         timeout: float = PATIENCE_SECONDS,
         **options: object,
     ) -> list[Choice]:
-        """What is suggested while `value` stands in the option `focused` and the other options are filled in."""
+        """The suggestions while `value` is being typed into the option `focused`, with the other options filled in."""
         root, path = client.split_name(name)
         command = client.offered(self, channel, root, SLASH)
         data = client.partial_data_for(command, path, options, focused, value, channel, self)
@@ -66,7 +66,7 @@ class Member(Person):
         return [Choice(choice["name"], choice["value"]) for choice in invocation.interaction.choices or []]
 
     async def context_menu(self, target: Message | Person, name: str, *, channel: Channel | None = None) -> Invocation:
-        """Choose `name` in the menu of a message or (in `channel`) of a person."""
+        """Choose `name` in the context menu of a message or (in `channel`) of a person."""
         if isinstance(target, Message):
             self._check_sees(target)
             where, kind = target.channel, MESSAGE_MENU
@@ -104,7 +104,7 @@ class Member(Person):
         return self._invoke(Kind.COMPONENT, message.channel, data, _owners(self, message), source=message)
 
     async def submit_modal(self, form: Modal | Invocation, answers: Mapping[str, object]) -> Invocation:
-        """Send the form with `answers` by custom_id or label; what is left out keeps what stands in it."""
+        """Send the form with `answers` by custom_id or label; other fields keep their contents."""
         modal = form if isinstance(form, Modal) else form.modal
         if modal is None or modal.interaction.member is not self:
             raise ClientRefuses("no form is open")
@@ -127,7 +127,7 @@ class Member(Person):
         )
 
     def delete_post(self, message: Message) -> None:
-        """Delete an own message, or any with MANAGE_MESSAGES."""
+        """Delete one's own message, or any with MANAGE_MESSAGES."""
         may_all = Permission.MANAGE_MESSAGES in message.channel.permissions_of(self)
         if message.author is not self and not may_all:
             raise ClientRefuses(f"{self.name} may not delete {message!r}")
@@ -148,7 +148,7 @@ class Member(Person):
         self.dms_open = True
 
     async def wait_for_ping(self, *, timeout: float = PATIENCE_SECONDS, after: int = 0) -> Ping:
-        """The first notification after so many."""
+        """Wait for the first notification after this many."""
         return await self.changes.until(
             lambda: self.pings[after] if len(self.pings) > after else None,
             timeout=timeout,
@@ -192,7 +192,7 @@ class Member(Person):
 
 
 def _picked(menu: Payload, values: Sequence[str]) -> list[str]:
-    """The values on the wire. Raises `ClientRefuses` for what is not in the menu, and for too few or too many."""
+    """The values on the wire. Raises `ClientRefuses` for unknown values, and for too few or too many."""
     picked = list(values)
     if menu["type"] == STRING_SELECT:
         options = menu["options"]
@@ -214,7 +214,7 @@ def _owners(member: Member, message: Message) -> dict[str, str]:
 
 
 def _all(components: list[Payload]) -> list[Payload]:
-    """Components with all that stand in them."""
+    """Components with all their children."""
     found: list[Payload] = []
     for component in components:
         found.append(component)

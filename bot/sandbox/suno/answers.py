@@ -1,4 +1,4 @@
-"""How calls of the API are answered: envelopes, and the answers that are none."""
+"""Answers of the API: envelopes, and answers that are not even that."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MAINTENANCE_PAGE = "<!doctype html><html><body><h1>One moment, please</h1></body
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """`closing` is set when the server ends, so that nobody is held beyond it."""
+    """`closing` is set when the server ends, so that no answer is withheld longer."""
 
     real_http_status: bool
     hold_seconds: float
@@ -47,7 +47,7 @@ class Answers:
         return hang_up(request)
 
     async def hold(self) -> None:
-        """Withhold the answer until the server closes, but not for ever."""
+        """Withhold the answer until the server closes, or `hold_seconds` have passed."""
         try:
             async with asyncio.timeout(self.hold_seconds):
                 await self.closing.wait()
@@ -56,7 +56,7 @@ class Answers:
 
 
 def hang_up(request: web.Request) -> web.Response:
-    """Close the connection; the response that is returned reaches nobody."""
+    """Close the connection. The returned response reaches nobody."""
     if request.transport is not None:
         request.transport.close()
     return web.Response()

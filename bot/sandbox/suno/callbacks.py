@@ -1,4 +1,4 @@
-"""Sends callbacks: signed where a key is set, written down with the answer they got."""
+"""Sends callbacks, signed if there is a key, and keeps each with its answer."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ ACCEPTED = 200  # "the receiver must answer HTTP 200 within 15 s" (fact sheet, s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentCallback:
-    """One attempt; `status` is the receiver's HTTP status, None where none came (`error` says why)."""
+    """One attempt; `status` is the receiver's HTTP status, None if there was none (`error` says why)."""
 
     task_id: str
     stage: Stage

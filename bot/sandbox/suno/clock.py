@@ -1,4 +1,4 @@
-"""Time as the stand-in lives it, and who waits for what."""
+"""Scaled time, rate windows, and waiting for changes."""
 
 import asyncio
 import time
@@ -44,7 +44,7 @@ class RateWindow:
 
 
 class Bell:
-    """Rung whenever something changed; whoever waits looks again."""
+    """Rings at every change, so that everyone who waits looks again."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

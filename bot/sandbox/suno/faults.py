@@ -1,4 +1,4 @@
-"""What can happen to a submission and its task: the values that a scenario is made of, and the provider's errors.
+"""What can happen to a submission and its task: the parts of a scenario, and the provider's errors.
 
 Source: fact sheet, sections 1.4, 2, 4 and 8 for the shapes, section 10, point 6, for the list.
 """
@@ -83,7 +83,7 @@ class Title(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One submission and its task; by default all goes well."""
+    """One submission and its task. By default all goes well."""
 
     answer: AnswerFault | None = None
     answer_after: Stage | None = None  # the answer waits until that stage's callback was delivered

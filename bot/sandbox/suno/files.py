@@ -1,4 +1,4 @@
-"""The file upload API and the files it hands out again.
+"""The file upload API, and the uploaded files.
 
 Source: fact sheet, section 6. Which refusal has which words is documented for `uploadPath` alone, else inferred.
 """
@@ -45,7 +45,7 @@ def _missing(name: str) -> UploadRefused:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A stored file: `name` under `folder` is what its URL shows, `path` where the bytes are."""
+    """A stored file: its URL shows `name` under `folder`; the bytes are at `path`."""
 
     folder: str
     name: str
@@ -137,7 +137,7 @@ class Uploads:
         return await self._keep(part, body.get("uploadPath"), body.get("fileName"), sent_name)
 
     async def _keep(self, part: Path, upload_path: object, file_name: object, sent_name: str) -> web.Response:
-        """Give the bytes their place; the same name overwrites, no name gets a random one (section 6)."""
+        """Store the bytes. The same name overwrites; without a name it is random (section 6)."""
         if not upload_path or not isinstance(upload_path, str):
             raise _missing("uploadPath")
         folder = "/".join(_safe(upload_path))

@@ -60,14 +60,14 @@ class Life:
         self._silence_lock = asyncio.Lock()
 
     async def stop(self) -> None:
-        """Wait for audio that is being made, so that nothing writes into a folder that is gone."""
+        """Wait until no audio is being made, so that nothing writes into a removed folder."""
         await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
 
     def begin(self, task: Task) -> None:
         self._crew.start(self._live(task), name=f"task {task.id}")
 
     async def adopt(self, task: Task) -> None:
-        """Have the task's audio ready, and leave the rest to `advance` and `fail`."""
+        """Prepare the task's audio, and leave the rest to `advance` and `fail`."""
         await self._give_silence(task.tracks, "adopted", partial(write_silence, size_bytes=self._options.audio_bytes))
         for track in task.tracks:
             track.made.set()
@@ -107,12 +107,12 @@ class Life:
                 self._crew.start(self._tell_in_order(task, message), name=f"{stage} of {task.id}")
 
     async def advance(self, task: Task, stage: Stage) -> None:
-        """Bring `task` to `stage` and tell it, or let it fail where its scenario says so. It never goes back."""
+        """Bring `task` to `stage` and call back, or let it fail if its scenario says so. It never goes back."""
         if message := await self._come_to(task, stage):
             await self._tell_in_order(task, message)
 
     async def _come_to(self, task: Task, stage: Stage) -> Callback | None:
-        """What is to be told at `stage`, once the task is there; None where it does not come there."""
+        """The callback for `stage` once the task is there; None if it never gets there."""
         await task.judged.wait()
         if task.scenario.endless:
             return None
@@ -133,7 +133,7 @@ class Life:
         return tasks.stage_callback(task, stage, self._links)
 
     async def _finish_later(self, task: Task, tracks: list[MadeTrack]) -> None:
-        """Without a word: the callbacks have all been sent by then (fact sheet, section 8)."""
+        """No callback announces them: all have been sent by then (fact sheet, section 8)."""
         await asyncio.sleep(task.scenario.second_later_seconds or 0)
         for track in tracks:
             await track.made.wait()
@@ -168,7 +168,7 @@ class Life:
             await self._tell(task, held[::-1])
 
     async def _tell(self, task: Task, messages: list[Callback]) -> None:
-        """Send these one after the other, and after all that were to be told before; retries do not hold them up."""
+        """Send these in order, after all earlier callbacks of the task; retries do not delay them."""
         async with task.telling:
             for message in messages if task.scenario.callbacks else []:
                 for _ in range(task.scenario.copies):
@@ -179,7 +179,7 @@ class Life:
         self._bell.ring()
 
     async def _retry(self, task: Task, message: Callback) -> None:
-        """Again after 1, 5 and 15 scaled minutes (fact sheet, section 2, reading (a)); then it is given up."""
+        """Send again after 1, 5 and 15 scaled minutes, then give up (fact sheet, section 2, reading (a))."""
         for attempt, pause_seconds in enumerate(self._options.retry_after_seconds, start=2):
             await self._clock.sleep(pause_seconds)
             sent = await self._courier.send(task.id, task.callback_url, message, attempt=attempt)
@@ -191,7 +191,7 @@ class Life:
             self._bell.ring()
 
     async def _judge_source(self, task: Task, source: Path) -> TaskFailure | None:
-        """Fetch the source into the file `source`; what is wrong with it, if anything."""
+        """Fetch the source into the file `source` and say what is wrong with it, if anything."""
         trouble = await fetch(
             self._session,
             str(task.request["uploadUrl"]),
@@ -210,7 +210,7 @@ class Life:
         )
 
     async def _make_audio(self, task: Task, source: Path) -> None:
-        """Give every track its file; a track that stays without one makes the task fail."""
+        """Give every track its file. A task with a track without one fails."""
         long_seconds = task.scenario.first_track_seconds
         if long_seconds is not None:
             write = partial(write_long_silence, seconds=long_seconds)
@@ -242,7 +242,7 @@ class Life:
         track.made.set()
 
     async def _give_silence(self, tracks: list[MadeTrack], name: str, write: Callable[[Path], float]) -> None:
-        """The one silent file of that `name`, shared by all tracks; `write` makes it and returns its length."""
+        """Give `tracks` the silent file of that `name`, which they share; `write` makes it and returns its length."""
         async with self._silence_lock:
             if name not in self._silences:
                 path = self._folder / f"silence-{name}.mp3"

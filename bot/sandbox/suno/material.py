@@ -33,9 +33,9 @@ def _write(to: Path, frame: bytes, count: int) -> float:
 
 
 def length_seconds(path: Path) -> float | None:
-    """The true length of a file's sound, from its packets rather than from what its header claims.
+    """The true length of a file's sound, from its packets rather than its header.
 
-    None where it has none or cannot be read.
+    None if it has none or cannot be read.
     """
     import av  # noqa: PLC0415  # a stand-in that checks no source need not load FFmpeg
 

@@ -1,4 +1,4 @@
-"""The shapes of everything that is sent. Pure: facts in, JSON-ready values out.
+"""The shapes of everything sent. Pure: facts in, JSON-ready values out.
 
 Sources: fact sheet, section 1.4 (envelope), 2 (callbacks), 3 (signature), 4 (record-info), 6 (uploads). The tests
 compare these with the recorded messages under tests/fixtures/suno.
@@ -19,7 +19,7 @@ Json = dict[str, object]
 
 
 class Stage(StrEnum):
-    """What a callback tells, its `callbackType`."""
+    """A callback's `callbackType`."""
 
     TEXT = "text"
     FIRST = "first"
@@ -28,7 +28,7 @@ class Stage(StrEnum):
 
 
 class Status(StrEnum):
-    """What record-info tells."""
+    """record-info's `status`."""
 
     PENDING = "PENDING"
     GENERATING = "GENERATING"  # stands only in the quickstart's sample code (conflict C13)
@@ -57,7 +57,7 @@ DOCUMENTED_FIRST_MESSAGE = "First track generated successfully."
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class MadeTrack:
-    """A track of a task. `key` names its files and is never told before they may be read."""
+    """A track of a task. `key` names its files and is not revealed before they can be read."""
 
     id: str
     key: str
@@ -101,7 +101,7 @@ def upload_envelope(code: int, message: str, data: object = None) -> Json:
 
 
 def callback_track(track: MadeTrack, links: Links, *, finished: bool, create_time_text: bool) -> Json:
-    """One track as callbacks tell it. Unfinished: `audio_url` is "", two keys are absent (observed, section 2)."""
+    """One track as in callbacks. Unfinished: `audio_url` is "", two keys are absent (observed, section 2)."""
     told: Json = dict(links.of(track))
     if not finished:
         told["audio_url"] = ""
@@ -122,7 +122,7 @@ def callback_track(track: MadeTrack, links: Links, *, finished: bool, create_tim
 
 
 def record_track(track: MadeTrack, links: Links, *, finished: bool, create_time_text: bool) -> Json:
-    """One track as record-info tells it: camelCase, and null where a callback leaves the key out."""
+    """One track as in record-info: camelCase, and null for keys that callbacks leave out."""
     told = callback_track(track, links, finished=finished, create_time_text=create_time_text)
     shown = {_camel(name): value for name, value in told.items()}
     return shown if finished else {**shown, "sourceAudioUrl": None, "duration": None}

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class UnknownTask(StrEnum):
-    """What record-info says about a task id it does not know; nobody recorded the real answer."""
+    """record-info's answer for an unknown task id; nobody has recorded the real one."""
 
     CODE_404 = "code 404"
     DATA_NULL = "data null"
@@ -13,7 +13,7 @@ class UnknownTask(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SunoOptions:
-    """Seconds that are `scaled` are multiplied by `time_scale`; all other seconds are real ones.
+    """Seconds marked `scaled` are multiplied by `time_scale`; all others are real.
 
     Sources: times and prices are the fact sheet's section 5, callbacks its section 2, uploads its section 6.
     """

@@ -1,4 +1,4 @@
-"""The files of finished tracks: audio, covers, live streams, each at an address that cannot be guessed."""
+"""The files of finished tracks (audio, covers, live streams) at addresses that cannot be guessed."""
 
 import asyncio
 import base64
@@ -38,7 +38,7 @@ class Results:
             self._places[track.key] = self._places[track.id] = task, track
 
     def remove(self, task: Task) -> Iterable[str]:
-        """Forget the task's files; the keys that their names begin with."""
+        """Forget the task's files; yields the keys their names begin with."""
         for track in task.tracks:
             del self._places[track.key], self._places[track.id]
             yield track.key
@@ -77,7 +77,7 @@ class Results:
         return await self._live(request, request.query.get("item_id", ""))
 
     async def _live(self, request: web.Request, place: str) -> web.StreamResponse:
-        """The stream: there from the text stage on, without a length (fact sheet, section 2)."""
+        """The stream exists from the text stage on, and has no length (fact sheet, section 2)."""
         task, track = self._find(place)
         if task.stage is None:
             raise web.HTTPNotFound

@@ -1,4 +1,4 @@
-"""What is refused, in which order, and from where that is known. One row a refusal; the first that holds answers.
+"""What is refused, in which order, and how that is known. One row for each refusal; the first that holds answers.
 
 Order: fact sheet, section 10, point 3. Codes: section 1.4; it is sunoapi.org's side that is played, so a bad
 parameter is 400 where kie.ai says 422. `source` begins with how sure it is: observed, documented or inferred.
@@ -69,7 +69,7 @@ Holds = Callable[[Body, Terms], bool]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Answers `code` and `message` where `holds`; each row may rely on those above it."""
+    """Answers `code` and `message` if it `holds`. Each row may rely on those above it."""
 
     name: str
     code: int
@@ -132,7 +132,7 @@ def is_web_address(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """A JSON number; true and false are none."""
+    """Whether it is a JSON number; booleans are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -253,5 +253,5 @@ TOO_FREQUENT = (430, "Your call frequency is too high. Please try again later.")
 
 
 def first_refusal(body: Body, terms: Terms = Terms()) -> Refusal | None:  # it never changes
-    """The first row that `body` breaks; None when only credits and rate are left to ask."""
+    """The first row that `body` breaks; None if only credits and rate are left to check."""
     return next((row for row in REFUSALS if row.holds(body, terms)), None)

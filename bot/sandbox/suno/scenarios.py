@@ -83,7 +83,7 @@ def _large(scenario: Scenario, words: Sequence[str]) -> Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """`takes` are the words that may follow; in brackets what may be left out."""
+    """`takes` are the words that may follow, optional ones in brackets."""
 
     name: str
     takes: str
@@ -210,7 +210,7 @@ _TEXTS = ("title", "prompt", "lyrics", "style")
 
 
 def with_words(scenario: Scenario, words: str) -> Scenario:
-    """`scenario` changed by one entry of the table, such as "error 405 2". Raises ValueError where it is none."""
+    """`scenario` changed by one entry of the table, such as "error 405 2". Raises ValueError for anything else."""
     name, *rest = words.replace("=", " ").split() or [""]
     try:
         return _BY_NAME[name].change(scenario, rest)
@@ -226,7 +226,7 @@ def scenario_of(words: Iterable[str], base: Scenario | None = None) -> Scenario:
 
 
 def markers_in(body: Mapping[str, object]) -> list[str]:
-    """The words of all markers in a request; brackets that are none (`[[Chorus]]`) are somebody's lyrics."""
+    """The words of all markers in a request. Other double brackets (`[[Chorus]]`) are lyrics."""
     texts = [str(body.get(name) or "") for name in _TEXTS]
     texts.append(unquote(urlsplit(str(body.get("uploadUrl") or "")).path).rpartition("/")[2].replace("_", " "))
     found = [words for text in texts for words in _MARKED.findall(text)]

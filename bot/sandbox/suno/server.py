@@ -1,4 +1,4 @@
-"""The stand-in itself: its life, its three calls of the music API, and what tests ask it."""
+"""The server: its lifecycle, the three calls of the music API, and what tests ask of it."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """A call as it came; `json` is None where the body is no JSON object, the key is left out of `headers`."""
+    """A call as it came; `json` is None if the body is not a JSON object; `headers` lack the key."""
 
     method: str
     path: str
@@ -59,7 +59,7 @@ class _PlannedFault:
 class FakeSuno:
     """`async with FakeSuno(SunoOptions(...)) as suno:` serves on 127.0.0.1 until the block is left.
 
-    Leaving it raises an ExceptionGroup when the stand-in itself broke. `requests` and `callbacks_sent` are in the
+    Leaving it raises an ExceptionGroup if the stand-in itself broke. `requests` and `callbacks_sent` are in the
     order in which they came to be; `tasks` are by id. While it runs, `latency_seconds` (before each answer of the API),
     `refuse_key` (401 to every call) and `retired_models` may be changed.
     """
@@ -146,16 +146,16 @@ class FakeSuno:
 
     @property
     def paid_tasks(self) -> list[Task]:
-        """Tasks whose credits were not given back."""
+        """Tasks whose credits were kept."""
         return [task for task in self.tasks.values() if task.paid]
 
     def script(self, *words: str) -> None:
-        """Every submission plays these entries of the table of scenarios, until the next call; none ends it."""
+        """Every submission plays these entries of the table of scenarios, until the next call; without words, none."""
         scenario_of(words)
         self._standing = words
 
     def next_submit(self, *words: str, times: int = 1) -> None:
-        """The next `times` submissions that pass the rules play these entries; what was planned before goes first."""
+        """The next `times` submissions that pass the rules play these entries, after those planned earlier."""
         scenario_of(words)
         self._next_submits.extend([words] * times)
 
@@ -170,16 +170,16 @@ class FakeSuno:
         self._planned.append(_PlannedFault(call, fault, times))
 
     async def wait_until(self, holds: Callable[[], bool], *, timeout_seconds: float = 10) -> None:
-        """Wait until `holds`, looked at after every acceptance, stage and callback. Raises TimeoutError."""
+        """Wait until it `holds`; checked after every acceptance, stage and callback. Raises TimeoutError."""
         async with asyncio.timeout(timeout_seconds):
             await self._bell.wait_for(holds)
 
     async def wait_for_submit(self, n: int = 1, *, timeout_seconds: float = 10) -> None:
-        """Wait until `n` submissions were accepted."""
+        """Wait until `n` submissions have been accepted."""
         await self.wait_until(lambda: self.submits >= n, timeout_seconds=timeout_seconds)
 
     async def adopt(self, task_id: str, callback_url: str) -> Task:
-        """Know a task that "was begun before", for jobs that a test puts straight into the bot's database.
+        """Add a task that "was begun before", for jobs that a test puts straight into the bot's database.
 
         It is paid and PENDING, with silent tracks, until `finish` or `fail`.
         """
@@ -193,23 +193,23 @@ class FakeSuno:
         return task
 
     async def finish(self, task_id: str, stage: str = Stage.COMPLETE) -> int | None:
-        """Bring the task to `stage` ("text", "first", "complete") by hand, leaving out those before it.
+        """Bring the task to `stage` ("text", "first", "complete") by hand, skipping those before it.
 
-        Returns the HTTP status that the last callback got, None where none was sent or answered. Retries go on.
+        Returns the HTTP status of the last callback, None if none was sent or answered. Retries continue.
         """
         task = self.tasks[task_id]
         await self._life.advance(task, Stage(stage))
         return self._last_status(task_id)
 
     async def fail(self, task_id: str, code: int) -> int | None:
-        """End the task with that callback error by hand; as `finish`."""
+        """End the task with that callback error by hand. Returns as `finish` does."""
         task = self.tasks[task_id]
         await task.judged.wait()
         await self._life.fail(task, TASK_ERRORS[str(code)])
         return self._last_status(task_id)
 
     async def resend(self, task_id: str, stage: str = Stage.COMPLETE) -> int | None:
-        """Send the task's latest callback of that stage once more; the HTTP status it got."""
+        """Send the task's latest callback of that stage again, and return the HTTP status it got."""
         latest = next(sent for sent in reversed(self._courier.sent) if (sent.task_id, sent.stage) == (task_id, stage))
         message = Callback(stage=latest.stage, body=latest.body)
         return (await self._courier.send(task_id, latest.url, message, attempt=latest.attempt + 1)).status
@@ -276,7 +276,7 @@ class FakeSuno:
         return None
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
-        """Refused by the rules, by the scenario, for credits, for rate, in this order; else accepted and paid."""
+        """Refuse by the rules, by the scenario, for credits, for rate, in this order; otherwise accept and charge."""
         body = _json_object(await request.read())
         if body is None:
             return self._answers.error(*rules.NOT_JSON)
@@ -310,7 +310,7 @@ class FakeSuno:
         return scenario_of([*self._standing, *planned, *markers_in(body)])
 
     def _due(self, fault: AnswerFault | None, callback_url: str) -> AnswerFault | None:
-        """`fault` while it has not been played as often as it says; counted for each callback address."""
+        """`fault`, unless it has been played as often as it says for this callback address."""
         if fault is None or fault.times is None:
             return fault
         self._played[callback_url, fault] += 1

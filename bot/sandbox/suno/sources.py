@@ -1,4 +1,4 @@
-"""Fetching files from elsewhere, as the provider does with `uploadUrl` and `fileUrl`, and judging a source."""
+"""Fetching files, as the provider does with `uploadUrl` and `fileUrl`, and checking a source."""
 
 import asyncio
 from collections.abc import AsyncIterable
@@ -27,7 +27,7 @@ class TooManyBytes(Exception):
 
 
 async def save(chunks: AsyncIterable[bytes], to: Path, *, limit_bytes: int) -> int:
-    """Write what comes to the file `to` and return its size. Raises `TooManyBytes`; the file stays then."""
+    """Write the chunks to the file `to` and return its size. Raises `TooManyBytes`, leaving the file."""
     size_bytes = 0
     with _create(to) as file:
         async for chunk in chunks:
@@ -46,7 +46,7 @@ def _create(path: Path) -> BinaryIO:
 async def fetch(
     session: aiohttp.ClientSession, url: str, to: Path, *, limit_bytes: int, timeout_seconds: float
 ) -> str | None:
-    """Download `url` into the file `to`: None, or why that failed."""
+    """Download `url` into the file `to`. Returns None, or why it failed."""
     timeout = aiohttp.ClientTimeout(total=timeout_seconds)
     try:
         async with session.get(url, timeout=timeout) as answer:
@@ -59,7 +59,7 @@ async def fetch(
 
 
 def judge(length_seconds: float | None, *, continue_at: float, limit_seconds: float) -> TaskFailure | None:
-    """What is wrong with a source of that length (None: no audio); None where nothing is."""
+    """What is wrong with a source of that length (None: no audio); None if nothing is."""
     if length_seconds is None:
         return NO_AUDIO
     if length_seconds > limit_seconds:

@@ -1,4 +1,4 @@
-"""One task: what was asked for, how far it is, and how record-info and callbacks tell it."""
+"""One task: its request, its progress, and how record-info and callbacks show it."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ INVENTED_LYRICS = "[Verse]\nThe engine hums what it was told\n[Chorus]\nAnd carr
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Task:
-    """`request` is the accepted body. `told` are the stages whose callbacks have gone out once, answered or not."""
+    """`request` is the accepted body; `told` are the stages whose callbacks have been sent, answered or not."""
 
     id: str
     request: Mapping[str, object] = field(repr=False)
@@ -59,7 +59,7 @@ class Task:
 def new_task(
     request: Mapping[str, object], scenario: Scenario, *, cost: float, accepted_at: float, task_id: str = ""
 ) -> Task:
-    """A task that has just begun; with an id of its own unless one is given."""
+    """A task that has just begun, with a new id unless one is given."""
     task_id = task_id or uuid.uuid4().hex
     model_name = MODEL_NAMES.get(str(request["model"]), MODEL_NAME_OF_LATER)
     created_ms = int(time.time() * 1000)
@@ -105,7 +105,7 @@ def _new_track(request: Mapping[str, object], scenario: Scenario, model_name: st
 
 
 def finished_at(task: Task, stage: Stage) -> list[MadeTrack]:
-    """The tracks that may be told and fetched as soon as the task has come to `stage`."""
+    """The tracks that have their audio once the task reaches `stage`."""
     able = task.tracks[1:] if task.scenario.empty_track else task.tracks
     if task.scenario.second_later_seconds is not None:
         able = able[:1]
@@ -145,7 +145,7 @@ def error_callback(task: Task, failure: TaskFailure) -> Callback:
 
 
 def stage_callback(task: Task, stage: Stage, links: Links) -> Callback:
-    """What is told at `stage`, which the task has just reached."""
+    """The callback for `stage`, which the task has just reached."""
     scenario = task.scenario
     message = messages.MESSAGE_OF_STAGE[stage]
     tracks: list[Json] | None = [
@@ -165,7 +165,7 @@ def stage_callback(task: Task, stage: Stage, links: Links) -> Callback:
 
 
 def record_of(task: Task, links: Links) -> Json:
-    """record-info's `data`. Each reading of a SUCCESS uses up one of the scenario's empty ones."""
+    """record-info's `data`. Each SUCCESS that is read uses up one of the scenario's empty ones."""
     tracks: list[Json] | None = [
         messages.record_track(track, links, finished=track.finished, create_time_text=task.scenario.create_time_text)
         for track in task.tracks
