@@ -146,6 +146,29 @@ async def test_the_client_learns_that_a_thread_was_locked() -> None:
             await locked.wait()
 
 
+async def kinds_of_channels(fake: FakeDiscord, *, private: bool) -> str:
+    """What discord.py takes the channel of a command for: a private thread or the chat of a voice channel."""
+    guild = fake.guild()
+    mia = fake.member("Mia")
+    bot = a_bot()
+
+    @bot.tree.command()
+    async def look(interaction: discord.Interaction) -> None:
+        """Look."""
+        await interaction.response.send_message(str(interaction.channel and interaction.channel.type))
+
+    thread = guild.channel("songs").thread("takes", private=True, members=[mia])
+    chat = guild.channel("stage", kind=VOICE)
+    async with connected(fake, bot):
+        return (await (await mia.command(thread if private else chat, "look")).response()).content
+
+
+@pytest.mark.parametrize(("private", "kind"), [(True, "private_thread"), (False, "voice")])
+async def test_the_client_knows_in_what_kind_of_channel_a_command_was_used(private: bool, kind: str) -> None:
+    async with FakeDiscord() as fake:
+        assert await kinds_of_channels(fake, private=private) == kind
+
+
 async def test_a_threads_permissions_are_its_parents() -> None:
     async with staged() as stage:
         with pytest.raises(NotImplementedError, match="change those of <#songs>"):

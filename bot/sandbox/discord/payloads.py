@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.sandbox.discord.channels import Channel, Thread
+from bot.sandbox.discord.channels import VOICE, Channel, Thread
 from bot.sandbox.discord.guilds import Guild, Membership, Role
 from bot.sandbox.discord.interactions import Interaction, Kind
 from bot.sandbox.discord.limits import Payload
@@ -105,6 +105,8 @@ def channel(of: Channel) -> Payload:
             "total_message_sent": len(of.messages),
             "rate_limit_per_user": 0,
         }
+    if of.kind == VOICE:
+        found |= {"bitrate": 64_000, "user_limit": 0, "rtc_region": None, "video_quality_mode": 1}
     position = of.guild.channels.index(of) if of in of.guild.channels else 0
     return {
         **found,
