@@ -1,7 +1,6 @@
-"""What the provider said to earlier releases is read today as it was read then.
+"""What the provider said to earlier releases means the same today.
 
-A test that fails here has found a change of meaning. If the change is meant, store the new outcomes in a new folder
-beside the old ones, or in the same one where the old reading was wrong.
+A test that fails here has found a change of meaning. If the change is meant, store the new outcome with it.
 """
 
 from pathlib import Path
@@ -17,7 +16,7 @@ MESSAGES = [(release, message) for release in ALL for message in messages_of(rel
 @pytest.mark.parametrize(
     ("release", "message"), MESSAGES, ids=[f"{release}/{message.stem}" for release, message in MESSAGES]
 )
-def test_a_message_of_an_earlier_release_is_read_as_it_was_then(release: str, message: Path) -> None:
+def test_a_message_of_an_earlier_release_means_what_it_is_expected_to(release: str, message: Path) -> None:
     assert outcome_of(message) == expected_of(release)[message.stem]
 
 
