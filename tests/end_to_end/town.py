@@ -22,6 +22,8 @@ from tests.support.secrets import overhearing, secrets_in
 PATIENCE_SECONDS = 30.0
 QUICK = SunoOptions(time_scale=0.002, continuation_seconds=3, rate_limit=0)
 """A task takes 0.4 s; the provider's rate has tests of its own."""
+UNHURRIED = DiscordOptions(rate_limits={})
+"""Progress is shown 80 times as often here as in real life, so Discord's limits for a channel would be all one sees."""
 
 
 @dataclass
@@ -110,7 +112,7 @@ async def eventually(look: Callable[[], Any], *, seconds: float = PATIENCE_SECON
 
 @asynccontextmanager
 async def a_town(
-    folder: Path, source: Path, suno: SunoOptions = QUICK, discord: DiscordOptions | None = None
+    folder: Path, source: Path, suno: SunoOptions = QUICK, discord: DiscordOptions = UNHURRIED
 ) -> AsyncIterator[Town]:
     """Everything but the bot, which `Town.start` starts; at the end each request is held against Discord's document."""
     async with stand_ins(suno, folder=folder, discord=discord) as world:
