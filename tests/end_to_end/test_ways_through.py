@@ -51,7 +51,7 @@ async def test_progress_is_told_stage_by_stage_in_one_message(tmp_path: Path, so
         task_id = next(iter(town.suno.tasks))
 
         await town.suno.finish(task_id, "text")
-        await town.songs.wait_for(lambda message: "lyrics are written" in message.content)
+        await town.songs.wait_for(lambda message: "lyrics are written" in message.content and message.components)
         stream = progress.components[0]["components"][0]
         await town.suno.finish(task_id, "first")
         await town.songs.wait_for(lambda message: "first track is ready" in message.content)
