@@ -1,6 +1,7 @@
 """Named points in the code at which tests kill the process or hold it still. In normal running nothing happens there.
 
-`ENCORE_FAULT=name` kills at a point, `name:3` the third time it is reached; `__main__` reads it. `hold` is for tests in
+`ENCORE_FAULT=name` kills at a point, `name:3` the third time it is reached, and `stop name` asks the process to end
+there, as a service manager does; `__main__` reads it. `hold` is for tests in
 the same process: it stops whoever comes to a point, so that a race can be written down step by step.
 """
 
@@ -36,7 +37,10 @@ HOLDABLE = (POINTS - {"inside a migration"}) | {
 }
 """Where a task can be held."""
 
+STOP = "stop "
+
 _armed: dict[str, int] = {}
+_signals: dict[str, signal.Signals] = {}
 _held: dict[str, "HeldPoint"] = {}
 
 
@@ -46,20 +50,21 @@ def arm(words: str) -> None:
     Raises:
         ValueError: there is no such point.
     """
-    name, _, times = words.partition(":")
+    name, _, times = words.removeprefix(STOP).partition(":")
     if name not in POINTS:
         raise ValueError(f"there is no fault point {name!r}; there are: {', '.join(sorted(POINTS))}")
     _armed[name] = int(times or 1)
+    _signals[name] = signal.SIGTERM if words.startswith(STOP) else signal.SIGKILL
 
 
 def reach(name: str) -> None:
-    """Die here, at once, if this point is armed and its time has come."""
+    """End here, if this point is armed and its time has come: at once, or as the signal to stop is answered."""
     if not _armed:
         return
     if name in _armed:
         _armed[name] -= 1
         if not _armed[name]:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), _signals[name])
 
 
 async def pause_at(name: str) -> None:

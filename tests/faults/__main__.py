@@ -14,6 +14,7 @@ from bot.fault_points import POINTS
 from bot.sandbox.sounds import compose
 from tests.end_to_end.town import Town
 from tests.faults.burst import a_town_with_tracks, burst
+from tests.faults.database import DATABASE_TROUBLES
 from tests.faults.killing import UNANSWERED, Balance, a_town_to_kill_in, count, killed_at, killed_at_random
 from tests.faults.troubles import HUNDRED, RECONNECT, TROUBLES, TWO_PROCESSES, hundred_at_once, in_trouble
 
@@ -35,8 +36,8 @@ class Trial:
     act: Act
 
 
-async def at_a_point(point: str, town: Town, folder: Path) -> Balance:
-    await killed_at(point, town, folder)
+async def at_a_point(point: str, stopped: bool, town: Town, folder: Path) -> Balance:
+    await killed_at(point, town, folder, stopped=stopped)
     return await count(town)
 
 
@@ -46,7 +47,11 @@ async def at_random(rounds: int, seed: int, town: Town, folder: Path) -> Balance
 
 def trials(rounds: int, seed: int) -> Iterator[Trial]:
     for point in sorted({*POINTS, UNANSWERED}):
-        yield Trial(fault=f"killed {point}", rounds=1, act=partial(at_a_point, point))
+        yield Trial(fault=f"killed {point}", rounds=1, act=partial(at_a_point, point, False))
+    for point in sorted({*POINTS, UNANSWERED} - {"inside a migration"}):
+        yield Trial(fault=f"stopped {point}", rounds=1, act=partial(at_a_point, point, True))
+    for trouble, act in DATABASE_TROUBLES.items():
+        yield Trial(fault=trouble, rounds=1, act=act)
     for number in range(seed, seed + TOWNS):
         share = rounds // TOWNS
         yield Trial(fault=f"killed at random, seed {number}", rounds=share, act=partial(at_random, share, number))

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from bot.domain.jobs import Job, JobState
 from bot.domain.quota import quota_day
-from bot.fault_points import POINTS
+from bot.fault_points import POINTS, STOP
 from bot.sandbox.discord import DiscordOptions, Member, Upload
 from bot.sandbox.suno import SunoOptions
 from bot.scratch import PREFIX
@@ -82,23 +83,26 @@ async def connected(town: Town, sessions: int) -> None:
     await town.discord.wait_for_commands("extend", timeout=30)
 
 
-async def killed_at(point: str, town: Town, folder: Path) -> list[str]:
-    """One `/extend` that dies at `point`, and goes on in a second process; what its member was told."""
+async def killed_at(point: str, town: Town, folder: Path, *, stopped: bool = False) -> list[str]:
+    """One `/extend` whose process is killed at `point`, or `stopped` as by a service manager, and a second process that
+    brings it to its end; what its member was told.
+    """
     if point == UNANSWERED:
         town.suno.next_submit("hold 1 started")
-    async with a_bot(town, folder, fault=point if point in POINTS else "") as bot:
+    fault = f"{STOP if stopped else ''}{point}" if point in POINTS else ""
+    async with a_bot(town, folder, fault=fault) as bot:
         if point != "inside a migration":
             await connected(town, 1)
             invocation = await town.extend(style="folk", title="Boats", prompt="la")
         if point == UNANSWERED:
             await town.suno.wait_for_submit()
-            bot.process.kill()
-        assert await bot.exit_status() == KILLED, "\n".join(bot.said)
+            bot.process.send_signal(signal.SIGTERM if stopped else signal.SIGKILL)
+        assert await bot.exit_status() == (0 if stopped else KILLED), "\n".join(bot.said)
     async with a_bot(town, folder):
         await connected(town, 1 if point == "inside a migration" else 2)
         if point == "inside a migration":
             invocation = await town.extend(style="folk", title="Boats", prompt="la")
-        await settled(town, jobs=0 if point == "after the command is written down" else 1)
+        await settled(town, jobs=0 if point == "after the command is written down" and not stopped else 1)
         check_swept(town)
     answers = [version.content for version in invocation.message.versions] if invocation.message else []
     return [*answers, *(version.content for message in town.songs.messages for version in message.versions)]

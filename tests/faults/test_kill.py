@@ -27,6 +27,17 @@ async def test_a_bot_that_is_killed_there_loses_nothing_and_doubles_nothing(
         assert any("I was restarted; your song is safe" in words or "Done" in words for words in told)
 
 
+@pytest.mark.parametrize("point", sorted({*POINTS, UNANSWERED} - {"inside a migration"}))
+async def test_a_bot_that_is_stopped_there_loses_nothing_and_doubles_nothing(
+    point: str, tmp_path: Path, source: Path
+) -> None:
+    async with a_town_to_kill_in(tmp_path, source) as town:
+        await killed_at(point, town, tmp_path, stopped=True)
+        balance = await count(town)
+
+    assert balance.is_whole, balance
+
+
 async def test_killed_at_a_few_random_moments_under_load_all_adds_up(tmp_path: Path, source: Path) -> None:
     async with a_town_to_kill_in(tmp_path, source) as town:
         balance = await killed_at_random(town, tmp_path, rounds=4, seed=1)

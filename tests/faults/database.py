@@ -1,0 +1,114 @@
+"""What goes wrong under the bot: a backup is put back midway, the clock jumps forward, rows cannot be read."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from bot.domain.jobs import JobState
+from storage.backup import back_up
+from storage.restore import restore
+from tests.end_to_end.town import Town, eventually
+from tests.faults.killing import Balance, a_bot, all_jobs, connected, count, settled
+
+COMMANDS = 6
+JUMP_DAYS = 3
+RESTORED = "a backup is restored midway"
+JUMPED = "the clock jumps forward by three days midway"
+POISONED = "rows that cannot be read, beside good ones"
+
+
+async def restored_midway(town: Town, folder: Path) -> Balance:
+    """The copy is made while jobs run; what they become afterwards is forgotten with the database it replaces."""
+    database = town.settings.database_path
+    async with a_bot(town, folder):
+        await connected(town, 1)
+        for number in range(COMMANDS):
+            await (await town.extend(style="folk", title=f"Boats {number}", prompt="la")).acknowledged()
+
+        async def submitted() -> bool:
+            jobs = await all_jobs(town)
+            return len(jobs) == COMMANDS and all(job.task_id for job in jobs)
+
+        await eventually(submitted)
+        await back_up(database, folder / "copy.db")
+        await settled(town, jobs=COMMANDS)
+    await restore(folder / "copy.db", database)
+    async with a_bot(town, folder):
+        await connected(town, 2)
+        await settled(town, jobs=COMMANDS)
+    return await count(town)
+
+
+async def jumped_forward(town: Town, folder: Path) -> Balance:
+    """Every time in the database is moved three days into the past, which is the same to a bot that starts then."""
+    town.suno.script("no-callbacks")
+    async with a_bot(town, folder):
+        await connected(town, 1)
+        for number in range(COMMANDS):
+            await (await town.extend(style="folk", title=f"Boats {number}", prompt="la")).acknowledged()
+
+        async def accepted() -> bool:
+            return len(await all_jobs(town)) == COMMANDS
+
+        await eventually(accepted)
+    move_to_the_past(town.settings.database_path)
+    town.suno.next_call("record-info", "http 502", times=COMMANDS)
+    async with a_bot(town, folder):
+        await connected(town, 2)
+        await settled(town, jobs=COMMANDS)
+    return await count(town)
+
+
+def move_to_the_past(database: Path) -> None:
+    """All but the command's own times: a command that is three days old could not be answered."""
+    columns = ("accepted_ms", "submitted_ms", "heard_ms", "finished_ms", "due_ms")
+    changes = ", ".join(f"{column} = {column} - {JUMP_DAYS * 86_400_000}" for column in columns)
+    connection = sqlite3.connect(database)
+    try:
+        with connection:
+            connection.execute(f"UPDATE job SET {changes}")  # noqa: S608  # constants
+            connection.execute("UPDATE quota_unit SET day = date(day, ?)", (f"-{JUMP_DAYS} days",))
+    finally:
+        connection.close()
+
+
+async def poisoned(town: Town, folder: Path) -> Balance:
+    """Half of the jobs are spoilt while the bot is away. The others are posted, and so are these once repaired."""
+    database = town.settings.database_path
+    town.suno.script("no-callbacks")
+    async with a_bot(town, folder):
+        await connected(town, 1)
+        for number in range(COMMANDS):
+            await (await town.extend(style="folk", title=f"Boats {number}", prompt="la")).acknowledged()
+
+        async def running() -> bool:
+            jobs = await all_jobs(town)
+            return len(jobs) == COMMANDS and all(job.task_id for job in jobs)
+
+        await eventually(running)
+    spoilt = [job.id for job in await all_jobs(town) if job.state in {JobState.RUNNING, JobState.FINISHED}][::2]
+    execute(database, "UPDATE job SET stage = 'of a later release ' || stage WHERE id = ?", spoilt)
+    async with a_bot(town, folder):
+        await connected(town, 2)
+        await settled(town, jobs=COMMANDS - len(spoilt))
+    execute(database, "UPDATE job SET stage = replace(stage, 'of a later release ', '') WHERE id = ?", spoilt)
+    async with a_bot(town, folder):
+        await connected(town, 3)
+        await settled(town, jobs=COMMANDS)
+    return await count(town)
+
+
+def execute(database: Path, sql: str, ids: list[str]) -> None:
+    connection = sqlite3.connect(database)
+    try:
+        with connection:
+            connection.executemany(sql, [(job_id,) for job_id in ids])
+    finally:
+        connection.close()
+
+
+DATABASE_TROUBLES: Mapping[str, Callable[[Town, Path], Awaitable[Balance]]] = {
+    RESTORED: restored_midway,
+    JUMPED: jumped_forward,
+    POISONED: poisoned,
+}
