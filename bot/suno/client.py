@@ -4,14 +4,15 @@ import asyncio
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_hex
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import aiohttp
 
 from bot import __version__
 from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
+from bot.domain.titles import UNIQUE_HEX, upload_name
 from bot.errors import ProviderBusy, ProviderSilent
 from bot.suno import faults
 from bot.suno.body import extend_body
@@ -103,8 +104,8 @@ class SunoClient:
     async def upload(self, path: Path, *, name: str) -> str:
         """Hand the file over, byte for byte, streamed from disk; the http(s) URL under which the provider has it.
 
-        Of `name` only the ending is used. The file there gets a name of its own, another one for each attempt: the
-        same name would overwrite, and caches may serve the old file (fact sheet, section 6). Free.
+        The file there is named after `name`, since a song without a title is called like it, with something random for
+        each attempt: the same name would overwrite, and caches may serve the old file (fact sheet, section 6). Free.
 
         Raises:
             OSError: the file cannot be read.
@@ -118,7 +119,7 @@ class SunoClient:
             wait_initial=self._upload_wait_seconds,
             wait_jitter=self._upload_wait_seconds,
         )
-        return await retrying((ProviderBusy, ProviderSilent), self._upload_once, path, _ending(name))
+        return await retrying((ProviderBusy, ProviderSilent), self._upload_once, path, name)
 
     async def report(self, task_id: str) -> TaskReport:
         """What became of a task so far (fact sheet, section 4). Not repeated: whoever asks will ask again."""
@@ -141,8 +142,8 @@ class SunoClient:
             raise faults.silent("credits without a number", code=envelope.code)
         return credits_left
 
-    async def _upload_once(self, path: Path, ending: str) -> str:
-        name = f"{uuid4().hex}{ending}"
+    async def _upload_once(self, path: Path, source_name: str) -> str:
+        name = upload_name(source_name, unique=token_hex(UNIQUE_HEX // 2))
         with await asyncio.to_thread(path.open, "rb") as file:
             form = aiohttp.FormData()
             form.add_field("uploadPath", UPLOAD_FOLDER)
@@ -211,12 +212,6 @@ def _spellings(url: str) -> tuple[str, ...]:
     """A URL as an answer may repeat it: whole, without its scheme, its path alone."""
     path = urlsplit(url).path
     return (url, url.partition("://")[2], path if len(path) > 1 else "")
-
-
-def _ending(name: str) -> str:
-    """The ending of a file's name in safe letters, or nothing."""
-    found = re.search(r"\.[A-Za-z0-9]{1,5}\Z", name)
-    return found.group().lower() if found else ""
 
 
 def _is_web_url(url: str) -> bool:

@@ -1,0 +1,106 @@
+"""A song is called by its title, never by an id."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.jobs import Job, Track
+from bot.domain.titles import looks_like_an_id, shown_title, slug, upload_name
+from tests.support.storage_samples import a_job
+
+UNIQUE = "3f9a2c0b17"
+
+
+def untitled(source_name: str) -> Job:
+    job = a_job()
+    return replace(job, request=replace(job.request, title=""), source_name=source_name)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "3f9a2c1e",
+        "3F9A2C1E7B",
+        "deadbeef",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "3F2504E04F8911D39A0C0305E82C3301",
+        "3f2504e0_4f89_11d3_9a0c_0305e82c3301",
+        "1234567890123456",
+    ],
+)
+def test_hex_digits_and_uuids_look_like_ids(words: str) -> None:
+    assert looks_like_an_id(words)
+
+
+@pytest.mark.parametrize("words", ["Paper Boats", "20241124", "Cafe", "decade", "3f9a2c1", "Facade 12345678", ""])
+def test_words_and_dates_do_not_look_like_ids(words: str) -> None:
+    assert not looks_like_an_id(words)
+
+
+@pytest.mark.parametrize(
+    ("name", "uploaded"),
+    [
+        ("Paper Boats.mp3", "paper-boats-3f9a2c0b17.mp3"),
+        ("Żółć.FLAC", "zoc-3f9a2c0b17.flac"),
+        ("夜.ogg", "audio-3f9a2c0b17.ogg"),
+        ("3f2504e0-4f89-11d3-9a0c-0305e82c3301.mp3", "audio-3f9a2c0b17.mp3"),
+        ("no ending", "no-ending-3f9a2c0b17"),
+        ("../../etc/passwd", "etc-passwd-3f9a2c0b17"),
+        ("", "audio-3f9a2c0b17"),
+    ],
+)
+def test_a_source_is_uploaded_under_a_readable_name_of_its_own(name: str, uploaded: str) -> None:
+    assert upload_name(name, unique=UNIQUE) == uploaded
+
+
+def test_a_slug_is_short_and_has_no_dash_at_its_ends() -> None:
+    assert slug("x" * 59 + " y z") == "x" * 59
+    assert slug("--- ") == ""
+
+
+def test_the_members_own_title_counts_before_everything() -> None:
+    job = a_job()
+
+    assert shown_title(replace(job, request=replace(job.request, title="12345678abc"))) == "12345678abc"
+    assert shown_title(job, Track(id="one", title="Another")) == job.request.title
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "",
+        "one",
+        "task-1",
+        "3f9a2c1e",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "3f2504e04f8911d39a0c0305e82c3301.mp3",
+        "paper-boats-3f9a2c0b17",
+        "paper-boats-3f9a2c0b17.mp3",
+        "Paper boats 3f9a2c0b17",
+        "audio-3f9a2c0b17",
+    ],
+)
+def test_an_id_of_the_providers_is_never_shown_as_a_title(told: str) -> None:
+    job = replace(untitled("Paper Boats.mp3"), task_id="task-1")
+
+    assert shown_title(job, Track(id="one", title=told)) == "Paper Boats"
+
+
+def test_a_track_goes_by_the_providers_title_and_its_job_by_the_sources_name() -> None:
+    track = Track(id="one", title="Harbour Lights")
+    job = replace(untitled("Paper Boats.mp3"), tracks=(track,))
+
+    assert shown_title(job, track) == "Harbour Lights"
+    assert shown_title(job) == "Paper Boats"
+
+
+def test_a_job_whose_source_has_no_name_goes_by_the_first_title_there_is() -> None:
+    job = replace(untitled("3f9a2c1e7b.mp3"), tracks=(Track(id="one", title="one"), Track(id="two", title="Tide")))
+
+    assert shown_title(job) == "Tide"
+    assert shown_title(replace(job, tracks=())) == ""
+
+
+def test_a_track_of_a_track_keeps_the_words_of_an_earlier_uploads_name() -> None:
+    assert shown_title(untitled("Tide.mp3"), Track(id="one", title="paper-boats-3f9a2c0b17")) == "paper-boats"
+    assert shown_title(untitled("Tide.mp3"), Track(id="one", title="Call 5551234567")) == "Call 5551234567"
