@@ -15,6 +15,7 @@ import aiohttp
 
 from bot.audio.process import AudioProcess
 from bot.chat.messenger import DiscordMessenger
+from bot.chat.pacing import Pacer
 from bot.client import EncoreClient
 from bot.domain.pace import SlidingWindow
 from bot.fetch.fetcher import SafeFetcher
@@ -36,8 +37,9 @@ from bot.services.operator import Operator
 from bot.services.patience import Patience
 from bot.services.ports import Provider
 from bot.services.posting import Posting
-from bot.services.progress import Progress
+from bot.services.progress import Progress, ProgressTimes
 from bot.services.rate import Rate
+from bot.services.resend import Resend
 from bot.services.submit import Submission, SubmitTimes
 from bot.services.tracks import TrackFiles
 from bot.services.waiting import Waiting
@@ -49,6 +51,7 @@ from bot.suno.messages import MalformedCallback, parse_callback
 from bot.suno.signature import signature_is_valid
 from bot.text import Catalogue
 from cogs.extend import ExtendCog
+from cogs.jobs import JobsCog
 from cogs.members import MembersCog
 from storage.errors import StorageUnavailable
 from storage.storage import SqliteStorage, open_storage
@@ -70,10 +73,14 @@ GRACE_SECONDS = 8.0
 """How long open submissions may take to end when the bot is stopped; service managers usually wait for ten."""
 DELIVERERS = 3
 """How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
+RESEND_LEASE_SECONDS = 600.0
+"""For so long the delivery leaves a result alone that its member has asked for."""
 CREDITS_POLLS = 2
 """An empty account is asked for at half the pace of the jobs."""
 CLAIM_LEASES = 3
 """With the usual lease longer than any POST takes; to look earlier would be harmless, but say nothing yet."""
+PROGRESS_WORKERS = 2
+"""Each edits a few messages at the same time; one that hangs does not hold up the other."""
 PROGRESS_PAUSE_SECONDS = 0.2
 CLOSING_SECONDS = 5.0
 GREETING_SECONDS = 2.0
@@ -125,7 +132,8 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         fetcher = await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts))
         stack.enter_context(discord_at(settings.discord_api_url, settings.discord_gateway_url))
         catalogue = Catalogue.load()
-        client = EncoreClient(storage=storage, catalogue=catalogue)
+        pacer = Pacer()
+        client = EncoreClient(storage=storage, catalogue=catalogue, http_trace=pacer.trace())
         stack.push_async_callback(_close, client)
         provider = SunoClient(
             session,
@@ -133,7 +141,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             upload_url=settings.suno_upload_url,
             api_key=settings.suno_api_key,
         )
-        messenger = DiscordMessenger(client, catalogue, answer_seconds=settings.interaction_seconds, clock=clock)
+        messenger = DiscordMessenger(client, catalogue, pacer, answer_seconds=settings.interaction_seconds, clock=clock)
         every_seconds = CREDITS_POLLS * settings.poll_every_seconds
         operator = Operator(storage, messenger, clock)
         parts = _Parts(
@@ -160,7 +168,9 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         acceptance = _acceptance(parts)
         members = Members(storage, quota_per_day=settings.quota_per_day, bells=parts.bells, clock=clock)
         extend = ExtendCog(acceptance, members, offer=settings.offer, max_source_bytes=settings.max_source_bytes)
-        client.carry([extend, MembersCog(members)])
+        posting = Posting(storage, provider, TrackFiles(fetcher, parts.audio, parts.kept, folder))
+        jobs = JobsCog(client, members, _resend(parts, posting))
+        client.carry([extend, MembersCog(members), jobs])
         yield App(
             settings=settings,
             client=client,
@@ -168,7 +178,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             folder=folder,
             web=partial(_web, parts, client),
             submitters=_submitters(parts),
-            workers=_workers(parts, acceptance),
+            workers=_workers(parts, acceptance, posting),
         )
 
 
@@ -198,6 +208,17 @@ def _acceptance(parts: _Parts) -> Acceptance:
             takeover=settings.lease_seconds,
             token=settings.interaction_seconds,
         ),
+        bells=parts.bells,
+        clock=parts.clock,
+    )
+
+
+def _resend(parts: _Parts, posting: Posting) -> Resend:
+    return Resend(
+        parts.storage,
+        parts.messenger,
+        posting,
+        lease_seconds=RESEND_LEASE_SECONDS,
         bells=parts.bells,
         clock=parts.clock,
     )
@@ -250,10 +271,9 @@ def _submitters(parts: _Parts) -> tuple[Worker, ...]:
     return tuple(Worker(f"submitting {number}", submission, bells.submit, clock) for number in range(1, SUBMITTERS + 1))
 
 
-def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
+def _workers(parts: _Parts, acceptance: Acceptance, posting: Posting) -> tuple[Worker, ...]:
     settings, storage, bells, clock = parts.settings, parts.storage, parts.bells, parts.clock
     tries_spread_seconds = DEADLINE_POLLS * settings.poll_every_seconds
-    posting = Posting(storage, parts.provider, TrackFiles(parts.fetcher, parts.audio, parts.kept, parts.folder))
     delivery = Delivery(
         storage,
         parts.messenger,
@@ -270,7 +290,14 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         clock=clock,
     )
     progress = Progress(
-        storage, parts.messenger, every_seconds=settings.progress_every_seconds, bells=bells, clock=clock
+        storage,
+        parts.messenger,
+        times=ProgressTimes(
+            every=settings.progress_every_seconds,
+            lease=settings.lease_seconds,
+            backoff_base=settings.retry_base_seconds,
+        ),
+        clock=clock,
     )
     watch = Watch(
         storage,
@@ -306,7 +333,10 @@ def _workers(parts: _Parts, acceptance: Acceptance) -> tuple[Worker, ...]:
         Worker("kept tracks", parts.kept, Bell(), clock),
         Worker("housekeeping", housekeeping, Bell(), clock),
         *(Worker(f"delivering {number}", delivery, bells.deliver, clock) for number in range(1, DELIVERERS + 1)),
-        Worker("progress", progress, bells.progress, clock, pause_seconds=PROGRESS_PAUSE_SECONDS),
+        *(
+            Worker(f"progress {number}", progress, bells.progress, clock, pause_seconds=PROGRESS_PAUSE_SECONDS)
+            for number in range(1, PROGRESS_WORKERS + 1)
+        ),
         Worker("the clock", clock_watch, Bell(), clock),
     )
 

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Sequence
 
+import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -43,7 +44,7 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
             sentences = (text("This command has changed. Restart Discord or try again in a minute."),)
         else:
             log.error("a command failed", exc_info=cause)
-            sentences = (text("Something went wrong here. Nothing was counted."),)
+            sentences = (text("Something went wrong. This didn't use up an extension."),)
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         await reply(interaction, cards.told(sentences, say))
 
@@ -51,7 +52,7 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
 class EncoreClient(commands.Bot):
     """Made by the composition root; `extensions` are the cogs that it carries."""
 
-    def __init__(self, *, storage: Storage, catalogue: Catalogue) -> None:
+    def __init__(self, *, storage: Storage, catalogue: Catalogue, http_trace: aiohttp.TraceConfig) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -61,6 +62,7 @@ class EncoreClient(commands.Bot):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
+            http_trace=http_trace,
         )
         self.catalogue = catalogue
         self.connected = asyncio.Event()  # set while the gateway is
@@ -131,15 +133,17 @@ async def acknowledge(interaction: discord.Interaction["EncoreClient"]) -> bool:
     return True
 
 
-async def reply(interaction: discord.Interaction["EncoreClient"], content: str) -> None:
-    """Answer the member alone, whether or not the command was acknowledged."""
+async def reply(
+    interaction: discord.Interaction["EncoreClient"], content: str, *, view: discord.ui.View | None = None
+) -> None:
+    """Answer the member alone, whether or not the command was acknowledged; a `view` needs that it was."""
     try:
         if interaction.response.is_done():
-            await interaction.edit_original_response(content=content)
+            await interaction.edit_original_response(content=content, view=view)
             return
         await interaction.response.send_message(content, ephemeral=True)
     except discord.HTTPException as error:
         if error.code == ACKNOWLEDGED:
-            await interaction.edit_original_response(content=content)
+            await interaction.edit_original_response(content=content, view=view)
             return
         log.warning("a command could not be answered (HTTP %d, code %d)", error.status, error.code)

@@ -15,6 +15,8 @@ POINTS = frozenset(
     {
         "after the command is written down",
         "after the defer",
+        "after the progress message is posted",
+        "after the progress message is written down",
         "after the source upload",
         "inside the accepting transaction",
         "before the submit",

@@ -7,8 +7,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.chat.permissions import missing
+from bot.chat.places import place_of
 from bot.client import EncoreClient, acknowledge
-from bot.domain.jobs import Intake, Place
+from bot.domain.jobs import Intake
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
 from bot.domain.request import ExtensionRequest, genders_meant
 from bot.domain.source import SourceChoice, SourceKind
@@ -17,9 +18,8 @@ from bot.domain.text import text
 from bot.domain.times import NotAMoment, parse_moment
 from bot.errors import Refused, SourceTooLarge
 from bot.services.accept import Acceptance
-from bot.services.clock import utc_now
 from bot.services.members import Members
-from bot.services.sentences import track_label
+from bot.services.sentences import UNTITLED, track_label
 from bot.text import plain
 
 Interaction = discord.Interaction[EncoreClient]
@@ -91,7 +91,7 @@ class ExtendCog(commands.Cog):
             weirdness=weirdness,
             audio_weight=audio_weight,
         )
-        place = _place(interaction, private=private)
+        place = place_of(interaction, private=private)
         intake = Intake(place=place, source=source, request=request, due_at=place.received_at)
         if not await self._acceptance.write_down(intake):
             return
@@ -138,7 +138,7 @@ class ExtendCog(commands.Cog):
         choices = []
         for owned in await self._members.tracks(interaction.user.id, current):
             label = say(track_label(owned, title="\0"))
-            title = plain(owned.title, limit=CHOICE_MAX - len(label) + 1)
+            title = plain(owned.title or say(UNTITLED), limit=CHOICE_MAX - len(label) + 1)
             choices.append(app_commands.Choice(name=label.replace("\0", title), value=owned.track.id))
         return choices
 
@@ -176,20 +176,6 @@ def _check_permissions(interaction: Interaction) -> None:
                 )
             ]
         )
-
-
-def _place(interaction: Interaction, *, private: bool) -> Place:
-    return Place(
-        application_id=interaction.application_id,
-        interaction_id=interaction.id,
-        interaction_token=interaction.token,
-        guild_id=interaction.guild_id,
-        channel_id=interaction.channel_id or 0,
-        member_id=interaction.user.id,
-        locale=str(interaction.locale),
-        private=private,
-        received_at=utc_now(),  # by our own clock, like all that it is compared with
-    )
 
 
 def _moment(words: str | None) -> tuple[float | None, str | None]:

@@ -1,6 +1,7 @@
 """Commands as they came, until they became a job or were refused."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -27,6 +28,8 @@ FINISH = "UPDATE intake SET payload = NULL, due_ms = NULL WHERE interaction_id =
 
 # Only while it is not finished.
 RENEW = "UPDATE intake SET due_ms = $2 WHERE interaction_id = $1 AND due_ms IS NOT NULL RETURNING interaction_id"
+
+REMEMBER = "UPDATE intake SET payload = $2 WHERE interaction_id = $1 AND due_ms IS NOT NULL"
 
 # Members take turns, as in the queue of jobs.
 CLAIM_DUE = """
@@ -63,6 +66,10 @@ class Intakes:
         """Keep the claim on the command until then; False where it is finished already."""
         return await self._connection.fetch_one(RENEW, interaction_id, to_ms(until)) is not None
 
+    async def remember(self, intake: Intake) -> None:
+        """Write down what is known of the command by now, unless it is finished."""
+        await self._connection.execute(REMEMBER, intake.place.interaction_id, _payload(intake))
+
     async def finish(self, interaction_id: int) -> None:
         await self._connection.execute(FINISH, interaction_id)
 
@@ -90,5 +97,4 @@ def _payload(intake: Intake) -> str:
 
 
 def _intake(row: Row) -> Intake:
-    intake = msgspec.convert(json.loads(row["payload"]), Intake)
-    return Intake(place=intake.place, source=intake.source, request=intake.request, due_at=from_ms(int(row["due_ms"])))
+    return replace(msgspec.convert(json.loads(row["payload"]), Intake), due_at=from_ms(int(row["due_ms"])))

@@ -7,7 +7,8 @@ import msgspec
 from bot.domain.jobs import Failure, Job, JobState, OwnedTrack, Place, Stage, Track, WaitReason
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFacts, SourceKind
-from bot.domain.tracks import folded, shown_title
+from bot.domain.titles import shown_title
+from bot.domain.tracks import folded
 from storage.database import Row, Value
 from storage.values import from_ms, to_json, to_ms
 

@@ -1,6 +1,6 @@
 """Which progress messages are behind their jobs: one row for each job whose message may still change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain.progress import OutdatedProgress, QueuedJob
@@ -9,44 +9,48 @@ from storage.values import from_ms, to_ms
 
 ADD = "INSERT INTO progress (job_id, version, due_ms) VALUES ($1, 1, $2) ON CONFLICT (job_id) DO NOTHING"
 
+# What is due earlier stays so. Nothing is due while a worker has the message, or faster than the pace of one message.
 TOUCH = """
-UPDATE progress SET version = version + 1, due_ms = CASE WHEN due_ms < $2 THEN due_ms ELSE $2 END
+UPDATE progress
+   SET version = version + 1,
+       due_ms = CASE WHEN due_ms <= $2 THEN due_ms WHEN not_before_ms > $2 THEN not_before_ms ELSE $2 END
  WHERE job_id = $1
 """
 
+RANK = """
+UPDATE progress
+   SET version = version + 1, queue_band = $3,
+       due_ms = CASE WHEN due_ms <= $2 THEN due_ms WHEN not_before_ms > $2 THEN not_before_ms ELSE $2 END
+ WHERE job_id = $1 AND (queue_band IS NULL OR queue_band <> $3)
+"""
+
 CLAIM_DUE = """
-UPDATE progress SET lease_ms = $2
- WHERE job_id IN (SELECT job_id FROM progress
-                   WHERE due_ms <= $1 AND (lease_ms IS NULL OR lease_ms <= $1)
-                   ORDER BY due_ms, job_id LIMIT $3)
-RETURNING job_id, version
+UPDATE progress SET due_ms = $2, not_before_ms = $2
+ WHERE job_id IN (SELECT job_id FROM progress WHERE due_ms <= $1 ORDER BY due_ms, job_id LIMIT $3)
+RETURNING job_id, version, failures
 """
 
 # A change that came in the meantime is shown next, at the pace of one message.
 SHOWN = """
-UPDATE progress SET queue_band = $3, lease_ms = NULL, due_ms = CASE WHEN version = $2 THEN $4 ELSE $5 END
+UPDATE progress
+   SET queue_band = $3, due_ms = CASE WHEN version = $2 THEN $4 ELSE $5 END, not_before_ms = $5, failures = 0
  WHERE job_id = $1
 """
 
-PUT_OFF = "UPDATE progress SET due_ms = $2, lease_ms = NULL WHERE job_id = $1"
+PUT_OFF = "UPDATE progress SET due_ms = $2, not_before_ms = $2, failures = $3 WHERE job_id = $1"
 
 REMOVE = "DELETE FROM progress WHERE job_id = $1"
 
-NEXT_DUE = """
-SELECT min(CASE WHEN lease_ms > due_ms THEN lease_ms ELSE due_ms END) AS due_ms FROM progress WHERE due_ms IS NOT NULL
-"""
+NEXT_DUE = "SELECT min(due_ms) AS due_ms FROM progress WHERE due_ms IS NOT NULL"
 
 QUEUE_HEAD = """
 SELECT job.id AS job_id, progress.queue_band AS queue_band
-  FROM job JOIN progress ON progress.job_id = job.id
+  FROM job LEFT JOIN progress ON progress.job_id = job.id
  WHERE job.state = 'accepted'
  ORDER BY job.turn, job.seat LIMIT $1
 """
 
-HASTEN = """
-UPDATE progress SET due_ms = CASE WHEN due_ms > $1 THEN $1 ELSE due_ms END, lease_ms = NULL
- WHERE due_ms > $1 OR lease_ms > $1
-"""
+HASTEN = "UPDATE progress SET due_ms = $1, not_before_ms = $1 WHERE due_ms > $1"
 
 # After a restart members who wait for music read that nothing was lost.
 TOUCH_AT_PROVIDER = """
@@ -70,24 +74,34 @@ class ProgressMessages:
         """Show all jobs that the provider works on anew."""
         await self._connection.execute(TOUCH_AT_PROVIDER, to_ms(at))
 
+    async def rank(self, bands: Mapping[str, int], *, at: datetime) -> None:
+        """The messages of these waiting jobs name another part of the queue from now on."""
+        rows = [(job_id, to_ms(at), band) for job_id, band in bands.items()]
+        await self._connection.execute_many(RANK, rows)
+
     async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[OutdatedProgress]:
-        """Messages behind their jobs, now claimed until `until`."""
+        """Messages behind their jobs, the longest first, now claimed until `until`."""
         rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit)
-        return [OutdatedProgress(job_id=str(row["job_id"]), version=int(row["version"])) for row in rows]
+        return [
+            OutdatedProgress(job_id=str(row["job_id"]), version=int(row["version"]), failures=int(row["failures"]))
+            for row in rows
+        ]
 
     async def shown(
         self, outdated: OutdatedProgress, *, queue_band: int | None, again_at: datetime | None, next_edit_at: datetime
     ) -> None:
         """The message is as the job was at `outdated.version`.
 
-        It is due again at `again_at` (None: at the next change); if the job has changed since, at `next_edit_at`.
+        It is due again at `again_at` (None: at the next change), but not before `next_edit_at`.
         """
+        due_at = None if again_at is None else max(again_at, next_edit_at)
         await self._connection.execute(
-            SHOWN, outdated.job_id, outdated.version, queue_band, to_ms(again_at), to_ms(next_edit_at)
+            SHOWN, outdated.job_id, outdated.version, queue_band, to_ms(due_at), to_ms(next_edit_at)
         )
 
-    async def put_off(self, job_id: str, *, until: datetime) -> None:
-        await self._connection.execute(PUT_OFF, job_id, to_ms(until))
+    async def put_off(self, outdated: OutdatedProgress, *, until: datetime) -> None:
+        """Try again then, whatever changes before; `outdated.failures` is remembered."""
+        await self._connection.execute(PUT_OFF, outdated.job_id, to_ms(until), outdated.failures)
 
     async def remove(self, job_id: str) -> None:
         """The message will not change any more."""

@@ -27,7 +27,7 @@ RETURNING id
 
 # Their progress messages say so, with a way to continue.
 SHOW_HOLD = """
-UPDATE progress SET version = version + 1, due_ms = $1, lease_ms = NULL
+UPDATE progress SET version = version + 1, due_ms = $1, not_before_ms = NULL
  WHERE job_id IN (SELECT id FROM job WHERE state = 'on_hold')
 """
 

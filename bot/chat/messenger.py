@@ -2,22 +2,28 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import discord
 
 from bot.chat import cards
 from bot.chat.faults import read_as_routes
-from bot.chat.routes import ORIGINAL, AnswerRoute, ChannelRoute, answer_of, progress_nonce
-from bot.domain.jobs import Job, JobState, Place
-from bot.domain.progress import ProgressView
-from bot.domain.text import Text, text
+from bot.chat.pacing import Pacer
+from bot.chat.progress_messages import ProgressMessages
+from bot.chat.routes import ORIGINAL, AnswerRoute, ChannelRoute, answer_of
+from bot.chat.turns import Turns
+from bot.domain.jobs import Job, Place
+from bot.domain.progress import ProgressView, is_for_member_alone
+from bot.domain.text import Text, Verbatim, text
 from bot.services.clock import Clock
 from bot.services.messenger import Route, RouteClosed, RouteTooSmall, RouteUnavailable
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
 
+WATCHED = timedelta(seconds=20)
+"""For so long somebody who pressed a button or gave a command looks at the answer."""
 OPERATOR_LOCALE = "en-US"
 """Discord does not tell the language of an application's owner."""
 
@@ -25,18 +31,28 @@ OPERATOR_LOCALE = "en-US"
 class DiscordMessenger:
     """`answer_seconds`: how long after the command its answer can still be edited."""
 
-    def __init__(self, client: discord.Client, catalogue: Catalogue, *, answer_seconds: float, clock: Clock) -> None:
+    def __init__(
+        self, client: discord.Client, catalogue: Catalogue, pacer: Pacer, *, answer_seconds: float, clock: Clock
+    ) -> None:
         self._client = client
         self._catalogue = catalogue
         self._answer_time = timedelta(seconds=answer_seconds)
         self._clock = clock
-        self._channel = ChannelRoute(client, catalogue, direct=False)
-        self._direct = ChannelRoute(client, catalogue, direct=True)
+        self._turns = Turns()
+        self._progress = ProgressMessages(client, catalogue, pacer)
+        self._channel = ChannelRoute(client, catalogue, pacer, direct=False)
+        self._direct = ChannelRoute(client, catalogue, pacer, direct=True)
 
     def routes(self, job: Job) -> Sequence[Route]:
-        if job.place.private:
-            return (AnswerRoute(self._client, self._catalogue, is_open=self._can_answer(job.place)), self._direct)
+        if is_for_member_alone(job):
+            return (self._answer_route(job.place), self._direct)
         return (self._channel, self._direct)
+
+    def _answer_route(self, place: Place) -> AnswerRoute:
+        is_watched = self._clock() - place.received_at < WATCHED
+        return AnswerRoute(
+            self._client, self._catalogue, self._turns, is_open=self._can_answer(place), is_watched=is_watched
+        )
 
     async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
         if not self._can_answer(place):
@@ -60,60 +76,51 @@ class DiscordMessenger:
         except (RouteClosed, RouteUnavailable) as error:
             log.warning("a remark on a command could not be sent (%s)", error)
 
+    async def tell(self, place: Place, sentences: Sequence[Text]) -> None:
+        if await self.answer(place, sentences):
+            return
+        why = text(
+            "I couldn't answer your command in {channel} in time, so I'm telling you here.",
+            channel=Verbatim(f"<#{place.channel_id}>"),
+        )
+        await self._tell_directly(place.member_id, [why, *sentences], place.locale)
+
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         """By direct message to the application's owner, or to the owner of its team."""
         application = self._client.application
         if application is None:
             return
         operator_id = application.team.owner_id if application.team else application.owner.id
-        if operator_id is None:
-            return
-        try:
-            with read_as_routes():
-                channel = await self._client.create_dm(discord.Object(operator_id))
-                await channel.send(cards.told(sentences, self._catalogue.for_reader(OPERATOR_LOCALE)))
-        except (RouteClosed, RouteTooSmall, RouteUnavailable) as error:
-            log.info("the application's owner could not be told by direct message (%s)", error)
+        if operator_id is not None:
+            await self._tell_directly(operator_id, sentences, OPERATOR_LOCALE)
 
-    async def show_progress(self, job: Job, view: ProgressView) -> int | None:
-        say = self._catalogue.for_reader(job.place.locale)
-        content = cards.progress_content(job, view, say)
-        links = _stream_button(view, say(text("Listen while it is made")))
-        if job.place.private:
-            await self._show_privately(job, view, content, links)
-            return None
-        with read_as_routes():
-            channel = self._client.get_partial_messageable(job.place.channel_id, guild_id=job.place.guild_id)
-            if job.progress_message_id is None:
-                nonce = progress_nonce(job)
-                if links is None:
-                    message = await channel.send(content, nonce=nonce)
-                else:
-                    message = await channel.send(content, nonce=nonce, view=links)
-                if message.content != content:
-                    # A process that died had posted it with the same nonce: Discord gave back the old message.
-                    await message.edit(content=content, view=links)
-                return message.id
-            await channel.get_partial_message(job.progress_message_id).edit(content=content, view=links)
-            return job.progress_message_id
+    async def begin_progress(self, place: Place, source_name: str, *, is_repeat: bool) -> int:
+        return await self._progress.begin(place, source_name, is_repeat=is_repeat)
 
-    async def _show_privately(self, job: Job, view: ProgressView, content: str, links: discord.ui.View | None) -> None:
-        """The end is told by the delivery, in the same answer: nothing may overwrite it."""
-        if view.state is JobState.FINISHED or (view.is_final and not view.is_told_here):
-            return
+    async def withdraw_progress(self, place: Place, source_name: str, message_id: int | None) -> None:
+        await self._progress.withdraw(place, source_name, message_id)
+
+    async def show_progress(self, job: Job, view: ProgressView) -> None:
+        if not job.place.private:
+            return await self._progress.show(job, view)
         if not self._can_answer(job.place):
             raise RouteClosed("the answer's time is over")
+        content, buttons = self._progress.shown(job, view)
         with read_as_routes():
-            await answer_of(self._client, job.place).edit_message(ORIGINAL, content=content, view=links)
+            await answer_of(self._client, job.place).edit_message(ORIGINAL, content=content, view=buttons)
+        return None
+
+    def alone(self, job_id: str) -> AbstractAsyncContextManager[None]:
+        return self._turns.taken_now(job_id)
+
+    async def _tell_directly(self, person_id: int, sentences: Sequence[Text], locale: str) -> None:
+        content = cards.told(sentences, self._catalogue.for_reader(locale))
+        try:
+            with read_as_routes():
+                channel = await self._client.create_dm(discord.Object(person_id))
+                await channel.send(content)
+        except (RouteClosed, RouteTooSmall, RouteUnavailable) as error:
+            log.info("a direct message could not be sent (%s)", error)
 
     def _can_answer(self, place: Place) -> bool:
         return self._clock() - place.received_at < self._answer_time
-
-
-def _stream_button(view: ProgressView, label: str) -> discord.ui.View | None:
-    """A link needs no handler, so the view is not kept in memory."""
-    if not view.stream_url.startswith(("https://", "http://")) or len(view.stream_url) > cards.URL_MAX:
-        return None
-    buttons = discord.ui.View(timeout=None)
-    buttons.add_item(discord.ui.Button(label=label, url=view.stream_url))
-    return buttons

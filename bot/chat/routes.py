@@ -5,15 +5,26 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
-from typing import cast
+from hashlib import sha256
+from typing import TypeAlias, cast
 
 import discord
-from discord.abc import Messageable
 
 from bot.chat import cards
 from bot.chat.faults import read_as_routes
-from bot.domain.jobs import Job, Place
-from bot.services.messenger import HistoryClosed, Posted, ResultFile, RouteClosed, RouteRefused
+from bot.chat.pacing import Pacer, Urgency
+from bot.chat.turns import Turns
+from bot.domain.jobs import Job, JobState, Place
+from bot.domain.progress import is_for_member_alone
+from bot.domain.text import Text, Verbatim, text
+from bot.services.messenger import (
+    HistoryClosed,
+    Posted,
+    ResultFile,
+    RouteClosed,
+    RouteRefused,
+    RouteUnavailable,
+)
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
@@ -23,14 +34,17 @@ SEARCH_MARGIN = timedelta(minutes=2)
 MISSING_PERMISSIONS = 50013
 ORIGINAL = cast("int", "@original")  # Discord takes this word in the place of the first answer's id
 
+PostingChannel: TypeAlias = discord.DMChannel | discord.PartialMessageable
+
 
 class ChannelRoute:
     """Messages in the channel of the command, or in a direct message: each carries a nonce made from the job's id."""
 
-    def __init__(self, client: discord.Client, catalogue: Catalogue, *, direct: bool) -> None:
+    def __init__(self, client: discord.Client, catalogue: Catalogue, pacer: Pacer, *, direct: bool) -> None:
         self.name = "a direct message" if direct else "the channel"
         self._client = client
         self._catalogue = catalogue
+        self._pacer = pacer
         self._direct = direct
 
     async def upload_limit_bytes(self, job: Job) -> int:
@@ -65,42 +79,45 @@ class ChannelRoute:
         return channel is None or channel.permissions_for(guild.me).read_message_history
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
-        card = cards.result_card(job, files, self._catalogue.for_reader(job.place.locale))
-        return await self._send(job, card, files)
+        say = self._catalogue.for_reader(job.place.locale)
+        return await self._send(job, cards.result_card(job, files, say, preface=self._preface(job)))
 
     async def post_failure(self, job: Job) -> Posted:
-        return await self._send(job, cards.failure_card(job, self._catalogue.for_reader(job.place.locale)), ())
+        say = self._catalogue.for_reader(job.place.locale)
+        return await self._send(job, cards.failure_card(job, say, preface=self._preface(job)))
 
-    async def _send(self, job: Job, card: cards.Card, files: Sequence[ResultFile]) -> Posted:
+    def _preface(self, job: Job) -> Text | None:
+        return _why_directly(job) if self._direct else None
+
+    async def _send(self, job: Job, card: cards.Card) -> Posted:
         """Send the message; where Discord does not take its shape, a plainer one at once."""
         channel = await self._channel(job)
         for shape in cards.plainer(card):
             try:
-                return await self._send_as(channel, job, shape, files)
+                return await self._send_as(channel, job, shape)
             except RouteRefused as error:
                 log.warning("job %s: Discord refused the message (%s); trying a plainer one", job.short_id, error)
         raise RouteClosed("Discord refuses even plain text")
 
-    async def _send_as(self, channel: Messageable, job: Job, card: cards.Card, files: Sequence[ResultFile]) -> Posted:
+    async def _send_as(self, channel: PostingChannel, job: Job, card: cards.Card) -> Posted:
         reference = None
         if card.is_reply and job.progress_message_id is not None and not self._direct:
             reference = discord.MessageReference(
                 message_id=job.progress_message_id, channel_id=job.place.channel_id, fail_if_not_exists=False
             )
-        with read_as_routes(), _attachments(job, card, files) as attached:
-            message = await channel.send(
-                card.content,
-                embed=cast("discord.Embed", card.embed),
-                files=attached,
-                nonce=end_nonce(job),
-                reference=cast("discord.MessageReference", reference),
-                allowed_mentions=discord.AllowedMentions(
-                    everyone=False, roles=False, users=[discord.Object(job.place.member_id)], replied_user=False
-                ),
-            )
+        with read_as_routes(), _attachments(card) as attached:
+            async with self._pacer.post(channel.id, Urgency.RESULT):
+                message = await channel.send(
+                    card.content,
+                    embed=cast("discord.Embed", card.embed),
+                    files=attached,
+                    nonce=end_nonce(job),
+                    reference=cast("discord.MessageReference", reference),
+                    allowed_mentions=_pinging(job),
+                )
         return Posted(message.channel.id, message.id)
 
-    async def _channel(self, job: Job) -> Messageable:
+    async def _channel(self, job: Job) -> PostingChannel:
         if self._direct:
             with read_as_routes():
                 return await self._client.create_dm(discord.Object(job.place.member_id))
@@ -112,38 +129,97 @@ class AnswerRoute:
 
     name = "the private answer"
 
-    def __init__(self, client: discord.Client, catalogue: Catalogue, *, is_open: bool) -> None:
+    def __init__(
+        self, client: discord.Client, catalogue: Catalogue, turns: Turns, *, is_open: bool, is_watched: bool
+    ) -> None:
+        """`is_watched`: the member asked a moment ago, and sees the answer change without a ping."""
         self._client = client
         self._catalogue = catalogue
+        self._turns = turns
         self._is_open = is_open
+        self._is_watched = is_watched
 
     async def upload_limit_bytes(self, job: Job) -> int:  # noqa: ARG002  # the same for every job
         return DEFAULT_LIMIT_BYTES
 
-    async def find_end(self, job: Job, *, since: datetime) -> Posted | None:  # noqa: ARG002  # an edit shows once
-        return None
+    async def find_end(self, job: Job, *, since: datetime) -> Posted | None:  # noqa: ARG002  # there is one answer
+        """Whether the answer says it already: then its member is not pinged a second time."""
+        if not self._is_open:
+            return None
+        with read_as_routes():
+            message = await answer_of(self._client, job.place).fetch_message(ORIGINAL)
+        is_told = cards.carries_mark(message.content, message.embeds, job)
+        return Posted(job.place.channel_id, message.id) if is_told else None
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
-        card = cards.result_card(job, files, self._catalogue.for_reader(job.place.locale))
-        return await self._edit(job, card, files)
+        return await self._edit(job, cards.result_card(job, files, self._catalogue.for_reader(job.place.locale)))
 
     async def post_failure(self, job: Job) -> Posted:
-        return await self._edit(job, cards.failure_card(job, self._catalogue.for_reader(job.place.locale)), ())
+        return await self._edit(job, cards.failure_card(job, self._catalogue.for_reader(job.place.locale)))
 
-    async def _edit(self, job: Job, card: cards.Card, files: Sequence[ResultFile]) -> Posted:
+    async def _edit(self, job: Job, card: cards.Card) -> Posted:
         if not self._is_open:
             raise RouteClosed("the answer's time is over")
+        answer = answer_of(self._client, job.place)
+        async with self._turns.taken(job.id):
+            message = await self._edit_as_far_as_it_goes(job, answer, card)
+        if not self._is_watched:
+            await self._ping(job, answer)
+        return Posted(job.place.channel_id, message.id)
+
+    async def _edit_as_far_as_it_goes(
+        self, job: Job, answer: discord.Webhook, card: cards.Card
+    ) -> discord.WebhookMessage:
         for shape in cards.plainer(card):
             try:
-                with read_as_routes(), _attachments(job, shape, files) as attached:
-                    message = await answer_of(self._client, job.place).edit_message(
+                with read_as_routes(), _attachments(shape) as attached:
+                    return await answer.edit_message(
                         ORIGINAL, content=shape.content, embed=shape.embed, attachments=attached, view=None
                     )
             except RouteRefused as error:
                 log.warning("job %s: Discord refused the answer (%s); trying a plainer one", job.short_id, error)
-            else:
-                return Posted(job.place.channel_id, message.id)
         raise RouteClosed("Discord refuses even plain text")
+
+    async def _ping(self, job: Job, answer: discord.Webhook) -> None:
+        """An edit rings nobody, so a short message follows, once: without the music, which must not come twice."""
+        member = Verbatim(f"<@{job.place.member_id}>")
+        sentence = (
+            text("{member} It didn't work out. The reason is in my answer above.", member=member)
+            if job.state is JobState.FAILED
+            else text("{member} Your music is ready, in my answer above.", member=member)
+        )
+        words = self._catalogue.render(sentence, job.place.locale)
+        try:
+            with read_as_routes():
+                await answer.send(words, ephemeral=True, allowed_mentions=_pinging(job))
+        except (RouteClosed, RouteUnavailable) as error:
+            log.info("job %s: its member was not pinged (%s)", job.short_id, error)
+
+
+def _pinging(job: Job) -> discord.AllowedMentions:
+    """The job's member and nobody else."""
+    return discord.AllowedMentions(
+        everyone=False, roles=False, users=[discord.Object(job.place.member_id)], replied_user=False
+    )
+
+
+def _why_directly(job: Job) -> Text:
+    """Why a job's end comes by direct message."""
+    channel, failed = Verbatim(f"<#{job.place.channel_id}>"), job.state is JobState.FAILED
+    if job.place.private:
+        return (
+            text("A private answer can only be changed for 15 minutes, so I'm telling you here.")
+            if failed
+            else text("A private answer can only be changed for 15 minutes, so here is your music.")
+        )
+    if is_for_member_alone(job):
+        return text(
+            "This is about your command in {channel}. I'm telling you here so that nobody else reads it.",
+            channel=channel,
+        )
+    if failed:
+        return text("I can't post in {channel} any more, so I'm telling you here.", channel=channel)
+    return text("I can't post in {channel} any more, so here is your music.", channel=channel)
 
 
 def _discord_time(job: Job, at: datetime) -> datetime:
@@ -159,27 +235,20 @@ def answer_of(client: discord.Client, place: Place) -> discord.Webhook:
 
 
 def end_nonce(job: Job) -> str:
-    """At most 25 characters, the same whenever the job's end is told."""
-    return f"e{job.id[:24]}"
-
-
-def progress_nonce(job: Job) -> str:
-    return f"p{job.id[:24]}"
+    """At most 25 characters; the same whenever the end is told in answer to the same command or click."""
+    return f"e{sha256(f'{job.id} {job.place.interaction_id}'.encode()).hexdigest()[:24]}"
 
 
 @contextmanager
-def _attachments(job: Job, card: cards.Card, files: Sequence[ResultFile]) -> Iterator[list[discord.File]]:
+def _attachments(card: cards.Card) -> Iterator[list[discord.File]]:
     """The files of one try: a sent `discord.File` is empty the second time (Discord reference, section 3.1).
 
     They are closed at once: a sent file stays in a reference cycle otherwise, with all its bytes.
     """
     with ExitStack() as stack:
         attached = []
-        for file, name in zip(files, card.file_names, strict=False):
-            if file.path is not None:
-                attached.append(discord.File(file.path, filename=name))
-                stack.callback(attached[-1].close)
-        if card.lyrics_file:
-            lyrics = io.BytesIO(card.lyrics_file.encode())
-            attached.append(discord.File(lyrics, filename=cards.file_name(job, 1, 1, suffix="txt")))
+        for file in card.files:
+            content = io.BytesIO(file.words.encode()) if file.path is None else file.path
+            attached.append(discord.File(content, filename=file.name, description=file.alt))
+            stack.callback(attached[-1].close)
         yield attached

@@ -217,6 +217,7 @@ class Intake:
     source: SourceChoice
     request: ExtensionRequest
     due_at: datetime  # when a worker may take it over, because whoever had it is gone
+    progress_message_id: int | None = None  # written down before the source is read, so that there is one only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

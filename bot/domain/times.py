@@ -54,9 +54,15 @@ def _number(match: re.Match[str], unit: str) -> Decimal | None:
     return None if written is None else Decimal(written.replace(",", "."))
 
 
+LONGEST_SECONDS = 360_000.0
+
+
 def clock(seconds: float) -> str:
-    """`1:05`, `0:00.5` or `1:02:03`: read back by `parse_moment` to the same tenth of a second; `?` for no number."""
-    if not math.isfinite(seconds):
+    """`1:05`, `0:00.5` or `1:02:03`: read back by `parse_moment` to the same tenth of a second.
+
+    `?` for what is no number, or is longer than a hundred hours.
+    """
+    if not math.isfinite(seconds) or seconds >= LONGEST_SECONDS:
         return "?"
     tenths = max(0, round(seconds * 10))
     whole, tenth = divmod(tenths, 10)

@@ -55,7 +55,15 @@ def shown_title(job: Job, track: Track | None = None) -> str:
     source = source_title(job.source_name)
     told = [title for each in job.tracks if (title := _told(each, job))] if track is None else [_told(track, job)]
     names = [source, *told] if track is None else [*told, source]
-    return next(filter(None, [job.request.title, *names]), "")
+    return next(filter(_shows, [job.request.title, *names]), "")
+
+
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters that show nothing
+
+
+def _shows(words: str) -> bool:
+    """Whether there is anything to see in `words`."""
+    return any(unicodedata.category(each)[0] in "LNPS" and each not in _FILLERS for each in words)
 
 
 def source_title(source_name: str) -> str:

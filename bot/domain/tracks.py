@@ -1,31 +1,13 @@
-"""A member's own tracks: what each one is called, and which of them typed words mean."""
+"""A member's own tracks: which of them typed words mean."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.jobs import Job, OwnedTrack, Track
+from bot.domain.jobs import OwnedTrack
 
-_AUDIO_ENDING = re.compile(r"\.(mp3|wav|flac|ogg|oga|opus|m4a|aac|webm|mp4)$", re.IGNORECASE)
-_ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _TAKE = re.compile(r"(?P<title>.*[^\s·,])[\s·,]+take\s+(?P<take>\d{1,2})", re.IGNORECASE)
-
-
-def title_of_source(name: str) -> str:
-    """A source's name without the ending of an audio file."""
-    return _AUDIO_ENDING.sub("", name) or name
-
-
-def shown_title(job: Job, track: Track) -> str:
-    """What a track is called: as the provider told, unless that is an id; else as asked for, or like its source.
-
-    A title that was not asked for may be the track's own id, or the name that a file had when it was handed over.
-    """
-    told = title_of_source(track.title.strip())
-    if told and told != track.id and not _ID.fullmatch(told):
-        return track.title
-    return job.request.title or title_of_source(job.source_name)
 
 
 def folded(words: str) -> str:

@@ -1,10 +1,11 @@
 """From a command to an accepted job: read the source, check every rule, hand the audio over, hold the quota."""
 
+import asyncio
 import contextlib
 import logging
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,13 +35,26 @@ from bot.services.account import Account
 from bot.services.bells import Bells
 from bot.services.clock import Clock
 from bot.services.lease import renewed
-from bot.services.messenger import Messenger
+from bot.services.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.ports import AudioTools, Fetcher, Provider, Storage
 
 log = logging.getLogger(__name__)
 
-KEPT = text("I cannot write anything down at the moment. Your command is kept and goes on by itself.")
-NO_ROOM = text("I have no room for your audio at the moment. Nothing was counted; try again in a while.")
+UNUSED = text("This didn't use up an extension.")
+READING = text("🎧 Reading your file…")
+GOT_IT = text("Got it. I'll post here and ping you.")
+INTERRUPTED = text("I was interrupted. I'm back on your command now.")
+KEPT = text("I can't save anything right now. I've kept your command and will finish it as soon as I can.")
+NO_ROOM = text("I'm out of disk space right now. This didn't use up an extension. Please try again in a while.")
+WENT_WRONG = text("Something went wrong. This didn't use up an extension.")
+NOT_TAKEN = text(
+    "The music service isn't taking files right now. This didn't use up an extension. Please try again in a while."
+)
+CANNOT_POST = text("Discord doesn't let me post here.")
+NO_ANSWER = text("Discord isn't letting me post right now. Please try again in a minute.")
+
+POSTING_TRIES = 3
+POSTING_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,17 +139,24 @@ class Acceptance:
                 await self._finish(intake)
             else:
                 log.warning("a command that was interrupted cannot be answered; nothing was started")
+                await self._withdraw(intake)
                 await self._put_away(intake)
         return bool(claimed)
 
     async def _can_still_be_answered(self, intake: Intake, now: datetime) -> bool:
         """One that waited was perhaps never acknowledged: then its member saw it fail, and nothing may be started."""
-        age_seconds = (now - intake.place.received_at).total_seconds()
-        if age_seconds > self._limits.token:
+        if self._age_seconds(intake, now) > self._limits.token:
             return False
-        if age_seconds < self._limits.takeover:
+        if not self._is_repeat(intake, now):
             return True
-        return await self._messenger.answer(intake.place, [text("I was interrupted; I go on with your command now.")])
+        return await self._messenger.answer(intake.place, [INTERRUPTED])
+
+    def _is_repeat(self, intake: Intake, now: datetime) -> bool:
+        """Whether another worker may have begun with it, which is gone now."""
+        return self._age_seconds(intake, now) >= self._limits.takeover
+
+    def _age_seconds(self, intake: Intake, now: datetime) -> float:
+        return (now - intake.place.received_at).total_seconds()
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.intakes.next_due()
@@ -146,31 +167,74 @@ class Acceptance:
     async def _finish(self, intake: Intake) -> None:
         try:
             async with renewed(partial(self._renew, intake), seconds=self._limits.takeover):
+                await self._check_quota(intake)
+                intake = await self._with_progress_message(intake)
                 job, notes = await self._accept(intake)
         except Refused as error:
             log.info("refused: %s", error)
-            await self._messenger.answer(intake.place, error.sentences)
-            await self._put_away(intake)
+            await self._refuse(intake, error.sentences)
             return
         except Outage:
             await self._messenger.answer(intake.place, [KEPT])
             raise  # the command stays where it is, and is due again when the claim on it ends
         except OSError as error:
             log.error("no room for a source: %s", error)  # noqa: TRY400  # the machine's fault, told in one line
-            await self._messenger.answer(intake.place, [NO_ROOM])
-            await self._put_away(intake)
+            await self._refuse(intake, [NO_ROOM])
             return
         except Exception:
-            await self._messenger.answer(intake.place, [text("Something went wrong here. Nothing was counted.")])
-            await self._put_away(intake)
+            await self._refuse(intake, [WENT_WRONG])
             raise
         log.info("job %s: accepted", job.short_id)
         self._bells.job_changed(job)
         if not intake.place.private:
-            position = await self._storage.reading.jobs.queue_position(job.id)
-            await self._messenger.answer(intake.place, [*_accepted(job, position), *notes])
+            await self._messenger.answer(intake.place, [GOT_IT, *notes])
         elif notes:
             await self._messenger.add_to_answer(intake.place, notes)
+
+    async def _with_progress_message(self, intake: Intake) -> Intake:
+        """Say in the channel that the source is being read, which proves that the result can be posted there.
+
+        The message is written down before anything else is done, so that a restart goes on with the same one.
+
+        Raises:
+            Refused: nothing can be posted there.
+        """
+        if intake.place.private:
+            await self._messenger.answer(intake.place, [READING])
+            return intake
+        if intake.progress_message_id is not None:
+            return intake
+        message_id = await self._post_progress(intake)
+        fault_points.reach("after the progress message is posted")
+        intake = replace(intake, progress_message_id=message_id)
+        async with self._storage.transaction() as work:
+            await work.intakes.remember(intake)
+        fault_points.reach("after the progress message is written down")
+        return intake
+
+    async def _post_progress(self, intake: Intake) -> int:
+        is_repeat = self._is_repeat(intake, self._clock())
+        for attempt in range(1, POSTING_TRIES + 1):
+            try:
+                return await self._messenger.begin_progress(intake.place, intake.source.name, is_repeat=is_repeat)
+            except RouteClosed as error:
+                log.info("a command is refused where its result could not be posted (%s)", error)
+                raise Refused([error.why or CANNOT_POST, UNUSED]) from error
+            except RouteUnavailable as error:
+                log.info("the progress message was not posted at try %d (%s)", attempt, error)
+            await asyncio.sleep(POSTING_PAUSE_SECONDS * attempt)
+        raise Refused([NO_ANSWER, UNUSED])
+
+    async def _refuse(self, intake: Intake, sentences: Sequence[Text]) -> None:
+        """Tell the member alone, and leave nothing behind in the channel."""
+        await self._messenger.tell(intake.place, sentences)
+        await self._withdraw(intake)
+        await self._put_away(intake)
+
+    async def _withdraw(self, intake: Intake) -> None:
+        may_be_there = intake.progress_message_id is not None or self._is_repeat(intake, self._clock())
+        if may_be_there and not intake.place.private:
+            await self._messenger.withdraw_progress(intake.place, intake.source.name, intake.progress_message_id)
 
     async def _renew(self, intake: Intake) -> bool:
         async with self._storage.transaction() as work:
@@ -180,13 +244,17 @@ class Acceptance:
         async with self._storage.transaction() as work:
             await work.intakes.finish(intake.place.interaction_id)
 
+    async def _check_quota(self, intake: Intake) -> None:
+        """Before anything is read for nothing; it is decided once more when the job is written."""
+        day, limit = quota_day(self._clock()), self._limits.quota_per_day
+        balance = await self._storage.reading.ledger.balance(intake.place.member_id, day=day, limit=limit)
+        if not balance.left:
+            raise QuotaExceeded(balance)
+
     async def _accept(self, intake: Intake) -> tuple[Job, tuple[Text, ...]]:
         """The job, and what its member should know of it."""
         member_id = intake.place.member_id
         day, limit = quota_day(self._clock()), self._limits.quota_per_day
-        balance = await self._storage.reading.ledger.balance(member_id, day=day, limit=limit)
-        if not balance.left:
-            raise QuotaExceeded(balance)  # before anything is read for nothing; decided once more below
         path = self._folder / f"source-{intake.place.interaction_id}-{secrets.token_hex(4)}"
         try:
             facts, asked = await self._checked(intake, path)
@@ -195,9 +263,6 @@ class Acceptance:
         finally:
             path.unlink(missing_ok=True)
         notes = notes_on(asked, intake.source)
-        if notes and intake.place.private:
-            # The answer itself will show the job; until it says anything, a second message would take its place.
-            await self._messenger.answer(intake.place, notes)
         at = self._clock()
         job = self._job(intake, adjusted(asked), facts, source_url, at)
         async with self._storage.transaction() as work:
@@ -241,9 +306,7 @@ class Acceptance:
             return await self._provider.upload(path, name=name)
         except (ProviderBusy, ProviderSilent) as error:
             log.warning("the source could not be handed over: %s", error)
-            raise Refused(
-                [text("The music service takes no files at the moment. Nothing was counted; try again in a while.")]
-            ) from error
+            raise Refused([NOT_TAKEN]) from error
         except ProviderError as error:
             log.error("the source was not taken: %s", error)  # noqa: TRY400  # expected, told in one line
             await self._account.tell_of(error)
@@ -264,13 +327,5 @@ class Acceptance:
             callback_token=secrets.token_urlsafe(32),
             accepted_at=at,
             due_at=at,
+            progress_message_id=intake.progress_message_id,
         )
-
-
-def _accepted(job: Job, position: int | None) -> list[Text]:
-    first = (
-        text("Accepted as job `{job}`, number {position} in the queue.", job=job.short_id, position=position)
-        if position is not None and position > 1
-        else text("Accepted as job `{job}`.", job=job.short_id)
-    )
-    return [first, text("The music appears in this channel, and you are mentioned when it is there.")]

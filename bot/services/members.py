@@ -1,8 +1,9 @@
-"""What members ask about their own things: quota, jobs, earlier tracks; and cancelling a job."""
+"""What members ask about their own things: quota, jobs, earlier tracks; and cancelling or continuing a job."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.domain.actions import CANCELLABLE
 from bot.domain.jobs import Job, JobEvent, JobState, OwnedTrack
 from bot.domain.quota import QuotaBalance, quota_day
 from bot.domain.source import SourceChoice, SourceKind
@@ -13,9 +14,9 @@ from bot.services import settle
 from bot.services.bells import Bells
 from bot.services.clock import Clock
 from bot.services.ports import Storage
-from bot.services.sentences import STATE_NAMES, track_label
+from bot.services.sentences import STATE_NAMES, UNTITLED, name_of, track_label
 
-JOBS_SHOWN = 10
+JOBS_SHOWN = 15
 CHOICES_MAX = 25
 TRACKS_NAMED = 5
 """How many tracks a sentence lists."""
@@ -40,8 +41,17 @@ class Members:
     async def cancellable(self, member_id: int) -> list[Job]:
         return await self._storage.reading.jobs.cancellable(member_id, limit=CHOICES_MAX)
 
+    async def job(self, member_id: int, job_id: str) -> tuple[Job, int | None]:
+        """One of the member's jobs, with its place in the queue if it waits.
+
+        Raises:
+            Refused: there is none with this id, or it is somebody else's.
+        """
+        job = _own(await self._storage.reading.jobs.get(job_id), member_id)
+        return job, await self._position(job)
+
     async def cancel(self, member_id: int, words: str) -> Job:
-        """Cancel the member's job whose id begins with `words`, while it waits.
+        """Cancel the member's job whose id begins with `words`, before it is submitted.
 
         Raises:
             Refused: no such job of this member, or it was submitted already.
@@ -53,12 +63,12 @@ class Members:
                 raise Refused([text("You have no job `{job}`. See yours with `/jobs`.", job=Said(words))])
             if found.state is JobState.CANCELLED:
                 return found
-            if found.state is not JobState.ACCEPTED:
+            if found.state not in CANCELLABLE:
                 raise Refused(
                     [
                         text(
-                            "Job `{job}` is {state}. Only a waiting job can be cancelled.",
-                            job=found.short_id,
+                            "**{title}** is {state}. Only a waiting job can be cancelled.",
+                            title=name_of(found),
                             state=STATE_NAMES[found.state],
                         )
                     ]
@@ -68,6 +78,32 @@ class Members:
             await settle.save(work, cancelled, before=found, at=at)
         self._bells.job_changed(cancelled)
         return cancelled
+
+    async def continue_(self, member_id: int, job_id: str) -> Job:
+        """Let a job that was put on hold by a restore wait for its turn again; it keeps its place.
+
+        Raises:
+            Refused: no such job of this member, or it is not on hold.
+        """
+        async with self._storage.transaction() as work:
+            found = _own(await work.jobs.get(job_id), member_id)
+            if found.state is JobState.ACCEPTED:
+                return found
+            if found.state is not JobState.ON_HOLD:
+                raise Refused(
+                    [
+                        text(
+                            "**{title}** is {state}. Only a job on hold can be continued.",
+                            title=name_of(found),
+                            state=STATE_NAMES[found.state],
+                        )
+                    ]
+                )
+            at = self._clock()
+            continued = found.after(JobEvent.CONTINUED, due_at=at)
+            await settle.save(work, continued, before=found, at=at)
+        self._bells.job_changed(continued)
+        return continued
 
     async def tracks(self, member_id: int, typed: str) -> list[OwnedTrack]:
         return await self._storage.reading.jobs.tracks_of(member_id, search=typed.strip(), limit=CHOICES_MAX)
@@ -119,5 +155,15 @@ def _several(words: str, found: Sequence[OwnedTrack]) -> Text:
     return text(
         "“{given}” could be several of your tracks: {tracks}. Write the whole title, or pick one from the list.",
         given=Said(words),
-        tracks=[track_label(owned, title=Said(owned.title)) for owned in found[:TRACKS_NAMED]],
+        tracks=[
+            track_label(owned, title=Said(owned.title) if owned.title else UNTITLED) for owned in found[:TRACKS_NAMED]
+        ],
     )
+
+
+def _own(job: Job | None, member_id: int) -> Job:
+    if job is None:
+        raise Refused([text("I don't have this job any more.")])
+    if job.place.member_id != member_id:
+        raise Refused([text("This is someone else's job.")])
+    return job

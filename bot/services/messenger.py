@@ -1,6 +1,7 @@
 """How services reach members; `bot.chat` does it through Discord."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,14 @@ from bot.domain.text import Text
 
 
 class RouteClosed(Exception):
-    """This way to the member is gone for good: no such channel, no permission, direct messages closed."""
+    """This way to the member is closed: no such channel, no permission, direct messages off.
+
+    `why` says so to the member, where that is known.
+    """
+
+    def __init__(self, summary: str = "", *, why: Text | None = None) -> None:
+        super().__init__(summary)
+        self.why = why
 
 
 class RouteUnavailable(Exception):
@@ -21,6 +29,14 @@ class RouteUnavailable(Exception):
 
 class HistoryClosed(RouteUnavailable):
     """The channel may be written to, but not searched."""
+
+
+class RouteBusy(Exception):
+    """Not now: what matters more goes first. Worth another try in `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"busy for {seconds:.1f} s")
+        self.seconds = seconds
 
 
 class RouteTooSmall(Exception):
@@ -39,10 +55,14 @@ class Posted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFile:
-    """A track ready to be posted: `path` is the file to attach, or None where only its link can be given."""
+    """A track ready to be posted: `path` is the file to attach, or None where only its link can be given.
+
+    `cover` is its picture, if that could be fetched.
+    """
 
     track: Track
     path: Path | None
+    cover: Path | None = None
 
 
 class Route(Protocol):
@@ -74,11 +94,30 @@ class Messenger(Protocol):
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:
         """Say something to the member alone in a message of its own; the command has been answered before."""
 
+    async def tell(self, place: Place, sentences: Sequence[Text]) -> None:
+        """Say something to the member alone: in answer to the command, or once that is over by direct message."""
+
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
-        """Say something to whoever runs the bot, where that can be done; the log says it in any case."""
+        """Say something to the operator, where that can be done; the log says it in any case."""
 
-    async def show_progress(self, job: Job, view: ProgressView) -> int | None:
-        """Post or edit the progress message; its id, or None where there is none to edit later.
+    async def begin_progress(self, place: Place, source_name: str, *, is_repeat: bool) -> int:
+        """Post the progress message, which says that the source is being read; its id.
 
-        Raises `RouteClosed` and `RouteUnavailable`.
+        `is_repeat`: an earlier try may have posted it; then that message is the one.
+        Raises `RouteClosed`, with its reason, and `RouteUnavailable`.
+        """
+
+    async def withdraw_progress(self, place: Place, source_name: str, message_id: int | None) -> None:
+        """Remove the progress message of a command that came to nothing; None: if there is one."""
+
+    async def show_progress(self, job: Job, view: ProgressView) -> None:
+        """Edit the job's progress message, or the answer that it is.
+
+        Raises `RouteBusy`, `RouteClosed` and `RouteUnavailable`.
+        """
+
+    def alone(self, job_id: str) -> AbstractAsyncContextManager[None]:
+        """While it is held, nobody else writes into the private answer of this job.
+
+        Raises `RouteBusy` where somebody does so now.
         """

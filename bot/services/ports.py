@@ -1,6 +1,6 @@
 """What the services need from the parts around them. The parts know nothing of these; mypy checks that they fit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from pathlib import Path
@@ -155,6 +155,9 @@ class Intakes(Protocol):
     async def renew(self, interaction_id: int, *, until: datetime) -> bool:
         """Keep the claim on the command until then; False where it is finished already."""
 
+    async def remember(self, intake: Intake) -> None:
+        """Write down what is known of the command by now, unless it is finished."""
+
     async def finish(self, interaction_id: int) -> None:
         """It became a job or was refused; its secrets are forgotten."""
 
@@ -194,18 +197,22 @@ class ProgressMessages(Protocol):
     async def touch_at_provider(self, *, at: datetime) -> None:
         """Show all jobs that the provider works on anew."""
 
+    async def rank(self, bands: Mapping[str, int], *, at: datetime) -> None:
+        """The messages of these waiting jobs name another part of the queue from now on."""
+
     async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[OutdatedProgress]:
-        """Messages behind their jobs, now claimed until `until`."""
+        """Messages behind their jobs, the longest first, now claimed until `until`."""
 
     async def shown(
         self, outdated: OutdatedProgress, *, queue_band: int | None, again_at: datetime | None, next_edit_at: datetime
     ) -> None:
         """The message is as the job was at `outdated.version`.
 
-        It is due again at `again_at` (None: at the next change); if the job has changed since, at `next_edit_at`.
+        It is due again at `again_at` (None: at the next change), but not before `next_edit_at`.
         """
 
-    async def put_off(self, job_id: str, *, until: datetime) -> None: ...
+    async def put_off(self, outdated: OutdatedProgress, *, until: datetime) -> None:
+        """Try again then, whatever changes before; `outdated.failures` is remembered."""
 
     async def remove(self, job_id: str) -> None:
         """The message will not change any more."""

@@ -1,110 +1,184 @@
-"""Keeps each job's progress message up to date: only when it changed, and not more often than the pace allows."""
+"""Keeps each job's progress message up to date: only when it changed, and not more often than the pace allows.
+
+What is behind is a queue of its own in the database (`work.progress`): a pass costs what changed, not what waits.
+"""
 
 import asyncio
 import logging
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot import fault_points
-from bot.domain.jobs import Job, JobState
-from bot.domain.progress import ProgressView, progress_of
+from bot.domain.jobs import Job
+from bot.domain.pace import backoff_seconds
+from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, progress_step, queue_band
 from bot.errors import Outage
-from bot.services.bells import Bells
 from bot.services.clock import Clock
-from bot.services.messenger import Messenger, RouteClosed, RouteUnavailable
+from bot.services.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
 from bot.services.ports import Storage
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8
-"""How many messages are edited at the same time."""
+"""How many messages one worker edits at the same time."""
+QUEUE_LOOKED_AT = BANDS_END_AT + 19
+"""How far into the queue a pass looks: somewhat further than messages tell places apart."""
+SHOW_SECONDS = 12.0
+"""How long one edit may take: whoever hangs is tried again later, and the others go first."""
+TRIES = 6
+"""Unexpected failures after which a message is left as it is."""
+UNAVAILABLE_TRIES = 100
+"""The same while Discord does not answer clearly: some eight hours."""
+UNREADABLE = timedelta(hours=1)
+"""How seldom a job is looked at that this version cannot read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressTimes:
+    """Seconds. `every`: the pace of one message; `lease`: after which a dead worker's message is taken over."""
+
+    every: float
+    lease: float = 30
+    backoff_base: float = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What all messages of one pass are shown with; `bands` has the head of the queue."""
+
+    bands: Mapping[str, int]
+    usual_seconds: float | None
 
 
 class Progress:
-    """The step of the progress worker. What was shown is remembered here alone: after a restart it is shown anew."""
+    """The step of the progress workers."""
 
-    def __init__(
-        self, storage: Storage, messenger: Messenger, *, every_seconds: float, bells: Bells, clock: Clock
-    ) -> None:
+    def __init__(self, storage: Storage, messenger: Messenger, *, times: ProgressTimes, clock: Clock) -> None:
         self._storage = storage
         self._messenger = messenger
-        self._every = timedelta(seconds=every_seconds)
-        self._bells = bells
+        self._times = times
         self._clock = clock
         self._began_at = clock()
-        self._shown: dict[str, tuple[ProgressView, datetime]] = {}
-        self._closed: set[str] = set()
-        self._posted: dict[str, int] = {}  # messages that could not be written down yet
-        self._behind = False
+        self._has_begun = False
+        self.set_aside = 0
+        """How many messages could not be shown for an unknown reason and were left as they are."""
 
     async def next_due(self) -> datetime | None:
-        """Soon, while a message is behind its job; otherwise only a bell makes it change."""
-        return self._clock() + self._every if self._behind else None
+        return await self._storage.reading.progress.next_due()
 
     async def step(self) -> bool:
-        reading = self._storage.reading
-        live = {job.id: job for job in await reading.jobs.live()}
-        for job_id in self._shown.keys() - live.keys():
-            if (ended := await reading.jobs.get(job_id)) is not None:
-                live[job_id] = ended
-        usual_seconds = await reading.jobs.usual_seconds()
-        self._behind = False
-        limit = asyncio.Semaphore(AT_ONCE)
+        """Bring a few messages up to date; False when none is behind."""
+        if not self._has_begun:
+            await self._take_over()
+        bands = await self._look_at_queue()
+        claimed = await self._claim()
+        if not claimed:
+            return False
+        one_pass = _Pass(bands, await self._storage.reading.jobs.usual_seconds())
+        outcomes = await asyncio.gather(
+            *(self._bring_up_to_date(outdated, one_pass) for outdated in claimed), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome  # an outage hits all of them: one is enough to tell
+        return True
 
-        async def show(job: Job) -> None:
-            async with limit:
-                waits = job.state is JobState.ACCEPTED
-                position = await reading.jobs.queue_position(job.id) if waits else None
-                resumed = job.accepted_at < self._began_at
-                view = progress_of(job, queue_position=position, usual_seconds=usual_seconds, resumed=resumed)
-                await fault_points.pause_at("after a progress view is read")
-                await self._show(job, view)
+    async def _take_over(self) -> None:
+        """After a restart members whose music is being made read that nothing was lost."""
+        async with self._storage.transaction() as work:
+            await work.progress.touch_at_provider(at=self._clock())
+        self._has_begun = True
 
-        async with asyncio.TaskGroup() as group:
-            for job in live.values():
-                if job.id not in self._closed:
-                    group.create_task(show(job))
-        self._closed &= live.keys()
-        self._posted = {job_id: message_id for job_id, message_id in self._posted.items() if job_id in live}
-        return False
-
-    async def _show(self, job: Job, view: ProgressView) -> None:
-        shown, shown_at = self._shown.get(job.id, (None, None))
-        now = self._clock()
-        if view == shown:
-            return
-        if shown_at is not None and timedelta(0) <= now - shown_at < self._every and not view.is_final:
-            self._behind = True
-            return
-        if job.progress_message_id is None and job.id in self._posted:
-            job = replace(job, progress_message_id=self._posted[job.id])
-        try:
-            message_id = await self._messenger.show_progress(job, view)
-        except RouteClosed as error:
-            log.info("job %s: its progress cannot be shown (%s)", job.short_id, error)
-            self._closed.add(job.id)
-            self._shown.pop(job.id, None)
-            return
-        except RouteUnavailable as error:
-            log.debug("job %s: progress not shown this time (%s)", job.short_id, error)
-            self._behind = True
-            return
-        if message_id is not None and message_id != job.progress_message_id:
-            self._posted[job.id] = message_id
-        if job.id in self._posted:
-            await self._remember(job.id)
-        if view.is_final:
-            self._shown.pop(job.id, None)
-        else:
-            self._shown[job.id] = (view, now)
-
-    async def _remember(self, job_id: str) -> None:
-        """Write the message down; where that cannot be done now, the next change of the job tries it again."""
-        try:
+    async def _look_at_queue(self) -> Mapping[str, int]:
+        """The head of the queue in parts; messages that name another part than theirs are due."""
+        head = await self._storage.reading.progress.queue_head(limit=QUEUE_LOOKED_AT)
+        bands = {waiting.job_id: queue_band(position) for position, waiting in enumerate(head, 1)}
+        moved = {
+            waiting.job_id: bands[waiting.job_id]
+            for waiting in head
+            if waiting.shown_band not in {None, bands[waiting.job_id]}
+        }
+        if moved:
             async with self._storage.transaction() as work:
-                current = await work.jobs.get(job_id)
-                if current is not None:
-                    await work.jobs.save(replace(current, progress_message_id=self._posted[job_id]))
+                await work.progress.rank(moved, at=self._clock())
+        return bands
+
+    async def _claim(self) -> list[OutdatedProgress]:
+        now = self._clock()
+        due_at = await self.next_due()
+        if due_at is None or due_at > now:
+            return []
+        async with self._storage.transaction() as work:
+            until = now + timedelta(seconds=self._times.lease)
+            return await work.progress.claim_due(now=now, until=until, limit=AT_ONCE)
+
+    async def _bring_up_to_date(self, outdated: OutdatedProgress, one_pass: _Pass) -> None:
+        try:
+            async with asyncio.timeout(SHOW_SECONDS):
+                await self._show(outdated, one_pass)
         except Outage:
+            raise
+        except RouteBusy as error:
+            await self._put_off(outdated, seconds=error.seconds)
+        except (RouteUnavailable, TimeoutError) as error:
+            await self._failed(outdated, error, tries=UNAVAILABLE_TRIES)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other messages are shown
+            await self._failed(outdated, error, tries=TRIES)
+
+    async def _show(self, outdated: OutdatedProgress, one_pass: _Pass) -> None:
+        async with self._messenger.alone(outdated.job_id):
+            # Read here, while nobody else writes to the member about this job: what was true a moment ago may be over.
+            job = await self._storage.reading.jobs.get(outdated.job_id)
+            if job is None:
+                return await self._put_off(outdated, seconds=UNREADABLE.total_seconds())
+            step = self._step(job, one_pass)
+            if step.view is not None:
+                try:
+                    await self._messenger.show_progress(job, step.view)
+                except RouteClosed as error:
+                    # The next change tries it again: there are few, and the channel may be open by then.
+                    log.info("job %s: its progress cannot be shown (%s)", job.short_id, error)
+        return await self._shown(outdated, step)
+
+    def _step(self, job: Job, one_pass: _Pass) -> ProgressStep:
+        return progress_step(
+            job,
+            band=one_pass.bands.get(job.id, BANDS_END_AT),
+            usual_seconds=one_pass.usual_seconds,
+            began_at=self._began_at,
+            at=self._clock(),
+        )
+
+    async def _shown(self, outdated: OutdatedProgress, step: ProgressStep) -> None:
+        at = self._clock()
+        async with self._storage.transaction() as work:
+            if step.is_last:
+                await work.progress.remove(outdated.job_id)
+                return
+            await work.progress.shown(
+                outdated,
+                queue_band=None if step.view is None else step.view.queue_band,
+                again_at=step.again_at,
+                next_edit_at=at + timedelta(seconds=self._times.every),
+            )
+
+    async def _put_off(self, outdated: OutdatedProgress, *, seconds: float) -> None:
+        async with self._storage.transaction() as work:
+            await work.progress.put_off(outdated, until=self._clock() + timedelta(seconds=seconds))
+
+    async def _failed(self, outdated: OutdatedProgress, error: Exception, *, tries: int) -> None:
+        """Try again after growing pauses; a message that fails every time is left as it is."""
+        failures = outdated.failures + 1
+        if failures < tries:
+            log.debug("job %s: progress not shown at try %d (%r)", _short(outdated), failures, error)
+            pause_seconds = backoff_seconds(failures, base_seconds=self._times.backoff_base)
+            await self._put_off(replace(outdated, failures=failures), seconds=pause_seconds)
             return
-        del self._posted[job_id]
+        self.set_aside += 1
+        log.error("job %s: its progress message cannot be shown; it stays as it is", _short(outdated), exc_info=error)
+        async with self._storage.transaction() as work:
+            await work.progress.remove(outdated.job_id)
+
+
+def _short(outdated: OutdatedProgress) -> str:
+    return outdated.job_id[:8]

@@ -1,58 +1,63 @@
 """Sentences about jobs and tracks that more than one part says."""
 
-from bot.domain.jobs import Failure, FailureReason, Job, JobState, OwnedTrack
+from bot.domain.jobs import Failure, FailureReason, Job, JobState, OwnedTrack, Track
 from bot.domain.text import Day, Fact, Said, Seconds, Text, text
-from bot.domain.tracks import title_of_source
+from bot.domain.titles import shown_title
 
 STATE_NAMES = {
     JobState.ACCEPTED: text("waiting"),
-    JobState.SUBMITTING: text("being submitted"),
-    JobState.RUNNING: text("in the making"),
-    JobState.OVERDUE: text("overdue"),
-    JobState.FINISHED: text("being posted"),
-    JobState.UNCOLLECTED: text("waiting to be collected"),
+    JobState.SUBMITTING: text("starting"),
+    JobState.RUNNING: text("composing"),
+    JobState.OVERDUE: text("late"),
+    JobState.FINISHED: text("almost here"),
+    JobState.UNCOLLECTED: text("ready to collect"),
     JobState.ON_HOLD: text("on hold"),
-    JobState.DELIVERED: text("delivered"),
+    JobState.DELIVERED: text("done"),
     JobState.FAILED: text("failed"),
     JobState.CANCELLED: text("cancelled"),
 }
 
-RETURNED = text("Nothing was counted against your quota.")
+UNTITLED = text("Untitled")
+NOT_USED = text("This didn't use up an extension.")
+REFUNDED = text("Your extension was refunded.")
 
 _REASONS = {
     FailureReason.COPYRIGHT: text(
-        "The music service recognised the audio as an existing work. Use a recording of your own."
+        "The music service recognised the audio as someone else's work. Try a recording of your own."
     ),
     FailureReason.LYRICS: text(
-        "The music service did not take the words: they were too vague, or contain what others own."
-        " Change your texts and try again."
+        "The music service didn't accept the lyrics: they may be too vague, or someone else's."
+        " Change them and try again."
     ),
-    FailureReason.SENSITIVE: text("The music service refused a word in your texts. Change it and try again."),
-    FailureReason.SOURCE_UNREACHABLE: text("The music service could not read the audio. Send it again."),
-    FailureReason.OPERATOR: text(
-        "The music service does not accept this bot's key. Whoever runs the bot has to mend that."
-    ),
-    FailureReason.NEVER_STARTED: text("The music service took no new work for too long. Please try again later."),
-    FailureReason.SILENCE: text("The music service never answered."),
-    FailureReason.UNDELIVERABLE: text("I couldn't reach you before the files expired."),
-    FailureReason.TRACKS_GONE: text("The music was made, but could not be fetched from the music service."),
+    FailureReason.SENSITIVE: text("The music service didn't accept a word in your text. Change it and try again."),
+    FailureReason.SOURCE_UNREACHABLE: text("The music service couldn't read your audio. Send it again."),
+    FailureReason.OPERATOR: text("The music service didn't accept this bot's key. Its operator needs to fix that."),
+    FailureReason.NEVER_STARTED: text("The music service took nothing new for too long. Please try again later."),
+    FailureReason.SILENCE: text("The music service never answered. I won't resend it, so you can't be charged twice."),
+    FailureReason.UNDELIVERABLE: text("I couldn't post it anywhere before the files expired."),
+    FailureReason.TRACKS_GONE: text("Your music was made, but I could never download it."),
     FailureReason.REFUSED: text("The music service refused the request."),
-    FailureReason.PROVIDER: text("The music service failed to make the music. Trying again later often helps."),
+    FailureReason.PROVIDER: text("The music service couldn't make it. Trying again later often helps."),
 }
+
+# What was posted too late was still made, and paid for.
+_SETTLED = {FailureReason.TRACKS_GONE: REFUNDED, FailureReason.UNDELIVERABLE: None}
 
 
 def failure_sentences(failure: Failure | None) -> list[Text]:
-    """What happened, the provider's own words where there are any, and that nothing was counted."""
+    """What happened, the provider's own words if there are any, and what became of the extension."""
     failure = failure or Failure(reason=FailureReason.PROVIDER)
     sentences = [_REASONS[failure.reason]]
     if failure.provider_message:
         sentences.append(text("It said: “{message}”", message=Said(failure.provider_message)))
-    return [*sentences, RETURNED]
+    settled = _SETTLED.get(failure.reason, NOT_USED)
+    return sentences if settled is None else [*sentences, settled]
 
 
-def title_of(job: Job) -> str:
-    """What the job is called: the member's title, or the source's name without its ending."""
-    return job.request.title or title_of_source(job.source_name)
+def name_of(job: Job, track: Track | None = None) -> Said | Text:
+    """What the job, or one of its tracks, is called in a sentence."""
+    title = shown_title(job, track)
+    return Said(title) if title else UNTITLED
 
 
 def track_label(owned: OwnedTrack, *, title: Fact) -> Text:

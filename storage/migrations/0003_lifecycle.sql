@@ -32,12 +32,14 @@ CREATE TABLE spending (
 );
 
 -- One row for each job whose progress message may still change. `version` grows with each change of the job that a
--- member could see; `due_ms` says when the message should be brought up to date, NULL while it is.
+-- member could see; `due_ms` says when the message should be brought up to date, NULL while it is. Claiming a message
+-- moves it ahead, as with jobs.
 CREATE TABLE progress (
     job_id TEXT NOT NULL PRIMARY KEY REFERENCES job (id),
     version BIGINT NOT NULL,
     due_ms BIGINT,
-    lease_ms BIGINT,  -- until then one worker is bringing it up to date
+    not_before_ms BIGINT,  -- a change is not shown before: a worker has the message, or it was just edited
+    failures INTEGER NOT NULL DEFAULT 0,  -- how often in a row it could not be shown
     queue_band INTEGER  -- the part of the queue that the message names, while the job waits
 );
 

@@ -22,7 +22,7 @@ async def test_a_command_that_cannot_be_written_down_as_a_job_is_kept_and_gone_o
         with pytest.raises(StorageUnavailable):
             await world.extend()
 
-        assert "Your command is kept" in world.messenger.answers[-1][0].message
+        assert "I've kept your command" in world.messenger.answers[-1][0].message
         assert await world.storage.reading.jobs.live() == []
         another_program.close()
         world.fetcher.on_fetch = lambda: None
@@ -42,7 +42,7 @@ async def test_without_room_for_the_source_the_member_is_told_and_nothing_is_hel
         with caplog.at_level(logging.WARNING):
             assert await world.extend() is None
 
-        assert "no room for your audio" in world.messenger.answers[-1][0].message
+        assert "out of disk space" in world.messenger.answers[-1][0].message
         assert (await world.balance()).left == LIMIT
         assert not await world.acceptance.step()
         (line,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
@@ -63,20 +63,20 @@ async def test_without_room_for_the_tracks_the_delivery_is_tried_again(tmp_path:
         assert (await world.job(job)).state is JobState.DELIVERED
 
 
-async def test_a_progress_message_that_could_not_be_written_down_is_edited_later_and_not_posted_again(
-    tmp_path: Path,
-) -> None:
+async def test_a_progress_message_that_could_not_be_written_down_is_the_one_that_is_used_later(tmp_path: Path) -> None:
     async with a_world(tmp_path, busy_seconds=0.1) as world:
-        job = await world.accepted()
         another_program = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)
-        another_program.execute("BEGIN IMMEDIATE")
-        await world.progress.step()
-        assert (await world.job(job)).progress_message_id is None
+        world.messenger.on_begin = lambda: another_program.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageUnavailable):
+            await world.extend()
+        (message_id,) = world.messenger.placeholders.values()
+        assert world.provider.uploaded == []
 
         another_program.close()
-        await world.submission.step()
-        world.clock.turn(5)
-        await world.progress.step()
+        world.messenger.on_begin = lambda: None
+        world.clock.turn(181)
+        assert await world.acceptance.step()
 
-        assert world.messenger.edited == [None, 77]
-        assert (await world.job(job)).progress_message_id == 77
+        (job,) = await world.storage.reading.jobs.live()
+        assert job.progress_message_id == message_id
+        assert world.messenger.begun == [False, True]

@@ -24,6 +24,7 @@ from bot.errors import (
     Refused,
     SourceUnreachable,
 )
+from bot.services.accept import GOT_IT
 from bot.services.messenger import RouteClosed, RouteTooSmall, RouteUnavailable
 from bot.text import Catalogue
 from tests.support.fakes import BEGINNING, FakeRoute
@@ -46,7 +47,7 @@ async def test_an_accepted_job_holds_one_unit_and_waits(world: World) -> None:
     assert job.state is JobState.ACCEPTED
     assert (await world.balance()).held == 1
     assert world.provider.uploaded == [b"audio"]
-    assert "Accepted as job" in world.messenger.answers[0][0].message
+    assert world.messenger.answers == [[GOT_IT]]
 
 
 async def test_every_broken_rule_and_the_bad_source_are_told_at_once_and_nothing_is_held(world: World) -> None:
@@ -129,7 +130,7 @@ async def test_an_upload_that_fails_holds_nothing(world: World) -> None:
     assert await world.extend() is None
 
     assert (await world.balance()).held == 0
-    assert "takes no files at the moment" in world.messenger.answers[-1][0].message
+    assert "isn't taking files right now" in world.messenger.answers[-1][0].message
 
 
 async def test_a_command_that_a_dead_process_left_is_gone_on_with(world: World) -> None:
@@ -488,38 +489,6 @@ async def test_tracks_that_stay_away_fail_the_job_only_at_the_deadline(world: Wo
     assert world.messenger.ways[0].told_failures == [job.id]
     day = quota_day(BEGINNING)
     assert (await world.storage.reading.ledger.balance(MIA, day=day, limit=LIMIT)).left == LIMIT
-
-
-# Progress
-
-
-async def test_progress_is_shown_when_it_changed_and_not_faster_than_the_pace(world: World) -> None:
-    job = await world.accepted()
-    await world.progress.step()
-    await world.progress.step()
-    assert len(world.messenger.shown) == 1
-
-    await world.submission.step()
-    await world.progress.step()
-    assert len(world.messenger.shown) == 1
-    assert await world.progress.next_due() is not None
-    world.clock.turn(5)
-    await world.progress.step()
-
-    assert [view.state for _, view in world.messenger.shown] == [JobState.ACCEPTED, JobState.RUNNING]
-    assert (await world.job(job)).progress_message_id == 77
-
-
-async def test_the_end_is_shown_at_once_and_then_no_more(world: World) -> None:
-    await world.accepted()
-    await world.progress.step()
-    job = (await world.members.jobs(MIA))[0][0]
-    await world.members.cancel(MIA, job.short_id)
-
-    await world.progress.step()
-    await world.progress.step()
-
-    assert [view.state for _, view in world.messenger.shown] == [JobState.ACCEPTED, JobState.CANCELLED]
 
 
 # Members

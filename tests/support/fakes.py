@@ -1,6 +1,8 @@
 """Parts that do as they are told: a clock that is turned, a provider and a messenger that keep what they were asked."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFacts, AudioFormat
 from bot.domain.text import Text
 from bot.errors import BadSource, ProviderError
-from bot.services.messenger import Posted, ResultFile
+from bot.services.messenger import Posted, ResultFile, RouteBusy
 
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -169,23 +171,34 @@ class FakeRoute:
 
 @dataclass
 class FakeMessenger:
+    """`shown` is what the progress messages said; `unshowable` jobs raise their error each time they are shown."""
+
     ways: list[FakeRoute] = field(default_factory=lambda: [FakeRoute()])
+    private_ways: list[FakeRoute] = field(default_factory=list)
     answers: list[list[Text]] = field(default_factory=list)
     added: list[list[Text]] = field(default_factory=list)
+    told_directly: list[list[Text]] = field(default_factory=list)
     shown: list[tuple[str, ProgressView]] = field(default_factory=list)
     progress_errors: list[Exception] = field(default_factory=list)
+    unshowable: dict[str, Exception] = field(default_factory=dict)
+    posting_errors: list[Exception] = field(default_factory=list)
     operator: list[list[Text]] = field(default_factory=list)
-    edited: list[int | None] = field(default_factory=list)  # the message that each showing edits; None: a new one
+    edited: list[int | None] = field(default_factory=list)  # the message that each showing edits
+    placeholders: dict[int, int] = field(default_factory=dict)  # by interaction: the progress messages that stand
+    begun: list[bool] = field(default_factory=list)  # whether each posting was the repeat of another one
+    on_begin: Callable[[], object] = lambda: None
+    withdrawn: list[int] = field(default_factory=list)
+    busy: set[str] = field(default_factory=set)  # jobs whose private answer is being written
+    on_show: Callable[[], object] = lambda: None
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    hold_before_alone: asyncio.Event | None = None  # whoever wants to write sets `held` and waits for it
+    can_answer: bool = True
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         self.operator.append(list(sentences))
 
-    private_ways: list[FakeRoute] = field(default_factory=list)
-
     def routes(self, job: Job) -> Sequence[FakeRoute]:
         return self.private_ways if job.place.private and self.private_ways else self.ways
-
-    can_answer: bool = True
 
     async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:  # noqa: ARG002  # the protocol's
         if self.can_answer:
@@ -195,9 +208,39 @@ class FakeMessenger:
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:  # noqa: ARG002  # the protocol's
         self.added.append(list(sentences))
 
-    async def show_progress(self, job: Job, view: ProgressView) -> int | None:
+    async def tell(self, place: Place, sentences: Sequence[Text]) -> None:
+        if not await self.answer(place, sentences):
+            self.told_directly.append(list(sentences))
+
+    async def begin_progress(self, place: Place, source_name: str, *, is_repeat: bool) -> int:  # noqa: ARG002
+        self.begun.append(is_repeat)
+        if self.posting_errors:
+            raise self.posting_errors.pop(0)
+        self.on_begin()
+        return self.placeholders.setdefault(place.interaction_id, 9000 + place.interaction_id)
+
+    async def withdraw_progress(self, place: Place, source_name: str, message_id: int | None) -> None:  # noqa: ARG002
+        if (removed := self.placeholders.pop(place.interaction_id, None)) is not None:
+            self.withdrawn.append(removed)
+
+    async def show_progress(self, job: Job, view: ProgressView) -> None:
+        if job.id in self.unshowable:
+            raise self.unshowable[job.id]
         if self.progress_errors:
             raise self.progress_errors.pop(0)
+        self.on_show()
         self.shown.append((job.id, view))
         self.edited.append(job.progress_message_id)
-        return 77
+
+    @asynccontextmanager
+    async def alone(self, job_id: str) -> AsyncIterator[None]:
+        if self.hold_before_alone is not None:
+            self.held.set()
+            await self.hold_before_alone.wait()
+        if job_id in self.busy:
+            raise RouteBusy(0.5)
+        self.busy.add(job_id)
+        try:
+            yield
+        finally:
+            self.busy.discard(job_id)

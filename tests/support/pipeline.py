@@ -25,7 +25,7 @@ from bot.services.members import Members
 from bot.services.operator import Operator
 from bot.services.patience import Patience
 from bot.services.posting import Posting
-from bot.services.progress import Progress
+from bot.services.progress import Progress, ProgressTimes
 from bot.services.rate import Rate
 from bot.services.resend import Resend
 from bot.services.submit import Submission, SubmitTimes
@@ -226,7 +226,7 @@ async def a_world(
                 bells=bells,
                 clock=clock,
             ),
-            progress=Progress(storage, messenger, every_seconds=4, bells=bells, clock=clock),
+            progress=Progress(storage, messenger, times=ProgressTimes(every=4), clock=clock),
             posting=posting,
             resend=Resend(storage, messenger, posting, lease_seconds=600, bells=bells, clock=clock),
             members=Members(storage, quota_per_day=LIMIT, bells=bells, clock=clock),

@@ -1,16 +1,15 @@
-"""What members read, in English, and that nothing of theirs breaks its form or Discord's limits."""
+"""The messages that tell a job's end, in English, and that nothing of members or of the provider breaks their form."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import discord
 import pytest
 
 from bot.chat import cards
-from bot.domain.jobs import Failure, FailureReason, Job, JobState, Stage, Track
-from bot.domain.progress import ProgressView, progress_of
-from bot.domain.quota import QuotaBalance
+from bot.domain.jobs import Failure, FailureReason, Job, JobState, Track
 from bot.domain.text import Text, text
 from bot.services.messenger import ResultFile
 from bot.text import Catalogue
@@ -25,7 +24,7 @@ def say() -> Callable[[Text], str]:
     return Catalogue.load().for_reader("en-US")
 
 
-def a_result(job: Job, *, tracks: int = 2, linked: bool = False) -> list[ResultFile]:
+def a_result(job: Job, *, tracks: int = 2, linked: bool = False, cover: Path | None = None) -> list[ResultFile]:
     track = Track(
         id="one",
         audio_url="https://files.example/one.mp3",
@@ -35,58 +34,17 @@ def a_result(job: Job, *, tracks: int = 2, linked: bool = False) -> list[ResultF
         lyrics="[Verse]\nPaper boats",
         length_seconds=198.44,
     )
-    path = None if linked else cards_path()
-    return [ResultFile(track=replace(track, id=str(number)), path=path) for number in range(tracks)]
+    path = None if linked else Path("one.mp3")
+    return [ResultFile(track=replace(track, id=str(number)), path=path, cover=cover) for number in range(tracks)]
 
 
-def cards_path() -> Path:
-
-    return Path("one.mp3")
-
-
-def shown(job: Job, say: Callable[[Text], str], *, position: int | None = None) -> str:
-    view = progress_of(job, queue_position=position, usual_seconds=120, resumed=False)
-    return cards.progress_content(job, view, say)
+def untitled(job: Job) -> Job:
+    return replace(job, request=replace(job.request, title=""))
 
 
-def test_a_waiting_job_tells_its_place_and_since_when(say: Callable[[Text], str]) -> None:
-    job = replace(a_job(), state=JobState.ACCEPTED, accepted_at=BEGINNING)
-
-    content = shown(job, say, position=3)
-
-    assert "number 3 in the queue" in content
-    assert f"<t:{int(BEGINNING.timestamp())}:R>" in content
-
-
-@pytest.mark.parametrize("stage", list(Stage))
-def test_a_running_job_tells_its_stage_and_when_it_is_usually_ready(say: Callable[[Text], str], stage: Stage) -> None:
-    job = replace(a_job(), state=JobState.RUNNING, stage=stage, submitted_at=BEGINNING)
-
-    content = shown(job, say)
-
-    if stage is not Stage.COMPLETE:
-        assert f"<t:{int((BEGINNING + timedelta(seconds=120)).timestamp())}:R>" in content
-    assert cards._STAGES[stage].message in content
-
-
-@pytest.mark.parametrize("state", list(JobState))
-def test_every_state_has_its_words_and_looking_twice_gives_the_same(
-    say: Callable[[Text], str], state: JobState
-) -> None:
-    job = replace(a_job(), state=state)
-
-    assert shown(job, say) == shown(job, say)
-    assert len(shown(job, say).splitlines()) >= 2
-
-
-def test_an_unknown_outcome_and_a_restart_are_told_plainly(say: Callable[[Text], str]) -> None:
-    job = replace(a_job(), state=JobState.SUBMITTING, outcome_unknown=True)
-    view = progress_of(job, queue_position=None, usual_seconds=None, resumed=True)
-
-    content = cards.progress_content(job, view, say)
-
-    assert "not known yet" in content
-    assert "I was restarted; your song is safe." in content
+def fields_of(card: cards.Card) -> dict[str | None, str | None]:
+    assert card.embed is not None
+    return {field.name: field.value for field in card.embed.fields}
 
 
 def test_a_result_mentions_the_member_and_shows_the_facts(say: Callable[[Text], str]) -> None:
@@ -94,19 +52,78 @@ def test_a_result_mentions_the_member_and_shows_the_facts(say: Callable[[Text], 
 
     card = cards.result_card(job, a_result(job), say)
 
-    assert card.content == f"<@{job.place.member_id}> Your 2 tracks are ready."
+    assert card.content.splitlines() == [
+        f"<@{job.place.member_id}> Your 2 tracks are ready.",
+        f"-# Encore · {job.short_id}",
+    ]
     assert card.embed is not None
-    fields = {field.name: field.value for field in card.embed.fields}
+    fields = fields_of(card)
     assert fields["Length"] == "3:18.4 · 3:18.4"
     assert fields["Continues from"] == "1:05.5"
     assert fields["Style"] == "dream pop"
     assert card.embed.description == "\\[Verse\\]\nPaper boats"
     assert card.embed.thumbnail.url == "https://files.example/one.png"
-    assert card.embed.footer.text == cards.mark(job)
 
 
 def test_one_track_is_told_in_the_singular(say: Callable[[Text], str]) -> None:
-    assert cards.result_card(a_job(), a_result(a_job(), tracks=1), say).content.endswith("Your track is ready.")
+    assert "Your track is ready." in cards.result_card(a_job(), a_result(a_job(), tracks=1), say).content
+
+
+def test_a_result_without_a_title_is_called_after_the_source_and_never_after_an_id(say: Callable[[Text], str]) -> None:
+    job = replace(untitled(a_job()), source_name="Paper Boats.mp3")
+    files = [
+        replace(file, track=replace(file.track, title="3f9a2c1e-0000-4000-8000-0305e82c3301")) for file in a_result(job)
+    ]
+
+    card = cards.result_card(job, files, say)
+
+    assert card.embed is not None
+    assert card.embed.title == "Paper Boats"
+    assert [file.name for file in card.files] == ["paper-boats-1.mp3", "paper-boats-2.mp3"]
+
+
+def test_a_result_of_which_only_ids_are_known_is_untitled(say: Callable[[Text], str]) -> None:
+    job = replace(untitled(a_job()), source_name="3f9a2c1e7b.mp3")
+
+    card = cards.result_card(job, a_result(job), say)
+
+    assert card.embed is not None
+    assert card.embed.title == "Untitled"
+    assert card.files[0].name == "encore-1.mp3"
+
+
+def test_every_attachment_says_what_it_is_to_those_who_cannot_see_it(say: Callable[[Text], str]) -> None:
+    job, lyrics = a_job(), "la la la\n" * 400
+    files = [
+        replace(file, track=replace(file.track, lyrics=lyrics)) for file in a_result(job, cover=Path("x/picture.jpg"))
+    ]
+
+    card = cards.result_card(job, files, say)
+
+    assert {file.name: file.alt for file in card.files} == {
+        "tide-1.mp3": "Tide, track 1 of 2, 3:18.4",
+        "tide-2.mp3": "Tide, track 2 of 2, 3:18.4",
+        "tide.txt": "The lyrics of Tide",
+        "cover.jpg": "The cover of Tide",
+    }
+
+
+def test_the_cover_is_shown_from_the_attached_file_which_stays(say: Callable[[Text], str]) -> None:
+    card = cards.result_card(a_job(), a_result(a_job(), cover=Path("x/picture.png")), say)
+
+    assert card.embed is not None
+    assert card.embed.thumbnail.url == "attachment://cover.png"
+    assert card.files[-1].path == Path("x/picture.png")
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "https://xn--a/", "https://[::1]@/", "", "https://x y/"])
+def test_a_picture_that_is_no_web_address_is_left_out(say: Callable[[Text], str], url: str) -> None:
+    files = [replace(file, track=replace(file.track, image_url=url)) for file in a_result(a_job())]
+
+    card = cards.result_card(a_job(), files, say)
+
+    assert card.embed is not None
+    assert card.embed.thumbnail.url is None
 
 
 def test_long_lyrics_come_as_a_file(say: Callable[[Text], str]) -> None:
@@ -115,7 +132,7 @@ def test_long_lyrics_come_as_a_file(say: Callable[[Text], str]) -> None:
 
     card = cards.result_card(job, files, say)
 
-    assert card.lyrics_file == lyrics.strip()
+    assert card.files[-1].words == lyrics.strip()
     assert card.embed is not None
     assert not card.embed.description
 
@@ -125,11 +142,30 @@ def test_a_track_too_large_for_the_server_is_a_link_with_its_end(say: Callable[[
 
     card = cards.result_card(job, a_result(job, linked=True), say)
 
-    assert card.embed is not None
-    link = next(field.value for field in card.embed.fields if field.name == "Track 1")
+    link = fields_of(card)["Track 1"]
     assert link is not None
     assert "(https://files.example/one.mp3)" in link
     assert f"<t:{int((BEGINNING + timedelta(days=14)).timestamp())}:R>" in link
+
+
+def test_of_more_tracks_than_a_message_takes_the_others_are_links(say: Callable[[Text], str]) -> None:
+    card = cards.result_card(a_job(), a_result(a_job(), tracks=14), say)
+
+    attached = [file for file in card.files if file.path is not None]
+    assert len(card.files) <= 10
+    assert len(attached) + sum(name is not None and name.startswith("Track") for name in fields_of(card)) == 14
+
+
+def test_what_does_not_fit_at_all_is_counted(say: Callable[[Text], str]) -> None:
+    files = [
+        replace(file, track=replace(file.track, audio_url="https://files.example/" + "x" * 480))
+        for file in a_result(a_job(), tracks=12, linked=True)
+    ]
+
+    fields = fields_of(cards.result_card(a_job(), files, say))
+
+    shown = sum(name is not None and name.startswith("Track") for name in fields)
+    assert fields["…"] == f"{12 - shown} more tracks don't fit here."
 
 
 def test_words_of_members_and_of_the_provider_cannot_break_a_message(say: Callable[[Text], str]) -> None:
@@ -147,16 +183,10 @@ def test_words_of_members_and_of_the_provider_cannot_break_a_message(say: Callab
 
     for card in (cards.result_card(job, files, say), cards.failure_card(job, say)):
         assert card.embed is not None
-        assert len(card.content) <= 2000
-        assert len(card.embed) <= 6000
-        assert len(card.embed.title or "") <= 256
-        assert all(len(field.value or "") <= 1024 for field in card.embed.fields)
         written = card.content + str(card.embed.to_dict())
         assert "<@999>" not in written
         assert "](https://evil" not in written
-        assert not any(line.startswith("#") for line in card.content.splitlines())
-    assert len(shown(job, say)) <= 2000
-    assert "**bold**" not in shown(job, say)
+        assert not any(line.startswith("# ") for line in card.content.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -172,11 +202,11 @@ def test_words_of_members_and_of_the_provider_cannot_break_a_message(say: Callab
 def test_file_names_are_plain_ascii(title: str, name: str) -> None:
     job = a_job()
 
-    assert cards.file_name(replace(job, request=replace(job.request, title=title)), 2, 2) == name
+    assert cards.file_name(replace(job, request=replace(job.request, title=title)), None, 2) == name
 
 
 @pytest.mark.parametrize("reason", list(FailureReason))
-def test_every_failure_says_what_happened_and_that_nothing_was_counted(
+def test_every_failure_says_what_happened_and_what_became_of_the_extension(
     say: Callable[[Text], str], reason: FailureReason
 ) -> None:
     job = replace(a_job(), state=JobState.FAILED, failure=Failure(reason=reason, provider_message="boom"))
@@ -184,37 +214,40 @@ def test_every_failure_says_what_happened_and_that_nothing_was_counted(
     card = cards.failure_card(job, say)
 
     assert card.embed is not None
-    assert "boom" in (card.embed.description or "")
-    assert "Nothing was counted" in (card.embed.description or "")
+    words = card.embed.description or ""
+    assert "boom" in words
+    kept = reason is FailureReason.UNDELIVERABLE  # its music was made, and could have been collected
+    refunded = reason is FailureReason.TRACKS_GONE
+    assert ("This didn't use up an extension." in words) is not (kept or refunded)
+    assert ("Your extension was refunded." in words) is refunded
 
 
-def test_a_quota_is_told_as_a_bar_and_in_words(say: Callable[[Text], str]) -> None:
-    balance = QuotaBalance(limit=10, held=1, spent=3, day=BEGINNING.date())
+def test_a_message_is_known_by_the_mark_in_its_words_or_in_an_older_ones_footer(say: Callable[[Text], str]) -> None:
+    job, other = a_job(), replace(a_job(), id="f" * 32)
+    footer = discord.Embed().set_footer(text=cards.mark(job))
 
-    assert cards.quota_content(balance, say).startswith("`███▒░░░░░░` 6 of 10 left today · 3 used · 1 on the way")
+    for card in (cards.result_card(job, a_result(job), say), cards.failure_card(job, say)):
+        assert cards.carries_mark(card.content, [], job)
+        assert not cards.carries_mark(card.content, [], other)
+    assert cards.carries_mark("", [footer], job)
+    assert not cards.carries_mark(f"somebody said {cards.mark(job)}", [], job)
 
 
-def test_many_jobs_fit_into_one_message(say: Callable[[Text], str]) -> None:
-    job = replace(a_job(), final_message_id=5, final_channel_id=a_job().place.channel_id, state=JobState.DELIVERED)
+def test_a_plainer_card_keeps_its_words_and_its_mark(say: Callable[[Text], str]) -> None:
+    job = a_job()
+    card = cards.result_card(job, a_result(job), say)
 
-    content = cards.jobs_content([(job, None)] * 30, say)
+    first, without_pictures, words_alone = cards.plainer(card)
 
-    assert len(content) <= 2000
-    assert f"/{job.place.channel_id}/5)" in content
-    assert cards.jobs_content([], say) == "You have no jobs yet. Begin with `/extend`."
+    assert first == card
+    assert without_pictures.embed is not None
+    assert without_pictures.embed.thumbnail.url is None
+    assert words_alone.embed is None
+    assert "Paper boats" in words_alone.content
+    assert all(cards.carries_mark(each.content, [], job) for each in (first, without_pictures, words_alone))
 
 
 def test_several_sentences_are_a_list_and_never_longer_than_a_message(say: Callable[[Text], str]) -> None:
     assert cards.told([text("One.")], say) == "One."
     assert cards.told([text("One."), text("Two.")], say) == "• One.\n• Two."
     assert cards.told([text("x" * 900)] * 5, say).count("•") == 2
-
-
-def test_equal_jobs_look_equal_and_a_stream_is_offered_while_it_runs() -> None:
-    job = replace(a_job(), state=JobState.RUNNING, tracks=(Track(id="one", stream_url="https://stream.example/x"),))
-
-    def view() -> ProgressView:
-        return progress_of(job, queue_position=None, usual_seconds=None, resumed=False)
-
-    assert view() == view()
-    assert view().stream_url == "https://stream.example/x"

@@ -104,3 +104,10 @@ def test_a_job_whose_source_has_no_name_goes_by_the_first_title_there_is() -> No
 def test_a_track_of_a_track_keeps_the_words_of_an_earlier_uploads_name() -> None:
     assert shown_title(untitled("Tide.mp3"), Track(id="one", title="paper-boats-3f9a2c0b17")) == "paper-boats"
     assert shown_title(untitled("Tide.mp3"), Track(id="one", title="Call 5551234567")) == "Call 5551234567"
+
+
+def test_a_title_that_shows_nothing_is_none() -> None:
+    job = untitled("Tide.mp3")
+
+    for title in ("\u200b", " ", "\u3164", "\u202e\u2066"):
+        assert shown_title(replace(job, request=replace(job.request, title=title))) == "Tide"

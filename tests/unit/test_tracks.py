@@ -1,20 +1,14 @@
-"""What a member's tracks are called, and which of them typed words mean."""
+"""Which of a member's tracks typed words mean."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from bot.domain.jobs import OwnedTrack, Track
-from bot.domain.request import ExtensionRequest
 from bot.domain.text import Said
-from bot.domain.tracks import Wanted, matching, readings, shown_title, title_of_source
+from bot.domain.tracks import Wanted, matching, readings
 from bot.services.sentences import track_label
 from bot.text import Catalogue
-from tests.support.storage_samples import a_job, a_track
-
-HEX = "3f9c1d0a5b7e4c2d8f6a1b3c5d7e9f00"
-UUID = "3F9c1d0a-5b7e-4c2d-8f6a-1b3c5d7e9f00"
 
 
 def an_owned(
@@ -29,36 +23,6 @@ def an_owned(
         model="V5",
         delivered_at=datetime(2026, 11, 24, 23, 59, tzinfo=UTC),
     )
-
-
-@pytest.mark.parametrize(
-    ("told", "asked_for", "called"),
-    [
-        ("Paper Boats", "", "Paper Boats"),
-        ("Boats of Paper", "Paper Boats", "Boats of Paper"),
-        ("", "", "harbour"),
-        (" ", "", "harbour"),
-        ("track-1", "", "harbour"),
-        (UUID, "", "harbour"),
-        (HEX, "", "harbour"),
-        (f"{HEX}.mp3", "", "harbour"),
-        (UUID, "Paper Boats", "Paper Boats"),
-        ("Facade", "", "Facade"),
-        (f"{HEX[:-1]}", "", HEX[:-1]),
-    ],
-)
-def test_a_track_is_never_called_by_an_id(told: str, asked_for: str, called: str) -> None:
-    job = replace(a_job(), request=ExtensionRequest(title=asked_for), source_name="harbour.WAV")
-
-    assert shown_title(job, a_track(1, title=told)) == called
-
-
-@pytest.mark.parametrize(
-    ("name", "title"),
-    [("boats.mp3", "boats"), ("boats.final.OPUS", "boats.final"), ("boats.mp3.zip", "boats.mp3.zip"), (".mp3", ".mp3")],
-)
-def test_a_source_is_called_by_its_name_without_the_ending(name: str, title: str) -> None:
-    assert title_of_source(name) == title
 
 
 @pytest.mark.parametrize(

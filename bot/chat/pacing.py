@@ -1,0 +1,226 @@
+"""Shares the few requests that Discord allows in a channel: results first, edits when nothing else needs them.
+
+discord.py keeps a limit for each route, so edits and posts, which share a channel's limit, run into each other: twelve
+results at once drew up to seven answers of 429. Here they are counted together, by the headers of the answers.
+"""
+
+import asyncio
+import heapq
+import itertools
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import SimpleNamespace
+
+import aiohttp
+
+from bot.services.messenger import RouteBusy
+
+CALM_SECONDS = 1.0
+"""After a result the next one may be on its way already: edits wait for it."""
+RETRY_SECONDS = 0.25
+"""discord.py itself repeats what was refused with 429; the others let that go first."""
+SAME_WINDOW_SECONDS = 0.5
+RESERVED = 2
+"""Edits leave so many requests of a window to the results that may come."""
+SPACING_SECONDS = 1.0
+"""Between two edits that are put off, while the channel's limit is not known."""
+PUT_OFF_MAX_SECONDS = 30.0
+FORGET_SECONDS = 60.0
+FORGET_ABOVE = 1000
+
+_MESSAGES = re.compile(r"/channels/(?P<channel>\d+)/messages(/\d+)?$")
+
+
+class Urgency(IntEnum):
+    RESULT = 0
+    MESSAGE = 1
+
+
+@dataclass
+class _Budget:
+    """What a channel allows, as the latest answer told. What is known holds until `resets_at`."""
+
+    limit: int = 1
+    remaining: int = 0
+    resets_at: float = 0.0
+    window_seconds: float = 0.0
+    in_flight: int = 0
+    is_asking: bool = False  # a request is out whose answer will tell what is allowed now
+
+    def is_known(self, now: float) -> bool:
+        return now < self.resets_at
+
+    def has_room(self, now: float, *, reserved: int = 0) -> bool:
+        """Whether a request may go now. While nothing is known they go one by one."""
+        if not self.is_known(now):
+            return not self.is_asking
+        return self.remaining > min(reserved, self.limit - 1)
+
+    def take(self, now: float) -> bool:
+        """Count a request; whether it asks, since nothing is known."""
+        self.in_flight += 1
+        if self.is_known(now):
+            self.remaining -= 1
+            return False
+        self.is_asking = True
+        return True
+
+    def learn(self, now: float, *, limit: int, remaining: int, reset_after: float) -> None:
+        """From an answer that is still counted among those in flight; the others may not be counted by it yet."""
+        resets_at = now + reset_after
+        if self.is_known(now) and resets_at < self.resets_at + SAME_WINDOW_SECONDS:
+            self.remaining = min(self.remaining, remaining)  # answers may overtake each other
+        else:
+            self.remaining = max(0, remaining - (self.in_flight - 1))
+        self.limit, self.resets_at, self.is_asking = max(1, limit), resets_at, False
+        self.window_seconds = max(self.window_seconds, reset_after)
+
+    def refused(self, now: float, *, retry_after: float) -> None:
+        self.remaining, self.is_asking = 0, False
+        self.resets_at = max(self.resets_at, now + retry_after + RETRY_SECONDS)
+
+    def done(self, *, asked: bool) -> None:
+        self.in_flight -= 1
+        if asked:
+            self.is_asking = False  # whether or not there was an answer
+
+    @property
+    def spacing_seconds(self) -> float:
+        return self.window_seconds / self.limit if self.window_seconds else SPACING_SECONDS
+
+
+@dataclass
+class _Channel:
+    budget: _Budget = field(default_factory=_Budget)
+    waiting: list[tuple[int, int]] = field(default_factory=list)  # a heap: the most urgent first, then in order
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    calm_at: float = 0.0  # when edits may go after a result
+    promised_at: float = 0.0  # when the last edit that was put off should be tried again
+    used_at: float = 0.0
+
+    def tell(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Pacer:
+    """One for each client. `trace` goes into its `http_trace`, so that every answer is heard."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._channels: dict[int, _Channel] = {}
+        self._numbers = itertools.count()
+
+    def trace(self) -> aiohttp.TraceConfig:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(self._heard)
+        return trace
+
+    @asynccontextmanager
+    async def post(self, channel_id: int, urgency: Urgency) -> AsyncIterator[None]:
+        """For one new message: entered when it is its turn."""
+        channel = self._channel(channel_id)
+        ticket = (int(urgency), next(self._numbers))
+        heapq.heappush(channel.waiting, ticket)
+        try:
+            await self._wait_for_turn(channel, ticket)
+            asked = channel.budget.take(self._clock())
+        finally:
+            channel.waiting.remove(ticket)
+            heapq.heapify(channel.waiting)
+            channel.tell()
+        try:
+            yield
+        finally:
+            if urgency is Urgency.RESULT:
+                channel.calm_at = self._clock() + CALM_SECONDS
+            channel.budget.done(asked=asked)
+            channel.tell()
+
+    @asynccontextmanager
+    async def edit(self, channel_id: int) -> AsyncIterator[None]:
+        """For one edit: it goes at once or not at all, since it may have nothing to say any more when it could.
+
+        Raises:
+            RouteBusy: the channel's requests are needed for something else; it says when to try again.
+        """
+        channel, now = self._channel(channel_id), self._clock()
+        is_free = not channel.waiting and now >= channel.calm_at
+        if not is_free or not channel.budget.has_room(now, reserved=RESERVED):
+            raise RouteBusy(self._put_off_seconds(channel, now))
+        asked = channel.budget.take(now)
+        try:
+            yield
+        finally:
+            channel.budget.done(asked=asked)
+            channel.tell()
+
+    async def _wait_for_turn(self, channel: _Channel, ticket: tuple[int, int]) -> None:
+        while True:
+            now, budget = self._clock(), channel.budget
+            is_first = channel.waiting[0] == ticket
+            if is_first and budget.has_room(now):
+                return
+            changed = channel.changed
+            wait_seconds = budget.resets_at - now if is_first and budget.is_known(now) else None
+            try:
+                async with asyncio.timeout(wait_seconds):
+                    await changed.wait()
+            except TimeoutError:
+                continue
+
+    def _put_off_seconds(self, channel: _Channel, now: float) -> float:
+        """Edits that are put off come back one after the other, as fast as the channel allows."""
+        budget = channel.budget
+        free_at = max(channel.calm_at, budget.resets_at if not budget.has_room(now, reserved=RESERVED) else now)
+        channel.promised_at = max(channel.promised_at + budget.spacing_seconds, free_at, now + 0.1)
+        channel.promised_at = min(channel.promised_at, now + PUT_OFF_MAX_SECONDS)
+        return channel.promised_at - now
+
+    def _channel(self, channel_id: int) -> _Channel:
+        now = self._clock()
+        if len(self._channels) > FORGET_ABOVE:
+            self._channels = {
+                known_id: known
+                for known_id, known in self._channels.items()
+                if known.waiting or known.budget.in_flight or now - known.used_at < FORGET_SECONDS
+            }
+        channel = self._channels.setdefault(channel_id, _Channel())
+        channel.used_at = now
+        return channel
+
+    async def _heard(
+        self,
+        session: aiohttp.ClientSession,  # noqa: ARG002  # aiohttp's
+        context: SimpleNamespace,  # noqa: ARG002  # aiohttp's
+        params: aiohttp.TraceRequestEndParams,
+    ) -> None:
+        if params.method not in {"POST", "PATCH"}:
+            return
+        if found := _MESSAGES.search(params.url.path):
+            self.heard(int(found["channel"]), params.response.status, params.response.headers)
+
+    def heard(self, channel_id: int, status: int, headers: Mapping[str, str]) -> None:
+        """An answer to a post or an edit in the channel."""
+        channel = self._channels.get(channel_id)
+        if channel is None:
+            return
+        now = self._clock()
+        reset_after = _number(headers, "X-RateLimit-Reset-After")
+        if status == 429:  # too many requests
+            channel.budget.refused(now, retry_after=_number(headers, "Retry-After") or reset_after or 1.0)
+        elif reset_after is not None and (remaining := _number(headers, "X-RateLimit-Remaining")) is not None:
+            limit = _number(headers, "X-RateLimit-Limit") or 1
+            channel.budget.learn(now, limit=int(limit), remaining=int(remaining), reset_after=reset_after)
+        channel.tell()
+
+
+def _number(headers: Mapping[str, str], name: str) -> float | None:
+    try:
+        return float(headers[name])
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,158 @@
+"""`/jobs`: a member's latest jobs, and what can be done with each. Menu and buttons outlive restarts."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.chat import cards, job_list
+from bot.chat.places import place_of
+from bot.client import EncoreClient, acknowledge, reply
+from bot.domain.actions import JobAction, actions_on
+from bot.domain.jobs import Job
+from bot.domain.text import Text, text
+from bot.errors import EncoreError, Refused
+from bot.services.clock import utc_now
+from bot.services.members import Members
+from bot.services.resend import Resend
+from bot.services.sentences import NOT_USED, name_of
+
+log = logging.getLogger(__name__)
+
+Interaction = discord.Interaction[EncoreClient]
+View = discord.ui.View
+
+MENU_ID = "encore:jobs"
+_BUTTON = r"encore:(?P<action>again|continue|cancel):(?P<job>[0-9a-z]{1,64})"
+_LABELS = {
+    JobAction.SEND_AGAIN: text("Send again"),
+    JobAction.CONTINUE: text("Continue"),
+    JobAction.CANCEL: text("Cancel"),
+}
+
+
+class JobsCog(commands.Cog):
+    def __init__(self, client: EncoreClient, members: Members, resend: Resend) -> None:
+        self._client = client
+        self._members = members
+        self._resend = resend
+
+    async def cog_load(self) -> None:
+        self._client.add_dynamic_items(JobMenu, JobButton)
+
+    @app_commands.command()
+    @app_commands.allowed_contexts(guilds=True, dms=True)
+    async def jobs(self, interaction: Interaction) -> None:
+        """See your latest jobs, and send again, cancel or continue them."""
+        if await acknowledge(interaction):
+            jobs = await self._members.jobs(interaction.user.id)
+            say = interaction.client.catalogue.for_reader(str(interaction.locale))
+            view = View(timeout=None)
+            if jobs:
+                view.add_item(JobMenu.of(job_list.job_options(jobs, say), say(text("Choose a job…"))))
+            await reply(interaction, job_list.jobs_content(jobs, say), view=view)
+
+    async def show(self, interaction: Interaction, job_id: str) -> None:
+        """Answer with the details of one job, and with what can be done with it."""
+        at = utc_now()
+        job, position = await self._members.job(interaction.user.id, job_id)
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        view = View(timeout=None)
+        if (url := job_list.open_url(job)) is not None:
+            view.add_item(discord.ui.Button(label=say(text("Open")), url=url))
+        for action in actions_on(job, at=at):
+            view.add_item(JobButton(action, job.id, label=say(_LABELS[action])))
+        await reply(interaction, job_list.job_content(job, position, say, at=at), view=view)
+
+    async def act(self, interaction: Interaction, action: JobAction, job_id: str) -> None:
+        """Do it, and answer with what was done."""
+        member_id = interaction.user.id
+        job, _ = await self._members.job(member_id, job_id)
+        match action:
+            case JobAction.SEND_AGAIN:
+                await self._resend.send_again(job.id, member_id, place_of(interaction, private=False))
+                return
+            case JobAction.CANCEL:
+                done = cancelled_sentences(await self._members.cancel(member_id, job.id))
+            case JobAction.CONTINUE:
+                job = await self._members.continue_(member_id, job.id)
+                done = [text("**{title}** is back in line. I'll post here and ping you.", title=name_of(job))]
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        await reply(interaction, cards.told(done, say))
+
+
+def cancelled_sentences(job: Job) -> list[Text]:
+    return [text("Cancelled **{title}**. {not_used}", title=name_of(job), not_used=NOT_USED)]
+
+
+class JobMenu(discord.ui.DynamicItem[discord.ui.Select[View]], template=re.escape(MENU_ID)):
+    """The jobs to choose from."""
+
+    @classmethod
+    def of(cls, options: Sequence[discord.SelectOption], placeholder: str) -> Self:
+        return cls(discord.ui.Select(custom_id=MENU_ID, placeholder=placeholder, options=list(options)))
+
+    @classmethod
+    async def from_custom_id(
+        cls,
+        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
+        item: discord.ui.Item[Any],
+        match: re.Match[str],  # noqa: ARG003  # discord.py's
+    ) -> Self:
+        assert isinstance(item, discord.ui.Select)  # noqa: S101  # it is what was sent
+        return cls(item)
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        async def show(cog: JobsCog) -> None:
+            await cog.show(interaction, self.item.values[0])
+
+        await _answered(interaction, show)
+
+
+class JobButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTON):
+    """One thing to do with one job, whose id it carries."""
+
+    def __init__(self, action: JobAction, job_id: str, *, label: str) -> None:
+        style = discord.ButtonStyle.danger if action is JobAction.CANCEL else discord.ButtonStyle.secondary
+        super().__init__(discord.ui.Button(custom_id=f"encore:{action}:{job_id}", label=label, style=style))
+        self._action = action
+        self._job_id = job_id
+
+    @classmethod
+    async def from_custom_id(
+        cls,
+        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
+        item: discord.ui.Item[Any],
+        match: re.Match[str],
+    ) -> Self:
+        return cls(JobAction(match["action"]), match["job"], label=getattr(item, "label", None) or "…")
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        async def act(cog: JobsCog) -> None:
+            await cog.act(interaction, self._action, self._job_id)
+
+        await _answered(interaction, act)
+
+
+async def _answered(interaction: Interaction, work: Callable[[JobsCog], Awaitable[None]]) -> None:
+    """Acknowledge a click, do the work, and say what went wrong: discord.py only logs what such a callback raises."""
+    sentences: Sequence[Text]
+    try:
+        if not await acknowledge(interaction):
+            return
+        cog = interaction.client.get_cog(JobsCog.__cog_name__)
+        assert isinstance(cog, JobsCog)  # noqa: S101  # whose items these are
+        await work(cog)
+        return
+    except Refused as error:
+        sentences = error.sentences
+    except EncoreError as error:
+        sentences = [error.sentence]
+    except Exception:
+        log.exception("a click failed")
+        sentences = [text("Something went wrong. Please try again.")]
+    await reply(interaction, cards.told(sentences, interaction.client.catalogue.for_reader(str(interaction.locale))))

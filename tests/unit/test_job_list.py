@@ -1,0 +1,118 @@
+"""What `/jobs` and `/quota` say, in English."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bot.chat import job_list
+from bot.domain.actions import JobAction, actions_on
+from bot.domain.jobs import Failure, FailureReason, Job, JobState, Track
+from bot.domain.quota import QuotaBalance
+from bot.domain.text import Text
+from bot.text import Catalogue
+from tests.support.fakes import BEGINNING
+from tests.support.storage_samples import NOW, a_delivered, a_job, a_track, after
+
+Say = Callable[[Text], str]
+DAY_SECONDS = 86_400
+
+
+@pytest.fixture(scope="module")
+def say() -> Say:
+    return Catalogue.load().for_reader("en-US")
+
+
+def delivered(**changes: object) -> Job:
+    job = replace(a_delivered(a_job(), a_track(1), a_track(2)), final_channel_id=300, final_message_id=5)
+    return replace(job, **changes)  # type: ignore[arg-type]  # each test names the fields it means
+
+
+def test_a_line_leads_with_the_title_and_says_when_a_finished_job_ended(say: Say) -> None:
+    content = job_list.jobs_content([(delivered(), None)], say)
+
+    ended = f"<t:{int(NOW.timestamp())}:R>"
+    assert content == f"**Tide**: done {ended} · [open](https://discord.com/channels/200/300/5)"
+
+
+def test_a_waiting_job_tells_its_place_in_line(say: Say) -> None:
+    assert job_list.jobs_content([(a_job(), 3)], say).startswith("**Tide**: waiting, number 3 in line, queued <t:")
+
+
+def test_a_private_result_is_never_linked_to(say: Say) -> None:
+    job = delivered()
+    private = replace(job, place=replace(job.place, private=True))
+
+    assert "discord.com" not in job_list.jobs_content([(private, None)], say)
+    assert job_list.open_url(private) is None
+    assert job_list.open_url(replace(private, final_channel_id=999)) == "https://discord.com/channels/@me/999/5"
+
+
+def test_many_jobs_fit_into_one_message_and_none_is_told_too(say: Say) -> None:
+    assert len(job_list.jobs_content([(delivered(), None)] * 30, say)) <= 2000
+    assert job_list.jobs_content([], say) == "You have no jobs yet. Start one with `/extend`."
+
+
+def test_each_job_can_be_chosen_by_its_title(say: Say) -> None:
+    job = delivered()
+    (option,) = job_list.job_options([(job, None)], say)
+
+    assert (option.label, option.value) == ("Tide", job.id)
+    assert option.description == f"done · {job.short_id}"
+
+
+def test_the_details_of_a_job_show_its_tracks_while_their_files_are_there(say: Say) -> None:
+    job = delivered()
+
+    fresh = job_list.job_content(job, None, say, at=after(60))
+    old = job_list.job_content(job, None, say, at=after(15 * DAY_SECONDS))
+
+    assert "[Track 1](https://audio.invalid/1.mp3) · 3:18.4" in fresh
+    assert "Track 1" not in old
+    assert f"From 0:59.2 with V5 · `{job.short_id}`" in old
+
+
+def test_a_link_of_the_providers_that_is_none_is_left_out(say: Say) -> None:
+    job = delivered(tracks=(Track(id="one", audio_url="https://x) [click](https://evil.example"), a_track(2)))
+
+    content = job_list.job_content(job, None, say, at=after(60))
+
+    assert "evil" not in content
+    assert "[Track 2]" in content
+
+
+def test_a_failed_job_says_why(say: Say) -> None:
+    job = replace(a_job(), state=JobState.FAILED, ended_at=NOW, failure=Failure(reason=FailureReason.SILENCE))
+
+    content = job_list.job_content(job, None, say, at=after(60))
+
+    assert "never answered" in content
+    assert "This didn't use up an extension." in content
+
+
+@pytest.mark.parametrize(
+    ("state", "actions"),
+    [
+        (JobState.ACCEPTED, (JobAction.CANCEL,)),
+        (JobState.ON_HOLD, (JobAction.CONTINUE, JobAction.CANCEL)),
+        (JobState.RUNNING, ()),
+        (JobState.FINISHED, ()),
+        (JobState.UNCOLLECTED, (JobAction.SEND_AGAIN,)),
+        (JobState.DELIVERED, (JobAction.SEND_AGAIN,)),
+        (JobState.FAILED, ()),
+        (JobState.CANCELLED, ()),
+    ],
+)
+def test_only_what_can_be_done_with_a_job_is_offered(state: JobState, actions: tuple[JobAction, ...]) -> None:
+    assert actions_on(delivered(state=state), at=after(60)) == actions
+
+
+def test_nothing_is_sent_again_once_the_files_are_gone() -> None:
+    assert actions_on(delivered(), at=after(15 * DAY_SECONDS)) == ()
+    assert actions_on(delivered(tracks=()), at=after(60)) == ()
+
+
+def test_a_quota_is_told_as_a_bar_and_in_words(say: Say) -> None:
+    balance = QuotaBalance(limit=10, held=1, spent=3, day=BEGINNING.date())
+
+    assert job_list.quota_content(balance, say).startswith("`███▒░░░░░░` 6 of 10 left today · 3 used · 1 in progress")

@@ -1,0 +1,201 @@
+"""A channel's few requests are shared: results first, edits when nothing else needs them, and hardly ever a 429."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from bot.chat.pacing import CALM_SECONDS, Pacer, Urgency
+from bot.services.messenger import RouteBusy
+
+SONGS = 300
+WINDOW_SECONDS = 0.4
+LIMIT = 5
+
+
+@dataclass
+class Bucket:
+    """A channel that takes `LIMIT` requests in a window, which slides or begins with its first request."""
+
+    pacer: Pacer
+    slides: bool
+    used: deque[float] = field(default_factory=deque)
+    refused: int = 0
+    taken: list[str] = field(default_factory=list)
+
+    async def ask(self, name: str) -> None:
+        """As discord.py does: what is refused is repeated after the time that the answer names."""
+        while True:
+            await asyncio.sleep(0.005)
+            now = time.monotonic()
+            if self.slides:
+                while self.used and self.used[0] <= now - WINDOW_SECONDS:
+                    self.used.popleft()
+            elif self.used and self.used[0] <= now - WINDOW_SECONDS:
+                self.used.clear()
+            reset_after = WINDOW_SECONDS - (now - self.used[0]) if self.used else WINDOW_SECONDS
+            is_taken = len(self.used) < LIMIT
+            if is_taken:
+                self.used.append(now)
+                self.taken.append(name)
+            headers = {
+                "X-RateLimit-Limit": str(LIMIT),
+                "X-RateLimit-Remaining": str(LIMIT - len(self.used)),
+                "X-RateLimit-Reset-After": f"{reset_after:.3f}",
+            }
+            await asyncio.sleep(0.005)
+            self.pacer.heard(SONGS, 200 if is_taken else 429, headers)
+            if is_taken:
+                return
+            self.refused += 1
+            await asyncio.sleep(reset_after)
+
+
+@asynccontextmanager
+async def a_bucket(*, slides: bool) -> AsyncIterator[tuple[Pacer, Bucket]]:
+    async with asyncio.timeout(20):
+        pacer = Pacer()
+        yield pacer, Bucket(pacer, slides)
+
+
+def posting(pacer: Pacer, bucket: Bucket, name: str, urgency: Urgency = Urgency.RESULT) -> Awaitable[None]:
+    async def post() -> None:
+        async with pacer.post(SONGS, urgency):
+            await bucket.ask(name)
+
+    return asyncio.create_task(post())
+
+
+async def edit(pacer: Pacer, bucket: Bucket, name: str) -> None:
+    """As the progress workers do: what is busy is tried again when it should be free."""
+    while True:
+        try:
+            async with pacer.edit(SONGS):
+                await bucket.ask(name)
+        except RouteBusy as busy:
+            await asyncio.sleep(busy.seconds)
+        else:
+            return
+
+
+@pytest.mark.parametrize("slides", [True, False])
+async def test_many_results_and_edits_at_once_are_never_refused(slides: bool) -> None:
+    async with a_bucket(slides=slides) as (pacer, bucket):
+        results = [posting(pacer, bucket, f"result {number}") for number in range(12)]
+        edits = [asyncio.create_task(edit(pacer, bucket, "edit")) for _ in range(3)]
+        await asyncio.gather(*results, *edits)
+
+        assert bucket.refused == 0
+        assert bucket.taken[:12] == [f"result {number}" for number in range(12)]
+
+
+async def test_what_others_use_up_is_noticed_after_one_refusal() -> None:
+    async with a_bucket(slides=True) as (pacer, bucket):
+        bucket.used.extend([time.monotonic()] * LIMIT)
+
+        await asyncio.gather(*(posting(pacer, bucket, "result") for _ in range(6)))
+
+        assert bucket.refused == 1
+
+
+async def test_results_overtake_other_messages_that_wait() -> None:
+    async with a_bucket(slides=False) as (pacer, bucket):
+        others = [posting(pacer, bucket, "reading", Urgency.MESSAGE) for _ in range(LIMIT + 2)]
+        await asyncio.gather(*others[:LIMIT])
+        result = posting(pacer, bucket, "result")
+        await asyncio.gather(*others[LIMIT:], result)
+
+        assert bucket.taken == ["reading"] * LIMIT + ["result"] + ["reading"] * 2
+
+
+async def test_an_edit_waits_while_a_result_waits_and_shortly_after_it() -> None:
+    async with a_bucket(slides=False) as (pacer, bucket):
+        for _ in range(LIMIT):
+            await posting(pacer, bucket, "result")
+        waiting = posting(pacer, bucket, "result")
+        await asyncio.sleep(0)
+
+        assert await is_busy(pacer)
+        await waiting
+        assert await is_busy(pacer)
+        await asyncio.sleep(CALM_SECONDS)
+        assert not await is_busy(pacer)
+
+
+async def test_edits_leave_some_requests_to_results_and_come_back_one_after_the_other() -> None:
+    async with a_bucket(slides=False) as (pacer, bucket):
+        put_off: list[float] = []
+        for _ in range(LIMIT + 1):
+            try:
+                async with pacer.edit(SONGS):
+                    await bucket.ask("edit")
+            except RouteBusy as busy:
+                put_off.append(busy.seconds)
+
+        assert len(bucket.taken) == LIMIT - 2
+        assert put_off == sorted(put_off)
+        assert put_off[-1] - put_off[0] >= (len(put_off) - 1) * WINDOW_SECONDS / LIMIT * 0.9
+        assert len(set(put_off)) == len(put_off)
+
+
+async def test_another_channel_is_not_held_up() -> None:
+    async with a_bucket(slides=False) as (pacer, bucket):
+        for _ in range(LIMIT):
+            await posting(pacer, bucket, "result")
+        full = posting(pacer, bucket, "result")
+
+        async with asyncio.timeout(WINDOW_SECONDS / 4), pacer.post(SONGS + 1, Urgency.RESULT):
+            pass
+
+        await full
+
+
+async def test_a_cancelled_post_leaves_its_place_to_the_next() -> None:
+    async with a_bucket(slides=False) as (pacer, bucket):
+        for _ in range(LIMIT):
+            await posting(pacer, bucket, "result")
+        first, second = posting(pacer, bucket, "first"), posting(pacer, bucket, "second")
+        await asyncio.sleep(0)
+        assert isinstance(first, asyncio.Task)
+
+        first.cancel()
+        await second
+
+        assert bucket.taken[-1] == "second"
+
+
+async def test_an_answer_that_never_came_does_not_block_a_channel() -> None:
+    async with a_bucket(slides=False) as (pacer, bucket):
+        with pytest.raises(ConnectionError):
+            async with pacer.post(SONGS, Urgency.RESULT):
+                raise ConnectionError
+
+        await posting(pacer, bucket, "result")
+
+        assert bucket.taken == ["result"]
+
+
+async def is_busy(pacer: Pacer) -> bool:
+    try:
+        async with pacer.edit(SONGS):
+            return False
+    except RouteBusy:
+        return True
+
+
+async def test_channels_that_are_quiet_are_forgotten() -> None:
+    now = [0.0]
+    clock: Callable[[], float] = lambda: now[0]  # noqa: E731  # a clock that is turned
+    pacer = Pacer(clock=clock)
+    for channel_id in range(1500):
+        async with pacer.post(channel_id, Urgency.MESSAGE):
+            pass
+    now[0] = 100.0
+    async with pacer.post(5000, Urgency.MESSAGE):
+        pass
+
+    assert len(pacer._channels) == 1

@@ -1,0 +1,168 @@
+"""What a progress message shows and when it changes: decided without looking at anything."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.domain.jobs import FINAL_STATES, Failure, FailureReason, Job, JobState, Stage, Track, WaitReason
+from bot.domain.progress import (
+    CONTENT_REASONS,
+    MessageLink,
+    ProgressStep,
+    end_of,
+    is_for_member_alone,
+    looks_different,
+    progress_step,
+    queue_band,
+)
+from tests.support.storage_samples import NOW, a_job, after
+
+
+def step(
+    job: Job, *, at: datetime = NOW, band: int | None = None, began_at: datetime = NOW - timedelta(days=1)
+) -> ProgressStep:
+    return progress_step(job, band=band, usual_seconds=120, began_at=began_at, at=at)
+
+
+def running(**changes: object) -> Job:
+    job = replace(a_job(), state=JobState.RUNNING, submitted_at=NOW)
+    return replace(job, **changes)  # type: ignore[arg-type]  # each test names the fields it means
+
+
+def private(job: Job) -> Job:
+    return replace(job, place=replace(job.place, private=True))
+
+
+@pytest.mark.parametrize(
+    ("positions", "band"),
+    [((1,), 1), ((2, 3), 2), ((4, 6), 4), ((7, 14), 7), ((15, 34), 15), ((35, 100), 35), ((101, 10_000), 101)],
+)
+def test_places_in_the_queue_are_told_in_coarse_parts(positions: tuple[int, ...], band: int) -> None:
+    assert {queue_band(position) for position in positions} == {band}
+
+
+def test_only_a_waiting_job_names_its_part_of_the_queue() -> None:
+    waiting, at_work = step(a_job(), band=4).view, step(running(), band=4).view
+
+    assert waiting is not None
+    assert at_work is not None
+    assert (waiting.queue_band, at_work.queue_band) == (4, None)
+
+
+def test_a_running_job_is_late_from_its_usual_time_on_and_is_looked_at_just_then() -> None:
+    in_time = step(running(), at=after(119))
+    assert in_time.view is not None
+    assert (in_time.view.is_late, in_time.again_at) == (False, after(120))
+
+    late = step(running(), at=after(120))
+    assert late.view is not None
+    assert (late.view.is_late, late.again_at) == (True, None)
+
+
+def test_looking_twice_gives_the_same() -> None:
+    job = running(tracks=(Track(id="one", stream_url="https://stream.example/x"),))
+
+    first, second = step(job, at=after(1)), step(job, at=after(50))
+
+    assert first == second
+    assert first.view is not None
+    assert first.view.stream_url == "https://stream.example/x"
+
+
+@pytest.mark.parametrize("state", [JobState.SUBMITTING, JobState.RUNNING, JobState.OVERDUE])
+def test_after_a_restart_only_what_an_earlier_process_submitted_says_that_nothing_was_lost(state: JobState) -> None:
+    job = running(state=state)
+
+    before, afterwards = step(job, began_at=after(1)).view, step(job, began_at=NOW).view
+
+    assert before is not None
+    assert afterwards is not None
+    assert (before.resumed, afterwards.resumed) == (True, False)
+
+
+def test_a_waiting_job_does_not_mention_a_restart() -> None:
+    view = step(a_job(), began_at=after(1)).view
+
+    assert view is not None
+    assert not view.resumed
+
+
+def test_a_result_that_is_being_posted_is_mentioned_only_when_that_takes_long() -> None:
+    job = running(state=JobState.FINISHED, stage=Stage.COMPLETE, finished_at=NOW)
+
+    assert step(job, at=after(9)) == ProgressStep(view=None, again_at=after(10))
+    mentioned = step(job, at=after(10))
+    assert mentioned.view is not None
+    assert (mentioned.view.is_late, mentioned.again_at) == (False, after(60))
+    slow = step(job, at=after(60))
+    assert slow.view is not None
+    assert (slow.view.is_late, slow.again_at) == (True, None)
+
+
+@pytest.mark.parametrize(
+    "state", [JobState.FINISHED, JobState.UNCOLLECTED, JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED]
+)
+def test_a_private_answer_that_holds_the_result_is_never_overwritten(state: JobState) -> None:
+    told = step(private(running(state=state, finished_at=NOW, told_at=NOW)), at=after(3600))
+
+    assert (told.view is None) is (state is not JobState.CANCELLED)
+    assert told.is_last is (state in FINAL_STATES)
+
+
+def test_a_failure_is_shown_once_there_is_a_message_that_explains_it() -> None:
+    failed = running(state=JobState.FAILED, failure=Failure(reason=FailureReason.PROVIDER))
+
+    assert step(failed) == ProgressStep(view=None)
+    told = step(replace(failed, told_at=NOW, final_channel_id=failed.place.channel_id, final_message_id=5))
+    assert told.is_last
+    assert told.view is not None
+    assert told.view.end == MessageLink(guild_id=200, channel_id=300, message_id=5)
+
+
+@pytest.mark.parametrize("state", sorted(FINAL_STATES))
+def test_a_final_state_is_shown_once_and_never_looked_at_again(state: JobState) -> None:
+    last = step(running(state=state, told_at=NOW), at=after(1000))
+
+    assert last.is_last
+    assert last.view is not None
+    assert last.again_at is None
+
+
+@pytest.mark.parametrize("reason", list(FailureReason))
+def test_what_was_wrong_with_a_members_texts_is_nobody_elses_business(reason: FailureReason) -> None:
+    failed = running(state=JobState.FAILED, failure=Failure(reason=reason))
+
+    assert is_for_member_alone(failed) is (reason in CONTENT_REASONS)
+    assert is_for_member_alone(private(failed))
+
+
+def test_an_answer_that_only_one_member_sees_cannot_be_linked_to() -> None:
+    job = running(state=JobState.DELIVERED, final_message_id=5, final_channel_id=300)
+
+    assert end_of(private(job)) is None
+    assert end_of(job) == MessageLink(guild_id=200, channel_id=300, message_id=5)
+    direct = private(replace(job, final_channel_id=999))
+    assert end_of(direct) == MessageLink(guild_id=None, channel_id=999, message_id=5)
+    assert end_of(replace(job, final_message_id=None)) is None
+
+
+@pytest.mark.parametrize("waits_for", [WaitReason.DAY_CAP, WaitReason.SERVER_CAP])
+def test_a_job_that_waits_for_a_new_day_says_when_that_begins(waits_for: WaitReason) -> None:
+    view = step(replace(a_job(), waits_for=waits_for)).view
+
+    assert view is not None
+    assert view.resumes_at == NOW.replace(day=23, hour=0, minute=0, second=0, microsecond=0)
+
+
+def test_only_what_a_member_can_see_counts_as_a_change() -> None:
+    job = running()
+
+    assert not looks_different(job, replace(job, due_at=after(5), heard_at=after(5)))
+    assert not looks_different(job, replace(job, tracks=(Track(id="one", title="Tide"),)))
+    assert looks_different(job, replace(job, stage=Stage.TEXT))
+    assert looks_different(job, replace(job, state=JobState.FINISHED))
+    failed = replace(job, state=JobState.FAILED)
+    assert looks_different(failed, replace(failed, told_at=NOW))
+    delivered = replace(job, state=JobState.DELIVERED)
+    assert looks_different(delivered, replace(delivered, final_channel_id=300, final_message_id=5))
