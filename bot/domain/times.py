@@ -62,7 +62,7 @@ def clock(seconds: float) -> str:
 
     `?` for what is no number, or is longer than a hundred hours.
     """
-    if not math.isfinite(seconds) or seconds >= LONGEST_SECONDS:
+    if not math.isfinite(seconds) or abs(seconds) >= LONGEST_SECONDS:
         return "?"
     tenths = max(0, round(seconds * 10))
     whole, tenth = divmod(tenths, 10)

@@ -220,3 +220,11 @@ def test_what_is_sent_lies_inside_the_source_and_is_what_was_asked_for(
 )
 def test_the_second_that_is_sent(continue_at: float | None, length: float, sent: float) -> None:
     assert sent_continue_at(continue_at, length) == sent
+
+
+    assert effective_continue_at(continue_at, length) == sent
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e307, -1e307, 360_000.0])
+def test_what_is_no_length_of_music_is_shown_as_unknown(seconds: float) -> None:
+    assert clock(seconds) == "?"
