@@ -89,7 +89,7 @@ async def _watch(discord: FakeDiscord, channel: Channel, invocation: Invocation,
         tell(f"Encore: {said[message.id]}{' (only Mia sees this)' if message.is_ephemeral else ''}")
         if message.attachments:
             return message
-        if message.embeds or (message.is_ephemeral and "Accepted" not in message.content):
+        if message.embeds or (message.is_ephemeral and "Got it" not in message.content):
             raise DemoError("the bot refused or failed; see what it said above")
 
 
@@ -97,7 +97,7 @@ def _readable(message: Message) -> str:
     """As a client would show it: times in words, mentions by name, no markup."""
     words = re.sub(r"<t:(\d+):R>", lambda match: _relative(int(match[1])), message.content)
     words = re.sub(r"\\([^\w\s])", r"\1", words)
-    words = re.sub(r"<@\d+>", "@Mia", words).replace("**", "").replace("`", "").replace("\n", " / ")
+    words = re.sub(r"<@\d+>", "@Mia", words).replace("**", "").replace("`", "").replace("-# ", "").replace("\n", " / ")
     names = ", ".join(f"{file.filename} ({file.size_bytes / 1e6:.2f} MB)" for file in message.attachments)
     facts = [f"{field['name']} {field['value']}" for embed in message.embeds for field in embed.get("fields", [])]
     buttons = [f"[{button['label']}]" for row in message.components for button in row.get("components", [])]

@@ -148,14 +148,14 @@ def answered(words: str) -> Callable[[Invocation], Awaitable[object]]:
 
 ASKING: Mapping[str, Callable[[Side], Awaitable[float]]] = {
     "/quota answered": lambda side: side.command("quota", answered("left")),
-    "/jobs answered": lambda side: side.command("jobs", answered("`")),
+    "/jobs answered": lambda side: side.command("jobs", answered("**")),
     "/cancel of an unknown job": lambda side: side.command("cancel", answered("no job"), job="ffffffff"),
     "suggestions for model": lambda side: side.suggestions("extend", "model", "V"),
     "suggestions for track": lambda side: side.suggestions("extend", "track", "Boats"),
     "suggestions for job": lambda side: side.suggestions("cancel", "job", ""),
     # Last: what is accepted goes on being submitted and shown while others are asked.
     "/extend acknowledged": lambda side: side.extend(acknowledged),
-    "/extend accepted": lambda side: side.extend(answered("Accepted")),
+    "/extend accepted": lambda side: side.extend(answered("Got it")),
 }
 
 

@@ -129,7 +129,7 @@ async def test_whatever_happens_to_the_post_it_is_made_once(slow_town: Town, kin
     await town.start()
     await town.extend()
     await town.suno.wait_for_submit()
-    await town.songs.wait_for(lambda message: "has begun" in message.content)
+    await town.songs.wait_for(lambda message: "Composing" in message.content)
     town.discord.faults.add(*POST, kind, 2)
 
     await town.suno.finish(next(iter(town.suno.tasks)))
@@ -240,7 +240,7 @@ async def test_a_deleted_progress_message_does_not_keep_the_result_away(slow_tow
     town = slow_town
     await town.start()
     await town.extend()
-    progress = await town.songs.wait_for(lambda message: "has begun" in message.content)
+    progress = await town.songs.wait_for(lambda message: "Composing" in message.content)
     moderator = town.discord.member("Max", guild=town.guild, permissions=["MANAGE_MESSAGES"])
     moderator.delete_post(progress)
 
@@ -257,7 +257,7 @@ async def test_progress_goes_on_after_discord_was_away(town: Town) -> None:
     await town.result()
 
     async def done() -> bool:
-        return "Done" in town.progress().content
+        return "here it is" in town.progress().content
 
     await eventually(done)
 

@@ -29,7 +29,7 @@ async def call_back(town: Town, job: Job, body: str) -> int:
 async def a_running_job(town: Town) -> Job:
     await town.start()
     await town.extend()
-    await town.songs.wait_for(lambda message: "has begun" in message.content)
+    await town.songs.wait_for(lambda message: "Composing" in message.content)
     return await town.job_in(JobState.RUNNING)
 
 

@@ -72,7 +72,7 @@ async def test_a_result_that_comes_while_the_database_is_locked_is_posted_once_a
     town = slow_town
     await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
     await town.extend()
-    await town.songs.wait_for(lambda message: "has begun" in message.content)
+    await town.songs.wait_for(lambda message: "Composing" in message.content)
     async with locked(town.settings.database_path):
         await town.suno.finish(next(iter(town.suno.tasks)))
 

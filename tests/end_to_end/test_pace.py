@@ -60,9 +60,9 @@ async def test_a_member_with_many_jobs_does_not_hold_up_another_and_the_place_sh
         ben = town.discord.member("Ben", guild=town.guild)
         for number in range(6):
             invocation = await town.extend(style="folk", title=f"Mia {number}", prompt="la")
-            await invocation.wait_until(lambda message: "Accepted" in message.content, timeout=20)
+            await invocation.wait_until(lambda message: "Got it" in message.content, timeout=20)
         late = await ben.command(town.songs, "extend", audio=Upload(source), style="folk", title="Ben", prompt="la")
-        told = await late.wait_until(lambda message: "Accepted" in message.content, timeout=20)
+        told = await late.wait_until(lambda message: "Got it" in message.content, timeout=20)
         town.suno.credits = 1000
         await town.result(7)
 

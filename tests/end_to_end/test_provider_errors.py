@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.jobs import JobState
-from bot.sandbox.discord import Message
+from bot.sandbox.discord import Invocation, Message
 from tests.end_to_end.town import Town, ends, eventually
 
 SUBMIT = "/upload-extend"
@@ -20,23 +20,38 @@ async def failed(town: Town) -> Message:
     """
     result = await town.result()
     job = await town.job_in(JobState.FAILED)
-    assert "did not work" in result.content
+    assert "didn't work out" in result.content
     assert town.mia in result.pinged
     assert result.reference in (None, *town.songs.messages)
-    assert "Nothing was counted" in result.embeds[0]["description"]
+    assert "This didn't use up an extension." in result.embeds[0]["description"]
     assert "http" not in result.embeds[0]["description"]
     assert (await town.balance()).left == 10
     assert job.told_at is not None or len(ends(town.songs)) == 1
     return result
 
 
+async def failed_alone(town: Town, invocation: Invocation) -> Message:
+    """The news of a failure for its member alone: in the answer to the command, with a ping beside it."""
+    answer = await invocation.wait_until(lambda message: message.embeds, timeout=30)
+    job = await town.job_in(JobState.FAILED)
+    ping = await invocation.followup(1)
+    assert answer.is_ephemeral
+    assert ping.is_ephemeral
+    assert town.mia in ping.pinged
+    assert ends(town.songs) == []
+    assert "This didn't use up an extension." in answer.embeds[0]["description"]
+    assert (await town.balance()).left == 10
+    assert job.told_at is not None
+    await town.songs.wait_for(lambda message: "I've told them why" in message.content)
+    return answer
+
+
 @pytest.mark.parametrize("code", ["400", "404", "409", "413", "422", "451", "505", "553"])
-async def test_a_refused_submission_fails_at_once_and_is_not_repeated(town: Town, code: str) -> None:
+async def test_a_refused_submission_is_told_to_its_member_alone_and_not_repeated(town: Town, code: str) -> None:
     await town.start()
     town.suno.script(f"error {code}")
 
-    await town.extend()
-    result = await failed(town)
+    result = await failed_alone(town, await town.extend())
 
     assert "refused the request" in result.embeds[0]["description"]
     assert submissions(town) == 1
@@ -85,7 +100,7 @@ async def test_without_credits_the_job_waits_in_its_place(town: Town, code: str)
     await town.extend()
     progress = await town.songs.wait_for(lambda message: "music service is busy" in message.content)
 
-    assert "I try again by myself" in progress.content
+    assert "I'll keep trying" in progress.content
     assert (await town.job_in(JobState.ACCEPTED)).attempts == 1
     assert (await town.balance()).held == 1
     assert town.suno.submits == 0
@@ -97,9 +112,9 @@ async def test_a_submission_without_a_clear_answer_is_never_repeated(town: Town,
     town.suno.script(trouble)
 
     await town.extend()
-    progress = await town.songs.wait_for(lambda message: "not known yet" in message.content)
+    progress = await town.songs.wait_for(lambda message: "hasn't confirmed" in message.content)
 
-    assert "It is not asked twice, and nothing is lost" in progress.content
+    assert "I won't resend it, so you can't be charged twice." in progress.content
     assert (await town.job_in(JobState.SUBMITTING)).outcome_unknown
     assert submissions(town) == 1
     assert (await town.balance()).held == 1
@@ -144,18 +159,36 @@ async def test_callbacks_that_are_faster_than_the_answer_are_kept(town: Town) ->
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        ("callback-error 400", "did not take the words"),
-        ("callback-error 400-lyrics", "did not take the words"),
-        ("callback-error 408", "failed to make the music"),
-        ("callback-error 413", "recognised the audio as an existing work"),
-        ("callback-error 451", "could not read the audio"),
-        ("callback-error 500", "failed to make the music"),
-        ("callback-error 501", "failed to make the music"),
-        ("callback-error 531", "did not take the words"),
+        ("callback-error 400", "didn't accept the lyrics"),
+        ("callback-error 400-lyrics", "didn't accept the lyrics"),
+        ("callback-error 413", "someone else's work"),
+        ("callback-error 531", "didn't accept the lyrics"),
+        ("sensitive-word", "didn't accept"),  # record-info knows that it was a word, a callback only that it was a text
+        ("stuck", "someone else's work"),
+    ],
+)
+async def test_what_is_wrong_with_a_members_texts_or_audio_is_told_to_that_member_alone(
+    town: Town, trouble: str, words: str
+) -> None:
+    await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
+    town.suno.script(trouble)
+
+    result = await failed_alone(town, await town.extend())
+
+    assert words in result.embeds[0]["description"]
+    assert "It said" in result.embeds[0]["description"]
+    assert submissions(town) == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("callback-error 408", "couldn't make it"),
+        ("callback-error 451", "couldn't read your audio"),
+        ("callback-error 500", "couldn't make it"),
+        ("callback-error 501", "couldn't make it"),
         ("create-failed", ""),
         ("generate-failed", ""),
-        ("sensitive-word", "Change"),  # record-info knows that it was a word, a callback only that it was the texts
-        ("stuck", "recognised the audio as an existing work"),
     ],
 )
 async def test_a_task_that_fails_is_told_with_its_reason(town: Town, trouble: str, words: str) -> None:
@@ -212,7 +245,7 @@ async def test_an_oddity_of_the_provider_changes_nothing_for_the_member(town: To
     assert (await town.balance()).spent == 1
 
     async def done() -> bool:
-        return "Done" in town.progress().content
+        return "here it is" in town.progress().content
 
     await eventually(done)
 

@@ -155,9 +155,9 @@ async def test_of_many_commands_at_once_exactly_as_many_are_taken_as_are_left(to
 
     invocations = [await town.extend() for _ in range(100)]
     answers = await asyncio.gather(
-        *(each.wait_until(lambda m: "Accepted" in m.content or "used" in m.content, timeout=60) for each in invocations)
+        *(each.wait_until(lambda m: "Got it" in m.content or "used" in m.content, timeout=60) for each in invocations)
     )
 
-    assert sum("Accepted" in answer.content for answer in answers) == 3
+    assert sum("Got it" in answer.content for answer in answers) == 3
     await town.result(3)
     assert town.suno.submits == 3

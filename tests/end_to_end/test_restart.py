@@ -11,12 +11,12 @@ async def test_a_job_that_runs_while_the_bot_is_away_is_delivered_afterwards(tmp
     async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
         await town.start()
         await town.extend()
-        await town.songs.wait_for(lambda message: "has begun" in message.content)
+        await town.songs.wait_for(lambda message: "Composing" in message.content)
         task_id = next(iter(town.suno.tasks))
         await town.stop()
 
         await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
-        await town.songs.wait_for(lambda message: "I was restarted; your song is safe." in message.content)
+        await town.songs.wait_for(lambda message: "I was restarted, but nothing was lost." in message.content)
         await town.suno.finish(task_id, "complete")
         result = await town.result()
         await town.job_in(JobState.DELIVERED)

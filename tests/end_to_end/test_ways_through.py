@@ -22,7 +22,7 @@ async def test_an_attachment_comes_back_continued(town: Town, tmp_path: Path) ->
     result = await town.result()
 
     assert answer.is_ephemeral
-    assert "Accepted as job" in answer.content
+    assert answer.content == "Got it. I'll post here and ping you."
     assert result.reference is town.progress()
     assert town.mia in result.pinged
     assert [file.filename for file in result.attachments] == ["paper-boats-1.mp3", "paper-boats-2.mp3"]
@@ -47,7 +47,7 @@ async def test_progress_is_told_stage_by_stage_in_one_message(tmp_path: Path, so
     async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
         await town.start()
         await town.extend()
-        progress = await town.songs.wait_for(lambda message: "The music service has begun" in message.content)
+        progress = await town.songs.wait_for(lambda message: "Composing" in message.content)
         task_id = next(iter(town.suno.tasks))
 
         await town.suno.finish(task_id, "text")
@@ -56,7 +56,7 @@ async def test_progress_is_told_stage_by_stage_in_one_message(tmp_path: Path, so
         await town.suno.finish(task_id, "first")
         await town.songs.wait_for(lambda message: "first track is ready" in message.content)
         await town.suno.finish(task_id, "complete")
-        await town.songs.wait_for(lambda message: "Done" in message.content, timeout=30)
+        await town.songs.wait_for(lambda message: "here it is" in message.content, timeout=30)
 
         shown = [version.content for version in progress.versions]
         assert all("from 0:07 on, with V5" in content for content in shown)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -33,14 +34,16 @@ KILLED = -9
 UNANSWERED = "while a submit is under way"
 """Not a place in the code: the provider has the request, and its answer is not there yet."""
 SETTLE_SECONDS = 60.0
+MARK = re.compile(r"^-# Encore · (\w+)$", re.MULTILINE)
+"""What each message that tells a job's end carries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
     """What must be zero.
 
-    `lost`: jobs without their post, commands without an answer; `doubled`: posts and submissions too many;
-    `ledger_difference`: units that do not add up.
+    `lost`: jobs without their post, commands without an answer; `doubled`: posts, submissions and progress messages
+    too many; `ledger_difference`: units that do not add up.
     """
 
     jobs: int
@@ -141,13 +144,11 @@ async def all_jobs(town: Town) -> list[Job]:
 async def count(town: Town) -> Balance:
     """Hold what the database says against what both stand-ins saw."""
     jobs = await all_jobs(town)
-    marks = Counter(
-        embed["footer"]["text"]
-        for channel in town.guild.channels
-        for message in channel.messages
-        for embed in message.embeds
-    )
-    posts = {job.id: marks.pop(f"Encore · {job.short_id}", 0) for job in jobs}
+    said = [message for channel in town.guild.channels for message in channel.messages]
+    marks = Counter(mark for message in said for mark in MARK.findall(message.content))
+    posts = {job.id: marks.pop(job.short_id, 0) for job in jobs}
+    progress = {job.progress_message_id for job in jobs}
+    strays = sum(not MARK.search(message.content) and message.id not in progress for message in said)
     submissions = Counter(str(task.request["callBackUrl"]) for task in town.suno.tasks.values())
     async with open_storage(town.settings.database_path) as storage:
         difference = 0
@@ -162,7 +163,8 @@ async def count(town: Town) -> Balance:
         lost=sum(not number for number in posts.values()) + unanswered(town, jobs),
         doubled=sum(number > 1 for number in posts.values())
         + sum(number > 1 for number in submissions.values())
-        + sum(marks.values()),
+        + sum(marks.values())
+        + strays,
         ledger_difference=difference,
     )
 
