@@ -84,8 +84,8 @@ async def test_what_an_instrumental_has_no_use_for_is_left_out_and_the_member_is
     assert (job.request.prompt, job.request.vocal_gender) == ("", None)
     assert (job.request.continue_at, job.sent_continue_at) == (0.5, 1.0)
     told = [sentence.message for sentence in world.messenger.answers[0]]
-    assert "Accepted" in told[0]
-    assert told[2:] == [
+    assert told == [
+        GOT_IT.message,
         "An instrumental has no lyrics, so I left out your `prompt`.",
         "An instrumental has no singer, so I left out `vocal_gender`.",
         "The music service can't start before {earliest}, so I moved `continue_at` there.",

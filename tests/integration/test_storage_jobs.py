@@ -246,6 +246,11 @@ async def test_delivered_tracks_of_a_member_come_newest_first(storage: Storage) 
     assert await jobs.track(1, "track-5") is None
 
 
+def an_untitled_job() -> Job:
+    """Its tracks are called as the provider says."""
+    return replace(a_job(), request=ExtensionRequest(prompt="more of it"))
+
+
 @pytest.mark.parametrize(
     ("search", "found"),
     [
@@ -265,8 +270,8 @@ async def test_a_search_finds_parts_of_title_or_tags_in_any_case(
 ) -> None:
     await insert(
         storage,
-        a_delivered(a_job(), a_track(1, title="Über dem Meer", tags="Folk")),
-        a_delivered(a_job(), a_track(2, title="Straße", tags="100% x")),
+        a_delivered(an_untitled_job(), a_track(1, title="Über dem Meer", tags="Folk")),
+        a_delivered(an_untitled_job(), a_track(2, title="Straße", tags="100% x")),
     )
 
     owned = await storage.reading.jobs.tracks_of(1, search=search, limit=25)
@@ -277,10 +282,10 @@ async def test_a_search_finds_parts_of_title_or_tags_in_any_case(
 async def test_a_title_is_found_whole_or_in_part_but_not_among_the_tags(storage: Storage) -> None:
     await insert(
         storage,
-        a_delivered(a_job(), a_track(1, title="100% Über"), at=after(1)),
-        a_delivered(a_job(), a_track(2, title="100% Über"), at=after(2)),
-        a_delivered(a_job(), a_track(3, title="Überall"), at=after(3)),
-        a_delivered(a_job(), a_track(4, title="Tide", tags="100% über"), at=after(4)),
+        a_delivered(an_untitled_job(), a_track(1, title="100% Über"), at=after(1)),
+        a_delivered(an_untitled_job(), a_track(2, title="100% Über"), at=after(2)),
+        a_delivered(an_untitled_job(), a_track(3, title="Überall"), at=after(3)),
+        a_delivered(an_untitled_job(), a_track(4, title="Tide", tags="100% über"), at=after(4)),
     )
 
     async def found(title: str, *, whole: bool, limit: int = 25) -> list[str]:

@@ -222,9 +222,6 @@ def test_the_second_that_is_sent(continue_at: float | None, length: float, sent:
     assert sent_continue_at(continue_at, length) == sent
 
 
-    assert effective_continue_at(continue_at, length) == sent
-
-
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e307, -1e307, 360_000.0])
 def test_what_is_no_length_of_music_is_shown_as_unknown(seconds: float) -> None:
     assert clock(seconds) == "?"
