@@ -141,7 +141,14 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             upload_url=settings.suno_upload_url,
             api_key=settings.suno_api_key,
         )
-        messenger = DiscordMessenger(client, catalogue, pacer, answer_seconds=settings.interaction_seconds, clock=clock)
+        messenger = DiscordMessenger(
+            client,
+            catalogue,
+            pacer,
+            answer_seconds=settings.interaction_seconds,
+            watched_seconds=settings.watched_seconds,
+            clock=clock,
+        )
         every_seconds = CREDITS_POLLS * settings.poll_every_seconds
         operator = Operator(storage, messenger, clock)
         parts = _Parts(

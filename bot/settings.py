@@ -55,6 +55,7 @@ class Settings:
     # Not read from the environment: fixed by the platforms, turned by tests alone.
     progress_every_seconds: float = 4
     interaction_seconds: float = 870  # half a minute under the 15 minutes that a token lives
+    watched_seconds: float = 20  # for so long somebody who gave a command looks at its answer and needs no ping
     retry_base_seconds: float = 2
     deaf_seconds: float = 120  # without the gateway, until a new session is begun
 

@@ -22,21 +22,29 @@ from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
 
-WATCHED = timedelta(seconds=20)
-"""For so long somebody who pressed a button or gave a command looks at the answer."""
 OPERATOR_LOCALE = "en-US"
 """Discord does not tell the language of an application's owner."""
 
 
 class DiscordMessenger:
-    """`answer_seconds`: how long after the command its answer can still be edited."""
+    """`answer_seconds`: how long after the command its answer can still be edited; `watched_seconds`: how long its
+    member looks at it.
+    """
 
     def __init__(
-        self, client: discord.Client, catalogue: Catalogue, pacer: Pacer, *, answer_seconds: float, clock: Clock
+        self,
+        client: discord.Client,
+        catalogue: Catalogue,
+        pacer: Pacer,
+        *,
+        answer_seconds: float,
+        watched_seconds: float,
+        clock: Clock,
     ) -> None:
         self._client = client
         self._catalogue = catalogue
         self._answer_time = timedelta(seconds=answer_seconds)
+        self._watched_time = timedelta(seconds=watched_seconds)
         self._clock = clock
         self._turns = Turns()
         self._progress = ProgressMessages(client, catalogue, pacer)
@@ -49,7 +57,7 @@ class DiscordMessenger:
         return (self._channel, self._direct)
 
     def _answer_route(self, place: Place) -> AnswerRoute:
-        is_watched = self._clock() - place.received_at < WATCHED
+        is_watched = self._clock() - place.received_at < self._watched_time
         return AnswerRoute(
             self._client, self._catalogue, self._turns, is_open=self._can_answer(place), is_watched=is_watched
         )

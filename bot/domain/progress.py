@@ -137,7 +137,7 @@ def progress_of(
         since=since,
         expected_at=expected_at if at_work else None,
         is_late=at_work and at >= expected_at,
-        waits_for=_wait_reason(job) if waits else None,
+        waits_for=job.waits_for if waits else None,
         resumes_at=next_day(at) if waits and job.waits_for in _DAILY else None,
         stream_url=next((track.stream_url for track in job.tracks if track.stream_url), "") if at_work else "",
         outcome_unknown=job.outcome_unknown and job.state in {JobState.SUBMITTING, JobState.OVERDUE},
@@ -148,11 +148,6 @@ def progress_of(
 
 
 _DAILY = frozenset({WaitReason.SERVER_CAP, WaitReason.DAY_CAP})
-
-
-def _wait_reason(job: Job) -> WaitReason | None:
-    """Jobs of an earlier release have no reason, only tries."""
-    return job.waits_for or (WaitReason.BUSY if job.attempts else None)
 
 
 def is_for_member_alone(job: Job) -> bool:

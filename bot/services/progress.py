@@ -5,9 +5,10 @@ What is behind is a queue of its own in the database (`work.progress`): a pass c
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from bot.domain.jobs import Job
 from bot.domain.pace import backoff_seconds
@@ -15,7 +16,7 @@ from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, pr
 from bot.errors import Outage
 from bot.services.clock import Clock
 from bot.services.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
-from bot.services.ports import Storage
+from bot.services.ports import Storage, Work
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,11 @@ TRIES = 6
 """Unexpected failures after which a message is left as it is."""
 UNAVAILABLE_TRIES = 100
 """The same while Discord does not answer clearly: some eight hours."""
-UNREADABLE = timedelta(hours=1)
+UNREADABLE_SECONDS = 3600.0
 """How seldom a job is looked at that this version cannot read."""
+
+Record: TypeAlias = Callable[[Work], Awaitable[None]]
+"""What is written down about a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +79,10 @@ class Progress:
         if not claimed:
             return False
         one_pass = _Pass(bands, await self._storage.reading.jobs.usual_seconds())
-        outcomes = await asyncio.gather(
-            *(self._bring_up_to_date(outdated, one_pass) for outdated in claimed), return_exceptions=True
-        )
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome  # an outage hits all of them: one is enough to tell
+        records = await asyncio.gather(*(self._bring_up_to_date(outdated, one_pass) for outdated in claimed))
+        async with self._storage.transaction() as work:
+            for record in records:
+                await record(work)
         return True
 
     async def _take_over(self) -> None:
@@ -112,25 +114,27 @@ class Progress:
             until = now + timedelta(seconds=self._times.lease)
             return await work.progress.claim_due(now=now, until=until, limit=AT_ONCE)
 
-    async def _bring_up_to_date(self, outdated: OutdatedProgress, one_pass: _Pass) -> None:
+    async def _bring_up_to_date(self, outdated: OutdatedProgress, one_pass: _Pass) -> Record:
+        """Show one message; what to write down about it afterwards. Raises nothing: the other messages go on."""
         try:
             async with asyncio.timeout(SHOW_SECONDS):
-                await self._show(outdated, one_pass)
-        except Outage:
-            raise
+                return await self._show(outdated, one_pass)
         except RouteBusy as error:
-            await self._put_off(outdated, seconds=error.seconds)
+            return self._put_off(outdated, seconds=error.seconds)
+        except Outage as error:
+            log.debug("job %s: progress not shown (%s)", _short(outdated), error)
+            return self._put_off(outdated, seconds=self._times.backoff_base)
         except (RouteUnavailable, TimeoutError) as error:
-            await self._failed(outdated, error, tries=UNAVAILABLE_TRIES)
+            return self._failed(outdated, error, tries=UNAVAILABLE_TRIES)
         except Exception as error:  # noqa: BLE001  # whatever it is, the other messages are shown
-            await self._failed(outdated, error, tries=TRIES)
+            return self._failed(outdated, error, tries=TRIES)
 
-    async def _show(self, outdated: OutdatedProgress, one_pass: _Pass) -> None:
+    async def _show(self, outdated: OutdatedProgress, one_pass: _Pass) -> Record:
         async with self._messenger.alone(outdated.job_id):
             # Read here, while nobody else writes to the member about this job: what was true a moment ago may be over.
             job = await self._storage.reading.jobs.get(outdated.job_id)
             if job is None:
-                return await self._put_off(outdated, seconds=UNREADABLE.total_seconds())
+                return self._put_off(outdated, seconds=UNREADABLE_SECONDS)
             step = self._step(job, one_pass)
             if step.view is not None:
                 try:
@@ -138,7 +142,7 @@ class Progress:
                 except RouteClosed as error:
                     # The next change tries it again: there are few, and the channel may be open by then.
                     log.info("job %s: its progress cannot be shown (%s)", job.short_id, error)
-        return await self._shown(outdated, step)
+        return self._shown(outdated, step)
 
     def _step(self, job: Job, one_pass: _Pass) -> ProgressStep:
         return progress_step(
@@ -149,35 +153,29 @@ class Progress:
             at=self._clock(),
         )
 
-    async def _shown(self, outdated: OutdatedProgress, step: ProgressStep) -> None:
-        at = self._clock()
-        async with self._storage.transaction() as work:
-            if step.is_last:
-                await work.progress.remove(outdated.job_id)
-                return
-            await work.progress.shown(
-                outdated,
-                queue_band=None if step.view is None else step.view.queue_band,
-                again_at=step.again_at,
-                next_edit_at=at + timedelta(seconds=self._times.every),
-            )
+    def _shown(self, outdated: OutdatedProgress, step: ProgressStep) -> Record:
+        if step.is_last:
+            return lambda work: work.progress.remove(outdated.job_id)
+        next_edit_at = self._clock() + timedelta(seconds=self._times.every)
+        band = None if step.view is None else step.view.queue_band
+        return lambda work: work.progress.shown(
+            outdated, queue_band=band, again_at=step.again_at, next_edit_at=next_edit_at
+        )
 
-    async def _put_off(self, outdated: OutdatedProgress, *, seconds: float) -> None:
-        async with self._storage.transaction() as work:
-            await work.progress.put_off(outdated, until=self._clock() + timedelta(seconds=seconds))
+    def _put_off(self, outdated: OutdatedProgress, *, seconds: float) -> Record:
+        until = self._clock() + timedelta(seconds=seconds)
+        return lambda work: work.progress.put_off(outdated, until=until)
 
-    async def _failed(self, outdated: OutdatedProgress, error: Exception, *, tries: int) -> None:
+    def _failed(self, outdated: OutdatedProgress, error: Exception, *, tries: int) -> Record:
         """Try again after growing pauses; a message that fails every time is left as it is."""
         failures = outdated.failures + 1
         if failures < tries:
             log.debug("job %s: progress not shown at try %d (%r)", _short(outdated), failures, error)
             pause_seconds = backoff_seconds(failures, base_seconds=self._times.backoff_base)
-            await self._put_off(replace(outdated, failures=failures), seconds=pause_seconds)
-            return
+            return self._put_off(replace(outdated, failures=failures), seconds=pause_seconds)
         self.set_aside += 1
         log.error("job %s: its progress message cannot be shown; it stays as it is", _short(outdated), exc_info=error)
-        async with self._storage.transaction() as work:
-            await work.progress.remove(outdated.job_id)
+        return lambda work: work.progress.remove(outdated.job_id)
 
 
 def _short(outdated: OutdatedProgress) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.benchmarks import acknowledge, burst, callback_rate, history, polling, start_up, storage_commits
+from tests.benchmarks import acknowledge, burst, callback_rate, history, polling, progress, start_up, storage_commits
 from tests.benchmarks.rows import Row, table
 
 PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
@@ -17,6 +17,7 @@ PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "callback_rate": callback_rate.measure,
     "storage_commits": storage_commits.measure,
     "polling": polling.measure,
+    "progress": progress.measure,
     "burst": burst.measure,
     "history": history.measure,
 }

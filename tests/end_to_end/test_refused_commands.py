@@ -16,7 +16,7 @@ async def refused(town: Town, invocation: Invocation, *words: str) -> str:
     for each in words:
         assert each in answer.content
     assert answer.is_ephemeral
-    assert town.songs.messages == []
+    await town.songs.wait_until(lambda here: not here.messages)
     assert town.suno.submits == 0
     assert (await town.balance()).left == town.settings.quota_per_day
     return answer.content

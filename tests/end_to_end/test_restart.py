@@ -58,6 +58,7 @@ async def test_a_command_that_was_cut_off_is_gone_on_with(town: Town) -> None:
 
     assert len((await town.result()).attachments) == 2
     assert (await town.balance()).left == 9
+    assert len(town.songs.messages) == 2  # the result, and the progress message that was there before
 
 
 async def test_waiting_jobs_keep_their_order(tmp_path: Path, source: Path) -> None:

@@ -59,9 +59,10 @@ async def test_progress_is_told_stage_by_stage_in_one_message(tmp_path: Path, so
         await town.songs.wait_for(lambda message: "here it is" in message.content, timeout=30)
 
         shown = [version.content for version in progress.versions]
-        assert all("from 0:07 on, with V5" in content for content in shown)
+        assert "Reading **paper-boats**" in shown[0]
+        assert all("from 0:07 with V5" in content for content in shown[1:-1])
         assert len(set(shown)) == len(shown)
-        assert stream["label"] == "Listen while it is made"
+        assert stream["label"] == "Listen while it's being made"
         assert [message for message in town.songs.messages if not message.embeds] == [progress]
 
 
@@ -229,7 +230,7 @@ async def test_the_acceptance_says_what_was_left_out(town: Town) -> None:
     await town.start()
 
     invocation = await town.extend(instrumental=True, vocal_gender="male", continue_at="0.5")
-    answer = await invocation.wait_until(lambda message: "Accepted as job" in message.content)
+    answer = await invocation.wait_until(lambda message: "Got it" in message.content)
 
     assert "An instrumental has no singer, so I left out `vocal_gender`." in answer.content
     assert "The music service can't start before 0:01, so I moved `continue_at` there." in answer.content
@@ -303,7 +304,7 @@ async def test_a_track_is_found_by_its_title_and_the_member_reads_which_take_it_
         newest = await town.job_in(JobState.DELIVERED)
 
     invocation = await town.extend(track="paper boats")
-    first = await invocation.wait_until(lambda message: "Accepted as job" in message.content)
+    first = await invocation.wait_until(lambda message: "Got it" in message.content)
     await town.result(3)
     continued = await town.job_in(JobState.DELIVERED)
 
@@ -353,12 +354,12 @@ async def test_quota_jobs_and_cancel_tell_a_member_their_own_things(tmp_path: Pa
         await town.start()
         await town.extend(title="Boats", style="folk", prompt="la")
         await town.songs.wait_for(lambda message: "Boats" in message.content)
-        job = await town.job_in(JobState.ACCEPTED)
+        await town.job_in(JobState.ACCEPTED)
 
         quota = await (await town.mia.command(town.songs, "quota")).response()
         jobs = await (await town.mia.command(town.songs, "jobs")).response()
-        assert "9 of 10 left today · 0 used · 1 on the way" in quota.content
-        assert "**Boats**: waiting" in jobs.content
+        assert "9 of 10 left today · 0 used · 1 in progress" in quota.content
+        assert "**Boats**: waiting, number 1 in line" in jobs.content
 
         async def back_in_the_queue() -> bool:
             return (await town.job()).state is JobState.ACCEPTED and (await town.job()).attempts > 0
@@ -366,9 +367,9 @@ async def test_quota_jobs_and_cancel_tell_a_member_their_own_things(tmp_path: Pa
         await eventually(back_in_the_queue)
         choices = await town.mia.autocomplete(town.songs, "cancel", focused="job", value="boats")
         cancelled = await (await town.mia.command(town.songs, "cancel", job=choices[0].value)).response()
-        assert f"Job `{job.short_id}` is cancelled" in cancelled.content
+        assert cancelled.content == "Cancelled **Boats**. This didn't use up an extension."
         assert (await town.balance()).left == 10
-        await town.songs.wait_for(lambda message: "Cancelled" in message.content)
+        await town.songs.wait_for(lambda message: "cancelled" in message.content)
 
 
 async def test_a_long_text_of_lyrics_is_attached_whole(town: Town) -> None:

@@ -1,0 +1,284 @@
+"""What members see in the channel, in their answers and in direct messages, beside the music itself."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.domain.jobs import Job, JobEvent, JobState
+from bot.sandbox.discord import FaultKind, Invocation, Message, Upload
+from bot.sandbox.sounds import compose
+from bot.services import settle
+from tests.end_to_end.town import Town
+
+POST = ("POST", "/channels/{channel_id}/messages")
+SILENT = 1 << 12
+
+
+async def answered(invocation: Invocation, words: str) -> Message:
+    return await invocation.wait_until(lambda message: words in message.content, timeout=20)
+
+
+def buttons(message: Message) -> list[str]:
+    return [part["label"] for row in message.components for part in row["components"] if part["type"] == 2]
+
+
+async def jobs_of(town: Town) -> Message:
+    return await answered(await town.mia.command(town.songs, "jobs"), "**")
+
+
+async def details(town: Town, job: Job) -> Message:
+    chosen = await town.mia.choose(await jobs_of(town), "Choose a job…", job.id)
+    return await answered(chosen, job.short_id)
+
+
+async def waiting_job(town: Town) -> Job:
+    """Mia's latest job, once it waits for credits."""
+    await town.songs.wait_for(lambda message: "run out of credits" in message.content)
+    return await town.job_in(JobState.ACCEPTED)
+
+
+# The progress message
+
+
+async def test_a_member_reads_that_the_file_is_being_read_before_anything_is_handed_over(town: Town) -> None:
+    await town.start()
+    town.suno.next_call("file-stream-upload", "hold")
+
+    await town.extend()
+    reading = await town.songs.wait_for(lambda message: "Reading **paper-boats**" in message.content)
+
+    assert town.mia.mention in reading.content
+    assert reading.flags & SILENT
+    assert town.mia.pings == []
+    assert town.suno.submits == 0
+
+
+async def test_the_progress_message_turns_into_a_link_to_the_result(town: Town) -> None:
+    await town.start()
+
+    await town.extend()
+    result = await town.result()
+    progress = await town.songs.wait_for(lambda message: "here it is" in message.content)
+
+    assert f"/{town.guild.id}/{town.songs.id}/{result.id})" in progress.content
+    assert progress is result.reference
+    assert [ping.message for ping in town.mia.pings] == [result]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (403, 50013, "Discord doesn't let me post in"),
+        (400, 50083, "This thread is archived. Reopen it and try again."),
+        (403, 160005, "This thread is locked"),
+    ],
+)
+async def test_where_nothing_can_be_posted_the_member_reads_why_and_nothing_is_handed_over(
+    town: Town, status: int, code: int, words: str
+) -> None:
+    await town.start()
+    town.discord.faults.add(*POST, FaultKind.ERROR_BEFORE, status=status, code=code)
+
+    answer = await answered(await town.extend(), words)
+
+    assert answer.is_ephemeral
+    assert "This didn't use up an extension." in answer.content
+    assert not town.suno.requests
+    assert (await town.balance()).left == 10
+
+
+async def test_a_refused_command_leaves_nothing_behind_in_the_channel(town: Town) -> None:
+    await town.start()
+
+    await answered(await town.extend(audio=Upload("notes.mp3", b"Dear diary, " * 100)), "not audio")
+
+    await town.songs.wait_until(lambda here: not here.messages)
+
+
+async def test_discord_being_away_for_a_moment_refuses_nobody(town: Town) -> None:
+    await town.start()
+    town.discord.faults.add(*POST, FaultKind.ERROR_BEFORE, status=503)
+    town.discord.faults.add(*POST, FaultKind.ABORT_AFTER)
+
+    await town.extend()
+
+    assert len((await town.result()).attachments) == 2
+    assert len(town.songs.messages) == 2
+
+
+async def test_a_refusal_that_comes_too_late_for_the_answer_is_a_direct_message_that_says_why(
+    tmp_path: Path, town: Town
+) -> None:
+    await town.start()
+    held = town.discord.faults.add("GET", "/ephemeral-attachments/*", FaultKind.HOLD_BEFORE)
+    notes = tmp_path / "notes.mp3"
+    notes.write_bytes(b"Dear diary, " * 100)
+
+    await town.extend(audio=Upload(notes))
+    await held.reached()
+    town.discord.advance(901)
+    held.release()
+    told = await town.mia.dm.wait_for(lambda message: "not audio" in message.content, timeout=20)
+
+    assert "I couldn't answer your command in <#" in told.content
+
+
+# Titles, covers and words for those who cannot see
+
+
+async def test_without_a_title_a_song_is_called_after_its_source_everywhere(town: Town, tmp_path: Path) -> None:
+    piece = tmp_path / "Harbour Lights.mp3"
+    compose(piece, seconds=6)
+    await town.start()
+
+    await town.extend(audio=Upload(piece))
+    result = await town.result()
+    job = await town.job_in(JobState.DELIVERED)
+    (choice, *_) = await town.mia.autocomplete(town.songs, "extend", focused="track", value="harbour")
+
+    assert result.embeds[0]["title"] == "Harbour Lights"
+    assert result.attachments[0].filename == "harbour-lights-1.mp3"
+    assert choice.name.startswith("Harbour Lights")
+    assert "harbour-lights-" in next(iter(town.suno.tasks.values())).request["uploadUrl"]  # type: ignore[operator]
+    assert job.tracks
+
+
+async def test_every_attachment_says_what_it_is(town: Town) -> None:
+    await town.start()
+
+    await town.extend(style="folk", title="Boats", prompt="la la " * 400)
+    result = await town.result()
+
+    assert all(file.description and "Boats" in file.description for file in result.attachments)
+
+
+# Private results and direct messages
+
+
+async def test_a_private_result_pings_its_member_once_and_brings_the_music_once(town: Town) -> None:
+    await town.start(watched_seconds=0.0)
+    town.discord.faults.add("PATCH", "/webhooks/*/messages/@original", FaultKind.ERROR_AFTER, 6, status=500)
+
+    invocation = await town.extend(private=True)
+    answer = await invocation.wait_until(lambda message: message.attachments, timeout=60)
+    ping = await invocation.followup(1)
+    await town.job_in(JobState.DELIVERED)
+
+    assert len(answer.attachments) == 2
+    assert ping.content == f"{town.mia.mention} Your music is ready, in my answer above."
+    assert ping.attachments == ()
+    assert ping.is_ephemeral
+    assert len(invocation.followups) == 1
+    assert town.mia.dms == []
+
+
+async def test_jobs_never_links_to_an_answer_that_only_its_member_saw(town: Town) -> None:
+    await town.start()
+    invocation = await town.extend(private=True)
+    await invocation.wait_until(lambda message: message.attachments, timeout=30)
+    job = await town.job_in(JobState.DELIVERED)
+
+    listed = await jobs_of(town)
+    shown = await details(town, job)
+
+    assert "discord.com" not in listed.content
+    assert "Open" not in buttons(shown)
+
+
+async def test_a_direct_message_says_why_it_is_one(slow_town: Town) -> None:
+    town = slow_town
+    await town.start()
+    await town.extend()
+    await town.suno.wait_for_submit()
+    await town.job_in(JobState.RUNNING)
+    town.songs.deny("SEND_MESSAGES")
+
+    await town.suno.finish(next(iter(town.suno.tasks)))
+    message = await town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
+
+    assert message.content.startswith(f"I can't post in <#{town.songs.id}> any more, so here is your music.")
+
+
+# /jobs
+
+
+async def test_a_delivered_job_can_be_opened_and_sent_again(town: Town) -> None:
+    await town.start()
+    await town.extend(style="folk", title="Boats", prompt="la")
+    result = await town.result()
+    job = await town.job_in(JobState.DELIVERED)
+
+    listed = await jobs_of(town)
+    shown = await details(town, job)
+    again = await town.mia.click(shown, "Send again")
+    second = await town.result(2)
+    answer = await answered(again, "Sent")
+
+    assert listed.content.startswith("**Boats**: done <t:")
+    assert buttons(shown) == ["Open", "Send again"]
+    assert [len(message.attachments) for message in (result, second)] == [2, 2]
+    assert str(second.id) in answer.content
+    assert answer.is_ephemeral
+
+
+async def test_a_waiting_job_is_cancelled_with_a_button_that_outlives_a_restart(town: Town) -> None:
+    town.suno.credits = 0
+    await town.start()
+    await town.extend(style="folk", title="Boats", prompt="la")
+
+    shown = await details(town, await waiting_job(town))
+    await town.stop()
+    await town.start()
+
+    cancelled = await answered(await town.mia.click(shown, "Cancel"), "Cancelled")
+    again = await answered(await town.mia.click(shown, "Cancel"), "Cancelled")
+
+    assert cancelled.content == again.content == "Cancelled **Boats**. This didn't use up an extension."
+    assert (await town.balance()).left == 10
+
+
+async def test_a_job_on_hold_after_a_restore_is_continued_with_a_button(town: Town) -> None:
+    town.suno.credits = 0
+    await town.start(poll_every_seconds=0.3)
+    await town.extend(style="folk", title="Boats", prompt="la")
+
+    held = await held_back(town, await waiting_job(town))
+    shown = await details(town, held)
+    assert "I was restored from a backup" in shown.content
+    assert buttons(shown) == ["Continue", "Cancel"]
+
+    continued = await town.mia.click(shown, "Continue")
+    await answered(continued, "**Boats** is back in line.")
+    town.suno.credits = 1000
+
+    assert len((await town.result()).attachments) == 2
+    assert town.suno.submits == 1
+
+
+async def held_back(town: Town, job: Job) -> Job:
+    async with town.app.storage.transaction() as work:
+        current = await work.jobs.get(job.id)
+        assert current is not None
+        held = current.after(JobEvent.HELD_BACK, waits_for=None)
+        await settle.save(work, held, before=current, at=datetime.now(UTC))
+    return held
+
+
+async def test_a_button_on_a_job_in_another_state_or_on_one_that_was_erased_answers_with_a_sentence(
+    town: Town,
+) -> None:
+    town.suno.credits = 0
+    await town.start(poll_every_seconds=0.3)
+    await town.extend(style="folk", title="Boats", prompt="la")
+
+    shown = await details(town, await waiting_job(town))
+    town.suno.credits = 1000
+    await town.result()
+    await town.job_in(JobState.DELIVERED)
+
+    late = await answered(await town.mia.click(shown, "Cancel"), "can be cancelled")
+    assert "**Boats** is done." in late.content
+    async with town.app.storage.transaction() as work:
+        await work.housekeeping.remove_jobs(ended_before=datetime.now(UTC) + timedelta(days=1), limit=10)
+    await answered(await town.mia.click(shown, "Cancel"), "I don't have this job any more.")
