@@ -1,6 +1,6 @@
 """Connections to public addresses alone, judged where nothing can change any more: as the socket is made.
 
-A name may be answered otherwise each time it is asked, so an address that was looked up before proves nothing about
+A name may be answered differently each time it is asked, so an address that was looked up earlier proves nothing about
 the one that is connected to. Two places of aiohttp are used:
 
 - its resolver: a name with any address that is not public is refused as a whole;
@@ -10,15 +10,17 @@ the one that is connected to. Two places of aiohttp are used:
 
 import socket
 import ssl
+from collections.abc import Callable
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.fetch.addresses import is_public_literal
+from bot.fetch.wire import MeteredSocket, Wire
 
 
 class AddressNotPublic(OSError):
-    """An OSError, for this is how aiohttp expects a connection attempt to fail. Says nothing of the address."""
+    """An OSError, because that is how aiohttp expects a connection attempt to fail. Does not name the address."""
 
     def __init__(self) -> None:
         super().__init__("address is not public")
@@ -42,7 +44,7 @@ class CheckedResolver(AbstractResolver):
         """
         try:
             found = await self._resolver.resolve(host, port, family)
-        except UnicodeError as error:
+        except ValueError as error:
             # The system's resolver says so of labels that are empty or longer than 63 characters.
             raise OSError("no host name") from error
         if not found:
@@ -55,21 +57,25 @@ class CheckedResolver(AbstractResolver):
         await self._resolver.close()
 
 
-def public_socket(info: aiohttp.AddrInfoType) -> socket.socket:
-    """A socket for the address in `info`; raises AddressNotPublic instead for one that is not public."""
-    family, kind, protocol, _, address = info
-    if not is_public_literal(str(address[0])):
-        raise AddressNotPublic
-    return socket.socket(family, kind, protocol)
+def sockets(wire: Wire, *, public_only: bool) -> Callable[[aiohttp.AddrInfoType], MeteredSocket]:
+    """Makes the sockets of one request; with `public_only`, AddressNotPublic is raised for any other address."""
+
+    def make(info: aiohttp.AddrInfoType) -> MeteredSocket:
+        if public_only and not is_public_literal(str(info[4][0])):
+            raise AddressNotPublic
+        return wire.socket(info)
+
+    return make
 
 
-def connector(resolver: AbstractResolver, tls: ssl.SSLContext | None, *, public_only: bool) -> aiohttp.TCPConnector:
-    """A connector that looks up every name anew and uses every connection once."""
+def connector(
+    resolver: AbstractResolver, tls: ssl.SSLContext | None, wire: Wire, *, public_only: bool
+) -> aiohttp.TCPConnector:
+    """For one request."""
     return aiohttp.TCPConnector(
         resolver=CheckedResolver(resolver, public_only=public_only),
-        socket_factory=public_socket if public_only else None,
+        socket_factory=sockets(wire, public_only=public_only),
         use_dns_cache=False,
         force_close=True,
-        limit=0,
         ssl=tls if tls is not None else True,
     )

@@ -2,48 +2,50 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from bot.domain.text import Text, text
-from bot.errors import SourceTooLarge, SourceUnreachable
+from bot.domain.text import text
+from bot.errors import SourceTooLarge
 from bot.fetch.addresses import PrivateHosts
-from bot.fetch.connections import AddressNotPublic, connector
-
-T = TypeVar("T")
+from bot.fetch.connections import connector
+from bot.fetch.disk import Disk
+from bot.fetch.limits import FetchLimits
+from bot.fetch.lookups import Lookups
+from bot.fetch.patience import Patience
+from bot.fetch.refusals import UNREADABLE, failed, refused
+from bot.fetch.targets import check, read_link, read_redirect
+from bot.fetch.wire import Wire
 
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 WEB_PAGES = frozenset({"text/html", "application/xhtml+xml"})
-# Where services that speak HTTPS are found. The ports below belong to other protocols.
-HTTPS_PORT = 443
-FIRST_FREE_PORT = 1024
 WRITE_BYTES = 1 << 20  # one trip to a thread for each
-READ_BYTES = 1 << 18
+BUFFER_BYTES = 1 << 16  # aiohttp stops reading at twice as much
+# What comes in smaller pieces is left to gather for a moment: a read costs the same for one byte as for many.
+SMALL_BYTES = 16 << 10
+GATHER_SECONDS = 0.01
 # `identity`, and nothing is decompressed here: a compressed bomb is no more than its bytes.
 HEADERS = {"User-Agent": "Encore (Discord music bot)", "Accept": "*/*", "Accept-Encoding": "identity"}
-
-# Said of a name that is not found, too: otherwise the answers would tell which names exist in our network.
-NOT_PUBLIC = text("This link does not lead to a public address.")
-NOT_HTTPS = text("Only links that begin with https:// are read.")
-IN_TIME = text("The file behind this link did not arrive in time.")
 
 
 class SafeFetcher:
     """Fetches over https from public addresses, and in any way from the hosts in `private_hosts`.
 
-    `connect_timeout_seconds` covers finding and connecting to a server, `stall_timeout_seconds` the longest pause
-    between two pieces of an answer, `total_timeout_seconds` everything, redirects included. Ports: 443 and all from
-    1024. Every hop of a redirect is judged like the first; from https there is no way to http.
+    Ports: 443 and all from 1024. Every hop of a redirect is judged like the first; from https there is no way to http.
+    A server has to answer soon, to send at a useful rate, and to send little besides the file: see `FetchLimits`.
+    Names are looked up in a bounded number of threads that belong to this fetcher alone (see `Lookups`), and so do the
+    threads that write.
 
-    To be entered once, inside the loop that uses it. It keeps no cookies, sends no referrer and knows no proxy.
+    To be entered once, inside the loop that uses it, which has to be asyncio's own (see `Wire`). It keeps no cookies,
+    sends no referrer and knows no proxy.
 
     `private_hosts` are the words of PRIVATE_HOSTS, see `PrivateHosts.parse` (raises ValueError).
     """
@@ -52,177 +54,162 @@ class SafeFetcher:
         self,
         *,
         private_hosts: tuple[str, ...],
-        connect_timeout_seconds: float = 10,
-        stall_timeout_seconds: float = 30,
-        total_timeout_seconds: float = 120,
+        limits: FetchLimits | None = None,
         resolver: AbstractResolver | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._private_hosts = PrivateHosts.parse(private_hosts)
-        self._total_timeout_seconds = total_timeout_seconds
-        self._timeout = aiohttp.ClientTimeout(
-            total=None, connect=connect_timeout_seconds, sock_read=stall_timeout_seconds
-        )
-        self._resolver = resolver
+        self._limits = limits or FetchLimits()
+        self._resolver = resolver or Lookups()
         self._tls = tls
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by whether only public addresses may be reached
+        self._disk = Disk()
 
     async def __aenter__(self) -> Self:
-        resolver = self._resolver or aiohttp.ThreadedResolver()
-        self._sessions = {
-            public_only: aiohttp.ClientSession(
-                connector=connector(resolver, self._tls, public_only=public_only),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers=HEADERS,
-                timeout=self._timeout,
-                auto_decompress=False,
-                trust_env=False,
-                read_bufsize=READ_BYTES,
-            )
-            for public_only in (True, False)
-        }
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for session in self._sessions.values():
-            await session.close()
+        self._disk.close()
 
     async def fetch(self, url: str, to: Path, *, limit_bytes: int) -> int:
         """Stream `url` into the file `to`; the number of bytes.
 
         Raises:
-            SourceUnreachable: refused, no answer, an error, a web page, not in time. Its log line names the host alone.
+            SourceUnreachable: refused, no answer, an error, a web page, too slow. Its log line names the host alone.
             SourceTooLarge: more than `limit_bytes`; refused before the body is read if its length was announced.
             OSError: `to` cannot be written.
 
-        After any of them, and after a cancellation, `to` does not exist.
+        After any of them, and after a cancellation, `to` does not exist. No string is a URL that raises anything else.
         """
-        try:
-            async with asyncio.timeout(self._total_timeout_seconds):
-                return await self._follow(_parsed(url), to, limit_bytes)
-        except TimeoutError:
-            raise SourceUnreachable("fetch: total time used up", IN_TIME) from None
-
-    async def _follow(self, url: URL, to: Path, limit_bytes: int) -> int:
-        for _ in range(1 + MAX_REDIRECTS):
-            session = self._session_for(url)
-            try:
-                async with session.get(url, allow_redirects=False) as response:
+        async with Patience(self._limits) as patience:
+            target = read_link(url)
+            for _ in range(1 + MAX_REDIRECTS):
+                wire = Wire(self._limits)
+                async with self._answer(target, wire) as response:
                     if response.status not in REDIRECTS or "Location" not in response.headers:
-                        return await _save(response, to, limit_bytes)
-                    url = _redirected(response)
-            except aiohttp.ClientError as error:
-                # The error's own words and its chain may hold the whole URL or an address of our network.
-                raise _unreachable(url, error) from None
-        raise _refused(url, "too many redirects", text("This link forwards too often."))
+                        return await self._save(response, wire, patience, to, limit_bytes)
+                    target = read_redirect(response.url, response.headers["Location"])
+            raise refused(target, "too many redirects", text("This link redirects too many times."))
 
-    def _session_for(self, url: URL) -> aiohttp.ClientSession:
-        """The session that may fetch `url`; raises SourceUnreachable if none may."""
-        host, port = url.host, url.port
-        if not host or port is None or url.scheme not in ("https", "http"):
-            raise _refused(url, "no https", NOT_HTTPS)
-        if url.raw_user is not None or url.raw_password is not None:
-            raise _refused(url, "user name in it", text("Links with a user name or password in them are not read."))
-        if self._private_hosts.allow(host, port):
-            return self._sessions[False]
-        if url.scheme != "https":
-            raise _refused(url, "no https", NOT_HTTPS)
-        if port != HTTPS_PORT and port < FIRST_FREE_PORT:
-            raise _refused(url, f"port {port}", text("Links with the port {port} are not read.", port=str(port)))
-        return self._sessions[True]
+    @asynccontextmanager
+    async def _answer(self, url: URL, wire: Wire) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask for `url`; what the server answers, its body not read yet. Afterwards the connection is gone."""
+        public_only = check(url, self._private_hosts)
+        session = aiohttp.ClientSession(
+            connector=connector(self._resolver, self._tls, wire, public_only=public_only),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=HEADERS,
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._limits.connect_seconds),
+            auto_decompress=False,
+            trust_env=False,
+            read_bufsize=BUFFER_BYTES,
+        )
+        try:
+            async with session, await _get(session, url) as response:
+                wire.head_arrived()
+                _wake_when_lost(response)
+                yield response
+        except aiohttp.ClientError as error:
+            # The error's own words and its chain may hold the whole URL or an address of our network.
+            raise failed(url, error, wire.failure) from None
+        finally:
+            wire.close()
+
+    async def _save(
+        self, response: aiohttp.ClientResponse, wire: Wire, patience: Patience, to: Path, limit_bytes: int
+    ) -> int:
+        announced = _announced_bytes(response)
+        if announced is not None and announced > limit_bytes:
+            raise SourceTooLarge(limit_bytes=limit_bytes, size_bytes=announced)
+        patience.answered()
+        try:
+            size = await self._write(response, wire, patience, to, limit_bytes)
+            _check_end(response, wire)
+        except BaseException:
+            await self._disk.remove(to)
+            raise
+        return size
+
+    async def _write(
+        self, response: aiohttp.ClientResponse, wire: Wire, patience: Patience, to: Path, limit_bytes: int
+    ) -> int:
+        """Collect the body into `to`, whose directory exists; the number of bytes."""
+        size = 0
+        pending = bytearray()
+        with patience.paused():
+            await self._disk.create(to)
+        while data := await response.content.readany():
+            size += len(data)
+            if size > limit_bytes:
+                raise SourceTooLarge(limit_bytes=limit_bytes)
+            wire.file_bytes_arrived(len(data))
+            patience.file_bytes_arrived(len(data))
+            pending += data
+            if len(pending) >= WRITE_BYTES:
+                with patience.paused():
+                    await self._disk.append(to, bytes(pending))
+                pending.clear()
+            elif len(data) < SMALL_BYTES:
+                await _gather_more(response)
+        with patience.paused():
+            await self._disk.append(to, bytes(pending))
+        return size
 
 
-def _parsed(link: str) -> URL:
+async def _get(session: aiohttp.ClientSession, url: URL) -> aiohttp.ClientResponse:
     try:
-        return URL(link.strip())
-    except ValueError:
-        raise SourceUnreachable("fetch: no URL", text("This is not a link that can be read.")) from None
+        return await session.get(url, allow_redirects=False)
+    except aiohttp.ClientError:
+        raise
+    except ValueError:  # a URL that yarl reads and aiohttp does not
+        raise refused(url, "no URL", UNREADABLE) from None
 
 
-def _redirected(response: aiohttp.ClientResponse) -> URL:
-    """Where the response points to."""
-    target = response.url.join(_parsed(response.headers["Location"]))
-    if response.url.scheme == "https" and target.scheme != "https":
-        raise _refused(target, "redirect away from https", NOT_HTTPS)
-    return target
+def _wake_when_lost(response: aiohttp.ClientResponse) -> None:
+    """Where its parser gives up in the middle of a body, aiohttp leaves the reader waiting: wake it."""
+
+    def end(_: object = None) -> None:
+        if not response.content.is_eof() and response.content.exception() is None:
+            response.content.set_exception(aiohttp.ClientPayloadError("the body cannot be parsed"))
+
+    protocol = response.connection.protocol if response.connection is not None else None
+    if protocol is None:
+        return
+    if protocol.closed is None:
+        end()
+    else:
+        protocol.closed.add_done_callback(lambda closed: end(closed.exception()))
 
 
-async def _save(response: aiohttp.ClientResponse, to: Path, limit_bytes: int) -> int:
+def _check_end(response: aiohttp.ClientResponse, wire: Wire) -> None:
+    """Where a body ends with its connection, aiohttp takes a torn connection for the end: that is no whole file."""
+    ends_with_connection = response.content_length is None and "Transfer-Encoding" not in response.headers
+    if ends_with_connection and wire.failure is not None:
+        raise failed(response.url, None, wire.failure)
+
+
+def _announced_bytes(response: aiohttp.ClientResponse) -> int | None:
+    """How long the file is going to be, where that is told; raises SourceUnreachable if this is no file."""
     if response.status != 200:
-        raise _refused(
+        raise refused(
             response.url,
             f"HTTP {response.status}",
             text(
-                "The server behind this link answered with status {status}. Does the link still work?",
+                "The server behind this link answered with error {status}. Does the link still work?",
                 status=str(response.status),
             ),
         )
     if response.content_type in WEB_PAGES:
-        raise _refused(response.url, "web page", text("This link leads to a web page and not to a file."))
-    announced = response.content_length
-    if announced is not None and announced > limit_bytes:
-        raise SourceTooLarge(limit_bytes=limit_bytes, size_bytes=announced)
-    try:
-        return await _write(response.content.iter_any(), to, limit_bytes)
-    except BaseException:
-        await _to_its_end(partial(to.unlink, missing_ok=True))
-        raise
+        raise refused(response.url, "web page", text("This link leads to a web page, not a file."))
+    return response.content_length
 
 
-async def _write(chunks: AsyncIterator[bytes], to: Path, limit_bytes: int) -> int:
-    """Collect `chunks` into `to`, whose directory exists; the number of bytes."""
-    size = 0
-    pending = bytearray()
-    await _to_its_end(partial(_append, to, b"", "wb"))
-    async for chunk in chunks:
-        size += len(chunk)
-        if size > limit_bytes:
-            raise SourceTooLarge(limit_bytes=limit_bytes)
-        pending += chunk
-        if len(pending) >= WRITE_BYTES:
-            await _to_its_end(partial(_append, to, bytes(pending), "ab"))
-            pending.clear()
-    await _to_its_end(partial(_append, to, bytes(pending), "ab"))
-    return size
-
-
-def _append(path: Path, data: bytes, mode: str) -> None:
-    """Opened anew for each piece, so that a cancellation finds no open file."""
-    with path.open(mode) as file:
-        file.write(data)
-
-
-async def _to_its_end(work: Callable[[], T]) -> T:
-    """Run `work` in a thread, and wait for it even when cancelled: nothing may be removed while it is being written."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
-
-
-def _unreachable(url: URL, error: aiohttp.ClientError) -> SourceUnreachable:
-    """What a failed request means for the member."""
-    cause: Exception = error
-    if isinstance(error, aiohttp.ClientSSLError):
-        sentence = text("No secure connection to the server behind this link was possible.")
-    elif isinstance(error, aiohttp.ClientConnectorError):
-        cause = error.os_error
-        hidden = isinstance(error, aiohttp.ClientConnectorDNSError) or isinstance(cause, AddressNotPublic)
-        sentence = NOT_PUBLIC if hidden else text("The server behind this link does not answer.")
-    elif isinstance(error, aiohttp.InvalidURL):
-        # Said by aiohttp of IPv4 addresses in spellings such as 127.1 or 2130706433.
-        sentence = NOT_PUBLIC
-    elif isinstance(error, TimeoutError):
-        sentence = IN_TIME
-    else:
-        sentence = text("The connection broke off before the file was complete.")
-    return _refused(url, type(cause).__name__, sentence)
-
-
-def _refused(url: URL, reason: str, sentence: Text) -> SourceUnreachable:
-    # Path and query can be a secret (a signed link); a host is none.
-    return SourceUnreachable(f"fetch from {url.raw_host}: {reason}", sentence)
+async def _gather_more(response: aiohttp.ClientResponse) -> None:
+    """Let the kernel collect for a moment what the server sends in crumbs."""
+    transport = response.connection.transport if response.connection is not None else None
+    if transport is None or not transport.is_reading():  # complete, or aiohttp has enough for now
+        return
+    transport.pause_reading()
+    await asyncio.sleep(GATHER_SECONDS)
+    transport.resume_reading()

@@ -4,83 +4,23 @@ import asyncio
 import gzip
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from bot.domain.text import Text
 from bot.errors import SourceTooLarge, SourceUnreachable
-from bot.fetch.fetcher import IN_TIME, SafeFetcher
-
-Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+from bot.fetch.fetcher import SafeFetcher
+from bot.fetch.limits import FetchLimits
+from bot.fetch.patience import NO_ANSWER, TOO_SLOW
+from tests.support.raw_server import CHUNKED_HEAD, Server, chunk, head, ok, saying, serving
 
 LIMIT_BYTES = 1_000_000
 
 
-class Server:
-    """Reads the head of each request, keeps it, and lets `answer` speak; an answer may be endless."""
-
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self._talks: set[asyncio.Task[None] | None] = set()
-        self.heads: list[str] = []
-        self.port = 0
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._talks.add(asyncio.current_task())
-        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
-            await self._answer(writer)
-            await writer.drain()
-        writer.close()
-
-    def stop(self) -> None:
-        for talk in self._talks:
-            if talk is not None:
-                talk.cancel()
-
-
-@asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[Server]:
-    server = Server(answer)
-    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listener.close()
-        server.stop()
-
-
-def saying(*pieces: bytes) -> Answer:
-    async def answer(writer: asyncio.StreamWriter) -> None:
-        for piece in pieces:
-            writer.write(piece)
-
-    return answer
-
-
-def ok(body: bytes, *headers: str) -> bytes:
-    return head(200, f"Content-Length: {len(body)}", *headers) + body
-
-
-def head(status: int, *headers: str) -> bytes:
-    return "\r\n".join([f"HTTP/1.1 {status} Words", *headers, "", ""]).encode()
-
-
-def chunk(data: bytes) -> bytes:
-    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
-
-
-async def fetched(
-    server: Server, to: Path, *, path: str = "/song.mp3", stall_seconds: float = 5, total_seconds: float = 20
-) -> int:
-    fetcher = SafeFetcher(
-        private_hosts=(f"127.0.0.1:{server.port}",),
-        stall_timeout_seconds=stall_seconds,
-        total_timeout_seconds=total_seconds,
-    )
+async def fetched(server: Server, to: Path, *, path: str = "/song.mp3", limits: FetchLimits | None = None) -> int:
+    fetcher = SafeFetcher(private_hosts=(f"127.0.0.1:{server.port}",), limits=limits)
     async with asyncio.timeout(20), fetcher:
         return await fetcher.fetch(f"http://127.0.0.1:{server.port}{path}", to, limit_bytes=LIMIT_BYTES)
 
@@ -101,7 +41,7 @@ async def test_a_file_arrives_byte_for_byte(to: Path) -> None:
 
 async def test_a_file_of_unknown_length_arrives_in_chunks(to: Path) -> None:
     pieces = [bytes([number]) * 90_000 for number in range(10)]
-    async with serving(saying(head(200, "Transfer-Encoding: chunked"), *map(chunk, [*pieces, b""]))) as server:
+    async with serving(saying(CHUNKED_HEAD, *map(chunk, [*pieces, b""]))) as server:
         assert await fetched(server, to) == 900_000
 
     assert to.read_bytes() == b"".join(pieces)
@@ -171,7 +111,7 @@ async def test_a_length_above_the_limit_is_refused_before_a_byte_is_read(to: Pat
 
 async def test_an_endless_body_ends_at_the_limit(to: Path) -> None:
     async def forever(writer: asyncio.StreamWriter) -> None:
-        writer.write(head(200, "Transfer-Encoding: chunked"))
+        writer.write(CHUNKED_HEAD)
         while True:
             writer.write(chunk(b"x" * 65_536))
             await writer.drain()
@@ -309,42 +249,25 @@ async def test_a_redirect_in_a_circle_ends(to: Path) -> None:
             await fetched(server, to)
 
 
-@pytest.mark.parametrize("spoken", [b"", b"HTTP/1.1 200 Wo", head(200, "Content-Length: 9"), head(200) + b"four"])
-async def test_a_server_that_falls_silent_is_left(spoken: bytes, to: Path) -> None:
+@pytest.mark.parametrize(
+    ("spoken", "sentence"),
+    [
+        (b"", NO_ANSWER),
+        (b"HTTP/1.1 200 Wo", NO_ANSWER),
+        (head(200, "Content-Length: 9"), TOO_SLOW),
+        (head(200) + b"four", TOO_SLOW),
+    ],
+)
+async def test_a_server_that_falls_silent_is_dropped(spoken: bytes, sentence: Text, to: Path) -> None:
     async def silent(writer: asyncio.StreamWriter) -> None:
         writer.write(spoken)
         await asyncio.Event().wait()
 
     async with serving(silent) as server:
         with pytest.raises(SourceUnreachable) as caught:
-            await fetched(server, to, stall_seconds=0.1)
+            await fetched(server, to, limits=FetchLimits(answer_seconds=0.2, window_seconds=0.2))
 
-    assert caught.value.sentence == IN_TIME
-    assert not to.exists()
-
-
-async def drop_by_drop(writer: asyncio.StreamWriter) -> None:
-    writer.write(head(200, "Content-Length: 900000"))
-    while True:
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.01)
-
-
-async def waiting_words(writer: asyncio.StreamWriter) -> None:
-    while True:
-        writer.write(head(100))
-        await writer.drain()
-        await asyncio.sleep(0.01)
-
-
-@pytest.mark.parametrize("answer", [drop_by_drop, waiting_words])
-async def test_a_server_that_only_keeps_us_busy_is_left(answer: Answer, to: Path) -> None:
-    async with serving(answer) as server:
-        with pytest.raises(SourceUnreachable) as caught:
-            await fetched(server, to, stall_seconds=5, total_seconds=0.3)
-
-    assert caught.value.sentence == IN_TIME
+    assert caught.value.sentence == sentence
     assert not to.exists()
 
 
@@ -355,7 +278,7 @@ async def test_a_port_where_nobody_listens_is_unreachable(to: Path) -> None:
     with pytest.raises(SourceUnreachable) as caught:
         await fetched(server, to)
 
-    assert "does not answer" in caught.value.sentence.message
+    assert "can't reach" in caught.value.sentence.message
 
 
 async def test_a_fetch_that_is_cancelled_leaves_nothing(to: Path) -> None:

@@ -11,8 +11,12 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.errors import SourceUnreachable
-from bot.fetch.connections import AddressNotPublic, CheckedResolver, public_socket
-from bot.fetch.fetcher import NOT_HTTPS, NOT_PUBLIC, SafeFetcher
+from bot.fetch.connections import AddressNotPublic, CheckedResolver, sockets
+from bot.fetch.fetcher import SafeFetcher
+from bot.fetch.limits import FetchLimits
+from bot.fetch.refusals import NOT_HTTPS, NOT_PUBLIC
+from bot.fetch.wire import Wire
+from tests.support.raw_server import anonymous_tls
 
 PUBLIC = "93.184.215.14"
 Answer = Callable[[str], bytes]
@@ -106,7 +110,9 @@ async def refused(
     tls: ssl.SSLContext | None = None,
 ) -> SourceUnreachable:
     """The error with which `url` is refused; nothing may be left behind."""
-    fetcher = SafeFetcher(private_hosts=private_hosts, resolver=resolver, tls=tls, connect_timeout_seconds=5)
+    fetcher = SafeFetcher(
+        private_hosts=private_hosts, resolver=resolver, tls=tls, limits=FetchLimits(connect_seconds=5)
+    )
     async with asyncio.timeout(20), fetcher:
         with pytest.raises(SourceUnreachable) as caught:
             await fetcher.fetch(url, to, limit_bytes=1000)
@@ -236,13 +242,15 @@ async def test_a_name_that_turned_to_this_machine_reaches_nothing(to: Path) -> N
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "::ffff:10.0.0.1", "127.1", "localhost"])
 def test_no_socket_is_made_for_an_address_that_is_not_public(address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    make = sockets(Wire(FetchLimits()), public_only=True)
 
     with pytest.raises(AddressNotPublic):
-        public_socket((family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, 443)))
+        make((family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, 443)))
 
 
 def test_a_socket_is_made_for_a_public_address() -> None:
-    with public_socket((socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (PUBLIC, 443))) as made:
+    make = sockets(Wire(FetchLimits()), public_only=True)
+    with make((socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (PUBLIC, 443))) as made:
         assert made.family is socket.AF_INET
 
 
@@ -343,16 +351,6 @@ async def test_no_proxy_of_the_environment_is_used(name: str, to: Path, monkeypa
             await fetcher.fetch(f"http://127.0.0.1:{allowed.port}/", to, limit_bytes=1000)
 
         assert (proxy.visits, allowed.visits) == (0, 1)
-
-
-def anonymous_tls(side: int) -> ssl.SSLContext:
-    """TLS without certificates, so that a test needs no key that expires."""
-    context = ssl.SSLContext(side)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("aNULL:@SECLEVEL=0")
-    return context
 
 
 async def test_https_is_spoken(to: Path) -> None:

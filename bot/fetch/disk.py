@@ -1,0 +1,44 @@
+"""Writing what arrives, in threads of its own: it must not wait for whatever else the process runs in threads."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+THREADS = 4
+
+
+class Disk:
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="fetch-disk")
+
+    async def create(self, path: Path) -> None:
+        """An empty file, in place of what was there. Raises OSError."""
+        await self._to_its_end(partial(_write, path, b"", "wb"))
+
+    async def append(self, path: Path, data: bytes) -> None:
+        """Raises OSError."""
+        await self._to_its_end(partial(_write, path, data, "ab"))
+
+    async def remove(self, path: Path) -> None:
+        """Fine if there is none."""
+        await self._to_its_end(partial(path.unlink, missing_ok=True))
+
+    async def _to_its_end(self, work: Callable[[], None]) -> None:
+        """Wait for `work` even when cancelled: nothing may be removed while it is being written."""
+        done = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait([done])
+            raise
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+
+def _write(path: Path, data: bytes, mode: str) -> None:
+    """Opened anew for each piece, so that a cancellation finds no open file."""
+    with path.open(mode) as file:
+        file.write(data)

@@ -1,0 +1,55 @@
+"""What a fetch that failed means for the member, and what the log may say about it."""
+
+import aiohttp
+from yarl import URL
+
+from bot.domain.text import Text, text
+from bot.errors import SourceUnreachable
+from bot.fetch.connections import AddressNotPublic
+from bot.fetch.lookups import LookupsBusy, LookupTooSlow
+from bot.fetch.patience import NO_ANSWER
+from bot.fetch.wire import TooMuchAround
+
+UNREADABLE = text("I can't read this link.")
+# Also said of a name that does not exist: otherwise the answers would tell which names exist in our network.
+NOT_PUBLIC = text("This link doesn't lead to a public address.")
+NOT_HTTPS = text("I can only open links that start with https://.")
+BUSY = text("I'm looking up too many links right now. Please try again in a minute.")
+NOT_FOUND_IN_TIME = text("I couldn't find the server behind this link in time.")
+TOO_MUCH_AROUND = text("The server behind this link sends too much besides the file.")
+BROKEN_OFF = text("The connection broke off before the file was complete.")
+
+
+def refused(url: URL, reason: str, sentence: Text) -> SourceUnreachable:
+    # Path and query can be a secret (a signed link); a host is none.
+    return SourceUnreachable(f"fetch from {url.raw_host}: {reason}", sentence)
+
+
+def failed(url: URL, error: aiohttp.ClientError | None, wire_failure: OSError | None) -> SourceUnreachable:
+    """A request that failed; `wire_failure` is what ended the reading, and explains more than aiohttp's `error`."""
+    cause: Exception | None = wire_failure or error
+    if isinstance(wire_failure, TooMuchAround):
+        sentence = TOO_MUCH_AROUND
+    elif isinstance(error, aiohttp.ClientConnectorDNSError):
+        cause = error.os_error
+        sentence = _not_found(cause)
+    elif isinstance(error, aiohttp.ClientSSLError):
+        sentence = text("I couldn't make a secure connection to the server behind this link.")
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+        is_hidden = isinstance(cause, AddressNotPublic)
+        sentence = NOT_PUBLIC if is_hidden else text("I can't reach the server behind this link.")
+    elif isinstance(error, aiohttp.InvalidURL):
+        # Said by aiohttp of IPv4 addresses in spellings such as 127.1 or 2130706433.
+        sentence = NOT_PUBLIC
+    elif isinstance(error, TimeoutError):
+        sentence = NO_ANSWER
+    else:
+        sentence = BROKEN_OFF
+    return refused(url, type(cause).__name__, sentence)
+
+
+def _not_found(cause: OSError) -> Text:
+    if isinstance(cause, LookupsBusy):
+        return BUSY
+    return NOT_FOUND_IN_TIME if isinstance(cause, LookupTooSlow) else NOT_PUBLIC
