@@ -111,7 +111,8 @@ class _Parts:
     storage: SqliteStorage
     provider: Provider
     audio: AudioProcess
-    fetcher: SafeFetcher
+    sources: SafeFetcher  # what members name
+    tracks: SafeFetcher  # what the provider names: apart, so that members' slow links never hold up a delivery
     messenger: DiscordMessenger
     operator: Operator
     account: Account
@@ -129,7 +130,9 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         storage = await stack.enter_async_context(open_storage(settings.database_path))
         folder = stack.enter_context(scratch_folder())
         session: aiohttp.ClientSession = await stack.enter_async_context(open_session())
-        fetcher = await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts))
+        sources, tracks = [
+            await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts)) for _ in range(2)
+        ]
         stack.enter_context(discord_at(settings.discord_api_url, settings.discord_gateway_url))
         catalogue = Catalogue.load()
         pacer = Pacer()
@@ -156,7 +159,8 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             storage=storage,
             provider=provider,
             audio=AudioProcess(),
-            fetcher=fetcher,
+            sources=sources,
+            tracks=tracks,
             messenger=messenger,
             operator=operator,
             account=Account(
@@ -175,7 +179,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         acceptance = _acceptance(parts)
         members = Members(storage, quota_per_day=settings.quota_per_day, bells=parts.bells, clock=clock)
         extend = ExtendCog(acceptance, members, offer=settings.offer, max_source_bytes=settings.max_source_bytes)
-        posting = Posting(storage, provider, TrackFiles(fetcher, parts.audio, parts.kept, folder))
+        posting = Posting(storage, provider, TrackFiles(tracks, parts.audio, parts.kept, folder))
         jobs = JobsCog(client, members, _resend(parts, posting))
         client.carry([extend, MembersCog(members), jobs])
         yield App(
@@ -203,7 +207,7 @@ def _acceptance(parts: _Parts) -> Acceptance:
         parts.storage,
         parts.provider,
         parts.audio,
-        parts.fetcher,
+        parts.sources,
         parts.messenger,
         parts.account,
         folder=parts.folder,
