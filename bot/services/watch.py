@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
+from bot.domain.progress import looks_different
 from bot.domain.reports import ReportKind, TaskReport, apply_report
 from bot.errors import Outage, ProviderError, ProviderRefused, ProviderUnauthorized
 from bot.services import settle
@@ -114,6 +115,8 @@ class Watch:
         if (after.state, after.stage) != (current.state, current.stage):
             log.info("job %s: %s, now %s (%s)", job.short_id, current.state, after.state, after.stage)
             self._bells.job_changed(after)
+        elif looks_different(current, after):
+            self._bells.progress.ring()  # such as the stream's address, which comes after the lyrics
 
     def _is_quiet(self, job: Job, answer: _Answer) -> bool:
         """Most looks find nothing new and no edge of time passed: then the claim has written all there is to write."""
