@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from bot import fault_points
 from bot.domain.jobs import Job
 from bot.domain.pace import backoff_seconds
 from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, progress_step, queue_band
@@ -133,6 +134,7 @@ class Progress:
         async with self._messenger.alone(outdated.job_id):
             # Read here, while nobody else writes to the member about this job: what was true a moment ago may be over.
             job = await self._storage.reading.jobs.get(outdated.job_id)
+            await fault_points.pause_at("after a progress view is read")
             if job is None:
                 return self._put_off(outdated, seconds=UNREADABLE_SECONDS)
             step = self._step(job, one_pass)
