@@ -205,11 +205,11 @@ class Acceptance:
         if intake.progress_message_id is not None:
             return intake
         message_id = await self._post_progress(intake)
-        fault_points.reach("after the progress message is posted")
+        await fault_points.pause_at("after the progress message is posted")
         intake = replace(intake, progress_message_id=message_id)
         async with self._storage.transaction() as work:
             await work.intakes.remember(intake)
-        fault_points.reach("after the progress message is written down")
+        await fault_points.pause_at("after the progress message is written down")
         return intake
 
     async def _post_progress(self, intake: Intake) -> int:
