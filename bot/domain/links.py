@@ -51,7 +51,7 @@ def web_url(words: str, *, limit: int = LINK_MAX) -> str | None:
 
 
 def _netloc(parts: SplitResult) -> str | None:
-    """Host and port; may raise ValueError for a host that IDNA does not know."""
+    """Host and port; may raise ValueError."""
     match = _NETLOC.fullmatch(parts.netloc)
     if parts.scheme not in _DEFAULT_PORTS or match is None:
         return None
@@ -62,27 +62,16 @@ def _netloc(parts: SplitResult) -> str | None:
 
 
 def _host(words: str) -> str | None:
+    """In ASCII; may raise ValueError."""
     if _DEVIATIONS & set(words):
         return None
     host = words.encode("idna").decode("ascii").lower()
     *labels, top = host.split(".")
     if top.isdigit():
         return str(IPv4Address(host))
+    host.encode("ascii").decode("idna")  # raises for Punycode that stands for nothing
     is_name = len(host) <= HOST_MAX and labels and _TOP_LABEL.fullmatch(top) and all(map(_LABEL.fullmatch, labels))
-    return host if is_name and all(map(_is_decodable, host.split("."))) else None
-
-
-def _is_decodable(label: str) -> bool:
-    """Whether a label in Punycode stands for letters, marks and digits, spelled in the one way there is."""
-    if not label.startswith("xn--"):
-        return True
-    code = label.removeprefix("xn--").encode()
-    name = code.decode("punycode")
-    return (
-        not name.isascii()
-        and all(each == "-" or unicodedata.category(each)[0] in "LMN" for each in name)
-        and name.encode("punycode") == code
-    )
+    return host if is_name else None
 
 
 def _quoted(part: str, safe: str) -> str:

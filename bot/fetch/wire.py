@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HEAD_READ_BYTES = 4 << 10
 BODY_READ_BYTES = 32 << 10
 """The most that is parsed in one go, so that other tasks get their turn: 4 kB of interim responses take 1 ms, 32 kB of
-one-byte chunks 3 ms (64 kB and 256 kB, asyncio's own size, would take 20 to 120 ms)."""
+one-byte chunks 3 ms. What asyncio reads by default, 256 kB, would take 50 to 120 ms."""
 LEAST_READ_BYTES = 256
 """A read counts as at least this much: one that brings a single byte costs the event loop about the same."""
 

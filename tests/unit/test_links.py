@@ -49,6 +49,8 @@ def test_a_web_address_is_written_so_that_discord_takes_it(words: str, url: str)
             "https://xn--.example/",
             "https://a.xn--0/",
             "https://ß.example/",
+            "https://xn--strae-oqa.example/",
+            "https://xn--00a.example/",
         ),
         *("https://127.1/", "https://1.2.3.4.5/", "https://256.1.1.1/", "https://0x7f.0.0.1/x", "https://0177.0.0.1/"),
         *("https://[::1]/", "https://[2606:4700::1]/", "https://[::1/", "https://[v1.a]/", "https://℀.com/"),
