@@ -35,7 +35,7 @@ HOLDABLE = (POINTS - {"inside a migration"}) | {
     "between claim and send",
     "before a callback is applied",
     "while the provider is asked",
-    "after a progress view is read",
+    "before a progress message is shown",
 }
 """Where a task can be held."""
 

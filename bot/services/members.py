@@ -67,7 +67,7 @@ class Members:
                 raise Refused(
                     [
                         text(
-                            "**{title}** is {state}. Only a waiting job can be cancelled.",
+                            "**{title}**: {state}. Only a waiting job can be cancelled.",
                             title=name_of(found),
                             state=STATE_NAMES[found.state],
                         )
@@ -93,7 +93,7 @@ class Members:
                 raise Refused(
                     [
                         text(
-                            "**{title}** is {state}. Only a job on hold can be continued.",
+                            "**{title}**: {state}. Only a job on hold can be continued.",
                             title=name_of(found),
                             state=STATE_NAMES[found.state],
                         )

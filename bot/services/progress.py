@@ -131,6 +131,7 @@ class Progress:
             return self._failed(outdated, error, tries=TRIES)
 
     async def _show(self, outdated: OutdatedProgress, one_pass: _Pass) -> Record:
+        await fault_points.pause_at("before a progress message is shown")
         async with self._messenger.alone(outdated.job_id):
             # Read here, while nobody else writes to the member about this job: what was true a moment ago may be over.
             job = await self._storage.reading.jobs.get(outdated.job_id)

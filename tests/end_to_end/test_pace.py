@@ -1,11 +1,12 @@
 """The provider's real rate, an empty account, and whose turn it is."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.jobs import JobState
 from bot.domain.pace import REQUESTS_PER_WINDOW, WINDOW_SECONDS
-from bot.sandbox.discord import Upload
+from bot.sandbox.discord import DiscordOptions, Upload
 from tests.end_to_end.town import QUICK, Town, a_town, eventually
 
 AT_THE_REAL_RATE = replace(QUICK, manual=True, rate_limit=REQUESTS_PER_WINDOW, rate_window_seconds=WINDOW_SECONDS)
@@ -91,3 +92,33 @@ async def test_a_key_that_is_refused_is_told_to_the_member_and_to_the_operator_o
 
     assert ["SUNO_API_KEY" in message.content for message in operator.dms] == [True, False]
     assert (await town.balance()).left == 9
+
+
+ONE_BUDGET = DiscordOptions(shared_channel_bucket=True)
+"""Posts and edits of a channel share five requests in five seconds."""
+
+
+async def test_twelve_results_at_once_are_posted_before_any_edits_and_hardly_refused(
+    tmp_path: Path, source: Path
+) -> None:
+    async with a_town(tmp_path, source, replace(QUICK, manual=True), ONE_BUDGET) as town:
+        town.settings = replace(town.settings, quota_per_day=100)
+        await town.start(progress_every_seconds=1.0, lease_seconds=30.0, open_commands_per_member=100)
+        for number in range(12):
+            await town.extend(style="folk", title=f"Boats {number}", prompt="la")
+        await town.suno.wait_for_submit(12, timeout_seconds=60)
+        await town.songs.wait_until(lambda here: len(here.messages) == 12, timeout=60)
+        before = len(town.discord.requests)
+
+        await asyncio.gather(*(town.suno.finish(task_id) for task_id in town.suno.tasks))
+        await town.result(12)
+
+        made = list(town.discord.requests)[before:]
+        assert sum(request.status == 429 for request in made) <= 1
+        last = max(number for number, request in enumerate(made) if request.method == "POST" and request.files)
+        edits = [request for request in made[:last] if request.method == "PATCH"]
+        assert len(edits) <= 2
+        await town.songs.wait_until(
+            lambda here: sum("here it is" in message.content for message in here.messages) == 12, timeout=60
+        )
+        assert sum(request.status == 429 for request in town.discord.requests) <= 1

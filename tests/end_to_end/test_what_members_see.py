@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import Job, JobEvent, JobState
+from bot.fault_points import hold
 from bot.sandbox.discord import FaultKind, Invocation, Message, Upload
 from bot.sandbox.sounds import compose
 from bot.services import settle
-from tests.end_to_end.town import Town
+from tests.end_to_end.town import Town, eventually
 
 POST = ("POST", "/channels/{channel_id}/messages")
 SILENT = 1 << 12
@@ -173,6 +174,31 @@ async def test_a_private_result_pings_its_member_once_and_brings_the_music_once(
     assert town.mia.dms == []
 
 
+async def test_a_private_result_stays_when_an_edit_was_on_its_way_before_it(slow_town: Town) -> None:
+    """In order: an edit is about to be made, the result is written into the same answer, then the edit goes on."""
+    town = slow_town
+    await town.start()
+    invocation = await town.extend(private=True)
+    await town.suno.wait_for_submit()
+    await answered(invocation, "Composing")
+    task_id = next(iter(town.suno.tasks))
+
+    async with hold("before a progress message is shown") as edit:
+        await town.suno.finish(task_id, "text")
+        await edit.reached()
+        await town.suno.finish(task_id, "complete")
+        answer = await invocation.wait_until(lambda message: message.attachments, timeout=30)
+        await town.job_in(JobState.DELIVERED)
+        edit.release()
+
+    async def nothing_is_behind() -> bool:
+        return await town.app.storage.reading.progress.next_due() is None
+
+    await eventually(nothing_is_behind)
+    assert len(answer.attachments) == 2
+    assert "ready" in answer.content
+
+
 async def test_jobs_never_links_to_an_answer_that_only_its_member_saw(town: Town) -> None:
     await town.start()
     invocation = await town.extend(private=True)
@@ -222,12 +248,12 @@ async def test_a_delivered_job_can_be_opened_and_sent_again(town: Town) -> None:
     assert answer.is_ephemeral
 
 
-async def test_a_waiting_job_is_cancelled_with_a_button_that_outlives_a_restart(town: Town) -> None:
+async def test_a_job_is_cancelled_with_a_button_that_outlives_a_restart(town: Town) -> None:
     town.suno.credits = 0
     await town.start()
     await town.extend(style="folk", title="Boats", prompt="la")
 
-    shown = await details(town, await waiting_job(town))
+    shown = await details(town, await held_back(town, await waiting_job(town)))
     await town.stop()
     await town.start()
 
@@ -260,8 +286,9 @@ async def held_back(town: Town, job: Job) -> Job:
     async with town.app.storage.transaction() as work:
         current = await work.jobs.get(job.id)
         assert current is not None
-        held = current.after(JobEvent.HELD_BACK, waits_for=None)
-        await settle.save(work, held, before=current, at=datetime.now(UTC))
+        at = datetime.now(UTC)
+        held = current.after(JobEvent.HELD_BACK, waits_for=None, due_at=at + timedelta(days=3))
+        await settle.save(work, held, before=current, at=at)
     return held
 
 
@@ -278,7 +305,7 @@ async def test_a_button_on_a_job_in_another_state_or_on_one_that_was_erased_answ
     await town.job_in(JobState.DELIVERED)
 
     late = await answered(await town.mia.click(shown, "Cancel"), "can be cancelled")
-    assert "**Boats** is done." in late.content
+    assert "**Boats**: done." in late.content
     async with town.app.storage.transaction() as work:
         await work.housekeeping.remove_jobs(ended_before=datetime.now(UTC) + timedelta(days=1), limit=10)
     await answered(await town.mia.click(shown, "Cancel"), "I don't have this job any more.")

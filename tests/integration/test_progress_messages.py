@@ -11,6 +11,7 @@ import pytest
 
 from bot.domain.jobs import Job, JobState
 from bot.domain.progress import ProgressView
+from bot.fault_points import hold
 from bot.services.messenger import RouteBusy, RouteClosed, RouteUnavailable
 from bot.services.progress import TRIES
 from storage.errors import StorageUnavailable
@@ -196,15 +197,15 @@ async def test_a_private_result_is_not_overwritten_by_a_pass_that_had_begun_befo
     world.messenger.shown.clear()
     world.clock.turn(5)
     await world.call_back(job, "text", tracks=0)
-    pass_held = world.messenger.hold_before_alone = asyncio.Event()
 
-    begun = asyncio.create_task(world.progress.step())
-    await world.messenger.held.wait()
-    await world.call_back(job, "complete")
-    assert await world.delivery.step()
-    assert (await world.job(job)).state is JobState.DELIVERED
-    pass_held.set()
-    await begun
+    async with hold("before a progress message is shown") as held:
+        begun = asyncio.create_task(world.progress.step())
+        await held.reached()
+        await world.call_back(job, "complete")
+        assert await world.delivery.step()
+        assert (await world.job(job)).state is JobState.DELIVERED
+        held.release()
+        await begun
     await look(world)
 
     assert views(world, job) == []

@@ -1,6 +1,5 @@
 """Parts that do as they are told: a clock that is turned, a provider and a messenger that keep what they were asked."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -190,8 +189,6 @@ class FakeMessenger:
     withdrawn: list[int] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)  # jobs whose private answer is being written
     on_show: Callable[[], object] = lambda: None
-    held: asyncio.Event = field(default_factory=asyncio.Event)
-    hold_before_alone: asyncio.Event | None = None  # whoever wants to write sets `held` and waits for it
     can_answer: bool = True
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
@@ -234,9 +231,6 @@ class FakeMessenger:
 
     @asynccontextmanager
     async def alone(self, job_id: str) -> AsyncIterator[None]:
-        if self.hold_before_alone is not None:
-            self.held.set()
-            await self.hold_before_alone.wait()
         if job_id in self.busy:
             raise RouteBusy(0.5)
         self.busy.add(job_id)
