@@ -118,15 +118,17 @@ def check_swept(town: Town) -> None:
 
 
 async def settled(town: Town, *, jobs: int) -> None:
-    """Until no job is on its way, no command waits and every end was told."""
+    """Until no job is on its way, no command waits, every end was told and every progress message shows it."""
     async with open_storage(town.settings.database_path) as storage:
 
         async def quiet() -> bool:
             reading = storage.reading
             waiting = await reading.intakes.next_due()
             owed = await reading.jobs.next_due([JobState.FAILED, JobState.FINISHED])
+            unshown = await reading.progress.next_due()
             known = await all_jobs(town)
-            return waiting is None and owed is None and not await reading.jobs.live() and len(known) >= jobs
+            is_quiet = waiting is None and owed is None and unshown is None
+            return is_quiet and not await reading.jobs.live() and len(known) >= jobs
 
         try:
             await eventually(quiet, seconds=SETTLE_SECONDS)
