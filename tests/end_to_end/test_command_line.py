@@ -10,14 +10,7 @@ import pytest
 
 from bot.sandbox.discord import DiscordOptions, FakeDiscord
 from tests.end_to_end.town import Town, eventually
-from tests.support.process import BotProcess, bot_process, environ_of
-
-
-async def said(bot: BotProcess, words: str) -> None:
-    """Until the process has said `words`."""
-    async with asyncio.timeout(20):
-        while not any(words in line for line in bot.said):  # noqa: ASYNC110  # another process's output
-            await asyncio.sleep(0.02)
+from tests.support.process import bot_process, environ_of, said
 
 
 async def test_missing_settings_are_a_line_each_and_exit_2(tmp_path: Path) -> None:

@@ -58,6 +58,13 @@ class BotProcess:
             return await self.process.wait()
 
 
+async def said(bot: BotProcess, words: str) -> None:
+    """Until the process has said `words`."""
+    async with asyncio.timeout(20):
+        while not any(words in line for line in bot.said):  # noqa: ASYNC110  # another process's output
+            await asyncio.sleep(0.02)
+
+
 @asynccontextmanager
 async def bot_process(environ: dict[str, str], *arguments: str, folder: Path) -> AsyncIterator[BotProcess]:
     """`python -m bot ARGUMENTS` in `folder`; killed on leaving where it still runs."""
