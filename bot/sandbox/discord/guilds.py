@@ -47,6 +47,7 @@ class Guild:
         self.roles: dict[int, Role] = {self.id: Role(self.id, "@everyone", allowed.EVERYONE)}
         self.members: dict[int, Membership] = {}
         self.channels: list[Channel] = []
+        self.system_channel: Channel | None = None
 
     @property
     def everyone(self) -> Role:
