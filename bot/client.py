@@ -11,6 +11,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledge import TOO_LATE, reply
 from bot.chat import cards
 from bot.chat.permissions import invite_link
 from bot.domain.text import text
@@ -23,9 +24,6 @@ log = logging.getLogger(__name__)
 # Encore never joins a voice channel; discord.py need not warn about what is missing for that.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
-ACKNOWLEDGED = 40060  # by ourselves in a request that was repeated, or by another process (Discord reference, 2.1)
-TOO_LATE = 10062
-
 
 class EncoreTree(app_commands.CommandTree["EncoreClient"]):
     async def on_error(
@@ -34,7 +32,7 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
         """The one place in which an error becomes words for a member."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         if isinstance(cause, discord.NotFound) and cause.code == TOO_LATE:
-            log.warning("a command was acknowledged too late; nothing was started")
+            log.warning("a command was answered too late")
             return
         if isinstance(cause, Refused):
             sentences = cause.sentences
@@ -44,7 +42,8 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
             sentences = (text("This command has changed. Restart Discord or try again in a minute."),)
         else:
             log.error("a command failed", exc_info=cause)
-            sentences = (text("Something went wrong. This didn't use up an extension."),)
+            # It may have been written down before: nobody may be told that nothing was started.
+            sentences = (text("Something went wrong on my side. Check `/jobs` before you try again."),)
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         await reply(interaction, cards.told(sentences, say))
 
@@ -114,36 +113,3 @@ class EncoreClient(commands.Bot):
         async with self._storage.transaction() as work:
             await work.facts.put(name, digest)
         log.info("announced %d commands to Discord", len(commands_now))
-
-
-async def acknowledge(interaction: discord.Interaction["EncoreClient"]) -> bool:
-    """Defer, visible to the member alone; False when it came too late and nothing may be started."""
-    try:
-        await interaction.response.defer(ephemeral=True, thinking=True)
-    except discord.NotFound as error:
-        if error.code != TOO_LATE:
-            raise
-        log.warning("a command was acknowledged too late; nothing was started")
-        return False
-    except discord.InteractionResponded:
-        return True
-    except discord.HTTPException as error:
-        if error.code != ACKNOWLEDGED:
-            raise
-    return True
-
-
-async def reply(
-    interaction: discord.Interaction["EncoreClient"], content: str, *, view: discord.ui.View | None = None
-) -> None:
-    """Answer the member alone, whether or not the command was acknowledged; a `view` needs that it was."""
-    try:
-        if interaction.response.is_done():
-            await interaction.edit_original_response(content=content, view=view)
-            return
-        await interaction.response.send_message(content, ephemeral=True)
-    except discord.HTTPException as error:
-        if error.code == ACKNOWLEDGED:
-            await interaction.edit_original_response(content=content, view=view)
-            return
-        log.warning("a command could not be answered (HTTP %d, code %d)", error.status, error.code)

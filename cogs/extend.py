@@ -1,14 +1,16 @@
 """`/extend`: gathers the options and hands them over."""
 
 import contextlib
+from functools import partial
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledge import acknowledge
 from bot.chat.permissions import missing
 from bot.chat.places import place_of
-from bot.client import EncoreClient, acknowledge
+from bot.client import EncoreClient
 from bot.domain.jobs import Intake
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
 from bot.domain.request import ExtensionRequest, genders_meant
@@ -95,10 +97,8 @@ class ExtendCog(commands.Cog):
         intake = Intake(place=place, source=source, request=request, due_at=place.received_at)
         if not await self._acceptance.write_down(intake):
             return
-        if await acknowledge(interaction):
+        if await acknowledge(interaction, put_away=partial(self._acceptance.forget, intake)):
             await self._acceptance.begin(intake)
-        else:
-            await self._acceptance.forget(intake)
 
     def _model(self, typed: str | None, of_source: str | None) -> str:
         """The name of the model that is meant, or what was typed if none or several are."""

@@ -9,9 +9,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledge import acknowledge, reply
 from bot.chat import cards, job_list
 from bot.chat.places import place_of
-from bot.client import EncoreClient, acknowledge, reply
+from bot.client import EncoreClient
 from bot.domain.actions import JobAction, actions_on
 from bot.domain.jobs import Job
 from bot.domain.text import Text, text

@@ -4,8 +4,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledge import acknowledge, reply
 from bot.chat import cards, job_list
-from bot.client import EncoreClient, acknowledge, reply
+from bot.client import EncoreClient
 from bot.domain.titles import shown_title
 from bot.services.members import Members
 from bot.services.sentences import UNTITLED

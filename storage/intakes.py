@@ -29,6 +29,21 @@ FINISH = "UPDATE intake SET payload = NULL, due_ms = NULL WHERE interaction_id =
 # Only while it is not finished.
 RENEW = "UPDATE intake SET due_ms = $2 WHERE interaction_id = $1 AND due_ms IS NOT NULL RETURNING interaction_id"
 
+# A worker that takes a command over moves its due time; until then it belongs to whoever wrote it down.
+HAND_OVER = """
+UPDATE intake SET due_ms = $3
+ WHERE interaction_id = $1 AND due_ms = $2
+RETURNING interaction_id
+"""
+
+WITHDRAW = """
+UPDATE intake SET payload = NULL, due_ms = NULL
+ WHERE interaction_id = $1 AND due_ms = $2
+RETURNING interaction_id
+"""
+
+IS_OPEN = "SELECT interaction_id FROM intake WHERE interaction_id = $1 AND due_ms IS NOT NULL"
+
 REMEMBER = "UPDATE intake SET payload = $2 WHERE interaction_id = $1 AND due_ms IS NOT NULL"
 
 # Members take turns, as in the queue of jobs.
@@ -65,6 +80,18 @@ class Intakes:
     async def renew(self, interaction_id: int, *, until: datetime) -> bool:
         """Keep the claim on the command until then; False where it is finished already."""
         return await self._connection.fetch_one(RENEW, interaction_id, to_ms(until)) is not None
+
+    async def hand_over(self, interaction_id: int, *, due_at: datetime, to: datetime) -> bool:
+        """Make it due at `to`; False if it is not due at `due_at` any more, because somebody took it over."""
+        return await self._connection.fetch_one(HAND_OVER, interaction_id, to_ms(due_at), to_ms(to)) is not None
+
+    async def withdraw(self, interaction_id: int, *, due_at: datetime) -> bool:
+        """Finish it; False if it is not due at `due_at` any more, because somebody took it over."""
+        return await self._connection.fetch_one(WITHDRAW, interaction_id, to_ms(due_at)) is not None
+
+    async def is_open(self, interaction_id: int) -> bool:
+        """Whether somebody is still to make a job of it."""
+        return await self._connection.fetch_one(IS_OPEN, interaction_id) is not None
 
     async def remember(self, intake: Intake) -> None:
         """Write down what is known of the command by now, unless it is finished."""

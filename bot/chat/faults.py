@@ -1,5 +1,6 @@
 """What an error of Discord's means for the way it happened on. Source: Discord reference, sections 2.1, 3.1, 5.2."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,16 @@ CLOSED_CODES = {
 }
 BAD_REQUEST = 400
 
+TROUBLES = (
+    discord.HTTPException,
+    discord.RateLimited,
+    discord.GatewayNotFound,
+    aiohttp.ClientError,
+    TimeoutError,
+    OSError,
+)
+"""What discord.py raises when Discord refuses, is overloaded or cannot be reached."""
+
 
 @contextmanager
 def read_as_routes() -> Iterator[None]:
@@ -39,3 +50,25 @@ def read_as_routes() -> Iterator[None]:
         raise RouteUnavailable(summary) from error
     except (discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError) as error:
         raise RouteUnavailable(type(error).__name__) from error
+
+
+_CAUSES = (
+    (aiohttp.ClientConnectorDNSError, "its name cannot be resolved"),
+    (aiohttp.ClientSSLError, "no secure connection is possible"),
+    (TimeoutError, "no answer in time"),
+    (aiohttp.ServerDisconnectedError, "the connection was lost"),
+)
+
+
+def in_words(error: BaseException) -> str:
+    """What went wrong, in a few words for an operator; never an address or a token."""
+    if isinstance(error, discord.HTTPException):
+        said = " ".join(error.text.split())[:300]
+        tells_why = 400 <= error.status < 500 and said and not said.startswith("<")  # and not a page for browsers
+        return f"HTTP {error.status}: {said}" if tells_why else f"HTTP {error.status}"
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return f"HTTP {error.status}"
+    known = next((words for kind, words in _CAUSES if isinstance(error, kind)), None)
+    if known is None and isinstance(error, OSError) and error.errno:
+        known = os.strerror(error.errno).lower()
+    return known or type(error).__name__

@@ -63,15 +63,22 @@ class DiscordMessenger:
         )
 
     async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
+        try:
+            return await self.answer_if_acknowledged(place, sentences)
+        except RouteUnavailable as error:
+            log.warning("a command could not be answered (%s)", error)
+            return True
+
+    async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
         if not self._can_answer(place):
             return False
         content = cards.told(sentences, self._catalogue.for_reader(place.locale))
         try:
             with read_as_routes():
                 await answer_of(self._client, place).edit_message(ORIGINAL, content=content)
-        except (RouteClosed, RouteUnavailable) as error:
+        except RouteClosed as error:
             log.warning("a command could not be answered (%s)", error)
-            return not isinstance(error, RouteClosed)
+            return False
         return True
 
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:

@@ -110,24 +110,35 @@ class Acceptance:
             TooManyOpenCommands: the member has as many on their way as one may have; this one was not written down.
         """
         async with self._storage.transaction() as work:
-            is_new = await work.intakes.claim(replace(intake, due_at=self._takeover_at()))
+            is_new = await work.intakes.claim(replace(intake, due_at=self._first_due(intake)))
             if is_new and await work.intakes.open_of(intake.place.member_id) > self._limits.open_commands:
                 raise TooManyOpenCommands(limit=self._limits.open_commands)
         await fault_points.pause_at("after the command is written down")
         return is_new
 
     async def begin(self, intake: Intake) -> None:
-        """Once it is acknowledged: hand it to the workers, who find it a while later where this cannot be written."""
+        """Once it is acknowledged: hand it to the workers, who find it a while later where this cannot be written.
+
+        Raises:
+            Refused: a worker took it over before it was acknowledged, and put it away.
+        """
         await fault_points.pause_at("after the defer")
+        interaction_id = intake.place.interaction_id
         with contextlib.suppress(Outage):
             async with self._storage.transaction() as work:
-                await work.intakes.renew(intake.place.interaction_id, until=self._clock())
+                is_taken = await work.intakes.hand_over(
+                    interaction_id, due_at=self._first_due(intake), to=self._clock()
+                ) or await work.intakes.is_open(interaction_id)
+                if not is_taken and await work.jobs.by_interaction(interaction_id) is None:
+                    raise Refused([text("I was too slow, so nothing was started. Please try again.")])
         self._bells.intake.ring()
 
-    async def forget(self, intake: Intake) -> None:
-        """It could not be acknowledged: nothing is started. Where this cannot be written, its worker finds it so."""
+    async def forget(self, intake: Intake) -> bool:
+        """It could not be acknowledged: put it away. False if that is not certain, and a worker decides about it."""
         with contextlib.suppress(Outage):
-            await self._put_away(intake)
+            async with self._storage.transaction() as work:
+                return await work.intakes.withdraw(intake.place.interaction_id, due_at=self._first_due(intake))
+        return False
 
     async def step(self) -> bool:
         """Make a job of one command; one too old to be answered is put away."""
@@ -135,7 +146,12 @@ class Acceptance:
             now = self._clock()
             claimed = await work.intakes.claim_due(now=now, until=self._takeover_at(), limit=1)
         for intake in claimed:
-            if await self._can_still_be_answered(intake, now):
+            try:
+                can_be_answered = await self._can_still_be_answered(intake, now)
+            except RouteUnavailable as error:
+                log.warning("a command that was interrupted waits for Discord to answer (%s)", error)
+                continue
+            if can_be_answered:
                 await self._finish(intake)
             else:
                 log.warning("a command that was interrupted cannot be answered; nothing was started")
@@ -144,12 +160,15 @@ class Acceptance:
         return bool(claimed)
 
     async def _can_still_be_answered(self, intake: Intake, now: datetime) -> bool:
-        """One that waited was perhaps never acknowledged: then its member saw it fail, and nothing may be started."""
+        """One that waited was perhaps never acknowledged: then its member saw it fail, and nothing may be started.
+
+        Raises `RouteUnavailable` while Discord does not say.
+        """
         if self._age_seconds(intake, now) > self._limits.token:
             return False
         if not self._is_repeat(intake, now):
             return True
-        return await self._messenger.answer(intake.place, [INTERRUPTED])
+        return await self._messenger.answer_if_acknowledged(intake.place, [INTERRUPTED])
 
     def _is_repeat(self, intake: Intake, now: datetime) -> bool:
         """Whether another worker may have begun with it, which is gone now."""
@@ -160,6 +179,10 @@ class Acceptance:
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.intakes.next_due()
+
+    def _first_due(self, intake: Intake) -> datetime:
+        """When a worker takes over a command that was neither begun nor put away."""
+        return intake.place.received_at + timedelta(seconds=self._limits.takeover)
 
     def _takeover_at(self) -> datetime:
         return self._clock() + timedelta(seconds=self._limits.takeover)

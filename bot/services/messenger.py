@@ -91,6 +91,12 @@ class Messenger(Protocol):
     async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
         """Say something to the member alone, in answer to the command; False when that is not possible any more."""
 
+    async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
+        """As `answer`, for a command that was perhaps never acknowledged; False if it was not, or is too old.
+
+        Raises `RouteUnavailable` while Discord does not say.
+        """
+
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:
         """Say something to the member alone in a message of its own; the command has been answered before."""
 

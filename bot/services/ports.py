@@ -155,6 +155,15 @@ class Intakes(Protocol):
     async def renew(self, interaction_id: int, *, until: datetime) -> bool:
         """Keep the claim on the command until then; False where it is finished already."""
 
+    async def hand_over(self, interaction_id: int, *, due_at: datetime, to: datetime) -> bool:
+        """Make it due at `to`; False if it is not due at `due_at` any more, because somebody took it over."""
+
+    async def withdraw(self, interaction_id: int, *, due_at: datetime) -> bool:
+        """Finish it; False if it is not due at `due_at` any more, because somebody took it over."""
+
+    async def is_open(self, interaction_id: int) -> bool:
+        """Whether somebody is still to make a job of it."""
+
     async def remember(self, intake: Intake) -> None:
         """Write down what is known of the command by now, unless it is finished."""
 

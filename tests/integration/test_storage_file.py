@@ -46,7 +46,10 @@ HOT_QUERIES = {
         )
     },
     **{f"ledger.{name}": getattr(ledger, name) for name in ("HOLD", "SETTLE", "COUNT_BY_OUTCOME")},
-    **{f"intakes.{name}": getattr(intakes, name) for name in ("CLAIM", "FINISH", "CLAIM_DUE", "HASTEN")},
+    **{
+        f"intakes.{name}": getattr(intakes, name)
+        for name in ("CLAIM", "HAND_OVER", "WITHDRAW", "IS_OPEN", "FINISH", "CLAIM_DUE", "HASTEN")
+    },
     **{
         f"inbox.{name}": getattr(inbox, name)
         for name in ("PENDING", "MARK_APPLIED", "NEWEST_ID", "RECORD", "ADDED_AFTER", "KNOWN_AMONG")

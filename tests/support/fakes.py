@@ -205,6 +205,13 @@ class FakeMessenger:
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:  # noqa: ARG002  # the protocol's
         self.added.append(list(sentences))
 
+    answer_errors: list[Exception] = field(default_factory=list)  # raised where a clear answer is needed
+
+    async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
+        if self.answer_errors:
+            raise self.answer_errors.pop(0)
+        return await self.answer(place, sentences)
+
     async def tell(self, place: Place, sentences: Sequence[Text]) -> None:
         if not await self.answer(place, sentences):
             self.told_directly.append(list(sentences))

@@ -29,9 +29,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.fetch": BELOW_SERVICES,
     "bot.web": SERVICES,
     "bot.chat": CHAT,
-    "bot.client": CHAT,
+    "bot.acknowledge": CHAT,
+    "bot.client": ("bot.acknowledge", *CHAT),
     "bot.gateway": ("bot.client", "bot.domain"),
-    "cogs": ("bot.client", *CHAT),
+    "cogs": ("bot.acknowledge", "bot.client", *CHAT),
     "bot.app": (
         *(
             "bot.audio",
@@ -61,7 +62,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlite3": ("storage",),
     "babel": ("bot.text",),
     "dotenv": ("bot.__main__",),
-    "discord": ("bot.app", "bot.chat", "bot.client", "bot.gateway", "cogs"),
+    "discord": ("bot.acknowledge", "bot.app", "bot.chat", "bot.client", "bot.gateway", "cogs"),
 }
 
 

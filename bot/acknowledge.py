@@ -1,0 +1,102 @@
+"""The first answer to a command or click, due within three seconds, and what the member reads after it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+import discord
+
+from bot.chat.faults import TROUBLES, in_words
+from bot.domain.text import text
+from bot.errors import EncoreError
+
+log = logging.getLogger(__name__)
+
+ACKNOWLEDGED = 40060  # by an earlier try of ours, or by another process (Discord reference, section 2.1)
+TOO_LATE = 10062
+
+TRY_SECONDS = (1.0, 2.0, 4.0)
+"""How long the first, second and every later try waits. The first leaves room for a second one within the 3 s."""
+PAUSE_SECONDS = (0.1, 0.2, 0.4, 0.8)
+GIVE_UP_SECONDS = 8.0
+"""Well past Discord's three seconds: from then on it says clearly whether an acknowledgement arrived."""
+REPLY_SECONDS = 10.0
+
+
+class NotAcknowledged(EncoreError):
+    """Nobody knows whether Discord heard us, and nothing was started."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no clear answer to an acknowledgement; nothing was started",
+            text("I couldn't reach Discord in time, so nothing was started. Please try again."),
+        )
+
+
+async def _nothing_to_put_away() -> bool:
+    return True
+
+
+async def acknowledge(
+    interaction: discord.Interaction[discord.Client],
+    *,
+    put_away: Callable[[], Awaitable[bool]] = _nothing_to_put_away,
+) -> bool:
+    """Defer, visible to the member alone; False if nothing may be started.
+
+    A lost connection doesn't tell whether Discord heard us, so we ask again: it answers 40060 to a repeat and 10062
+    once it is too late. Without an acknowledgement `put_away` takes back what was prepared, before the member reads a
+    word. It returns False if that is no longer certain; then nothing is said here.
+
+    Raises:
+        NotAcknowledged: it stayed unclear, and `put_away` succeeded.
+    """
+    arrived = await _arrived(interaction)
+    if arrived:
+        return True
+    is_put_away = await put_away()
+    if arrived is None and is_put_away:
+        raise NotAcknowledged
+    log.warning("a command was acknowledged too late; nothing was started")
+    return False
+
+
+async def _arrived(interaction: discord.Interaction[discord.Client]) -> bool | None:
+    """Whether Discord has our acknowledgement; None if it never said so."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + GIVE_UP_SECONDS
+    tries = 0
+    while loop.time() < ends:
+        try:
+            async with asyncio.timeout(TRY_SECONDS[min(tries, len(TRY_SECONDS) - 1)]):
+                await interaction.response.defer(ephemeral=True, thinking=True)
+        except discord.InteractionResponded:
+            return True
+        except TROUBLES as error:
+            code = error.code if isinstance(error, discord.HTTPException) else None
+            if code in (ACKNOWLEDGED, TOO_LATE):
+                return code == ACKNOWLEDGED
+            if not tries:
+                log.warning("a command could not be acknowledged (%s); trying again", in_words(error))
+        else:
+            return True
+        await asyncio.sleep(PAUSE_SECONDS[min(tries, len(PAUSE_SECONDS) - 1)])
+        tries += 1
+    return None
+
+
+async def reply(
+    interaction: discord.Interaction[discord.Client], content: str, *, view: discord.ui.View | None = None
+) -> None:
+    """Answer the member alone, acknowledged or not; a `view` needs that it was. A failure is one line in the log."""
+    try:
+        async with asyncio.timeout(REPLY_SECONDS):
+            if not interaction.response.is_done():
+                # One that fails leaves an answer to edit all the same, if an earlier one arrived after all.
+                with contextlib.suppress(*TROUBLES):
+                    await interaction.response.send_message(content, ephemeral=True)
+                    return
+            await interaction.edit_original_response(content=content, view=view)
+    except TROUBLES as error:
+        log.warning("a command could not be answered (%s)", in_words(error))
