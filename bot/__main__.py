@@ -143,12 +143,22 @@ def _finished(work: Coroutine[Any, Any, None]) -> int:
 
 
 def _explain(error: BaseException) -> None:
-    import logging  # noqa: PLC0415  # only where something went wrong
+    """One line for each cause. An error of our own says what to do; any other is a fault of the program."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            _explain(inner)
+        return
+    from bot.logs import visible  # noqa: PLC0415  # only where something went wrong
 
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    what = visible(" ".join(str(error).split())) or type(error).__name__
+    if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in ("bot", "storage"):
+        print(f"encore: stopped: {what}", file=sys.stderr)
+        return
+    import logging  # noqa: PLC0415  # as above
+
     logging.getLogger("bot").debug("stopped by", exc_info=error)
-    print(f"encore: stopped: {str(error) or type(error).__name__}", file=sys.stderr)
+    print(f"encore: stopped by a fault in Encore, please report it: {type(error).__name__} {what}", file=sys.stderr)
+    print("encore: LOG_LEVEL=debug shows where it happened", file=sys.stderr)
 
 
 if __name__ == "__main__":

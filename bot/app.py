@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from bot import announce
 from bot.audio.process import AudioProcess
 from bot.chat.messenger import DiscordMessenger
 from bot.chat.pacing import Pacer
@@ -136,7 +137,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         stack.enter_context(discord_at(settings.discord_api_url, settings.discord_gateway_url))
         catalogue = Catalogue.load()
         pacer = Pacer()
-        client = EncoreClient(storage=storage, catalogue=catalogue, http_trace=pacer.trace())
+        client = EncoreClient(catalogue=catalogue, http_trace=pacer.trace())
         stack.push_async_callback(_close, client)
         provider = SunoClient(
             session,
@@ -181,7 +182,8 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         extend = ExtendCog(acceptance, members, offer=settings.offer, max_source_bytes=settings.max_source_bytes)
         posting = Posting(storage, provider, TrackFiles(tracks, parts.audio, parts.kept, folder))
         jobs = JobsCog(client, members, _resend(parts, posting))
-        client.carry([extend, MembersCog(members), jobs])
+        for cog in (extend, MembersCog(members), jobs):
+            await client.add_cog(cog)
         yield App(
             settings=settings,
             client=client,
@@ -359,6 +361,7 @@ class _Stopped(Exception):
 async def run(settings: Settings) -> None:
     """Run all parts until a signal; the first part that dies stops the others and says why."""
     async with build(settings) as app:
+        await app.storage.check_writable()  # one that can only be read is told now, and not at the first command
         await run_parts(app, _until_signal)
 
 
@@ -383,10 +386,12 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
             group.create_task(gateway, name="gateway")
             group.create_task(_listen(app), name="web")
             submitting.extend(
-                group.create_task(_after(logged_in, worker), name=worker.name) for worker in app.submitters
+                group.create_task(_after(logged_in, worker.run), name=worker.name) for worker in app.submitters
             )
+            announcing = partial(announce.keep_announced, app.client.tree, app.storage)
+            group.create_task(_after(logged_in, announcing), name="announcing")
             for worker in app.workers:
-                group.create_task(_after(logged_in, worker), name=worker.name)
+                group.create_task(_after(logged_in, worker.run), name=worker.name)
     except* _Stopped:
         log.info("stopping")
 
@@ -415,9 +420,9 @@ async def _listen(app: App) -> None:
         await asyncio.Event().wait()
 
 
-async def _after(ready: asyncio.Event, worker: Worker) -> None:
+async def _after(ready: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
     await ready.wait()
-    await worker.run()
+    await work()
 
 
 async def _until_signal() -> None:

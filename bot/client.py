@@ -1,22 +1,22 @@
-"""The Discord client: intents, which commands it announces, and what a member reads when something goes wrong."""
+"""The Discord client: what it asks Discord for, whom it serves, and what a member reads when something goes wrong."""
 
 import asyncio
-import hashlib
-import json
+import contextlib
 import logging
-from collections.abc import Sequence
+from typing import TypeAlias, cast
 
 import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
+from discord.gateway import DiscordWebSocket
 
 from bot.acknowledge import TOO_LATE, reply
 from bot.chat import cards
+from bot.chat.faults import TROUBLES
 from bot.chat.permissions import invite_link
-from bot.domain.text import text
+from bot.domain.text import Text, text
 from bot.errors import EncoreError, Refused
-from bot.services.ports import Storage
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
@@ -24,11 +24,16 @@ log = logging.getLogger(__name__)
 # Encore never joins a voice channel; discord.py need not warn about what is missing for that.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
+MANY_SERVERS = 2_000
+"""Discord refuses an unsharded bot in more than 2,500 servers (Discord reference, section 6)."""
+
+HANG_UP_SECONDS = 5.0
+
+Interaction: TypeAlias = discord.Interaction["EncoreClient"]
+
 
 class EncoreTree(app_commands.CommandTree["EncoreClient"]):
-    async def on_error(
-        self, interaction: discord.Interaction["EncoreClient"], error: app_commands.AppCommandError
-    ) -> None:
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError) -> None:
         """The one place in which an error becomes words for a member."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         if isinstance(cause, discord.NotFound) and cause.code == TOO_LATE:
@@ -44,14 +49,17 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
             log.error("a command failed", exc_info=cause)
             # It may have been written down before: nobody may be told that nothing was started.
             sentences = (text("Something went wrong on my side. Check `/jobs` before you try again."),)
-        say = interaction.client.catalogue.for_reader(str(interaction.locale))
-        await reply(interaction, cards.told(sentences, say))
+        await reply(interaction, _say(interaction, *sentences))
+
+
+def _say(interaction: Interaction, *sentences: Text) -> str:
+    return cards.told(sentences, interaction.client.catalogue.for_reader(str(interaction.locale)))
 
 
 class EncoreClient(commands.Bot):
-    """Made by the composition root; `extensions` are the cogs that it carries."""
+    """Made by the composition root, which adds the cogs before it starts."""
 
-    def __init__(self, *, storage: Storage, catalogue: Catalogue, http_trace: aiohttp.TraceConfig) -> None:
+    def __init__(self, *, catalogue: Catalogue, http_trace: aiohttp.TraceConfig) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -66,26 +74,35 @@ class EncoreClient(commands.Bot):
         self.catalogue = catalogue
         self.connected = asyncio.Event()  # set while the gateway is
         self.disconnected = asyncio.Event()
-        self._storage = storage
-        self._cogs_to_add: Sequence[commands.Cog] = ()
+        self._is_warned_of_size = False
 
-    def carry(self, cogs: Sequence[commands.Cog]) -> None:
-        """Say which cogs belong to it, before it starts."""
-        self._cogs_to_add = cogs
+    async def login(self, token: str) -> None:
+        """Log in with connections of its own, so that it can be tried again: discord.py would reuse closed ones."""
+        await self.http.close()
+        self.http.connector = discord.utils.MISSING
+        await super().login(token)
 
     async def setup_hook(self) -> None:
-        for cog in self._cogs_to_add:
-            await self.add_cog(cog)
-        await self._announce_commands()
+        """The last step of a login that succeeded."""
         if self.application_id is not None:
             log.info("invite link: %s", invite_link(self.application_id))
 
     async def close(self) -> None:
         """Also end discord.py's wait for the last server, which it would leave behind to fail on a closed client."""
         waiting: asyncio.Task[None] | None = getattr(self._connection, "_ready_task", None)
-        if waiting is not None:
-            waiting.cancel()
+        while waiting is not None and not waiting.done():
+            waiting.cancel()  # again, because Python 3.11 loses a cancellation that meets the next server
+            await asyncio.wait({waiting}, timeout=0.1)
         await super().close()
+
+    async def hang_up(self) -> None:
+        """Drop the connection to the gateway, which discord.py leaves open when an event could not be read."""
+        await self.on_disconnect()
+        socket = cast("DiscordWebSocket | None", self.ws)  # it has none before the first connection
+        if socket is not None and socket.open:
+            with contextlib.suppress(*TROUBLES):
+                async with asyncio.timeout(HANG_UP_SECONDS):
+                    await socket.close(code=1000)
 
     async def on_connect(self) -> None:
         self.connected.set()
@@ -100,16 +117,10 @@ class EncoreClient(commands.Bot):
 
     async def on_ready(self) -> None:
         log.info("ready as %s in %d servers", self.user, len(self.guilds))
-
-    async def _announce_commands(self) -> None:
-        """Once for each change: announcing at every start runs into Discord's limits."""
-        commands_now = [command.to_dict(self.tree) for command in self.tree.get_commands()]
-        commands_now.sort(key=lambda command: (command["type"], command["name"]))
-        digest = hashlib.sha256(json.dumps(commands_now, sort_keys=True).encode()).hexdigest()
-        name = f"commands of {self.application_id}"
-        if await self._storage.reading.facts.get(name) == digest:
-            return
-        await self.tree.sync()
-        async with self._storage.transaction() as work:
-            await work.facts.put(name, digest)
-        log.info("announced %d commands to Discord", len(commands_now))
+        if len(self.guilds) >= MANY_SERVERS and not self._is_warned_of_size:
+            self._is_warned_of_size = True
+            log.warning(
+                "in %d servers: from 2,500 on Discord requires sharding, which this version of Encore cannot do;"
+                " ALLOWED_SERVERS keeps it to your own",
+                len(self.guilds),
+            )

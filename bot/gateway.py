@@ -1,34 +1,45 @@
-"""Keeps the client connected, and says plainly why where that cannot be."""
+"""Keeps the client connected, and says plainly why when it cannot be."""
 
 import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import aiohttp
 import discord
 import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bot.chat.faults import TROUBLES, in_words
 from bot.client import EncoreClient
 from bot.domain.pace import backoff_seconds
 
 log = logging.getLogger(__name__)
 
-RETRY_CAP_SECONDS = 60.0
-"""A crash loop would burn the 1000 identifies that a day has (Discord reference, section 6)."""
+LOGIN_SECONDS = 60.0
+"""How long one login may take; discord.py repeats some of its requests for 25 s."""
+LOGIN_CAP_SECONDS = 60.0
+RECONNECT_CAP_SECONDS = 240.0
+"""Every new session costs an IDENTIFY, of which a day has 1000 (Discord reference, section 6). A connection that
+fails again and again begins one every two minutes at most."""
+STEADY_SECONDS = 60.0
+"""A connection that lasted this long was a good one."""
 
-NOT_MENDED_BY_WAITING = {
-    4004: "DISCORD_TOKEN is refused",
-    4010: "bad shard",
-    4011: "sharding needed",
-    4014: "intents refused",
+REFUSED = "DISCORD_TOKEN is refused by Discord: reset it on the application's page “Bot” and put the new one into .env"
+REPORT = "this is a fault in Encore, please report it"
+FINAL_CLOSE_CODES = {
+    4004: REFUSED,
+    4010: f"Discord refuses the number of this shard; {REPORT}",
+    4011: "Discord requires sharding for a bot in this many servers, which this version of Encore cannot do:"
+    " remove it from some of them, or set ALLOWED_SERVERS",
+    4012: "Discord no longer speaks this version of its gateway: update Encore",
+    4013: f"Discord does not know the bot's intents; {REPORT}",
+    4014: f"Discord refuses the bot's intents; Encore needs no privileged ones, so {REPORT}",
 }
 
 
 class GatewayError(Exception):
-    """Discord cannot be reached in a way that waiting mends; the text names the setting and the remedy."""
+    """Discord cannot be used until the operator does something; the text names the setting and the remedy."""
 
 
 @contextmanager
@@ -51,25 +62,70 @@ async def keep_connected(client: EncoreClient, token: str, logged_in: asyncio.Ev
     Raises:
         GatewayError: the token or the application's set-up is refused.
     """
-    await _log_in(client, token)
+    await _keep_logging_in(client, token)
     logged_in.set()
+    loop = asyncio.get_running_loop()
     failures = 0
     while True:
+        began = loop.time()
         try:
             await _connected(client, deaf_seconds)
         except discord.PrivilegedIntentsRequired as error:
-            raise GatewayError("Discord refuses the intents: that should not happen, please report it") from error
+            raise GatewayError(FINAL_CLOSE_CODES[4014]) from error
         except discord.ConnectionClosed as error:
-            # discord.py lets those through alone that it cannot mend, and is closed for good then.
-            reason = NOT_MENDED_BY_WAITING.get(error.code, f"code {error.code}, please report it")
-            raise GatewayError(f"Discord closed the connection: {reason}") from error
-        except Exception:
-            # discord.py lets some faults of a first connection and of single events through (reference, section 6).
-            log.warning("the gateway failed; connecting again", exc_info=log.isEnabledFor(logging.DEBUG))
+            # discord.py raises it only for what it cannot mend, and is closed for good then.
+            unknown = f"Discord closed the connection for good with code {error.code}; {REPORT}"
+            raise GatewayError(FINAL_CLOSE_CODES.get(error.code, unknown)) from error
+        except Exception as error:  # noqa: BLE001  # one connection is over, and not the bot
+            _tell(error)
         if client.is_closed():
             return
-        failures = 0 if client.is_ready() else failures + 1
-        await asyncio.sleep(backoff_seconds(failures, base_seconds=1.0, cap_seconds=RETRY_CAP_SECONDS))
+        await client.hang_up()
+        failures = 0 if loop.time() - began >= STEADY_SECONDS else failures + 1
+        await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=RECONNECT_CAP_SECONDS))
+
+
+def _tell(error: Exception) -> None:
+    """One line about what ended a connection: discord.py lets it end by whatever it ran into (reference, section 6)."""
+    # Its first connection fails with an AttributeError, which came of the error that tells why.
+    cause = next((each for each in (error, error.__context__) if isinstance(each, TROUBLES)), None)
+    if cause is not None:
+        log.warning("cannot connect to Discord's gateway (%s); trying again", in_words(cause))
+        return
+    log.warning("cannot read what Discord sent (%s); connecting again", type(error).__name__)
+    log.debug("what could not be read", exc_info=error)
+
+
+async def log_in(client: EncoreClient, token: str) -> None:
+    """One login; it may be tried again.
+
+    Raises:
+        GatewayError: the token is refused.
+        One of `TROUBLES`: Discord did not answer as it should.
+    """
+    try:
+        async with asyncio.timeout(LOGIN_SECONDS):
+            await client.login(token)
+    except discord.LoginFailure as error:
+        raise GatewayError(REFUSED) from error
+
+
+async def _keep_logging_in(client: EncoreClient, token: str) -> None:
+    failures = 0
+    while True:
+        try:
+            await log_in(client, token)
+        except GatewayError:
+            raise
+        except Exception as error:  # noqa: BLE001  # also an answer that cannot be read, such as a proxy's page
+            if not failures:
+                log.warning("cannot log in to Discord (%s); trying again until it works", in_words(error))
+            failures += 1
+            await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=LOGIN_CAP_SECONDS))
+        else:
+            if failures:
+                log.info("logged in to Discord")
+            return
 
 
 async def _connected(client: EncoreClient, deaf_seconds: float) -> None:
@@ -84,8 +140,7 @@ async def _connected(client: EncoreClient, deaf_seconds: float) -> None:
         await asyncio.wait({connection, deaf}, return_when=asyncio.FIRST_COMPLETED)
         if connection.done():
             return await connection
-        log.warning("no word from the gateway for %g s; beginning a new session", deaf_seconds)
-        client.disconnected.clear()
+        log.warning("no word from Discord's gateway for %g s; beginning a new session", deaf_seconds)
     finally:
         for task in (connection, deaf):
             task.cancel()
@@ -100,23 +155,4 @@ async def _deaf(client: EncoreClient, seconds: float) -> None:
             async with asyncio.timeout(seconds):
                 await client.connected.wait()
         except TimeoutError:
-            return
-
-
-async def _log_in(client: EncoreClient, token: str) -> None:
-    failures = 0
-    while True:
-        try:
-            await client.login(token)
-        except discord.LoginFailure as error:
-            raise GatewayError(
-                "DISCORD_TOKEN is refused by Discord: reset it on the application's page “Bot” and put it into .env"
-            ) from error
-        except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            if not failures:
-                log.warning("Discord does not answer (%s); trying until it does", type(error).__name__)
-            failures += 1
-            await client.http.close()
-            await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=RETRY_CAP_SECONDS))
-        else:
             return

@@ -104,13 +104,15 @@ async def test_the_first_connection_may_fail_and_is_made_again(tmp_path: Path, t
         await town.discord.wait_ready(timeout=30)
         assert await bot.end() == 0
 
+    assert any("cannot connect to Discord's gateway (HTTP 503); trying again" in line for line in bot.said)
+    assert not [line for line in bot.said if "Traceback" in line or "AttributeError" in line]
+
 
 async def test_commands_are_announced_once_and_not_at_every_start(tmp_path: Path, town: Town) -> None:
-    for _ in range(2):
+    for words in ("announced 4 commands to Discord", "ready as encore"):
         async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
-            await town.discord.wait_ready(timeout=20)
+            await said(bot, words)
             await bot.end()
-        town.discord.gateway.drop()
 
     announced = [request for request in town.discord.requests if request.method == "PUT"]
     assert len(announced) == 1

@@ -30,11 +30,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.web": SERVICES,
     "bot.chat": CHAT,
     "bot.acknowledge": CHAT,
+    "bot.announce": CHAT,
     "bot.client": ("bot.acknowledge", *CHAT),
-    "bot.gateway": ("bot.client", "bot.domain"),
+    "bot.gateway": ("bot.client", *CHAT),
     "cogs": ("bot.acknowledge", "bot.client", *CHAT),
     "bot.app": (
         *(
+            "bot.announce",
             "bot.audio",
             "bot.client",
             "bot.fetch",
@@ -62,7 +64,10 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlite3": ("storage",),
     "babel": ("bot.text",),
     "dotenv": ("bot.__main__",),
-    "discord": ("bot.acknowledge", "bot.app", "bot.chat", "bot.client", "bot.gateway", "cogs"),
+    "discord": (
+        *("bot.acknowledge", "bot.announce", "bot.app", "bot.chat", "bot.client", "bot.gateway"),
+        "cogs",
+    ),
 }
 
 

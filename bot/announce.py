@@ -1,0 +1,102 @@
+"""Tells Discord which commands there are: once for each change, beside a bot that works meanwhile."""
+
+import asyncio
+import hashlib
+import json
+import logging
+
+import discord
+from discord import app_commands
+
+from bot.chat.faults import TROUBLES, in_words
+from bot.domain.pace import backoff_seconds
+from bot.errors import Outage
+from bot.services.ports import Storage
+
+log = logging.getLogger(__name__)
+
+RETRY_CAP_SECONDS = 300.0
+
+Tree = app_commands.CommandTree[discord.Client]
+
+
+class CommandsRejected(Exception):
+    """Discord does not take the commands as they are; `str(error)` is one line that names the field."""
+
+
+async def keep_announced(tree: Tree, storage: Storage) -> None:
+    """Announce the commands if they have changed since the last time, and try again until Discord answers.
+
+    Announcing at every start would run into Discord's limits (reference, section 1.4). A rejected set is not sent
+    again until the next start.
+    """
+    failures = 0
+    while True:
+        try:
+            if await _is_announced(tree, storage):
+                return
+            count = await announce(tree, storage)
+        except CommandsRejected as error:
+            log.error("%s; members keep the commands that Discord already knows", error)  # noqa: TRY400  # one line
+            return
+        except (*TROUBLES, Outage) as error:
+            cause = str(error) if isinstance(error, Outage) else in_words(error)
+            if not failures:
+                log.warning("the commands could not be announced (%s); trying again until it works", cause)
+        except Exception:
+            # The bot works without: it must not end because of an answer that nobody expected.
+            if not failures:
+                log.exception("the commands could not be announced; trying again until it works")
+        else:
+            log.info("announced %d commands to Discord", count)
+            return
+        failures += 1
+        await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=RETRY_CAP_SECONDS))
+
+
+async def announce(tree: Tree, storage: Storage) -> int:
+    """Announce all commands, whatever was announced before; how many there are.
+
+    Raises:
+        CommandsRejected: Discord refuses them for what they are.
+        One of `TROUBLES`: Discord did not answer, or refused for another reason.
+        Outage: they are announced, but this could not be written down.
+    """
+    try:
+        await tree.sync()
+    except app_commands.CommandSyncFailure as error:
+        # discord.py tells the way to the field on several lines, below a heading.
+        heading, *path = [line.strip() for line in str(error).splitlines()]
+        raise CommandsRejected(f"Discord rejects the commands: {': '.join(path) or heading}") from error
+    await _remember(tree, storage, _digest(tree))
+    return len(tree.get_commands())
+
+
+async def clear(tree: Tree, storage: Storage) -> None:
+    """Remove all global commands from Discord; the next start announces them again.
+
+    Raises: as `announce`, except for `CommandsRejected`.
+    """
+    tree.clear_commands(guild=None)
+    await tree.sync()
+    await _remember(tree, storage, "")
+
+
+async def _is_announced(tree: Tree, storage: Storage) -> bool:
+    return await storage.reading.facts.get(_name(tree)) == _digest(tree)
+
+
+async def _remember(tree: Tree, storage: Storage, digest: str) -> None:
+    async with storage.transaction() as work:
+        await work.facts.put(_name(tree), digest)
+
+
+def _name(tree: Tree) -> str:
+    return f"commands of {tree.client.application_id}"
+
+
+def _digest(tree: Tree) -> str:
+    """The same for the same commands, in whatever order they were added."""
+    commands = [command.to_dict(tree) for command in tree.get_commands()]
+    commands.sort(key=lambda command: (command["type"], command["name"]))
+    return hashlib.sha256(json.dumps(commands, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,166 @@
+"""Discord fails while the bot starts: it keeps trying, and then everything works."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+from discord import app_commands
+
+from bot.app import App, build, run_parts
+from bot.sandbox.discord import DiscordOptions, FakeDiscord, FaultKind
+from bot.sandbox.discord.state import GUILDS, Event
+from bot.sandbox.world import free_port
+from tests.end_to_end.town import Town, eventually
+from tests.support.process import bot_process, environ_of, said
+
+ANNOUNCE = "/applications/{application_id}/commands"
+
+
+def lines(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
+    """What an operator read; each is one line, without a traceback."""
+    records = [record for record in caplog.records if record.levelno >= level and not record.name.endswith("sandbox")]
+    assert not [record for record in records if record.exc_info]
+    return [record.getMessage() for record in records]
+
+
+async def check_a_job(town: Town) -> None:
+    await town.extend()
+    assert len((await town.result()).attachments) == 2
+
+
+@asynccontextmanager
+async def started(town: Town, *more: app_commands.Command[Any, ..., None]) -> AsyncIterator[App]:
+    """The bot with more commands than it has; it is connected, and perhaps nothing is announced."""
+    leave = asyncio.Event()
+
+    async def until() -> None:
+        await leave.wait()
+
+    async with build(town.settings) as app:
+        for command in more:
+            app.client.tree.add_command(command)
+        parts = asyncio.create_task(run_parts(app, until))
+        await town.discord.wait_ready(timeout=20)
+        town.apps.append(app)
+        yield app
+        leave.set()
+        await parts
+
+
+async def forget_what_was_announced(app: App) -> None:
+    async with app.storage.transaction() as work:
+        await work.facts.put(f"commands of {app.client.application_id}", "")
+
+
+@pytest.mark.parametrize("path", ["/users/@me", "/oauth2/applications/@me"])
+@pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER])
+async def test_a_login_that_fails_is_tried_again(
+    town: Town, caplog: pytest.LogCaptureFixture, path: str, kind: FaultKind
+) -> None:
+    # aiohttp repeats some requests whose connection was lost by itself.
+    fault = town.discord.faults.add("GET", path, kind, times=4, status=503)
+
+    await town.start()
+
+    assert fault.hits == 4
+    why = "HTTP 503" if kind is FaultKind.ERROR_BEFORE else "the connection was lost"
+    assert lines(caplog) == [f"cannot log in to Discord ({why}); trying again until it works"]
+    await check_a_job(town)
+
+
+async def test_a_discord_that_cannot_be_reached_at_first_is_waited_for(town: Town, tmp_path: Path) -> None:
+    options = DiscordOptions(port=free_port())
+    api_url, gateway_url = (f"{kind}://127.0.0.1:{options.port}" for kind in ("http", "ws"))
+    settings = replace(
+        town.settings, discord_api_url=f"{api_url}/api/v10", discord_gateway_url=f"{gateway_url}/gateway/"
+    )
+
+    async with bot_process(environ_of(settings), "run", folder=tmp_path) as bot:
+        await said(bot, "cannot log in to Discord (connection refused); trying again until it works")
+        async with FakeDiscord(options) as late:
+            await late.wait_ready(timeout=20)
+            await late.wait_for_commands("extend")
+            assert await bot.end() == 0
+
+    assert not [line for line in bot.said if "Traceback" in line]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER])
+async def test_a_failed_announcement_is_tried_again_beside_a_working_bot(
+    town: Town, caplog: pytest.LogCaptureFixture, kind: FaultKind
+) -> None:
+    await forget_what_was_announced(await town.start())
+    await town.stop()
+    fault = town.discord.faults.add("PUT", ANNOUNCE, kind, times=1000, status=503)
+
+    await town.start()
+    await check_a_job(town)
+    await fault.reached(2)
+    town.discord.faults.clear()
+    await town.discord.wait_for_request(lambda request: request.method == "PUT" and request.status == 200)
+    await eventually(lambda: announced_in(caplog))
+    assert sum("the commands could not be announced" in line for line in lines(caplog)) == 1
+
+
+async def announced_in(caplog: pytest.LogCaptureFixture) -> bool:
+    return caplog.messages.count("announced 4 commands to Discord") == 2
+
+
+async def test_a_rejected_set_of_commands_names_the_field_and_is_not_sent_again(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    await town.start()
+    await town.stop()
+
+    @app_commands.command(description="x" * 150)
+    async def wrong(interaction: discord.Interaction) -> None:
+        raise NotImplementedError
+
+    async with started(town, wrong):
+        await eventually(lambda: logged(caplog, "Discord rejects the commands"))
+        await check_a_job(town)
+
+    (line,) = lines(caplog, logging.ERROR)
+    assert "command 'wrong'" in line
+    assert "description: Must be between 1 and 100 in length" in line
+    assert len(line.splitlines()) == 1
+    announced = [request for request in town.discord.requests if request.method == "PUT"]
+    assert [request.status for request in announced] == [200, 400]
+    town.discord.requests.remove(announced[1])  # it breaks Discord's document on purpose
+
+
+async def logged(caplog: pytest.LogCaptureFixture, words: str) -> bool:
+    return words in caplog.text
+
+
+async def test_an_event_that_cannot_be_read_leads_to_a_new_connection_and_not_to_the_end(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = await town.start()
+
+    town.discord.world.tell(Event(name="GUILD_CREATE", data={"name": "a server without an id"}, intents=GUILDS))
+    await town.discord.gateway.wait_identified(2)
+
+    await check_a_job(town)
+    assert len(town.discord.gateway.sessions) == 1  # the old connection is not left behind
+    assert app.client.connected.is_set()
+    assert lines(caplog) == ["cannot read what Discord sent (KeyError); connecting again"]
+
+
+async def test_a_bot_in_very_many_servers_is_told_once_that_it_will_need_sharding(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(1_999):
+        town.discord.guild(f"server {number}")
+    app = await town.start()
+    for _ in range(2):
+        await app.client.on_ready()
+
+    (line,) = lines(caplog)
+    assert line.startswith("in 2000 servers: from 2,500 on Discord requires sharding")
