@@ -22,6 +22,7 @@ from bot.domain.pace import SlidingWindow
 from bot.fetch.fetcher import SafeFetcher
 from bot.gateway import discord_at, keep_connected
 from bot.scratch import scratch_folder
+from bot.servers import Servers
 from bot.services.accept import Acceptance, AcceptLimits
 from bot.services.account import Account
 from bot.services.bells import Bell, Bells
@@ -137,7 +138,8 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         stack.enter_context(discord_at(settings.discord_api_url, settings.discord_gateway_url))
         catalogue = Catalogue.load()
         pacer = Pacer()
-        client = EncoreClient(catalogue=catalogue, http_trace=pacer.trace())
+        servers = Servers(settings.allowed_servers)
+        client = EncoreClient(catalogue=catalogue, servers=servers, http_trace=pacer.trace())
         stack.push_async_callback(_close, client)
         provider = SunoClient(
             session,

@@ -17,6 +17,7 @@ from bot.chat.faults import TROUBLES
 from bot.chat.permissions import invite_link
 from bot.domain.text import Text, text
 from bot.errors import EncoreError, Refused
+from bot.servers import Servers
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,17 @@ Interaction: TypeAlias = discord.Interaction["EncoreClient"]
 
 
 class EncoreTree(app_commands.CommandTree["EncoreClient"]):
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        """Before every command and suggestion: refuse, in a sentence, where the bot is not at home."""
+        refusal = refusal_of(interaction)
+        if refusal is None:
+            return True
+        if interaction.type is discord.InteractionType.autocomplete:
+            await interaction.response.autocomplete([])
+        else:
+            await reply(interaction, _say(interaction, refusal))
+        return False
+
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError) -> None:
         """The one place in which an error becomes words for a member."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
@@ -52,6 +64,16 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
         await reply(interaction, _say(interaction, *sentences))
 
 
+def refusal_of(interaction: Interaction) -> Text | None:
+    """Why nothing is done here, if so: somewhere the bot was only brought along, or in a server it doesn't serve."""
+    is_in_direct_message = interaction.guild_id is None and interaction.context.dm_channel
+    if interaction.is_user_integration() and not interaction.is_guild_integration() and not is_in_direct_message:
+        return text("I only work in servers that have added me. Ask someone who manages this server to invite me.")
+    if not interaction.client.servers.allows(interaction.guild_id):
+        return text("I don't serve this server, sorry. Use me in one of my own servers.")
+    return None
+
+
 def _say(interaction: Interaction, *sentences: Text) -> str:
     return cards.told(sentences, interaction.client.catalogue.for_reader(str(interaction.locale)))
 
@@ -59,12 +81,13 @@ def _say(interaction: Interaction, *sentences: Text) -> str:
 class EncoreClient(commands.Bot):
     """Made by the composition root, which adds the cogs before it starts."""
 
-    def __init__(self, *, catalogue: Catalogue, http_trace: aiohttp.TraceConfig) -> None:
+    def __init__(self, *, catalogue: Catalogue, servers: Servers, http_trace: aiohttp.TraceConfig) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
             intents=discord.Intents(guilds=True),  # no privileged ones; enough for upload limits
             tree_cls=EncoreTree,
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
@@ -72,6 +95,7 @@ class EncoreClient(commands.Bot):
             http_trace=http_trace,
         )
         self.catalogue = catalogue
+        self.servers = servers
         self.connected = asyncio.Event()  # set while the gateway is
         self.disconnected = asyncio.Event()
         self._is_warned_of_size = False
@@ -124,3 +148,10 @@ class EncoreClient(commands.Bot):
                 " ALLOWED_SERVERS keeps it to your own",
                 len(self.guilds),
             )
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        await self.servers.leave_unless_allowed(guild, self.catalogue)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Also of each server that the bot is in when it connects."""
+        await self.servers.leave_unless_allowed(guild, self.catalogue)

@@ -45,6 +45,7 @@ class Settings:
     models: tuple[str, ...] = tuple(MODELS)
     default_model: str = DEFAULT_MODEL
     private_hosts: tuple[str, ...] = ()
+    allowed_servers: frozenset[int] = frozenset()
     poll_after_seconds: float = 90
     poll_every_seconds: float = 30
     overdue_after_seconds: float = 900
@@ -195,6 +196,20 @@ def _hosts(raw: str) -> tuple[str, ...]:
     return hosts
 
 
+_SERVER_ID = re.compile(r"[1-9]\d{15,19}")
+
+
+def _servers(raw: str) -> frozenset[int]:
+    servers = [part.strip() for part in raw.split(",") if part.strip()]
+    for server in servers:
+        if not _SERVER_ID.fullmatch(server):
+            raise ValueError(
+                f"names {server!r}: write the ids of servers, separated by commas"
+                " (with Discord's Developer Mode on, right-click a server and choose Copy Server ID)"
+            )
+    return frozenset(map(int, servers))
+
+
 _REQUIRED = {
     "DISCORD_TOKEN": "put the bot's token into .env (https://discord.com/developers/applications, page “Bot”)",
     "SUNO_API_KEY": "put your key into .env (https://sunoapi.org/api-key)",
@@ -222,6 +237,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "MODELS": _models,
     "DEFAULT_MODEL": _model,
     "PRIVATE_HOSTS": _hosts,
+    "ALLOWED_SERVERS": _servers,
     "POLL_AFTER_SECONDS": _seconds(0, 86400),
     "POLL_EVERY_SECONDS": _seconds(0.05, 86400),
     "OVERDUE_AFTER_SECONDS": _seconds(0.1, 86400 * 14),

@@ -37,7 +37,7 @@ class ExtendCog(commands.Cog):
         self._max_source_bytes = max_source_bytes
 
     @app_commands.command()
-    @app_commands.guild_only()
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.describe(
         audio="The piece to continue: mp3, wav, flac, ogg, opus, m4a, webm or mp4",
         url="… or a link to it (https)",

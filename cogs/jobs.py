@@ -12,7 +12,7 @@ from discord.ext import commands
 from bot.acknowledge import acknowledge, reply
 from bot.chat import cards, job_list
 from bot.chat.places import place_of
-from bot.client import EncoreClient
+from bot.client import EncoreClient, refusal_of
 from bot.domain.actions import JobAction, actions_on
 from bot.domain.jobs import Job
 from bot.domain.text import Text, text
@@ -46,7 +46,7 @@ class JobsCog(commands.Cog):
         self._client.add_dynamic_items(JobMenu, JobButton)
 
     @app_commands.command()
-    @app_commands.allowed_contexts(guilds=True, dms=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     async def jobs(self, interaction: Interaction) -> None:
         """See your latest jobs, and send again, cancel or continue them."""
         if await acknowledge(interaction):
@@ -141,6 +141,10 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTO
 
 async def _answered(interaction: Interaction, work: Callable[[JobsCog], Awaitable[None]]) -> None:
     """Acknowledge a click, do the work, and say what went wrong: discord.py only logs what such a callback raises."""
+    say = interaction.client.catalogue.for_reader(str(interaction.locale))
+    if (refusal := refusal_of(interaction)) is not None:
+        await reply(interaction, say(refusal))
+        return
     sentences: Sequence[Text]
     try:
         if not await acknowledge(interaction):
@@ -156,4 +160,4 @@ async def _answered(interaction: Interaction, work: Callable[[JobsCog], Awaitabl
     except Exception:
         log.exception("a click failed")
         sentences = [text("Something went wrong. Please try again.")]
-    await reply(interaction, cards.told(sentences, interaction.client.catalogue.for_reader(str(interaction.locale))))
+    await reply(interaction, cards.told(sentences, say))

@@ -21,7 +21,7 @@ class MembersCog(commands.Cog):
         self._members = members
 
     @app_commands.command()
-    @app_commands.allowed_contexts(guilds=True, dms=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     async def quota(self, interaction: Interaction) -> None:
         """See how many extensions you have left today."""
         if await acknowledge(interaction):
@@ -30,7 +30,7 @@ class MembersCog(commands.Cog):
             await reply(interaction, job_list.quota_content(balance, say))
 
     @app_commands.command()
-    @app_commands.allowed_contexts(guilds=True, dms=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     @app_commands.describe(job="Which one; only waiting jobs can be cancelled")
     async def cancel(self, interaction: Interaction, job: app_commands.Range[str, 1, 40]) -> None:
         """Cancel a waiting job. It doesn't use up an extension."""

@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.chat": CHAT,
     "bot.acknowledge": CHAT,
     "bot.announce": CHAT,
-    "bot.client": ("bot.acknowledge", *CHAT),
+    "bot.servers": CHAT,
+    "bot.client": ("bot.acknowledge", "bot.servers", *CHAT),
     "bot.gateway": ("bot.client", *CHAT),
     "cogs": ("bot.acknowledge", "bot.client", *CHAT),
     "bot.app": (
@@ -43,6 +44,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
             "bot.gateway",
             "bot.logs",
             "bot.scratch",
+            "bot.servers",
             "bot.settings",
             "bot.suno",
             "bot.web",
@@ -65,7 +67,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "babel": ("bot.text",),
     "dotenv": ("bot.__main__",),
     "discord": (
-        *("bot.acknowledge", "bot.announce", "bot.app", "bot.chat", "bot.client", "bot.gateway"),
+        *("bot.acknowledge", "bot.announce", "bot.app", "bot.chat", "bot.client", "bot.gateway", "bot.servers"),
         "cogs",
     ),
 }

@@ -36,6 +36,7 @@ DEFAULTS: dict[str, tuple[str, object]] = {
     ),
     "DEFAULT_MODEL": ("default_model", "V5"),
     "PRIVATE_HOSTS": ("private_hosts", ()),
+    "ALLOWED_SERVERS": ("allowed_servers", frozenset()),
     "POLL_AFTER_SECONDS": ("poll_after_seconds", 90),
     "POLL_EVERY_SECONDS": ("poll_every_seconds", 30),
     "OVERDUE_AFTER_SECONDS": ("overdue_after_seconds", 900),
@@ -69,6 +70,11 @@ GOOD = [
     ("DEFAULT_MODEL", "V3_5", "V3_5"),
     ("DEFAULT_MODEL", "v6 wild", "V6_WILD"),
     ("PRIVATE_HOSTS", " Localhost , 127.0.0.1:8000,, ", ("localhost", "127.0.0.1:8000")),
+    (
+        "ALLOWED_SERVERS",
+        "123456789012345678, 223456789012345678,,",
+        frozenset({123456789012345678, 223456789012345678}),
+    ),
     ("POLL_AFTER_SECONDS", "0", 0.0),
     ("POLL_EVERY_SECONDS", "0.05", 0.05),
     ("OVERDUE_AFTER_SECONDS", "0.1", 0.1),
@@ -108,6 +114,10 @@ BAD = [
     *(("MODELS", models) for models in ("V99", "V5,V99", "V5 V4", ",", "plus")),
     *(("DEFAULT_MODEL", model) for model in ("V99", "V4,V5", "plus")),
     *(("PRIVATE_HOSTS", hosts) for hosts in ("http://localhost", "localhost,me@host", "localhost/path")),
+    *(
+        ("ALLOWED_SERVERS", servers)
+        for servers in ("Harbour Choir", "12345", "123456789012345678;1", "-123456789012345678")
+    ),
     *(
         (name, number)
         for name in DEFAULTS
@@ -265,5 +275,5 @@ def test_the_examples_values_are_the_defaults(example: list[str]) -> None:
     assert Settings.from_environ(given | NEEDED) == Settings.from_environ(NEEDED)
     assert {name for name, value in given.items() if not value} == {
         *NEEDED,
-        *(name for name, (_, value) in DEFAULTS.items() if value in ("", (), None)),
+        *(name for name, (_, value) in DEFAULTS.items() if value in ("", (), None, frozenset())),
     }

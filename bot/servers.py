@@ -1,0 +1,67 @@
+"""Which servers the bot serves. It leaves the others, with a word of explanation."""
+
+import asyncio
+import logging
+from collections.abc import Collection
+
+import discord
+
+from bot.chat.faults import TROUBLES, in_words
+from bot.domain.text import text
+from bot.text import Catalogue
+
+GOODBYE = text("Thanks for the invite! I only serve my own servers, though, so I'm leaving again.")
+
+log = logging.getLogger(__name__)
+
+
+class Servers:
+    """`allowed` are the ids of `ALLOWED_SERVERS`; empty: every server."""
+
+    def __init__(self, allowed: Collection[int]) -> None:
+        self._allowed = frozenset(allowed)
+        self._leaving: set[int] = set()
+        self._turn = asyncio.Lock()  # one server after the other, however many there are
+
+    def allows(self, guild_id: int | None) -> bool:
+        """True of direct messages, which belong to no server."""
+        return guild_id is None or not self._allowed or guild_id in self._allowed
+
+    async def leave_unless_allowed(self, guild: discord.Guild, catalogue: Catalogue) -> None:
+        """What cannot be left now is tried again with the next connection."""
+        if self.allows(guild.id) or guild.id in self._leaving:
+            return
+        self._leaving.add(guild.id)
+        try:
+            async with self._turn:
+                await _say_goodbye(guild, catalogue)
+                await guild.leave()
+        except TROUBLES as error:
+            log.warning("could not leave server %s (%d): %s", guild.name, guild.id, in_words(error))
+        else:
+            log.warning("left server %s (%d): it is not in ALLOWED_SERVERS", guild.name, guild.id)
+        finally:
+            self._leaving.discard(guild.id)
+
+
+async def _say_goodbye(guild: discord.Guild, catalogue: Catalogue) -> None:
+    """In the server's own language, where the bot may write; leaving matters more than saying so."""
+    channel = next((each for each in _channels(guild) if _may_write(each)), None)
+    if channel is None:
+        return
+    say = catalogue.for_reader(str(guild.preferred_locale))
+    try:
+        await channel.send(say(GOODBYE))
+    except TROUBLES as error:
+        log.info("could not say goodbye in server %s (%d): %s", guild.name, guild.id, in_words(error))
+
+
+def _channels(guild: discord.Guild) -> list[discord.TextChannel]:
+    """The one for messages of the system first, then as they are listed."""
+    system = guild.system_channel
+    return [*([system] if system is not None else []), *guild.text_channels]
+
+
+def _may_write(channel: discord.TextChannel) -> bool:
+    may = channel.permissions_for(channel.guild.me)
+    return may.view_channel and may.send_messages

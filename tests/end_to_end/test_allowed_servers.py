@@ -1,0 +1,113 @@
+"""`ALLOWED_SERVERS`: the bot serves its own servers and politely leaves every other one."""
+
+import logging
+
+import pytest
+
+from bot.sandbox.discord import FaultKind, Guild
+from tests.end_to_end.town import Town
+
+GOODBYE = "I only serve my own servers"
+
+
+async def left(town: Town, guild: Guild) -> None:
+    await town.discord.wait_for_request(
+        lambda request: request.path == f"/users/@me/guilds/{guild.id}" and request.status == 204
+    )
+    assert not guild.has_bot
+
+
+async def test_a_server_that_it_is_already_in_is_left_with_a_goodbye(town: Town) -> None:
+    other = town.discord.guild("Elsewhere")
+    closed, lobby = other.channel("rules"), other.channel("lobby")
+    closed.deny("SEND_MESSAGES")
+
+    await town.start(allowed_servers=frozenset({town.guild.id}))
+    await left(town, other)
+
+    assert GOODBYE in lobby.messages[0].content
+    assert closed.messages == []
+    assert town.guild.has_bot
+    assert town.songs.messages == []
+
+
+async def test_a_server_that_invites_it_is_left_with_a_goodbye_where_the_system_writes(town: Town) -> None:
+    await town.start(allowed_servers=frozenset({town.guild.id}))
+    other = town.discord.guild("Elsewhere", with_bot=False)
+    other.channel("lobby")
+    other.system_channel = other.channel("welcome")
+
+    other.invite_bot()
+    await left(town, other)
+
+    assert GOODBYE in other.system_channel.messages[0].content
+
+
+async def test_a_server_in_which_it_may_not_write_is_left_without_a_word(town: Town) -> None:
+    await town.start(allowed_servers=frozenset({town.guild.id}))
+    other = town.discord.guild("Elsewhere", with_bot=False)
+    lobby = other.channel("lobby")
+    other.deny("SEND_MESSAGES")
+
+    other.invite_bot()
+    await left(town, other)
+
+    assert lobby.messages == []
+
+
+async def test_a_server_that_could_not_be_left_is_left_with_the_next_connection(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = town.discord.guild("Elsewhere")
+    town.discord.faults.add("DELETE", "/users/@me/guilds/*", FaultKind.ERROR_BEFORE, status=503)
+    await town.start(allowed_servers=frozenset({town.guild.id}))
+    await town.discord.wait_for_request(lambda request: request.status == 503)
+
+    town.discord.gateway.invalidate()
+    await left(town, other)
+
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told[0] == f"could not leave server Elsewhere ({other.id}): HTTP 503"
+
+
+async def test_a_command_from_another_server_is_refused_with_a_sentence(town: Town) -> None:
+    other = town.discord.guild("Elsewhere")
+    lobby = other.channel("lobby")
+    other.join(town.mia)
+    town.discord.faults.add("DELETE", "/users/@me/guilds/*", FaultKind.ERROR_BEFORE, times=10, status=503)
+    await town.start(allowed_servers=frozenset({town.guild.id}))
+
+    answer = await (await town.mia.command(lobby, "quota")).response()
+
+    assert answer.content == "I don't serve this server, sorry. Use me in one of my own servers."
+    assert answer.is_ephemeral
+    assert "10 of 10 left" in (await (await town.mia.command(town.songs, "quota")).response()).content
+    assert "10 of 10 left" in (await (await town.mia.command(town.mia.dm, "quota")).response()).content
+
+
+async def test_a_click_in_another_server_is_refused_with_a_sentence(town: Town) -> None:
+    other = town.discord.guild("Elsewhere")
+    lobby = other.channel("lobby")
+    other.join(town.mia)
+    await town.start()
+    await town.extend()
+    await town.result()
+    listed = await (await town.mia.command(lobby, "jobs")).response()
+    job = await town.job()
+    await town.stop()
+    town.discord.faults.add("DELETE", "/users/@me/guilds/*", FaultKind.ERROR_BEFORE, times=10, status=503)
+    await town.start(allowed_servers=frozenset({town.guild.id}))
+
+    answer = await (await town.mia.choose(listed, "Choose a job…", job.id)).response()
+
+    assert answer.content == "I don't serve this server, sorry. Use me in one of my own servers."
+    assert answer.is_ephemeral
+
+
+async def test_without_the_setting_every_server_is_served(town: Town) -> None:
+    other = town.discord.guild("Elsewhere")
+    lobby = other.channel("lobby")
+    other.join(town.mia)
+    await town.start()
+
+    assert "10 of 10 left" in (await (await town.mia.command(lobby, "quota")).response()).content

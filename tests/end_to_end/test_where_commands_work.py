@@ -1,0 +1,47 @@
+"""Where commands may be used: in servers that have added the bot, and some of them in its direct messages."""
+
+import pytest
+
+from tests.end_to_end.town import Town
+
+
+async def test_commands_are_for_servers_and_the_bots_own_direct_messages(town: Town) -> None:
+    await town.start()
+
+    declared = {each["name"]: (each["integration_types"], each["contexts"]) for each in town.discord.commands}
+    assert declared == {"extend": ([0], [0]), "jobs": ([0], [0, 1]), "cancel": ([0], [0, 1]), "quota": ([0], [0, 1])}
+
+
+async def test_quota_and_jobs_work_in_a_direct_message(town: Town) -> None:
+    await town.start()
+
+    quota = await (await town.mia.command(town.mia.dm, "quota")).response()
+    jobs = await (await town.mia.command(town.mia.dm, "jobs")).response()
+
+    assert "10 of 10 left" in quota.content
+    assert jobs.content
+
+
+@pytest.mark.parametrize("name", ["extend", "quota", "jobs"])
+async def test_a_member_who_brought_the_bot_along_reads_that_it_works_in_its_servers(town: Town, name: str) -> None:
+    await town.start()
+    elsewhere = town.discord.guild("Elsewhere", with_bot=False)
+    lobby = elsewhere.channel("lobby")
+    elsewhere.join(town.mia)
+
+    answer = await (await town.mia.command_of_old_client(lobby, name)).response()
+
+    assert answer.content.startswith("I only work in servers that have added me.")
+    assert answer.is_ephemeral
+
+
+async def test_a_suggestion_where_the_bot_is_not_at_home_is_empty(town: Town) -> None:
+    await town.start()
+    elsewhere = town.discord.guild("Elsewhere", with_bot=False)
+    lobby = elsewhere.channel("lobby")
+    elsewhere.join(town.mia)
+    town.mia.install_app()
+    for command in town.discord.commands:
+        command["integration_types"] = [0, 1]  # as a client may still have it from another time
+
+    assert await town.mia.autocomplete(lobby, "extend", focused="model", value="V") == []
