@@ -11,7 +11,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
-from bot import fault_points
+from bot import __version__, fault_points
 from bot.settings import Settings, SettingsError
 
 EXIT_FAILED = 1
@@ -52,6 +52,8 @@ def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[
     if options.command == "sandbox" or without_token:
         return _sandbox()
     settings = Settings.from_environ(environ)
+    if options.command == "commands":
+        return _commands(settings, options.action)
     if options.command == "backup":
         return _back_up(settings, options.file)
     if options.command == "restore":
@@ -61,6 +63,7 @@ def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="encore", description="A Discord bot that continues music.")
+    parser.add_argument("--version", action="version", version=f"encore {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="connect to Discord and to the music service")
     run.add_argument("--or-sandbox", action="store_true", help="without a DISCORD_TOKEN, start the sandbox")
@@ -69,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
     restore = commands.add_parser("restore", help="put a copy in the place of the database, while no bot is running")
     restore.add_argument("file", type=Path, help="the copy; it stays as it is")
+    announced = commands.add_parser("commands", help="announce the bot's commands to Discord, or remove them")
+    announced.add_argument(
+        "action",
+        choices=("sync", "clear"),
+        help="sync: announce them, changed or not; clear: remove them until the next start",
+    )
     demo = commands.add_parser("demo", help="one /extend against the stand-ins, from command to audio")
     demo.add_argument("--audio", help="your own file; otherwise a piece is composed")
     demo.add_argument("--continue-at", help="where to go on from, such as 1:05; otherwise the end")
@@ -81,14 +90,15 @@ def _from_file(path: Path) -> Mapping[str, str]:
     return {name: value for name, value in dotenv_values(path).items() if value is not None}
 
 
-def _run(settings: Settings) -> Coroutine[Any, Any, None]:
+def _set_up_logs(settings: Settings, *, level: str) -> None:
     from bot import logs  # noqa: PLC0415  # a bad setting is told before anything heavy is imported
 
-    logs.set_up(
-        level=settings.log_level,
-        form=settings.log_format,
-        secrets=(settings.discord_token, settings.suno_api_key, settings.suno_webhook_key),
-    )
+    secrets = (settings.discord_token, settings.suno_api_key, settings.suno_webhook_key)
+    logs.set_up(level=level, form=settings.log_format, secrets=secrets)
+
+
+def _run(settings: Settings) -> Coroutine[Any, Any, None]:
+    _set_up_logs(settings, level=settings.log_level)
     gc.disable()  # nothing that is imported becomes garbage, and looking for it takes a sixth of the start
     from bot.app import run  # noqa: PLC0415  # as above
 
@@ -98,6 +108,13 @@ def _run(settings: Settings) -> Coroutine[Any, Any, None]:
 
     keep_memory_private()
     return run(settings)
+
+
+async def _commands(settings: Settings, action: str) -> None:
+    _set_up_logs(settings, level="warning" if settings.log_level == "info" else settings.log_level)
+    from bot.commands import clear_commands, sync_commands  # noqa: PLC0415  # as above
+
+    print(await (sync_commands(settings) if action == "sync" else clear_commands(settings)))
 
 
 def _back_up(settings: Settings, to: Path) -> Coroutine[Any, Any, None]:

@@ -51,7 +51,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         ),
         *("cogs", "storage", *CHAT),
     ),
-    "bot.__main__": ("bot.app", "bot.fault_points", "bot.kernel", "storage", "bot.logs", "bot.sandbox", "bot.settings"),
+    "bot.commands": ("bot.announce", "bot.app", "bot.gateway", "bot.settings", *CHAT),
+    "bot.__main__": (
+        "bot.app",
+        "bot.commands",
+        "bot.fault_points",
+        "bot.kernel",
+        "storage",
+        "bot.logs",
+        "bot.sandbox",
+        "bot.settings",
+    ),
     # The stand-ins share no line with what they are to check; only what runs the bot against them knows it.
     "bot.sandbox.discord": ("bot.sandbox",),
     "bot.sandbox.suno": ("bot.sandbox",),
