@@ -43,8 +43,8 @@ bench: setup  ## speeds and sizes, as ratios within one run
 faults: setup  ## kill the bot at every named point and 200 times at random, and count
 	@$(BIN)/python -m tests.faults
 
-messages: setup  ## gather every sentence into bot/locales/encore.pot
-	@sh tools/messages.sh $(BIN)
+messages: setup  ## gather all sentences into bot/locales; NEW=de begins a language
+	@sh tools/messages.sh $(BIN) $(NEW)
 
 lock: setup  ## choose new versions of what pyproject.toml asks for
 	@sh tools/lock.sh
