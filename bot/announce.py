@@ -68,7 +68,7 @@ async def announce(tree: Tree, storage: Storage) -> int:
         # discord.py tells the way to the field on several lines, below a heading.
         heading, *path = [line.strip() for line in str(error).splitlines()]
         raise CommandsRejected(f"Discord rejects the commands: {': '.join(path) or heading}") from error
-    await _remember(tree, storage, _digest(tree))
+    await _remember(tree, storage, await _digest(tree))
     return len(tree.get_commands())
 
 
@@ -83,7 +83,7 @@ async def clear(tree: Tree, storage: Storage) -> None:
 
 
 async def _is_announced(tree: Tree, storage: Storage) -> bool:
-    return await storage.reading.facts.get(_name(tree)) == _digest(tree)
+    return await storage.reading.facts.get(_name(tree)) == await _digest(tree)
 
 
 async def _remember(tree: Tree, storage: Storage, digest: str) -> None:
@@ -95,8 +95,12 @@ def _name(tree: Tree) -> str:
     return f"commands of {tree.client.application_id}"
 
 
-def _digest(tree: Tree) -> str:
-    """The same for the same commands, in whatever order they were added."""
-    commands = [command.to_dict(tree) for command in tree.get_commands()]
+async def _digest(tree: Tree) -> str:
+    """The same for the same commands and translations, in whatever order they were added."""
+    translator = tree.translator
+    commands = [
+        command.to_dict(tree) if translator is None else await command.get_translated_payload(tree, translator)
+        for command in tree.get_commands()
+    ]
     commands.sort(key=lambda command: (command["type"], command["name"]))
     return hashlib.sha256(json.dumps(commands, sort_keys=True).encode()).hexdigest()

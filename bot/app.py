@@ -17,6 +17,7 @@ from bot import announce
 from bot.audio.process import AudioProcess
 from bot.chat.messenger import DiscordMessenger
 from bot.chat.pacing import Pacer
+from bot.chat.translator import DescriptionTranslator
 from bot.client import EncoreClient
 from bot.domain.pace import SlidingWindow
 from bot.fetch.fetcher import SafeFetcher
@@ -51,7 +52,7 @@ from bot.settings import Settings
 from bot.suno.client import SunoClient, open_session
 from bot.suno.messages import MalformedCallback, parse_callback
 from bot.suno.signature import signature_is_valid
-from bot.text import Catalogue
+from bot.text import LOCALES, Catalogue
 from cogs.extend import ExtendCog
 from cogs.jobs import JobsCog
 from cogs.members import MembersCog
@@ -136,7 +137,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts)) for _ in range(2)
         ]
         stack.enter_context(discord_at(settings.discord_api_url, settings.discord_gateway_url))
-        catalogue = Catalogue.load()
+        catalogue = Catalogue.load(settings.locales_path or LOCALES)
         pacer = Pacer()
         servers = Servers(settings.allowed_servers)
         client = EncoreClient(catalogue=catalogue, servers=servers, http_trace=pacer.trace())
@@ -186,6 +187,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         jobs = JobsCog(client, members, _resend(parts, posting))
         for cog in (extend, MembersCog(members), jobs):
             await client.add_cog(cog)
+        await client.tree.set_translator(DescriptionTranslator(catalogue))
         yield App(
             settings=settings,
             client=client,

@@ -59,6 +59,7 @@ class Settings:
     watched_seconds: float = 20  # for so long somebody who gave a command looks at its answer and needs no ping
     retry_base_seconds: float = 2
     deaf_seconds: float = 120  # without the gateway, until a new session is begun
+    locales_path: Path | None = None  # None: the languages that come with Encore
 
     @property
     def max_source_bytes(self) -> int:

@@ -68,6 +68,17 @@ class Catalogue:
         """
         return _rendered(text, self._language(locale))
 
+    def translation(self, message: str, locale: str) -> str | None:
+        """`message` in the nearest language there is; None where that leaves it English.
+
+        For what Discord shows by itself, such as the description of a command: a message without facts.
+        """
+        for name in _candidates(locale):
+            if (translations := self._read(name)) is not None:
+                translated = translations.gettext(message)
+                return None if translated == message else translated
+        return None
+
     def _language(self, locale: str) -> _Language:
         if (known := self._languages.get(locale)) is not None:
             return known

@@ -5,6 +5,7 @@ from functools import partial
 
 import discord
 from discord import app_commands
+from discord.app_commands import locale_str
 from discord.ext import commands
 
 from bot.acknowledge import acknowledge
@@ -36,24 +37,24 @@ class ExtendCog(commands.Cog):
         self._offer = offer
         self._max_source_bytes = max_source_bytes
 
-    @app_commands.command()
+    @app_commands.command(description=locale_str("Continue a piece of music from a moment you choose."))
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.describe(
-        audio="The piece to continue: mp3, wav, flac, ogg, opus, m4a, webm or mp4",
-        url="… or a link to it (https)",
-        track="… or one of your earlier tracks",
-        continue_at="Where to continue from, like 1:05 or 65. Left out: the end",
-        model="Which model makes the music",
-        instrumental="No singing",
-        style="How it should sound; give a title too",
-        title="What to call it; give a style too",
-        prompt="With style and title: the exact lyrics. Otherwise: an idea of what comes next",
-        vocal_gender="Who sings: female or male",
-        exclude="What it should not sound like",
-        style_weight="How closely to follow the style, from 0 to 1",
-        weirdness="How far to stray, from 0 to 1",
-        audio_weight="How closely to follow the audio, from 0 to 1",
-        private="Only you see the result",
+        audio=locale_str("The piece to continue: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
+        url=locale_str("… or a link to it (https)"),
+        track=locale_str("… or one of your earlier tracks"),
+        continue_at=locale_str("Where to continue from, like 1:05 or 65. Left out: the end"),
+        model=locale_str("Which model makes the music"),
+        instrumental=locale_str("No singing"),
+        style=locale_str("How it should sound; give a title too"),
+        title=locale_str("What to call it; give a style too"),
+        prompt=locale_str("With style and title: the exact lyrics. Otherwise: an idea of what comes next"),
+        vocal_gender=locale_str("Who sings: female or male"),
+        exclude=locale_str("What it should not sound like"),
+        style_weight=locale_str("How closely to follow the style, from 0 to 1"),
+        weirdness=locale_str("How far to stray, from 0 to 1"),
+        audio_weight=locale_str("How closely to follow the audio, from 0 to 1"),
+        private=locale_str("Only you see the result"),
     )
     async def extend(
         self,
@@ -74,7 +75,6 @@ class ExtendCog(commands.Cog):
         audio_weight: app_commands.Range[float, 0, 1] | None = None,
         private: bool = False,
     ) -> None:
-        """Continue a piece of music from a moment you choose."""
         if not private:
             _check_permissions(interaction)
         source = await self._source(interaction.user.id, audio, url, track)

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import discord
 from discord import app_commands
+from discord.app_commands import locale_str
 from discord.ext import commands
 
 from bot.acknowledge import acknowledge, reply
@@ -45,10 +46,9 @@ class JobsCog(commands.Cog):
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(JobMenu, JobButton)
 
-    @app_commands.command()
+    @app_commands.command(description=locale_str("See your latest jobs, and send again, cancel or continue them."))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     async def jobs(self, interaction: Interaction) -> None:
-        """See your latest jobs, and send again, cancel or continue them."""
         if await acknowledge(interaction):
             jobs = await self._members.jobs(interaction.user.id)
             say = interaction.client.catalogue.for_reader(str(interaction.locale))

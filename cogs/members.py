@@ -2,6 +2,7 @@
 
 import discord
 from discord import app_commands
+from discord.app_commands import locale_str
 from discord.ext import commands
 
 from bot.acknowledge import acknowledge, reply
@@ -20,20 +21,18 @@ class MembersCog(commands.Cog):
     def __init__(self, members: Members) -> None:
         self._members = members
 
-    @app_commands.command()
+    @app_commands.command(description=locale_str("See how many extensions you have left today."))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     async def quota(self, interaction: Interaction) -> None:
-        """See how many extensions you have left today."""
         if await acknowledge(interaction):
             balance = await self._members.quota(interaction.user.id)
             say = interaction.client.catalogue.for_reader(str(interaction.locale))
             await reply(interaction, job_list.quota_content(balance, say))
 
-    @app_commands.command()
+    @app_commands.command(description=locale_str("Cancel a waiting job. It doesn't use up an extension."))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
-    @app_commands.describe(job="Which one; only waiting jobs can be cancelled")
+    @app_commands.describe(job=locale_str("Which one; only waiting jobs can be cancelled"))
     async def cancel(self, interaction: Interaction, job: app_commands.Range[str, 1, 40]) -> None:
-        """Cancel a waiting job. It doesn't use up an extension."""
         if await acknowledge(interaction):
             cancelled = await self._members.cancel(interaction.user.id, job)
             say = interaction.client.catalogue.for_reader(str(interaction.locale))

@@ -96,7 +96,8 @@ def open_url(job: Job) -> str | None:
 def _job_line(job: Job, position: int | None, say: Say) -> str:
     facts: dict[str, Fact] = {"title": Said(_title(job, say, limit=TITLE_IN_LINE_MAX)), "state": STATE_NAMES[job.state]}
     if job.state in FINAL_STATES:
-        line = text("**{title}**: {state} {ended}", ended=job.ended_at or job.accepted_at, **facts)
+        # No words of its own, so there is nothing to translate.
+        line = Text("**{title}**: {state} {ended}", {"ended": job.ended_at or job.accepted_at, **facts})
     elif position is not None:
         line = text(
             "**{title}**: {state}, number {position} in line, queued {since}",
