@@ -1,4 +1,4 @@
-"""The file as a whole: migrations, backup, and that old jobs cost nothing."""
+"""The file as a whole: migrations and backup."""
 
 import asyncio
 import sqlite3
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import JobState
-from storage import facts, inbox, intakes, jobs, ledger
 from storage.backup import back_up
 from storage.database import open_database
 from storage.errors import DatabaseTooNew, StorageUnavailable
@@ -16,108 +15,10 @@ from storage.migrate import Migration, known_migrations, migrate, statements
 from storage.storage import open_storage
 from tests.support.storage_samples import a_job
 
-HOT_QUERIES = {
-    **{
-        name: getattr(jobs, name)
-        for name in (
-            "INSERT",
-            "TAKE_SEAT",
-            "LAST_TURN",
-            "SAVE",
-            "SAVE_TRACK",
-            "GET",
-            "BY_INTERACTION",
-            "BY_PREFIX",
-            "TRACKS_OF_JOBS",
-            "CLAIM_TURN",
-            "ADVANCE_QUEUE",
-            "CLAIM_DUE",
-            "NEXT_DUE",
-            "QUEUE_POSITION",
-            "LIVE",
-            "OF_MEMBER",
-            "CANCELLABLE",
-            "TRACKS_OF_MEMBER",
-            "TRACK_OF_MEMBER",
-            "LATEST_DURATIONS",
-            "OLDEST_WAITING",
-            "FORGET_TRACKS",
-            "HASTEN",
-        )
-    },
-    **{f"ledger.{name}": getattr(ledger, name) for name in ("HOLD", "SETTLE", "COUNT_BY_OUTCOME")},
-    **{
-        f"intakes.{name}": getattr(intakes, name)
-        for name in ("CLAIM", "HAND_OVER", "WITHDRAW", "IS_OPEN", "FINISH", "CLAIM_DUE", "HASTEN")
-    },
-    **{
-        f"inbox.{name}": getattr(inbox, name)
-        for name in ("PENDING", "MARK_APPLIED", "NEWEST_ID", "RECORD", "ADDED_AFTER", "KNOWN_AMONG")
-    },
-    **{f"facts.{name}": getattr(facts, name) for name in ("GET", "PUT")},
-}
-
-# An index that holds only what is still to be done may be read from end to end.
-SMALL_INDEXES = ("job_queue", "job_live", "job_due", "callback_pending")
-# These read an index from its end, as far as their LIMIT.
-LIMITED = {"LATEST_DURATIONS": "job_finished", "inbox.NEWEST_ID": "callback"}
-
-
-def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
-    parameters = {str(number): 1 for number in range(1, 40) if f"${number}" in sql}
-    return [str(row[3]) for row in connection.execute("EXPLAIN QUERY PLAN " + sql, parameters)]
-
 
 async def a_made_file(path: Path) -> None:
     async with open_storage(path):
         pass
-
-
-async def test_no_hot_query_reads_a_whole_table(tmp_path: Path) -> None:
-    await a_made_file(tmp_path / "encore.db")
-    connection = sqlite3.connect(tmp_path / "encore.db")
-    try:
-        plans = {name: plan(connection, sql) for name, sql in HOT_QUERIES.items()}
-    finally:
-        connection.close()
-
-    scans = {
-        (name, step)
-        for name, steps in plans.items()
-        for step in steps
-        if step.startswith("SCAN") and "CONSTANT ROW" not in step and not step.endswith(SMALL_INDEXES)
-    }
-    allowed = {(name, step) for name, step in scans if name in LIMITED and LIMITED[name] in step}
-    assert scans - allowed == set()
-
-
-@pytest.mark.parametrize(
-    ("name", "index"),
-    [
-        ("CLAIM_TURN", "job_queue"),
-        ("CLAIM_DUE", "job_due"),
-        ("NEXT_DUE", "job_due"),
-        ("LIVE", "job_live"),
-        ("OLDEST_WAITING", "job_live"),
-        ("OF_MEMBER", "job_of_member"),
-        ("BY_PREFIX", "job_id_of_member"),
-        ("CANCELLABLE", "job_waiting_of_member"),
-        ("LAST_TURN", "job_turn_of_member"),
-        ("TRACKS_OF_MEMBER", "job_delivered_to_member"),
-        ("TRACK_OF_MEMBER", "track_by_id"),
-        ("ledger.HOLD", "quota_unit_of_member"),
-        ("inbox.PENDING", "callback_pending"),
-    ],
-)
-async def test_each_list_has_its_index(tmp_path: Path, name: str, index: str) -> None:
-    await a_made_file(tmp_path / "encore.db")
-    connection = sqlite3.connect(tmp_path / "encore.db")
-    try:
-        steps = plan(connection, HOT_QUERIES[name])
-    finally:
-        connection.close()
-
-    assert any(index in step.split() for step in steps), steps
 
 
 def test_semicolons_in_strings_comments_and_triggers_end_no_statement() -> None:

@@ -1,0 +1,150 @@
+"""No query costs more because the bot has run for years. Every SQL statement in `storage` is found and planned."""
+
+import ast
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import storage
+from storage.migrate import REMEMBER_MIGRATIONS, known_migrations
+
+FOLDER = Path(storage.__file__).parent
+VERBS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ", "REPLACE ")
+
+STAYS_SMALL = {
+    "queue": "one row",
+    "fact": "one row for each thing remembered by name",
+    "migration": "one row for each file in storage/migrations",
+}
+HOLDS_ONLY_WORK_LEFT = {
+    "job_queue": "jobs that wait",
+    "job_live": "jobs that are not over",
+    "job_due": "jobs that somebody has to look at",
+    "job_set_aside": "jobs that cannot be read, a handful",
+    "callback_pending": "callbacks that are not applied yet",
+    "progress_due": "progress messages that are behind",
+}
+MAY_READ_ON = {
+    "inbox.NEWEST_ID": "the greatest key is one step from the end of its index",
+    "jobs.LATEST_DURATIONS": "reads job_finished from its end, as far as its LIMIT",
+    "progress.HASTEN": "only when the clock was set back",
+}
+"""Queries that the plan alone would condemn, each with the reason why they are cheap all the same."""
+
+
+def sql_in(source: str) -> Iterator[tuple[str | None, str]]:
+    """Each SQL statement in `source`, with the constant that holds it; None where it is no constant of the module."""
+    tree = ast.parse(source)
+    named = {
+        id(node.value): node.targets[0].id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = " ".join(node.value.split()) + " "
+            if text.startswith(VERBS):
+                yield named.get(id(node)), node.value
+
+
+SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py"))}
+FOUND = [(module, name, sql) for module, source in SOURCES.items() for name, sql in sql_in(source)]
+QUERIES = {f"{module}.{name}": sql for module, name, sql in FOUND if name is not None}
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[sqlite3.Connection]:
+    """A database of today's shape."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(REMEMBER_MIGRATIONS)
+        for migration in known_migrations():
+            connection.executescript(migration.sql)
+        yield connection
+
+
+def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
+    parameters = {str(number): 1 for number in range(1, 60) if f"${number}" in sql}
+    # SQLite before 3.36 writes "SCAN TABLE job".
+    return [str(row[3]).replace(" TABLE ", " ") for row in connection.execute("EXPLAIN QUERY PLAN " + sql, parameters)]
+
+
+def reads_on(step: str) -> bool:
+    """Whether a step of a plan reads rows that only pile up."""
+    words = step.split()
+    if "AUTOMATIC" in words:
+        return True  # SQLite would read the table to make an index for this one query
+    if words[0] != "SCAN" or words[1:3] == ["CONSTANT", "ROW"]:
+        return False
+    return words[1] not in STAYS_SMALL and words[-1] not in HOLDS_ONLY_WORK_LEFT
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_reads_no_more_as_the_years_go_by(database: sqlite3.Connection, name: str) -> None:
+    steps = plan(database, QUERIES[name])
+
+    assert name in MAY_READ_ON or not any(map(reads_on, steps)), steps
+
+
+def test_every_statement_is_a_constant_that_this_test_finds() -> None:
+    assert [(module, sql) for module, name, sql in FOUND if name is None] == []
+    assert len(QUERIES) > 40
+    asking = {module for module, source in SOURCES.items() if "_connection.fetch_" in source}
+    assert asking <= {module for module, _, _ in FOUND}
+
+
+def test_every_exception_is_a_query() -> None:
+    assert [name for name in MAY_READ_ON if name not in QUERIES] == []
+
+
+def test_every_named_table_and_index_exists(database: sqlite3.Connection) -> None:
+    there = {str(row[0]) for row in database.execute("SELECT name FROM sqlite_schema")}
+
+    assert {*STAYS_SMALL, *HOLDS_ONLY_WORK_LEFT} - there == set()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM job WHERE locale = $1",
+        "SELECT count(*) FROM callback",
+        "UPDATE job SET due_ms = $1",
+        "SELECT * FROM job AS other WHERE other.locale = $1",
+        "SELECT * FROM track WHERE search_words LIKE $1",
+        "DELETE FROM intake WHERE payload IS NULL",
+    ],
+)
+def test_a_query_over_everything_is_noticed(database: sqlite3.Connection, sql: str) -> None:
+    assert any(map(reads_on, plan(database, sql)))
+
+
+def test_a_statement_that_is_no_constant_is_noticed() -> None:
+    source = 'GET = "SELECT 1"\nasync def get(c): await c.fetch_one("""\n  UPDATE job SET state = 1""")'
+
+    assert [name for name, _ in sql_in(source)] == ["GET", None]
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("jobs.CLAIM_TURN", "job_queue"),
+        ("jobs.CLAIM_DUE", "job_due"),
+        ("jobs.NEXT_DUE", "job_due"),
+        ("jobs.LIVE", "job_live"),
+        ("jobs.OLDEST_WAITING", "job_live"),
+        ("jobs.OF_MEMBER", "job_of_member"),
+        ("jobs.BY_PREFIX", "job_id_of_member"),
+        ("jobs.CANCELLABLE", "job_waiting_of_member"),
+        ("jobs.LAST_TURN", "job_turn_of_member"),
+        ("jobs.TRACKS_OF_MEMBER", "job_delivered_to_member"),
+        ("jobs.TRACK_OF_MEMBER", "track_by_id"),
+        ("ledger.HOLD", "quota_unit_of_member"),
+        ("inbox.PENDING", "callback_pending"),
+    ],
+)
+def test_each_list_has_its_index(database: sqlite3.Connection, name: str, index: str) -> None:
+    steps = plan(database, QUERIES[name])
+
+    assert any(index in step.split() for step in steps), steps

@@ -1,0 +1,97 @@
+"""What an older release stored as JSON can still be read: whatever was added since has a default."""
+
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+
+import storage
+from bot.domain.jobs import Failure, Intake, Place
+from bot.domain.request import ExtensionRequest
+from bot.domain.source import AudioFacts, SourceChoice
+
+ALWAYS_THERE: dict[type, frozenset[str]] = {
+    ExtensionRequest: frozenset(),
+    AudioFacts: frozenset({"format", "codec", "length_seconds", "sample_rate", "channels", "size_bytes"}),
+    Failure: frozenset({"reason"}),
+    Intake: frozenset({"place", "source", "request", "due_at"}),
+    Place: frozenset(
+        {
+            *("application_id", "interaction_id", "interaction_token", "guild_id", "channel_id", "member_id"),
+            *("locale", "private", "received_at"),
+        }
+    ),
+    SourceChoice: frozenset({"kind", "name", "locator"}),
+}
+"""The fields without a default in the first release, which every stored row has. Nothing is ever added here."""
+
+
+def decoders() -> Iterator[tuple[str, Any]]:
+    for module in pkgutil.iter_modules(storage.__path__):
+        for name, value in vars(importlib.import_module(f"storage.{module.name}")).items():
+            if isinstance(value, msgspec.json.Decoder):
+                yield f"{module.name}.{name}", value.type
+
+
+def decoded(kind: Any) -> Iterator[type]:  # noqa: ANN401  # any annotation
+    """The dataclasses that JSON is decoded into, through `kind` and all its fields."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        yield kind
+        for annotation in get_type_hints(kind).values():
+            yield from decoded(annotation)
+    for part in get_args(kind):
+        yield from decoded(part)
+
+
+DECODED = sorted({kind for _, kind in decoders() for kind in decoded(kind)}, key=lambda kind: kind.__name__)
+
+
+def test_what_storage_reads_as_json_is_found() -> None:
+    assert {ExtensionRequest, Intake, Place} <= set(DECODED)
+
+
+@pytest.mark.parametrize("kind", DECODED)
+def test_a_field_added_after_the_first_release_has_a_default(kind: type) -> None:
+    required = {
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+
+    assert required <= ALWAYS_THERE.get(kind, frozenset()), "rows of older releases do not have it: give it a default"
+
+
+STORED = {
+    ExtensionRequest: "{}",
+    AudioFacts: '{"format":"mp3","codec":"mp3","length_seconds":60.25,"sample_rate":44100,"channels":2,"size_bytes":1}',
+    Failure: '{"reason":"copyright"}',
+    Intake: (
+        '{"place":{"application_id":1,"interaction_id":2,"interaction_token":"t","guild_id":null,"channel_id":3,'
+        '"member_id":4,"locale":"de","private":false,"received_at":"2026-11-22T12:00:00Z"},'
+        '"source":{"kind":"url","name":"tide.mp3","locator":"https://files.invalid/tide.mp3"},'
+        '"request":{"model":"V3_5","continue_at_words":"soon"},"due_at":"2026-11-22T12:00:00Z"}'
+    ),
+}
+"""The least that the first release wrote."""
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_what_the_first_release_wrote_is_read(kind: type) -> None:
+    assert isinstance(msgspec.json.decode(STORED[kind], type=kind), kind)
+
+
+@pytest.mark.parametrize(("name", "kind"), list(decoders()))
+def test_whatever_is_decoded_has_an_old_row_here(name: str, kind: type) -> None:
+    assert kind in STORED, name
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_a_field_from_a_newer_release_does_not_stop_this_one(kind: type) -> None:
+    """After going back to an older release."""
+    newer = STORED[kind].replace("{", '{"invented_later":1,' if STORED[kind] != "{}" else '{"invented_later":1', 1)
+
+    assert isinstance(msgspec.json.decode(newer, type=kind), kind)
