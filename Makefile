@@ -1,4 +1,4 @@
-# Everything is made inside the checkout; `make help` lists what there is.
+# Everything stays inside the checkout; `make help` lists the targets.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,43 +11,43 @@ export AUDIO CONTINUE_AT
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-setup: $(VENV)/.ready  ## the application and its tools in .venv
+setup: $(VENV)/.ready  ## install the bot and its tools into .venv
 
 $(VENV)/.ready: requirements-dev.lock pyproject.toml tools/setup.sh
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
 
-demo: setup  ## one /extend from command to audio, on this machine alone
+demo: setup  ## run one /extend from command to audio, all on this machine
 	@$(BIN)/python -m bot demo
 
-run: setup  ## the bot; without a token, the sandbox
+run: setup  ## run the bot; without a token, the sandbox
 	@$(BIN)/python -m bot run --or-sandbox
 
-sandbox: setup  ## the bot against the stand-ins, kept running
+sandbox: setup  ## run the bot against the stand-ins until you stop it
 	@$(BIN)/python -m bot sandbox
 
-test: setup  ## all tests
+test: setup  ## run all tests
 	@$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal -q
 
-lint: setup  ## style
+lint: setup  ## check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-types: setup  ## types
+types: setup  ## check types
 	@$(BIN)/mypy
 
-format: setup  ## let the tools mend what they can
+format: setup  ## fix what the tools can fix, and format
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: setup  ## speeds and sizes, as ratios within one run
+bench: setup  ## measure speed and memory against a baseline in the same run
 	@$(BIN)/python -m tests.benchmarks
 
-faults: setup  ## kill the bot at every named point and 200 times at random, and count
+faults: setup  ## kill the bot at every named point and 200 times at random; count lost and doubled jobs
 	@$(BIN)/python -m tests.faults
 
-messages: setup  ## gather all sentences into bot/locales; NEW=de begins a language
+messages: setup  ## collect all sentences into bot/locales; NEW=de starts a language
 	@sh tools/messages.sh $(BIN) $(NEW)
 
-lock: setup  ## choose new versions of what pyproject.toml asks for
+lock: setup  ## pick new versions of the dependencies and write the lock files
 	@sh tools/lock.sh
 
-clean:  ## remove what was made
+clean:  ## remove the environments, out and whatever was built
 	rm -rf $(VENV) .venv-newest out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

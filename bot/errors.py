@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from bot.domain.quota import QuotaBalance
-from bot.domain.rules import BrokenRule
 from bot.domain.text import Megabytes, Said, Seconds, Text, counted, text
 
 
@@ -25,12 +24,6 @@ class Refused(EncoreError):
     def __init__(self, sentences: Sequence[Text]) -> None:
         super().__init__("; ".join(sentence.message for sentence in sentences), sentences[0])
         self.sentences = tuple(sentences)
-
-
-class RulesBroken(Refused):
-    def __init__(self, broken: Sequence[BrokenRule]) -> None:
-        super().__init__([rule.sentence for rule in broken])
-        self.broken = tuple(broken)
 
 
 class QuotaExceeded(Refused):

@@ -1,7 +1,7 @@
-"""Sentences in the reader's language, and words from outside made harmless.
+"""Puts sentences into the reader's language, and makes words from outside safe to show.
 
-A `bot.domain.text.Text` becomes a string here and nowhere else. English is the source text; another language is one
-file, `bot/locales/<locale>/LC_MESSAGES/encore.po`, read when its first reader comes.
+A `bot.domain.text.Text` becomes a string here and nowhere else. The sentences in the code are English. Every other
+language is one file, `bot/locales/<locale>/LC_MESSAGES/encore.po`, which is read when it is first needed.
 """
 
 import gettext
@@ -23,20 +23,23 @@ if TYPE_CHECKING:
     from babel import Locale
     from babel.messages.catalog import Message
 
-# Babel is imported where a sentence is rendered: the first one comes long after the start.
+# Babel is imported inside the functions that use it: it is slow to import, and not needed until well after the start.
 
 log = logging.getLogger(__name__)
 
 LOCALES = Path(__file__).parent / "locales"
 SAID_MAX = 200
-"""How many characters of foreign words stand in a sentence, escapes counted."""
+"""The most characters, escapes included, that words from outside take up in a sentence."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """How one reader is spoken to: `words` is the catalogue's locale, `numbers` the reader's own."""
+    """How to write for one reader. `words` is the locale of the translations, `numbers` the reader's own.
+
+    They differ where there is no translation: a French reader gets English words but French numbers.
+    """
 
     words: "Locale"
     numbers: "Locale"
@@ -44,7 +47,7 @@ class _Language:
 
 
 class Catalogue:
-    """Renders sentences. Languages are read from `folder` on their first use and kept."""
+    """Renders sentences. A language is read from `folder` when it is first used, then kept."""
 
     def __init__(self, folder: Path) -> None:
         self._files = {path.parents[1].name: path for path in sorted(folder.glob("*/LC_MESSAGES/encore.po"))}
@@ -53,7 +56,7 @@ class Catalogue:
 
     @classmethod
     def load(cls, folder: Path = LOCALES) -> "Catalogue":
-        """The catalogue of the languages that have a file in `folder`; none of them is read yet."""
+        """A catalogue of the languages that have a file in `folder`. No file is read yet."""
         return cls(folder)
 
     def for_reader(self, locale: str) -> Callable[[Text], str]:
@@ -61,17 +64,17 @@ class Catalogue:
         return partial(self.render, locale=locale)
 
     def render(self, text: Text, locale: str) -> str:
-        """The sentence in the nearest language there is (`pt-BR`, then `pt`, then English), its facts filled in.
+        """The sentence in the closest language there is (`pt-BR`, then `pt`, then English), with its facts filled in.
 
-        Numbers are written as `locale` writes them, whatever language the sentence is in. A fact that is missing
-        leaves its placeholder; nothing here raises because of what a catalogue's file contains.
+        Numbers are written the way `locale` writes them, even in an English sentence. A placeholder without a fact
+        stays as it is. A faulty catalogue never makes this fail; its readers get English.
         """
         return _rendered(text, self._language(locale))
 
     def translation(self, message: str, locale: str) -> str | None:
-        """`message` in the nearest language there is; None where that leaves it English.
+        """`message` in the closest language there is; None if it stays English.
 
-        For what Discord shows by itself, such as the description of a command: a message without facts.
+        For texts that Discord shows on its own, such as command descriptions. They have no facts.
         """
         for name in _candidates(locale):
             if (translations := self._read(name)) is not None:
@@ -92,19 +95,19 @@ class Catalogue:
         return language
 
     def _read(self, name: str) -> gettext.NullTranslations | None:
-        """The translations in the file of `name`; None where there is none, or none that can be used."""
+        """The translations of the locale `name`; None if there is no file, or if it cannot be read."""
         if name not in self._files:
             return None
         if name not in self._translations:
             try:
                 self._translations[name] = _compiled(self._files[name], name)
-            except Exception as error:  # noqa: BLE001  # whatever is wrong with a file, its readers get English
+            except Exception as error:  # noqa: BLE001  # a faulty file must not stop a message
                 log.warning("the message catalogue %s cannot be read, so its readers get English: %s", name, error)
                 self._translations[name] = None
         return self._translations[name]
 
 
-# Where the parent is not simply the language: Chinese is told apart by script, Norwegian is Bokmål.
+# Locales whose parent is not simply their language: Chinese goes by script, and Discord's `no` means Bokmål.
 _PARENTS = {
     "zh_CN": ("zh_Hans", "zh"),
     "zh_TW": ("zh_Hant",),
@@ -114,7 +117,7 @@ _PARENTS = {
 
 
 def _candidates(locale: str) -> tuple[str, ...]:
-    """The catalogues that would do, the best first: `pt_BR`, `pt`. English needs none."""
+    """The catalogues to look for, best first, such as `pt_BR` and `pt`. None for English."""
     name = locale.replace("-", "_")
     language = name.partition("_")[0]
     if language == "en":
@@ -132,8 +135,8 @@ def _locale(name: str) -> "Locale":
 
 
 def _compiled(path: Path, name: str) -> gettext.GNUTranslations:
-    """The file's translations without those that name other facts than their English sentence."""
-    # Reading catalogues costs more to import than the rest of Babel together, and English needs none.
+    """The translations in a file, without those whose placeholders differ from the English sentence's."""
+    # The part of Babel that reads catalogues is its slowest import, and English does not need it.
     from babel.messages.mofile import write_mo  # noqa: PLC0415  # see above
     from babel.messages.pofile import read_po  # noqa: PLC0415  # see above
 
@@ -156,7 +159,7 @@ def _compiled(path: Path, name: str) -> gettext.GNUTranslations:
 
 
 def _fits(message: "Message") -> bool:
-    """Whether every form names the facts of the English sentence; a plural form may do without `count`."""
+    """Whether every form has the placeholders of the English sentence. A plural form may leave out `{count}`."""
     originals, translations = _forms(message.id), _forms(message.string)
     allowed = {name for form in originals for name in _PLACEHOLDER.findall(form)}
     needed = allowed - {"count"} if message.pluralizable else allowed
@@ -211,7 +214,7 @@ def _measured(fact: Seconds | Megabytes | datetime | float, locale: "Locale") ->
         case Seconds(seconds):
             return clock(seconds)
         case Megabytes(size_bytes):
-            # Rounded up, so that a file one byte over a limit is not said to be as large as the limit.
+            # Rounded up: a file one byte over a limit of 100 MB should not be called a file of 100 MB.
             megabytes = (Decimal(size_bytes) / 1_000_000).quantize(Decimal("0.1"), ROUND_CEILING)
             from babel.units import format_unit  # noqa: PLC0415  # see above
 
@@ -231,37 +234,37 @@ def _day(day: date, locale: "Locale") -> str:
     return format_date(day, "d MMM", locale) if locale.language == "en" else format_skeleton("MMMd", day, locale=locale)
 
 
-# What shows nothing or turns the writing direction: controls, soft hyphens, fillers, zero-width and bidirectional
-# characters, byte order marks, tags, and halves of surrogate pairs, which cannot even be sent.
+# Characters that are invisible or change the writing direction: controls, soft hyphens, fillers, zero-width and
+# bidirectional characters, byte order marks, tags, and lone surrogates, which cannot even be encoded.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
-# Joiners stay where they join: in emoji of several parts, in Persian and in Indic scripts.
+# Zero-width joiners are kept where they join something, as in family emoji, Persian and Indic scripts.
 _STRAY_JOINER = re.compile(
     "(?<![^\x00-\x7f\u200c\u200d])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f\u200c\u200d])|[\u200c\u200d]{2,}"
 )
-# What Discord reads as markup, a mention, a time stamp, an emoji, a link or an invitation; headings and lists begin a
-# line, so a minus or a number is harmless elsewhere.
+# Everything that Discord could read as markup, a mention, a time stamp, an emoji, a link or an invitation. Headings and
+# lists only work at the start of a line, so `-`, `+`, `#` and numbers are escaped only there.
 _MARKUP = re.compile(r"^[-+#](?!\d)|[\\*_~`|<>\[\]()@:/]")
 _NUMBERED = re.compile(r"\d+(?=\.(?:\s|$))")
-# Discord looks for these two behind an escape too: only something in between breaks them.
+# A backslash does not stop these two from being recognised; a zero-width space inside them does.
 _MASS_MENTION = re.compile("@(?=everyone|here)")
 
 
 def plain(words: str, limit: int = SAID_MAX) -> str:
-    """Foreign words for a place where Discord reads no markup, such as a file's name or a choice: one visible line.
+    """Words from outside as one visible line, for places without markup such as file names and choices.
 
-    At most `limit` characters; what is cut ends in an ellipsis.
+    At most `limit` characters; if something had to be cut, it ends in an ellipsis.
     """
     return _cut(list(_one_line(words)), limit)
 
 
 def escape(words: str, limit: int = SAID_MAX) -> str:
-    """Foreign words for a message or an embed: they look as they were said and do nothing.
+    """Words from outside for a message or an embed, shown exactly as they were typed and without any effect.
 
-    No markup, mention, link, time stamp or emoji of theirs works. One line of at most `limit` characters, escapes
-    counted; what is cut ends in an ellipsis, and no escape is cut in half.
+    No markup, mention, link, time stamp or emoji in them works. One line of at most `limit` characters, escapes
+    included; if something had to be cut, it ends in an ellipsis. An escape is never cut in half.
     """
     line = _one_line(words)
     marked = {match.start() for match in _MARKUP.finditer(line)}
@@ -271,12 +274,12 @@ def escape(words: str, limit: int = SAID_MAX) -> str:
 
 
 def in_code(words: str, limit: int = SAID_MAX) -> str:
-    """Foreign words between two backticks, where Discord knows no escape: none of theirs can end the code."""
+    """Words from outside for use between backticks, where nothing can be escaped: their own backticks are replaced."""
     return _cut(_pieces(_one_line(words).replace("`", "\u02cb")), limit) or " "
 
 
 def _pieces(line: str) -> list[str]:
-    """One piece for each character, mass mentions broken."""
+    """The characters of `line`, with `@everyone` and `@here` broken up."""
     mentions = {match.start() for match in _MASS_MENTION.finditer(line)}
     return [f"{character}\u200b" if at in mentions else character for at, character in enumerate(line)]
 

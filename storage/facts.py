@@ -1,4 +1,4 @@
-"""Small things remembered by name."""
+"""Single values stored under a name, such as the digest of the commands announced last."""
 
 from storage.database import Connection
 

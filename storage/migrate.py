@@ -1,4 +1,4 @@
-"""Brings a database to the shape this program knows: numbered SQL files, each applied once, in one transaction."""
+"""Brings a database up to date. Migrations are numbered SQL files; each is applied once, in its own transaction."""
 
 import logging
 import re
@@ -38,7 +38,7 @@ class Migration:
 
 
 def known_migrations() -> tuple[Migration, ...]:
-    """The files of `storage/migrations`, in the order of their numbers."""
+    """The files in `storage/migrations`, by number."""
     found = (
         Migration(int(match[1]), file.name, file.read_text(encoding="utf-8"))
         for file in (files("storage") / "migrations").iterdir()
@@ -52,11 +52,11 @@ async def migrate(
     migrations: Sequence[Migration] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
-    """Apply what is missing. Two processes may do this at once: the second finds it done.
+    """Apply the migrations that are missing. If two processes start at once, the second waits and finds them applied.
 
     Raises:
-        DatabaseTooNew: a later program has changed the database.
-        StorageUnavailable: it cannot be written.
+        DatabaseTooNew: a newer release has already migrated this database.
+        StorageUnavailable: the database cannot be written.
     """
     known = known_migrations() if migrations is None else migrations
     for migration in known:
@@ -80,7 +80,7 @@ async def _newest(connection: Connection, known: Sequence[Migration]) -> int:
 
 
 def statements(script: str) -> Iterator[str]:
-    """The single statements of a script; a semicolon inside a string, a comment or a trigger ends none."""
+    """Split a script into statements. Semicolons inside strings, comments and triggers do not split it."""
     *ended, rest = script.split(";")
     statement = ""
     for piece in ended:

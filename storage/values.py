@@ -1,4 +1,4 @@
-"""How values of the domain are kept in columns: times as whole milliseconds, small records as JSON."""
+"""How values are stored in columns: times as whole milliseconds, small records as JSON."""
 
 from datetime import UTC, datetime, timedelta
 from typing import overload
@@ -16,7 +16,7 @@ def to_ms(at: None) -> None: ...
 @overload
 def to_ms(at: datetime | None) -> int | None: ...
 def to_ms(at: datetime | None) -> int | None:
-    """Whole milliseconds since 1970, rounded down; `at` is aware."""
+    """Milliseconds since 1970, rounded down. `at` must have a time zone."""
     return None if at is None else (at - _EPOCH) // _MILLISECOND
 
 
@@ -27,10 +27,10 @@ def from_ms(ms: None) -> None: ...
 @overload
 def from_ms(ms: int | None) -> datetime | None: ...
 def from_ms(ms: int | None) -> datetime | None:
-    """The aware UTC time of `to_ms`, exact to the millisecond."""
+    """The UTC time that `to_ms` stored, exact to the millisecond."""
     return None if ms is None else _EPOCH + ms * _MILLISECOND
 
 
 def to_json(record: object) -> str:
-    """A dataclass of the domain as JSON text."""
+    """A dataclass as JSON text."""
     return msgspec.json.encode(record).decode()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Exact versions with hashes for every platform, in files that name no registry.
+# Writes requirements.lock and requirements-dev.lock: exact versions with hashes for every platform, and no registry.
 set -eu
 tool=$(mktemp -d)
 trap 'rm -rf "$tool"' EXIT

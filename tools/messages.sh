@@ -1,6 +1,6 @@
 #!/bin/sh
 # Gathers the sentences of the code into the template, and from there into the file of each language.
-# $1 is the folder of pybabel; $2, if given, is a language to begin, such as de or pt_BR.
+# $1 is the folder of pybabel; $2, if given, is a language to start, such as de or pt_BR.
 # A file changes only when a sentence does: no line numbers, no dates, and a language's header is kept as it is.
 set -eu
 bin=$1

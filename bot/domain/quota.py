@@ -1,4 +1,4 @@
-"""A member's quota: units held, spent and left in one UTC day."""
+"""A member's quota for one UTC day: how many units are held, spent and left."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaBalance:
-    """Counted from the ledger's rows, never stored."""
+    """Always counted from the ledger's rows; a stored balance could drift away from them."""
 
     limit: int
     held: int
@@ -23,7 +23,7 @@ class QuotaBalance:
 
 
 def quota_day(at: datetime) -> date:
-    """The UTC day that a unit held at `at` belongs to; it is returned to this same day."""
+    """The UTC day that a unit held at `at` counts against, even if it is settled on a later day."""
     return at.astimezone(UTC).date()
 
 
@@ -33,10 +33,10 @@ def next_day(at: datetime) -> datetime:
 
 
 def bar(balance: QuotaBalance, *, width: int = 10) -> str:
-    """Spent, held and left as blocks, `width` characters; a part that is not zero shows at least one block."""
+    """Draw spent, held and left units as `width` blocks; a part that is not zero gets at least one."""
     parts = (balance.spent, balance.held, balance.left)
     total = sum(parts) or 1
     blocks = [max(1, round(part * width / total)) if part else 0 for part in parts]
     widest = max(range(3), key=lambda at: (blocks[at], at))
-    blocks[widest] += width - sum(blocks)  # what rounding added or took is seen least there
+    blocks[widest] += width - sum(blocks)  # the widest part hides a rounding error best
     return "█" * blocks[0] + "▒" * blocks[1] + "░" * blocks[2]

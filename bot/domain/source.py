@@ -41,9 +41,9 @@ class AudioFacts:
 class SourceChoice:
     """Which source a member named, before anything was read.
 
-    `name` is what the member would recognise: a file's name, a link's host, a track's title. `locator` is the URL to
-    read from. `model` is the model that made the track, if it is one of Encore's. `takes` is set if a title alone named
-    the track and its job made several: how many; the first one was chosen.
+    `name` is what the member would recognise: the file's name, the last part of the link's path, or the track's title.
+    `locator` is the URL to read from. `model` is the model that made the track, if it is one of Encore's. `takes` is
+    set if the member named a track by its title alone and its job made several: how many. The first one was chosen.
     """
 
     kind: SourceKind

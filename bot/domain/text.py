@@ -1,6 +1,6 @@
-"""A sentence for people that has no language yet: a key of the message catalogue with its facts.
+"""Sentences for people, before they have a language: an English original and the values that go into it.
 
-Whoever decides something says it as a `Text`; `bot.text` renders it in the reader's language at the edge.
+Code that decides something describes it as a `Text`. `bot.text` translates it when it is shown to somebody.
 """
 
 from collections.abc import Mapping
@@ -11,27 +11,27 @@ from typing import TypeAlias
 
 
 class Said(str):
-    """Words from outside (a member's title, a provider's message): escaped and cut when rendered."""
+    """Words from outside, such as a member's title or the provider's message. Escaped and shortened when shown."""
 
     __slots__ = ()
 
 
 class Verbatim(str):
-    """Words that are ours and carry their own markup, such as a link or a time stamp: rendered as they are."""
+    """Our own markup, such as a mention or a link. Shown as it is, so it must never contain words from outside."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """A length in seconds, rendered as `1:05` or `1:02:03`."""
+    """A length or position in seconds, shown as `1:05` or `1:02:03`."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Megabytes:
-    """A size in bytes, rendered in MB (10^6 bytes) or MiB (2^20 bytes) as the reader's locale writes numbers."""
+    """A size in bytes, shown in MB of 1,000,000 bytes, rounded up to a tenth: `12.3 MB`, in German `12,3 MB`."""
 
     size_bytes: int
 
@@ -48,9 +48,9 @@ Fact: TypeAlias = "str | Said | Verbatim | int | float | Seconds | Megabytes | D
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`message` is the English sentence and the catalogue's key; `{name}` in it is filled from `facts`.
+    """`message` is the English sentence, which is also its key in the catalogue; `facts` fill its `{placeholders}`.
 
-    With `plural`, `facts["count"]` chooses the form.
+    If there is a `plural`, `facts["count"]` decides which of the two is used.
     """
 
     message: str
@@ -59,10 +59,10 @@ class Text:
 
 
 def text(message: str, /, **facts: Fact) -> Text:
-    """A sentence; the literal given here is what the catalogue's extraction finds."""
+    """A sentence. `message` must be a literal, because `make messages` reads it from the source."""
     return Text(message, MappingProxyType(facts))
 
 
 def counted(message: str, plural: str, /, *, count: int, **facts: Fact) -> Text:
-    """A sentence whose form depends on `count`; both literals go into the catalogue."""
+    """A sentence with a singular and a plural form, both literals."""
     return Text(message, MappingProxyType({"count": count, **facts}), plural)

@@ -1,4 +1,4 @@
-"""Moments in a track: what members type, and how Encore writes them."""
+"""Positions in a piece of audio: reading what members type, and writing them the same way."""
 
 import math
 import re
@@ -20,7 +20,7 @@ _END = frozenset({"end", "the end"})
 
 
 class NotAMoment(ValueError):
-    """The words name no moment of a track."""
+    """What was typed cannot be read as a position in a track."""
 
 
 def parse_moment(words: str) -> float | None:
@@ -58,9 +58,10 @@ LONGEST_SECONDS = 360_000.0
 
 
 def clock(seconds: float) -> str:
-    """`1:05`, `0:00.5` or `1:02:03`: read back by `parse_moment` to the same tenth of a second.
+    """Write seconds as `1:05`, `0:00.5` or `1:02:03`, rounded to tenths.
 
-    `?` for what is no number, or is longer than a hundred hours.
+    NaN, infinity and anything longer than a hundred hours become `?`. `parse_moment` reads the rest back to the same
+    tenth of a second.
     """
     if not math.isfinite(seconds) or abs(seconds) >= LONGEST_SECONDS:
         return "?"
