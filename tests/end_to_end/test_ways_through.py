@@ -11,7 +11,10 @@ from bot.audio.process import AudioProcess
 from bot.domain.jobs import JobState
 from bot.sandbox.discord import Upload
 from bot.sandbox.sounds import compose
+from cogs.extend import ExtendCog
 from tests.end_to_end.town import QUICK, Town, a_town, eventually
+
+TESTED_ELSEWHERE = {"audio", "url", "track", "instrumental", "private"}
 
 
 async def test_an_attachment_comes_back_continued(town: Town, tmp_path: Path) -> None:
@@ -94,20 +97,22 @@ async def test_an_earlier_track_is_suggested_and_continued_with_its_own_model(to
 
 
 async def test_custom_with_vocals_sends_every_option(town: Town) -> None:
+    options = {
+        "style": "dream pop",
+        "title": "Paper Boats",
+        "prompt": "[Verse] la la",
+        "model": "V5",
+        "vocal_gender": "f",
+        "exclude": "metal",
+        "style_weight": 0.65,
+        "weirdness": 0.3,
+        "audio_weight": 0.7,
+        "continue_at": "4.5",
+    }
+    assert options.keys() | TESTED_ELSEWHERE == {parameter.name for parameter in ExtendCog.extend.parameters}
     await town.start()
 
-    await town.extend(
-        style="dream pop",
-        title="Paper Boats",
-        prompt="[Verse] la la",
-        model="V5",
-        vocal_gender="f",
-        exclude="metal",
-        style_weight=0.65,
-        weirdness=0.3,
-        audio_weight=0.7,
-        continue_at="4.5",
-    )
+    await town.extend(**options)
     result = await town.result()
 
     sent = next(request.json for request in town.suno.requests if request.path.endswith("/upload-extend"))
