@@ -1,12 +1,20 @@
-"""An option of `/extend` goes all the way: from the command into the request, and from there to the provider."""
+"""No option of `/extend` is lost on its way to the provider, and no command is left untried or unexplained."""
 
+import importlib
+import pkgutil
+import re
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
+from discord.ext import commands
 
+import cogs
 from bot.domain.request import ExtensionRequest
 from bot.suno.body import extend_body
 from cogs.extend import ExtendCog
+
+ROOT = Path(__file__).parents[2]
 
 SOURCES = {"audio", "url", "track"}
 NOT_IN_THE_REQUEST = SOURCES | {"private"}
@@ -43,3 +51,24 @@ def test_every_field_of_the_request_reaches_the_provider(name: str) -> None:
     ]
 
     assert bodies[0] != bodies[1]
+
+
+COMMANDS = sorted(
+    command.name
+    for module in pkgutil.iter_modules(cogs.__path__)
+    for cog in vars(importlib.import_module(f"cogs.{module.name}")).values()
+    if isinstance(cog, type) and issubclass(cog, commands.Cog)
+    for command in cog.__cog_app_commands__
+)
+
+
+def test_the_commands_are_found() -> None:
+    assert {"extend", "jobs"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_tried_end_to_end_and_explained_to_members(command: str) -> None:
+    tries = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "end_to_end").glob("*.py"))
+
+    assert re.search(rf'command\(\s*\S+, "{command}"', tries), "write an end-to-end test that uses it"
+    assert f"| `/{command}" in (ROOT / "README.md").read_text(encoding="utf-8"), "add it to the table in README.md"
