@@ -1,10 +1,12 @@
 """No query costs more because the bot has run for years. Every SQL statement in `storage` is found and planned."""
 
 import ast
+import importlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -31,28 +33,53 @@ MAY_READ_ON = {
     "inbox.NEWEST_ID": "the greatest key is one step from the end of its index",
     "jobs.LATEST_DURATIONS": "reads job_finished from its end, as far as its LIMIT",
     "progress.HASTEN": "only when the clock was set back",
+    "restore.HOLD_BACK": "only when an operator restores a backup, while the bot is stopped",
+    "restore.IS_OURS": "reads the names of the tables",
+    "restore.SHOW_HOLD": "as restore.HOLD_BACK",
 }
 """Queries that the plan alone would condemn, each with the reason why they are cheap all the same."""
 
 
-def sql_in(source: str) -> Iterator[tuple[str | None, str]]:
-    """Each SQL statement in `source`, with the constant that holds it; None where it is no constant of the module."""
-    tree = ast.parse(source)
-    named = {
-        id(node.value): node.targets[0].id
+def is_sql(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and (" ".join(value.split()) + " ").startswith(VERBS)
+
+
+def constants_in(tree: ast.Module) -> dict[str, ast.expr]:
+    """What is assigned to a name of the module itself."""
+    return {
+        node.targets[0].id: node.value
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            text = " ".join(node.value.split()) + " "
-            if text.startswith(VERBS):
-                yield named.get(id(node)), node.value
+
+
+def hidden_in(source: str) -> list[str]:
+    """SQL statements that are no constants of the module, where nobody would find them."""
+    tree = ast.parse(source)
+    open_to_all = {id(inner) for value in constants_in(tree).values() for inner in ast.walk(value)}
+    return [
+        str(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and is_sql(node.value) and id(node) not in open_to_all
+    ]
+
+
+def queries_of(module: str, source: str) -> Iterator[tuple[str, str]]:
+    """Each SQL statement that a constant of the module holds, alone or with others, by a name for it.
+
+    A name that begins with an underscore holds a part of other statements.
+    """
+    values = vars(importlib.import_module(f"storage.{module}"))
+    for name in constants_in(ast.parse(source)):
+        value = None if name.startswith("_") else values[name]
+        if is_sql(value):
+            yield f"{module}.{name}", value
+        elif isinstance(value, tuple | list):
+            yield from ((f"{module}.{name}[{at}]", each) for at, each in enumerate(value) if is_sql(each))
 
 
 SOURCES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py"))}
-FOUND = [(module, name, sql) for module, source in SOURCES.items() for name, sql in sql_in(source)]
-QUERIES = {f"{module}.{name}": sql for module, name, sql in FOUND if name is not None}
+QUERIES = dict(query for module, source in SOURCES.items() for query in queries_of(module, source))
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +116,10 @@ def test_a_query_reads_no_more_as_the_years_go_by(database: sqlite3.Connection, 
 
 
 def test_every_statement_is_a_constant_that_this_test_finds() -> None:
-    assert [(module, sql) for module, name, sql in FOUND if name is None] == []
+    assert {module: sql for module, source in SOURCES.items() if (sql := hidden_in(source))} == {}
     assert len(QUERIES) > 40
     asking = {module for module, source in SOURCES.items() if "_connection.fetch_" in source}
-    assert asking <= {module for module, _, _ in FOUND}
+    assert asking <= {name.partition(".")[0] for name in QUERIES}
 
 
 def test_every_exception_is_a_query() -> None:
@@ -121,9 +148,9 @@ def test_a_query_over_everything_is_noticed(database: sqlite3.Connection, sql: s
 
 
 def test_a_statement_that_is_no_constant_is_noticed() -> None:
-    source = 'GET = "SELECT 1"\nasync def get(c): await c.fetch_one("""\n  UPDATE job SET state = 1""")'
+    source = 'GET = f"SELECT {1}", "SELECT 2"\nasync def get(c): await c.fetch_one("""\n  UPDATE job SET state = 1""")'
 
-    assert [name for name, _ in sql_in(source)] == ["GET", None]
+    assert hidden_in(source) == ["\n  UPDATE job SET state = 1"]
 
 
 @pytest.mark.parametrize(
