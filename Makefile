@@ -6,7 +6,7 @@ AUDIO  ?=
 CONTINUE_AT ?=
 export AUDIO CONTINUE_AT
 
-.PHONY: help setup demo run sandbox test lint types format bench faults lock messages clean
+.PHONY: help setup demo run sandbox test lint types format bench faults mutants lock messages clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -43,6 +43,9 @@ bench: setup  ## measure speed and memory against a baseline in the same run
 faults: setup  ## kill the bot at every named point and 200 times at random; count lost and doubled jobs
 	@$(BIN)/python -m tests.faults
 
+mutants: setup  ## change bot/domain in small ways and list the changes that no unit test notices; takes minutes
+	@sh tools/mutants.sh $(VENV) .venv-mutants
+
 messages: setup  ## collect all sentences into bot/locales; NEW=de starts a language
 	@sh tools/messages.sh $(BIN) $(NEW)
 
@@ -50,4 +53,4 @@ lock: setup  ## pick new versions of the dependencies and write the lock files
 	@sh tools/lock.sh
 
 clean:  ## remove the environments, out and whatever was built
-	rm -rf $(VENV) .venv-newest out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-newest .venv-mutants mutants out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -30,6 +30,7 @@ def test_the_first_ones_do_not_wait() -> None:
     assert window.free_at([NOON] * 2, now=NOON) == NOON
     assert window.free_at([NOON] * 3, now=NOON) == after(10)
     assert window.free_at([NOON, NOON, NOON, after(1)], now=after(2)) == after(10)
+    assert window.free_at([after(1), NOON, after(2)], now=after(3)) == after(10)
 
 
 def test_only_what_is_young_enough_counts() -> None:
@@ -45,3 +46,11 @@ def test_backing_off_doubles_up_to_its_cap_and_is_never_twice_the_same_for_all()
     assert all(8 <= wait <= 16 for wait in waits)
     assert len(waits) > 1
     assert 150 <= backoff_seconds(1000, base_seconds=2) <= 300
+
+
+def test_no_pause_is_longer_than_five_minutes_unless_a_longer_one_is_asked_for() -> None:
+    longest = max(backoff_seconds(1000, base_seconds=2) for _ in range(2000))
+
+    assert 290 < longest <= 300
+    assert backoff_seconds(16, base_seconds=1, cap_seconds=1e9) <= 65_536
+    assert backoff_seconds(10_000, base_seconds=1, cap_seconds=1e9) <= 65_536

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -36,6 +37,17 @@ def test_a_day_is_the_day_in_utc(at: datetime, day: date) -> None:
     assert quota_day(at) == day
 
 
+def test_the_time_zone_of_the_machine_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        monkeypatch.setenv("TZ", "XXX-13")  # thirteen hours ahead
+        time.tzset()
+
+        assert quota_day(datetime(2026, 11, 22, 20, tzinfo=UTC)) == DAY
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 @pytest.mark.parametrize(
     ("balance", "blocks"),
     [
@@ -47,6 +59,7 @@ def test_a_day_is_the_day_in_utc(at: datetime, day: date) -> None:
         (a_balance(limit=3, spent=5), "██████████"),
         (a_balance(limit=1000, held=1, spent=998), "████████▒░"),
         (a_balance(limit=1000, spent=1), "█░░░░░░░░░"),
+        (a_balance(limit=2, held=1, spent=1), "█████▒▒▒▒▒"),
     ],
 )
 def test_the_bar_shows_each_part(balance: QuotaBalance, blocks: str) -> None:

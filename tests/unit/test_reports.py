@@ -13,7 +13,9 @@ from bot.domain.reports import (
     ReportKind,
     TaskReport,
     apply_report,
+    confirmed,
     failure_of,
+    hint,
     merge_tracks,
     without_urls,
 )
@@ -68,7 +70,50 @@ def test_a_failure_ends_the_job_whatever_its_stage(stage: Stage) -> None:
     assert job.state is JobState.FAILED
     assert job.failure is not None
     assert job.failure.reason is FailureReason.COPYRIGHT
-    assert job.ended_at == job.due_at == LATER
+    assert job.ended_at == job.due_at == job.heard_at == LATER
+
+
+def test_telling_a_failure_starts_with_no_attempts() -> None:
+    job = apply_report(replace(a_running_job(), attempts=3), a_report(ReportKind.FAILED, code=500), at=LATER)
+
+    assert job.attempts == 0
+
+
+@pytest.mark.parametrize("kind", [ReportKind.TEXT, ReportKind.COMPLETE, ReportKind.FAILED])
+def test_a_report_settles_which_task_a_callback_had_only_named(kind: ReportKind) -> None:
+    named = replace(a_job(state=JobState.SUBMITTING), outcome_unknown=True, named_task_id="task-1")
+
+    job = apply_report(named, a_report(kind, READY, SECOND), at=LATER)
+
+    assert (job.task_id, job.named_task_id, job.outcome_unknown) == ("task-1", None, False)
+
+
+def test_lyrics_without_a_stream_are_asked_after_at_once_and_those_with_one_at_the_usual_pace() -> None:
+    due_at = LATER + timedelta(seconds=30)
+    waiting = replace(a_running_job(), due_at=due_at)
+
+    bare = apply_report(waiting, a_report(ReportKind.TEXT), at=LATER)
+    streaming = apply_report(waiting, a_report(ReportKind.TEXT, UNFINISHED), at=LATER)
+
+    assert (bare.due_at, streaming.due_at) == (LATER, due_at)
+
+
+@pytest.mark.parametrize(
+    ("state", "task_id", "after"),
+    [
+        (JobState.OVERDUE, "task-1", JobState.RUNNING),
+        (JobState.OVERDUE, None, JobState.OVERDUE),
+        (JobState.SUBMITTING, None, JobState.SUBMITTING),
+    ],
+)
+def test_a_repeat_shows_that_a_known_task_runs_and_says_nothing_of_an_unknown_one(
+    state: JobState, task_id: str | None, after: JobState
+) -> None:
+    heard = replace(a_job(state=state), task_id=task_id, stage=Stage.TEXT, outcome_unknown=True)
+
+    job = apply_report(heard, a_report(ReportKind.TEXT, task_id=task_id), at=LATER)
+
+    assert job == replace(heard, state=after, outcome_unknown=False)
 
 
 @pytest.mark.parametrize("kind", [ReportKind.TEXT, ReportKind.FIRST])
@@ -175,7 +220,8 @@ def test_complete_with_one_ready_track_waits_a_few_looks_for_the_other(tracks: t
     job = a_running_job()
     for _ in range(looks):
         job = apply_report(job, a_report(ReportKind.COMPLETE, *tracks), at=LATER)
-        assert (job.state, job.stage, job.due_at) == (JobState.RUNNING, Stage.FIRST, LATER)
+        assert (job.state, job.stage, job.due_at, job.heard_at) == (JobState.RUNNING, Stage.FIRST, LATER, LATER)
+        assert job.tracks == tracks
 
     job = apply_report(job, a_report(ReportKind.COMPLETE, *tracks), at=LATER)
 
@@ -200,7 +246,8 @@ def test_a_job_on_hold_that_the_provider_reports_was_submitted_after_the_backup(
 def test_complete_without_any_audio_is_asked_after_again() -> None:
     job = apply_report(a_running_job(), a_report(ReportKind.COMPLETE, UNFINISHED), at=LATER)
 
-    assert (job.state, job.due_at, job.finished_at) == (JobState.RUNNING, LATER, None)
+    assert (job.state, job.due_at, job.heard_at, job.finished_at) == (JobState.RUNNING, LATER, LATER, None)
+    assert job.tracks == (UNFINISHED,)
 
 
 def test_a_bare_complete_is_asked_after_again_though_a_first_track_is_known() -> None:
@@ -268,3 +315,40 @@ def test_the_providers_words_lose_their_links() -> None:
 @pytest.mark.parametrize("words", ["", "no link", "a:b", "c://", "12:30", "://x"])
 def test_words_without_a_link_stay(words: str) -> None:
     assert without_urls(words) == words
+
+
+RECORDS = {
+    "nothing yet": a_report(ReportKind.WAITING),
+    "the lyrics": a_report(ReportKind.TEXT, UNFINISHED),
+    "the first track": a_report(ReportKind.FIRST, READY),
+    "both tracks, one unfinished": a_report(ReportKind.FIRST, READY, replace(SECOND, audio_url="")),
+}
+
+
+@pytest.mark.parametrize("told", [a_report(ReportKind.COMPLETE, READY), a_report(ReportKind.FAILED, code=500)])
+@pytest.mark.parametrize("record", [a_report(ReportKind.COMPLETE, SECOND), a_report(ReportKind.FAILED, code=413)])
+def test_the_records_own_end_counts_whatever_the_callback_says(told: TaskReport, record: TaskReport) -> None:
+    assert confirmed(told, record) == record
+
+
+def test_a_complete_is_believed_if_the_record_knows_all_of_its_tracks() -> None:
+    told = a_report(ReportKind.COMPLETE, READY, SECOND)
+
+    assert {name for name, record in RECORDS.items() if confirmed(told, record) == told} == {
+        "both tracks, one unfinished"
+    }
+    assert {name for name, record in RECORDS.items() if confirmed(told, record) is None} == {
+        "nothing yet",
+        "the lyrics",
+        "the first track",
+    }
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+@pytest.mark.parametrize("told", [a_report(ReportKind.FAILED, READY, code=500), a_report(ReportKind.COMPLETE)])
+def test_an_invented_failure_and_an_empty_complete_are_not_believed(told: TaskReport, record: TaskReport) -> None:
+    assert confirmed(told, record) is None
+
+
+def test_of_news_on_the_way_only_the_stage_is_believed() -> None:
+    assert hint(a_report(ReportKind.TEXT, READY, SECOND)) == a_report(ReportKind.TEXT)

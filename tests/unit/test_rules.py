@@ -6,7 +6,7 @@ from the code, so that a slip in its table shows.
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -334,6 +334,13 @@ def test_all_broken_rules_are_told_at_once() -> None:
         "continue_at_unreadable",
         "continue_at_beyond_the_end",
     ]
+
+
+def test_every_rule_names_an_option_of_the_command() -> None:
+    options = {field.name for field in fields(ExtensionRequest)} | {"audio"}
+
+    assert {rule.name: rule.option for rule in RULES if rule.option not in options} == {}
+    assert {rule.name for rule in RULES if not rule.name.startswith((rule.option, "source"))} == set()
 
 
 def test_every_rule_has_been_seen_broken() -> None:

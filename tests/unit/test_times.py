@@ -118,8 +118,10 @@ def test_these_words_name_a_moment(words: str, seconds: float) -> None:
     ],
 )
 def test_these_words_name_none(words: str) -> None:
-    with pytest.raises(NotAMoment):
+    with pytest.raises(NotAMoment) as error:
         parse_moment(words)
+
+    assert error.value.args == (words,)
 
 
 @pytest.mark.parametrize("words", ["end", "End", " THE END ", "ｅｎｄ"])  # noqa: RUF001  # full-width letters are the point
