@@ -36,6 +36,7 @@ HOLDABLE = (POINTS - {"inside a migration"}) | {
     "before a callback is applied",
     "while the provider is asked",
     "before a progress message is shown",
+    "after a progress view is read",
 }
 """Where a task can be held."""
 

@@ -47,6 +47,7 @@ class DiscordMessenger:
         self._watched_time = timedelta(seconds=watched_seconds)
         self._clock = clock
         self._turns = Turns()
+        self._unclear_answers: set[str] = set()
         self._progress = ProgressMessages(client, catalogue, pacer)
         self._channel = ChannelRoute(client, catalogue, pacer, direct=False)
         self._direct = ChannelRoute(client, catalogue, pacer, direct=True)
@@ -59,7 +60,12 @@ class DiscordMessenger:
     def _answer_route(self, place: Place) -> AnswerRoute:
         is_watched = self._clock() - place.received_at < self._watched_time
         return AnswerRoute(
-            self._client, self._catalogue, self._turns, is_open=self._can_answer(place), is_watched=is_watched
+            self._client,
+            self._catalogue,
+            self._turns,
+            self._unclear_answers,
+            is_open=self._can_answer(place),
+            is_watched=is_watched,
         )
 
     async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:

@@ -29,6 +29,7 @@ RESERVED = 2
 SPACING_SECONDS = 1.0
 """Between two edits that are put off, while the channel's limit is not known."""
 PUT_OFF_MAX_SECONDS = 30.0
+TOO_MANY = 429
 FORGET_SECONDS = 60.0
 FORGET_ABOVE = 1000
 
@@ -122,7 +123,7 @@ class Pacer:
 
     @asynccontextmanager
     async def post(self, channel_id: int, urgency: Urgency) -> AsyncIterator[None]:
-        """For one new message: entered when it is its turn."""
+        """For one request that has to be made, such as a new message: entered when it is its turn."""
         channel = self._channel(channel_id)
         ticket = (int(urgency), next(self._numbers))
         heapq.heappush(channel.waiting, ticket)
@@ -199,9 +200,9 @@ class Pacer:
         context: SimpleNamespace,  # noqa: ARG002  # aiohttp's
         params: aiohttp.TraceRequestEndParams,
     ) -> None:
-        if params.method not in {"POST", "PATCH"}:
-            return
-        if found := _MESSAGES.search(params.url.path):
+        # A deletion's own limit says nothing about messages and edits, unless it was refused for theirs.
+        tells = params.method in {"POST", "PATCH"} or params.response.status == TOO_MANY
+        if tells and (found := _MESSAGES.search(params.url.path)):
             self.heard(int(found["channel"]), params.response.status, params.response.headers)
 
     def heard(self, channel_id: int, status: int, headers: Mapping[str, str]) -> None:

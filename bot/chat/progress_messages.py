@@ -58,7 +58,8 @@ class ProgressMessages:
                     found = await self._found(channel, self._reading(place, source_name), place)
                     message_id = found.id if found is not None else None
                 if message_id is not None:
-                    await channel.get_partial_message(message_id).delete()
+                    async with self._pacer.post(place.channel_id, Urgency.MESSAGE):
+                        await channel.get_partial_message(message_id).delete()
         except (RouteClosed, RouteUnavailable) as error:
             log.warning("a progress message could not be removed (%s)", error)
 

@@ -130,12 +130,23 @@ class AnswerRoute:
     name = "the private answer"
 
     def __init__(
-        self, client: discord.Client, catalogue: Catalogue, turns: Turns, *, is_open: bool, is_watched: bool
+        self,
+        client: discord.Client,
+        catalogue: Catalogue,
+        turns: Turns,
+        unclear: set[str],
+        *,
+        is_open: bool,
+        is_watched: bool,
     ) -> None:
-        """`is_watched`: the member asked a moment ago, and sees the answer change without a ping."""
+        """`unclear` is shared: the jobs whose answer was edited without our hearing whether that succeeded.
+
+        `is_watched`: the member asked a moment ago, and sees the answer change without a ping.
+        """
         self._client = client
         self._catalogue = catalogue
         self._turns = turns
+        self._unclear = unclear
         self._is_open = is_open
         self._is_watched = is_watched
 
@@ -143,13 +154,17 @@ class AnswerRoute:
         return DEFAULT_LIMIT_BYTES
 
     async def find_end(self, job: Job, *, since: datetime) -> Posted | None:  # noqa: ARG002  # there is one answer
-        """Whether the answer says it already: then its member is not pinged a second time."""
+        """Whether the answer says it already. After a restart its member may have been pinged, so is not again."""
         if not self._is_open:
             return None
+        answer = answer_of(self._client, job.place)
         with read_as_routes():
-            message = await answer_of(self._client, job.place).fetch_message(ORIGINAL)
-        is_told = cards.carries_mark(message.content, message.embeds, job)
-        return Posted(job.place.channel_id, message.id) if is_told else None
+            message = await answer.fetch_message(ORIGINAL)
+        if not cards.carries_mark(message.content, message.embeds, job):
+            return None
+        if job.id in self._unclear:
+            await self._edited(job, answer)
+        return Posted(job.place.channel_id, message.id)
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         return await self._edit(job, cards.result_card(job, files, self._catalogue.for_reader(job.place.locale)))
@@ -161,11 +176,20 @@ class AnswerRoute:
         if not self._is_open:
             raise RouteClosed("the answer's time is over")
         answer = answer_of(self._client, job.place)
-        async with self._turns.taken(job.id):
-            message = await self._edit_as_far_as_it_goes(job, answer, card)
+        self._unclear.add(job.id)
+        try:
+            async with self._turns.taken(job.id):
+                message = await self._edit_as_far_as_it_goes(job, answer, card)
+        except RouteClosed:
+            self._unclear.discard(job.id)
+            raise
+        await self._edited(job, answer)
+        return Posted(job.place.channel_id, message.id)
+
+    async def _edited(self, job: Job, answer: discord.Webhook) -> None:
+        self._unclear.discard(job.id)
         if not self._is_watched:
             await self._ping(job, answer)
-        return Posted(job.place.channel_id, message.id)
 
     async def _edit_as_far_as_it_goes(
         self, job: Job, answer: discord.Webhook, card: cards.Card

@@ -157,12 +157,17 @@ async def test_every_attachment_says_what_it_is(town: Town) -> None:
 # Private results and direct messages
 
 
-async def test_a_private_result_pings_its_member_once_and_brings_the_music_once(town: Town) -> None:
+async def test_a_private_result_pings_its_member_once_and_brings_the_music_once(slow_town: Town) -> None:
+    """Even if the answer to the edit that brings it is lost, so that it is made again."""
+    town = slow_town
     await town.start(watched_seconds=0.0)
-    town.discord.faults.add("PATCH", "/webhooks/*/messages/@original", FaultKind.ERROR_AFTER, 6, status=500)
-
     invocation = await town.extend(private=True)
-    answer = await invocation.wait_until(lambda message: message.attachments, timeout=60)
+    await town.suno.wait_for_submit()
+    await answered(invocation, "Composing")
+    town.discord.faults.add("PATCH", "/webhooks/*/messages/@original", FaultKind.ABORT_AFTER)
+
+    await town.suno.finish(next(iter(town.suno.tasks)))
+    answer = await invocation.wait_until(lambda message: message.attachments, timeout=30)
     ping = await invocation.followup(1)
     await town.job_in(JobState.DELIVERED)
 
@@ -172,6 +177,7 @@ async def test_a_private_result_pings_its_member_once_and_brings_the_music_once(
     assert ping.is_ephemeral
     assert len(invocation.followups) == 1
     assert town.mia.dms == []
+    assert sum(bool(version.attachments) for version in answer.versions) == 1
 
 
 async def test_a_private_result_stays_when_an_edit_was_on_its_way_before_it(slow_town: Town) -> None:
@@ -197,6 +203,30 @@ async def test_a_private_result_stays_when_an_edit_was_on_its_way_before_it(slow
     await eventually(nothing_is_behind)
     assert len(answer.attachments) == 2
     assert "ready" in answer.content
+
+
+async def test_a_private_result_waits_for_an_edit_that_has_begun_and_then_takes_its_place(slow_town: Town) -> None:
+    """In order: an edit knows what it will say, the result comes, the edit is made, then the result."""
+    town = slow_town
+    await town.start()
+    invocation = await town.extend(private=True)
+    await town.suno.wait_for_submit()
+    await answered(invocation, "Composing")
+    task_id = next(iter(town.suno.tasks))
+
+    async with hold("after a progress view is read") as edit:
+        await town.suno.finish(task_id, "text")
+        await edit.reached()
+        async with hold("after the post") as posted:
+            await town.suno.finish(task_id, "complete")
+            await town.job_in(JobState.FINISHED)
+            edit.release()
+            await posted.reached(timeout=30)
+
+    await town.job_in(JobState.DELIVERED)
+    answer = await invocation.wait_until(lambda message: message.attachments)
+    assert len(answer.attachments) == 2
+    assert "lyrics are written" in [version.content for version in answer.versions][-2]
 
 
 async def test_jobs_never_links_to_an_answer_that_only_its_member_saw(town: Town) -> None:
