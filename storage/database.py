@@ -1,6 +1,7 @@
 """The engine: one SQLite file, a connection that writes, one that reads, and commits that many tasks share.
 
-What PostgreSQL would do otherwise (pragmas, BEGIN IMMEDIATE, the busy time-out) is in this file alone.
+What PostgreSQL would do otherwise is in this file (pragmas, BEGIN IMMEDIATE, the busy time-out), in `connection` and in
+`outages`.
 """
 
 import asyncio
@@ -9,20 +10,21 @@ import os
 import secrets
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import aiosqlite
 
+from storage.connection import Connection, Direct, Sqlite
 from storage.errors import StorageUnavailable
+from storage.outages import RIGHTS, is_code, outages_typed, unavailable
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Row: TypeAlias = sqlite3.Row
-Value: TypeAlias = str | bytes | int | float | None
 
 BUSY_SECONDS = 2.0
 """How long a transaction waits, its turn included, for another process that holds the file.
@@ -30,56 +32,10 @@ BUSY_SECONDS = 2.0
 A command is written down before it is acknowledged, for which Discord gives three seconds.
 """
 
+HANGING_SECONDS = 10.0
+"""A write that takes longer does not succeed: the disk is gone, or so slow that nothing can rely on it."""
+
 _BUSY_SLICE_SECONDS = 0.2  # one wait inside SQLite: short, so that a queue of tasks does not wait one after the other
-
-_ANOTHER_PROGRAM = "another program holds the file of DATABASE_URL: end it, or what it does with the file"
-_RIGHTS = "this process needs the right to write the file of DATABASE_URL and its folder"
-_BROKEN = "the file of DATABASE_URL is damaged or no database: restore a backup, see README.md"
-
-_OUTAGES = {
-    sqlite3.SQLITE_BUSY: _ANOTHER_PROGRAM,
-    sqlite3.SQLITE_LOCKED: _ANOTHER_PROGRAM,
-    sqlite3.SQLITE_FULL: "make room on the disk of DATABASE_URL",
-    sqlite3.SQLITE_IOERR: "check the disk of DATABASE_URL and the room on it",
-    sqlite3.SQLITE_CANTOPEN: _RIGHTS,
-    sqlite3.SQLITE_READONLY: _RIGHTS,
-    sqlite3.SQLITE_PERM: _RIGHTS,
-    sqlite3.SQLITE_NOMEM: "this process needs more memory",
-    sqlite3.SQLITE_PROTOCOL: _ANOTHER_PROGRAM,
-    sqlite3.SQLITE_CORRUPT: _BROKEN,
-    sqlite3.SQLITE_NOTADB: _BROKEN,
-}
-"""By SQLite's primary code: what an operator can do about it."""
-
-
-class Connection:
-    """What the aggregates run their SQL on; `$1` in it stands for the first of `parameters`."""
-
-    def __init__(self, sqlite: aiosqlite.Connection) -> None:
-        self._sqlite = sqlite
-
-    async def fetch_all(self, sql: str, *parameters: Value) -> list[Row]:
-        self._check_usable()
-        with _outages_typed():
-            return list(await self._sqlite.execute_fetchall(sql, _numbered(parameters)))
-
-    async def fetch_one(self, sql: str, *parameters: Value) -> Row | None:
-        """The first row, if there is one. A statement that writes runs to its end all the same."""
-        rows = await self.fetch_all(sql, *parameters)
-        return rows[0] if rows else None
-
-    async def execute(self, sql: str, *parameters: Value) -> None:
-        await self.fetch_all(sql, *parameters)
-
-    async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        """Run `sql` once for each of `rows`; cheaper than one call each."""
-        self._check_usable()
-        with _outages_typed():
-            async with self._sqlite.executemany(sql, [_numbered(row) for row in rows]):
-                pass
-
-    def _check_usable(self) -> None:
-        pass
 
 
 class _Participant(Connection):
@@ -116,13 +72,16 @@ class _Group:
 class Database:
     """Made by `open_database`. `reading` sees what is committed; writing goes through `transaction`."""
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, *, busy_seconds: float) -> None:
+    def __init__(self, writer: Sqlite, reader: Sqlite, *, busy_seconds: float, hanging_seconds: float) -> None:
         self._writer = writer
+        self._reader = reader
         self.reading = Connection(reader)
         self._busy_seconds = busy_seconds
+        self._hanging_seconds = hanging_seconds
         self._turn = asyncio.Lock()  # first come, first served
         self._coming = 0  # tasks that wait for their turn
         self._group: _Group | None = None  # begun and not yet committed; changed only by the holder of the turn
+        self._turn_taken_at: float | None = None  # by the loop's clock
         self._is_away = False
 
     @asynccontextmanager
@@ -159,7 +118,32 @@ class Database:
             raise AssertionError("a transaction was left that had not begun")
         failure = await asyncio.shield(group.outcome)
         if failure is not None:
-            raise _unavailable(failure) from failure
+            raise unavailable(failure) from failure
+
+    async def write_at_once(self, work: Callable[[Direct], T]) -> T:
+        """A transaction of its own, from BEGIN to COMMIT in one piece on the writing thread.
+
+        In a busy event loop each statement that is awaited waits for the loop as well: this waits for it once.
+        Cancelled meanwhile, it is kept all the same.
+
+        Raises:
+            StorageUnavailable: nothing of it was kept.
+        """
+        deadline = asyncio.get_running_loop().time() + self._busy_seconds
+        with self._told_once(), outages_typed():
+            async with self._next_turn():
+                if self._group is not None:
+                    await _to_its_end(self._end(self._group))
+                return await _to_its_end(self._when_free(partial(_whole, work), deadline))
+
+    async def read_at_once(self, work: Callable[[Direct], T]) -> T:
+        """Several queries in one piece on the reading thread; each sees what is committed.
+
+        Raises:
+            StorageUnavailable: the file cannot be read.
+        """
+        with outages_typed():
+            return await self._reader.run(work)
 
     @contextmanager
     def _told_once(self) -> Iterator[None]:
@@ -168,12 +152,18 @@ class Database:
             yield
         except StorageUnavailable as error:
             if not self._is_away:
-                log.error("%s. Work waits until then and goes on by itself", error)  # noqa: TRY400  # one line
+                log.error("%s. Work waits until writing works again", error)  # noqa: TRY400  # one line
             self._is_away = True
             raise
         if self._is_away:
             log.warning("the database can be written again")
         self._is_away = False
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the latest write succeeded, and the one that is under way, if any, does not hang."""
+        held = self._turn_taken_at
+        return not self._is_away and (held is None or asyncio.get_running_loop().time() - held < self._hanging_seconds)
 
     async def close(self) -> None:
         """After the last commit that is under way."""
@@ -189,13 +179,15 @@ class Database:
             await self._turn.acquire()
         finally:
             self._coming -= 1
+        self._turn_taken_at = asyncio.get_running_loop().time()
         try:
             yield
         finally:
+            self._turn_taken_at = None
             self._turn.release()
 
     async def _join(self, deadline: float) -> None:
-        with _outages_typed():
+        with outages_typed():
             if self._group is None:
                 await self._begin(deadline)
                 self._group = _Group()
@@ -207,17 +199,17 @@ class Database:
                 raise
 
     async def _begin(self, deadline: float) -> None:
-        if self._writer.in_transaction:  # what could not be rolled back earlier, on a broken disk
-            await self._run("ROLLBACK")
+        await self._when_free(_begin, deadline)
+
+    async def _when_free(self, work: Callable[[Direct], T], deadline: float) -> T:
+        """Run `work`, which begins a transaction, once no other process is writing."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                await self._run("BEGIN IMMEDIATE")
+                return await self._writer.run(work)
             except sqlite3.OperationalError as error:
-                if not _is(error, sqlite3.SQLITE_BUSY) or loop.time() >= deadline:
+                if not is_code(error, sqlite3.SQLITE_BUSY) or loop.time() >= deadline:
                     raise
-            else:
-                return
             await asyncio.sleep(0.01)  # SQLite answers some kinds of "busy" at once
 
     async def _leave(self, group: _Group, *, keep: bool) -> None:
@@ -273,23 +265,25 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> AsyncIterator[Database]:
+async def open_database(
+    path: Path, *, busy_seconds: float = BUSY_SECONDS, hanging_seconds: float = HANGING_SECONDS
+) -> AsyncIterator[Database]:
     """The database in the file `path`, made if it is missing and readable by its owner alone.
 
     Raises:
         StorageUnavailable: the file cannot be opened, or is no database.
     """
     await asyncio.to_thread(_make_file, path)
-    with _outages_typed():
-        writer = await aiosqlite.connect(path, timeout=_BUSY_SLICE_SECONDS, isolation_level=None)
+    with outages_typed():
+        writer = await _connected(path, timeout_seconds=_BUSY_SLICE_SECONDS)
     try:
-        with _outages_typed():
+        with outages_typed():
             await _configure(writer, busy_seconds)
-            reader = await aiosqlite.connect(path, timeout=busy_seconds, isolation_level=None)
+            reader = await _connected(path, timeout_seconds=busy_seconds)
         try:
             reader.row_factory = sqlite3.Row
             await reader.execute_fetchall("PRAGMA query_only = ON")
-            database = Database(writer, reader, busy_seconds=busy_seconds)
+            database = Database(writer, reader, busy_seconds=busy_seconds, hanging_seconds=hanging_seconds)
             try:
                 yield database
             finally:
@@ -298,6 +292,13 @@ async def open_database(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> As
             await reader.close()
     finally:
         await writer.close()  # last: it moves the log into the file
+
+
+async def _connected(path: Path, *, timeout_seconds: float) -> Sqlite:
+    connect = partial(sqlite3.connect, path, timeout=timeout_seconds, isolation_level=None)
+    sqlite = Sqlite(connect, iter_chunk_size=64)  # what `aiosqlite.connect` does with its own class
+    _ = await sqlite
+    return sqlite
 
 
 async def copy_database(source: Path, to: Path) -> None:
@@ -313,7 +314,7 @@ async def copy_database(source: Path, to: Path) -> None:
     try:
         await asyncio.to_thread(_make_new_file, part)
         try:
-            with _outages_typed():
+            with outages_typed():
                 async with aiosqlite.connect(source) as original, aiosqlite.connect(part) as copy:
                     await original.backup(copy)
             await asyncio.to_thread(os.link, part, to, follow_symlinks=False)  # unlike a rename, it replaces nothing
@@ -336,7 +337,7 @@ async def _configure(writer: aiosqlite.Connection, busy_seconds: float) -> None:
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
             # Another process that opens the file at this moment; SQLite does not wait for that by itself.
-            if not _is(error, sqlite3.SQLITE_BUSY) or loop.time() >= deadline:
+            if not is_code(error, sqlite3.SQLITE_BUSY) or loop.time() >= deadline:
                 raise
         else:
             return
@@ -351,11 +352,28 @@ def _make_file(path: Path) -> None:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             log.warning("other users of this machine can read or write %s, which holds tokens: chmod 600 it", path)
     except OSError as error:
-        raise StorageUnavailable(f"cannot make the file: {error.strerror}", remedy=_RIGHTS) from error
+        raise StorageUnavailable(f"cannot make the file: {error.strerror}", remedy=RIGHTS) from error
 
 
 def _make_new_file(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+
+
+def _begin(direct: Direct) -> None:
+    direct.roll_back()  # what could not be rolled back earlier, on a broken disk
+    direct.fetch_all("BEGIN IMMEDIATE")
+
+
+def _whole(work: Callable[[Direct], T], direct: Direct) -> T:
+    _begin(direct)
+    try:
+        done = work(direct)
+        direct.fetch_all("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # the next transaction tries again
+            direct.roll_back()
+        raise
+    return done
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
@@ -369,33 +387,4 @@ async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
                 await asyncio.wait([task])
         if not task.cancelled():
             task.exception()  # seen; the cancellation is what this task must hear of
-        raise
-
-
-def _numbered(parameters: Sequence[Value]) -> dict[str, Value]:
-    """As Python's sqlite3 wants them: `$1` is a name to it."""
-    return {str(number): value for number, value in enumerate(parameters, 1)}
-
-
-def _code(error: Exception) -> int:
-    """The primary code, which is the low byte; errors of Python's own layer have none."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _is(error: sqlite3.Error, code: int) -> bool:
-    return _code(error) == code
-
-
-def _unavailable(error: Exception) -> StorageUnavailable:
-    return StorageUnavailable(str(error), remedy=_OUTAGES.get(_code(error), ""))
-
-
-@contextmanager
-def _outages_typed() -> Iterator[None]:
-    """What the operator can mend is raised as `StorageUnavailable`; wrong SQL and broken constraints as they are."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        if _code(error) in _OUTAGES:
-            raise _unavailable(error) from error
         raise

@@ -1,6 +1,6 @@
 """Single values stored under a name, such as the digest of the commands announced last."""
 
-from storage.database import Connection
+from storage.connection import Connection
 
 GET = "SELECT value FROM fact WHERE name = $1"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.callbacks import CallbackEntry, Recorded
-from storage.database import Connection
+from storage.connection import Connection
 from storage.values import from_ms, to_ms
 
 CALLBACKS_PER_JOB = 64

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from bot.domain.jobs import Intake
-from storage.database import Connection, Row
+from storage.connection import Connection, Row
 from storage.values import from_ms, to_ms
 
 # The primary key makes each interaction happen once, in whichever process. A member's next command is for the round

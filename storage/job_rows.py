@@ -9,7 +9,7 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFacts, SourceKind
 from bot.domain.titles import shown_title
 from bot.domain.tracks import folded
-from storage.database import Row, Value
+from storage.connection import Row, Value
 from storage.values import from_ms, to_json, to_ms
 
 _REQUEST = msgspec.json.Decoder(ExtensionRequest)

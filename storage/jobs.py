@@ -15,7 +15,7 @@ from statistics import median
 import msgspec
 
 from bot.domain.jobs import Job, JobState, OwnedTrack
-from storage.database import Connection, Row, Value
+from storage.connection import Connection, Row, Value
 from storage.job_rows import (
     changeable_values,
     fixed_values,

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from bot.domain.quota import QuotaBalance
-from storage.database import Connection
+from storage.connection import Connection
 from storage.values import to_ms
 
 # Decides and writes in one statement, so that nothing can come in between.

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 from bot import fault_points
-from storage.database import Connection, Database
+from storage.connection import Connection
+from storage.database import Database
 from storage.errors import DatabaseTooNew
 from storage.values import to_ms
 

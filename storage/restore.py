@@ -9,7 +9,8 @@ from pathlib import Path
 
 from storage import lock
 from storage.backup import BackupError
-from storage.database import Connection, copy_database, open_database
+from storage.connection import Connection
+from storage.database import copy_database, open_database
 from storage.migrate import migrate
 from storage.values import to_ms
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bot.domain.callbacks import Recorded
 from storage import lock
-from storage.database import BUSY_SECONDS, Connection, Database, open_database
+from storage.connection import Connection
+from storage.database import BUSY_SECONDS, Database, open_database
 from storage.facts import Facts
 from storage.housekeeping import Housekeeping
 from storage.inbox import CallbackToRecord, Inbox

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Connection, Database, open_database
+from storage.connection import Connection, Direct
+from storage.database import Database, open_database
 from storage.errors import StorageUnavailable
 
 ADD = "INSERT INTO note (name) VALUES ($1)"
@@ -357,3 +358,51 @@ async def test_each_commit_is_synced(tmp_path: Path) -> None:
         ]
 
         assert settings == ["wal", 2, 1]
+
+
+async def test_a_write_that_hangs_is_noticed_by_those_who_only_look(tmp_path: Path) -> None:
+    async with open_database(tmp_path / "notes.db", hanging_seconds=0) as database:
+        assert database.is_writable
+        async with database.transaction():
+            assert not database.is_writable
+        assert database.is_writable
+
+
+async def test_a_transaction_in_one_piece_is_whole_and_waits_its_turn(tmp_path: Path) -> None:
+    async with notes(tmp_path) as database:
+
+        def add_two(direct: Direct) -> int:
+            direct.execute_many(ADD, [("one",), ("two",)])
+            return len(direct.fetch_all("SELECT name FROM note"))
+
+        counts = await asyncio.gather(add(database, "zero"), database.write_at_once(add_two), add(database, "three"))
+
+        assert counts[1] == 3
+        assert await names(database) == ["one", "three", "two", "zero"]
+
+
+async def test_a_transaction_in_one_piece_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    async with notes(tmp_path) as database:
+        await add(database, "one")
+
+        with pytest.raises(sqlite3.IntegrityError):
+            await database.write_at_once(lambda direct: direct.execute_many(ADD, [("two",), ("one",)]))
+
+        await add(database, "three")
+        assert await names(database) == ["one", "three"]
+
+
+async def test_a_transaction_in_one_piece_waits_for_another_process_and_not_for_ever(tmp_path: Path) -> None:
+    async with notes(tmp_path, busy_seconds=0.3) as database, asyncio.timeout(20):
+        other = sqlite3.connect(tmp_path / "notes.db", isolation_level=None)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StorageUnavailable, match="locked"):
+                await database.write_at_once(lambda direct: direct.execute_many(ADD, [("one",)]))
+            asyncio.get_running_loop().call_later(0.05, other.execute, "ROLLBACK")
+
+            await database.write_at_once(lambda direct: direct.execute_many(ADD, [("one",)]))
+        finally:
+            other.close()
+
+        assert await names(database) == ["one"]

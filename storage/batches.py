@@ -1,0 +1,71 @@
+"""Handles what many tasks want together: whoever comes while one batch is under way is in the next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+BATCH_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[T, R]):
+    item: T
+    answer: asyncio.Future[R]
+
+
+class Batches(Generic[T, R]):
+    def __init__(self, handle: Callable[[Sequence[T]], Awaitable[Sequence[R]]], *, seconds: float, name: str) -> None:
+        """`handle` gives one answer for each item, in their order; what it raises is raised for all of the batch.
+
+        Where it takes longer than `seconds`, all who wait by then are told so with a `TimeoutError`.
+        """
+        self._handle = handle
+        self._seconds = seconds
+        self._name = name
+        self._waiting: list[_Waiting[T, R]] = []
+        self._handling: asyncio.Task[None] | None = None
+
+    async def add(self, item: T) -> R:
+        """The answer for `item`. Cancelled meanwhile, it is handled all the same."""
+        waiting = _Waiting(item, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._handling is None:
+            self._handling = asyncio.create_task(self._run(), name=self._name)
+        answer: R = await waiting.answer
+        return answer
+
+    async def close(self) -> None:
+        """Return once everything that waits is handled."""
+        if self._handling is not None:
+            await asyncio.wait([self._handling])
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
+                await self._run_one(batch)
+        finally:
+            self._handling = None
+
+    async def _run_one(self, batch: Sequence[_Waiting[T, R]]) -> None:
+        handled = asyncio.ensure_future(self._handle([waiting.item for waiting in batch]))
+        while not (await asyncio.wait([handled], timeout=self._seconds))[0]:
+            # One timer for all. What is under way may still come to an end; nobody waits for it any longer.
+            _fail([*batch, *self._waiting], TimeoutError())
+            self._waiting = []
+        if (error := handled.exception()) is not None:
+            _fail(batch, error)
+            return
+        for waiting, answer in zip(batch, handled.result(), strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(answer)
+
+
+def _fail(batch: Sequence[_Waiting[T, R]], error: BaseException) -> None:
+    for waiting in batch:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)

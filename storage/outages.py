@@ -1,0 +1,50 @@
+"""Which of SQLite's errors an operator can do something about, and what."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from storage.errors import StorageUnavailable
+
+_ANOTHER_PROGRAM = "another program holds the file of DATABASE_URL: end it, or what it does with the file"
+RIGHTS = "this process needs the right to write the file of DATABASE_URL and its folder"
+_BROKEN = "the file of DATABASE_URL is damaged or no database: restore a backup, see README.md"
+
+_OUTAGES = {
+    sqlite3.SQLITE_BUSY: _ANOTHER_PROGRAM,
+    sqlite3.SQLITE_LOCKED: _ANOTHER_PROGRAM,
+    sqlite3.SQLITE_FULL: "make room on the disk of DATABASE_URL",
+    sqlite3.SQLITE_IOERR: "check the disk of DATABASE_URL and the room on it",
+    sqlite3.SQLITE_CANTOPEN: RIGHTS,
+    sqlite3.SQLITE_READONLY: RIGHTS,
+    sqlite3.SQLITE_PERM: RIGHTS,
+    sqlite3.SQLITE_NOMEM: "this process needs more memory",
+    sqlite3.SQLITE_PROTOCOL: _ANOTHER_PROGRAM,
+    sqlite3.SQLITE_CORRUPT: _BROKEN,
+    sqlite3.SQLITE_NOTADB: _BROKEN,
+}
+"""By SQLite's primary code: what an operator can do about it."""
+
+
+def _code(error: Exception) -> int:
+    """The primary code, which is the low byte; errors of Python's own layer have none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def is_code(error: sqlite3.Error, code: int) -> bool:
+    return _code(error) == code
+
+
+def unavailable(error: Exception) -> StorageUnavailable:
+    return StorageUnavailable(str(error), remedy=_OUTAGES.get(_code(error), ""))
+
+
+@contextmanager
+def outages_typed() -> Iterator[None]:
+    """Raise the errors that an operator can do something about as `StorageUnavailable`, all others as they are."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if _code(error) in _OUTAGES:
+            raise unavailable(error) from error
+        raise
