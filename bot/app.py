@@ -50,13 +50,12 @@ from bot.services.watch import Watch, WatchTimes
 from bot.services.worker import Worker
 from bot.settings import Settings
 from bot.suno.client import SunoClient, open_session
-from bot.suno.messages import MalformedCallback, parse_callback
+from bot.suno.messages import MalformedCallback, callback_task_id, parse_callback
 from bot.suno.signature import signature_is_valid
 from bot.text import LOCALES, Catalogue
 from cogs.extend import ExtendCog
 from cogs.jobs import JobsCog
 from cogs.members import MembersCog
-from storage.errors import StorageUnavailable
 from storage.storage import SqliteStorage, open_storage
 
 if TYPE_CHECKING:
@@ -244,18 +243,15 @@ def _resend(parts: _Parts, posting: Posting) -> Resend:
 def _web(parts: _Parts, client: EncoreClient) -> "web.Application":
     from bot.web.application import build_web  # noqa: PLC0415  # see `_listen`
 
-    async def readiness() -> Mapping[str, bool]:
-        try:
-            await parts.storage.check_writable()
-        except StorageUnavailable:
-            writable = False
-        else:
-            writable = True
-        return {"gateway": client.is_ready(), "database": writable}
+    def readiness() -> Mapping[str, bool]:
+        # `is_ready` alone stays true while the gateway is away and its session can still be resumed.
+        gateway = client.is_ready() and client.connected.is_set()
+        return {"gateway": gateway, "database": parts.storage.is_writable}
 
     return build_web(
+        is_token=parts.storage.is_callback_token,
         record=parts.storage.record_callback,
-        parse=parse_callback,
+        task_id_of=callback_task_id,
         malformed=MalformedCallback,
         wake=parts.bells.callbacks.ring,
         readiness=readiness,

@@ -1,32 +1,56 @@
-"""Callbacks as they came: recorded once each, applied later, oldest first."""
+"""Callbacks as they came: recorded once each and applied later. What cannot be applied is set aside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
-from bot.domain.callbacks import CallbackEntry, Recorded
-from storage.connection import Connection
+from bot.domain.callbacks import NEWEST, CallbackEntry, Recorded
+from storage.connection import Connection, Direct, Row
 from storage.values import from_ms, to_ms
 
 CALLBACKS_PER_JOB = 64
 """More are not stored: a task has three regular callbacks, and whoever knows a token must not fill the disk."""
 
-PENDING = "SELECT id, job_id, body, received_ms FROM callback WHERE applied_ms IS NULL ORDER BY id LIMIT $1"
+PENDING = """
+SELECT callback.id, job_id, body, received_ms
+  FROM callback_body JOIN callback ON callback.id = callback_id
+ WHERE callback_id > $1 AND callback_id <= $2 AND set_aside_ms IS NULL
+ ORDER BY callback_id LIMIT $3
+"""
 
-MARK_APPLIED = "UPDATE callback SET applied_ms = $2, body = NULL WHERE id = $1 AND applied_ms IS NULL"
+ENTRY = """
+SELECT callback.id, job_id, body, received_ms
+  FROM callback_body JOIN callback ON callback.id = callback_id
+ WHERE callback_id = $1 AND set_aside_ms IS NULL
+"""
 
-# Read inside a writing transaction, where no other process can add one.
-NEWEST_ID = "SELECT coalesce(max(id), 0) AS id FROM callback"
+MARK_APPLIED = "DELETE FROM callback_body WHERE callback_id = $1"
+
+SET_ASIDE = "UPDATE callback_body SET set_aside_ms = $2, reason = $3 WHERE callback_id = $1 AND set_aside_ms IS NULL"
+
+COUNT_SET_ASIDE = "SELECT count(*) AS count FROM callback_body WHERE set_aside_ms IS NOT NULL"
+
+TAKE_UP_AGAIN = """
+UPDATE callback_body SET set_aside_ms = NULL, reason = NULL WHERE set_aside_ms IS NOT NULL RETURNING callback_id
+"""
+
+NEWEST_ID = "SELECT newest_id FROM inbox"
+
+# Ids are given in blocks; nobody else gets any until this transaction is over.
+TAKE_IDS = "UPDATE inbox SET newest_id = newest_id + $1 RETURNING newest_id"
 
 # An unknown token selects no job; a repeat meets the unique (job_id, digest).
 RECORD = """
-INSERT INTO callback (id, job_id, digest, body, received_ms)
-SELECT $1, job.id, $2, $3, $4 FROM job
- WHERE job.callback_token = $5 AND (SELECT count(*) FROM callback WHERE callback.job_id = job.id) < $6
+INSERT INTO callback (id, job_id, digest, received_ms)
+SELECT $1, job.id, $2, $3 FROM job
+ WHERE job.callback_token = $4 AND (SELECT count(*) FROM callback WHERE callback.job_id = job.id) < $5
 ON CONFLICT (job_id, digest) DO NOTHING
 """
 
 ADDED_AFTER = "SELECT id FROM callback WHERE id > $1"
+
+ADD_BODY = "INSERT INTO callback_body (callback_id, body) VALUES ($1, $2)"
 
 # Fewer than 16 are filled up by repeating one.
 KNOWN_AMONG = """
@@ -39,7 +63,6 @@ _ASKED_AT_ONCE = 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackToRecord:
     token: str
-    digest: bytes
     body: bytes
     at: datetime
 
@@ -48,48 +71,71 @@ class Inbox:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def pending(self, *, limit: int) -> list[CallbackEntry]:
-        rows = await self._connection.fetch_all(PENDING, limit)
-        return [
-            CallbackEntry(
-                id=int(row["id"]),
-                job_id=str(row["job_id"]),
-                body=bytes(row["body"]),
-                received_at=from_ms(int(row["received_ms"])),
-            )
-            for row in rows
-        ]
-
-    async def mark_applied(self, entry_id: int, *, at: datetime) -> None:
-        """Its body is forgotten, its digest kept."""
-        await self._connection.execute(MARK_APPLIED, entry_id, to_ms(at))
-
-    async def record(self, batch: Sequence[CallbackToRecord]) -> list[Recorded]:
-        """Write callbacks down, in their order; what became of each. Only inside a transaction."""
-        newest = await self._newest_id()
-        await self._connection.execute_many(
-            RECORD,
-            [
-                (number, entry.digest, entry.body, to_ms(entry.at), entry.token, CALLBACKS_PER_JOB)
-                for number, entry in enumerate(batch, newest + 1)
-            ],
-        )
-        added = {int(row["id"]) for row in await self._connection.fetch_all(ADDED_AFTER, newest)}
-        left = {entry.token for number, entry in enumerate(batch, newest + 1) if number not in added}
-        known = await self._known(sorted(left))
-        return [
-            Recorded.NEW if number in added else Recorded.REPEAT if entry.token in known else Recorded.UNKNOWN
-            for number, entry in enumerate(batch, newest + 1)
-        ]
-
-    async def _newest_id(self) -> int:
+    async def newest_id(self) -> int:
+        """The id given last; callbacks recorded from now on have higher ones."""
         row = await self._connection.fetch_one(NEWEST_ID)
-        return int(row["id"]) if row else 0
+        return int(row["newest_id"]) if row else 0
 
-    async def _known(self, tokens: Sequence[str]) -> set[str]:
-        known: set[str] = set()
-        for start in range(0, len(tokens), _ASKED_AT_ONCE):
-            asked = list(tokens[start : start + _ASKED_AT_ONCE])
-            asked += [asked[0]] * (_ASKED_AT_ONCE - len(asked))
-            known.update(str(row["callback_token"]) for row in await self._connection.fetch_all(KNOWN_AMONG, *asked))
-        return known
+    async def pending(self, *, after: int = 0, up_to: int = NEWEST, limit: int) -> list[CallbackEntry]:
+        """Callbacks with `after` < id <= `up_to` that are still to be applied, oldest first."""
+        return [_entry(row) for row in await self._connection.fetch_all(PENDING, after, up_to, limit)]
+
+    async def entry(self, entry_id: int) -> CallbackEntry | None:
+        """One callback that is still to be applied; None once it is applied or set aside."""
+        row = await self._connection.fetch_one(ENTRY, entry_id)
+        return None if row is None else _entry(row)
+
+    async def mark_applied(self, entry_id: int) -> None:
+        """Delete its body; its digest stays, so that a repeat is recognised."""
+        await self._connection.execute(MARK_APPLIED, entry_id)
+
+    async def set_aside(self, entry_id: int, *, at: datetime, reason: str) -> None:
+        """Keep its body, but never offer it again until `take_up_again`."""
+        await self._connection.execute(SET_ASIDE, entry_id, to_ms(at), reason)
+
+    async def count_set_aside(self) -> int:
+        row = await self._connection.fetch_one(COUNT_SET_ASIDE)
+        return int(row["count"]) if row else 0
+
+    async def take_up_again(self) -> int:
+        """Make every callback that was set aside pending again; how many there were."""
+        return len(await self._connection.fetch_all(TAKE_UP_AGAIN))
+
+
+def record_callbacks(connection: Direct, batch: Sequence[CallbackToRecord]) -> list[Recorded]:
+    """Write callbacks down, in their order; what came of each. Only inside a transaction."""
+    before = int(connection.fetch_all(TAKE_IDS, len(batch))[0]["newest_id"]) - len(batch)
+    numbered = list(enumerate(batch, before + 1))
+    connection.execute_many(
+        RECORD,
+        [
+            (number, sha256(each.body).digest(), to_ms(each.at), each.token, CALLBACKS_PER_JOB)
+            for number, each in numbered
+        ],
+    )
+    added = {int(row["id"]) for row in connection.fetch_all(ADDED_AFTER, before)}
+    connection.execute_many(ADD_BODY, [(number, each.body) for number, each in numbered if number in added])
+    known = known_tokens(connection, sorted({each.token for number, each in numbered if number not in added}))
+    return [
+        Recorded.NEW if number in added else Recorded.REPEAT if each.token in known else Recorded.UNKNOWN
+        for number, each in numbered
+    ]
+
+
+def known_tokens(connection: Direct, tokens: Sequence[str]) -> set[str]:
+    """Those of `tokens` that belong to a job."""
+    known: set[str] = set()
+    for start in range(0, len(tokens), _ASKED_AT_ONCE):
+        asked = list(tokens[start : start + _ASKED_AT_ONCE])
+        asked += [asked[0]] * (_ASKED_AT_ONCE - len(asked))
+        known.update(str(row["callback_token"]) for row in connection.fetch_all(KNOWN_AMONG, *asked))
+    return known
+
+
+def _entry(row: Row) -> CallbackEntry:
+    return CallbackEntry(
+        id=int(row["id"]),
+        job_id=str(row["job_id"]),
+        body=bytes(row["body"]),
+        received_at=from_ms(int(row["received_ms"])),
+    )

@@ -1,24 +1,30 @@
 """The store as the services see it: all aggregates on one database."""
 
-from collections.abc import AsyncIterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from bot.domain.callbacks import Recorded
 from storage import lock
+from storage.batches import Batches
 from storage.connection import Connection
 from storage.database import BUSY_SECONDS, Database, open_database
 from storage.facts import Facts
 from storage.housekeeping import Housekeeping
-from storage.inbox import CallbackToRecord, Inbox
+from storage.inbox import CallbackToRecord, Inbox, known_tokens, record_callbacks
 from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
 from storage.migrate import migrate
 from storage.progress import ProgressMessages
-from storage.recorder import CallbackRecorder
 from storage.spending import Spending
+
+CALLBACK_SECONDS = 5.0
+"""How long a callback waits for its look-up, and for being written down; the provider waits 15 s for its answer."""
+TOKENS_REMEMBERED = 4096
+"""Callbacks of a job come three or more at a time: only the first needs a query. A megabyte."""
 
 
 class SqliteWork:
@@ -38,10 +44,17 @@ class SqliteWork:
 class SqliteStorage:
     """Made by `open_storage`. Times are kept to the millisecond."""
 
-    def __init__(self, database: Database, recorder: CallbackRecorder) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._recorder = recorder
+        self._tokens = Batches(self._known_among, seconds=CALLBACK_SECONDS, name="look up callback tokens")
+        self._known_tokens: OrderedDict[str, None] = OrderedDict()
+        self._callbacks = Batches(self._record, seconds=CALLBACK_SECONDS, name="record callbacks")
         self.reading = SqliteWork(database.reading)
+
+    async def close(self) -> None:
+        """Return once every callback that waits is written down."""
+        await self._tokens.close()
+        await self._callbacks.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteWork]:
@@ -53,22 +66,42 @@ class SqliteStorage:
         async with self._database.transaction() as connection:
             yield SqliteWork(connection)
 
-    async def record_callback(self, *, token: str, digest: bytes, body: bytes, at: datetime) -> Recorded:
-        """Write a callback down, durably, once per `digest` and job; calls of many tasks are written together.
+    async def is_callback_token(self, token: str) -> bool:
+        """Whether a job has this callback token; questions of many tasks are asked together.
+
+        Raises:
+            StorageUnavailable: that cannot be told now.
+        """
+        if token in self._known_tokens:
+            return True
+        if not (token.isascii() and await self._tokens.add(token)):
+            return False
+        self._known_tokens[token] = None
+        if len(self._known_tokens) > TOKENS_REMEMBERED:
+            self._known_tokens.popitem(last=False)
+        return True
+
+    async def record_callback(self, *, token: str, body: bytes, at: datetime) -> Recorded:
+        """Write a callback down, durably, once per body and job; calls of many tasks are written together.
 
         Raises:
             StorageUnavailable: it was not written.
         """
-        return await self._recorder.record(CallbackToRecord(token=token, digest=digest, body=body, at=at))
+        if not token.isascii():
+            return Recorded.UNKNOWN
+        return await self._callbacks.add(CallbackToRecord(token=token, body=body, at=at))
 
-    async def check_writable(self) -> None:
-        """A small write, to the disk.
+    async def _known_among(self, tokens: Sequence[str]) -> list[bool]:
+        known = await self._database.read_at_once(lambda direct: known_tokens(direct, tokens))
+        return [token in known for token in tokens]
 
-        Raises:
-            StorageUnavailable: it did not succeed.
-        """
-        async with self.transaction() as work:
-            await work.facts.put("checked_writable_at", datetime.now(UTC).isoformat())
+    async def _record(self, callbacks: Sequence[CallbackToRecord]) -> list[Recorded]:
+        return await self._database.write_at_once(lambda direct: record_callbacks(direct, callbacks))
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether writing works, as far as the bot's own latest writes tell; it writes every 20 s, even when idle."""
+        return self._database.is_writable
 
 
 @asynccontextmanager
@@ -82,8 +115,8 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
     with lock.shared(path):
         async with open_database(path, busy_seconds=busy_seconds) as database:
             await migrate(database)
-            recorder = CallbackRecorder(database)
+            storage = SqliteStorage(database)
             try:
-                yield SqliteStorage(database, recorder)
+                yield storage
             finally:
-                await recorder.close()
+                await storage.close()

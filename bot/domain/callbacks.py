@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+NEWEST = 2**63 - 1
+"""As an id: later than any callback that there will be."""
+
 
 class Recorded(StrEnum):
     NEW = "new"

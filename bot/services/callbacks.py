@@ -93,7 +93,7 @@ class Callbacks:
                 if after is not job and after is not None:
                     await settle.save(work, after, before=job, at=at)
                     log.info("job %s: callback %s, now %s", job.short_id, report and report.kind, after.state)
-            await work.inbox.mark_applied(entry.id, at=at)
+            await work.inbox.mark_applied(entry.id)
         if after is not None and after is not job:
             self._bells.job_changed(after)
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from bot.domain.callbacks import CallbackEntry, Recorded
+from bot.domain.callbacks import NEWEST, CallbackEntry, Recorded
 from bot.domain.jobs import Intake, Job, JobState, OwnedTrack
 from bot.domain.progress import OutdatedProgress, QueuedJob
 from bot.domain.quota import QuotaBalance
@@ -181,10 +181,27 @@ class Intakes(Protocol):
 
 
 class Inbox(Protocol):
-    async def pending(self, *, limit: int) -> Sequence[CallbackEntry]:
-        """Recorded callbacks that were not applied yet, oldest first."""
+    """Callbacks have ids that grow in the order in which they were recorded."""
 
-    async def mark_applied(self, entry_id: int, *, at: datetime) -> None: ...
+    async def newest_id(self) -> int:
+        """The id given last; callbacks recorded from now on have higher ones."""
+
+    async def pending(self, *, after: int = 0, up_to: int = NEWEST, limit: int) -> Sequence[CallbackEntry]:
+        """Callbacks with `after` < id <= `up_to` that are still to be applied, oldest first."""
+
+    async def entry(self, entry_id: int) -> CallbackEntry | None:
+        """One callback that is still to be applied; None once it is applied or set aside."""
+
+    async def mark_applied(self, entry_id: int) -> None:
+        """Forget its body. A repeat is still recognised."""
+
+    async def set_aside(self, entry_id: int, *, at: datetime, reason: str) -> None:
+        """Keep it, but do not offer it again until `take_up_again`."""
+
+    async def count_set_aside(self) -> int: ...
+
+    async def take_up_again(self) -> int:
+        """Make every callback that was set aside pending again; how many there were."""
 
 
 class Facts(Protocol):
@@ -289,5 +306,8 @@ class Storage(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Work]:
         """All or nothing; returns from `__aexit__` once it is durable. Transactions of many tasks share a commit."""
 
-    async def record_callback(self, *, token: str, digest: bytes, body: bytes, at: datetime) -> Recorded:
-        """Write a callback down, durably, once per `digest` and job. Calls of many tasks are written together."""
+    async def is_callback_token(self, token: str) -> bool:
+        """Whether a job has this callback token."""
+
+    async def record_callback(self, *, token: str, body: bytes, at: datetime) -> Recorded:
+        """Write a callback down, durably, once per body and job. Calls of many tasks are written together."""

@@ -5,6 +5,7 @@ Fact sheet, section 1.4 (answers), section 2 (callbacks) and section 4 (record-i
 
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import msgspec
@@ -48,19 +49,26 @@ class _Envelope(msgspec.Struct):
     data: Any = None
 
 
-class _CallbackData(msgspec.Struct):
+class _CallbackHeadData(msgspec.Struct):
     callback_type: str | None = msgspec.field(name="callbackType", default=None)
     task_id: str | None = None
     camel_task_id: str | None = msgspec.field(name="taskId", default=None)
+
+
+class _CallbackHead(msgspec.Struct):
+    code: int | str
+    data: _CallbackHeadData | None = None
+    task_id: str | None = None
+    camel_task_id: str | None = msgspec.field(name="taskId", default=None)
+
+
+class _CallbackData(_CallbackHeadData):
     data: list[dict[str, Any]] | dict[str, Any] | None = None
 
 
-class _Callback(msgspec.Struct):
-    code: int | str
-    msg: Any = None
+class _Callback(_CallbackHead):
     data: _CallbackData | None = None
-    task_id: str | None = None
-    camel_task_id: str | None = msgspec.field(name="taskId", default=None)
+    msg: Any = None
 
 
 class _Response(msgspec.Struct):
@@ -83,6 +91,7 @@ class _Record(msgspec.Struct):
 
 _ENVELOPES = msgspec.json.Decoder(_Envelope)
 _CALLBACKS = msgspec.json.Decoder(_Callback)
+_CALLBACK_HEADS = msgspec.json.Decoder(_CallbackHead)
 _RECORDS = msgspec.json.Decoder(_Record)
 
 _KIND_OF_CALLBACK = {
@@ -104,6 +113,16 @@ _KIND_OF_STATUS = {
 }
 
 
+def callback_task_id(body: bytes) -> str | None:
+    """The task that a posted body is about, None where it names none: the quick look that each post gets on arrival.
+
+    Raises:
+        MalformedCallback: for everything that is no callback. `parse_callback` may still refuse the tracks in it.
+    """
+    task_id, _, _ = _head(_decoded(body, _CALLBACK_HEADS, MalformedCallback))
+    return task_id
+
+
 def parse_callback(body: bytes) -> TaskReport:
     """What a posted body says. A `complete` may come without any finished track; the caller judges that.
 
@@ -111,19 +130,25 @@ def parse_callback(body: bytes) -> TaskReport:
         MalformedCallback: for everything that is no callback, and nothing else for any bytes.
     """
     callback = _decoded(body, _CALLBACKS, MalformedCallback)
+    task_id, code, stage = _head(callback)
+    if code != OK or stage == "error":
+        return TaskReport(task_id=task_id, kind=ReportKind.FAILED, code=code, message=_told(callback.msg))
+    told = (callback.data and callback.data.data) or []
+    kind = _KIND_OF_CALLBACK.get(stage, ReportKind.WAITING)
+    return TaskReport(task_id=task_id, kind=kind, tracks=_tracks([told] if isinstance(told, dict) else told))
+
+
+def _head(callback: _CallbackHead) -> tuple[str | None, int, str]:
+    """Its task, its code and its `callbackType`, which only a failure may lack."""
     code = read_code(callback.code)
     if code is None:
         raise MalformedCallback("code is no number of an answer")
-    data = callback.data or _CallbackData()
+    data = callback.data or _CallbackHeadData()
     task_id = data.task_id or data.camel_task_id or callback.task_id or callback.camel_task_id or None
     stage = (data.callback_type or "").strip().lower()
-    if code != OK or stage == "error":
-        return TaskReport(task_id=task_id, kind=ReportKind.FAILED, code=code, message=_told(callback.msg))
-    if not stage:
+    if code == OK and not stage:
         raise MalformedCallback("callbackType is missing")
-    told = [data.data] if isinstance(data.data, dict) else data.data or []
-    kind = _KIND_OF_CALLBACK.get(stage, ReportKind.WAITING)
-    return TaskReport(task_id=task_id, kind=kind, tracks=_tracks(told))
+    return task_id, code, stage
 
 
 def parse_record(body: bytes) -> TaskReport:
@@ -237,27 +262,22 @@ def _link(told: dict[str, Any], *names: str) -> str:
     return link if link.lower().startswith(("https://", "http://")) else ""
 
 
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+_BRACKETS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(set(range(256)) - _BRACKETS.keys())
 
 
 def _too_deep(body: bytes) -> bool:
-    """Whether lists and objects are nested deeper than any message of the provider's.
+    """Whether lists and objects are nested deeper than in any message of the provider's.
 
-    The decoder has a limit of its own, but that one depends on the caller's stack: what was read once must be
-    readable again, from anywhere.
+    The decoder has a limit of its own, but that one depends on the caller's stack: what was read once must be readable
+    again, from anywhere. Whatever the body, this takes at most a few milliseconds for each 64 KB.
     """
     if body.count(b"[") + body.count(b"{") <= NESTING_MAX:
         return False
-    depth = 0
-    for match in _TOKEN.finditer(body):
-        token = match.group()
-        if token in {b"[", b"{"}:
-            depth += 1
-            if depth > NESTING_MAX:
-                return True
-        elif token in {b"]", b"}"}:
-            depth -= 1
-    return False
+    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    outside_strings = b"".join(unescaped.split(b'"')[::2])
+    brackets = outside_strings.translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_BRACKETS.__getitem__, brackets)), default=0) > NESTING_MAX
 
 
 def _decoded(body: bytes, decoder: msgspec.json.Decoder[T], malformed: type[Malformed]) -> T:

@@ -1,23 +1,24 @@
 """The aiohttp application: which path leads where."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 from aiohttp import web
 
-from bot.domain.reports import TaskReport
-from bot.web.callbacks import BODY_LIMIT_BYTES, BODY_SECONDS, PATH, CallbackEndpoint, Record, VerifySignature
+from bot.web.callbacks import BODY_LIMIT_BYTES, BODY_SECONDS, PATH, CallbackEndpoint, IsToken, Record, VerifySignature
 from bot.web.health import ReadyEndpoint, alive
 
-SERVER_NAME = "encore"  # in place of the versions that aiohttp would tell
+log = logging.getLogger(__name__)
 
 
 def build_web(
     *,
+    is_token: IsToken,
     record: Record,
-    parse: Callable[[bytes], TaskReport],
+    task_id_of: Callable[[bytes], str | None],
     wake: Callable[[], None],
-    readiness: Callable[[], Awaitable[Mapping[str, bool]]],
+    readiness: Callable[[], Mapping[str, bool]],
     verify_signature: VerifySignature,
     malformed: type[Exception] = ValueError,
     webhook_key: str = "",
@@ -26,12 +27,13 @@ def build_web(
 ) -> web.Application:
     """The application with `POST /callbacks/{token}`, `GET /healthz` and `GET /readyz`.
 
-    `parse` raises `malformed` (or a subclass) for what is no callback. With `webhook_key`, callbacks must carry the
-    provider's signature (fact sheet, section 3), which `verify_signature` judges; without, it is never called.
+    `task_id_of` raises `malformed` (or a subclass) for what is no callback. With `webhook_key`, callbacks must carry
+    the provider's signature (fact sheet, section 3), which `verify_signature` judges; without, it is never called.
     """
     endpoint = CallbackEndpoint(
+        is_token=is_token,
         record=record,
-        parse=parse,
+        task_id_of=task_id_of,
         wake=wake,
         malformed=malformed,
         webhook_key=webhook_key,
@@ -40,12 +42,24 @@ def build_web(
         body_seconds=body_seconds,
     )
     app = web.Application(client_max_size=BODY_LIMIT_BYTES)
-    app.on_response_prepare.append(_name_server)
-    app.router.add_post(PATH, endpoint.receive)
+    app.router.add_post(PATH, _answering_for_itself(endpoint.receive))
     app.router.add_get("/healthz", alive)
-    app.router.add_get("/readyz", ReadyEndpoint(readiness).ready)
+    app.router.add_get("/readyz", _answering_for_itself(ReadyEndpoint(readiness).ready))
     return app
 
 
-async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = SERVER_NAME
+def _answering_for_itself(
+    handler: Callable[[web.Request], Awaitable[web.Response]],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Only what fails inside is our own fault, a traceback in the log and a 500: see `bot.web.server` for the rest."""
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except web.HTTPException:
+            raise
+        except Exception as error:
+            log.exception("a request failed")
+            raise web.HTTPInternalServerError from error
+
+    return handle

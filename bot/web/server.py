@@ -1,31 +1,45 @@
-"""Where the application listens, and what a single client may cost: time, memory, connections."""
+"""Where the application listens, and what a single client may cost: time, memory, connections.
+
+Decision 8 has the reasons for the limits.
+"""
 
 import asyncio
 import errno
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import StreamReader
+from yarl import URL
 
-from bot.web.application import SERVER_NAME
+from bot.web.answers import closing
+from bot.web.crowd import Crowd
 
 log = logging.getLogger(__name__)
 
-# Half of the 1024 open files that a process usually may have; database, downloads and gateway need the others.
+SERVER_NAME = "encore"  # in place of the versions that aiohttp would tell
+
+# Half of the 1024 files that a process can usually open; the database, downloads and the gateway need the others.
 MAX_CONNECTIONS = 500
+# Those whose request head has not come in full: together with the next three this bounds their memory to about 7 MB.
+MAX_UNFINISHED = 100
+MAX_LINE_BYTES = 2048
+MAX_FIELD_BYTES = 2048
+MAX_FIELDS = 32
 # For an idle connection, and for the head of a request from its first byte to its last.
 IDLE_SECONDS = 30.0
 # How long the rest of a refused request is read, so that its sender can see the answer, before the connection is cut.
 LINGER_SECONDS = 2.0
 # Twice this at most: aiohttp waits for running requests, then cancels them and waits again.
 SHUTDOWN_SECONDS = 2.0
-# aiohttp's defaults, written down because they are relied on: a longer line or field, or more fields, is answered 400.
-MAX_LINE_BYTES = 8190
-MAX_FIELDS = 128
 
+VERSIONS = (HttpVersion10, HttpVersion11)
+CONTINUE = "100-continue"
 REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -34,9 +48,63 @@ class WebServerError(Exception):
 
 
 class _Connection(web.RequestHandler):
-    """Answers what never reaches the application, or fails there, with a status and no detail."""
+    """One client. It gets a status and no detail for whatever never reaches the application."""
 
-    __slots__ = ()
+    __slots__ = ("_crowd", "_is_refused")
+
+    def __init__(self, server: web.Server, crowd: "Crowd[_Connection]", **options: Any) -> None:  # noqa: ANN401
+        super().__init__(server, **options)
+        self._crowd = crowd
+        self._is_refused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._crowd.admit(self):
+            super().connection_made(transport)
+            return
+        stream = cast(asyncio.WriteTransport, transport)
+        stream.write(REFUSAL)
+        stream.close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._crowd.left(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        self._crowd.spoke(self)
+        super().data_received(data)
+        if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
+            # What follows would be refused again before the first refusal is answered. Each error's traceback would
+            # hold on to a quarter of a megabyte of what was received until the next full garbage collection.
+            self._is_refused = True
+            self._messages[-1][0].exc.__traceback__ = None
+
+    def pause_writing(self) -> None:
+        """Cut off a client that sends requests without reading the answers, each of which is a few hundred bytes."""
+        super().pause_writing()
+        self.cut()
+
+    def cut(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    async def answered(
+        self, request: web.BaseRequest, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """What `handler` answers to the request, whose head has come in full."""
+        self._crowd.asked(self)
+        try:
+            _check(request)
+            return await handler(request)
+        finally:
+            self._crowd.answered(self)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        resp.headers["Server"] = SERVER_NAME
+        return await super().finish_response(request, resp, start_time)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -45,22 +113,31 @@ class _Connection(web.RequestHandler):
         del message
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was begun already")
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("a request failed", exc_info=exc)
-        answer = web.Response(
-            status=status, text=f"{status}: {HTTPStatus(status).phrase}", headers={"Server": SERVER_NAME}
-        )
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            # The application answers for its own faults: this is aiohttp stumbling over the request.
+            log.debug("a request was unreadable (%s)", type(exc).__name__)
+            status = HTTPStatus.BAD_REQUEST
+        answer = web.Response(status=status, text=f"{status}: {HTTPStatus(status).phrase}")
         answer.force_close()
         return answer
 
+    def log_exception(self, *args: object, **options: object) -> None:
+        """Say nothing with a traceback of what happens around an answer: strangers could fill the log."""
+        del args
+        log.debug("a connection broke off (%s)", type(options.get("exc_info")).__name__)
 
-class _Full(asyncio.Protocol):
-    """A connection above the limit: told so and closed."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        stream = cast(asyncio.WriteTransport, transport)
-        stream.write(REFUSAL)
-        stream.close()
+class _Unreadable(web.BaseRequest):
+    """Stands for a request that aiohttp could not make sense of."""
+
+
+def _check(request: web.BaseRequest) -> None:
+    """Refuse what aiohttp would stumble over."""
+    if isinstance(request, _Unreadable) or request.version not in VERSIONS:
+        raise closing(web.HTTPBadRequest())
+    # aiohttp would quote one that it does not know, which fails where it is not UTF-8.
+    if request.headers.get("Expect", CONTINUE).lower() != CONTINUE:
+        raise closing(web.HTTPExpectationFailed())
 
 
 @asynccontextmanager
@@ -70,27 +147,44 @@ async def serve(
     port: int,
     *,
     max_connections: int = MAX_CONNECTIONS,
+    max_unfinished: int = MAX_UNFINISHED,
     idle_seconds: float = IDLE_SECONDS,
     linger_seconds: float = LINGER_SECONDS,
     shutdown_seconds: float = SHUTDOWN_SECONDS,
 ) -> AsyncIterator[int]:
     """Serve `app`; the port, which the system chose if `port` is 0.
 
-    On leaving, running requests get `shutdown_seconds` to end by themselves.
+    On leaving, running requests get `shutdown_seconds` to end.
 
     Raises:
         WebServerError: there is no listening on this host and port.
     """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds)
     await runner.setup()
+    server = cast(web.Server, runner.server)  # there since `setup`
+    server.request_handler = _through_its_connection(server.request_handler)
+    server.request_factory = _always_a_request(server.request_factory)
+    crowd = Crowd[_Connection](most=max_connections, most_unfinished=max_unfinished)
+    loop = asyncio.get_running_loop()
+
+    def connection() -> _Connection:
+        return _Connection(
+            server,
+            crowd,
+            loop=loop,
+            access_log=None,  # allowed, as in AppRunner: its lines would hold tokens
+            auto_decompress=False,  # a small body must stay small
+            keepalive_timeout=idle_seconds,
+            lingering_time=linger_seconds,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_FIELD_BYTES,
+            max_headers=MAX_FIELDS,
+        )
+
     try:
         try:
-            listener = await asyncio.get_running_loop().create_server(
-                _connections(runner, max_connections, idle_seconds, linger_seconds),
-                host,
-                port,
-                backlog=max_connections,  # with fewer, a burst's last ones would knock again after a whole second
-            )
+            # With a shorter backlog, the last ones of a burst would knock again after a whole second.
+            listener = await loop.create_server(connection, host, port, backlog=max_connections)
         except OSError as error:
             raise WebServerError(_remedy(host, port, error)) from error
         try:
@@ -101,29 +195,33 @@ async def serve(
         await runner.cleanup()
 
 
-def _connections(
-    runner: web.AppRunner, max_connections: int, idle_seconds: float, linger_seconds: float
-) -> Callable[[], asyncio.BaseProtocol]:
-    """Makes the protocol of each new connection."""
-    server = cast(web.Server, runner.server)  # there since `setup`
-    loop = asyncio.get_running_loop()
+def _through_its_connection(
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        return await cast(_Connection, request.protocol).answered(request, handler)
 
-    def make() -> asyncio.BaseProtocol:
-        if len(server.connections) >= max_connections:
-            return _Full()
-        return _Connection(
-            server,
-            loop=loop,
-            access_log=None,  # type: ignore[arg-type]  # allowed, as in AppRunner: its lines would hold tokens
-            auto_decompress=False,  # a small body must stay small
-            keepalive_timeout=idle_seconds,
-            lingering_time=linger_seconds,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_LINE_BYTES,
-            max_headers=MAX_FIELDS,
-        )
+    return handle
 
-    return make
+
+def _always_a_request(make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
+    """`make`, or where it fails (an absolute target with a host that is no name), a request that is refused."""
+
+    def made(
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        try:
+            return make(message, payload, protocol, writer, task)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it lies in what a stranger sent
+            log.debug("a request was unreadable (%s)", type(error).__name__)
+            harmless = message._replace(path="/", url=URL("/"))
+            return _Unreadable(harmless, payload, protocol, writer, task, asyncio.get_running_loop())
+
+    return made
 
 
 def _remedy(host: str, port: int, error: OSError) -> str:

@@ -215,5 +215,5 @@ def complete(connection: sqlite3.Connection, template: str) -> None:
     )
     for number in range(CALLBACKS):
         digest = bytes([number]) * 32
-        connection.execute("INSERT INTO callback VALUES (?, ?, ?, NULL, 0, 0)", (number, template, digest))
+        connection.execute("INSERT INTO callback VALUES (?, ?, ?, 0)", (number, template, digest))
     connection.execute("INSERT INTO intake VALUES (-1, NULL, NULL)")

@@ -1,19 +1,22 @@
 """The file as a whole: migrations and backup."""
 
 import asyncio
+import hashlib
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.domain.callbacks import Recorded
 from bot.domain.jobs import JobState
 from storage.backup import back_up
 from storage.database import open_database
 from storage.errors import DatabaseTooNew, StorageUnavailable
 from storage.migrate import Migration, known_migrations, migrate, statements
 from storage.storage import open_storage
-from tests.support.storage_samples import a_job
+from tests.support.storage_samples import NOW, a_job
 
 
 async def a_made_file(path: Path) -> None:
@@ -64,6 +67,30 @@ async def test_a_newer_database_is_told(tmp_path: Path) -> None:
 
         with pytest.raises(DatabaseTooNew, match=r"0002.*0001"):
             await migrate(database, [first])
+
+
+async def test_callbacks_of_an_older_database_keep_what_is_still_to_be_applied(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    async with open_database(path) as database:
+        await migrate(database, known_migrations()[:1])
+    job = a_job()
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        columns = dict.fromkeys((row[1] for row in old.execute("PRAGMA table_info(job)")), 0)
+        columns |= {"id": job.id, "callback_token": job.callback_token, "state": "delivered"}  # type: ignore[dict-item]
+        old.execute(f"INSERT INTO job VALUES ({', '.join('?' * len(columns))})", list(columns.values()))  # noqa: S608
+        applied, pending = hashlib.sha256(b"applied").digest(), hashlib.sha256(b"pending").digest()
+        old.execute("INSERT INTO callback VALUES (1, ?, ?, NULL, 5, 6)", (job.id, applied))
+        old.execute("INSERT INTO callback VALUES (2, ?, ?, ?, 7, NULL)", (job.id, pending, b"pending"))
+
+    async with open_storage(path) as storage:
+        [entry] = await storage.reading.inbox.pending(limit=10)
+        repeats = [
+            await storage.record_callback(token=job.callback_token, body=body, at=NOW)
+            for body in (b"applied", b"pending", b"new")
+        ]
+
+    assert (entry.id, entry.job_id, entry.body) == (2, job.id, b"pending")
+    assert repeats == [Recorded.REPEAT, Recorded.REPEAT, Recorded.NEW]
 
 
 async def test_two_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:

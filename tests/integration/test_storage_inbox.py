@@ -4,14 +4,14 @@ import asyncio
 import math
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from bot.domain.callbacks import Recorded
-from bot.domain.jobs import Job
+from bot.domain.jobs import Job, JobState
 from bot.services.ports import Storage
 from storage.errors import StorageUnavailable
 from storage.inbox import CALLBACKS_PER_JOB
@@ -34,7 +34,7 @@ async def job(storage: Storage) -> Job:
 
 
 async def record(storage: Storage, token: str, body: bytes = b"{}") -> Recorded:
-    return await storage.record_callback(token=token, digest=sha256(body).digest(), body=body, at=NOW)
+    return await storage.record_callback(token=token, body=body, at=NOW)
 
 
 async def bodies(storage: Storage) -> list[bytes]:
@@ -66,12 +66,100 @@ async def test_an_applied_callback_is_pending_no_more_and_its_repeat_stays_a_rep
     first, _ = await storage.reading.inbox.pending(limit=10)
 
     async with storage.transaction() as work:
-        await work.inbox.mark_applied(first.id, at=after(1))
-        await work.inbox.mark_applied(first.id, at=after(2))
+        await work.inbox.mark_applied(first.id)
+        await work.inbox.mark_applied(first.id)
 
     assert await bodies(storage) == [b"two"]
     assert await record(storage, job.callback_token, b"one") is Recorded.REPEAT
     assert await bodies(storage) == [b"two"]
+
+
+async def test_only_a_token_of_a_job_is_one(storage: Storage, job: Job) -> None:
+    tokens = [job.callback_token, "unknown", "", "tökén", "\udcff", "x" * 8000, "a\x00b"]
+
+    for _ in range(2):  # the second time, what is known is remembered
+        assert await asyncio.gather(*map(storage.is_callback_token, tokens)) == [True] + [False] * 6
+
+
+async def test_a_hundred_tokens_at_once_are_told_apart(storage: Storage) -> None:
+    jobs = [a_job(member_id=number) for number in range(50)]
+    async with storage.transaction() as work:
+        for job in jobs:
+            await work.jobs.insert(job)
+    tokens = [token for number, job in enumerate(jobs) for token in (job.callback_token, f"unknown-{number}")]
+
+    assert await asyncio.gather(*map(storage.is_callback_token, tokens)) == [True, False] * 50
+
+
+async def test_a_token_is_unknown_before_its_job_and_known_after(storage: Storage) -> None:
+    job = a_job()
+    assert not await storage.is_callback_token(job.callback_token)
+
+    async with storage.transaction() as work:
+        await work.jobs.insert(job)
+
+    assert await storage.is_callback_token(job.callback_token)
+
+
+async def test_the_inbox_is_read_in_parts(storage: Storage, job: Job) -> None:
+    for number in range(5):
+        await record(storage, job.callback_token, b"%d" % number)
+    inbox = storage.reading.inbox
+    ids = [entry.id for entry in await inbox.pending(limit=10)]
+
+    assert await inbox.newest_id() == ids[-1]
+    assert [entry.body for entry in await inbox.pending(after=ids[0], up_to=ids[3], limit=2)] == [b"1", b"2"]
+    assert [entry.body for entry in await inbox.pending(after=ids[2], limit=10)] == [b"3", b"4"]
+    assert await inbox.entry(ids[1]) == (await inbox.pending(limit=2))[1]
+
+
+async def test_what_is_set_aside_is_kept_counted_and_offered_again_when_asked_for(storage: Storage, job: Job) -> None:
+    await record(storage, job.callback_token, b"one")
+    await record(storage, job.callback_token, b"two")
+    first, _ = await storage.reading.inbox.pending(limit=10)
+
+    async with storage.transaction() as work:
+        await work.inbox.set_aside(first.id, at=after(1), reason="it cannot be read")
+        count = await work.inbox.count_set_aside()
+
+    assert count == 1
+    assert await bodies(storage) == [b"two"]
+    assert await storage.reading.inbox.entry(first.id) is None
+    assert await record(storage, job.callback_token, b"one") is Recorded.REPEAT
+    async with storage.transaction() as work:
+        assert await work.inbox.take_up_again() == 1
+        assert await work.inbox.take_up_again() == 0
+    assert await bodies(storage) == [b"one", b"two"]
+
+
+async def test_ids_are_never_given_twice_even_after_the_newest_callbacks_were_removed(
+    storage: Storage, job: Job
+) -> None:
+    await record(storage, job.callback_token, b"one")
+    [first] = await storage.reading.inbox.pending(limit=10)
+    ended = replace(job, state=JobState.FAILED, ended_at=NOW, due_at=None)
+    async with storage.transaction() as work:
+        await work.jobs.save(ended)
+        assert await work.housekeeping.remove_jobs(ended_before=after(1), limit=10) == 1
+        other = a_job()
+        await work.jobs.insert(other)
+
+    await record(storage, other.callback_token, b"two")
+
+    [second] = await storage.reading.inbox.pending(limit=10)
+    assert second.id > first.id
+    assert await storage.reading.inbox.newest_id() >= second.id
+
+
+async def test_an_applied_callback_leaves_no_body_behind(tmp_path: Path, storage: Storage, job: Job) -> None:
+    await record(storage, job.callback_token, b"one")
+    [entry] = await storage.reading.inbox.pending(limit=10)
+    async with storage.transaction() as work:
+        await work.inbox.mark_applied(entry.id)
+
+    with closing(sqlite3.connect(tmp_path / "encore.db")) as other:
+        assert other.execute("SELECT count(*) FROM callback_body").fetchone() == (0,)
+        assert other.execute("SELECT count(*) FROM callback").fetchone() == (1,)
 
 
 async def test_whoever_knows_a_token_cannot_fill_the_disk(storage: Storage, job: Job) -> None:
@@ -115,7 +203,7 @@ async def test_a_recorded_callback_is_on_disk(tmp_path: Path, storage: Storage, 
 
     other = sqlite3.connect(tmp_path / "encore.db")
     try:
-        assert other.execute("SELECT body FROM callback").fetchall() == [(b"kept",)]
+        assert other.execute("SELECT body FROM callback_body").fetchall() == [(b"kept",)]
     finally:
         other.close()
 
@@ -142,14 +230,13 @@ async def test_callbacks_that_cannot_be_written_are_refused_and_later_ones_taken
             results = await asyncio.gather(
                 *(record(storage, job.callback_token, b"%d" % number) for number in range(5)), return_exceptions=True
             )
-            with pytest.raises(StorageUnavailable, match="locked"):
-                await storage.check_writable()
+            assert not storage.is_writable
         finally:
             other.close()
 
         assert [type(result) for result in results] == [StorageUnavailable] * 5
         assert await record(storage, job.callback_token, b"0") is Recorded.NEW
-        await storage.check_writable()
+        assert storage.is_writable
 
 
 async def test_closing_writes_what_waits(tmp_path: Path) -> None:

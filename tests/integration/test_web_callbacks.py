@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -15,7 +14,6 @@ import pytest
 from yarl import URL
 
 from bot.domain.callbacks import Recorded
-from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.text import text
 from bot.errors import EncoreError
 from bot.web.application import build_web
@@ -33,9 +31,9 @@ class NotACallback(ValueError):
     pass
 
 
-def parse(body: bytes) -> TaskReport:
+def task_id_of(body: bytes) -> str:
     try:
-        return TaskReport(task_id=json.loads(body)["data"]["task_id"], kind=ReportKind.COMPLETE)
+        return str(json.loads(body)["data"]["task_id"])
     except (ValueError, TypeError, KeyError) as error:
         raise NotACallback from error
 
@@ -49,26 +47,32 @@ class Inbox:
     """Knows one token, keeps what it is given, and can be away or slow."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[str, bytes], bytes] = {}
+        self.kept: list[tuple[str, bytes]] = []
         self.calls = 0
+        self.read: list[bytes] = []  # the bodies that were looked at
         self.times: list[datetime] = []
         self.woken = 0
         self.fault: Exception | None = None
         self.asked = asyncio.Event()
         self.gate: asyncio.Event | None = None
 
-    async def record(self, *, token: str, digest: bytes, body: bytes, at: datetime) -> Recorded:
+    async def is_token(self, token: str) -> bool:
+        return token == TOKEN
+
+    def task_id_of(self, body: bytes) -> str:
+        self.read.append(body)
+        return task_id_of(body)
+
+    async def record(self, *, token: str, body: bytes, at: datetime) -> Recorded:
         self.calls += 1
         self.asked.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.fault is not None:
             raise self.fault
-        if token != TOKEN:
-            return Recorded.UNKNOWN
-        if (token, digest) in self.kept:
+        if (token, body) in self.kept:
             return Recorded.REPEAT
-        self.kept[token, digest] = body
+        self.kept.append((token, body))
         self.times.append(at)
         return Recorded.NEW
 
@@ -84,18 +88,15 @@ def signed(*, key: str, task_id: str, timestamp: str, signature: str, now: float
     return (key, signature, now) == ("key", f"{task_id}.{timestamp}", NOW.timestamp())
 
 
-async def ready() -> dict[str, bool]:
-    return {}
-
-
 @asynccontextmanager
 async def callbacks(inbox: Inbox, *, webhook_key: str = "", body_seconds: float = 10) -> AsyncIterator[str]:
     """The URL under which callbacks arrive, without a token."""
     app = build_web(
+        is_token=inbox.is_token,
         record=inbox.record,
-        parse=parse,
+        task_id_of=inbox.task_id_of,
         wake=inbox.wake,
-        readiness=ready,
+        readiness=dict,
         verify_signature=signed if webhook_key else never,
         malformed=NotACallback,
         webhook_key=webhook_key,
@@ -130,7 +131,7 @@ async def test_a_callback_is_written_down_as_it_came_and_the_work_is_woken() -> 
         status, _ = await post(url + TOKEN)
 
     assert status == 200
-    assert inbox.kept == {(TOKEN, hashlib.sha256(COMPLETE).digest()): COMPLETE}
+    assert inbox.kept == [(TOKEN, COMPLETE)]
     assert inbox.times == [NOW]
     assert inbox.woken == 1
 
@@ -178,7 +179,26 @@ async def test_an_unknown_token_is_answered_like_any_page_that_does_not_exist() 
 
     assert unknown == elsewhere
     assert unknown[0] == 404
-    assert inbox.woken == 0
+    assert inbox.calls == inbox.woken == 0
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 2085\r\n\r\n",  # and nothing more
+        b"Content-Length: 10000000000\r\n\r\n" + b"[" * 100_000,
+        b"Transfer-Encoding: chunked\r\n\r\n10000\r\n" + b"[" * 65_536,
+        b"Content-Length: 1\r\n\r\n{",
+    ],
+)
+async def test_nothing_is_read_of_what_comes_with_an_unknown_token(rest: bytes) -> None:
+    inbox = Inbox()
+    async with callbacks(inbox, webhook_key="key") as url:
+        status = await spoken(url, request_head(OTHER_TOKEN, "Connection: close")[:-2] + rest)
+
+    assert status == 404
+    assert inbox.read == []
+    assert inbox.calls == 0
 
 
 @pytest.mark.parametrize(
@@ -275,9 +295,9 @@ async def test_an_announced_size_is_refused_before_it_is_sent() -> None:
 
 async def test_a_larger_body_in_chunks_is_refused() -> None:
     inbox = Inbox()
-    chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
+    chunk = b"8000\r\n" + b" " * 32_768 + b"\r\n"
     async with callbacks(inbox) as url:
-        status = await spoken(url, request_head(TOKEN, "Transfer-Encoding: chunked") + chunk * 5)
+        status = await spoken(url, request_head(TOKEN, "Transfer-Encoding: chunked") + chunk * 3)
 
     assert status == 413
     assert inbox.calls == 0
@@ -337,14 +357,19 @@ async def test_a_signature_is_demanded_where_there_is_a_key(headers: dict[str, s
     assert inbox.calls == (1 if status == 200 else 0)
 
 
-async def test_size_comes_before_parsing_and_parsing_before_the_signature() -> None:
+async def test_the_token_comes_first_then_the_size_then_the_body_then_its_signature() -> None:
     inbox = Inbox()
     async with callbacks(inbox, webhook_key="key") as url:
+        unknown, _ = await post(url + OTHER_TOKEN, b"{" * (BODY_LIMIT_BYTES + 1))
         too_large, _ = await post(url + TOKEN, b"{" * (BODY_LIMIT_BYTES + 1))
         malformed, _ = await post(url + TOKEN, b"{")
-        unsigned, _ = await post(url + OTHER_TOKEN)
+        unsigned, _ = await post(url + TOKEN)
 
-    assert (too_large, malformed, unsigned) == (413, 400, 401)
+    assert (unknown, too_large, malformed, unsigned) == (404, 413, 400, 401)
+
+
+async def test_a_body_takes_at_most_64_kb() -> None:
+    assert BODY_LIMIT_BYTES == 65_536
 
 
 @pytest.mark.parametrize("fault", [Away(), OSError(28, "No space left on device"), TimeoutError()])
@@ -364,6 +389,16 @@ async def test_where_nothing_can_be_written_down_the_provider_is_asked_to_repeat
     # The edges, and nothing of the token.
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
     assert TOKEN not in caplog.text
+
+
+async def test_where_tokens_cannot_be_looked_up_the_provider_is_asked_to_repeat() -> None:
+    class Blind(Inbox):
+        async def is_token(self, token: str) -> bool:
+            del token
+            raise Away
+
+    async with callbacks(Blind()) as url:
+        assert (await post(url + TOKEN))[0] == 503
 
 
 async def test_a_fault_of_our_own_is_logged_and_not_told(caplog: pytest.LogCaptureFixture) -> None:

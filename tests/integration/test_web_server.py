@@ -3,110 +3,11 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from datetime import datetime
 
 import pytest
-from aiohttp import web
 
-from bot.domain.callbacks import Recorded
-from bot.domain.reports import ReportKind, TaskReport
-from bot.web.application import build_web
-from bot.web.health import ReadyEndpoint
 from bot.web.server import WebServerError, serve
-
-CALLBACK = "/callbacks/" + "k" * 43
-POST = f"POST {CALLBACK} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{{}}".encode()
-
-
-class Parts:
-    """What the application is built from; a test turns what it cares about."""
-
-    def __init__(self) -> None:
-        self.checks: Mapping[str, bool] = {"gateway": True, "database": True}
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.begun = asyncio.Event()
-        self.recorded = 0
-
-    async def record(self, *, token: str, digest: bytes, body: bytes, at: datetime) -> Recorded:
-        del token, digest, body, at
-        self.begun.set()
-        await self.gate.wait()
-        self.recorded += 1
-        return Recorded.NEW
-
-    async def readiness(self) -> Mapping[str, bool]:
-        return self.checks
-
-    def application(self) -> web.Application:
-        return build_web(
-            record=self.record,
-            parse=lambda _body: TaskReport(task_id=None, kind=ReportKind.TEXT),
-            wake=lambda: None,
-            readiness=self.readiness,
-            verify_signature=unsigned,
-        )
-
-
-def unsigned(*, key: str, task_id: str, timestamp: str, signature: str, now: float) -> bool:
-    raise AssertionError((key, task_id, timestamp, signature, now))
-
-
-@asynccontextmanager
-async def serving(
-    parts: Parts, *, max_connections: int = 100, idle_seconds: float = 20, shutdown_seconds: float = 2
-) -> AsyncIterator[int]:
-    async with (
-        asyncio.timeout(30),
-        serve(
-            parts.application(),
-            "127.0.0.1",
-            0,
-            max_connections=max_connections,
-            idle_seconds=idle_seconds,
-            linger_seconds=0.1,
-            shutdown_seconds=shutdown_seconds,
-        ) as port,
-    ):
-        yield port
-
-
-class Talk:
-    """One connection, spoken to in bytes."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    def say(self, words: bytes) -> None:
-        self._writer.write(words)
-
-    async def answer(self) -> tuple[int, str, bytes]:
-        """Status, head and body of the next answer."""
-        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
-        length = next(int(line[15:]) for line in head.splitlines() if line.lower().startswith("content-length:"))
-        return int(head.split(" ", 2)[1]), head, await self._reader.readexactly(length)
-
-    async def rest(self) -> bytes:
-        """What comes until the other side closes."""
-        return await self._reader.read()
-
-
-@asynccontextmanager
-async def talking(port: int) -> AsyncIterator[Talk]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        yield Talk(reader, writer)
-    finally:
-        writer.close()
-
-
-async def asked(port: int, path: str, *, method: str = "GET", headers: str = "") -> tuple[int, str, bytes]:
-    async with talking(port) as talk:
-        talk.say(f"{method} {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n".encode())
-        return await talk.answer()
+from tests.support.web import POST, Parts, Talk, asked, serving, talking
 
 
 async def test_who_is_alive_says_ok() -> None:
@@ -134,19 +35,6 @@ async def test_who_is_ready_names_its_checks(checks: dict[str, bool], status: in
     assert answered == status
     assert "application/json" in head
     assert json.loads(body) == checks
-
-
-async def test_a_check_that_hangs_is_no_readiness() -> None:
-    async def hang() -> Mapping[str, bool]:
-        await asyncio.Event().wait()
-        return {}
-
-    app = web.Application()
-    app.router.add_get("/readyz", ReadyEndpoint(hang, seconds=0.05).ready)
-    async with asyncio.timeout(10), serve(app, "127.0.0.1", 0) as port:
-        status, _, body = await asked(port, "/readyz")
-
-    assert (status, json.loads(body)) == (503, {"answered_in_time": False})
 
 
 @pytest.mark.parametrize(
@@ -233,27 +121,6 @@ async def test_what_is_no_request_is_refused_without_an_echo(words: bytes, caplo
         assert (await asked(port, "/healthz"))[0] == 200
 
 
-async def test_floods_of_headers_without_end_are_cut_and_others_are_served_meanwhile() -> None:
-    flood = b"".join(b"X-%d: " % number + b"a" * 4000 + b"\r\n" for number in range(200))
-
-    async def pour(port: int) -> bytes:
-        async with talking(port) as talk:
-            try:
-                talk.say(b"POST /callbacks/x HTTP/1.1\r\n" + flood)
-                return (await talk.rest())[9:12]  # after the protocol's version
-            except ConnectionResetError:  # cut before all of it was said
-                return b""
-
-    parts = Parts()
-    async with serving(parts) as port, asyncio.TaskGroup() as group:
-        floods = [group.create_task(pour(port)) for _ in range(40)]
-        healthy = group.create_task(asked(port, "/healthz"))
-
-    assert healthy.result()[0] == 200
-    assert {flooded.result() for flooded in floods} <= {b"400", b""}
-    assert parts.recorded == 0
-
-
 async def test_requests_may_follow_each_other_on_one_connection() -> None:
     parts = Parts()
     async with serving(parts) as port, talking(port) as talk:
@@ -266,56 +133,10 @@ async def test_requests_may_follow_each_other_on_one_connection() -> None:
     assert parts.recorded == 23
 
 
-@pytest.mark.parametrize("begun", [b"", b"P", b"POST / HTTP/1.1\r\n", POST[:60]])
-async def test_a_head_that_does_not_arrive_is_not_waited_for(begun: bytes) -> None:
-    async with serving(Parts(), idle_seconds=0.1) as port, talking(port) as talk:
-        talk.say(begun)
-
-        assert await talk.rest() == b""
-
-
-async def test_a_head_that_comes_drop_by_drop_is_not_waited_for() -> None:
-    async with serving(Parts(), idle_seconds=0.2) as port, talking(port) as talk:
-
-        async def drip() -> None:
-            talk.say(b"GET / HTTP/1.1\r\n")
-            while True:
-                talk.say(b"X: a\r\n")
-                await asyncio.sleep(0.02)
-
-        dripping = asyncio.create_task(drip())
-        try:
-            assert await talk.rest() == b""
-        except ConnectionResetError:
-            pass  # closed as well; a drop was under way
-        finally:
-            dripping.cancel()
-
-
-async def test_an_idle_connection_is_closed_after_its_time() -> None:
-    async with serving(Parts(), idle_seconds=0.1) as port, talking(port) as talk:
-        talk.say(POST)
-        assert (await talk.answer())[0] == 200
-
-        assert await talk.rest() == b""
-
-
-async def test_a_connection_too_many_is_told_so_and_makes_room_later() -> None:
-    async with serving(Parts(), max_connections=2) as port, talking(port) as first, talking(port) as second:
-        for talk in (first, second):
-            talk.say(POST)
-            assert (await talk.answer())[0] == 200
-
-        async with talking(port) as third:
-            assert (await third.answer())[0] == 503
-            assert await third.rest() == b""
-
-        first.say(POST)
-        assert (await first.answer())[0] == 200
-        second.say(POST.replace(b"Host: a", b"Connection: close"))
-        await second.rest()
-
-        assert (await asked(port, "/healthz"))[0] == 200
+async def test_a_long_target_is_refused() -> None:
+    async with serving(Parts()) as port:
+        assert (await asked(port, "/" + "a" * 2000))[0] == 404
+        assert (await asked(port, "/" + "a" * 2100))[0] == 400
 
 
 async def test_a_request_that_is_under_way_is_finished_before_the_end() -> None:

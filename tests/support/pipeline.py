@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 from bot.domain.jobs import Intake, Job, Track
@@ -133,9 +132,7 @@ class World:
                 },
             }
         ).encode()
-        await self.storage.record_callback(
-            token=job.callback_token, digest=sha256(body).digest(), body=body, at=self.clock()
-        )
+        await self.storage.record_callback(token=job.callback_token, body=body, at=self.clock())
         await self.callbacks.step()
 
     async def balance(self, member_id: int = MIA) -> QuotaBalance:

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.reports import TaskReport
-from bot.suno.messages import NESTING_MAX, Malformed, MalformedCallback, parse_callback, parse_envelope, parse_record
+from bot.suno.messages import (
+    NESTING_MAX,
+    Malformed,
+    MalformedCallback,
+    callback_task_id,
+    parse_callback,
+    parse_envelope,
+    parse_record,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -122,6 +130,32 @@ def test_the_nesting_that_is_read_does_not_depend_on_where_it_is_read() -> None:
     assert outcome(body.replace(DEEPEST[1:-1], DEEPEST)) is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"code": 200, "data": {"callbackType": ""}}',
+        b'{"code": "ok", "data": {"callbackType": "text"}}',
+        b'{"code": 200, "data": {"callbackType": "text", "task_id": 7}}',
+        b'{"code": 200, "data": {"callbackType": "text"}, "extra": "\xc3\x28"}',
+        b'{"code": 200, "data": {"callbackType": "text"}, "extra": ' + b"[" * 80 + b"]" * 80 + b"}",
+        b'{"code": 200, "data": {"callbackType": "text"}, "extra": "[\\"]", "more": ' + b"[" * 80 + b"]" * 80 + b"}",
+    ],
+    ids=range(7),
+)
+def test_the_quick_look_on_arrival_refuses_what_is_no_callback(body: bytes) -> None:
+    with pytest.raises(MalformedCallback):
+        callback_task_id(body)
+
+
+def test_brackets_in_texts_are_not_nesting() -> None:
+    lyrics = json.dumps('[Verse] {softly} \\" [' * 100)
+    body = f'{{"code": 200, "data": {{"callbackType": "text", "task_id": "t", "data": [{{"prompt": {lyrics}}}]}}}}'
+
+    assert callback_task_id(body.encode()) == "t"
+    assert outcome(body.encode()) is not None
+
+
 def test_a_string_that_never_ends_is_refused_in_good_time() -> None:
     body = b'{"a": ' + b"[" * (NESTING_MAX + 1) + b'"' + b'\\"' * 1_000_000
 
@@ -158,6 +192,7 @@ def test_what_is_almost_a_callback_ends_in_a_report_or_malformed(value: object) 
     report = outcome(json.dumps(value, allow_nan=True).encode())
 
     if report is not None:
+        assert callback_task_id(json.dumps(value, allow_nan=True).encode()) == report.task_id
         assert all(track.id for track in report.tracks)
         assert all(track.length_seconds is None or track.length_seconds > 0 for track in report.tracks)
         assert report.code is None or abs(report.code) < 2**31

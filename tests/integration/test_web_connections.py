@@ -1,0 +1,178 @@
+"""What a client may cost: connections, time and memory. Real sockets."""
+
+import asyncio
+import gc
+import tracemalloc
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.support.web import POST, Parts, asked, cut, serving, talking
+
+
+async def test_floods_of_headers_without_end_are_cut_and_others_are_served_meanwhile() -> None:
+    flood = b"".join(b"X-%d: " % number + b"a" * 4000 + b"\r\n" for number in range(200))
+
+    async def pour(port: int) -> bytes:
+        async with talking(port) as talk:
+            try:
+                talk.say(b"POST /callbacks/x HTTP/1.1\r\n" + flood)
+                return (await talk.rest())[9:12]  # after the protocol's version
+            except ConnectionResetError:  # cut before all of it was said
+                return b""
+
+    parts = Parts()
+    async with serving(parts) as port, asyncio.TaskGroup() as group:
+        floods = [group.create_task(pour(port)) for _ in range(40)]
+        healthy = group.create_task(asked(port, "/healthz"))
+
+    assert healthy.result()[0] == 200
+    assert {flooded.result() for flooded in floods} <= {b"400", b""}
+    assert parts.recorded == 0
+
+
+async def test_refused_floods_give_their_memory_back_without_a_garbage_collection() -> None:
+    flood = b"X: " + b"a" * 800_000
+
+    async def pour(port: int) -> None:
+        async with talking(port) as talk:
+            talk.say(b"POST /callbacks/x HTTP/1.1\r\n" + flood)
+            await cut(talk)
+
+    async with serving(Parts()) as port:
+        await pour(port)
+        gc.collect()
+        gc.disable()
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(20):
+                await pour(port)
+            growth = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+
+    assert growth < 1_000_000
+
+
+@pytest.mark.parametrize("begun", [b"", b"P", b"POST / HTTP/1.1\r\n", POST[:60]])
+async def test_a_head_that_does_not_arrive_is_not_waited_for(begun: bytes) -> None:
+    async with serving(Parts(), idle_seconds=0.1) as port, talking(port) as talk:
+        talk.say(begun)
+
+        assert await talk.rest() == b""
+
+
+async def test_a_head_that_comes_drop_by_drop_is_not_waited_for() -> None:
+    async with serving(Parts(), idle_seconds=0.2) as port, talking(port) as talk:
+
+        async def drip() -> None:
+            talk.say(b"GET / HTTP/1.1\r\n")
+            while True:
+                talk.say(b"X: a\r\n")
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drip())
+        try:
+            assert await talk.rest() == b""
+        except ConnectionResetError:
+            pass  # closed as well; a drop was under way
+        finally:
+            dripping.cancel()
+
+
+async def test_an_idle_connection_is_closed_after_its_time() -> None:
+    async with serving(Parts(), idle_seconds=0.1) as port, talking(port) as talk:
+        talk.say(POST)
+        assert (await talk.answer())[0] == 200
+
+        assert await talk.rest() == b""
+
+
+async def test_one_connection_too_many_takes_the_place_of_the_one_that_has_been_idle_longest() -> None:
+    async with serving(Parts(), max_connections=2) as port, talking(port) as first, talking(port) as second:
+        for talk in (first, second, first):
+            talk.say(POST)
+            assert (await talk.answer())[0] == 200
+
+        async with talking(port) as third:
+            third.say(POST)
+            assert (await third.answer())[0] == 200
+
+            assert await cut(second)
+            first.say(POST)
+            assert (await first.answer())[0] == 200
+
+
+async def test_one_connection_too_many_is_refused_while_all_others_have_requests_under_way() -> None:
+    parts = Parts()
+    parts.gate.clear()
+    async with serving(parts, max_connections=2) as port, talking(port) as first, talking(port) as second:
+        for talk in (first, second):
+            talk.say(POST)
+            await parts.begun.wait()
+            parts.begun.clear()
+
+        async with talking(port) as third:
+            assert (await third.answer())[0] == 503
+            assert await third.rest() == b""
+
+        parts.gate.set()
+        for talk in (first, second):
+            assert (await talk.answer())[0] == 200
+
+
+@pytest.mark.parametrize("begun", [b"", b"P", POST[:60]])
+async def test_clients_that_finish_no_request_push_each_other_out_and_nobody_else(begun: bytes) -> None:
+    async with serving(Parts(), max_unfinished=5) as port, talking(port) as idle:
+        idle.say(POST)
+        assert (await idle.answer())[0] == 200
+        async with AsyncExitStack() as stack:
+            loiterers = []
+            for _ in range(12):
+                loiterers.append(await stack.enter_async_context(talking(port)))
+                loiterers[-1].say(begun)
+                assert (await asked(port, "/healthz"))[0] == 200
+
+            assert all([await cut(loiterer) for loiterer in loiterers[:7]])
+            for loiterer in loiterers[9:]:
+                loiterer.say(POST[len(begun) :])
+                assert (await loiterer.answer())[0] == 200
+        idle.say(POST)
+        assert (await idle.answer())[0] == 200
+
+
+async def test_a_next_request_that_stays_unfinished_counts_like_a_first() -> None:
+    async with serving(Parts(), max_unfinished=2) as port, talking(port) as talk:
+        talk.say(POST)
+        assert (await talk.answer())[0] == 200
+        talk.say(POST[:60])
+        assert (await asked(port, "/healthz"))[0] == 200
+        async with talking(port), talking(port):
+            assert await cut(talk)
+
+
+async def test_a_client_that_reads_no_answer_is_cut_off() -> None:
+    async with serving(Parts()) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+
+        async def ask_for_ever() -> None:
+            while True:
+                writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+                await writer.drain()
+
+        with pytest.raises(ConnectionError):
+            await ask_for_ever()
+        writer.close()
+
+        assert (await asked(port, "/healthz"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "bytes_each", "status"), [(31, 1900, 200), (32, 10, 400), (1, 2100, 400), (500, 0, 400)]
+)
+async def test_a_head_has_at_most_32_fields_of_2_kb(fields: int, bytes_each: int, status: int) -> None:
+    headers = "".join(f"X-{number}: {'a' * bytes_each}\r\n" for number in range(fields))
+    async with serving(Parts()) as port:
+        assert (await asked(port, "/healthz", headers=headers))[0] == status
