@@ -27,6 +27,7 @@ from bot.servers import Servers
 from bot.services.accept import Acceptance, AcceptLimits
 from bot.services.account import Account
 from bot.services.bells import Bell, Bells
+from bot.services.callback_queue import CallbackQueue
 from bot.services.callbacks import Callbacks
 from bot.services.caps import Caps
 from bot.services.clock import Clock, utc_now
@@ -336,7 +337,15 @@ def _workers(parts: _Parts, acceptance: Acceptance, posting: Posting) -> tuple[W
     )
     waiting = Waiting(storage, parts.account, give_up_seconds=settings.give_up_after_seconds, bells=bells, clock=clock)
     clock_watch = ClockWatch(storage, grace_seconds=settings.lease_seconds, bells=bells, clock=clock)
-    callbacks = Callbacks(storage, parts.provider, parse_callback, bells, clock)
+    callbacks = CallbackQueue(
+        storage,
+        parse_callback,
+        Callbacks(storage, parts.provider, bells, clock).apply,
+        parts.operator,
+        bells.callbacks,
+        clock,
+        backoff_base_seconds=settings.retry_base_seconds,
+    )
     return (
         *(Worker(f"commands {number}", acceptance, bells.intake, clock) for number in range(1, ACCEPTERS + 1)),
         Worker("callbacks", callbacks, bells.callbacks, clock),

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,43 +17,27 @@ from bot.services.ports import Provider, Storage
 
 log = logging.getLogger(__name__)
 
-BATCH = 32
-"""How many are looked into at the same time."""
 ASK_SECONDS = 8.0
 AGAIN_SECONDS = 3.0
 """When a job is asked after whose callback told an end that the provider does not confirm."""
 
 
 class Callbacks:
-    """`parse` reads a recorded body; it was read once before it was recorded, so it cannot fail here."""
+    """What one callback leads to. `bot.services.callback_queue` says which one, and when."""
 
-    def __init__(
-        self,
-        storage: Storage,
-        provider: Provider,
-        parse: Callable[[bytes], TaskReport],
-        bells: Bells,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, storage: Storage, provider: Provider, bells: Bells, clock: Clock) -> None:
         self._storage = storage
         self._provider = provider
-        self._parse = parse
         self._bells = bells
         self._clock = clock
 
-    async def step(self) -> bool:
-        entries = await self._storage.reading.inbox.pending(limit=BATCH)
-        reports = await asyncio.gather(*(self._believed(entry) for entry in entries))
-        await asyncio.gather(*(self._apply(entry, report) for entry, report in zip(entries, reports, strict=True)))
-        return bool(entries)
+    async def apply(self, entry: CallbackEntry, told: TaskReport) -> None:
+        """Change the job as `told`, which `entry` was read as, and mark the entry applied. May be repeated."""
+        report = await self._believed(entry, told)
+        await self._apply(entry, report, named=told.task_id if report is None else report.task_id)
 
-    async def next_due(self) -> datetime | None:
-        """Only the web endpoint makes work here, and it rings."""
-        return None
-
-    async def _believed(self, entry: CallbackEntry) -> TaskReport | None:
+    async def _believed(self, entry: CallbackEntry, told: TaskReport) -> TaskReport | None:
         """The report that the callback leads to; None where it told an end that the provider does not confirm."""
-        told = self._parse(entry.body)
         if told.kind not in ENDS:
             return hint(told)
         job = await self._storage.reading.jobs.get(entry.job_id)
@@ -75,14 +58,13 @@ class Callbacks:
             log.warning("job %s: callback %s is not confirmed by the provider; asking on", job.short_id, told.kind)
         return believed
 
-    async def _apply(self, entry: CallbackEntry, report: TaskReport | None) -> None:
+    async def _apply(self, entry: CallbackEntry, report: TaskReport | None, *, named: str | None) -> None:
         await fault_points.pause_at("before a callback is applied")
         at = self._clock()
         async with self._storage.transaction() as work:
             job = await work.jobs.get(entry.job_id)
             after = job
             if job is not None:
-                named = report.task_id if report is not None else self._parse(entry.body).task_id
                 is_foreign = named is not None and await work.jobs.task_is_taken(named, by_other_than=job.id)
                 if is_foreign:
                     log.warning("job %s: a callback named the task of another job; ignored", job.short_id)

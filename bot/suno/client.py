@@ -33,7 +33,7 @@ def open_session() -> aiohttp.ClientSession:
     request was heard. With a fresh one, a connection that breaks was really in use.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True),
+        connector=aiohttp.TCPConnector(force_close=True, limit=0),  # the workers bound how many there are
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         trust_env=False,

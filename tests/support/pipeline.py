@@ -15,6 +15,7 @@ from bot.domain.source import SourceChoice, SourceKind
 from bot.services.accept import Acceptance, AcceptLimits
 from bot.services.account import Account
 from bot.services.bells import Bells
+from bot.services.callback_queue import CallbackQueue
 from bot.services.callbacks import Callbacks
 from bot.services.caps import Caps
 from bot.services.deliver import Delivery, DeliveryTimes
@@ -61,7 +62,7 @@ class World:
     submission: Submission
     watch: Watch
     waiting: Waiting
-    callbacks: Callbacks
+    callbacks: CallbackQueue
     delivery: Delivery
     progress: Progress
     members: Members
@@ -211,7 +212,14 @@ async def a_world(
                 clock=clock,
             ),
             waiting=Waiting(storage, account, give_up_seconds=86400, bells=bells, clock=clock),
-            callbacks=Callbacks(storage, provider, parse_callback, bells, clock),
+            callbacks=CallbackQueue(
+                storage,
+                parse_callback,
+                Callbacks(storage, provider, bells, clock).apply,
+                operator,
+                bells.callbacks,
+                clock,
+            ),
             delivery=Delivery(
                 storage,
                 messenger,

@@ -1,0 +1,220 @@
+"""Which recorded callback is applied when: new ones at once, the backlog beside them, and none in the way of another.
+
+Decision 8 has the reasons.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.domain.callbacks import NEWEST, CallbackEntry
+from bot.domain.pace import backoff_seconds
+from bot.domain.reports import TaskReport
+from bot.domain.text import text
+from bot.errors import Outage
+from bot.services.bells import Bell
+from bot.services.clock import Clock
+from bot.services.operator import Operator
+from bot.services.ports import Storage
+
+log = logging.getLogger(__name__)
+
+NEW_AT_ONCE = 32
+"""The provider starts two tasks a second at most, and each ends once: even where every question takes 8 s, there is a
+free place for a new callback."""
+OLD_AT_ONCE = 32
+"""How many of the backlog are looked into at the same time, however long it is."""
+TRIES = 6
+PAUSE_MAX = timedelta(minutes=5)
+OUTAGE_SECONDS = 2.0
+LOOK_SECONDS = 1.0
+"""How long callbacks whose pause is over, and free places, may wait to be noticed."""
+TELL_AGAIN_AFTER = timedelta(hours=1)
+REASON_MAX = 500
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The part of the inbox with `after` < id <= `up_to`; `after` moves ahead as its callbacks are begun."""
+
+    places: int
+    after: int = 0
+    up_to: int = NEWEST
+    under_way: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def free(self) -> int:
+        return self.places - len(self.under_way)
+
+
+class CallbackQueue:
+    """The step of the callbacks worker: begin what there are places for, then wait until something has changed."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        parse: Callable[[bytes], TaskReport],
+        apply: Callable[[CallbackEntry, TaskReport], Awaitable[None]],
+        operator: Operator,
+        bell: Bell,
+        clock: Clock,
+        *,
+        backoff_base_seconds: float = 2.0,
+    ) -> None:
+        """`apply` may be repeated for one entry; whatever it raises concerns that entry alone."""
+        self._storage = storage
+        self._parse = parse
+        self._apply = apply
+        self._operator = operator
+        self._bell = bell
+        self._clock = clock
+        self._backoff_base_seconds = backoff_base_seconds
+        self._is_ready = False
+        self._new = _Lane(NEW_AT_ONCE)
+        self._old = _Lane(OLD_AT_ONCE)  # recorded before this process began to look; and what is tried again
+        self._again_at: dict[int, datetime] = {}
+        self._failures: Counter[int] = Counter()
+        self._told_at: datetime | None = None
+
+    async def step(self) -> bool:
+        seen = self._bell.rung
+        try:
+            await self._begin_more()
+            under_way = self._new.under_way | self._old.under_way
+            if under_way:
+                await self._wait(under_way, seen)
+        except asyncio.CancelledError:
+            await self._abandon()
+            raise
+        return bool(under_way)
+
+    async def next_due(self) -> datetime | None:
+        """When a callback is tried again. New ones ring."""
+        return min(self._again_at.values(), default=None)
+
+    async def _begin_more(self) -> None:
+        if not self._is_ready:
+            await self._look_back()
+        self._begin(self._new, await self._next_of(self._new))
+        self._begin(self._old, await self._due_again())
+        self._begin(self._old, await self._next_of(self._old))
+
+    async def _look_back(self) -> None:
+        """What was set aside is tried once more: a new release may be able to read what the last one could not."""
+        async with self._storage.transaction() as work:
+            count = await work.inbox.take_up_again()
+            newest_id = await work.inbox.newest_id()
+        if count:
+            log.info("%d callbacks that had been set aside are tried once more", count)
+        self._old.up_to = self._new.after = newest_id
+        self._is_ready = True
+
+    async def _next_of(self, lane: _Lane) -> list[CallbackEntry]:
+        if lane.after >= lane.up_to or not lane.free:
+            return []
+        entries = await self._storage.reading.inbox.pending(after=lane.after, up_to=lane.up_to, limit=lane.free)
+        if entries:
+            lane.after = entries[-1].id
+        elif lane is self._old:
+            lane.after = lane.up_to  # the backlog is done, and nothing will be added to it
+        return list(entries)
+
+    async def _due_again(self) -> list[CallbackEntry]:
+        now = self._clock()
+        waiting = self._again_at.items()  # beyond the longest pause only after the clock was set back
+        due = [entry_id for entry_id, at in waiting if at <= now or at > now + PAUSE_MAX][: self._old.free]
+        entries = [await self._storage.reading.inbox.entry(entry_id) for entry_id in due]
+        for entry_id in due:
+            del self._again_at[entry_id]
+        return [entry for entry in entries if entry is not None]  # else another process has done it
+
+    def _begin(self, lane: _Lane, entries: list[CallbackEntry]) -> None:
+        for entry in entries:
+            task = asyncio.create_task(self._work(entry), name=f"callback {entry.id}")
+            lane.under_way.add(task)
+            task.add_done_callback(lane.under_way.discard)
+
+    async def _wait(self, under_way: set[asyncio.Task[None]], seen: int) -> None:
+        """Until one of them is done, or the bell rings for a new callback."""
+        rung = asyncio.create_task(self._bell.wait(seen=seen, timeout_seconds=LOOK_SECONDS), name="callbacks bell")
+        try:
+            await asyncio.wait({*under_way, rung}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            rung.cancel()
+            await asyncio.gather(rung, return_exceptions=True)
+
+    async def _abandon(self) -> None:
+        """What is under way stays pending, for the next step or the next start."""
+        under_way = self._new.under_way | self._old.under_way
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _work(self, entry: CallbackEntry) -> None:
+        """One callback; nothing that happens to it reaches the others."""
+        try:
+            await self._apply_or_set_aside(entry)
+        except Outage:
+            self._put_off(entry, OUTAGE_SECONDS)
+        except asyncio.CancelledError:
+            self._put_off(entry, 0)
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others are not to wait for it
+            self._failed(entry, error)
+        else:
+            self._failures.pop(entry.id, None)
+
+    def _failed(self, entry: CallbackEntry, error: Exception) -> None:
+        self._failures[entry.id] += 1
+        tries = self._failures[entry.id]
+        log.error("callback %d failed at try %d (%s)", entry.id, tries, error, exc_info=tries == 1)
+        self._put_off(entry, self._pause_seconds(tries))
+
+    def _pause_seconds(self, tries: int) -> float:
+        cap_seconds = PAUSE_MAX.total_seconds()
+        return backoff_seconds(tries, base_seconds=self._backoff_base_seconds, cap_seconds=cap_seconds)
+
+    def _put_off(self, entry: CallbackEntry, seconds: float) -> None:
+        self._again_at[entry.id] = self._clock() + timedelta(seconds=seconds)
+
+    async def _apply_or_set_aside(self, entry: CallbackEntry) -> None:
+        try:
+            told = self._parse(entry.body)
+        except Exception as error:  # noqa: BLE001  # it would be the same at every try
+            await self._set_aside(entry, f"it cannot be read: {error}")
+            return
+        try:
+            await self._apply(entry, told)
+        except Outage:
+            raise
+        except Exception as error:
+            if self._failures[entry.id] + 1 < TRIES:
+                raise
+            await self._set_aside(entry, f"it failed {TRIES} times: {type(error).__name__}: {error}")
+
+    async def _set_aside(self, entry: CallbackEntry, reason: str) -> None:
+        now = self._clock()
+        async with self._storage.transaction() as work:
+            await work.inbox.set_aside(entry.id, at=now, reason=reason[:REASON_MAX])
+            count = await work.inbox.count_set_aside()
+        line = f"callback {entry.id} of job {entry.job_id[:8]} was set aside, {count} in all; {reason}"
+        if self._told_at is not None and now - self._told_at < TELL_AGAIN_AFTER:
+            log.error(line)  # a release that cannot read any of them would tell the operator thousands of times
+            return
+        self._told_at = now
+        await self._operator.tell(
+            f"callback {entry.id} set aside",
+            [
+                text(
+                    "I can't use a message from the music service (callback {callback}), so I set it aside. Its job"
+                    " is still being watched, and everything else keeps running. Set aside in all: {count}. The log"
+                    " says why; I'll try again once when I'm restarted.",
+                    callback=str(entry.id),
+                    count=count,
+                )
+            ],
+            log_line=line,
+        )
