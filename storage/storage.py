@@ -103,6 +103,15 @@ class SqliteStorage:
         """Whether writing works, as far as the bot's own latest writes tell; it writes every 20 s, even when idle."""
         return self._database.is_writable
 
+    async def check_writable(self) -> None:
+        """A small write, to the disk.
+
+        Raises:
+            StorageUnavailable: it did not succeed.
+        """
+        async with self.transaction() as work:
+            await work.facts.put("started_at", datetime.now(UTC).isoformat())
+
 
 @asynccontextmanager
 async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> AsyncIterator[SqliteStorage]:

@@ -8,13 +8,24 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.benchmarks import acknowledge, burst, callback_rate, history, polling, progress, start_up, storage_commits
+from tests.benchmarks import (
+    acknowledge,
+    burst,
+    callback_backlog,
+    callback_rate,
+    history,
+    polling,
+    progress,
+    start_up,
+    storage_commits,
+)
 from tests.benchmarks.rows import Row, table
 
 PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "start_up": start_up.measure,
     "acknowledge": acknowledge.measure,
     "callback_rate": callback_rate.measure,
+    "callback_backlog": callback_backlog.measure,
     "storage_commits": storage_commits.measure,
     "polling": polling.measure,
     "progress": progress.measure,
