@@ -135,6 +135,7 @@ class Progress:
         async with self._messenger.alone(outdated.job_id):
             # Read here, while nobody else writes to the member about this job: what was true a moment ago may be over.
             job = await self._storage.reading.jobs.get(outdated.job_id)
+            await fault_points.pause_at("after a progress view is read")
             if job is None:
                 return self._put_off(outdated, seconds=UNREADABLE_SECONDS)
             step = self._step(job, one_pass)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from bot.domain.jobs import JobState
@@ -90,12 +91,17 @@ async def poisoned(town: Town, folder: Path) -> Balance:
     execute(database, "UPDATE job SET stage = 'of a later release ' || stage WHERE id = ?", spoilt)
     async with a_bot(town, folder):
         await connected(town, 2)
-        await settled(town, jobs=COMMANDS - len(spoilt))
+        await eventually(partial(others_are_delivered, town, COMMANDS - len(spoilt)))
     execute(database, "UPDATE job SET stage = replace(stage, 'of a later release ', '') WHERE id = ?", spoilt)
     async with a_bot(town, folder):
         await connected(town, 3)
         await settled(town, jobs=COMMANDS)
     return await count(town)
+
+
+async def others_are_delivered(town: Town, number: int) -> bool:
+    """Those that can be read; the messages of the others wait as well."""
+    return [job.state for job in await all_jobs(town)] == [JobState.DELIVERED] * number
 
 
 def execute(database: Path, sql: str, ids: list[str]) -> None:

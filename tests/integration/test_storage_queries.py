@@ -26,11 +26,11 @@ HOLDS_ONLY_WORK_LEFT = {
     "job_live": "jobs that are not over",
     "job_due": "jobs that somebody has to look at",
     "job_set_aside": "jobs that cannot be read, a handful",
-    "callback_pending": "callbacks that are not applied yet",
     "progress_due": "progress messages that are behind",
 }
 MAY_READ_ON = {
     "inbox.NEWEST_ID": "the greatest key is one step from the end of its index",
+    "inbox.TAKE_IDS": "a table of one row",
     "jobs.LATEST_DURATIONS": "reads job_finished from its end, as far as its LIMIT",
     "progress.HASTEN": "only when the clock was set back",
     "restore.HOLD_BACK": "only when an operator restores a backup, while the bot is stopped",
@@ -168,7 +168,7 @@ def test_a_statement_that_is_no_constant_is_noticed() -> None:
         ("jobs.TRACKS_OF_MEMBER", "job_delivered_to_member"),
         ("jobs.TRACK_OF_MEMBER", "track_by_id"),
         ("ledger.HOLD", "quota_unit_of_member"),
-        ("inbox.PENDING", "callback_pending"),
+        ("inbox.COUNT_SET_ASIDE", "callback_set_aside"),
     ],
 )
 def test_each_list_has_its_index(database: sqlite3.Connection, name: str, index: str) -> None:
