@@ -1,5 +1,6 @@
 """The files of a job's tracks: fetched to disk, made to fit, removed afterwards."""
 
+import asyncio
 import logging
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from bot.domain.jobs import Job, Track
 from bot.errors import BadSource
+from bot.services.cover import fetch_cover
 from bot.services.kept import KeptTracks
 from bot.services.messenger import ResultFile
 from bot.services.ports import AudioTools, Fetcher
@@ -17,18 +19,21 @@ from bot.services.ports import AudioTools, Fetcher
 log = logging.getLogger(__name__)
 
 TRACK_MAX_BYTES = 200_000_000
+COVER_GRACE_SECONDS = 1.0
+"""The cover is fetched beside the tracks; once these are there it is not waited for any longer."""
 FIT_SHARE = 0.98
 """Room is left for the message around the files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedTracks:
-    """`paths` has the tracks that could be fetched; `error` is why another one could not."""
+    """`paths` has the tracks that could be fetched; `error` is why another one could not; `cover` is their picture."""
 
     tracks: tuple[Track, ...]
     paths: dict[str, Path]
     error: BadSource | None
     audio: AudioTools
+    cover: Path | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -41,7 +46,10 @@ class FetchedTracks:
 
     async def fitted(self, limit_bytes: int) -> list[ResultFile]:
         """Each track as a file of at most `limit_bytes`, encoded anew where needed; without a path where none fits."""
-        return [ResultFile(track=track, path=await self._fitted(track, limit_bytes)) for track in self.tracks]
+        return [
+            ResultFile(track=track, path=await self._fitted(track, limit_bytes), cover=self.cover)
+            for track in self.tracks
+        ]
 
     async def _fitted(self, track: Track, limit_bytes: int) -> Path | None:
         path = self.paths.get(track.id)
@@ -68,6 +76,7 @@ class TrackFiles:
     async def fetched(self, job: Job) -> AsyncIterator[FetchedTracks]:
         """The tracks that have audio, in a folder of their own that is gone afterwards."""
         folder = Path(tempfile.mkdtemp(prefix="tracks-", dir=self._folder))
+        cover = asyncio.create_task(fetch_cover(self._fetcher, job.tracks, folder), name="cover")
         try:
             paths: dict[str, Path] = {}
             known: list[Track] = []
@@ -83,8 +92,12 @@ class TrackFiles:
                 except BadSource as caught:
                     known.append(track)
                     error = caught
-            yield FetchedTracks(tracks=tuple(known), paths=paths, error=error, audio=self._audio)
+            await asyncio.wait([cover], timeout=COVER_GRACE_SECONDS)
+            picture = cover.result() if cover.done() else None
+            yield FetchedTracks(tracks=tuple(known), paths=paths, error=error, audio=self._audio, cover=picture)
         finally:
+            cover.cancel()
+            await asyncio.gather(cover, return_exceptions=True)
             shutil.rmtree(folder, ignore_errors=True)
 
     async def keep(self, job: Job, fetched: FetchedTracks) -> None:

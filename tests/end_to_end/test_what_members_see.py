@@ -145,13 +145,20 @@ async def test_without_a_title_a_song_is_called_after_its_source_everywhere(town
     assert job.tracks
 
 
-async def test_every_attachment_says_what_it_is(town: Town) -> None:
+async def test_every_attachment_says_what_it_is_and_the_cover_is_one_of_them(town: Town) -> None:
     await town.start()
 
     await town.extend(style="folk", title="Boats", prompt="la la " * 400)
     result = await town.result()
 
-    assert all(file.description and "Boats" in file.description for file in result.attachments)
+    sent = next(request.payload["attachments"] for request in town.discord.requests if request.files)
+    assert result.embeds[0]["thumbnail"]["url"].partition("?")[0].endswith("/cover.png")
+    assert {file["filename"]: file["description"] for file in sent} == {
+        "boats-1.mp3": "Boats, track 1 of 2, 0:10",
+        "boats-2.mp3": "Boats, track 2 of 2, 0:10",
+        "boats.txt": "The lyrics of Boats",
+        "cover.png": "The cover of Boats",
+    }
 
 
 # Private results and direct messages

@@ -207,7 +207,8 @@ async def test_a_thumbnail_may_be_a_file_of_the_message() -> None:
         posted = await stage.api.post(stage.songs, body, files=[("cover.png", b"png")])
 
         assert posted.body["embeds"][0]["thumbnail"]["url"].startswith("http://127.0.0.1")
-        assert [each.filename for each in stage.songs.messages[0].attachments] == ["cover.png"]
+        assert [each.filename for each in stage.songs.messages[0].now.attachments] == ["cover.png"]
+        assert stage.songs.messages[0].attachments == ()
 
 
 async def test_names_of_files_lose_what_is_not_plain() -> None:

@@ -147,6 +147,7 @@ async def a_world(
     *,
     clock: TurnedClock | None = None,
     provider: FakeProvider | None = None,
+    fetcher: FakeFetcher | None = None,
     window: SlidingWindow = SlidingWindow(limit=1000),  # noqa: B008  # it never changes
     busy_seconds: float = 2,
     caps: Caps = Caps(),  # noqa: B008  # as above
@@ -155,7 +156,8 @@ async def a_world(
     """Everything but Discord and the provider, on a database in `folder`; anew on the same one after a restart."""
     clock = clock or TurnedClock()
     provider = provider or FakeProvider()
-    fetcher, audio, messenger, bells = FakeFetcher(), FakeAudio(), FakeMessenger(), Bells()
+    fetcher = fetcher or FakeFetcher()
+    audio, messenger, bells = FakeAudio(), FakeMessenger(), Bells()
 
     def patience(spread_seconds: float) -> Patience:
         return Patience(spread_seconds=spread_seconds, steady_seconds=clock.steady_seconds)

@@ -117,7 +117,8 @@ class Message:
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
-        return self.now.attachments
+        """The files beside the message, without those that an embed shows."""
+        return tuple(each for each in self.now.attachments if each.id not in self.now.embedded_ids)
 
     @property
     def shown_attachments(self) -> tuple[Attachment, ...]:

@@ -227,7 +227,7 @@ def message(of: Message, *, with_nonce: bool = False, with_reference: bool = Tru
         "mention_everyone": of.mentions_everyone,
         "mentions": [user(each) for each in of.mentions],
         "mention_roles": [str(role_id) for role_id in of.mention_role_ids],
-        "attachments": [attachment(each) for each in of.attachments if each.id not in of.now.embedded_ids],
+        "attachments": [attachment(each) for each in of.attachments],
         "embeds": of.embeds,
         "components": of.components,
         "pinned": False,

@@ -1,0 +1,100 @@
+"""A result's picture is attached where it can be had, and never holds the music back."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from bot.domain.jobs import Job, JobState
+from bot.domain.text import text
+from bot.errors import SourceUnreachable
+from bot.services.cover import image_ending
+from bot.services.messenger import ResultFile
+from tests.support.fakes import FakeFetcher
+from tests.support.pipeline import TRACKS, World, a_world
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
+IMAGE_URL = "https://images.example/one.jpeg"
+
+
+@dataclass
+class FetcherOfPictures(FakeFetcher):
+    """Gives `picture` for the cover's address, once `may_answer` is set."""
+
+    picture: bytes = PNG
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def fetch(self, url: str, to: Path, *, limit_bytes: int) -> int:
+        if url != IMAGE_URL:
+            return await super().fetch(url, to, limit_bytes=limit_bytes)
+        if IMAGE_URL in self.errors:
+            raise self.errors[IMAGE_URL]
+        await self.may_answer.wait()
+        assert len(self.picture) <= limit_bytes
+        return to.write_bytes(self.picture)
+
+
+async def finished(world: World) -> Job:
+    job = await world.running()
+    tracks = (replace(TRACKS[0], image_url=IMAGE_URL), TRACKS[1])
+    async with world.storage.transaction() as work:
+        await work.jobs.save(replace(job, tracks=tracks))
+    await world.call_back(job, "complete")
+    return await world.job(job)
+
+
+def posted(world: World) -> list[ResultFile]:
+    ((_, files),) = world.messenger.ways[0].posted
+    return files
+
+
+@pytest.mark.parametrize(
+    ("head", "ending"),
+    [
+        (b"\xff\xd8\xff\xe0", "jpg"),
+        (PNG, "png"),
+        (b"GIF89a", "gif"),
+        (b"RIFF\0\0\0\0WEBP", "webp"),
+        (b"RIFF\0\0\0\0WAVE", None),
+        (b"<svg xmlns=", None),
+        (b"<html>", None),
+        (b"", None),
+    ],
+)
+def test_a_picture_is_known_by_its_bytes_and_by_nothing_else(head: bytes, ending: str | None) -> None:
+    assert image_ending(head) == ending
+
+
+async def test_a_cover_comes_with_the_music_under_the_ending_of_its_bytes(tmp_path: Path) -> None:
+    fetcher = FetcherOfPictures()
+    fetcher.may_answer.set()
+    async with a_world(tmp_path, fetcher=fetcher) as world:
+        job = await finished(world)
+
+        await world.delivery.step()
+
+        assert (await world.job(job)).state is JobState.DELIVERED
+        assert [file.cover and file.cover.name for file in posted(world)] == ["cover.png"] * 2
+
+
+@pytest.mark.parametrize("trouble", ["unreachable", "broken", "hanging", "no picture"])
+async def test_without_its_cover_the_music_comes_all_the_same(tmp_path: Path, trouble: str) -> None:
+    fetcher = FetcherOfPictures()
+    if trouble == "unreachable":
+        fetcher.errors[IMAGE_URL] = SourceUnreachable("404", text("gone"))
+    if trouble == "broken":
+        fetcher.errors[IMAGE_URL] = ValueError("a URL that breaks the parser")
+    if trouble == "no picture":
+        fetcher.picture = b"<html>not here</html>"
+    if trouble != "hanging":
+        fetcher.may_answer.set()
+    async with a_world(tmp_path, fetcher=fetcher) as world:
+        job = await finished(world)
+
+        async with asyncio.timeout(10):
+            await world.delivery.step()
+
+        assert (await world.job(job)).state is JobState.DELIVERED
+        assert [file.cover for file in posted(world)] == [None, None]
+        assert [file.path is None for file in posted(world)] == [False, False]
