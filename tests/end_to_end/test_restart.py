@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.jobs import JobState
+from bot.fault_points import hold
 from tests.end_to_end.town import QUICK, Town, a_town, ends, eventually
 
 
@@ -59,6 +60,21 @@ async def test_a_command_that_was_cut_off_is_gone_on_with(town: Town) -> None:
     assert len((await town.result()).attachments) == 2
     assert (await town.balance()).left == 9
     assert len(town.songs.messages) == 2  # the result, and the progress message that was there before
+
+
+async def test_a_progress_message_that_nobody_wrote_down_is_found_and_used(town: Town) -> None:
+    """Even when Discord no longer knows its nonce, so that posting it again would make a second one."""
+    await town.start()
+    async with hold("after the progress message is posted") as posted:
+        await town.extend()
+        await posted.reached()
+        await town.stop()
+    town.discord.advance(400)
+
+    await town.start()
+
+    result = await town.result()
+    assert [message for message in town.songs.messages if message is not result] == [result.reference]
 
 
 async def test_waiting_jobs_keep_their_order(tmp_path: Path, source: Path) -> None:
