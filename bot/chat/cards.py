@@ -1,6 +1,6 @@
 """What the messages that tell a job's end look like: pure, from a job to content, embed and files.
 
-Every card stays within Discord's limits, whatever a member or the provider wrote (Discord reference, section 3).
+Every card stays within Discord's limits, whatever a member or the provider wrote (docs/discord.md 3).
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -4,7 +4,7 @@ import discord
 
 from bot.domain.text import Text, text
 
-# Replying to a message and looking for one after a restart both need the history (Discord reference, sections 3.3, 7).
+# Replying to a message and looking for one after a restart both need the history (docs/discord.md 3.3).
 NEEDED = {
     "view_channel": text("View Channel"),
     "send_messages": text("Send Messages"),

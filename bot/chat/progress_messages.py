@@ -41,7 +41,7 @@ class ProgressMessages:
                 return found.id
             try:
                 async with self._pacer.post(place.channel_id, Urgency.MESSAGE):
-                    # A repeated nonce gives the earlier message back (Discord reference, section 3.3).
+                    # A repeated nonce gives the earlier message back (docs/discord.md 3.3).
                     message = await channel.send(content, nonce=f"i{place.interaction_id}", silent=True)
             except discord.HTTPException as error:
                 if error.status not in {403, 404} and error.code not in {ARCHIVED, LOCKED}:

@@ -265,7 +265,7 @@ def end_nonce(job: Job) -> str:
 
 @contextmanager
 def _attachments(card: cards.Card) -> Iterator[list[discord.File]]:
-    """The files of one try: a sent `discord.File` is empty the second time (Discord reference, section 3.1).
+    """The files of one try: a sent `discord.File` is empty the second time (docs/discord.md 3.1).
 
     They are closed at once: a sent file stays in a reference cycle otherwise, with all its bytes.
     """

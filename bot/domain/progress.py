@@ -8,7 +8,7 @@ from bot.domain.jobs import FINAL_STATES, FailureReason, Job, JobState, Stage, W
 from bot.domain.quota import next_day
 
 USUAL_SECONDS = 180.0
-"""Until there is a history of our own: the provider's pages say two to three minutes (fact sheet, section 5)."""
+"""Until there is a history of our own: the provider's pages say two to three minutes (docs/provider.md 5)."""
 POSTING_SECONDS = 10.0
 """How long posting may take before the message mentions it: a result comes sooner as a rule, and needs the channel."""
 SLOW_POSTING_SECONDS = 60.0

@@ -1,7 +1,7 @@
 """What a piece is called where people read it: a title, never an id.
 
-Without a title of the member's own the provider names its tracks after the uploaded file, or after their ids (fact
-sheet, section 8). So files are uploaded under readable names, and whatever is only an id is left out.
+Without a title of the member's own the provider names its tracks after the uploaded file, or after their ids
+(docs/provider.md 6, 8). So files are uploaded under readable names, and whatever is only an id is left out.
 """
 
 import re

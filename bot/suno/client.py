@@ -105,7 +105,7 @@ class SunoClient:
         """Hand the file over, byte for byte, streamed from disk; the http(s) URL under which the provider has it.
 
         The file there is named after `name`, since a song without a title is called like it, with something random for
-        each attempt: the same name would overwrite, and caches may serve the old file (fact sheet, section 6). Free.
+        each attempt: the same name would overwrite, and caches may serve the old file (docs/provider.md 6). Free.
 
         Raises:
             OSError: the file cannot be read.
