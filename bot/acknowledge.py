@@ -13,7 +13,7 @@ from bot.errors import EncoreError
 
 log = logging.getLogger(__name__)
 
-ACKNOWLEDGED = 40060  # by an earlier try of ours, or by another process (Discord reference, section 2.1)
+ACKNOWLEDGED = 40060  # by an earlier try of ours, or by another process (docs/discord.md 2.1)
 TOO_LATE = 10062
 
 TRY_SECONDS = (1.0, 2.0, 4.0)

@@ -27,7 +27,7 @@ class CommandsRejected(Exception):
 async def keep_announced(tree: Tree, storage: Storage) -> None:
     """Announce the commands if they have changed since the last time, and try again until Discord answers.
 
-    Announcing at every start would run into Discord's limits (reference, section 1.4). A rejected set is not sent
+    Announcing at every start would run into Discord's limits (docs/discord.md 1.4). A rejected set is not sent
     again until the next start.
     """
     failures = 0

@@ -89,7 +89,7 @@ CLOSING_SECONDS = 5.0
 GREETING_SECONDS = 2.0
 
 NOWHERE = "https://encore.invalid/callbacks/"
-"""The provider insists on an address; where it cannot reach us, results are polled (fact sheet, conflict C10)."""
+"""The provider insists on an address; where it cannot reach us, results are polled (docs/provider.md 1.5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

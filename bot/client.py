@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 MANY_SERVERS = 2_000
-"""Discord refuses an unsharded bot in more than 2,500 servers (Discord reference, section 6)."""
+"""Discord refuses an unsharded bot in more than 2,500 servers (docs/discord.md 6)."""
 
 HANG_UP_SECONDS = 5.0
 

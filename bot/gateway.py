@@ -20,7 +20,7 @@ LOGIN_SECONDS = 60.0
 """How long one login may take; discord.py repeats some of its requests for 25 s."""
 LOGIN_CAP_SECONDS = 60.0
 RECONNECT_CAP_SECONDS = 240.0
-"""Every new session costs an IDENTIFY, of which a day has 1000 (Discord reference, section 6). A connection that
+"""Every new session costs an IDENTIFY, of which a day has 1000 (docs/discord.md 6). A connection that
 fails again and again begins one every two minutes at most."""
 STEADY_SECONDS = 60.0
 """A connection that lasted this long was a good one."""
@@ -86,7 +86,7 @@ async def keep_connected(client: EncoreClient, token: str, logged_in: asyncio.Ev
 
 
 def _tell(error: Exception) -> None:
-    """One line about what ended a connection: discord.py lets it end by whatever it ran into (reference, section 6)."""
+    """One line about what ended a connection: discord.py lets it end by whatever it ran into (docs/discord.md 6)."""
     # Its first connection fails with an AttributeError, which came of the error that tells why.
     cause = next((each for each in (error, error.__context__) if isinstance(each, TROUBLES)), None)
     if cause is not None:
@@ -132,7 +132,7 @@ async def _connected(client: EncoreClient, deaf_seconds: float) -> None:
     """One connection, with all that discord.py does to keep it; raises what it raises.
 
     Left to itself, discord.py would try to resume at the old address for ever, with up to 17 minutes between two tries
-    (reference, section 6).
+    (docs/discord.md 6).
     """
     connection = asyncio.create_task(client.connect(reconnect=True), name="connection")
     deaf = asyncio.create_task(_deaf(client, deaf_seconds), name="deaf")

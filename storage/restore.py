@@ -17,7 +17,7 @@ from storage.values import to_ms
 log = logging.getLogger(__name__)
 
 SOURCE_KEPT = timedelta(days=3)
-"""How long the provider keeps what was uploaded: a job on hold is of no use after that (fact sheet, section 6)."""
+"""How long the provider keeps what was uploaded: a job on hold is of no use after that (docs/provider.md 6)."""
 
 # What waited in the copy may have been submitted after it was made. One that was claimed and not sent waited, too.
 HOLD_BACK = """

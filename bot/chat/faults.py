@@ -1,4 +1,4 @@
-"""What an error of Discord's means for the way it happened on. Source: Discord reference, sections 2.1, 3.1, 5.2."""
+"""What an error of Discord's means for the way it happened on. Source: docs/discord.md 2.1, 3.1, 5.2."""
 
 import os
 from collections.abc import Iterator

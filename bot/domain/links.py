@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from urllib.parse import SplitResult, quote, urlsplit
 
 LINK_MAX = 2048
-"""The longest URL of an embed; a link button takes 512 characters (Discord reference, section 3)."""
+"""The longest URL of an embed; a link button takes 512 characters (docs/discord.md 3)."""
 
 HOST_MAX = 253
 """Of a name, in ASCII (RFC 1035). A longer one is refused unread: IDNA takes half a second over 8,000 characters."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 REQUESTS_PER_WINDOW = 20
 WINDOW_SECONDS = 10.0
-"""The provider takes 20 new requests in 10 s per account (fact sheet, section 5)."""
+"""The provider takes 20 new requests in 10 s per account (docs/provider.md 5)."""
 MARGIN_SECONDS = 0.5
 """Requests do not take the same time on their way: two that were sent 10 s apart may arrive closer together."""
 

@@ -36,8 +36,8 @@ EVENT_OF = {
     ReportKind.FAILED: JobEvent.PROVIDER_FAILED,
 }
 
-# One table for callbacks and record-info (fact sheet, section 2, "Codes in the body of callbacks"); 413 means a
-# copyright match here, not the "text too long" it means in the answer to a submission (conflict C9).
+# One table for callbacks and record-info (docs/provider.md 2.2); 413 means a
+# copyright match here, not the "text too long" it means in the answer to a submission (docs/provider.md 1.5).
 REASON_OF_CODE = {
     400: FailureReason.LYRICS,
     413: FailureReason.COPYRIGHT,
@@ -105,7 +105,7 @@ REPORTED_STATES = AT_PROVIDER_STATES | {JobState.ON_HOLD}
 """A job on hold may have been submitted after the backup was made: then the provider knows it."""
 
 TRACKS_PER_TASK = 2
-"""The rule; one comes alone now and then, and the second one sometimes minutes later (fact sheet, sections 2 and 8)."""
+"""The rule; one comes alone now and then, and the second one sometimes minutes later (docs/provider.md 2 and 8)."""
 LOOKS_FOR_A_LATE_TRACK = 4
 LOOKS_FOR_A_MISSING_TRACK = 2
 

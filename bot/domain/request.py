@@ -79,7 +79,7 @@ class ExtensionRequest:
 
 EARLIEST_SECONDS = 1.0
 """The guide takes any `continueAt` above 0, but the provider was seen to refuse less than this ("cannot be empty or
-less than 1"; fact sheet, conflict C4). An earlier moment is sent as this one."""
+less than 1"; docs/provider.md 1.5). An earlier moment is sent as this one."""
 
 END_MARGIN_SECONDS = 1.0
 """How long before the end an extension begins if the member names no moment: the end itself would be refused."""

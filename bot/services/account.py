@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 SUBMISSIONS = "submissions"
 CREDITS_PER_JOB = 12
-"""What one extension costs (fact sheet, section 5)."""
+"""What one extension costs (docs/provider.md 5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

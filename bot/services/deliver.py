@@ -41,7 +41,7 @@ COLLECT_AGAIN_MAX_SECONDS = 6 * 3600.0
 """How soon an uncollected result is tried again, and how seldom in the end."""
 
 NONCE_LASTS = timedelta(seconds=120)
-"""For so long, and somewhat longer, Discord answers a repeated post with the first one (Discord reference, 3.3)."""
+"""For so long, and somewhat longer, Discord answers a repeated post with the first one (docs/discord.md 3.3)."""
 
 Change = Callable[[Job, datetime], Job]
 

@@ -14,7 +14,7 @@ from bot.services.tracks import FetchedTracks, TrackFiles
 log = logging.getLogger(__name__)
 
 SMALLEST_LIMIT_BYTES = 8_000_000
-"""What is tried when Discord takes less than it announced (Discord reference, section 3.1)."""
+"""What is tried when Discord takes less than it announced (docs/discord.md 3.1)."""
 
 
 class Posting:

@@ -6,13 +6,13 @@ from bot.domain.request import ExtensionRequest, Mode
 def extend_body(
     request: ExtensionRequest, *, source_url: str, sent_continue_at: float, callback_url: str
 ) -> dict[str, object]:
-    """The JSON of POST upload-extend (fact sheet, section 1.2); `request` breaks no rule.
+    """The JSON of POST upload-extend (docs/provider.md 1.2); `request` breaks no rule.
 
     `sent_continue_at` is the second to continue at, which need not be the one that `request` asks for.
 
-    `defaultParamFlag` reads backwards: true means custom. `continueAt` and `instrumental` are always sent (conflicts
-    C4 and C5). A prompt is sent whenever one was typed (C2), for in default mode it is an idea even for an
-    instrumental, except in custom mode without singing (C3). Newer models get the same field names (section 0).
+    `defaultParamFlag` reads backwards: true means custom. `continueAt` and `instrumental` are always sent. A
+    prompt is sent if one was typed, except in custom mode without singing; in default mode it is an idea, even for an
+    instrumental (docs/provider.md 1.5). Newer models get the same field names (docs/provider.md 0).
     """
     body: dict[str, object] = {
         "uploadUrl": source_url,

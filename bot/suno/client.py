@@ -23,7 +23,7 @@ UPLOAD_FOLDER = "encore"
 
 
 USER_AGENT = f"Encore/{__version__}"
-"""Always sent: the provider's gateway was seen to refuse requests without one (fact sheet, section 1.1)."""
+"""Always sent: the provider's gateway was seen to refuse requests without one (docs/provider.md 1.1)."""
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -86,7 +86,7 @@ class SunoClient:
             ProviderSilent: the task may have started.
             ProviderError: any other one: nothing was started.
 
-        Source: fact sheet, sections 1.1 to 1.4.
+        Source: docs/provider.md 1.1 to 1.4.
         """
         body = extend_body(request, source_url=source_url, sent_continue_at=sent_continue_at, callback_url=callback_url)
         envelope, _ = await self._call(
@@ -122,7 +122,7 @@ class SunoClient:
         return await retrying((ProviderBusy, ProviderSilent), self._upload_once, path, name)
 
     async def report(self, task_id: str) -> TaskReport:
-        """What became of a task so far (fact sheet, section 4). Not repeated: whoever asks will ask again."""
+        """What became of a task so far (docs/provider.md 4). Not repeated: whoever asks will ask again."""
         _, body = await self._call(
             "GET",
             f"{self._api_url}/api/v1/generate/record-info",
@@ -135,7 +135,7 @@ class SunoClient:
             raise faults.silent(f"record-info: {error}") from None
 
     async def credits(self) -> float:
-        """How many credits the account has left (fact sheet, section 5); fractions are possible."""
+        """How many credits the account has left (docs/provider.md 5); fractions are possible."""
         envelope, _ = await self._call("GET", f"{self._api_url}/api/v1/generate/credit", seconds=self._ask_seconds)
         credits_left = read_number(envelope.data)
         if credits_left is None:

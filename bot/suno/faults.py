@@ -1,6 +1,6 @@
 """What an answer that is no success means: which error, and whether paid work may have begun.
 
-Fact sheet, section 1.4. An envelope with an error code says that nothing was started; without one, anything that is
+docs/provider.md 1.4. An envelope with an error code says that nothing was started; without one, anything that is
 not plainly a refusal is silence.
 """
 
@@ -41,7 +41,7 @@ def read_answer(status: int, body: bytes, *, secrets: tuple[str, ...] = ()) -> E
     """The envelope of a success; `secrets` are cut out of what the provider says otherwise.
 
     Raises:
-        ProviderError: one of its subclasses, as the fact sheet's section 1.4 reads the answer.
+        ProviderError: one of its subclasses, as docs/provider.md 1.4 reads the answer.
     """
     envelope = parse_envelope(body)
     success = OK <= status < 300

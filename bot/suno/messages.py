@@ -1,6 +1,6 @@
 """The provider's messages, read into our own types. Strict where a decision hangs on it, tolerant in all else.
 
-Fact sheet, section 1.4 (answers), section 2 (callbacks) and section 4 (record-info).
+docs/provider.md 1.4 (answers), 2 (callbacks) and 4 (record-info).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The signature that callbacks carry when a webhook key is configured (fact sheet, section 3)."""
+"""The signature that callbacks carry when a webhook key is configured (docs/provider.md 3)."""
 
 import base64
 import hashlib

@@ -28,7 +28,7 @@ def build_web(
     """The application with `POST /callbacks/{token}`, `GET /healthz` and `GET /readyz`.
 
     `task_id_of` raises `malformed` (or a subclass) for what is no callback. With `webhook_key`, callbacks must carry
-    the provider's signature (fact sheet, section 3), which `verify_signature` judges; without, it is never called.
+    the provider's signature (docs/provider.md 3), which `verify_signature` judges; without, it is never called.
     """
     endpoint = CallbackEndpoint(
         is_token=is_token,

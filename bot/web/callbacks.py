@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 PATH = "/callbacks/{token:[A-Za-z0-9_-]{43}}"
 # A callback with two tracks and their lyrics has 3 to 15 KB.
 BODY_LIMIT_BYTES = 64 * 1024
-# The provider waits 15 s for its answer (fact sheet, section 2, "Delivery") and sends the message again after that.
+# The provider waits 15 s for its answer (docs/provider.md 2.3) and sends the message again after that.
 BODY_SECONDS = 5.0
 
 

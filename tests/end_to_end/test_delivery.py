@@ -194,7 +194,7 @@ async def test_a_gateway_that_reconnects_and_replays_makes_no_second_job(town: T
 
 @pytest.mark.parametrize("private", [True, False])
 async def test_a_token_that_died_early_keeps_no_result_away(tmp_path: Path, source: Path, private: bool) -> None:
-    """Discord forgets it at times before its 15 minutes are over (Discord reference, section 2.2)."""
+    """Discord forgets it at times before its 15 minutes are over (docs/discord.md 2.2)."""
     short = DiscordOptions(interaction_seconds=60)
     async with a_town(tmp_path, source, replace(QUICK, manual=True), short) as town:
         await town.start()
@@ -215,7 +215,7 @@ async def test_a_token_that_died_early_keeps_no_result_away(tmp_path: Path, sour
 async def test_a_gateway_that_stays_away_is_left_for_a_new_session(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """discord.py by itself would try to resume the old one for ever (Discord reference, section 6)."""
+    """discord.py by itself would try to resume the old one for ever (docs/discord.md 6)."""
     await town.start(deaf_seconds=0.4)
     town.discord.gateway.refuse_connections(1_000_000)
     town.discord.gateway.drop()

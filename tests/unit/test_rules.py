@@ -1,6 +1,6 @@
 """Every rule at its limit and one past it, for every model.
 
-The limits here are copied from the provider's parameter usage guide and the fact sheet, section 1.3; they are not read
+The limits here are copied from the provider's parameter usage guide and docs/provider.md 1.3; they are not read
 from the code, so that a slip in its table shows.
 """
 

@@ -1,6 +1,6 @@
 """A stand-in for Discord on 127.0.0.1. docs/sandbox-discord.md says what it refuses, plays and breaks.
 
-It was written from the Discord reference and Discord's own descriptions; it shares no code with the bot.
+It was written from docs/discord.md and Discord's own descriptions; it shares no code with the bot.
 """
 
 from bot.sandbox.discord.changes import NeverHappened

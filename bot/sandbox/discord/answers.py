@@ -1,4 +1,4 @@
-"""Answers to an interaction, which may always attach and embed (Discord reference, section 2.2)."""
+"""Answers to an interaction, which may always attach and embed (docs/discord.md 2.2)."""
 
 from bot.sandbox.discord import compose, limits, posting
 from bot.sandbox.discord.calls import Body

@@ -1,4 +1,4 @@
-"""Attachments behind signed links: anyone with a link can fetch the file (Discord reference, section 4)."""
+"""Attachments behind signed links: anyone with a link can fetch the file (docs/discord.md 4)."""
 
 import re
 

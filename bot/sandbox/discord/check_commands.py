@@ -1,4 +1,4 @@
-"""Checks of announced commands (Discord reference, section 1.1)."""
+"""Checks of announced commands (docs/discord.md 1.1)."""
 
 import unicodedata
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Checks of buttons, menus and layouts in a message (Discord reference, section 3; OpenAPI)."""
+"""Checks of buttons, menus and layouts in a message (docs/discord.md 3; OpenAPI)."""
 
 from collections.abc import Callable
 

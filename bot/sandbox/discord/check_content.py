@@ -1,4 +1,4 @@
-"""Checks of what a message says: content, embeds, mentions, nonce (Discord reference, section 3)."""
+"""Checks of what a message says: content, embeds, mentions, nonce (docs/discord.md 3)."""
 
 from datetime import datetime
 from typing import Any

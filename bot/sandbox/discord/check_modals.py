@@ -1,4 +1,4 @@
-"""Checks of a form (Discord reference, section 2.4; OpenAPI)."""
+"""Checks of a form (docs/discord.md 2.4; OpenAPI)."""
 
 from bot.sandbox.discord import fields, limits
 from bot.sandbox.discord.check_components import (

@@ -165,7 +165,7 @@ def partial_data_for(
     channel: Channel,
     member: Person,
 ) -> Payload:
-    """`data` while typing: nothing is required, files come as bare ids without `resolved` (Discord reference, 1.2)."""
+    """`data` while typing: nothing is required, files come as bare ids without `resolved` (docs/discord.md 1.2)."""
     sent: list[Payload] = []
     for option in _defined(command, path):
         name = option["name"]

@@ -1,4 +1,4 @@
-"""A form as the member sees it, and what goes back when it is filled in (Discord reference, sections 2.4 and 7)."""
+"""A form as the member sees it, and what goes back when it is filled in (docs/discord.md 2.4 and 7)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The gateway: the bot's sessions, their events, and troubles (Discord reference, sections 6 and 7)."""
+"""The gateway: the bot's sessions, their events, and troubles (docs/discord.md 6 and 7)."""
 
 import asyncio
 import contextlib

@@ -25,7 +25,7 @@ class Kind(IntEnum):
 
 
 class Callback(IntEnum):
-    """Types of a first answer (Discord reference, section 2.1)."""
+    """Types of a first answer (docs/discord.md 2.1)."""
 
     MESSAGE = 4
     DEFERRED_MESSAGE = 5

@@ -1,7 +1,7 @@
 """Everything that is refused, as data: code, HTTP status, words and the source of the rule.
 
-Sources: `docs` is Discord's documentation or its OpenAPI description, `reference` the Discord reference with its
-section, `discord-api-docs#…` a thread of that project. docs/sandbox-discord.md says what is assumed beyond them.
+Sources: `docs` is Discord's documentation or its OpenAPI description, `discord-api-docs#…` a thread
+of that project; docs/discord.md is cited with its section. docs/sandbox-discord.md says what is assumed beyond them.
 """
 
 from collections.abc import Iterator
@@ -21,16 +21,18 @@ class Refusal:
     source: str
 
 
-UNAUTHORIZED = Refusal(401, 0, "401: Unauthorized", "docs, reference")
+UNAUTHORIZED = Refusal(401, 0, "401: Unauthorized", "docs")
 NOT_FOUND = Refusal(404, 0, "404: Not Found", "docs, topics/opcodes-and-status-codes")
 NOT_ALLOWED = Refusal(405, 0, "405: Method Not Allowed", "docs, topics/opcodes-and-status-codes")
 NOT_PLAYED = Refusal(501, 0, "the stand-in does not play this", "the stand-in's own")
 UNKNOWN_CHANNEL = Refusal(404, 10003, "Unknown Channel", "docs, topics/opcodes-and-status-codes")
 UNKNOWN_GUILD = Refusal(404, 10004, "Unknown Guild", "docs, topics/opcodes-and-status-codes")
-UNKNOWN_MESSAGE = Refusal(404, 10008, "Unknown Message", "docs, topics/opcodes-and-status-codes; reference 2.2, 3.3")
+UNKNOWN_MESSAGE = Refusal(
+    404, 10008, "Unknown Message", "docs, topics/opcodes-and-status-codes; docs/discord.md 2.2, 3.3"
+)
 UNKNOWN_USER = Refusal(404, 10013, "Unknown User", "docs, topics/opcodes-and-status-codes")
-UNKNOWN_WEBHOOK = Refusal(404, 10015, "Unknown Webhook", "reference 2.1")
-UNKNOWN_INTERACTION = Refusal(404, 10062, "Unknown interaction", "reference 2.1")
+UNKNOWN_WEBHOOK = Refusal(404, 10015, "Unknown Webhook", "docs/discord.md 2.1")
+UNKNOWN_INTERACTION = Refusal(404, 10062, "Unknown interaction", "docs/discord.md 2.1")
 UNKNOWN_COMMAND = Refusal(404, 10063, "Unknown application command", "docs, topics/opcodes-and-status-codes")
 OTHER_APPLICATION = Refusal(
     403,
@@ -42,21 +44,21 @@ TOO_MANY_OLD_EDITS = Refusal(
     429,
     30046,
     "Maximum number of edits to messages older than 1 hour reached. Try again later",
-    "docs, topics/opcodes-and-status-codes; reference 3.4; status as users report it",
+    "docs, topics/opcodes-and-status-codes; docs/discord.md 3.4; status as users report it",
 )
 TOO_MANY_COMMANDS = Refusal(
     400,
     30032,
     "Maximum number of application commands reached",
-    "docs, topics/opcodes-and-status-codes; reference 1.1",
+    "docs, topics/opcodes-and-status-codes; docs/discord.md 1.1",
 )
 TOO_MANY_CREATES = Refusal(
-    400, 30034, "Max number of daily application command creates has been reached (200)", "reference 1.1"
+    400, 30034, "Max number of daily application command creates has been reached (200)", "docs/discord.md 1.1"
 )
-REQUEST_TOO_LARGE = Refusal(413, 40005, "Request entity too large", "reference 3.1")
-ALREADY_ACKNOWLEDGED = Refusal(400, 40060, "Interaction has already been acknowledged.", "reference 2.1, 5.4")
+REQUEST_TOO_LARGE = Refusal(413, 40005, "Request entity too large", "docs/discord.md 3.1")
+ALREADY_ACKNOWLEDGED = Refusal(400, 40060, "Interaction has already been acknowledged.", "docs/discord.md 2.1, 5.4")
 TOO_MANY_FOLLOWUPS = Refusal(
-    400, 40094, "This interaction has reached the maximum number of follow-up messages.", "reference 2.1"
+    400, 40094, "This interaction has reached the maximum number of follow-up messages.", "docs/discord.md 2.1"
 )
 MISSING_ACCESS = Refusal(403, 50001, "Missing Access", "docs, topics/opcodes-and-status-codes")
 OTHERS_MESSAGE = Refusal(
@@ -64,14 +66,16 @@ OTHERS_MESSAGE = Refusal(
 )
 EMPTY_MESSAGE = Refusal(400, 50006, "Cannot send an empty message", "docs, topics/opcodes-and-status-codes")
 CLOSED_TO_MESSAGES = Refusal(403, 50007, "Cannot send messages to this user", "docs, topics/opcodes-and-status-codes")
-MISSING_PERMISSIONS = Refusal(403, 50013, "Missing Permissions", "docs, topics/opcodes-and-status-codes; reference 2.2")
-INVALID_TOKEN = Refusal(401, 50027, "Invalid Webhook Token", "reference 2.1")
+MISSING_PERMISSIONS = Refusal(
+    403, 50013, "Missing Permissions", "docs, topics/opcodes-and-status-codes; docs/discord.md 2.2"
+)
+INVALID_TOKEN = Refusal(401, 50027, "Invalid Webhook Token", "docs/discord.md 2.1")
 INVALID_RECIPIENT = Refusal(400, 50033, "Invalid Recipient(s)", "docs, topics/opcodes-and-status-codes")
 ARCHIVED_THREAD = Refusal(
     400, 50083, "Thread is archived", "docs, topics/threads, topics/opcodes-and-status-codes; status as users report it"
 )
 ANSWER_IN_LOCKED_THREAD = Refusal(403, 50083, "Thread is archived", "discord-api-docs#6884, #7707")
-INVALID_BODY = Refusal(400, 50035, "Invalid Form Body", "docs, reference 1-3")
+INVALID_BODY = Refusal(400, 50035, "Invalid Form Body", "docs, docs/discord.md 1 to 3")
 INVALID_JSON = Refusal(400, 50109, "The request body contains invalid JSON.", "docs, topics/opcodes-and-status-codes")
 NO_HISTORY_FOR_REPLY = Refusal(
     400,
@@ -82,7 +86,7 @@ NO_HISTORY_FOR_REPLY = Refusal(
 LOCKED_THREAD = Refusal(
     403, 160005, "Thread is locked", "docs, topics/threads, topics/opcodes-and-status-codes; status assumed"
 )
-RATE_LIMITED = Refusal(429, 0, "You are being rate limited.", "reference 5.1, 5.2")
+RATE_LIMITED = Refusal(429, 0, "You are being rate limited.", "docs/discord.md 5.1, 5.2")
 
 
 class Refused(Exception):
@@ -152,7 +156,7 @@ class Problems:
         return root
 
 
-CONTENT_MAX = 2000  # reference 3
+CONTENT_MAX = 2000  # docs/discord.md 3
 EMBEDS_MAX = 10
 EMBED_TITLE_MAX = 256
 EMBED_DESCRIPTION_MAX = 4096
@@ -201,9 +205,9 @@ NUMBER_MAX = 2**53
 FOLLOWUPS_WHEN_USER_INSTALLED = 5
 HISTORY_MAX = 100
 MIB = 1024 * 1024
-UPLOAD_BYTES_BY_TIER = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}  # reference 3.1
+UPLOAD_BYTES_BY_TIER = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}  # docs/discord.md 3.1
 UPLOAD_BYTES_BY_NITRO = {0: 10 * MIB, 3: 50 * MIB, 1: 50 * MIB, 2: 500 * MIB}
-"""By Discord's `premium_type`: none, Basic, Classic, Nitro. The last is announced, not kept (reference 3.1)."""
+"""By Discord's `premium_type`: none, Basic, Classic, Nitro. The last is announced, not kept (docs/discord.md 3.1)."""
 LOCALES: frozenset[str] = frozenset(
     {"ar", "bg", "cs", "da", "de", "el", "en-GB", "en-US", "es-419", "es-ES", "fi", "fr", "he", "hi", "hr", "hu", "id"}
     | {"it", "ja", "ko", "lt", "nl", "no", "pl", "pt-BR", "ro", "ru", "sv-SE", "th", "tr", "uk", "vi", "zh-CN", "zh-TW"}

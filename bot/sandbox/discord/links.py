@@ -1,4 +1,4 @@
-"""Signed links: `ex`, `is` and `hm` (Discord reference, section 4)."""
+"""Signed links: `ex`, `is` and `hm` (docs/discord.md 4)."""
 
 import hashlib
 import hmac

@@ -122,7 +122,7 @@ class Message:
 
     @property
     def shown_attachments(self) -> tuple[Attachment, ...]:
-        """Those a member sees: in Components V2 only what a component shows (Discord reference, section 3.2)."""
+        """Those a member sees: in Components V2 only what a component shows (docs/discord.md 3.2)."""
         if self.flags & COMPONENTS_V2:
             return tuple(each for each in self.attachments if each.id in self.now.shown_ids)
         return self.attachments

@@ -24,7 +24,7 @@ USUAL_RATE_LIMITS: Mapping[tuple[str, str], RateLimit] = MappingProxyType(
         ("DELETE", MESSAGE): RateLimit(5, 1.0),
     }
 )
-"""What the headers usually show (Discord reference, section 5.1; discord-api-docs#2761, #8073, #8330).
+"""What the headers usually show (docs/discord.md 5.1; discord-api-docs#2761, #8073, #8330).
 
 The documents publish no numbers and forbid relying on any.
 """
@@ -32,7 +32,7 @@ The documents publish no numbers and forbid relying on any.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscordOptions:
-    """Sources: Discord reference, sections 2.1 (interactions), 3.1 (sizes), 3.3 (nonce), 4 (links)."""
+    """Sources: docs/discord.md 2.1 (interactions), 3.1 (sizes), 3.3 (nonce), 4 (links)."""
 
     token: str | None = None
     """The bot's token; None takes any that is not empty."""

@@ -290,7 +290,7 @@ def _interaction_metadata(of: Interaction) -> Payload:
 
 
 def interaction(of: Interaction) -> Payload:
-    """INTERACTION_CREATE (Discord reference, section 7: required keys)."""
+    """INTERACTION_CREATE (docs/discord.md 7: required keys)."""
     world = of.channel.world
     guild_ = of.channel.guild
     here = channel(of.channel)

@@ -54,7 +54,7 @@ REPLY_SHARE = (
     | Permission.USE_EXTERNAL_EMOJIS
     | Permission.SEND_MESSAGES_IN_THREADS
 )
-"""@everyone's share that an app without a bot user in the server is told of (Discord reference, section 2.2)."""
+"""@everyone's share that an app without a bot user in the server is told of (docs/discord.md 2.2)."""
 
 
 @dataclass(slots=True)

@@ -64,7 +64,7 @@ def post(draft: Draft) -> Message:
 
 
 def edit(message: Message, version: Version, allowed_mentions: Payload | None) -> None:
-    """Replace what it shows. Mentions may change, but nobody's client rings (Discord reference, section 3.4)."""
+    """Replace what it shows. Mentions may change, but nobody's client rings (docs/discord.md 3.4)."""
     named = mentions.mentions_of(
         version.content,
         allowed_mentions,
@@ -85,7 +85,7 @@ def delete(message: Message) -> None:
 
 @dataclass(slots=True)
 class Nonces:
-    """Within a few minutes, the same author and nonce mean the same message (Discord reference, section 3.3)."""
+    """Within a few minutes, the same author and nonce mean the same message (docs/discord.md 3.3)."""
 
     world: World
     _known: dict[tuple[int, str], tuple[datetime, Message]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Rate limits: per route and channel, and over all that carries the bot's token (Discord reference, section 5.1).
+"""Rate limits: per route and channel, and over all that carries the bot's token (docs/discord.md 5.1).
 
 As the headers describe it, a limit counts in a window that opens with its first request and starts empty again after
 it closes. Each channel, server or webhook ("top-level resource") has windows of its own.
@@ -15,7 +15,7 @@ from bot.sandbox.discord.calls import Route
 from bot.sandbox.discord.options import MESSAGE, MESSAGES, DiscordOptions, RateLimit
 
 WIDE = RateLimit(10_000, 1.0)
-"""What the headers of unlimited routes show: without any, discord.py sends one request at a time (reference, 5.2)."""
+"""Headers of unlimited routes; without them, discord.py sends one request at a time (docs/discord.md 5.2)."""
 OF_ONE_CHANNEL = frozenset({("POST", MESSAGES), ("PATCH", MESSAGE), ("DELETE", MESSAGE)})
 """What `shared_channel_bucket` counts together."""
 ALIKE = frozenset({("POST", MESSAGES), ("PATCH", MESSAGE)})

@@ -86,11 +86,11 @@ def cut(request: web.Request) -> web.Response:
 
 
 def _wait(seconds: float) -> dict[str, str]:
-    """`Via` shows discord.py that the 429 is from Discord itself, not the network in front of it (reference, 5.2)."""
+    """`Via` shows discord.py that the 429 is Discord's own, not from a network before it (docs/discord.md 5.2)."""
     return {"Retry-After": str(max(1, round(seconds))), "Via": "1.1 google"}
 
 
 def _json(body: Any, *, status: int, headers: Mapping[str, str] | None) -> web.Response:  # noqa: ANN401  # any JSON
-    """No charset in the content type: discord.py would not read it as JSON (reference, section 7)."""
+    """No charset in the content type: discord.py would not read it as JSON (docs/discord.md 7)."""
     raw = json.dumps(body).encode()
     return web.Response(status=status, body=raw, headers={**(headers or {}), "Content-Type": "application/json"})

@@ -1,4 +1,4 @@
-"""Announcing commands, the whole set at once or one by one (Discord reference, sections 1.1 and 1.4)."""
+"""Announcing commands, the whole set at once or one by one (docs/discord.md 1.1 and 1.4)."""
 
 from collections import deque
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The first answer to an interaction: one, in time, of a kind that fits (Discord reference, section 2.1)."""
+"""The first answer to an interaction: one, in time, of a kind that fits (docs/discord.md 2.1)."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Messages by the bot's token: post, edit, delete, read (Discord reference, sections 3.1 to 3.4)."""
+"""Messages by the bot's token: post, edit, delete, read (docs/discord.md 3.1 to 3.4)."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ class MessageRoutes:
         return channel
 
     def _message(self, call: Call, channel: Channel) -> Message:
-        """Ephemeral messages cannot be reached this way (Discord reference, section 2.2)."""
+        """Ephemeral messages cannot be reached this way (docs/discord.md 2.2)."""
         message = self._world.messages.get(call.id("message_id"))
         if message is None or message.channel is not channel or message.deleted or message.is_ephemeral:
             raise Refused(limits.UNKNOWN_MESSAGE)

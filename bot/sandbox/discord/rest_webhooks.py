@@ -1,4 +1,4 @@
-"""What follows the first answer, for fifteen minutes: edits, followups (Discord reference, section 2.1)."""
+"""What follows the first answer, for fifteen minutes: edits, followups (docs/discord.md 2.1)."""
 
 from bot.sandbox.discord import answers, limits, payloads, posting
 from bot.sandbox.discord.calls import Answer, Call, Route

@@ -153,7 +153,7 @@ class World:
         )
 
     def send_interaction(self, interaction: Interaction) -> None:
-        """Send it to every session of the bot; the first to answer wins (Discord reference, section 5.4)."""
+        """Send it to every session of the bot; the first to answer wins (docs/discord.md 5.4)."""
         guild = interaction.channel.guild
         data = payloads.interaction(interaction)
         self.tell(Event(name="INTERACTION_CREATE", data=data, guild_id=guild.id if guild else None))

@@ -1,4 +1,4 @@
-"""The files of a message: kept, new, renamed (Discord reference, sections 3.1 and 3.4)."""
+"""The files of a message: kept, new, renamed (docs/discord.md 3.1 and 3.4)."""
 
 import re
 from pathlib import PurePath

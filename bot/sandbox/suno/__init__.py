@@ -1,6 +1,6 @@
 """A stand-in for the Suno API on 127.0.0.1. docs/sandbox-suno.md says what it checks, plays and breaks.
 
-It was written from the fact sheet alone and shares no code with the client in `bot.suno` nor with the rules of
+It was written from docs/provider.md alone and shares no code with the client in `bot.suno` nor with the rules of
 `bot.domain`, so that a misreading on one side shows as a failing test instead of being agreed upon.
 """
 

@@ -23,7 +23,7 @@ class Answers:
     closing: asyncio.Event
 
     def json(self, body: Json) -> web.Response:
-        """Errors are HTTP 200 with their code in the body, unless `real_http_status` (fact sheet, section 1.4)."""
+        """Errors are HTTP 200 with their code in the body, unless `real_http_status` (docs/provider.md 1.4)."""
         code = int(str(body["code"]))
         status = code if self.real_http_status and code != 200 else 200
         return web.json_response(body, status=status)

@@ -11,7 +11,7 @@ from bot.sandbox.suno.clock import Bell
 from bot.sandbox.suno.messages import Callback, Json, Stage, signature_headers
 from bot.sandbox.suno.options import SunoOptions
 
-ACCEPTED = 200  # "the receiver must answer HTTP 200 within 15 s" (fact sheet, section 2); 204 is not that
+ACCEPTED = 200  # "the receiver must answer HTTP 200 within 15 s" (docs/provider.md 2); 204 is not that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

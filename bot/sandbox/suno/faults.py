@@ -1,6 +1,6 @@
 """What can happen to a submission and its task: the parts of a scenario, and the provider's errors.
 
-Source: fact sheet, sections 1.4, 2, 4 and 8 for the shapes, section 10, point 6, for the list.
+Source of the shapes: docs/provider.md 1.4, 2, 4 and 8.
 """
 
 from collections.abc import Mapping
@@ -114,7 +114,7 @@ class Scenario:
     first_track_seconds: float | None = None  # the first track is silence of that length
 
 
-# Fact sheet, section 1.4; texts as observed there, else the documents' labels. kie.ai's codes are here too.
+# docs/provider.md 1.4; texts as observed there, else the documents' labels. kie.ai's codes are here too.
 SUBMIT_ERRORS: Mapping[str, tuple[int, str]] = {
     "400": (400, "Invalid parameters"),
     "400-model": (400, "model is not supported"),
@@ -139,7 +139,7 @@ SUBMIT_ERRORS: Mapping[str, tuple[int, str]] = {
 
 _CREATE, _AUDIO = Status.CREATE_TASK_FAILED, Status.GENERATE_AUDIO_FAILED
 
-# Fact sheet, section 2, "Codes in the body of callbacks"; which status goes with which code is inferred.
+# docs/provider.md 2.2; which status goes with which code is inferred.
 TASK_ERRORS: Mapping[str, TaskFailure] = {
     "400": TaskFailure(status=_AUDIO, code=400, message="Audio extension failed"),
     "400-lyrics": TaskFailure(

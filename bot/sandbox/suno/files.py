@@ -1,6 +1,6 @@
 """The file upload API, and the uploaded files.
 
-Source: fact sheet, section 6. Which refusal has which words is documented for `uploadPath` alone, else inferred.
+Source: docs/provider.md 6. Which refusal has which words is documented for `uploadPath` alone, else inferred.
 """
 
 import asyncio
@@ -137,7 +137,7 @@ class Uploads:
         return await self._keep(part, body.get("uploadPath"), body.get("fileName"), sent_name)
 
     async def _keep(self, part: Path, upload_path: object, file_name: object, sent_name: str) -> web.Response:
-        """Store the bytes. The same name overwrites; without a name it is random (section 6)."""
+        """Store the bytes. The same name overwrites; without a name it is random (docs/provider.md 6)."""
         if not upload_path or not isinstance(upload_path, str):
             raise _missing("uploadPath")
         folder = "/".join(_safe(upload_path))

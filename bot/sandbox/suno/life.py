@@ -133,7 +133,7 @@ class Life:
         return tasks.stage_callback(task, stage, self._links)
 
     async def _finish_later(self, task: Task, tracks: list[MadeTrack]) -> None:
-        """No callback announces them: all have been sent by then (fact sheet, section 8)."""
+        """No callback announces them: all have been sent by then (docs/provider.md 8)."""
         await asyncio.sleep(task.scenario.second_later_seconds or 0)
         for track in tracks:
             await track.made.wait()
@@ -179,7 +179,7 @@ class Life:
         self._bell.ring()
 
     async def _retry(self, task: Task, message: Callback) -> None:
-        """Send again after 1, 5 and 15 scaled minutes, then give up (fact sheet, section 2, reading (a))."""
+        """Send again after 1, 5 and 15 scaled minutes, then give up (docs/provider.md 2.3)."""
         for attempt, pause_seconds in enumerate(self._options.retry_after_seconds, start=2):
             await self._clock.sleep(pause_seconds)
             sent = await self._courier.send(task.id, task.callback_url, message, attempt=attempt)

@@ -1,6 +1,6 @@
 """The shapes of everything sent. Pure: facts in, JSON-ready values out.
 
-Sources: fact sheet, section 1.4 (envelope), 2 (callbacks), 3 (signature), 4 (record-info), 6 (uploads). The tests
+Sources: docs/provider.md 1.4 (envelope), 2 (callbacks), 3 (signature), 4 (record-info), 6 (uploads). The tests
 compare these with the recorded messages under tests/fixtures/suno.
 """
 
@@ -31,7 +31,7 @@ class Status(StrEnum):
     """record-info's `status`."""
 
     PENDING = "PENDING"
-    GENERATING = "GENERATING"  # stands only in the quickstart's sample code (conflict C13)
+    GENERATING = "GENERATING"  # stands only in the quickstart's sample code (docs/provider.md 1.5)
     TEXT_SUCCESS = "TEXT_SUCCESS"
     FIRST_SUCCESS = "FIRST_SUCCESS"
     SUCCESS = "SUCCESS"
@@ -101,7 +101,7 @@ def upload_envelope(code: int, message: str, data: object = None) -> Json:
 
 
 def callback_track(track: MadeTrack, links: Links, *, finished: bool, create_time_text: bool) -> Json:
-    """One track as in callbacks. Unfinished: `audio_url` is "", two keys are absent (observed, section 2)."""
+    """One track as in callbacks. Unfinished: `audio_url` is "", two keys are absent (observed, docs/provider.md 2)."""
     told: Json = dict(links.of(track))
     if not finished:
         told["audio_url"] = ""
@@ -154,7 +154,7 @@ def callback(
 
 
 def signature_headers(key: str, task_id: str, timestamp: int) -> dict[str, str]:
-    """The two headers of a signed callback; the body is not part of the signature (section 3)."""
+    """The two headers of a signed callback; the body is not part of the signature (docs/provider.md 3)."""
     digest = hmac.new(key.encode(), f"{task_id}.{timestamp}".encode(), hashlib.sha256).digest()
     return {"X-Webhook-Timestamp": str(timestamp), "X-Webhook-Signature": base64.b64encode(digest).decode()}
 

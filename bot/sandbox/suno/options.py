@@ -15,7 +15,7 @@ class UnknownTask(StrEnum):
 class SunoOptions:
     """Seconds marked `scaled` are multiplied by `time_scale`; all others are real.
 
-    Sources: times and prices are the fact sheet's section 5, callbacks its section 2, uploads its section 6.
+    Sources: docs/provider.md 5 for times and prices, 2 for callbacks, 6 for uploads.
     """
 
     api_key: str = "sandbox-suno-key"

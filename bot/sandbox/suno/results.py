@@ -77,7 +77,7 @@ class Results:
         return await self._live(request, request.query.get("item_id", ""))
 
     async def _live(self, request: web.Request, place: str) -> web.StreamResponse:
-        """The stream exists from the text stage on, and has no length (fact sheet, section 2)."""
+        """The stream exists from the text stage on, and has no length (docs/provider.md 2)."""
         task, track = self._find(place)
         if task.stage is None:
             raise web.HTTPNotFound

@@ -1,6 +1,6 @@
 """What is refused, in which order, and how that is known. One row for each refusal; the first that holds answers.
 
-Order: fact sheet, section 10, point 3. Codes: section 1.4; it is sunoapi.org's side that is played, so a bad
+Order: inferred. Codes: docs/provider.md 1.4; it is sunoapi.org's side that is played, so a bad
 parameter is 400 where kie.ai says 422. `source` begins with how sure it is: observed, documented or inferred.
 Keys that no row names are tolerated.
 """
@@ -26,8 +26,8 @@ class Limits:
     source_seconds: int = 480
 
 
-# Fact sheet, section 1.3. The guide names V3_5 to V5; old names were still accepted when V3_5 had left the lists
-# (section 8). `SunoOptions.retired_models` takes them away.
+# docs/provider.md 1.3. The guide names V3_5 to V5; old names were still accepted when V3_5 had left the lists
+# (docs/provider.md 8). `SunoOptions.retired_models` takes them away.
 LIMITS: Mapping[str, Limits] = {
     "V3_5": Limits(3000, 200, 80),
     "V4": Limits(3000, 200, 80),
@@ -41,7 +41,7 @@ LIMITS: Mapping[str, Limits] = {
     "V6_MINI": Limits(5000, 1000, 80),
 }
 
-# Answers carry the names of the models behind (section 0); which one belongs to which is inferred.
+# Answers carry the names of the models behind (docs/provider.md 0); which one belongs to which is inferred.
 MODEL_NAMES: Mapping[str, str] = {
     "V3_5": "chirp-v3-5",
     "V4": "chirp-v4",
@@ -145,21 +145,25 @@ def _bad_variety(body: Body, terms: Terms) -> bool:
     return terms.v6 and value is not None and (type(value) is not int or not 0 <= value <= 4)
 
 
-_TYPED = "inferred: the type in the field table (section 1.2)"
-_LENGTH = "documented: 413, text and limits by model (sections 1.3, 1.4)"
-_WEIGHT = "documented: 0 to 1, a multiple of 0.01 (section 1.2); text inferred"
-_CUSTOM = "documented: required when defaultParamFlag is true (section 1.2); text inferred"
-_NULL = "inferred: worded as the observed `customMode cannot be null` (section 1.4)"
+_TYPED = "inferred: the type in the field table (docs/provider.md 1.2)"
+_LENGTH = "documented: 413, text and limits by model (docs/provider.md 1.3, 1.4)"
+_WEIGHT = "documented: 0 to 1, a multiple of 0.01 (docs/provider.md 1.2); text inferred"
+_CUSTOM = "documented: required when defaultParamFlag is true (docs/provider.md 1.2); text inferred"
+_NULL = "inferred: worded as the observed `customMode cannot be null` (docs/provider.md 1.4)"
 
 REFUSALS: tuple[Refusal, ...] = (
-    Refusal("callback_missing", 400, "Please enter callBackUrl.", "observed: section 1.4", _missing("callBackUrl")),
+    Refusal(
+        "callback_missing", 400, "Please enter callBackUrl.", "observed: docs/provider.md 1.4", _missing("callBackUrl")
+    ),
     Refusal("callback_no_url", 400, "callBackUrl is not a valid URL", _TYPED, _no_url("callBackUrl")),
-    Refusal("model_missing", 400, "model cannot be null", "observed: section 1.4; code inferred", _missing("model")),
+    Refusal(
+        "model_missing", 400, "model cannot be null", "observed: docs/provider.md 1.4; code inferred", _missing("model")
+    ),
     Refusal(
         "model_unknown",
         400,
         "model is not supported",
-        "documented: an enum (section 1.2); text inferred",
+        "documented: an enum (docs/provider.md 1.2); text inferred",
         _model_unknown,
     ),
     Refusal("source_missing", 400, "uploadUrl cannot be null", _NULL, _missing("uploadUrl")),
@@ -168,7 +172,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "continue_at_missing",
         400,
         "continueAt cannot be null",
-        "observed: with defaultParamFlag false too (sections 1.4, 1.5 C4); code inferred",
+        "observed: with defaultParamFlag false too (docs/provider.md 1.4 and 1.5); code inferred",
         lambda body, _: body.get("continueAt") is None,
     ),
     Refusal(
@@ -182,14 +186,14 @@ REFUSALS: tuple[Refusal, ...] = (
         "continue_at_below_1",
         400,
         "continueAt cannot be empty or less than 1",
-        "observed: section 1.4 (at kie.ai with 422)",
+        "observed: docs/provider.md 1.4 (at kie.ai with 422)",
         _below_one,
     ),
     Refusal(
         "flag_missing",
         400,
         "defaultParamFlag cannot be null",
-        "documented: required up to V5_5 (section 1.2); text worded as `customMode cannot be null`",
+        "documented: required up to V5_5 (docs/provider.md 1.2); text worded as `customMode cannot be null`",
         lambda body, terms: not terms.v6 and body.get("defaultParamFlag") is None,
     ),
     Refusal("flag_type", 400, "defaultParamFlag must be a boolean", _TYPED, _wrong_type("defaultParamFlag", bool)),
@@ -204,14 +208,14 @@ REFUSALS: tuple[Refusal, ...] = (
         "prompt_missing",
         400,
         "prompt cannot be empty",
-        "documented: required in custom mode with vocals (section 1.5 C3); text inferred",
+        "documented: required in custom mode with vocals (docs/provider.md 1.5); text inferred",
         _prompt_missing,
     ),
     Refusal(
         "vocal_gender",
         400,
         "vocalGender must be m or f",
-        "documented: an enum (section 1.2); text inferred",
+        "documented: an enum (docs/provider.md 1.2); text inferred",
         lambda body, _: body.get("vocalGender") not in {None, "m", "f"},
     ),
     *(
@@ -222,14 +226,14 @@ REFUSALS: tuple[Refusal, ...] = (
         "persona_model",
         400,
         "personaModel is not supported",
-        "documented: an enum (section 1.2); text inferred",
+        "documented: an enum (docs/provider.md 1.2); text inferred",
         lambda body, _: body.get("personaModel") not in {None, "style_persona", "voice_persona"},
     ),
     Refusal(
         "variety",
         400,
         "variety must be an integer from 0 to 4",
-        "documented: V6 generation (section 1.2), with the option `v6` alone; text inferred",
+        "documented: V6 generation (docs/provider.md 1.2), with the option `v6` alone; text inferred",
         _bad_variety,
     ),
     *(
@@ -240,7 +244,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "lyrics_too_long",
         413,
         "Theme or prompt too long",
-        "documented: V6 generation (section 1.2), with the option `v6` alone",
+        "documented: V6 generation (docs/provider.md 1.2), with the option `v6` alone",
         lambda body, terms: terms.v6 and len(str(body.get("lyrics") or "")) > LYRICS_MAX,
     ),
 )

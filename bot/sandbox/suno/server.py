@@ -241,7 +241,7 @@ class FakeSuno:
         try:
             answer = await handler(request)
         except web.HTTPMethodNotAllowed:
-            # "Wrong path or method" is 404 at the music API, 405 at the upload host (fact sheet, section 1.4).
+            # "Wrong path or method" is 404 at the music API, 405 at the upload host (docs/provider.md 1.4).
             wrong = (405, "Method Not Allowed") if request.path.startswith(UPLOADS) else rules.NOT_FOUND
             return self._api_error(request, *wrong)
         except web.HTTPNotFound:

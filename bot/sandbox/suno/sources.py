@@ -10,7 +10,7 @@ import aiohttp
 from bot.sandbox.suno.faults import TASK_ERRORS, TaskFailure
 from bot.sandbox.suno.messages import Status
 
-# Fact sheet, section 2: 400 is "bad parameter, format not supported, content violation", 451 "could not be
+# docs/provider.md 2: 400 is "bad parameter, format not supported, content violation", 451 "could not be
 # downloaded"; 8.: a `continueAt` beyond the end makes a failed task. The texts of the last three are inferred.
 NOT_FETCHED = TASK_ERRORS["451"]
 NO_AUDIO = TaskFailure(status=Status.CREATE_TASK_FAILED, code=400, message="Audio format not supported")
