@@ -57,6 +57,7 @@ from bot.text import LOCALES, Catalogue
 from cogs.extend import ExtendCog
 from cogs.jobs import JobsCog
 from cogs.members import MembersCog
+from cogs.openings import OpeningsCog
 from storage.storage import SqliteStorage, open_storage
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         extend = ExtendCog(acceptance, members, offer=settings.offer, max_source_bytes=settings.max_source_bytes)
         posting = Posting(storage, provider, TrackFiles(tracks, parts.audio, parts.kept, folder))
         jobs = JobsCog(client, members, _resend(parts, posting))
-        for cog in (extend, MembersCog(members), jobs):
+        for cog in (extend, MembersCog(members), jobs, OpeningsCog(members)):
             await client.add_cog(cog)
         await client.tree.set_translator(DescriptionTranslator(catalogue))
         yield App(

@@ -38,6 +38,12 @@ class Members:
         jobs = await self._storage.reading.jobs.of_member(member_id, limit=JOBS_SHOWN)
         return [(job, await self._position(job)) for job in jobs]
 
+    async def try_uncollected(self, guild_id: int) -> None:
+        """A channel of this server may be open again: try to post what nobody could collect."""
+        async with self._storage.transaction() as work:
+            await work.jobs.hasten_uncollected(guild_id, at=self._clock())
+        self._bells.deliver.ring()
+
     async def cancellable(self, member_id: int) -> list[Job]:
         return await self._storage.reading.jobs.cancellable(member_id, limit=CHOICES_MAX)
 

@@ -285,3 +285,19 @@ async def test_the_files_of_a_delivery_leave_nothing_behind(town: Town) -> None:
     folder = app.folder
     assert list(folder.iterdir()) == []
     assert QUICK.audio  # the files were real
+
+
+async def test_an_uncollected_result_is_posted_as_soon_as_the_channel_opens_again(town: Town) -> None:
+    await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
+    town.suno.script("no-callbacks")
+    town.mia.close_dms()
+    await town.extend()
+    await town.suno.wait_for_submit()
+    town.songs.deny("SEND_MESSAGES")
+    await town.job_in(JobState.UNCOLLECTED)
+
+    town.songs.allow("SEND_MESSAGES")
+
+    assert len((await town.result()).attachments) == 2
+    await town.job_in(JobState.DELIVERED)
+    assert (await town.balance()).left == 9
