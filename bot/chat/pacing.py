@@ -1,7 +1,8 @@
 """Shares the few requests that Discord allows in a channel: results first, edits when nothing else needs them.
 
-discord.py keeps a limit for each route, so edits and posts, which share a channel's limit, run into each other: twelve
-results at once drew up to seven answers of 429. Here they are counted together, by the headers of the answers.
+Posts and edits name the same bucket, whether or not Discord counts them together, and discord.py takes what it hears of
+one for the other (docs/discord.md 5.1): twelve results at once drew up to seven answers of 429. Here a request goes
+only if what is known of both kinds leaves room for it.
 """
 
 import asyncio
@@ -9,10 +10,10 @@ import heapq
 import itertools
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from types import SimpleNamespace
 
 import aiohttp
@@ -41,53 +42,41 @@ class Urgency(IntEnum):
     MESSAGE = 1
 
 
+class Kind(StrEnum):
+    POST = "post"
+    EDIT = "edit"
+
+
 @dataclass
 class _Budget:
-    """What a channel allows, as the latest answer told. What is known holds until `resets_at`."""
+    """What a channel allows of one kind, as the latest answer told. What is known holds until `resets_at`."""
 
     limit: int = 1
     remaining: int = 0
     resets_at: float = 0.0
     window_seconds: float = 0.0
-    in_flight: int = 0
     is_asking: bool = False  # a request is out whose answer will tell what is allowed now
 
     def is_known(self, now: float) -> bool:
         return now < self.resets_at
 
-    def has_room(self, now: float, *, reserved: int = 0) -> bool:
-        """Whether a request may go now. While nothing is known they go one by one."""
-        if not self.is_known(now):
-            return not self.is_asking
-        return self.remaining > min(reserved, self.limit - 1)
+    def has_left(self, now: float, *, reserved: int) -> bool:
+        """Whether nothing that is known speaks against one more request."""
+        return not self.is_known(now) or self.remaining > min(reserved, self.limit - 1)
 
-    def take(self, now: float) -> bool:
-        """Count a request; whether it asks, since nothing is known."""
-        self.in_flight += 1
-        if self.is_known(now):
-            self.remaining -= 1
-            return False
-        self.is_asking = True
-        return True
-
-    def learn(self, now: float, *, limit: int, remaining: int, reset_after: float) -> None:
-        """From an answer that is still counted among those in flight; the others may not be counted by it yet."""
+    def learn(self, now: float, *, limit: int, remaining: int, reset_after: float, uncounted: int) -> None:
+        """From an answer. So many other requests may not be counted in it yet."""
         resets_at = now + reset_after
         if self.is_known(now) and resets_at < self.resets_at + SAME_WINDOW_SECONDS:
             self.remaining = min(self.remaining, remaining)  # answers may overtake each other
         else:
-            self.remaining = max(0, remaining - (self.in_flight - 1))
+            self.remaining = max(0, remaining - uncounted)
         self.limit, self.resets_at, self.is_asking = max(1, limit), resets_at, False
         self.window_seconds = max(self.window_seconds, reset_after)
 
     def refused(self, now: float, *, retry_after: float) -> None:
         self.remaining, self.is_asking = 0, False
         self.resets_at = max(self.resets_at, now + retry_after + RETRY_SECONDS)
-
-    def done(self, *, asked: bool) -> None:
-        self.in_flight -= 1
-        if asked:
-            self.is_asking = False  # whether or not there was an answer
 
     @property
     def spacing_seconds(self) -> float:
@@ -96,12 +85,43 @@ class _Budget:
 
 @dataclass
 class _Channel:
-    budget: _Budget = field(default_factory=_Budget)
+    budgets: dict[Kind, _Budget] = field(default_factory=lambda: {kind: _Budget() for kind in Kind})
+    in_flight: int = 0
     waiting: list[tuple[int, int]] = field(default_factory=list)  # a heap: the most urgent first, then in order
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     calm_at: float = 0.0  # when edits may go after a result
     promised_at: float = 0.0  # when the last edit that was put off should be tried again
     used_at: float = 0.0
+
+    def has_room(self, kind: Kind, now: float, *, reserved: int = 0) -> bool:
+        """Whether a request may go now. While nothing is known of its kind, they go one by one."""
+        own = self.budgets[kind]
+        if not own.is_known(now) and own.is_asking:
+            return False
+        return all(budget.has_left(now, reserved=reserved) for budget in self.budgets.values())
+
+    def free_at(self, now: float, *, reserved: int = 0) -> float:
+        """When what is known now leaves room again."""
+        full = [each.resets_at for each in self.budgets.values() if not each.has_left(now, reserved=reserved)]
+        return max(full, default=now)
+
+    @contextmanager
+    def request(self, kind: Kind, now: float) -> Iterator[None]:
+        """While one is made."""
+        own = self.budgets[kind]
+        asks = not own.is_known(now)
+        own.is_asking = own.is_asking or asks
+        for budget in self.budgets.values():
+            if budget.is_known(now):
+                budget.remaining -= 1
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            if asks:
+                own.is_asking = False  # whether or not there was an answer
+            self.tell()
 
     def tell(self) -> None:
         self.changed.set()
@@ -127,20 +147,19 @@ class Pacer:
         channel = self._channel(channel_id)
         ticket = (int(urgency), next(self._numbers))
         heapq.heappush(channel.waiting, ticket)
-        try:
-            await self._wait_for_turn(channel, ticket)
-            asked = channel.budget.take(self._clock())
-        finally:
-            channel.waiting.remove(ticket)
-            heapq.heapify(channel.waiting)
-            channel.tell()
-        try:
-            yield
-        finally:
-            if urgency is Urgency.RESULT:
-                channel.calm_at = self._clock() + CALM_SECONDS
-            channel.budget.done(asked=asked)
-            channel.tell()
+        with ExitStack() as request:
+            try:
+                await self._wait_for_turn(channel, ticket)
+                request.enter_context(channel.request(Kind.POST, self._clock()))
+            finally:
+                channel.waiting.remove(ticket)
+                heapq.heapify(channel.waiting)
+                channel.tell()
+            try:
+                yield
+            finally:
+                if urgency is Urgency.RESULT:
+                    channel.calm_at = self._clock() + CALM_SECONDS
 
     @asynccontextmanager
     async def edit(self, channel_id: int) -> AsyncIterator[None]:
@@ -151,34 +170,30 @@ class Pacer:
         """
         channel, now = self._channel(channel_id), self._clock()
         is_free = not channel.waiting and now >= channel.calm_at
-        if not is_free or not channel.budget.has_room(now, reserved=RESERVED):
+        if not is_free or not channel.has_room(Kind.EDIT, now, reserved=RESERVED):
             raise RouteBusy(self._put_off_seconds(channel, now))
-        asked = channel.budget.take(now)
-        try:
+        with channel.request(Kind.EDIT, now):
             yield
-        finally:
-            channel.budget.done(asked=asked)
-            channel.tell()
 
     async def _wait_for_turn(self, channel: _Channel, ticket: tuple[int, int]) -> None:
         while True:
-            now, budget = self._clock(), channel.budget
+            now = self._clock()
             is_first = channel.waiting[0] == ticket
-            if is_first and budget.has_room(now):
+            if is_first and channel.has_room(Kind.POST, now):
                 return
             changed = channel.changed
-            wait_seconds = budget.resets_at - now if is_first and budget.is_known(now) else None
+            free_at = channel.free_at(now) if is_first else now
             try:
-                async with asyncio.timeout(wait_seconds):
+                async with asyncio.timeout(free_at - now if free_at > now else None):
                     await changed.wait()
             except TimeoutError:
                 continue
 
     def _put_off_seconds(self, channel: _Channel, now: float) -> float:
         """Edits that are put off come back one after the other, as fast as the channel allows."""
-        budget = channel.budget
-        free_at = max(channel.calm_at, budget.resets_at if not budget.has_room(now, reserved=RESERVED) else now)
-        channel.promised_at = max(channel.promised_at + budget.spacing_seconds, free_at, now + 0.1)
+        free_at = max(channel.calm_at, channel.free_at(now, reserved=RESERVED))
+        spacing_seconds = channel.budgets[Kind.EDIT].spacing_seconds
+        channel.promised_at = max(channel.promised_at + spacing_seconds, free_at, now + 0.1)
         channel.promised_at = min(channel.promised_at, now + PUT_OFF_MAX_SECONDS)
         return channel.promised_at - now
 
@@ -188,7 +203,7 @@ class Pacer:
             self._channels = {
                 known_id: known
                 for known_id, known in self._channels.items()
-                if known.waiting or known.budget.in_flight or now - known.used_at < FORGET_SECONDS
+                if known.waiting or known.in_flight or now - known.used_at < FORGET_SECONDS
             }
         channel = self._channels.setdefault(channel_id, _Channel())
         channel.used_at = now
@@ -200,23 +215,31 @@ class Pacer:
         context: SimpleNamespace,  # noqa: ARG002  # aiohttp's
         params: aiohttp.TraceRequestEndParams,
     ) -> None:
-        # A deletion's own limit says nothing about messages and edits, unless it was refused for theirs.
-        tells = params.method in {"POST", "PATCH"} or params.response.status == TOO_MANY
-        if tells and (found := _MESSAGES.search(params.url.path)):
-            self.heard(int(found["channel"]), params.response.status, params.response.headers)
+        # What is known of deletions says nothing about messages, unless one was refused for theirs.
+        kind = {"POST": Kind.POST, "PATCH": Kind.EDIT}.get(params.method)
+        if kind is None and params.response.status == TOO_MANY:
+            kind = Kind.POST
+        if kind is not None and (found := _MESSAGES.search(params.url.path)):
+            self.heard(int(found["channel"]), kind, params.response.status, params.response.headers)
 
-    def heard(self, channel_id: int, status: int, headers: Mapping[str, str]) -> None:
+    def heard(self, channel_id: int, kind: Kind, status: int, headers: Mapping[str, str]) -> None:
         """An answer to a post or an edit in the channel."""
         channel = self._channels.get(channel_id)
         if channel is None:
             return
-        now = self._clock()
+        now, budget = self._clock(), channel.budgets[kind]
         reset_after = _number(headers, "X-RateLimit-Reset-After")
-        if status == 429:  # too many requests
-            channel.budget.refused(now, retry_after=_number(headers, "Retry-After") or reset_after or 1.0)
-        elif reset_after is not None and (remaining := _number(headers, "X-RateLimit-Remaining")) is not None:
-            limit = _number(headers, "X-RateLimit-Limit") or 1
-            channel.budget.learn(now, limit=int(limit), remaining=int(remaining), reset_after=reset_after)
+        remaining = _number(headers, "X-RateLimit-Remaining")
+        if status == TOO_MANY:
+            budget.refused(now, retry_after=_number(headers, "Retry-After") or reset_after or 1.0)
+        elif reset_after is not None and remaining is not None:
+            budget.learn(
+                now,
+                limit=int(_number(headers, "X-RateLimit-Limit") or 1),
+                remaining=int(remaining),
+                reset_after=reset_after,
+                uncounted=channel.in_flight - 1,
+            )
         channel.tell()
 
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
-from bot.chat.pacing import CALM_SECONDS, Pacer, Urgency
+from bot.chat.pacing import CALM_SECONDS, Kind, Pacer, Urgency
 from bot.services.messenger import RouteBusy
 
 SONGS = 300
@@ -19,36 +19,41 @@ LIMIT = 5
 
 @dataclass
 class Bucket:
-    """A channel that takes `LIMIT` requests in a window, which slides or begins with its first request."""
+    """A channel that takes `LIMIT` requests in a window, which slides or begins with its first request.
+
+    `apart`: posts and edits are counted each for itself.
+    """
 
     pacer: Pacer
     slides: bool
-    used: deque[float] = field(default_factory=deque)
+    apart: bool
+    used: dict[Kind | None, deque[float]] = field(default_factory=lambda: defaultdict(deque))
     refused: int = 0
     taken: list[str] = field(default_factory=list)
 
-    async def ask(self, name: str) -> None:
+    async def ask(self, name: str, kind: Kind = Kind.POST) -> None:
         """As discord.py does: what is refused is repeated after the time that the answer names."""
+        used = self.used[kind if self.apart else None]
         while True:
             await asyncio.sleep(0.005)
             now = time.monotonic()
             if self.slides:
-                while self.used and self.used[0] <= now - WINDOW_SECONDS:
-                    self.used.popleft()
-            elif self.used and self.used[0] <= now - WINDOW_SECONDS:
-                self.used.clear()
-            reset_after = WINDOW_SECONDS - (now - self.used[0]) if self.used else WINDOW_SECONDS
-            is_taken = len(self.used) < LIMIT
+                while used and used[0] <= now - WINDOW_SECONDS:
+                    used.popleft()
+            elif used and used[0] <= now - WINDOW_SECONDS:
+                used.clear()
+            reset_after = WINDOW_SECONDS - (now - used[0]) if used else WINDOW_SECONDS
+            is_taken = len(used) < LIMIT
             if is_taken:
-                self.used.append(now)
+                used.append(now)
                 self.taken.append(name)
             headers = {
                 "X-RateLimit-Limit": str(LIMIT),
-                "X-RateLimit-Remaining": str(LIMIT - len(self.used)),
+                "X-RateLimit-Remaining": str(LIMIT - len(used)),
                 "X-RateLimit-Reset-After": f"{reset_after:.3f}",
             }
             await asyncio.sleep(0.005)
-            self.pacer.heard(SONGS, 200 if is_taken else 429, headers)
+            self.pacer.heard(SONGS, kind, 200 if is_taken else 429, headers)
             if is_taken:
                 return
             self.refused += 1
@@ -56,10 +61,10 @@ class Bucket:
 
 
 @asynccontextmanager
-async def a_bucket(*, slides: bool) -> AsyncIterator[tuple[Pacer, Bucket]]:
+async def a_bucket(*, slides: bool = False, apart: bool = False) -> AsyncIterator[tuple[Pacer, Bucket]]:
     async with asyncio.timeout(20):
         pacer = Pacer()
-        yield pacer, Bucket(pacer, slides)
+        yield pacer, Bucket(pacer, slides, apart)
 
 
 def posting(pacer: Pacer, bucket: Bucket, name: str, urgency: Urgency = Urgency.RESULT) -> Awaitable[None]:
@@ -75,7 +80,7 @@ async def edit(pacer: Pacer, bucket: Bucket, name: str) -> None:
     while True:
         try:
             async with pacer.edit(SONGS):
-                await bucket.ask(name)
+                await bucket.ask(name, Kind.EDIT)
         except RouteBusy as busy:
             await asyncio.sleep(busy.seconds)
         else:
@@ -83,8 +88,9 @@ async def edit(pacer: Pacer, bucket: Bucket, name: str) -> None:
 
 
 @pytest.mark.parametrize("slides", [True, False])
-async def test_many_results_and_edits_at_once_are_never_refused(slides: bool) -> None:
-    async with a_bucket(slides=slides) as (pacer, bucket):
+@pytest.mark.parametrize("apart", [True, False])
+async def test_many_results_and_edits_at_once_are_never_refused(slides: bool, apart: bool) -> None:
+    async with a_bucket(slides=slides, apart=apart) as (pacer, bucket):
         results = [posting(pacer, bucket, f"result {number}") for number in range(12)]
         edits = [asyncio.create_task(edit(pacer, bucket, "edit")) for _ in range(3)]
         await asyncio.gather(*results, *edits)
@@ -95,7 +101,7 @@ async def test_many_results_and_edits_at_once_are_never_refused(slides: bool) ->
 
 async def test_what_others_use_up_is_noticed_after_one_refusal() -> None:
     async with a_bucket(slides=True) as (pacer, bucket):
-        bucket.used.extend([time.monotonic()] * LIMIT)
+        bucket.used[None].extend([time.monotonic()] * LIMIT)
 
         await asyncio.gather(*(posting(pacer, bucket, "result") for _ in range(6)))
 
@@ -103,7 +109,7 @@ async def test_what_others_use_up_is_noticed_after_one_refusal() -> None:
 
 
 async def test_results_overtake_other_messages_that_wait() -> None:
-    async with a_bucket(slides=False) as (pacer, bucket):
+    async with a_bucket() as (pacer, bucket):
         others = [posting(pacer, bucket, "reading", Urgency.MESSAGE) for _ in range(LIMIT + 2)]
         await asyncio.gather(*others[:LIMIT])
         result = posting(pacer, bucket, "result")
@@ -113,7 +119,7 @@ async def test_results_overtake_other_messages_that_wait() -> None:
 
 
 async def test_an_edit_waits_while_a_result_waits_and_shortly_after_it() -> None:
-    async with a_bucket(slides=False) as (pacer, bucket):
+    async with a_bucket() as (pacer, bucket):
         for _ in range(LIMIT):
             await posting(pacer, bucket, "result")
         waiting = posting(pacer, bucket, "result")
@@ -127,12 +133,12 @@ async def test_an_edit_waits_while_a_result_waits_and_shortly_after_it() -> None
 
 
 async def test_edits_leave_some_requests_to_results_and_come_back_one_after_the_other() -> None:
-    async with a_bucket(slides=False) as (pacer, bucket):
+    async with a_bucket() as (pacer, bucket):
         put_off: list[float] = []
         for _ in range(LIMIT + 1):
             try:
                 async with pacer.edit(SONGS):
-                    await bucket.ask("edit")
+                    await bucket.ask("edit", Kind.EDIT)
             except RouteBusy as busy:
                 put_off.append(busy.seconds)
 
@@ -143,7 +149,7 @@ async def test_edits_leave_some_requests_to_results_and_come_back_one_after_the_
 
 
 async def test_another_channel_is_not_held_up() -> None:
-    async with a_bucket(slides=False) as (pacer, bucket):
+    async with a_bucket() as (pacer, bucket):
         for _ in range(LIMIT):
             await posting(pacer, bucket, "result")
         full = posting(pacer, bucket, "result")
@@ -155,7 +161,7 @@ async def test_another_channel_is_not_held_up() -> None:
 
 
 async def test_a_cancelled_post_leaves_its_place_to_the_next() -> None:
-    async with a_bucket(slides=False) as (pacer, bucket):
+    async with a_bucket() as (pacer, bucket):
         for _ in range(LIMIT):
             await posting(pacer, bucket, "result")
         first, second = posting(pacer, bucket, "first"), posting(pacer, bucket, "second")
@@ -169,7 +175,7 @@ async def test_a_cancelled_post_leaves_its_place_to_the_next() -> None:
 
 
 async def test_an_answer_that_never_came_does_not_block_a_channel() -> None:
-    async with a_bucket(slides=False) as (pacer, bucket):
+    async with a_bucket() as (pacer, bucket):
         with pytest.raises(ConnectionError):
             async with pacer.post(SONGS, Urgency.RESULT):
                 raise ConnectionError
