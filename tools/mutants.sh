@@ -15,7 +15,14 @@ if [ "$(cat "$venv/.ready" 2>/dev/null)" != "$version" ]; then
 fi
 
 rm -rf mutants
-"$venv/bin/mutmut" run | tr '\r' '\n' | tail -n 2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! "$venv/bin/mutmut" run > "$log" 2>&1; then
+    tail -n 40 "$log"
+    echo "mutants: mutmut could not run the tests; a test that reads the source as text belongs into the list in pyproject.toml" >&2
+    exit 1
+fi
+tr '\r' '\n' < "$log" | tail -n 2
 
 # mutmut sets a change after the modules were imported. A table that is built at import, such as RULES, never sees it,
 # so whatever survived is tried once more, each in a process of its own.
@@ -29,7 +36,9 @@ cd mutants
 : > unnoticed
 set -f # the selection has a pattern that is for pytest
 xargs -P "$(nproc)" -I CHANGE sh -fc '
-    if MUTANT_UNDER_TEST=CHANGE "$python" -m pytest -q -x -p no:cacheprovider $selection >/dev/null 2>&1; then
+    name=CHANGE module=${name#bot.domain.} own=tests/unit/test_${module%%.*}.py
+    [ -e "$own" ] || own= # the tests of the same name come first: they are the ones most likely to notice
+    if MUTANT_UNDER_TEST=CHANGE "$python" -m pytest -q -x -p no:cacheprovider $own $selection >/dev/null 2>&1; then
         echo CHANGE >> unnoticed
     fi' < survived
 cd ..

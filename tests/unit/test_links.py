@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from bot.domain.links import web_url
+from bot.domain.links import HOST_MAX, web_url
 from bot.sandbox.discord import fields
 from bot.sandbox.discord.limits import Problems
 
@@ -60,6 +60,21 @@ def test_a_web_address_is_written_so_that_discord_takes_it(words: str, url: str)
 )
 def test_what_discord_would_refuse_is_no_web_address(words: str) -> None:
     assert web_url(words) is None
+
+
+@pytest.mark.parametrize(("port", "is_one"), [(0, False), (1, True), (65535, True), (65536, False)])
+def test_a_port_is_between_1_and_65535(port: int, is_one: bool) -> None:
+    url = f"https://a.example:{port}/"
+
+    assert web_url(url) == (url if is_one else None)
+
+
+def test_a_host_has_its_longest_name() -> None:
+    longest = ".".join(["b" * 63] * 3 + ["c" * (HOST_MAX - 3 * 64 - len(".example"))]) + ".example"
+
+    assert len(longest) == HOST_MAX
+    assert web_url(f"https://{longest}/") == f"https://{longest}/"
+    assert web_url(f"https://c{longest}/") is None
 
 
 def test_the_limit_counts_the_address_as_it_is_sent() -> None:

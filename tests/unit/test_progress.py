@@ -10,9 +10,11 @@ from bot.domain.progress import (
     CONTENT_REASONS,
     MessageLink,
     ProgressStep,
+    ProgressView,
     end_of,
     is_for_member_alone,
     looks_different,
+    progress_of,
     progress_step,
     queue_band,
 )
@@ -166,3 +168,91 @@ def test_only_what_a_member_can_see_counts_as_a_change() -> None:
     assert looks_different(failed, replace(failed, told_at=NOW))
     delivered = replace(job, state=JobState.DELIVERED)
     assert looks_different(delivered, replace(delivered, final_channel_id=300, final_message_id=5))
+
+
+def view_of(job: Job, *, usual_seconds: float | None = 120) -> ProgressView:
+    return progress_of(job, band=None, usual_seconds=usual_seconds, began_at=NOW, at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "submitted_at", "since"),
+    [
+        (JobState.ACCEPTED, None, NOW),
+        (JobState.ACCEPTED, after(5), NOW),  # it was put back into the queue
+        (JobState.SUBMITTING, None, NOW),
+        (JobState.SUBMITTING, after(5), after(5)),
+        (JobState.RUNNING, after(5), after(5)),
+        (JobState.OVERDUE, after(5), after(5)),
+    ],
+)
+def test_a_wait_counts_from_the_acceptance_until_the_submission_and_from_there_on(
+    state: JobState, submitted_at: datetime | None, since: datetime
+) -> None:
+    assert view_of(replace(a_job(state=state), submitted_at=submitted_at)).since == since
+
+
+@pytest.mark.parametrize(("usual_seconds", "expected_after"), [(90, 95), (None, 185)])
+@pytest.mark.parametrize("state", JobState)
+def test_only_what_the_provider_works_on_is_expected_after_its_usual_time(
+    state: JobState, usual_seconds: float | None, expected_after: float
+) -> None:
+    view = view_of(running(state=state, submitted_at=after(5)), usual_seconds=usual_seconds)
+
+    at_work = state in {JobState.SUBMITTING, JobState.RUNNING}
+    assert view.expected_at == (after(expected_after) if at_work else None)
+
+
+@pytest.mark.parametrize("state", JobState)
+@pytest.mark.parametrize("waits_for", [None, *WaitReason])
+def test_a_reason_to_wait_is_shown_only_while_the_job_waits(state: JobState, waits_for: WaitReason | None) -> None:
+    view = view_of(replace(a_job(state=state), waits_for=waits_for))
+
+    waits = state is JobState.ACCEPTED
+    assert view.waits_for == (waits_for if waits else None)
+    daily = waits_for in {WaitReason.DAY_CAP, WaitReason.SERVER_CAP}
+    assert (view.resumes_at is not None) == (waits and daily)
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_there_is_something_to_listen_to_only_while_the_provider_works_on_it(state: JobState) -> None:
+    streaming = (Track(id="one"), Track(id="two", stream_url="https://stream.example/2"))
+    url = "https://stream.example/2" if state in {JobState.SUBMITTING, JobState.RUNNING} else ""
+
+    assert view_of(running(state=state, tracks=streaming)).stream_url == url
+    assert view_of(running(state=state, tracks=(Track(id="one"),))).stream_url == ""
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_an_unknown_outcome_is_mentioned_until_something_is_heard(state: JobState) -> None:
+    still_open = state in {JobState.SUBMITTING, JobState.OVERDUE}
+
+    assert view_of(running(state=state, outcome_unknown=True)).outcome_unknown is still_open
+    assert not view_of(running(state=state, outcome_unknown=False)).outcome_unknown
+
+
+def test_an_end_was_told_to_the_member_alone_once_there_is_a_private_message() -> None:
+    delivered = running(state=JobState.DELIVERED)
+    told = replace(delivered, final_message_id=5, final_channel_id=300)
+
+    assert [view_of(job).told_alone for job in (delivered, told, private(delivered), private(told))] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "told_at", "is_last"),
+    [
+        (JobState.CANCELLED, None, True),
+        (JobState.DELIVERED, None, True),
+        (JobState.FAILED, None, False),
+        (JobState.FAILED, NOW, True),
+        (JobState.RUNNING, None, False),
+    ],
+)
+def test_only_a_failure_has_to_be_told_before_its_message_is_left_alone(
+    state: JobState, told_at: datetime | None, is_last: bool
+) -> None:
+    assert step(running(state=state, told_at=told_at)).is_last is is_last

@@ -187,6 +187,7 @@ def test_a_model_that_the_operator_leaves_out_is_refused_and_its_limits_are_not_
 
     assert names(request, offer) == ["model_not_offered"]
     assert sentence(request, offer) == "There's no model `V3_5` here. The models are `V4` and `V5`."
+    assert [rule.option for rule in broken_rules(request, offer)] == ["model"]
 
 
 def test_a_track_made_with_a_model_that_is_left_out_by_now_can_still_be_continued() -> None:

@@ -32,7 +32,9 @@ def test_hex_digits_and_uuids_look_like_ids(words: str) -> None:
     assert looks_like_an_id(words)
 
 
-@pytest.mark.parametrize("words", ["Paper Boats", "20241124", "Cafe", "decade", "3f9a2c1", "Facade 12345678", ""])
+@pytest.mark.parametrize(
+    "words", ["Paper Boats", "20241124", "111111111111111", "Cafe", "decade", "3f9a2c1", "Facade 12345678", ""]
+)
 def test_words_and_dates_do_not_look_like_ids(words: str) -> None:
     assert not looks_like_an_id(words)
 
@@ -56,6 +58,7 @@ def test_a_source_is_uploaded_under_a_readable_name_of_its_own(name: str, upload
 def test_a_slug_is_short_and_has_no_dash_at_its_ends() -> None:
     assert slug("x" * 59 + " y z") == "x" * 59
     assert slug("--- ") == ""
+    assert slug("!" + "x" * 60) == "x" * 60
 
 
 def test_the_members_own_title_counts_before_everything() -> None:
@@ -111,3 +114,7 @@ def test_a_title_that_shows_nothing_is_none() -> None:
 
     for title in ("\u200b", " ", "\u3164", "\u202e\u2066"):
         assert shown_title(replace(job, request=replace(job.request, title=title))) == "Tide"
+
+
+def test_a_title_of_signs_before_an_uploads_digits_is_none() -> None:
+    assert shown_title(untitled("tide.mp3"), Track(id="one", title=f"?!-{UNIQUE}")) == "tide"
