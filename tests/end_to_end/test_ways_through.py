@@ -351,6 +351,7 @@ async def test_a_private_result_comes_by_direct_message_when_the_answers_time_is
     message = await slow_town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
 
     assert slow_town.mia in message.pinged
+    assert message.content.startswith("A private answer can only be changed for 15 minutes, so here is your music.")
     assert slow_town.songs.messages == []
 
 
