@@ -46,6 +46,7 @@ class DiscordMessenger:
         self._answer_time = timedelta(seconds=answer_seconds)
         self._watched_time = timedelta(seconds=watched_seconds)
         self._clock = clock
+        self._pacer = pacer
         self._turns = Turns()
         self._unclear_answers: set[str] = set()
         self._progress = ProgressMessages(client, catalogue, pacer)
@@ -55,6 +56,7 @@ class DiscordMessenger:
     def routes(self, job: Job) -> Sequence[Route]:
         if is_for_member_alone(job):
             return (self._answer_route(job.place), self._direct)
+        self._pacer.expect(job.place.channel_id)
         return (self._channel, self._direct)
 
     def _answer_route(self, place: Place) -> AnswerRoute:

@@ -22,6 +22,8 @@ from bot.services.messenger import RouteBusy
 
 CALM_SECONDS = 1.0
 """After a result the next one may be on its way already: edits wait for it."""
+EXPECTED_SECONDS = 3.0
+"""For so long edits wait for a result that is being fetched."""
 RETRY_SECONDS = 0.25
 """discord.py itself repeats what was refused with 429; the others let that go first."""
 SAME_WINDOW_SECONDS = 0.5
@@ -141,6 +143,11 @@ class Pacer:
         trace.on_request_end.append(self._heard)
         return trace
 
+    def expect(self, channel_id: int) -> None:
+        """A result is on its way to the channel."""
+        channel = self._channel(channel_id)
+        channel.calm_at = max(channel.calm_at, self._clock() + EXPECTED_SECONDS)
+
     @asynccontextmanager
     async def post(self, channel_id: int, urgency: Urgency) -> AsyncIterator[None]:
         """For one request that has to be made, such as a new message: entered when it is its turn."""
@@ -159,7 +166,7 @@ class Pacer:
                 yield
             finally:
                 if urgency is Urgency.RESULT:
-                    channel.calm_at = self._clock() + CALM_SECONDS
+                    channel.calm_at = max(channel.calm_at, self._clock() + CALM_SECONDS)
 
     @asynccontextmanager
     async def edit(self, channel_id: int) -> AsyncIterator[None]:

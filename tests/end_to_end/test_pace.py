@@ -4,9 +4,11 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bot.domain.jobs import JobState
 from bot.domain.pace import REQUESTS_PER_WINDOW, WINDOW_SECONDS
-from bot.sandbox.discord import DiscordOptions, Upload
+from bot.sandbox.discord import DiscordOptions, RateLimit, Upload
 from tests.end_to_end.town import QUICK, Town, a_town, eventually
 
 AT_THE_REAL_RATE = replace(QUICK, manual=True, rate_limit=REQUESTS_PER_WINDOW, rate_window_seconds=WINDOW_SECONDS)
@@ -94,14 +96,20 @@ async def test_a_key_that_is_refused_is_told_to_the_member_and_to_the_operator_o
     assert (await town.balance()).left == 9
 
 
-ONE_BUDGET = DiscordOptions(shared_channel_bucket=True)
-"""Posts and edits of a channel share five requests in five seconds."""
+MESSAGES = "/channels/{channel_id}/messages"
 
 
+@pytest.mark.parametrize("shared", [True, False])
 async def test_twelve_results_at_once_are_posted_before_any_edits_and_hardly_refused(
-    tmp_path: Path, source: Path
+    tmp_path: Path, source: Path, shared: bool
 ) -> None:
-    async with a_town(tmp_path, source, replace(QUICK, manual=True), ONE_BUDGET) as town:
+    """Whether a channel's posts and edits share five requests in a window, or each have as many."""
+    five = RateLimit(5, 1.5)
+    discord = DiscordOptions(
+        rate_limits={("POST", MESSAGES): five, ("PATCH", f"{MESSAGES}/{{message_id}}"): five},
+        shared_channel_bucket=shared,
+    )
+    async with a_town(tmp_path, source, replace(QUICK, manual=True), discord) as town:
         town.settings = replace(town.settings, quota_per_day=100)
         await town.start(progress_every_seconds=1.0, lease_seconds=30.0, open_commands_per_member=100)
         for number in range(12):
@@ -115,9 +123,10 @@ async def test_twelve_results_at_once_are_posted_before_any_edits_and_hardly_ref
 
         made = list(town.discord.requests)[before:]
         assert sum(request.status == 429 for request in made) <= 1
-        last = max(number for number, request in enumerate(made) if request.method == "POST" and request.files)
-        edits = [request for request in made[:last] if request.method == "PATCH"]
-        assert len(edits) <= 2
+        posts = [number for number, request in enumerate(made) if request.method == "POST" and request.files]
+        between = [request for request in made[posts[0] : posts[-1]] if request.method == "PATCH"]
+        assert len(posts) == 12
+        assert len(between) <= 1
         await town.songs.wait_until(
             lambda here: sum("here it is" in message.content for message in here.messages) == 12, timeout=60
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.chat.pacing import CALM_SECONDS, Kind, Pacer, Urgency
+from bot.chat.pacing import CALM_SECONDS, EXPECTED_SECONDS, Kind, Pacer, Urgency
 from bot.services.messenger import RouteBusy
 
 SONGS = 300
@@ -130,6 +130,16 @@ async def test_an_edit_waits_while_a_result_waits_and_shortly_after_it() -> None
         assert await is_busy(pacer)
         await asyncio.sleep(CALM_SECONDS)
         assert not await is_busy(pacer)
+
+
+async def test_an_edit_waits_for_a_result_that_is_being_fetched_but_not_for_ever() -> None:
+    now = [0.0]
+    pacer = Pacer(clock=lambda: now[0])
+    pacer.expect(SONGS)
+
+    assert await is_busy(pacer)
+    now[0] = EXPECTED_SECONDS
+    assert not await is_busy(pacer)
 
 
 async def test_edits_leave_some_requests_to_results_and_come_back_one_after_the_other() -> None:
