@@ -215,7 +215,10 @@ ALL_SET_ASIDE = "SELECT id FROM job WHERE set_aside_ms IS NOT NULL ORDER BY set_
 
 TASK_IS_TAKEN = "SELECT id FROM job WHERE task_id = $1 AND id <> $2 LIMIT 1"
 
-HASTEN_UNCOLLECTED = "UPDATE job SET due_ms = $2 WHERE state = 'uncollected' AND guild_id = $1 AND due_ms > $2"
+HASTEN_UNCOLLECTED = """
+UPDATE job SET due_ms = $2 WHERE state = 'uncollected' AND guild_id = $1 AND due_ms > $2
+RETURNING id
+"""
 
 
 class Jobs:
@@ -278,9 +281,9 @@ class Jobs:
         """Whether another job already has this task of the provider's."""
         return await self._connection.fetch_one(TASK_IS_TAKEN, task_id, by_other_than) is not None
 
-    async def hasten_uncollected(self, guild_id: int, *, at: datetime) -> None:
-        """A channel of this server may be open again."""
-        await self._connection.execute(HASTEN_UNCOLLECTED, guild_id, to_ms(at))
+    async def hasten_uncollected(self, guild_id: int, *, at: datetime) -> bool:
+        """A channel of this server may be open again; whether anything waited for that."""
+        return bool(await self._connection.fetch_all(HASTEN_UNCOLLECTED, guild_id, to_ms(at)))
 
     async def forget_tracks(self, job_id: str) -> None:
         """Before others are saved that are to take their place."""

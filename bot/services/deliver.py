@@ -11,7 +11,7 @@ from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.pace import backoff_seconds
 from bot.domain.text import text
-from bot.errors import BadSource, Outage
+from bot.errors import BadSource
 from bot.services import settle
 from bot.services.bells import Bells
 from bot.services.clock import Clock
@@ -111,13 +111,8 @@ class Delivery:
         """`job.post_tried_at` is that of an earlier try, if there was one."""
         self._in_hand.add(job.id)
         try:
-            await self._deliver(job)
-        except Outage:
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, the other results are posted
-            await self._isolation.failed(job, error, doing="delivering it")
-        else:
-            self._isolation.succeeded(job)
+            async with self._isolation.around(job, doing="delivering it"):
+                await self._deliver(job)
         finally:
             self._in_hand.discard(job.id)
 

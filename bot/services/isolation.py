@@ -2,11 +2,14 @@
 
 import logging
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from bot.domain.jobs import Job
 from bot.domain.pace import backoff_seconds
 from bot.domain.text import text
+from bot.errors import Outage
 from bot.services.clock import Clock
 from bot.services.operator import Operator
 from bot.services.ports import Storage
@@ -34,8 +37,20 @@ class Isolation:
         self._taken_up = False
         self._due_at = clock()
 
-    async def failed(self, job: Job, error: Exception, *, doing: str) -> None:
-        """`job` failed unexpectedly while `doing`; the traceback is logged the first time."""
+    @asynccontextmanager
+    async def around(self, job: Job, *, doing: str) -> AsyncIterator[None]:
+        """Work on one job: whatever goes wrong in it stays there. Only an `Outage`, which concerns all, gets out."""
+        try:
+            yield
+        except Outage:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs are worked on
+            await self._failed(job, error, doing=doing)
+        else:
+            self._failures.pop(job.id, None)
+
+    async def _failed(self, job: Job, error: Exception, *, doing: str) -> None:
+        """The traceback is logged the first time."""
         self._failures[job.id] += 1
         tries = self._failures[job.id]
         log.error("job %s: %s failed at try %d (%s)", job.short_id, doing, tries, error, exc_info=tries == 1)
@@ -47,9 +62,6 @@ class Isolation:
             else:
                 pause_seconds = backoff_seconds(tries, base_seconds=self._backoff_base_seconds)
                 await work.jobs.put_off(job.id, until=at + timedelta(seconds=pause_seconds))
-
-    def succeeded(self, job: Job) -> None:
-        self._failures.pop(job.id, None)
 
     async def next_due(self) -> datetime:
         return self._due_at

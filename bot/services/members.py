@@ -41,8 +41,9 @@ class Members:
     async def try_uncollected(self, guild_id: int) -> None:
         """A channel of this server may be open again: try to post what nobody could collect."""
         async with self._storage.transaction() as work:
-            await work.jobs.hasten_uncollected(guild_id, at=self._clock())
-        self._bells.deliver.ring()
+            is_due = await work.jobs.hasten_uncollected(guild_id, at=self._clock())
+        if is_due:
+            self._bells.deliver.ring()
 
     async def cancellable(self, member_id: int) -> list[Job]:
         return await self._storage.reading.jobs.cancellable(member_id, limit=CHOICES_MAX)

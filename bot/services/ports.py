@@ -81,8 +81,8 @@ class Jobs(Protocol):
     async def task_is_taken(self, task_id: str, *, by_other_than: str) -> bool:
         """Whether another job already has this task of the provider's."""
 
-    async def hasten_uncollected(self, guild_id: int, *, at: datetime) -> None:
-        """A channel of this server may be open again."""
+    async def hasten_uncollected(self, guild_id: int, *, at: datetime) -> bool:
+        """A channel of this server may be open again; whether anything waited for that."""
 
     async def forget_tracks(self, job_id: str) -> None:
         """Before others are saved that are to take their place."""

@@ -85,16 +85,10 @@ class Submission:
         if attempt_id is None:
             return True  # put off for today; the next one may be another server's
         await fault_points.pause_at("before the submit")
-        try:
+        async with self._isolation.around(job, doing="submitting it"):
             if await self._mark_sent(job):
                 await fault_points.pause_at("between claim and send")
                 await self._submit(job, attempt_id)
-        except Outage:
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs have their turns
-            await self._isolation.failed(job, error, doing="submitting it")
-        else:
-            self._isolation.succeeded(job)
         return True
 
     async def _claim(self, work: Work) -> tuple[Job | None, str | None]:

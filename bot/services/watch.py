@@ -9,7 +9,7 @@ from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.progress import looks_different
 from bot.domain.reports import ReportKind, TaskReport, apply_report
-from bot.errors import Outage, ProviderError, ProviderRefused, ProviderUnauthorized
+from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
 from bot.services import settle
 from bot.services.bells import Bells
 from bot.services.clock import Clock
@@ -83,14 +83,8 @@ class Watch:
         return bool(claimed)
 
     async def _look_isolated(self, job: Job) -> None:
-        try:
+        async with self._isolation.around(job, doing="asking after it"):
             await self._look(job)
-        except Outage:
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs are looked after
-            await self._isolation.failed(job, error, doing="asking after it")
-        else:
-            self._isolation.succeeded(job)
 
     async def _look(self, job: Job) -> None:
         answer = await self._ask(job)
