@@ -102,7 +102,7 @@ class App:
     storage: SqliteStorage
     folder: Path  # where sources and tracks are while they are needed
     web: Callable[[], "web.Application"]
-    submitters: tuple[Worker, ...]  # end by themselves before the rest is stopped
+    submitters: tuple[Worker, ...]  # finish what they have begun before the rest is stopped
     workers: tuple[Worker, ...]
     listening: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -143,12 +143,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
         servers = Servers(settings.allowed_servers)
         client = EncoreClient(catalogue=catalogue, servers=servers, http_trace=pacer.trace())
         stack.push_async_callback(_close, client)
-        provider = SunoClient(
-            session,
-            api_url=settings.suno_api_url,
-            upload_url=settings.suno_upload_url,
-            api_key=settings.suno_api_key,
-        )
+        provider = _provider(session, settings)
         messenger = DiscordMessenger(
             client,
             catalogue,
@@ -157,7 +152,6 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             watched_seconds=settings.watched_seconds,
             clock=clock,
         )
-        every_seconds = CREDITS_POLLS * settings.poll_every_seconds
         operator = Operator(storage, messenger, clock)
         parts = _Parts(
             settings=settings,
@@ -168,13 +162,7 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             tracks=tracks,
             messenger=messenger,
             operator=operator,
-            account=Account(
-                provider,
-                operator,
-                every_seconds=every_seconds,
-                patience=Patience(spread_seconds=settings.overdue_after_seconds),
-                clock=clock,
-            ),
+            account=_account(settings, provider, operator, clock),
             isolation=Isolation(storage, operator, backoff_base_seconds=settings.retry_base_seconds, clock=clock),
             kept=KeptTracks(settings.database_path.parent / "tracks", days=settings.keep_tracks_days, clock=clock),
             folder=folder,
@@ -198,6 +186,25 @@ async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[
             submitters=_submitters(parts),
             workers=_workers(parts, acceptance, posting),
         )
+
+
+def _provider(session: aiohttp.ClientSession, settings: Settings) -> SunoClient:
+    return SunoClient(
+        session,
+        api_url=settings.suno_api_url,
+        upload_url=settings.suno_upload_url,
+        api_key=settings.suno_api_key,
+    )
+
+
+def _account(settings: Settings, provider: Provider, operator: Operator, clock: Clock) -> Account:
+    return Account(
+        provider,
+        operator,
+        every_seconds=CREDITS_POLLS * settings.poll_every_seconds,
+        patience=Patience(spread_seconds=settings.overdue_after_seconds),
+        clock=clock,
+    )
 
 
 async def _close(client: EncoreClient) -> None:
@@ -286,75 +293,95 @@ def _submitters(parts: _Parts) -> tuple[Worker, ...]:
     return tuple(Worker(f"submitting {number}", submission, bells.submit, clock) for number in range(1, SUBMITTERS + 1))
 
 
-def _workers(parts: _Parts, acceptance: Acceptance, posting: Posting) -> tuple[Worker, ...]:
-    settings, storage, bells, clock = parts.settings, parts.storage, parts.bells, parts.clock
-    tries_spread_seconds = DEADLINE_POLLS * settings.poll_every_seconds
-    delivery = Delivery(
-        storage,
+def _delivery(parts: _Parts, posting: Posting) -> Delivery:
+    settings = parts.settings
+    return Delivery(
+        parts.storage,
         parts.messenger,
         posting,
         parts.kept,
         parts.isolation,
-        patience=Patience(spread_seconds=tries_spread_seconds),
+        patience=_deadline_patience(settings),
         times=DeliveryTimes(
             lease=settings.lease_seconds,
             give_up=settings.give_up_after_seconds,
             backoff_base=settings.retry_base_seconds,
         ),
-        bells=bells,
-        clock=clock,
+        bells=parts.bells,
+        clock=parts.clock,
     )
-    progress = Progress(
-        storage,
+
+
+def _progress(parts: _Parts) -> Progress:
+    settings = parts.settings
+    return Progress(
+        parts.storage,
         parts.messenger,
         times=ProgressTimes(
             every=settings.progress_every_seconds,
             lease=settings.lease_seconds,
             backoff_base=settings.retry_base_seconds,
         ),
-        clock=clock,
+        clock=parts.clock,
     )
-    watch = Watch(
-        storage,
+
+
+def _watch(parts: _Parts) -> Watch:
+    settings = parts.settings
+    return Watch(
+        parts.storage,
         parts.provider,
         parts.isolation,
-        patience=Patience(spread_seconds=tries_spread_seconds),
+        patience=_deadline_patience(settings),
         times=WatchTimes(
             poll_every=settings.poll_every_seconds,
             overdue=settings.overdue_after_seconds,
             give_up=settings.give_up_after_seconds,
         ),
-        bells=bells,
-        clock=clock,
+        bells=parts.bells,
+        clock=parts.clock,
     )
-    housekeeping = Housekeeping(
-        storage,
-        times=HousekeepingTimes(
-            answer_seconds=settings.interaction_seconds,
-            keep_jobs_days=settings.keep_jobs_days,
-            keep_tracks_days=settings.keep_tracks_days,
-        ),
-        clock=clock,
+
+
+def _deadline_patience(settings: Settings) -> Patience:
+    return Patience(spread_seconds=DEADLINE_POLLS * settings.poll_every_seconds)
+
+
+def _housekeeping(parts: _Parts) -> Housekeeping:
+    settings = parts.settings
+    times = HousekeepingTimes(
+        answer_seconds=settings.interaction_seconds,
+        keep_jobs_days=settings.keep_jobs_days,
+        keep_tracks_days=settings.keep_tracks_days,
     )
+    return Housekeeping(parts.storage, times=times, clock=parts.clock)
+
+
+def _callback_queue(parts: _Parts) -> CallbackQueue:
+    return CallbackQueue(
+        parts.storage,
+        parse_callback,
+        Callbacks(parts.storage, parts.provider, parts.bells, parts.clock).apply,
+        parts.operator,
+        parts.bells.callbacks,
+        parts.clock,
+        backoff_base_seconds=parts.settings.retry_base_seconds,
+    )
+
+
+def _workers(parts: _Parts, acceptance: Acceptance, posting: Posting) -> tuple[Worker, ...]:
+    settings, storage, bells, clock = parts.settings, parts.storage, parts.bells, parts.clock
     waiting = Waiting(storage, parts.account, give_up_seconds=settings.give_up_after_seconds, bells=bells, clock=clock)
     clock_watch = ClockWatch(storage, grace_seconds=settings.lease_seconds, bells=bells, clock=clock)
-    callbacks = CallbackQueue(
-        storage,
-        parse_callback,
-        Callbacks(storage, parts.provider, bells, clock).apply,
-        parts.operator,
-        bells.callbacks,
-        clock,
-        backoff_base_seconds=settings.retry_base_seconds,
-    )
+    watch, delivery, progress = _watch(parts), _delivery(parts, posting), _progress(parts)
     return (
         *(Worker(f"commands {number}", acceptance, bells.intake, clock) for number in range(1, ACCEPTERS + 1)),
-        Worker("callbacks", callbacks, bells.callbacks, clock),
+        Worker("callbacks", _callback_queue(parts), bells.callbacks, clock),
         *(Worker(f"watching {number}", watch, bells.watch, clock) for number in range(1, WATCHERS + 1)),
         Worker("waiting", waiting, Bell(), clock),
         Worker("isolation", parts.isolation, Bell(), clock),
         Worker("kept tracks", parts.kept, Bell(), clock),
-        Worker("housekeeping", housekeeping, Bell(), clock),
+        Worker("housekeeping", _housekeeping(parts), Bell(), clock),
         *(Worker(f"delivering {number}", delivery, bells.deliver, clock) for number in range(1, DELIVERERS + 1)),
         *(
             Worker(f"progress {number}", progress, bells.progress, clock, pause_seconds=PROGRESS_PAUSE_SECONDS)
