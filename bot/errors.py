@@ -15,7 +15,7 @@ class EncoreError(Exception):
 
 
 class Outage(EncoreError):
-    """Something that every part needs is away for now. Whoever found it away has told the operator, once."""
+    """Something that every part needs is unavailable for now. The operator has been told, once."""
 
 
 class Refused(EncoreError):
@@ -145,7 +145,7 @@ class ProviderBusy(ProviderError):
 
 
 class ProviderOutOfCredits(ProviderError):
-    """No credits left (429 at sunoapi.org, 402 at kie.ai): only the operator can mend it, then it goes on."""
+    """No credits left (429 at sunoapi.org, 402 at kie.ai): only the operator can top up the account."""
 
 
 class ProviderRefused(ProviderError):
@@ -153,7 +153,7 @@ class ProviderRefused(ProviderError):
 
 
 class ProviderUnauthorized(ProviderRefused):
-    """The key is refused (401, 403): only the operator can mend it."""
+    """The key is refused (401, 403): only the operator can change that."""
 
 
 class ProviderSilent(ProviderError):

@@ -1,4 +1,4 @@
-"""Handles what many tasks want together: whoever comes while one batch is under way is in the next."""
+"""Handles what many tasks want together: those that come while one batch is under way are in the next."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -92,7 +92,7 @@ async def _hold_back(connection: Connection, now: datetime) -> int:
 
 
 def _swap(fresh: Path, database: Path) -> Path | None:
-    """Nothing is deleted: whoever restored the wrong copy wants the old database back."""
+    """Nothing is deleted: after restoring the wrong copy, the operator wants the old database back."""
     replaced = None
     if database.exists():
         replaced = database.with_name(f"{database.name}.before-{datetime.now(UTC):%Y%m%d-%H%M%S}")

@@ -125,7 +125,7 @@ def hear(container: InputContainer, stream: AudioStream, limits: Limits) -> Hear
     """Decode all of it; packets that cannot be decoded are counted and skipped.
 
     Raises:
-        Unusable: it goes on beyond the limit of length, or of CPU time.
+        Unusable: it exceeds the limit of length or of CPU time.
     """
     heard = Heard()
     for _ in frames_of(container, stream, limits, heard):

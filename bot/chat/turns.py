@@ -26,7 +26,7 @@ class Turns:
 
     @asynccontextmanager
     async def taken(self, job_id: str) -> AsyncIterator[None]:
-        """For what has to be said now: waits for whoever has the turn."""
+        """For what has to be said now: waits until the present turn is over."""
         lock = self._lock(job_id)
         async with lock:
             yield

@@ -129,7 +129,7 @@ FILES_KEPT = timedelta(days=14)
 
 
 class Stage(StrEnum):
-    """How far the provider has come with a running job, as far as we heard."""
+    """How far the provider has got with a running job, by its latest news."""
 
     QUEUED = "queued"
     TEXT = "text"  # lyrics are written
@@ -211,12 +211,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """A command as it came, written down before any work: a restart goes on with it, and it happens once."""
+    """A command as it came, written down before any work, so that it survives a restart and happens once."""
 
     place: Place
     source: SourceChoice
     request: ExtensionRequest
-    due_at: datetime  # when a worker may take it over, because whoever had it is gone
+    due_at: datetime  # when another worker may take it over, because the one that had it is gone
     progress_message_id: int | None = None  # written down before the source is read, so that there is one only
 
 

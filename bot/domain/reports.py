@@ -85,7 +85,7 @@ ENDS = frozenset({ReportKind.COMPLETE, ReportKind.FAILED})
 def confirmed(told: TaskReport, record: TaskReport) -> TaskReport | None:
     """What to believe of a callback that tells an end, once the provider was asked itself; None: nothing.
 
-    Whoever learned a job's callback address could invent one. The record counts where it tells an end, whichever; the
+    Anyone who learned a job's callback address could invent one. If the record tells an end, that end counts; the
     callback's own words only where the record knows the same tracks and is merely behind.
     """
     if record.kind in ENDS:
@@ -97,7 +97,7 @@ def confirmed(told: TaskReport, record: TaskReport) -> TaskReport | None:
 
 
 def hint(told: TaskReport) -> TaskReport:
-    """A callback on the way to the end, without its contents: how far the task is costs nothing to believe."""
+    """A callback before the end, without its contents: believing how far a task has come costs nothing."""
     return replace(told, tracks=())
 
 

@@ -72,8 +72,8 @@ class AcceptLimits:
 class Acceptance:
     """Takes commands in, and is the step of the workers that make jobs of them.
 
-    A command is written down and acknowledged by whoever heard it; the work is done by a worker, which a restart cannot
-    interrupt without another one taking it over.
+    A command is written down and acknowledged as it comes in. A worker does the rest; if a restart interrupts that one,
+    another takes over.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class Acceptance:
     async def _with_progress_message(self, intake: Intake) -> Intake:
         """Say in the channel that the source is being read, which proves that the result can be posted there.
 
-        The message is written down before anything else is done, so that a restart goes on with the same one.
+        The message is written down before anything else is done, so that a restart continues with the same one.
 
         Raises:
             Refused: nothing can be posted there.

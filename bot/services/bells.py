@@ -8,7 +8,7 @@ from bot.domain.jobs import AT_PROVIDER_STATES, Job, JobState
 
 
 class Bell:
-    """Rung by whoever made work; each ring wakes one of the workers that listen."""
+    """Rung when there is new work; each ring wakes one of the workers that listen."""
 
     def __init__(self) -> None:
         self._waiters: deque[asyncio.Future[None]] = deque()

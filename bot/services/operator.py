@@ -1,4 +1,4 @@
-"""Tells whoever runs the bot of a trouble that only they can mend: once when it begins, once when it is over."""
+"""Tells the operator about trouble that only they can end: once when it begins, once when it is over."""
 
 import logging
 from collections.abc import Sequence
@@ -29,13 +29,13 @@ class Operator:
             await self._messenger.tell_operator(sentences)
 
     async def over(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
-        """`trouble` is mended; nothing happens where it was not told."""
+        """`trouble` is over; does nothing if the operator was never told of it."""
         if await self.is_told(trouble) and await self._turn(trouble, ""):
             log.warning(log_line)
             await self._messenger.tell_operator(sentences)
 
     async def _turn(self, trouble: str, to: str) -> bool:
-        """Write down that the trouble is there since `to`, or not any more; whether that is news."""
+        """Write down since when the trouble lasts (`to`), or that it is over (empty); whether that is news."""
         async with self._storage.transaction() as work:
             before = await work.facts.get(_name(trouble)) or ""
             is_news = bool(before) != bool(to)

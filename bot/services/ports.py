@@ -24,10 +24,10 @@ class Provider(Protocol):
     async def extend(
         self, request: ExtensionRequest, *, source_url: str, sent_continue_at: float, callback_url: str
     ) -> str:
-        """Start paid work; the task's id. Never repeated by itself."""
+        """Start paid work; the task's id. Sent once, whatever happens."""
 
     async def report(self, task_id: str) -> TaskReport:
-        """What became of a task so far."""
+        """How a task stands."""
 
     async def credits(self) -> float:
         """How many credits the account has left."""

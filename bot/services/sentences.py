@@ -45,7 +45,7 @@ _SETTLED = {FailureReason.TRACKS_GONE: REFUNDED, FailureReason.UNDELIVERABLE: No
 
 
 def failure_sentences(failure: Failure | None) -> list[Text]:
-    """What happened, the provider's own words if there are any, and what became of the extension."""
+    """What happened, the provider's own words if there are any, and whether an extension was used."""
     failure = failure or Failure(reason=FailureReason.PROVIDER)
     sentences = [_REASONS[failure.reason]]
     if failure.provider_message:

@@ -155,7 +155,7 @@ class Watch:
             log.info("job %s: claimed and never sent; back in its place", job.short_id)
             return after.after(JobEvent.NOT_STARTED, due_at=at)
         if after.state is JobState.SUBMITTING and not after.outcome_unknown:
-            # Whoever sent it is gone: a process that died between the POST and its answer.
+            # Its sender is gone: a process that died between the POST and its answer.
             log.warning("job %s: its submission was interrupted; not repeated", job.short_id)
             after = replace(after, outcome_unknown=True)
         return self._in_time(after, at)

@@ -1,4 +1,4 @@
-"""The provider's HTTP side: hand over a file, start an extension, ask what became of it, ask for the credits."""
+"""The provider's HTTP side: hand over a file, start an extension, ask about it, ask for the credits."""
 
 import asyncio
 import re
@@ -41,7 +41,7 @@ def open_session() -> aiohttp.ClientSession:
 
 
 class SunoClient:
-    """Talks to one account. Times are seconds; `session` is closed by whoever opened it.
+    """Talks to one account. Times are seconds; `session` is closed by its opener.
 
     `submit`, `ask` and `upload` bound one request each, `connect` the way to the first byte sent. Uploads are tried
     `upload_attempts` times with growing waits from `upload_wait_seconds` on; nothing else is ever repeated here.
@@ -122,7 +122,7 @@ class SunoClient:
         return await retrying((ProviderBusy, ProviderSilent), self._upload_once, path, name)
 
     async def report(self, task_id: str) -> TaskReport:
-        """What became of a task so far (docs/provider.md 4). Not repeated: whoever asks will ask again."""
+        """How a task stands (docs/provider.md 4). Not repeated: the caller will ask again."""
         _, body = await self._call(
             "GET",
             f"{self._api_url}/api/v1/generate/record-info",

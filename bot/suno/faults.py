@@ -32,8 +32,8 @@ _GATEWAY_CODE = re.compile(rb"error code: (\d{3,4})", re.IGNORECASE)
 
 _BUSY = text("The music service is busy at the moment. Nothing was started; try again in a few minutes.")
 _SILENT = text("The music service gave no clear answer. It may have begun all the same, so it is not asked twice.")
-_OUT_OF_CREDITS = text("This bot has used up its credits at the music service. Whoever runs the bot has to add some.")
-_UNAUTHORIZED = text("The music service does not accept this bot's key. Whoever runs the bot has to mend that.")
+_OUT_OF_CREDITS = text("This bot is out of credits at the music service. Please tell the person who runs it.")
+_UNAUTHORIZED = text("The music service doesn't accept this bot's key. Please tell the person who runs it.")
 _REFUSED = text("The music service refused the request.")
 
 

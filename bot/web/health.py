@@ -1,4 +1,4 @@
-"""What whoever supervises the process asks: is it alive, is it ready?"""
+"""What a supervisor asks of the process: is it alive, is it ready?"""
 
 from collections.abc import Callable, Mapping
 
