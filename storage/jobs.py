@@ -10,7 +10,6 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
-from statistics import median
 
 import msgspec
 
@@ -354,7 +353,9 @@ class Jobs:
     async def usual_seconds(self) -> float | None:
         """Median seconds from submission to the finished tracks, over the latest 50 jobs; None before the first."""
         rows = await self._connection.fetch_all(LATEST_DURATIONS, USUAL_OF_LATEST)
-        return median(row["duration_ms"] for row in rows) / 1000 if rows else None
+        durations = sorted(row["duration_ms"] for row in rows)
+        # Of an even number the upper one of the middle two: `statistics` would cost 0.75 MB for their mean.
+        return durations[len(durations) // 2] / 1000 if durations else None
 
     async def _next_turn(self, member_id: int) -> tuple[int, int]:
         queue = await self._connection.fetch_one(TAKE_SEAT)

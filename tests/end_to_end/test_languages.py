@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bot.sandbox.discord import Member
 from cogs.jobs import JobsCog
-from tests.end_to_end.town import Town, eventually
+from tests.end_to_end.town import Town
 from tests.support.languages import a_language
 
 NOTHING_YET = "You have no jobs yet. Start one with `/extend`."
@@ -34,32 +34,21 @@ async def test_a_german_member_sees_commands_and_answers_in_german(town: Town, t
     )
 
     await town.start(locales_path=tmp_path / "locales")
-    await written_down(town)
+    await town.announced()
 
     assert described(town, "jobs") == {"en-US": JobsCog.jobs.description, "de": "Deine letzten Aufträge."}
     answer = await (await a_german(town).command(town.songs, "jobs")).response()
     assert answer.content == "Noch nichts. Fang an mit `/extend`."
 
 
-async def written_down(town: Town, *, other_than: str = "") -> str:
-    """Which commands are announced, once that is written down: a stop before it would have them announced again."""
-    facts, name = town.app.storage.reading.facts, f"commands of {town.app.client.application_id}"
-
-    async def is_there() -> bool:
-        return (await facts.get(name) or "") not in {"", other_than}
-
-    await eventually(is_there)
-    return await facts.get(name) or ""
-
-
 async def test_a_new_translation_is_announced_once(town: Town, tmp_path: Path) -> None:
     await town.start(locales_path=tmp_path)
-    first = await written_down(town)
+    first = await town.announced()
     await town.stop()
     a_language(tmp_path, "de", {JobsCog.jobs.description: "Deine letzten Aufträge."})
 
     await town.start(locales_path=tmp_path)
-    await written_down(town, other_than=first)
+    await town.announced(other_than=first)
     assert described(town, "jobs")["de"] == "Deine letzten Aufträge."
     await town.stop()
     await town.start(locales_path=tmp_path)

@@ -51,6 +51,7 @@ async def test_a_locked_database_is_told_to_the_member_in_time_and_to_the_operat
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     await town.start()
+    await town.announced()
     with caplog.at_level(logging.INFO):
         async with locked(town.settings.database_path):
             refused = await (await town.extend()).response()

@@ -59,6 +59,16 @@ class Town:
     async def stop(self) -> None:
         await self.stack.aclose()
 
+    async def announced(self, *, other_than: str = "") -> str:
+        """The digest of the announced commands, once it is stored: the last thing that a start writes."""
+        facts, name = self.app.storage.reading.facts, f"commands of {self.app.client.application_id}"
+
+        async def is_stored() -> bool:
+            return (await facts.get(name) or "") not in {"", other_than}
+
+        await eventually(is_stored)
+        return await facts.get(name) or ""
+
     async def extend(self, **options: Any) -> Invocation:  # noqa: ANN401  # options of any type
         """Mia uses `/extend` in #songs; with the source as `audio` unless another way is named."""
         if not {"url", "track", "audio"} & options.keys():
