@@ -11,7 +11,7 @@ from discord import app_commands
 from bot.chat.faults import TROUBLES, in_words
 from bot.domain.pace import backoff_seconds
 from bot.errors import Outage
-from bot.services.ports import Storage
+from bot.services.common.ports import Storage
 
 log = logging.getLogger(__name__)
 

@@ -24,31 +24,31 @@ from bot.fetch.fetcher import SafeFetcher
 from bot.gateway import discord_at, keep_connected
 from bot.scratch import scratch_folder
 from bot.servers import Servers
-from bot.services.accept import Acceptance, AcceptLimits
-from bot.services.account import Account
-from bot.services.bells import Bell, Bells
-from bot.services.callback_queue import CallbackQueue
-from bot.services.callbacks import Callbacks
-from bot.services.caps import Caps
-from bot.services.clock import Clock, utc_now
-from bot.services.clock_watch import ClockWatch
-from bot.services.deliver import Delivery, DeliveryTimes
-from bot.services.housekeeping import Housekeeping, HousekeepingTimes
-from bot.services.isolation import Isolation
-from bot.services.kept import KeptTracks
-from bot.services.members import Members
-from bot.services.operator import Operator
-from bot.services.patience import Patience
-from bot.services.ports import Provider
-from bot.services.posting import Posting
-from bot.services.progress import Progress, ProgressTimes
-from bot.services.rate import Rate
-from bot.services.resend import Resend
-from bot.services.submit import Submission, SubmitTimes
-from bot.services.tracks import TrackFiles
-from bot.services.waiting import Waiting
-from bot.services.watch import Watch, WatchTimes
-from bot.services.worker import Worker
+from bot.services.common.bells import Bell, Bells
+from bot.services.common.clock import Clock, utc_now
+from bot.services.common.clock_watch import ClockWatch
+from bot.services.common.patience import Patience
+from bot.services.common.ports import Provider
+from bot.services.common.worker import Worker
+from bot.services.members.members import Members
+from bot.services.operator.account import Account
+from bot.services.operator.housekeeping import Housekeeping, HousekeepingTimes
+from bot.services.operator.isolation import Isolation
+from bot.services.operator.notices import Operator
+from bot.services.pipeline.accept import Acceptance, AcceptLimits
+from bot.services.pipeline.apply_callbacks import Callbacks
+from bot.services.pipeline.callback_queue import CallbackQueue
+from bot.services.pipeline.caps import Caps
+from bot.services.pipeline.deliver import Delivery, DeliveryTimes
+from bot.services.pipeline.kept import KeptTracks
+from bot.services.pipeline.posting import Posting
+from bot.services.pipeline.progress import Progress, ProgressTimes
+from bot.services.pipeline.rate import Rate
+from bot.services.pipeline.resend import Resend
+from bot.services.pipeline.submit import Submission, SubmitTimes
+from bot.services.pipeline.tracks import TrackFiles
+from bot.services.pipeline.waiting import Waiting
+from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.settings import Settings
 from bot.suno.client import SunoClient, open_session
 from bot.suno.messages import MalformedCallback, callback_task_id, parse_callback

@@ -20,9 +20,9 @@ from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models
 from bot.domain.text import text
 from bot.domain.times import NotAMoment, parse_moment
 from bot.errors import Refused, SourceTooLarge
-from bot.services.accept import Acceptance
-from bot.services.members import Members
-from bot.services.sentences import UNTITLED, track_label
+from bot.services.common.sentences import UNTITLED, track_label
+from bot.services.members.members import Members
+from bot.services.pipeline.accept import Acceptance
 from bot.text import plain
 
 Interaction = discord.Interaction[EncoreClient]

@@ -18,10 +18,10 @@ from bot.domain.actions import JobAction, actions_on
 from bot.domain.jobs import Job
 from bot.domain.text import Text, text
 from bot.errors import EncoreError, Refused
-from bot.services.clock import utc_now
-from bot.services.members import Members
-from bot.services.resend import Resend
-from bot.services.sentences import NOT_USED, name_of
+from bot.services.common.clock import utc_now
+from bot.services.common.sentences import NOT_USED, name_of
+from bot.services.members.members import Members
+from bot.services.pipeline.resend import Resend
 
 log = logging.getLogger(__name__)
 

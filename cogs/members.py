@@ -9,8 +9,8 @@ from bot.acknowledge import acknowledge, reply
 from bot.chat import cards, job_list
 from bot.client import EncoreClient
 from bot.domain.titles import shown_title
-from bot.services.members import Members
-from bot.services.sentences import UNTITLED
+from bot.services.common.sentences import UNTITLED
+from bot.services.members.members import Members
 from bot.text import plain
 from cogs.jobs import cancelled_sentences
 

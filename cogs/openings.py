@@ -3,7 +3,7 @@
 import discord
 from discord.ext import commands
 
-from bot.services.members import Members
+from bot.services.members.members import Members
 
 
 class OpeningsCog(commands.Cog):

@@ -14,8 +14,8 @@ from bot.domain.links import web_url
 from bot.domain.text import Fact, Seconds, Text, Verbatim, counted, text
 from bot.domain.times import clock
 from bot.domain.titles import shown_title, slug
-from bot.services.messenger import ResultFile
-from bot.services.sentences import UNTITLED, failure_sentences, name_of
+from bot.services.common.messenger import ResultFile
+from bot.services.common.sentences import UNTITLED, failure_sentences, name_of
 from bot.text import escape, plain
 
 Say = Callable[[Text], str]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import aiohttp
 import discord
 
-from bot.services.messenger import RouteClosed, RouteRefused, RouteTooSmall, RouteUnavailable
+from bot.services.common.messenger import RouteClosed, RouteRefused, RouteTooSmall, RouteUnavailable
 
 TOO_LARGE_CODES = {40005, 50045}
 CLOSED_CODES = {

@@ -15,7 +15,7 @@ from bot.domain.quota import QuotaBalance, bar
 from bot.domain.text import Fact, Said, Seconds, Text, Verbatim, text
 from bot.domain.times import clock
 from bot.domain.titles import shown_title
-from bot.services.sentences import STATE_NAMES, UNTITLED, failure_sentences
+from bot.services.common.sentences import STATE_NAMES, UNTITLED, failure_sentences
 from bot.text import plain
 
 Say = Callable[[Text], str]

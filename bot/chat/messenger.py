@@ -16,8 +16,8 @@ from bot.chat.turns import Turns
 from bot.domain.jobs import Job, Place
 from bot.domain.progress import ProgressView, is_for_member_alone
 from bot.domain.text import Text, Verbatim, text
-from bot.services.clock import Clock
-from bot.services.messenger import Route, RouteClosed, RouteTooSmall, RouteUnavailable
+from bot.services.common.clock import Clock
+from bot.services.common.messenger import Route, RouteClosed, RouteTooSmall, RouteUnavailable
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from bot.services.messenger import RouteBusy
+from bot.services.common.messenger import RouteBusy
 
 CALM_SECONDS = 1.0
 """After a result the next one may be on its way already: edits wait for it."""

@@ -3,7 +3,7 @@
 import discord
 
 from bot.domain.jobs import Place
-from bot.services.clock import utc_now
+from bot.services.common.clock import utc_now
 
 
 def place_of(interaction: discord.Interaction, *, private: bool) -> Place:

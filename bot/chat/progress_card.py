@@ -7,7 +7,7 @@ from bot.domain.jobs import Job, JobState, Stage, WaitReason
 from bot.domain.progress import MessageLink, ProgressView
 from bot.domain.text import Fact, Said, Seconds, Text, Verbatim, text
 from bot.domain.titles import source_title
-from bot.services.sentences import name_of
+from bot.services.common.sentences import name_of
 
 Say = Callable[[Text], str]
 

@@ -13,7 +13,7 @@ from bot.domain.jobs import Job, Place
 from bot.domain.links import web_url
 from bot.domain.progress import ProgressView
 from bot.domain.text import Text, Verbatim, text
-from bot.services.messenger import RouteClosed, RouteUnavailable
+from bot.services.common.messenger import RouteClosed, RouteUnavailable
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)

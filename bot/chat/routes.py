@@ -17,7 +17,7 @@ from bot.chat.turns import Turns
 from bot.domain.jobs import Job, JobState, Place
 from bot.domain.progress import is_for_member_alone
 from bot.domain.text import Text, Verbatim, text
-from bot.services.messenger import (
+from bot.services.common.messenger import (
     HistoryClosed,
     Posted,
     ResultFile,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
-from bot.services.messenger import RouteBusy
+from bot.services.common.messenger import RouteBusy
 
 BUSY_SECONDS = 1.0
 

@@ -142,7 +142,7 @@ class Stage(StrEnum):
 
 
 class FailureReason(StrEnum):
-    """Why a job ended without a track; each has its sentence in `bot.services.sentences`."""
+    """Why a job ended without a track; each has its sentence in `bot.services.common.sentences`."""
 
     REFUSED = "refused"  # the provider refused the request
     PROVIDER = "provider"  # the provider gave up

@@ -24,13 +24,13 @@ BODY_SECONDS = 5.0
 
 
 class IsToken(Protocol):
-    """`bot.services.ports.Storage.is_callback_token`."""
+    """`bot.services.common.ports.Storage.is_callback_token`."""
 
     def __call__(self, token: str) -> Awaitable[bool]: ...
 
 
 class Record(Protocol):
-    """`bot.services.ports.Storage.record_callback`."""
+    """`bot.services.common.ports.Storage.record_callback`."""
 
     def __call__(self, *, token: str, body: bytes, at: datetime) -> Awaitable[Recorded]: ...
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from bot.domain.callbacks import CallbackEntry
 from bot.domain.jobs import JobState
 from bot.domain.reports import ReportKind, TaskReport
-from bot.services.bells import Bells
-from bot.services.callback_queue import OLD_AT_ONCE, CallbackQueue
-from bot.services.callbacks import Callbacks
-from bot.services.clock import utc_now
-from bot.services.operator import Operator
-from bot.services.worker import Worker
+from bot.services.common.bells import Bells
+from bot.services.common.clock import utc_now
+from bot.services.common.worker import Worker
+from bot.services.operator.notices import Operator
+from bot.services.pipeline.apply_callbacks import Callbacks
+from bot.services.pipeline.callback_queue import OLD_AT_ONCE, CallbackQueue
 from bot.suno.messages import parse_callback
 from storage.storage import SqliteStorage, open_storage
 from tests.benchmarks.rows import Goal, Row, table

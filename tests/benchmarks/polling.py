@@ -10,13 +10,13 @@ from pathlib import Path
 from bot.app import WATCHERS
 from bot.domain.jobs import JobState
 from bot.domain.reports import ReportKind, TaskReport
-from bot.services.bells import Bells
-from bot.services.clock import utc_now
-from bot.services.isolation import Isolation
-from bot.services.operator import Operator
-from bot.services.patience import Patience
-from bot.services.watch import AT_ONCE, Watch, WatchTimes
-from bot.services.worker import Worker
+from bot.services.common.bells import Bells
+from bot.services.common.clock import utc_now
+from bot.services.common.patience import Patience
+from bot.services.common.worker import Worker
+from bot.services.operator.isolation import Isolation
+from bot.services.operator.notices import Operator
+from bot.services.pipeline.watch import AT_ONCE, Watch, WatchTimes
 from storage.storage import SqliteStorage, open_storage
 from tests.benchmarks.rows import Goal, Row, table
 from tests.support.fakes import FakeMessenger, FakeProvider

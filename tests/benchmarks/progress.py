@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import median
 
 from bot.domain.jobs import JobEvent, JobState
-from bot.services import settle
-from bot.services.progress import Progress, ProgressTimes
+from bot.services.common import settle
+from bot.services.pipeline.progress import Progress, ProgressTimes
 from storage.storage import SqliteStorage, open_storage
 from tests.benchmarks.rows import Goal, Row
 from tests.support.fakes import FakeMessenger, TurnedClock

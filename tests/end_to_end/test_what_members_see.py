@@ -9,7 +9,7 @@ from bot.domain.jobs import Job, JobEvent, JobState
 from bot.fault_points import hold
 from bot.sandbox.discord import FaultKind, Invocation, Message, Upload
 from bot.sandbox.sounds import compose
-from bot.services import settle
+from bot.services.common import settle
 from tests.end_to_end.town import Town, eventually
 
 POST = ("POST", "/channels/{channel_id}/messages")

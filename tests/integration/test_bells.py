@@ -1,6 +1,6 @@
 import asyncio
 
-from bot.services.bells import Bell
+from bot.services.common.bells import Bell
 
 
 async def resting(bell: Bell) -> "asyncio.Task[None]":

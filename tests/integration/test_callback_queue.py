@@ -12,10 +12,10 @@ import pytest
 
 from bot.domain.callbacks import CallbackEntry
 from bot.domain.reports import ReportKind, TaskReport
-from bot.services.bells import Bell
-from bot.services.callback_queue import NEW_AT_ONCE, OLD_AT_ONCE, TRIES, CallbackQueue
-from bot.services.operator import Operator
-from bot.services.worker import Worker
+from bot.services.common.bells import Bell
+from bot.services.common.worker import Worker
+from bot.services.operator.notices import Operator
+from bot.services.pipeline.callback_queue import NEW_AT_ONCE, OLD_AT_ONCE, TRIES, CallbackQueue
 from storage.errors import StorageUnavailable
 from storage.storage import SqliteStorage, open_storage
 from tests.support.fakes import FakeMessenger, TurnedClock

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.domain.reports import ReportKind, TaskReport
-from bot.services.clock_watch import ClockWatch
+from bot.services.common.clock_watch import ClockWatch
 from tests.support.fakes import TurnedClock
 from tests.support.pipeline import TRACKS, World, a_world
 

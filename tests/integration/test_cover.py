@@ -9,8 +9,8 @@ import pytest
 from bot.domain.jobs import Job, JobState
 from bot.domain.text import text
 from bot.errors import SourceUnreachable
-from bot.services.cover import image_ending
-from bot.services.messenger import ResultFile
+from bot.services.common.messenger import ResultFile
+from bot.services.pipeline.cover import image_ending
 from tests.support.fakes import FakeFetcher
 from tests.support.pipeline import TRACKS, World, a_world
 

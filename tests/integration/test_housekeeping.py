@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.domain.jobs import JobState
-from bot.services.housekeeping import Housekeeping, HousekeepingTimes
+from bot.services.operator.housekeeping import Housekeeping, HousekeepingTimes
 from tests.support.pipeline import LIMIT, World, a_world
 
 TIMES = HousekeepingTimes(answer_seconds=870, keep_jobs_days=365, keep_tracks_days=0)

@@ -24,8 +24,8 @@ from bot.errors import (
     Refused,
     SourceUnreachable,
 )
-from bot.services.accept import GOT_IT
-from bot.services.messenger import RouteClosed, RouteTooSmall, RouteUnavailable
+from bot.services.common.messenger import RouteClosed, RouteTooSmall, RouteUnavailable
+from bot.services.pipeline.accept import GOT_IT
 from bot.text import Catalogue
 from tests.support.fakes import BEGINNING, FakeRoute
 from tests.support.pipeline import LIMIT, MIA, TRACKS, World, a_world

@@ -30,7 +30,7 @@ from bot.errors import (
     ProviderSilent,
     Refused,
 )
-from bot.services.messenger import RouteClosed, RouteUnavailable
+from bot.services.common.messenger import RouteClosed, RouteUnavailable
 from tests.support.fakes import BEGINNING, FakeRoute
 from tests.support.pipeline import LIMIT, TRACKS, World, a_world
 

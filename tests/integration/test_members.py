@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.jobs import Job, JobEvent, JobState
 from bot.errors import Refused
-from bot.services import settle
+from bot.services.common import settle
 from tests.support.pipeline import LIMIT, MIA, World, a_world
 
 BEN = 2002

@@ -12,8 +12,8 @@ from bot.domain.quota import next_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.text import text
 from bot.errors import ProviderBusy, ProviderRefused, ProviderSilent, SourceTooCostly, SourceUnreachable
-from bot.services.caps import Caps
-from bot.services.messenger import HistoryClosed, RouteClosed, RouteUnavailable
+from bot.services.common.messenger import HistoryClosed, RouteClosed, RouteUnavailable
+from bot.services.pipeline.caps import Caps
 from tests.support.fakes import FakeProvider, FakeRoute, TurnedClock
 from tests.support.pipeline import LIMIT, TRACKS, World, a_world
 

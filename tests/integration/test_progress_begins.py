@@ -11,8 +11,8 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.text import text
 from bot.errors import NotAudio
-from bot.services.accept import POSTING_TRIES, READING
-from bot.services.messenger import RouteClosed, RouteUnavailable
+from bot.services.common.messenger import RouteClosed, RouteUnavailable
+from bot.services.pipeline.accept import POSTING_TRIES, READING
 from tests.support.pipeline import LIMIT, MIA, World, a_world
 from tests.support.storage_samples import a_place
 

@@ -12,8 +12,8 @@ import pytest
 from bot.domain.jobs import Job, JobState
 from bot.domain.progress import ProgressView
 from bot.fault_points import hold
-from bot.services.messenger import RouteBusy, RouteClosed, RouteUnavailable
-from bot.services.progress import TRIES
+from bot.services.common.messenger import RouteBusy, RouteClosed, RouteUnavailable
+from bot.services.pipeline.progress import TRIES
 from storage.errors import StorageUnavailable
 from tests.support.fakes import TurnedClock
 from tests.support.pipeline import World, a_world

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.jobs import Job, JobState, Place
 from bot.domain.text import text
 from bot.errors import Refused, SourceUnreachable
-from bot.services.messenger import RouteClosed, RouteUnavailable
+from bot.services.common.messenger import RouteClosed, RouteUnavailable
 from tests.support.fakes import FakeRoute
 from tests.support.pipeline import LIMIT, MIA, TRACKS, World, a_world
 from tests.support.storage_samples import a_place

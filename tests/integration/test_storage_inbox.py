@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.callbacks import Recorded
 from bot.domain.jobs import Job, JobState
-from bot.services.ports import Storage
+from bot.services.common.ports import Storage
 from storage.errors import StorageUnavailable
 from storage.inbox import CALLBACKS_PER_JOB
 from storage.storage import SqliteStorage, open_storage

@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.jobs import FINAL_STATES, LIVE_STATES, Job, JobEvent, JobState, Track, next_state
 from bot.domain.request import ExtensionRequest
-from bot.services.ports import Storage
+from bot.services.common.ports import Storage
 from storage.storage import SqliteStorage, open_storage
 from tests.support.storage_samples import (
     NOW,

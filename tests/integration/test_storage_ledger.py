@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.quota import QuotaBalance
-from bot.services.ports import Storage
+from bot.services.common.ports import Storage
 from storage.storage import open_storage
 from tests.support.storage_samples import NOW
 

@@ -21,7 +21,7 @@ from bot.errors import (
     ProviderSilent,
     ProviderUnauthorized,
 )
-from bot.services.ports import Provider
+from bot.services.common.ports import Provider
 from bot.suno.client import ANSWER_MAX_BYTES, USER_AGENT, SunoClient, open_session
 from bot.suno.messages import parse_record
 

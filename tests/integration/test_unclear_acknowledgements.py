@@ -11,7 +11,7 @@ from bot.domain.jobs import Intake
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.errors import Refused
-from bot.services.messenger import RouteUnavailable
+from bot.services.common.messenger import RouteUnavailable
 from tests.support.pipeline import MIA, World, a_world
 from tests.support.storage_samples import a_place
 

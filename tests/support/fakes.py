@@ -13,7 +13,7 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFacts, AudioFormat
 from bot.domain.text import Text
 from bot.errors import BadSource, ProviderError
-from bot.services.messenger import Posted, ResultFile, RouteBusy
+from bot.services.common.messenger import Posted, ResultFile, RouteBusy
 
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -12,26 +12,26 @@ from bot.domain.quota import QuotaBalance, quota_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
-from bot.services.accept import Acceptance, AcceptLimits
-from bot.services.account import Account
-from bot.services.bells import Bells
-from bot.services.callback_queue import CallbackQueue
-from bot.services.callbacks import Callbacks
-from bot.services.caps import Caps
-from bot.services.deliver import Delivery, DeliveryTimes
-from bot.services.isolation import Isolation
-from bot.services.kept import KeptTracks
-from bot.services.members import Members
-from bot.services.operator import Operator
-from bot.services.patience import Patience
-from bot.services.posting import Posting
-from bot.services.progress import Progress, ProgressTimes
-from bot.services.rate import Rate
-from bot.services.resend import Resend
-from bot.services.submit import Submission, SubmitTimes
-from bot.services.tracks import TrackFiles
-from bot.services.waiting import Waiting
-from bot.services.watch import Watch, WatchTimes
+from bot.services.common.bells import Bells
+from bot.services.common.patience import Patience
+from bot.services.members.members import Members
+from bot.services.operator.account import Account
+from bot.services.operator.isolation import Isolation
+from bot.services.operator.notices import Operator
+from bot.services.pipeline.accept import Acceptance, AcceptLimits
+from bot.services.pipeline.apply_callbacks import Callbacks
+from bot.services.pipeline.callback_queue import CallbackQueue
+from bot.services.pipeline.caps import Caps
+from bot.services.pipeline.deliver import Delivery, DeliveryTimes
+from bot.services.pipeline.kept import KeptTracks
+from bot.services.pipeline.posting import Posting
+from bot.services.pipeline.progress import Progress, ProgressTimes
+from bot.services.pipeline.rate import Rate
+from bot.services.pipeline.resend import Resend
+from bot.services.pipeline.submit import Submission, SubmitTimes
+from bot.services.pipeline.tracks import TrackFiles
+from bot.services.pipeline.waiting import Waiting
+from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.suno.messages import parse_callback
 from storage.storage import SqliteStorage, open_storage
 from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessenger, FakeProvider, TurnedClock

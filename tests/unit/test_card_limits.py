@@ -18,7 +18,7 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.text import Text
 from bot.sandbox.discord import compose
 from bot.sandbox.discord.calls import Body
-from bot.services.messenger import ResultFile
+from bot.services.common.messenger import ResultFile
 from bot.text import Catalogue
 from tests.support.storage_samples import NOW, a_job
 

@@ -11,7 +11,7 @@ import pytest
 from bot.chat import cards
 from bot.domain.jobs import Failure, FailureReason, Job, JobState, Track
 from bot.domain.text import Text, text
-from bot.services.messenger import ResultFile
+from bot.services.common.messenger import ResultFile
 from bot.text import Catalogue
 from tests.support.fakes import BEGINNING
 from tests.support.storage_samples import a_job

@@ -174,7 +174,7 @@ def test_no_library_says_more_than_warnings_at_any_level(level: str) -> None:
     for name in ("aiosqlite", "discord.gateway", "discord.http", "discord.webhook.async_", "aiohttp.access", "anybody"):
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
     own = {"debug": 10, "info": 20, "warning": 30, "error": 40}[level]
-    assert logging.getLogger("bot.services.deliver").getEffectiveLevel() == own
+    assert logging.getLogger("bot.services.pipeline.deliver").getEffectiveLevel() == own
 
 
 @pytest.mark.usefixtures("logging_restored")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.chat.pacing import CALM_SECONDS, EXPECTED_SECONDS, Kind, Pacer, Urgency
-from bot.services.messenger import RouteBusy
+from bot.services.common.messenger import RouteBusy
 
 SONGS = 300
 WINDOW_SECONDS = 0.4

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.jobs import OwnedTrack, Track
 from bot.domain.text import Said
 from bot.domain.tracks import Wanted, matching, readings
-from bot.services.sentences import track_label
+from bot.services.common.sentences import track_label
 from bot.text import Catalogue
 
 

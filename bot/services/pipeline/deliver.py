@@ -12,13 +12,11 @@ from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.pace import backoff_seconds
 from bot.domain.text import text
 from bot.errors import BadSource
-from bot.services import settle
-from bot.services.bells import Bells
-from bot.services.clock import Clock
-from bot.services.isolation import Isolation
-from bot.services.kept import KeptTracks
-from bot.services.lease import renewed
-from bot.services.messenger import (
+from bot.services.common import settle
+from bot.services.common.bells import Bells
+from bot.services.common.clock import Clock
+from bot.services.common.lease import renewed
+from bot.services.common.messenger import (
     HistoryClosed,
     Messenger,
     Posted,
@@ -26,10 +24,12 @@ from bot.services.messenger import (
     RouteClosed,
     RouteUnavailable,
 )
-from bot.services.patience import Patience
-from bot.services.ports import Storage
-from bot.services.posting import Posting
-from bot.services.tracks import FetchedTracks
+from bot.services.common.patience import Patience
+from bot.services.common.ports import Storage
+from bot.services.operator.isolation import Isolation
+from bot.services.pipeline.kept import KeptTracks
+from bot.services.pipeline.posting import Posting
+from bot.services.pipeline.tracks import FetchedTracks
 
 log = logging.getLogger(__name__)
 

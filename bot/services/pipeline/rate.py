@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from bot.domain.pace import SlidingWindow
-from bot.services.ports import Facts
+from bot.services.common.aggregates import Facts
 
 SENT = "latest submissions"
 

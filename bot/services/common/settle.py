@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.domain.jobs import MADE_STATES, FailureReason, Job, JobState
 from bot.domain.progress import looks_different
 from bot.domain.quota import quota_day
-from bot.services.ports import Work
+from bot.services.common.ports import Work
 
 NEEDS_SOURCE = frozenset({JobState.ACCEPTED, JobState.SUBMITTING, JobState.ON_HOLD})
 

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.services.bells import Bells
-from bot.services.clock import Clock
-from bot.services.ports import Storage
+from bot.services.common.bells import Bells
+from bot.services.common.clock import Clock
+from bot.services.common.ports import Storage
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 from bot.domain.jobs import Job, JobEvent, JobState, Place
 from bot.domain.text import Text, Verbatim, text
 from bot.errors import BadSource, Refused
-from bot.services import settle
-from bot.services.bells import Bells
-from bot.services.clock import Clock
-from bot.services.messenger import Messenger, Posted, Route, RouteClosed, RouteUnavailable
-from bot.services.ports import Storage
-from bot.services.posting import Posting
+from bot.services.common import settle
+from bot.services.common.bells import Bells
+from bot.services.common.clock import Clock
+from bot.services.common.messenger import Messenger, Posted, Route, RouteClosed, RouteUnavailable
+from bot.services.common.ports import Storage
+from bot.services.pipeline.posting import Posting
 
 log = logging.getLogger(__name__)
 

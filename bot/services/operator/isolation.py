@@ -10,9 +10,9 @@ from bot.domain.jobs import Job
 from bot.domain.pace import backoff_seconds
 from bot.domain.text import text
 from bot.errors import Outage
-from bot.services.clock import Clock
-from bot.services.operator import Operator
-from bot.services.ports import Storage
+from bot.services.common.clock import Clock
+from bot.services.common.ports import Storage
+from bot.services.operator.notices import Operator
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.text import Said, Text, text
 from bot.domain.tracks import matching, readings
 from bot.errors import Refused
-from bot.services import settle
-from bot.services.bells import Bells
-from bot.services.clock import Clock
-from bot.services.ports import Storage
-from bot.services.sentences import STATE_NAMES, UNTITLED, name_of, track_label
+from bot.services.common import settle
+from bot.services.common.bells import Bells
+from bot.services.common.clock import Clock
+from bot.services.common.ports import Storage
+from bot.services.common.sentences import STATE_NAMES, UNTITLED, name_of, track_label
 
 JOBS_SHOWN = 15
 CHOICES_MAX = 25

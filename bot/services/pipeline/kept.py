@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.domain.jobs import FILES_KEPT, Job
-from bot.services.clock import Clock
+from bot.services.common.clock import Clock
 
 log = logging.getLogger(__name__)
 

@@ -4,11 +4,11 @@ import logging
 from datetime import datetime, timedelta
 
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
-from bot.services import settle
-from bot.services.account import Account
-from bot.services.bells import Bells
-from bot.services.clock import Clock
-from bot.services.ports import Storage
+from bot.services.common import settle
+from bot.services.common.bells import Bells
+from bot.services.common.clock import Clock
+from bot.services.common.ports import Storage
+from bot.services.operator.account import Account
 
 log = logging.getLogger(__name__)
 

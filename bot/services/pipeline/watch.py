@@ -10,12 +10,12 @@ from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.progress import looks_different
 from bot.domain.reports import ReportKind, TaskReport, apply_report
 from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
-from bot.services import settle
-from bot.services.bells import Bells
-from bot.services.clock import Clock
-from bot.services.isolation import Isolation
-from bot.services.patience import Patience
-from bot.services.ports import Provider, Storage
+from bot.services.common import settle
+from bot.services.common.bells import Bells
+from bot.services.common.clock import Clock
+from bot.services.common.patience import Patience
+from bot.services.common.ports import Provider, Storage
+from bot.services.operator.isolation import Isolation
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from bot.domain.pace import backoff_seconds
 from bot.errors import Outage
-from bot.services.bells import Bell
-from bot.services.clock import Clock
+from bot.services.common.bells import Bell
+from bot.services.common.clock import Clock
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Sequence
 
 from bot.domain.text import Text
-from bot.services.clock import Clock
-from bot.services.messenger import Messenger
-from bot.services.ports import Storage
+from bot.services.common.clock import Clock
+from bot.services.common.messenger import Messenger
+from bot.services.common.ports import Storage
 
 log = logging.getLogger(__name__)
 

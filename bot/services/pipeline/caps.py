@@ -5,8 +5,8 @@ from datetime import datetime
 
 from bot.domain.jobs import Job, WaitReason
 from bot.domain.quota import quota_day
-from bot.services.account import CREDITS_PER_JOB
-from bot.services.ports import Work
+from bot.services.common.ports import Work
+from bot.services.operator.account import CREDITS_PER_JOB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

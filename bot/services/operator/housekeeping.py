@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.jobs import FILES_KEPT
-from bot.services.clock import Clock
-from bot.services.ports import Storage, Work
+from bot.services.common.clock import Clock
+from bot.services.common.ports import Storage, Work
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from bot.domain.jobs import WaitReason
 from bot.domain.text import Text, text
 from bot.errors import ProviderError, ProviderOutOfCredits, ProviderUnauthorized
-from bot.services.clock import Clock
-from bot.services.operator import Operator
-from bot.services.patience import Patience
-from bot.services.ports import Provider
+from bot.services.common.clock import Clock
+from bot.services.common.patience import Patience
+from bot.services.common.ports import Provider
+from bot.services.operator.notices import Operator
 
 log = logging.getLogger(__name__)
 

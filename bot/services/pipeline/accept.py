@@ -30,13 +30,13 @@ from bot.errors import (
     Refused,
     TooManyOpenCommands,
 )
-from bot.services import settle
-from bot.services.account import Account
-from bot.services.bells import Bells
-from bot.services.clock import Clock
-from bot.services.lease import renewed
-from bot.services.messenger import Messenger, RouteClosed, RouteUnavailable
-from bot.services.ports import AudioTools, Fetcher, Provider, Storage
+from bot.services.common import settle
+from bot.services.common.bells import Bells
+from bot.services.common.clock import Clock
+from bot.services.common.lease import renewed
+from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
+from bot.services.common.ports import AudioTools, Fetcher, Provider, Storage
+from bot.services.operator.account import Account
 
 log = logging.getLogger(__name__)
 

@@ -12,14 +12,14 @@ from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState, Wai
 from bot.domain.pace import backoff_seconds
 from bot.domain.quota import next_day
 from bot.errors import Outage, ProviderBusy, ProviderError
-from bot.services import settle
-from bot.services.account import Account, trouble_of
-from bot.services.bells import Bells
-from bot.services.caps import Caps
-from bot.services.clock import Clock
-from bot.services.isolation import Isolation
-from bot.services.ports import Provider, Storage, Work
-from bot.services.rate import Rate
+from bot.services.common import settle
+from bot.services.common.bells import Bells
+from bot.services.common.clock import Clock
+from bot.services.common.ports import Provider, Storage, Work
+from bot.services.operator.account import Account, trouble_of
+from bot.services.operator.isolation import Isolation
+from bot.services.pipeline.caps import Caps
+from bot.services.pipeline.rate import Rate
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from bot import fault_points
 from bot.domain.jobs import Job
 from bot.errors import ProviderError
-from bot.services.messenger import Posted, Route, RouteClosed, RouteTooSmall
-from bot.services.ports import Provider, Storage
-from bot.services.tracks import FetchedTracks, TrackFiles
+from bot.services.common.messenger import Posted, Route, RouteClosed, RouteTooSmall
+from bot.services.common.ports import Provider, Storage
+from bot.services.pipeline.tracks import FetchedTracks, TrackFiles
 
 log = logging.getLogger(__name__)
 

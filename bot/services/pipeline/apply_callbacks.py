@@ -10,10 +10,10 @@ from bot.domain.callbacks import CallbackEntry
 from bot.domain.jobs import Job, JobState
 from bot.domain.reports import ENDS, REPORTED_STATES, TaskReport, apply_report, confirmed, hint
 from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
-from bot.services import settle
-from bot.services.bells import Bells
-from bot.services.clock import Clock
-from bot.services.ports import Provider, Storage
+from bot.services.common import settle
+from bot.services.common.bells import Bells
+from bot.services.common.clock import Clock
+from bot.services.common.ports import Provider, Storage
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ AGAIN_SECONDS = 3.0
 
 
 class Callbacks:
-    """What one callback leads to. `bot.services.callback_queue` says which one, and when."""
+    """What one callback leads to. `bot.services.pipeline.callback_queue` says which one, and when."""
 
     def __init__(self, storage: Storage, provider: Provider, bells: Bells, clock: Clock) -> None:
         self._storage = storage

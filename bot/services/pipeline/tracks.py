@@ -11,10 +11,10 @@ from pathlib import Path
 
 from bot.domain.jobs import Job, Track
 from bot.errors import BadSource
-from bot.services.cover import fetch_cover
-from bot.services.kept import KeptTracks
-from bot.services.messenger import ResultFile
-from bot.services.ports import AudioTools, Fetcher
+from bot.services.common.messenger import ResultFile
+from bot.services.common.ports import AudioTools, Fetcher
+from bot.services.pipeline.cover import fetch_cover
+from bot.services.pipeline.kept import KeptTracks
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from bot.domain.jobs import Job
 from bot.domain.pace import backoff_seconds
 from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, progress_step, queue_band
 from bot.errors import Outage
-from bot.services.clock import Clock
-from bot.services.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
-from bot.services.ports import Storage, Work
+from bot.services.common.clock import Clock
+from bot.services.common.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
+from bot.services.common.ports import Storage, Work
 
 log = logging.getLogger(__name__)
 

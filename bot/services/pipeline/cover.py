@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.domain.jobs import Track
 from bot.domain.links import web_url
-from bot.services.ports import Fetcher
+from bot.services.common.ports import Fetcher
 
 log = logging.getLogger(__name__)
 
