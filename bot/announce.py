@@ -8,7 +8,7 @@ import logging
 import discord
 from discord import app_commands
 
-from bot.chat.faults import TROUBLES, in_words
+from bot.chat.discord_errors import TROUBLES, in_words
 from bot.domain.pace import backoff_seconds
 from bot.errors import Outage
 from bot.services.common.ports import Storage
@@ -83,12 +83,12 @@ async def clear(tree: Tree, storage: Storage) -> None:
 
 
 async def _is_announced(tree: Tree, storage: Storage) -> bool:
-    return await storage.reading.facts.get(_name(tree)) == await _digest(tree)
+    return await storage.reading.memos.get(_name(tree)) == await _digest(tree)
 
 
 async def _remember(tree: Tree, storage: Storage, digest: str) -> None:
     async with storage.transaction() as work:
-        await work.facts.put(_name(tree), digest)
+        await work.memos.put(_name(tree), digest)
 
 
 def _name(tree: Tree) -> str:

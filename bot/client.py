@@ -13,7 +13,7 @@ from discord.gateway import DiscordWebSocket
 
 from bot.acknowledge import TOO_LATE, reply
 from bot.chat import cards
-from bot.chat.faults import TROUBLES
+from bot.chat.discord_errors import TROUBLES
 from bot.chat.permissions import invite_link
 from bot.domain.text import Text, text
 from bot.errors import EncoreError, Refused
@@ -75,7 +75,7 @@ def refusal_of(interaction: Interaction) -> Text | None:
 
 
 def _say(interaction: Interaction, *sentences: Text) -> str:
-    return cards.told(sentences, interaction.client.catalogue.for_reader(str(interaction.locale)))
+    return cards.as_list(sentences, interaction.client.catalogue.for_reader(str(interaction.locale)))
 
 
 class EncoreClient(commands.Bot):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from bot import announce
 from bot.app import App, build
-from bot.chat.faults import TROUBLES, in_words
+from bot.chat.discord_errors import TROUBLES, in_words
 from bot.gateway import GatewayError, log_in
 from bot.settings import Settings
 

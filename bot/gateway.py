@@ -10,7 +10,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot.chat.faults import TROUBLES, in_words
+from bot.chat.discord_errors import TROUBLES, in_words
 from bot.client import EncoreClient
 from bot.domain.pace import backoff_seconds
 

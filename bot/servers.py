@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import discord
 
-from bot.chat.faults import TROUBLES, in_words
+from bot.chat.discord_errors import TROUBLES, in_words
 from bot.domain.text import text
 from bot.text import Catalogue
 

@@ -83,7 +83,7 @@ class JobsCog(commands.Cog):
                 job = await self._members.continue_(member_id, job.id)
                 done = [text("**{title}** is back in line. I'll post here and ping you.", title=name_of(job))]
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
-        await reply(interaction, cards.told(done, say))
+        await reply(interaction, cards.as_list(done, say))
 
 
 def cancelled_sentences(job: Job) -> list[Text]:
@@ -160,4 +160,4 @@ async def _answered(interaction: Interaction, work: Callable[[JobsCog], Awaitabl
     except Exception:
         log.exception("a click failed")
         sentences = [text("Something went wrong. Please try again.")]
-    await reply(interaction, cards.told(sentences, say))
+    await reply(interaction, cards.as_list(sentences, say))

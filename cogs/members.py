@@ -36,7 +36,7 @@ class MembersCog(commands.Cog):
         if await acknowledge(interaction):
             cancelled = await self._members.cancel(interaction.user.id, job)
             say = interaction.client.catalogue.for_reader(str(interaction.locale))
-            await reply(interaction, cards.told(cancelled_sentences(cancelled), say))
+            await reply(interaction, cards.as_list(cancelled_sentences(cancelled), say))
 
     @cancel.autocomplete("job")
     async def _waiting(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:

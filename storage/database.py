@@ -95,7 +95,7 @@ class Database:
         Raises:
             StorageUnavailable: nothing of it was kept.
         """
-        with self._told_once():
+        with self._reported_once():
             async with self._shared_transaction() as participant:
                 yield participant
 
@@ -130,7 +130,7 @@ class Database:
             StorageUnavailable: nothing of it was kept.
         """
         deadline = asyncio.get_running_loop().time() + self._busy_seconds
-        with self._told_once(), outages_typed():
+        with self._reported_once(), outages_typed():
             async with self._next_turn():
                 if self._group is not None:
                     await _to_its_end(self._end(self._group))
@@ -146,7 +146,7 @@ class Database:
             return await self._reader.run(work)
 
     @contextmanager
-    def _told_once(self) -> Iterator[None]:
+    def _reported_once(self) -> Iterator[None]:
         """Tell the operator when nothing can be written any more, and when it is possible again."""
         try:
             yield

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from bot.domain.callbacks import NEWEST, CallbackEntry, Recorded
+from bot.domain.inbox_entry import NEWEST, CallbackEntry, Recorded
 from storage.connection import Connection, Direct, Row
 from storage.values import from_ms, to_ms
 

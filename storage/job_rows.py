@@ -6,14 +6,14 @@ import msgspec
 
 from bot.domain.jobs import Failure, Job, JobState, OwnedTrack, Place, Stage, Track, WaitReason
 from bot.domain.request import ExtensionRequest
-from bot.domain.source import AudioFacts, SourceKind
+from bot.domain.source import AudioProperties, SourceKind
 from bot.domain.titles import shown_title
 from bot.domain.tracks import folded
 from storage.connection import Row, Value
 from storage.values import from_ms, to_json, to_ms
 
 _REQUEST = msgspec.json.Decoder(ExtensionRequest)
-_SOURCE = msgspec.json.Decoder(AudioFacts)
+_SOURCE = msgspec.json.Decoder(AudioProperties)
 _FAILURE = msgspec.json.Decoder(Failure)
 
 
@@ -59,7 +59,7 @@ def changeable_values(job: Job) -> tuple[Value, ...]:
         job.progress_message_id,
         job.final_message_id,
         job.final_channel_id,
-        to_ms(job.told_at),
+        to_ms(job.notified_at),
         job.named_task_id,
         job.waits_for,
         to_ms(job.post_tried_at),
@@ -93,7 +93,7 @@ def job_from(row: Row, tracks: Sequence[Row]) -> Job:
         progress_message_id=row["progress_message_id"],
         final_message_id=row["final_message_id"],
         final_channel_id=row["final_channel_id"],
-        told_at=from_ms(row["told_ms"]),
+        notified_at=from_ms(row["notified_ms"]),
         post_tried_at=from_ms(row["post_tried_ms"]),
         named_task_id=row["named_task_id"],
         waits_for=None if row["waits_for"] is None else WaitReason(row["waits_for"]),

@@ -36,7 +36,7 @@ INSERT INTO job (
     id, application_id, interaction_id, guild_id, channel_id, member_id, locale, private, received_ms,
     request, continue_at, source_kind, source_name, source, callback_token, accepted_ms,
     state, stage, interaction_token, source_url, task_id, outcome_unknown, failure, submitted_ms, heard_ms,
-    finished_ms, ended_ms, attempts, due_ms, progress_message_id, final_message_id, final_channel_id, told_ms,
+    finished_ms, ended_ms, attempts, due_ms, progress_message_id, final_message_id, final_channel_id, notified_ms,
     named_task_id, waits_for, post_tried_ms
 ) VALUES (
     $1, $2,
@@ -60,7 +60,7 @@ SAVE = """
 UPDATE job
    SET state = $2, stage = $3, interaction_token = $4, source_url = $5, task_id = $6, outcome_unknown = $7,
        failure = $8, submitted_ms = $9, heard_ms = $10, finished_ms = $11, ended_ms = $12, attempts = $13,
-       due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, told_ms = $18,
+       due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, notified_ms = $18,
        named_task_id = $19, waits_for = $20, post_tried_ms = $21
  WHERE id = $1
 RETURNING id

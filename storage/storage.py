@@ -6,17 +6,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.domain.callbacks import Recorded
+from bot.domain.inbox_entry import Recorded
 from storage import lock
 from storage.batches import Batches
 from storage.connection import Connection
 from storage.database import BUSY_SECONDS, Database, open_database
-from storage.facts import Facts
 from storage.housekeeping import Housekeeping
 from storage.inbox import CallbackToRecord, Inbox, known_tokens, record_callbacks
 from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
+from storage.memos import Memos
 from storage.migrate import migrate
 from storage.progress import ProgressMessages
 from storage.spending import Spending
@@ -35,7 +35,7 @@ class SqliteWork:
         self.ledger = Ledger(connection)
         self.intakes = Intakes(connection)
         self.inbox = Inbox(connection)
-        self.facts = Facts(connection)
+        self.memos = Memos(connection)
         self.progress = ProgressMessages(connection)
         self.spending = Spending(connection)
         self.housekeeping = Housekeeping(connection)
@@ -110,7 +110,7 @@ class SqliteStorage:
             StorageUnavailable: it did not succeed.
         """
         async with self.transaction() as work:
-            await work.facts.put("started_at", datetime.now(UTC).isoformat())
+            await work.memos.put("started_at", datetime.now(UTC).isoformat())
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ import av
 from av.audio.stream import AudioStream
 
 from bot.audio.hearing import Heard, frames_of, hear, opened, readable, sound_track
-from bot.audio.messages import Limits, Problem, Unusable
+from bot.audio.questions import Limits, Problem, Unusable
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
 
-from bot.audio.messages import Limits, Problem, Unusable
+from bot.audio.questions import Limits, Problem, Unusable
 
 # Everything else that FFmpeg knows stays closed: playlists, which open other files, pictures, subtitles, guesses.
 DEMUXERS = ("aac", "flac", "matroska", "mov", "mp3", "ogg", "wav")

@@ -4,10 +4,10 @@ import mmap
 import os
 from types import MappingProxyType
 
-from bot.audio.claims import Octets, claim_of, doc_type
+from bot.audio.declared import Octets, claim_of, doc_type
 from bot.audio.hearing import Heard, hear, is_film, opened, sound_track
-from bot.audio.messages import Limits, Problem, Unusable
-from bot.domain.source import AudioFacts, AudioFormat
+from bot.audio.questions import Limits, Problem, Unusable
+from bot.domain.source import AudioFormat, AudioProperties
 
 _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 _WEBM = "matroska,webm"
@@ -24,7 +24,7 @@ _FORMATS = MappingProxyType(
 )
 
 
-def probe(file_descriptor: int, limits: Limits) -> AudioFacts:
+def probe(file_descriptor: int, limits: Limits) -> AudioProperties:
     """What the open file is.
 
     Raises:
@@ -48,7 +48,7 @@ def probe(file_descriptor: int, limits: Limits) -> AudioFacts:
                 raise Unusable(Problem.TRUNCATED, f"mp4, {error.log_line}") from error
             raise
         _check_whole(heard, data, demuxer)
-    return AudioFacts(
+    return AudioProperties(
         format=AudioFormat.MP4 if demuxer == _MP4 and film else _FORMATS[demuxer],
         codec=codec,
         length_seconds=heard.seconds,

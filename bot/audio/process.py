@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from bot.audio.messages import Answer, Confined, Fit, Fitted, Found, Limits, Probe, Problem, Question, Refusal
+from bot.audio.questions import Answer, Confined, Fit, Fitted, Found, Limits, Probe, Problem, Question, Refusal
 from bot.domain.models import MODELS
-from bot.domain.source import AudioFacts
+from bot.domain.source import AudioProperties
 from bot.errors import BadSource, NoAudioTrack, NotAudio, SourceEmpty, SourceTooCostly, SourceTooLong, SourceTruncated
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class AudioProcess:
         self._worker = worker
         self._has_told_what_is_missing = False
 
-    async def probe(self, path: Path) -> AudioFacts:
+    async def probe(self, path: Path) -> AudioProperties:
         """What the file is, decoded to its end; its name plays no part.
 
         Raises:
@@ -68,7 +68,7 @@ class AudioProcess:
             answer = await self._answer_of(process, self._probe_limits)
         if not isinstance(answer, Found):
             raise SourceTooCostly(f"audio process answered {answer!r}")
-        return answer.facts
+        return answer.properties
 
     async def fit(self, path: Path, to: Path, *, limit_bytes: int) -> bool:
         """Write the best mp3 of at most `limit_bytes` to `to`; False where none is that small, and then `to` is absent.

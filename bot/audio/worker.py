@@ -10,8 +10,8 @@ import msgspec
 
 from bot.audio.confinement import bound, confine
 from bot.audio.fitting import fit
-from bot.audio.messages import Answer, Confined, Fit, Fitted, Found, Probe, Problem, Question, Refusal, Unusable
 from bot.audio.probing import probe
+from bot.audio.questions import Answer, Confined, Fit, Fitted, Found, Probe, Problem, Question, Refusal, Unusable
 
 _STDIN = 0
 _LOG_LINE_MAX = 300
@@ -35,7 +35,7 @@ def answer_to(question: Question, source: int = _STDIN) -> Answer:
     try:
         if isinstance(question, Fit):
             return Fitted(fits=fit(source, question.to, limit_bytes=question.limit_bytes, limits=question.limits))
-        return Found(facts=probe(source, question.limits))
+        return Found(properties=probe(source, question.limits))
     except Unusable as error:
         return Refusal(problem=error.problem, log_line=error.log_line, heard_seconds=error.heard_seconds)
     except MemoryError:

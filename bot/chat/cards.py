@@ -70,7 +70,7 @@ def plainer(card: Card) -> Iterator[Card]:
         yield replace(card, content=content[:CONTENT_MAX], embed=None, is_reply=False)
 
 
-def told(sentences: Sequence[Text], say: Say) -> str:
+def as_list(sentences: Sequence[Text], say: Say) -> str:
     """One sentence as it is, several as a list; as many as fit into a message."""
     if len(sentences) == 1:
         return say(sentences[0])

@@ -8,7 +8,7 @@ from datetime import timedelta
 import discord
 
 from bot.chat import cards
-from bot.chat.faults import read_as_routes
+from bot.chat.discord_errors import read_as_routes
 from bot.chat.pacing import Pacer
 from bot.chat.progress_messages import ProgressMessages
 from bot.chat.routes import ORIGINAL, AnswerRoute, ChannelRoute, answer_of
@@ -80,7 +80,7 @@ class DiscordMessenger:
     async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
         if not self._can_answer(place):
             return False
-        content = cards.told(sentences, self._catalogue.for_reader(place.locale))
+        content = cards.as_list(sentences, self._catalogue.for_reader(place.locale))
         try:
             with read_as_routes():
                 await answer_of(self._client, place).edit_message(ORIGINAL, content=content)
@@ -92,7 +92,7 @@ class DiscordMessenger:
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:
         if not self._can_answer(place):
             return
-        content = cards.told(sentences, self._catalogue.for_reader(place.locale))
+        content = cards.as_list(sentences, self._catalogue.for_reader(place.locale))
         try:
             with read_as_routes():
                 await answer_of(self._client, place).send(content, ephemeral=True)
@@ -137,7 +137,7 @@ class DiscordMessenger:
         return self._turns.taken_now(job_id)
 
     async def _tell_directly(self, person_id: int, sentences: Sequence[Text], locale: str) -> None:
-        content = cards.told(sentences, self._catalogue.for_reader(locale))
+        content = cards.as_list(sentences, self._catalogue.for_reader(locale))
         try:
             with read_as_routes():
                 channel = await self._client.create_dm(discord.Object(person_id))

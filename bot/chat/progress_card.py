@@ -140,7 +140,7 @@ def _end(view: ProgressView, title: Said | Text, member: Verbatim) -> Text:
             return text("🚫 **{title}** for {member}: cancelled", **facts)
     link = None if view.end is None or view.end.guild_id is None else link_to(view.end)
     if view.state is JobState.FAILED:
-        return _failed(link, facts, told_alone=view.told_alone)
+        return _failed(link, facts, notified_privately=view.notified_privately)
     if link is not None:
         return text("✅ **{title}** for {member}: [here it is]({link})", link=link, **facts)
     if view.end is not None:
@@ -148,10 +148,10 @@ def _end(view: ProgressView, title: Said | Text, member: Verbatim) -> Text:
     return text("✅ **{title}** for {member}: done", **facts)
 
 
-def _failed(link: Verbatim | None, facts: dict[str, Fact], *, told_alone: bool) -> Text:
+def _failed(link: Verbatim | None, facts: dict[str, Fact], *, notified_privately: bool) -> Text:
     if link is not None:
         return text("❌ **{title}** for {member}: it didn't work out. [Here's why]({link})", link=link, **facts)
-    if told_alone:
+    if notified_privately:
         return text("❌ **{title}** for {member}: it didn't work out. I've told them why.", **facts)
     return text("❌ **{title}** for {member}: it didn't work out. `/jobs` says why.", **facts)
 

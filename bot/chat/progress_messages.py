@@ -6,7 +6,7 @@ from collections.abc import Callable
 import discord
 
 from bot.chat import progress_card
-from bot.chat.faults import read_as_routes
+from bot.chat.discord_errors import read_as_routes
 from bot.chat.pacing import Pacer, Urgency
 from bot.chat.permissions import missing
 from bot.domain.jobs import Job, Place

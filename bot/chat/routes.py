@@ -11,7 +11,7 @@ from typing import TypeAlias, cast
 import discord
 
 from bot.chat import cards
-from bot.chat.faults import read_as_routes
+from bot.chat.discord_errors import read_as_routes
 from bot.chat.pacing import Pacer, Urgency
 from bot.chat.turns import Turns
 from bot.domain.jobs import Job, JobState, Place

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.domain.request import ExtensionRequest
-from bot.domain.source import AudioFacts, SourceChoice, SourceKind
+from bot.domain.source import AudioProperties, SourceChoice, SourceKind
 
 
 class JobState(StrEnum):
@@ -249,7 +249,7 @@ class Job:
     source_kind: SourceKind
     source_name: str
     source_url: str = field(repr=False)  # where the provider fetches the source: signed, a secret
-    source: AudioFacts
+    source: AudioProperties
     callback_token: str = field(repr=False)
     task_id: str | None = None
     named_task_id: str | None = None  # named by a callback before the submission was answered; not confirmed yet
@@ -267,7 +267,7 @@ class Job:
     progress_message_id: int | None = None
     final_message_id: int | None = None
     final_channel_id: int | None = None  # where the final message is, which may be a direct message
-    told_at: datetime | None = None  # when the end was told to the member
+    notified_at: datetime | None = None  # when the end was told to the member
     post_tried_at: datetime | None = None  # since when a message with its end may be there without our knowing
 
     def after(self, event: JobEvent, **changes: Any) -> "Job":  # noqa: ANN401  # any field of its own

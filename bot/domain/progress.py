@@ -76,7 +76,7 @@ class ProgressView:
     outcome_unknown: bool = False
     resumed: bool = False  # it was submitted by an earlier process
     end: MessageLink | None = None  # what everybody here can open
-    told_alone: bool = False  # the end was told to the member alone
+    notified_privately: bool = False  # the end was told to the member alone
 
     @property
     def is_final(self) -> bool:
@@ -97,11 +97,11 @@ def progress_step(
 ) -> ProgressStep:
     """`began_at`: when this process did; `band`: the job's part of the queue."""
     view = progress_of(job, band=band, usual_seconds=usual_seconds, began_at=began_at, at=at)
-    is_over = view.is_final and not (job.state is JobState.FAILED and job.told_at is None)
+    is_over = view.is_final and not (job.state is JobState.FAILED and job.notified_at is None)
     if job.place.private and job.state in _TOLD_BY_DELIVERY:
         # The answer that this message is holds the result itself, or soon will.
         return ProgressStep(view=None, is_last=is_over)
-    if job.state is JobState.FAILED and job.told_at is None:
+    if job.state is JobState.FAILED and job.notified_at is None:
         return ProgressStep(view=None)  # once the failure is told there is something to link to
     if job.state is JobState.FINISHED:
         return _posting(job, view, at)
@@ -143,7 +143,7 @@ def progress_of(
         outcome_unknown=job.outcome_unknown and job.state in {JobState.SUBMITTING, JobState.OVERDUE},
         resumed=(at_work or job.state is JobState.OVERDUE) and since < began_at,
         end=end_of(job),
-        told_alone=job.final_message_id is not None and is_for_member_alone(job),
+        notified_privately=job.final_message_id is not None and is_for_member_alone(job),
     )
 
 
@@ -176,6 +176,6 @@ def looks_different(before: Job, after: Job) -> bool:
     def seen(job: Job) -> tuple[ProgressView, bool]:
         began_at = at = job.accepted_at
         view = progress_of(job, band=None, usual_seconds=None, began_at=began_at, at=at)
-        return view, job.told_at is not None
+        return view, job.notified_at is not None
 
     return seen(before) != seen(after)

@@ -62,10 +62,10 @@ def failure_of(report: TaskReport) -> Failure:
     return Failure(reason=reason, code=report.code, provider_message=message)
 
 
-def merge_tracks(known: tuple[Track, ...], told: tuple[Track, ...]) -> tuple[Track, ...]:
-    """`known` with what `told` adds, keyed on the track's id; nothing known is ever emptied."""
+def merge_tracks(known: tuple[Track, ...], reported: tuple[Track, ...]) -> tuple[Track, ...]:
+    """`known` with what `reported` adds, keyed on the track's id; nothing known is ever emptied."""
     merged = {track.id: track for track in known}
-    for track in told:
+    for track in reported:
         merged[track.id] = _filled(merged[track.id], track) if track.id in merged else track
     return tuple(merged.values())
 
@@ -82,7 +82,7 @@ def _filled(old: Track, new: Track) -> Track:
 ENDS = frozenset({ReportKind.COMPLETE, ReportKind.FAILED})
 
 
-def confirmed(told: TaskReport, record: TaskReport) -> TaskReport | None:
+def confirmed(reported: TaskReport, record: TaskReport) -> TaskReport | None:
     """What to believe of a callback that tells an end, once the provider was asked itself; None: nothing.
 
     Anyone who learned a job's callback address could invent one. If the record tells an end, that end counts; the
@@ -91,14 +91,18 @@ def confirmed(told: TaskReport, record: TaskReport) -> TaskReport | None:
     if record.kind in ENDS:
         return record
     known = {track.id for track in record.tracks}
-    if told.kind is ReportKind.COMPLETE and told.tracks and known.issuperset(track.id for track in told.tracks):
-        return told
+    if (
+        reported.kind is ReportKind.COMPLETE
+        and reported.tracks
+        and known.issuperset(track.id for track in reported.tracks)
+    ):
+        return reported
     return None
 
 
-def hint(told: TaskReport) -> TaskReport:
+def hint(reported: TaskReport) -> TaskReport:
     """A callback before the end, without its contents: believing how far a task has come costs nothing."""
-    return replace(told, tracks=())
+    return replace(reported, tracks=())
 
 
 REPORTED_STATES = AT_PROVIDER_STATES | {JobState.ON_HOLD}
@@ -134,13 +138,13 @@ def apply_report(job: Job, report: TaskReport, *, at: datetime) -> Job:
     tracks = merge_tracks(known.tracks, report.tracks)
     if event is JobEvent.COMPLETED:
         return _completed(known, report, tracks, at=at)
-    told = STAGE_OF[report.kind]
-    if told.rank <= job.stage.rank and tracks == job.tracks:
+    reported = STAGE_OF[report.kind]
+    if reported.rank <= job.stage.rank and tracks == job.tracks:
         # No news; but a task that is known to run is no longer an unknown or an overdue one.
         return known if known.task_id is None else known.after(JobEvent.PROGRESSED)
     # The lyrics' callback mostly comes without the streams that record-info knows by then: ask at once.
     due_at = known.due_at if any(track.stream_url for track in tracks) else at
-    stage = max(told, job.stage, key=lambda stage: stage.rank)
+    stage = max(reported, job.stage, key=lambda stage: stage.rank)
     return known.after(event, tracks=tracks, stage=stage, heard_at=at, due_at=due_at)
 
 

@@ -23,7 +23,7 @@ class AudioFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AudioFacts:
+class AudioProperties:
     """What was found in a file by decoding it to its end.
 
     `format` is the container, `codec` the decoder's name (`mp3`, `opus`, `aac`, ...), `length_seconds` the true length.

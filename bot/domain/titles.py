@@ -53,8 +53,9 @@ def shown_title(job: Job, track: Track | None = None) -> str:
     for the job, whose name must not change once its track is there.
     """
     source = source_title(job.source_name)
-    told = [title for each in job.tracks if (title := _told(each, job))] if track is None else [_told(track, job)]
-    names = [source, *told] if track is None else [*told, source]
+    tracks = job.tracks if track is None else (track,)
+    given = [title for each in tracks if (title := _given_title(each, job))]
+    names = [source, *given] if track is None else [*given, source]
     return next(filter(_shows, [job.request.title, *names]), "")
 
 
@@ -72,7 +73,7 @@ def source_title(source_name: str) -> str:
     return "" if looks_like_an_id(name) else name
 
 
-def _told(track: Track, job: Job) -> str:
+def _given_title(track: Track, job: Job) -> str:
     """The provider's title for `track`, unless it is an id or made from the name of the uploaded file."""
     title = _ENDING.sub("", track.title.strip()).strip()
     if title in {track.id, job.task_id, job.id} or looks_like_an_id(title):

@@ -19,9 +19,9 @@ from bot.fetch.connections import connector
 from bot.fetch.disk import Disk
 from bot.fetch.limits import FetchLimits
 from bot.fetch.lookups import Lookups
-from bot.fetch.patience import Patience
 from bot.fetch.refusals import UNREADABLE, failed, refused
 from bot.fetch.targets import check, read_link, read_redirect
+from bot.fetch.time_limit import TimeLimit
 from bot.fetch.wire import Wire
 
 MAX_REDIRECTS = 5
@@ -82,13 +82,13 @@ class SafeFetcher:
 
         After any of them, and after a cancellation, `to` does not exist. No string is a URL that raises anything else.
         """
-        async with Patience(self._limits) as patience:
+        async with TimeLimit(self._limits) as time_limit:
             target = read_link(url)
             for _ in range(1 + MAX_REDIRECTS):
                 wire = Wire(self._limits)
                 async with self._answer(target, wire) as response:
                     if response.status not in REDIRECTS or "Location" not in response.headers:
-                        return await self._save(response, wire, patience, to, limit_bytes)
+                        return await self._save(response, wire, time_limit, to, limit_bytes)
                     target = read_redirect(response.url, response.headers["Location"])
             raise refused(target, "too many redirects", text("This link redirects too many times."))
 
@@ -117,14 +117,14 @@ class SafeFetcher:
             wire.close()
 
     async def _save(
-        self, response: aiohttp.ClientResponse, wire: Wire, patience: Patience, to: Path, limit_bytes: int
+        self, response: aiohttp.ClientResponse, wire: Wire, time_limit: TimeLimit, to: Path, limit_bytes: int
     ) -> int:
         announced = _announced_bytes(response)
         if announced is not None and announced > limit_bytes:
             raise SourceTooLarge(limit_bytes=limit_bytes, size_bytes=announced)
-        patience.answered()
+        time_limit.answered()
         try:
-            size = await self._write(response, wire, patience, to, limit_bytes)
+            size = await self._write(response, wire, time_limit, to, limit_bytes)
             _check_end(response, wire)
         except BaseException:
             await self._disk.remove(to)
@@ -132,27 +132,27 @@ class SafeFetcher:
         return size
 
     async def _write(
-        self, response: aiohttp.ClientResponse, wire: Wire, patience: Patience, to: Path, limit_bytes: int
+        self, response: aiohttp.ClientResponse, wire: Wire, time_limit: TimeLimit, to: Path, limit_bytes: int
     ) -> int:
         """Collect the body into `to`, whose directory exists; the number of bytes."""
         size = 0
         pending = bytearray()
-        with patience.paused():
+        with time_limit.paused():
             await self._disk.create(to)
         while data := await response.content.readany():
             size += len(data)
             if size > limit_bytes:
                 raise SourceTooLarge(limit_bytes=limit_bytes)
             wire.file_bytes_arrived(len(data))
-            patience.file_bytes_arrived(len(data))
+            time_limit.file_bytes_arrived(len(data))
             pending += data
             if len(pending) >= WRITE_BYTES:
-                with patience.paused():
+                with time_limit.paused():
                     await self._disk.append(to, bytes(pending))
                 pending.clear()
             elif len(data) < SMALL_BYTES:
                 await _gather_more(response)
-        with patience.paused():
+        with time_limit.paused():
             await self._disk.append(to, bytes(pending))
         return size
 

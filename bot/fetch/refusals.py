@@ -7,7 +7,7 @@ from bot.domain.text import Text, text
 from bot.errors import SourceUnreachable
 from bot.fetch.connections import AddressNotPublic
 from bot.fetch.lookups import LookupsBusy, LookupTooSlow
-from bot.fetch.patience import NO_ANSWER
+from bot.fetch.time_limit import NO_ANSWER
 from bot.fetch.wire import TooMuchAround
 
 UNREADABLE = text("I can't read this link.")

@@ -14,9 +14,9 @@ from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.titles import UNIQUE_HEX, upload_name
 from bot.errors import ProviderBusy, ProviderSilent
-from bot.suno import faults
+from bot.suno import refusals
 from bot.suno.body import extend_body
-from bot.suno.messages import Envelope, MalformedRecord, parse_record, read_number
+from bot.suno.wire import Envelope, MalformedRecord, parse_record, read_number
 
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 UPLOAD_FOLDER = "encore"
@@ -98,7 +98,7 @@ class SunoClient:
         )
         task_id = envelope.data.get("taskId") if isinstance(envelope.data, dict) else None
         if not isinstance(task_id, str) or not task_id.strip():
-            raise faults.silent("an answer without a task id", code=envelope.code)
+            raise refusals.silent("an answer without a task id", code=envelope.code)
         return task_id.strip()
 
     async def upload(self, path: Path, *, name: str) -> str:
@@ -132,14 +132,14 @@ class SunoClient:
         try:
             return parse_record(body)
         except MalformedRecord as error:
-            raise faults.silent(f"record-info: {error}") from None
+            raise refusals.silent(f"record-info: {error}") from None
 
     async def credits(self) -> float:
         """How many credits the account has left (docs/provider.md 5); fractions are possible."""
         envelope, _ = await self._call("GET", f"{self._api_url}/api/v1/generate/credit", seconds=self._ask_seconds)
         credits_left = read_number(envelope.data)
         if credits_left is None:
-            raise faults.silent("credits without a number", code=envelope.code)
+            raise refusals.silent("credits without a number", code=envelope.code)
         return credits_left
 
     async def _upload_once(self, path: Path, source_name: str) -> str:
@@ -154,7 +154,7 @@ class SunoClient:
             )
         url = envelope.data.get("downloadUrl") if isinstance(envelope.data, dict) else None
         if not isinstance(url, str) or not _is_web_url(url):
-            raise faults.silent("an upload without a download URL", code=envelope.code)
+            raise refusals.silent("an upload without a download URL", code=envelope.code)
         return url
 
     async def _call(
@@ -190,12 +190,12 @@ class SunoClient:
             ) as response:
                 status, body = response.status, await _body_of(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise faults.busy(f"no connection ({type(error).__name__})") from None
+            raise refusals.busy(f"no connection ({type(error).__name__})") from None
         except TimeoutError:
-            raise faults.silent(f"no answer within {seconds:g} s") from None
+            raise refusals.silent(f"no answer within {seconds:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise faults.silent(f"connection lost ({type(error).__name__})") from None
-        return faults.read_answer(status, body, secrets=(self._api_key, *secrets)), body
+            raise refusals.silent(f"connection lost ({type(error).__name__})") from None
+        return refusals.read_answer(status, body, secrets=(self._api_key, *secrets)), body
 
 
 async def _body_of(response: aiohttp.ClientResponse) -> bytes:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from bot.web.callbacks import BODY_LIMIT_BYTES, BODY_SECONDS, PATH, CallbackEndpoint, IsToken, Record, VerifySignature
 from bot.web.health import ReadyEndpoint, alive
+from bot.web.receive import BODY_LIMIT_BYTES, BODY_SECONDS, PATH, CallbackEndpoint, IsToken, Record, VerifySignature
 
 log = logging.getLogger(__name__)
 

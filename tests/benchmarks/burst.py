@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.app import DELIVERERS
+from bot.parts.pipeline import DELIVERERS
 from bot.sandbox.sounds import compose
 from tests.benchmarks.callback_rate import BARE, ROOT, bare_server
 from tests.benchmarks.rows import Goal, Row, percentile, table

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from bot.domain.callbacks import CallbackEntry
+from bot.domain.inbox_entry import CallbackEntry
 from bot.domain.jobs import JobState
 from bot.domain.reports import ReportKind, TaskReport
 from bot.services.common.bells import Bells
@@ -23,7 +23,7 @@ from bot.services.common.worker import Worker
 from bot.services.operator.notices import Operator
 from bot.services.pipeline.apply_callbacks import Callbacks
 from bot.services.pipeline.callback_queue import OLD_AT_ONCE, CallbackQueue
-from bot.suno.messages import parse_callback
+from bot.suno.wire import parse_callback
 from storage.storage import SqliteStorage, open_storage
 from tests.benchmarks.rows import Goal, Row, table
 from tests.support.fakes import FakeMessenger, FakeProvider

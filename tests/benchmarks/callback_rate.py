@@ -19,8 +19,8 @@ from typing import cast
 
 from aiohttp import web
 
-from bot.suno.messages import MalformedCallback, callback_task_id, parse_callback
 from bot.suno.signature import signature_is_valid
+from bot.suno.wire import MalformedCallback, callback_task_id, parse_callback
 from bot.web.application import build_web
 from bot.web.server import serve
 from storage.inbox import CALLBACKS_PER_JOB

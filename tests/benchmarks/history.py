@@ -50,7 +50,15 @@ COPIES: Mapping[str, Mapping[str, str]] = {
         "task_id": "printf('task-%d', n)",
         **{
             name: f"{name} - {AGO}"
-            for name in ("received_ms", "accepted_ms", "submitted_ms", "heard_ms", "finished_ms", "ended_ms", "told_ms")
+            for name in (
+                "received_ms",
+                "accepted_ms",
+                "submitted_ms",
+                "heard_ms",
+                "finished_ms",
+                "ended_ms",
+                "notified_ms",
+            )
         },
     },
     "track": {"job_id": ID, "track_id": "printf('%s-%d', track_id, n)"},

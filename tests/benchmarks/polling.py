@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from bot.app import WATCHERS
 from bot.domain.jobs import JobState
 from bot.domain.reports import ReportKind, TaskReport
+from bot.parts.pipeline import WATCHERS
 from bot.services.common.bells import Bells
 from bot.services.common.clock import utc_now
 from bot.services.common.patience import Patience

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bot.domain.callbacks import Recorded
+from bot.domain.inbox_entry import Recorded
 from storage.inbox import CALLBACKS_PER_JOB
 from storage.storage import SqliteStorage, open_storage
 from tests.benchmarks.rows import Row, table
@@ -31,7 +31,7 @@ async def measure() -> list[Row]:
 
             async def one_transaction(number: int) -> None:
                 async with storage.transaction() as work:
-                    await work.facts.put(f"number {number % TASKS}", str(number))
+                    await work.memos.put(f"number {number % TASKS}", str(number))
 
             together = await _rate(TOGETHER, TASKS, one_callback)
             one_by_one = await _rate(ONE_BY_ONE, 1, lambda number: one_callback(TOGETHER + number))

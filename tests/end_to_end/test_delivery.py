@@ -282,7 +282,7 @@ async def test_the_files_of_a_delivery_leave_nothing_behind(town: Town) -> None:
     await town.result()
     await town.job_in(JobState.DELIVERED)
 
-    folder = app.folder
+    folder = app.ground.folder
     assert list(folder.iterdir()) == []
     assert QUICK.audio  # the files were real
 

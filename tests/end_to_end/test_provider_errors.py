@@ -26,7 +26,7 @@ async def failed(town: Town) -> Message:
     assert "This didn't use up an extension." in result.embeds[0]["description"]
     assert "http" not in result.embeds[0]["description"]
     assert (await town.balance()).left == 10
-    assert job.told_at is not None or len(ends(town.songs)) == 1
+    assert job.notified_at is not None or len(ends(town.songs)) == 1
     return result
 
 

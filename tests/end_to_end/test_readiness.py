@@ -3,13 +3,14 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import aiohttp
 
 from bot.app import build
-from bot.web.server import serve
+from bot.parts.web import web_part
 from tests.end_to_end.test_outages import CANNOT_WRITE, locked
 from tests.end_to_end.town import Town, eventually
 
@@ -19,7 +20,7 @@ async def readyz(port: int) -> tuple[int, dict[str, bool]]:
         return answer.status, await answer.json()
 
 
-async def is_told(port: int, status: int, parts: dict[str, bool]) -> bool:
+async def is_reported(port: int, status: int, parts: dict[str, bool]) -> bool:
     return await readyz(port) == (status, parts)
 
 
@@ -28,15 +29,15 @@ async def test_the_bot_is_not_ready_while_the_gateway_is_away(town: Town) -> Non
     port = town.settings.web_port
     gateway = town.discord.gateway
     # The client's own word for being ready comes two seconds after it is connected.
-    await eventually(partial(is_told, port, 200, {"gateway": True, "database": True}))
+    await eventually(partial(is_reported, port, 200, {"gateway": True, "database": True}))
 
     gateway.refuse_connections(1_000_000)
     gateway.drop()
-    await eventually(partial(is_told, port, 503, {"gateway": False, "database": True}))
+    await eventually(partial(is_reported, port, 503, {"gateway": False, "database": True}))
     assert town.app.client.is_ready()  # which is why it is not enough to ask this
 
     gateway.refuse_connections(0)
-    await eventually(partial(is_told, port, 200, {"gateway": True, "database": True}))
+    await eventually(partial(is_reported, port, 200, {"gateway": True, "database": True}))
 
 
 async def test_the_bot_is_not_ready_while_it_cannot_write_to_its_database(town: Town) -> None:
@@ -50,11 +51,11 @@ async def test_the_bot_is_not_ready_while_it_cannot_write_to_its_database(town: 
     assert (status, parts["database"]) == (503, False)
     await town.extend()
     await town.result()
-    await eventually(partial(is_told, port, 200, {"gateway": True, "database": True}))
+    await eventually(partial(is_reported, port, 200, {"gateway": True, "database": True}))
 
 
 async def test_asking_whether_the_bot_is_ready_writes_nothing(town: Town) -> None:
-    async with build(town.settings) as app, serve(app.web(), "127.0.0.1", 0) as port:
+    async with build(replace(town.settings, web_port=0)) as app, web_part(app.ground) as port:
         with closing(sqlite3.connect(Path(town.settings.database_path))) as other:
             version = other.execute("PRAGMA data_version").fetchone()
             answers = await asyncio.gather(*(readyz(port) for _ in range(50)))

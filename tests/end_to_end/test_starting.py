@@ -55,7 +55,7 @@ async def started(town: Town, *more: app_commands.Command[Any, ..., None]) -> As
 
 async def forget_what_was_announced(app: App) -> None:
     async with app.storage.transaction() as work:
-        await work.facts.put(f"commands of {app.client.application_id}", "")
+        await work.memos.put(f"commands of {app.client.application_id}", "")
 
 
 @pytest.mark.parametrize("path", ["/users/@me", "/oauth2/applications/@me"])

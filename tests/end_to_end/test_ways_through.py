@@ -31,8 +31,8 @@ async def test_an_attachment_comes_back_continued(town: Town, tmp_path: Path) ->
     assert [file.filename for file in result.attachments] == ["paper-boats-1.mp3", "paper-boats-2.mp3"]
     arrived = tmp_path / "arrived.mp3"
     arrived.write_bytes(result.attachments[0].data)
-    facts = await AudioProcess().probe(arrived)
-    assert facts.length_seconds == pytest.approx(5 + QUICK.continuation_seconds, abs=0.2)
+    properties = await AudioProcess().probe(arrived)
+    assert properties.length_seconds == pytest.approx(5 + QUICK.continuation_seconds, abs=0.2)
 
 
 async def test_the_source_reaches_the_provider_byte_for_byte(town: Town) -> None:

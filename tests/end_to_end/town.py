@@ -61,13 +61,13 @@ class Town:
 
     async def announced(self, *, other_than: str = "") -> str:
         """The digest of the announced commands, once it is stored: the last thing that a start writes."""
-        facts, name = self.app.storage.reading.facts, f"commands of {self.app.client.application_id}"
+        memos, name = self.app.storage.reading.memos, f"commands of {self.app.client.application_id}"
 
         async def is_stored() -> bool:
-            return (await facts.get(name) or "") not in {"", other_than}
+            return (await memos.get(name) or "") not in {"", other_than}
 
         await eventually(is_stored)
-        return await facts.get(name) or ""
+        return await memos.get(name) or ""
 
     async def extend(self, **options: Any) -> Invocation:  # noqa: ANN401  # options of any type
         """Mia uses `/extend` in #songs; with the source as `audio` unless another way is named."""

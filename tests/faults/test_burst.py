@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bot.app import DELIVERERS
 from bot.domain.pace import REQUESTS_PER_WINDOW
+from bot.parts.pipeline import DELIVERERS
 from tests.faults.burst import TRACKS, a_town_with_tracks, burst
 
 TRACK_BYTES = 3_500_000

@@ -20,8 +20,8 @@ import pytest
 
 from bot import kernel
 from bot.audio.confinement import LAYERS
-from bot.audio.messages import Limits
 from bot.audio.process import AudioProcess
+from bot.audio.questions import Limits
 from bot.errors import SourceTooCostly
 from tests.support.attacks import ATTACKS, SECRET, Target
 from tests.support.taken_over import Orders

@@ -26,10 +26,10 @@ async def test_the_result_is_an_mp3_within_the_limit(
 
     assert await audio.fit(source, to, limit_bytes=limit_bytes)
 
-    facts = await audio.probe(to)
-    assert facts.format is AudioFormat.MP3
-    assert facts.length_seconds == pytest.approx(8.0, abs=0.15)
-    assert limit_bytes // 2 < facts.size_bytes <= limit_bytes
+    properties = await audio.probe(to)
+    assert properties.format is AudioFormat.MP3
+    assert properties.length_seconds == pytest.approx(8.0, abs=0.15)
+    assert limit_bytes // 2 < properties.size_bytes <= limit_bytes
 
 
 async def test_the_best_quality_that_fits_is_taken(audio: AudioProcess, tmp_path: Path) -> None:

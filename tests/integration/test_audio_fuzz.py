@@ -1,4 +1,4 @@
-"""Damaged files give facts or a reason, never a crash."""
+"""Damaged files give properties or a reason, never a crash."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from bot.audio.messages import Answer, Found, Problem, Refusal
+from bot.audio.questions import Answer, Found, Problem, Refusal
 from bot.sandbox.sounds import compose
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ SCRIPT = """
 import fcntl, os, sys
 import msgspec
 from bot.audio.confinement import bound, confine
-from bot.audio.messages import Limits, Probe
+from bot.audio.questions import Limits, Probe
 from bot.audio.worker import answer_to
 files = []
 for path in sys.argv[1:]:

@@ -130,13 +130,13 @@ async def test_every_format_is_known_by_its_bytes(suffix: str, audio: AudioProce
     piece = a_piece(tmp_path, suffix)
     unnamed = piece.rename(tmp_path / "photo.jpg")
 
-    facts = await audio.probe(unnamed)
+    properties = await audio.probe(unnamed)
 
-    assert (facts.format, facts.codec) == FORMATS[suffix]
-    assert facts.length_seconds == pytest.approx(3.0, abs=0.1)
-    assert facts.sample_rate in {24000, 44100, 48000}
-    assert facts.channels == (2 if suffix == ".ogg" else 1)
-    assert facts.size_bytes == unnamed.stat().st_size
+    assert (properties.format, properties.codec) == FORMATS[suffix]
+    assert properties.length_seconds == pytest.approx(3.0, abs=0.1)
+    assert properties.sample_rate in {24000, 44100, 48000}
+    assert properties.channels == (2 if suffix == ".ogg" else 1)
+    assert properties.size_bytes == unnamed.stat().st_size
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

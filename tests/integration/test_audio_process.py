@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.audio.messages import Limits
 from bot.audio.process import AudioProcess
+from bot.audio.questions import Limits
 from bot.errors import SourceTooCostly, SourceTooLong
 from bot.sandbox.sounds import compose, silent_mp3_of_size
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.callbacks import CallbackEntry
+from bot.domain.inbox_entry import CallbackEntry
 from bot.domain.reports import ReportKind, TaskReport
 from bot.services.common.bells import Bell
 from bot.services.common.worker import Worker

@@ -8,100 +8,102 @@ import pytest
 from bot.domain.jobs import JobState, Stage
 from bot.domain.reports import ReportKind, TaskReport
 from bot.errors import ProviderBusy, ProviderError, ProviderRefused, ProviderSilent, ProviderUnauthorized
-from tests.support.pipeline import TRACKS, World, a_world
+from tests.support.pipeline import TRACKS, Pipeline, a_pipeline
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(tmp_path) as world:
-        yield world
+async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
+    async with a_pipeline(tmp_path) as pipeline:
+        yield pipeline
 
 
-def says(world: World, kind: ReportKind, *, tracks: int = 0) -> None:
+def says(pipeline: Pipeline, kind: ReportKind, *, tracks: int = 0) -> None:
     """The provider's record of the first task."""
-    world.provider.reports["task-1"] = TaskReport(task_id="task-1", kind=kind, tracks=TRACKS[:tracks])
+    pipeline.provider.reports["task-1"] = TaskReport(task_id="task-1", kind=kind, tracks=TRACKS[:tracks])
 
 
 @pytest.mark.parametrize("kind", ["complete", "error"])
 async def test_an_end_that_the_record_does_not_know_changes_nothing_but_is_asked_after_soon(
-    world: World, kind: str
+    pipeline: Pipeline, kind: str
 ) -> None:
-    job = await world.running()
-    says(world, ReportKind.TEXT)
+    job = await pipeline.running()
+    says(pipeline, ReportKind.TEXT)
 
-    await world.call_back(job, kind, code=200 if kind == "complete" else 500, confirmed=False)
+    await pipeline.call_back(job, kind, code=200 if kind == "complete" else 500, confirmed=False)
 
-    after = await world.job(job)
+    after = await pipeline.job(job)
     assert (after.state, after.tracks, after.failure) == (JobState.RUNNING, (), None)
-    says(world, ReportKind.COMPLETE, tracks=2)
-    world.clock.turn(3)
-    assert await world.watch.step()
-    assert (await world.job(job)).state is JobState.FINISHED
+    says(pipeline, ReportKind.COMPLETE, tracks=2)
+    pipeline.clock.turn(3)
+    assert await pipeline.watch.step()
+    assert (await pipeline.job(job)).state is JobState.FINISHED
 
 
-async def test_the_record_counts_where_both_tell_an_end(world: World) -> None:
-    job = await world.running()
-    says(world, ReportKind.COMPLETE, tracks=2)
+async def test_the_record_counts_where_both_tell_an_end(pipeline: Pipeline) -> None:
+    job = await pipeline.running()
+    says(pipeline, ReportKind.COMPLETE, tracks=2)
 
-    await world.call_back(job, "error", code=500, tracks=0, confirmed=False)
+    await pipeline.call_back(job, "error", code=500, tracks=0, confirmed=False)
 
-    after = await world.job(job)
+    after = await pipeline.job(job)
     assert (after.state, after.tracks) == (JobState.FINISHED, TRACKS)
 
 
-async def test_invented_tracks_never_reach_the_job(world: World) -> None:
-    job = await world.running()
-    says(world, ReportKind.FIRST, tracks=0)
+async def test_invented_tracks_never_reach_the_job(pipeline: Pipeline) -> None:
+    job = await pipeline.running()
+    says(pipeline, ReportKind.FIRST, tracks=0)
 
-    await world.call_back(job, "first", tracks=1)
-    await world.call_back(job, "text", tracks=2)
+    await pipeline.call_back(job, "first", tracks=1)
+    await pipeline.call_back(job, "text", tracks=2)
 
-    after = await world.job(job)
+    after = await pipeline.job(job)
     assert (after.stage, after.tracks) == (Stage.FIRST, ())
-    assert after.due_at == world.clock()
+    assert after.due_at == pipeline.clock()
 
 
-async def test_a_record_that_is_merely_behind_does_not_hold_the_tracks_up(world: World) -> None:
-    job = await world.running()
-    says(world, ReportKind.FIRST, tracks=2)
+async def test_a_record_that_is_merely_behind_does_not_hold_the_tracks_up(pipeline: Pipeline) -> None:
+    job = await pipeline.running()
+    says(pipeline, ReportKind.FIRST, tracks=2)
 
-    await world.call_back(job, "complete", confirmed=False)
+    await pipeline.call_back(job, "complete", confirmed=False)
 
-    assert (await world.job(job)).state is JobState.FINISHED
+    assert (await pipeline.job(job)).state is JobState.FINISHED
 
 
 @pytest.mark.parametrize(
     "error", [ProviderBusy("away", code=503), ProviderSilent("timeout"), ProviderUnauthorized("key", code=401)]
 )
-async def test_a_callback_is_believed_while_the_provider_cannot_be_asked(world: World, error: ProviderError) -> None:
-    job = await world.running()
-    world.provider.reports["task-1"] = error
+async def test_a_callback_is_believed_while_the_provider_cannot_be_asked(
+    pipeline: Pipeline, error: ProviderError
+) -> None:
+    job = await pipeline.running()
+    pipeline.provider.reports["task-1"] = error
 
-    await world.call_back(job, "complete", confirmed=False)
+    await pipeline.call_back(job, "complete", confirmed=False)
 
-    assert (await world.job(job)).state is JobState.FINISHED
+    assert (await pipeline.job(job)).state is JobState.FINISHED
 
 
-async def test_a_task_that_the_provider_does_not_know_is_not_believed(world: World) -> None:
-    job = await world.accepted()
-    world.provider.answers = [ProviderSilent("timeout")]
-    await world.submission.step()
-    world.provider.reports["task-told"] = ProviderRefused("no such task", code=404)
+async def test_a_task_that_the_provider_does_not_know_is_not_believed(pipeline: Pipeline) -> None:
+    job = await pipeline.accepted()
+    pipeline.provider.answers = [ProviderSilent("timeout")]
+    await pipeline.submission.step()
+    pipeline.provider.reports["task-told"] = ProviderRefused("no such task", code=404)
 
-    await world.call_back(await world.job(job), "complete", confirmed=False)
+    await pipeline.call_back(await pipeline.job(job), "complete", confirmed=False)
 
-    after = await world.job(job)
+    after = await pipeline.job(job)
     assert (after.state, after.task_id, after.outcome_unknown) == (JobState.SUBMITTING, None, True)
 
 
-async def test_the_answer_to_the_submission_counts_more_than_a_callback_before_it(world: World) -> None:
-    job = await world.accepted()
-    async with world.storage.transaction() as work:
-        claimed = await work.jobs.claim_turn(now=world.clock(), until=world.clock())
+async def test_the_answer_to_the_submission_counts_more_than_a_callback_before_it(pipeline: Pipeline) -> None:
+    job = await pipeline.accepted()
+    async with pipeline.storage.transaction() as work:
+        claimed = await work.jobs.claim_turn(now=pipeline.clock(), until=pipeline.clock())
     assert claimed is not None
-    await world.call_back(claimed, "text", tracks=0)
-    assert (await world.job(job)).task_id == "task-told"
+    await pipeline.call_back(claimed, "text", tracks=0)
+    assert (await pipeline.job(job)).task_id == "task-told"
 
-    await world.submission._submit(claimed, "attempt")
+    await pipeline.submission._submit(claimed, "attempt")
 
-    assert (await world.job(job)).task_id == "task-1"
+    assert (await pipeline.job(job)).task_id == "task-1"

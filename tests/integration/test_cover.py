@@ -12,7 +12,7 @@ from bot.errors import SourceUnreachable
 from bot.services.common.messenger import ResultFile
 from bot.services.pipeline.cover import image_ending
 from tests.support.fakes import FakeFetcher
-from tests.support.pipeline import TRACKS, World, a_world
+from tests.support.pipeline import TRACKS, Pipeline, a_pipeline
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 IMAGE_URL = "https://images.example/one.jpeg"
@@ -35,17 +35,17 @@ class FetcherOfPictures(FakeFetcher):
         return to.write_bytes(self.picture)
 
 
-async def finished(world: World) -> Job:
-    job = await world.running()
+async def finished(pipeline: Pipeline) -> Job:
+    job = await pipeline.running()
     tracks = (replace(TRACKS[0], image_url=IMAGE_URL), TRACKS[1])
-    async with world.storage.transaction() as work:
+    async with pipeline.storage.transaction() as work:
         await work.jobs.save(replace(job, tracks=tracks))
-    await world.call_back(job, "complete")
-    return await world.job(job)
+    await pipeline.call_back(job, "complete")
+    return await pipeline.job(job)
 
 
-def posted(world: World) -> list[ResultFile]:
-    ((_, files),) = world.messenger.ways[0].posted
+def posted(pipeline: Pipeline) -> list[ResultFile]:
+    ((_, files),) = pipeline.messenger.ways[0].posted
     return files
 
 
@@ -69,13 +69,13 @@ def test_a_picture_is_known_by_its_bytes_and_by_nothing_else(head: bytes, ending
 async def test_a_cover_comes_with_the_music_under_the_ending_of_its_bytes(tmp_path: Path) -> None:
     fetcher = FetcherOfPictures()
     fetcher.may_answer.set()
-    async with a_world(tmp_path, fetcher=fetcher) as world:
-        job = await finished(world)
+    async with a_pipeline(tmp_path, fetcher=fetcher) as pipeline:
+        job = await finished(pipeline)
 
-        await world.delivery.step()
+        await pipeline.delivery.step()
 
-        assert (await world.job(job)).state is JobState.DELIVERED
-        assert [file.cover and file.cover.name for file in posted(world)] == ["cover.png"] * 2
+        assert (await pipeline.job(job)).state is JobState.DELIVERED
+        assert [file.cover and file.cover.name for file in posted(pipeline)] == ["cover.png"] * 2
 
 
 @pytest.mark.parametrize("trouble", ["unreachable", "broken", "hanging", "no picture"])
@@ -89,12 +89,12 @@ async def test_without_its_cover_the_music_comes_all_the_same(tmp_path: Path, tr
         fetcher.picture = b"<html>not here</html>"
     if trouble != "hanging":
         fetcher.may_answer.set()
-    async with a_world(tmp_path, fetcher=fetcher) as world:
-        job = await finished(world)
+    async with a_pipeline(tmp_path, fetcher=fetcher) as pipeline:
+        job = await finished(pipeline)
 
         async with asyncio.timeout(10):
-            await world.delivery.step()
+            await pipeline.delivery.step()
 
-        assert (await world.job(job)).state is JobState.DELIVERED
-        assert [file.cover for file in posted(world)] == [None, None]
-        assert [file.path is None for file in posted(world)] == [False, False]
+        assert (await pipeline.job(job)).state is JobState.DELIVERED
+        assert [file.cover for file in posted(pipeline)] == [None, None]
+        assert [file.path is None for file in posted(pipeline)] == [False, False]

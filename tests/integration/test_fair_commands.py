@@ -10,53 +10,53 @@ from bot.domain.jobs import Intake
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.errors import Refused
-from tests.support.pipeline import World, a_world
+from tests.support.pipeline import Pipeline, a_pipeline
 from tests.support.storage_samples import a_place
 
 MIA, BEN = 1001, 2002
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(tmp_path) as world:
-        yield world
+async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
+    async with a_pipeline(tmp_path) as pipeline:
+        yield pipeline
 
 
-def a_command(world: World, number: int, member_id: int) -> Intake:
-    place = replace(a_place(), interaction_id=number, member_id=member_id, received_at=world.clock())
+def a_command(pipeline: Pipeline, number: int, member_id: int) -> Intake:
+    place = replace(a_place(), interaction_id=number, member_id=member_id, received_at=pipeline.clock())
     source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator=f"https://files.example/{number}.mp3")
-    return Intake(place=place, source=source, request=ExtensionRequest(), due_at=world.clock())
+    return Intake(place=place, source=source, request=ExtensionRequest(), due_at=pipeline.clock())
 
 
-async def begun(world: World, *commands: Intake) -> None:
+async def begun(pipeline: Pipeline, *commands: Intake) -> None:
     for command in commands:
-        assert await world.acceptance.write_down(command)
-        await world.acceptance.begin(command)
+        assert await pipeline.acceptance.write_down(command)
+        await pipeline.acceptance.begin(command)
 
 
-async def test_members_take_turns_with_their_commands(world: World) -> None:
-    await begun(world, *(a_command(world, number, MIA) for number in (1, 2, 3)), a_command(world, 4, BEN))
+async def test_members_take_turns_with_their_commands(pipeline: Pipeline) -> None:
+    await begun(pipeline, *(a_command(pipeline, number, MIA) for number in (1, 2, 3)), a_command(pipeline, 4, BEN))
 
-    while await world.acceptance.step():
+    while await pipeline.acceptance.step():
         pass
 
-    assert [url.rpartition("/")[2] for url in world.fetcher.fetched] == ["1.mp3", "4.mp3", "2.mp3", "3.mp3"]
+    assert [url.rpartition("/")[2] for url in pipeline.fetcher.fetched] == ["1.mp3", "4.mp3", "2.mp3", "3.mp3"]
 
 
-async def test_a_fourth_command_is_asked_to_wait_and_leaves_nothing_behind(world: World) -> None:
-    await begun(world, *(a_command(world, number, MIA) for number in (1, 2, 3)))
+async def test_a_fourth_command_is_asked_to_wait_and_leaves_nothing_behind(pipeline: Pipeline) -> None:
+    await begun(pipeline, *(a_command(pipeline, number, MIA) for number in (1, 2, 3)))
 
     with pytest.raises(Refused, match="still reading the file"):
-        await world.acceptance.write_down(a_command(world, 4, MIA))
-    await begun(world, a_command(world, 5, BEN))
-    while await world.acceptance.step():
+        await pipeline.acceptance.write_down(a_command(pipeline, 4, MIA))
+    await begun(pipeline, a_command(pipeline, 5, BEN))
+    while await pipeline.acceptance.step():
         pass
 
-    assert await world.acceptance.write_down(a_command(world, 4, MIA))
+    assert await pipeline.acceptance.write_down(a_command(pipeline, 4, MIA))
 
 
-async def test_a_command_delivered_twice_is_no_command_too_many(world: World) -> None:
-    commands = [a_command(world, number, MIA) for number in (1, 2, 3)]
-    await begun(world, *commands)
+async def test_a_command_delivered_twice_is_no_command_too_many(pipeline: Pipeline) -> None:
+    commands = [a_command(pipeline, number, MIA) for number in (1, 2, 3)]
+    await begun(pipeline, *commands)
 
-    assert not await world.acceptance.write_down(commands[0])
+    assert not await pipeline.acceptance.write_down(commands[0])

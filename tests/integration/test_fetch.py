@@ -13,7 +13,7 @@ from bot.domain.text import Text
 from bot.errors import SourceTooLarge, SourceUnreachable
 from bot.fetch.fetcher import SafeFetcher
 from bot.fetch.limits import FetchLimits
-from bot.fetch.patience import NO_ANSWER, TOO_SLOW
+from bot.fetch.time_limit import NO_ANSWER, TOO_SLOW
 from tests.support.raw_server import CHUNKED_HEAD, Server, chunk, head, ok, saying, serving
 
 LIMIT_BYTES = 1_000_000

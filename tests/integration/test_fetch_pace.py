@@ -9,7 +9,7 @@ import pytest
 from bot.errors import SourceUnreachable
 from bot.fetch.fetcher import SafeFetcher
 from bot.fetch.limits import FetchLimits
-from bot.fetch.patience import NO_ANSWER, TOO_LONG, TOO_SLOW
+from bot.fetch.time_limit import NO_ANSWER, TOO_LONG, TOO_SLOW
 from tests.support.raw_server import CHUNKED_HEAD, Answer, Server, chunk, head, ok, repeating, serving
 
 LIMIT_BYTES = 1_000_000

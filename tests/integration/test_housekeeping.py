@@ -6,19 +6,19 @@ from pathlib import Path
 
 from bot.domain.jobs import JobState
 from bot.services.operator.housekeeping import Housekeeping, HousekeepingTimes
-from tests.support.pipeline import LIMIT, World, a_world
+from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
 
 TIMES = HousekeepingTimes(answer_seconds=870, keep_jobs_days=365, keep_tracks_days=0)
 
 
-async def delivered(world: World, *, number: int = 1) -> None:
+async def delivered(pipeline: Pipeline, *, number: int = 1) -> None:
     for _ in range(number):
-        await world.finished()
-        await world.delivery.step()
+        await pipeline.finished()
+        await pipeline.delivery.step()
 
 
-async def swept(world: World, *, steps: int = 1) -> Housekeeping:
-    housekeeping = Housekeeping(world.storage, times=TIMES, clock=world.clock)
+async def swept(pipeline: Pipeline, *, steps: int = 1) -> Housekeeping:
+    housekeeping = Housekeeping(pipeline.storage, times=TIMES, clock=pipeline.clock)
     for _ in range(steps):
         await housekeeping.step()
     return housekeeping
@@ -33,45 +33,45 @@ def rows(folder: Path, sql: str) -> list[tuple[object, ...]]:
 
 
 async def test_a_token_goes_once_its_command_can_no_longer_be_answered(tmp_path: Path) -> None:
-    async with a_world(tmp_path) as world:
-        await world.accepted()
-        await swept(world)
+    async with a_pipeline(tmp_path) as pipeline:
+        await pipeline.accepted()
+        await swept(pipeline)
         assert rows(tmp_path, "SELECT interaction_token FROM job") != [("",)]
-        world.clock.turn(871)
-        await swept(world)
+        pipeline.clock.turn(871)
+        await swept(pipeline)
 
         assert rows(tmp_path, "SELECT interaction_token FROM job") == [("",)]
 
 
 async def test_a_sources_link_goes_once_it_is_submitted(tmp_path: Path) -> None:
-    async with a_world(tmp_path) as world:
-        job = await world.accepted()
+    async with a_pipeline(tmp_path) as pipeline:
+        job = await pipeline.accepted()
         assert job.source_url
-        await world.submission.step()
+        await pipeline.submission.step()
 
-        assert not (await world.job(job)).source_url
+        assert not (await pipeline.job(job)).source_url
 
 
 async def test_links_of_tracks_go_when_the_providers_files_are_gone(tmp_path: Path) -> None:
-    async with a_world(tmp_path) as world:
-        await delivered(world)
-        world.clock.turn(13 * 86400)
-        await swept(world)
+    async with a_pipeline(tmp_path) as pipeline:
+        await delivered(pipeline)
+        pipeline.clock.turn(13 * 86400)
+        await swept(pipeline)
         assert rows(tmp_path, "SELECT count(*) FROM track WHERE audio_url <> ''") == [(2,)]
-        world.clock.turn(2 * 86400)
-        await swept(world)
+        pipeline.clock.turn(2 * 86400)
+        await swept(pipeline)
 
         assert rows(tmp_path, "SELECT count(*) FROM track WHERE audio_url <> ''") == [(0,)]
 
 
 async def test_finished_jobs_go_after_their_days_and_the_ledgers_sums_stay(tmp_path: Path) -> None:
-    async with a_world(tmp_path) as world:
-        await delivered(world, number=2)
-        running = await world.running()
-        world.clock.turn(366 * 86400)
-        await swept(world)
+    async with a_pipeline(tmp_path) as pipeline:
+        await delivered(pipeline, number=2)
+        running = await pipeline.running()
+        pipeline.clock.turn(366 * 86400)
+        await swept(pipeline)
 
-        left = [job.id for job in await world.storage.reading.jobs.of_member(1001, limit=10)]
+        left = [job.id for job in await pipeline.storage.reading.jobs.of_member(1001, limit=10)]
         assert left == [running.id]
         assert rows(tmp_path, "SELECT count(*) FROM track") == [(0,)]
         assert rows(tmp_path, "SELECT count(*) FROM callback") == [(0,)]
@@ -80,29 +80,29 @@ async def test_finished_jobs_go_after_their_days_and_the_ledgers_sums_stay(tmp_p
 
 
 async def test_a_job_whose_end_is_still_to_be_told_stays(tmp_path: Path) -> None:
-    async with a_world(tmp_path) as world:
-        job = await world.accepted()
-        await world.submission.step()
-        await world.call_back(await world.job(job), "error", code=413)
-        world.clock.turn(366 * 86400)
-        await swept(world)
+    async with a_pipeline(tmp_path) as pipeline:
+        job = await pipeline.accepted()
+        await pipeline.submission.step()
+        await pipeline.call_back(await pipeline.job(job), "error", code=413)
+        pipeline.clock.turn(366 * 86400)
+        await swept(pipeline)
 
-        assert (await world.job(job)).state is JobState.FAILED
+        assert (await pipeline.job(job)).state is JobState.FAILED
 
 
 async def test_a_large_backlog_is_worked_off_in_small_steps_with_breaths(tmp_path: Path) -> None:
-    async with a_world(tmp_path) as world:
+    async with a_pipeline(tmp_path) as pipeline:
         for member_id in range(30):
             for _ in range(LIMIT):
-                await world.accepted(member_id=member_id + 1)
-        for job in await world.storage.reading.jobs.live():
-            await world.members.cancel(job.place.member_id, job.id)
-        world.clock.turn(366 * 86400)
-        housekeeping = await swept(world)
-        assert await housekeeping.next_due() == world.clock() + timedelta(seconds=0.5)
+                await pipeline.accepted(member_id=member_id + 1)
+        for job in await pipeline.storage.reading.jobs.live():
+            await pipeline.members.cancel(job.place.member_id, job.id)
+        pipeline.clock.turn(366 * 86400)
+        housekeeping = await swept(pipeline)
+        assert await housekeeping.next_due() == pipeline.clock() + timedelta(seconds=0.5)
         assert rows(tmp_path, "SELECT count(*) FROM job") == [(150 - 64,)]
         await housekeeping.step()
         await housekeeping.step()
 
         assert rows(tmp_path, "SELECT count(*) FROM job") == [(0,)]
-        assert await housekeeping.next_due() == world.clock() + timedelta(seconds=600)
+        assert await housekeeping.next_due() == pipeline.clock() + timedelta(seconds=600)

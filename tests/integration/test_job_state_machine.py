@@ -32,7 +32,7 @@ from bot.errors import (
 )
 from bot.services.common.messenger import RouteClosed, RouteUnavailable
 from tests.support.fakes import BEGINNING, FakeRoute
-from tests.support.pipeline import LIMIT, TRACKS, World, a_world
+from tests.support.pipeline import LIMIT, TRACKS, Pipeline, a_pipeline
 
 MEMBERS = (1001, 2002)
 ANSWERS: dict[str, ProviderError | None] = {
@@ -62,7 +62,7 @@ class JobLife(RuleBasedStateMachine):
         self.started: Counter[str] = Counter()
         self.once_finished: set[str] = set()
         self.posts = FakeRoute()
-        self.world: World
+        self.pipeline: Pipeline
 
     @initialize(target=jobs, member_id=st.sampled_from(MEMBERS))
     def begin_with_a_finished_job(self, member_id: int) -> MultipleResults[Job] | Job:
@@ -71,28 +71,28 @@ class JobLife(RuleBasedStateMachine):
         return self.extend_and_finish(member_id)
 
     def begin(self) -> None:
-        self.opened = a_world(self.folder)
-        self.world = self.runner.run(self.opened.__aenter__())
-        self.world.messenger.ways = [self.posts]
+        self.opened = a_pipeline(self.folder)
+        self.pipeline = self.runner.run(self.opened.__aenter__())
+        self.pipeline.messenger.ways = [self.posts]
 
     @rule()
     def restart(self) -> None:
         """A new process on the same database: only the provider, the channel and the clock remember."""
-        provider, clock, count = self.world.provider, self.world.clock, self.world.interactions
+        provider, clock, count = self.pipeline.provider, self.pipeline.clock, self.pipeline.interactions
         self.runner.run(self.opened.__aexit__(None, None, None))
         self.begin()
-        self.world.provider.__dict__.update(provider.__dict__)
-        self.world.clock.now, self.world.interactions = clock.now, count
+        self.pipeline.provider.__dict__.update(provider.__dict__)
+        self.pipeline.clock.now, self.pipeline.interactions = clock.now, count
 
     @rule(target=jobs, member_id=st.sampled_from(MEMBERS))
     def extend(self, member_id: int) -> MultipleResults[Job] | Job:
-        job = self.runner.run(self.world.extend(member_id=member_id))
+        job = self.runner.run(self.pipeline.extend(member_id=member_id))
         return multiple() if job is None else job
 
     @rule(target=jobs, member_id=st.sampled_from(MEMBERS))
     def extend_and_finish(self, member_id: int) -> MultipleResults[Job] | Job:
         """The usual way in one step, so that much of what is tried happens around the delivery."""
-        job = self.runner.run(self.world.extend(member_id=member_id))
+        job = self.runner.run(self.pipeline.extend(member_id=member_id))
         if job is None:
             return multiple()
         for _ in range(3):  # others may be before it in the queue
@@ -102,13 +102,13 @@ class JobLife(RuleBasedStateMachine):
 
     @rule(answer=st.sampled_from(sorted(ANSWERS)))
     def submit(self, answer: str) -> None:
-        before = len(self.world.provider.extended)
+        before = len(self.pipeline.provider.extended)
         error = ANSWERS[answer]
-        self.world.provider.answers = [error] if error is not None else []
-        self.runner.run(self.world.submission.step())
-        if len(self.world.provider.extended) > before and answer in MAY_HAVE_STARTED:
-            self.started[self.world.provider.extended[-1]] += 1
-        self.world.provider.answers = []
+        self.pipeline.provider.answers = [error] if error is not None else []
+        self.runner.run(self.pipeline.submission.step())
+        if len(self.pipeline.provider.extended) > before and answer in MAY_HAVE_STARTED:
+            self.started[self.pipeline.provider.extended[-1]] += 1
+        self.pipeline.provider.answers = []
 
     @rule(job=jobs, kind=st.sampled_from(["text", "first", "complete"]), tracks=st.integers(0, 2))
     def call_back(self, job: Job, kind: str, tracks: int) -> None:
@@ -122,33 +122,33 @@ class JobLife(RuleBasedStateMachine):
             self.runner.run(self._call_back(job, "error", code, 0))
 
     async def _call_back(self, job: Job, kind: str, code: int, tracks: int) -> None:
-        await self.world.call_back(await self.world.job(job), kind, code=code, tracks=tracks)
+        await self.pipeline.call_back(await self.pipeline.job(job), kind, code=code, tracks=tracks)
 
     @rule(job=jobs, kind=st.sampled_from(["complete", "error"]))
     def invent_an_end(self, job: Job, kind: str) -> None:
         """Somebody who knows the address; the provider's record says nothing of the kind."""
-        self.world.provider.reports = {}
-        before = self.runner.run(self.world.job(job))
-        self.runner.run(self.world.call_back(before, kind, code=500, confirmed=False))
-        after = self.runner.run(self.world.job(job))
+        self.pipeline.provider.reports = {}
+        before = self.runner.run(self.pipeline.job(job))
+        self.runner.run(self.pipeline.call_back(before, kind, code=500, confirmed=False))
+        after = self.runner.run(self.pipeline.job(job))
         assert (after.state, after.tracks, after.failure) == (before.state, before.tracks, before.failure)
 
     @rule(seconds=st.sampled_from([1, 31, 200, 901, 90_000]))
     def time_passes(self, seconds: int) -> None:
-        self.world.clock.turn(seconds)
+        self.pipeline.clock.turn(seconds)
 
     @rule(seconds=st.sampled_from([3_600, 90_000]))
     def the_clock_is_set_back(self, seconds: int) -> None:
-        self.world.clock.turn(-seconds)
+        self.pipeline.clock.turn(-seconds)
 
     @rule(kind=st.sampled_from(list(ReportKind)))
     def watch(self, kind: ReportKind) -> None:
         tracks = TRACKS if kind is ReportKind.COMPLETE else ()
-        number = len(self.world.provider.extended)
-        self.world.provider.reports = {
+        number = len(self.pipeline.provider.extended)
+        self.pipeline.provider.reports = {
             f"task-{n}": TaskReport(task_id=f"task-{n}", kind=kind, tracks=tracks, code=500) for n in range(number + 1)
         }
-        self.runner.run(self.world.watch.step())
+        self.runner.run(self.pipeline.watch.step())
 
     @rule(trouble=st.sampled_from(["none", "before", "after", "closed"]), tries=st.integers(1, 3))
     def deliver(self, trouble: str, tries: int) -> None:
@@ -156,24 +156,24 @@ class JobLife(RuleBasedStateMachine):
         self.posts.errors = troubles.get(trouble, [])
         self.posts.after_effect = [RouteUnavailable("lost")] if trouble == "after" else []
         for _ in range(tries):
-            self.runner.run(self.world.delivery.step())
-            self.world.clock.turn(60)  # what was put off is due again
+            self.runner.run(self.pipeline.delivery.step())
+            self.pipeline.clock.turn(60)  # what was put off is due again
         self.posts.errors, self.posts.after_effect = [], []
 
     @rule(job=consumes(jobs))
     def cancel(self, job: Job) -> None:
         try:
-            self.runner.run(self.world.members.cancel(job.place.member_id, job.id))
+            self.runner.run(self.pipeline.members.cancel(job.place.member_id, job.id))
         except Refused:
             return
 
     @invariant()
     def the_five_rules_hold(self) -> None:
-        if hasattr(self, "world"):
+        if hasattr(self, "pipeline"):
             self.runner.run(self._check())
 
     async def _check(self) -> None:
-        reading = self.world.storage.reading
+        reading = self.pipeline.storage.reading
         posts = Counter(job_id for job_id, _ in self.posts.posted)
         for url, times in self.started.items():
             assert times == 1, f"submitted {times} times: {url}"
@@ -201,7 +201,7 @@ class JobLife(RuleBasedStateMachine):
             assert job.failure.reason in {"undeliverable", "tracks_gone"}
 
     def teardown(self) -> None:
-        if hasattr(self, "world"):
+        if hasattr(self, "pipeline"):
             self.runner.run(self.opened.__aexit__(None, None, None))
         self.runner.run(self.stack.aclose())
         self.runner.close()

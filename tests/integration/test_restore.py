@@ -14,26 +14,26 @@ from storage.lock import DatabaseInUse
 from storage.restore import restore
 from storage.storage import open_storage
 from tests.support.fakes import FakeProvider, FakeRoute, TurnedClock
-from tests.support.pipeline import LIMIT, TRACKS, World, a_world
+from tests.support.pipeline import LIMIT, TRACKS, Pipeline, a_pipeline
 from tests.support.process import ROOT, bot_process
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(tmp_path) as world:
-        yield world
+async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
+    async with a_pipeline(tmp_path) as pipeline:
+        yield pipeline
 
 
 async def test_a_job_that_waited_in_the_copy_is_on_hold_until_its_member_decides(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider()
-    async with a_world(tmp_path, clock=clock, provider=provider) as world:
-        job = await world.accepted()
+    async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
+        job = await pipeline.accepted()
         await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
-        await world.submission.step()
+        await pipeline.submission.step()
     restored = await restore(tmp_path / "copy.db", tmp_path / "encore.db")
-    async with a_world(tmp_path, clock=clock, provider=provider) as world:
-        assert not await world.submission.step()
-        after = await world.job(job)
+    async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
+        assert not await pipeline.submission.step()
+        after = await pipeline.job(job)
 
     assert restored.held_back == 1
     assert after.state is JobState.ON_HOLD
@@ -42,53 +42,53 @@ async def test_a_job_that_waited_in_the_copy_is_on_hold_until_its_member_decides
 
 async def test_a_callback_tells_that_a_job_on_hold_was_submitted_after_the_copy(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider()
-    async with a_world(tmp_path, clock=clock, provider=provider) as world:
-        job = await world.accepted()
+    async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
+        job = await pipeline.accepted()
         await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
     await restore(tmp_path / "copy.db", tmp_path / "encore.db")
-    async with a_world(tmp_path, clock=clock, provider=provider) as world:
-        await world.call_back(job, "complete")
-        await world.delivery.step()
+    async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
+        await pipeline.call_back(job, "complete")
+        await pipeline.delivery.step()
 
-        assert (await world.job(job)).state is JobState.DELIVERED
-        assert (await world.balance()).left == LIMIT - 1
+        assert (await pipeline.job(job)).state is JobState.DELIVERED
+        assert (await pipeline.balance()).left == LIMIT - 1
 
 
 async def test_a_result_that_was_posted_after_the_copy_is_found_and_not_posted_again(tmp_path: Path) -> None:
     clock, provider, channel = TurnedClock(), FakeProvider(), FakeRoute()
-    async with a_world(tmp_path, clock=clock, provider=provider) as world:
-        job = await world.running()
+    async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
+        job = await pipeline.running()
         await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
         channel.posted.append((job.id, []))
     await restore(tmp_path / "copy.db", tmp_path / "encore.db")
     clock.turn(3600)
-    async with a_world(tmp_path, clock=clock, provider=provider) as world:
-        world.messenger.ways = [channel]
+    async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
+        pipeline.messenger.ways = [channel]
         provider.reports["task-1"] = TaskReport(task_id="task-1", kind=ReportKind.COMPLETE, tracks=TRACKS)
-        await world.watch.step()
-        await world.delivery.step()
+        await pipeline.watch.step()
+        await pipeline.delivery.step()
 
-        assert (await world.job(job)).state is JobState.DELIVERED
+        assert (await pipeline.job(job)).state is JobState.DELIVERED
         assert len(channel.posted) == 1
 
 
 async def test_a_job_on_hold_that_nobody_continues_gives_its_unit_back(tmp_path: Path) -> None:
     clock = TurnedClock()
-    async with a_world(tmp_path, clock=clock) as world:
-        job = await world.accepted()
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        job = await pipeline.accepted()
         await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
     await restore(tmp_path / "copy.db", tmp_path / "encore.db")
-    async with a_world(tmp_path, clock=clock) as world:
-        async with world.storage.transaction() as work:
-            await work.jobs.save(replace(await world.job(job), due_at=clock()))
-        await world.waiting.step()
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        async with pipeline.storage.transaction() as work:
+            await work.jobs.save(replace(await pipeline.job(job), due_at=clock()))
+        await pipeline.waiting.step()
 
-        assert (await world.job(job)).state is JobState.FAILED
-        assert (await world.balance()).left == LIMIT
+        assert (await pipeline.job(job)).state is JobState.FAILED
+        assert (await pipeline.balance()).left == LIMIT
 
 
-async def test_the_copy_stays_and_the_database_from_before_is_kept(tmp_path: Path, world: World) -> None:
-    await world.accepted()
+async def test_the_copy_stays_and_the_database_from_before_is_kept(tmp_path: Path, pipeline: Pipeline) -> None:
+    await pipeline.accepted()
     await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
     other = tmp_path / "other"
     other.mkdir()
@@ -102,8 +102,8 @@ async def test_the_copy_stays_and_the_database_from_before_is_kept(tmp_path: Pat
     assert sorted(path.name for path in other.iterdir() if path.name.startswith(".")) == []
 
 
-async def test_nothing_is_restored_under_a_running_bot(tmp_path: Path, world: World) -> None:
-    await world.accepted()
+async def test_nothing_is_restored_under_a_running_bot(tmp_path: Path, pipeline: Pipeline) -> None:
+    await pipeline.accepted()
     await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
 
     with pytest.raises(DatabaseInUse, match="stop it first"):
@@ -125,8 +125,8 @@ async def test_what_is_no_backup_is_refused_and_the_database_stays(tmp_path: Pat
 
 async def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     environ = {"PYTHONPATH": str(ROOT), "DISCORD_TOKEN": "t", "SUNO_API_KEY": "k", "DATABASE_URL": "sqlite:///live.db"}
-    async with a_world(tmp_path) as world:
-        await world.accepted()
+    async with a_pipeline(tmp_path) as pipeline:
+        await pipeline.accepted()
         await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
     async with bot_process(environ, "restore", "copy.db", folder=tmp_path) as process:
         assert await process.exit_status() == 0
@@ -138,8 +138,8 @@ async def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     assert failed.said == ["encore: stopped: there is no file gone.db"]
 
 
-async def test_a_copy_never_follows_a_link_and_is_for_its_owner_alone(tmp_path: Path, world: World) -> None:
-    await world.accepted()
+async def test_a_copy_never_follows_a_link_and_is_for_its_owner_alone(tmp_path: Path, pipeline: Pipeline) -> None:
+    await pipeline.accepted()
     target = tmp_path / "target"
     (tmp_path / "copy.db").symlink_to(target)
 
@@ -172,21 +172,21 @@ async def test_a_database_of_the_first_release_is_brought_up_to_date_with_all_it
     old.executescript(dump)
     old.close()
     provider = FakeProvider()
-    async with a_world(tmp_path, provider=provider) as world:
-        reading = world.storage.reading.jobs
+    async with a_pipeline(tmp_path, provider=provider) as pipeline:
+        reading = pipeline.storage.reading.jobs
         jobs = [job for member_id in (1000, 1001) for job in await reading.of_member(member_id, limit=50)]
         assert {job.state for job in jobs} == set(JobState) - {JobState.UNCOLLECTED, JobState.ON_HOLD}
-        assert len(await world.storage.reading.inbox.pending(limit=10)) == 1
+        assert len(await pipeline.storage.reading.inbox.pending(limit=10)) == 1
         finished = next(job for job in jobs if job.state is JobState.FINISHED)
         assert finished.post_tried_at == finished.finished_at
         waiting = next(job for job in jobs if job.state is JobState.ACCEPTED)
         assert waiting.source_url
         assert not finished.source_url
 
-        await world.callbacks.step()
-        await world.delivery.step()
-        await world.submission.step()
+        await pipeline.callbacks.step()
+        await pipeline.delivery.step()
+        await pipeline.submission.step()
 
-        delivered = await world.job(finished)
+        delivered = await pipeline.job(finished)
         assert delivered.state is JobState.DELIVERED
-        assert (await world.job(waiting)).state is JobState.RUNNING
+        assert (await pipeline.job(waiting)).state is JobState.RUNNING

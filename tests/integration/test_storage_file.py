@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.callbacks import Recorded
+from bot.domain.inbox_entry import Recorded
 from bot.domain.jobs import JobState
 from storage.backup import back_up
 from storage.database import open_database

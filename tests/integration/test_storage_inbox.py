@@ -1,4 +1,4 @@
-"""Callbacks, commands and facts, on a real file."""
+"""Callbacks, commands and memos, on a real file."""
 
 import asyncio
 import math
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.callbacks import Recorded
+from bot.domain.inbox_entry import Recorded
 from bot.domain.jobs import Job, JobState
 from bot.services.common.ports import Storage
 from storage.errors import StorageUnavailable
@@ -308,12 +308,12 @@ async def test_commands_whose_worker_is_gone_are_claimed_whole_and_once(storage:
     assert again == []
 
 
-async def test_a_fact_is_remembered_until_it_is_changed(tmp_path: Path) -> None:
+async def test_a_memo_is_remembered_until_it_is_changed(tmp_path: Path) -> None:
     async with open_storage(tmp_path / "encore.db") as storage:
-        assert await storage.reading.facts.get("commands") is None
+        assert await storage.reading.memos.get("commands") is None
         for value in ("one", "two"):
             async with storage.transaction() as work:
-                await work.facts.put("commands", value)
+                await work.memos.put("commands", value)
 
     async with open_storage(tmp_path / "encore.db") as storage:
-        assert await storage.reading.facts.get("commands") == "two"
+        assert await storage.reading.memos.get("commands") == "two"

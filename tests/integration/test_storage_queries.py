@@ -18,7 +18,7 @@ VERBS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ", "REPLACE ")
 
 STAYS_SMALL = {
     "queue": "one row",
-    "fact": "one row for each thing remembered by name",
+    "memo": "one row for each thing remembered by name",
     "migration": "one row for each file in storage/migrations",
 }
 HOLDS_ONLY_WORK_LEFT = {

@@ -23,7 +23,7 @@ from bot.errors import (
 )
 from bot.services.common.ports import Provider
 from bot.suno.client import ANSWER_MAX_BYTES, USER_AGENT, SunoClient, open_session
-from bot.suno.messages import parse_record
+from bot.suno.wire import parse_record
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "suno"
 TASK = "5c79a1d2f0e94b6b8c3d7a10e2f4be8e"

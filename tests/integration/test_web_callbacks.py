@@ -13,11 +13,11 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from bot.domain.callbacks import Recorded
+from bot.domain.inbox_entry import Recorded
 from bot.domain.text import text
 from bot.errors import EncoreError
 from bot.web.application import build_web
-from bot.web.callbacks import BODY_LIMIT_BYTES
+from bot.web.receive import BODY_LIMIT_BYTES
 from bot.web.server import serve
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "suno"

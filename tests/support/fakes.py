@@ -10,7 +10,7 @@ from bot.domain.jobs import Job, Place
 from bot.domain.progress import ProgressView
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
-from bot.domain.source import AudioFacts, AudioFormat
+from bot.domain.source import AudioFormat, AudioProperties
 from bot.domain.text import Text
 from bot.errors import BadSource, ProviderError
 from bot.services.common.messenger import Posted, ResultFile, RouteBusy
@@ -109,10 +109,10 @@ class FakeAudio:
     error: BadSource | None = None
     fits: bool = True
 
-    async def probe(self, path: Path) -> AudioFacts:
+    async def probe(self, path: Path) -> AudioProperties:
         if self.error is not None:
             raise self.error
-        return AudioFacts(
+        return AudioProperties(
             format=AudioFormat.MP3,
             codec="mp3",
             length_seconds=self.length_seconds,

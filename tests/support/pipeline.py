@@ -32,7 +32,7 @@ from bot.services.pipeline.submit import Submission, SubmitTimes
 from bot.services.pipeline.tracks import TrackFiles
 from bot.services.pipeline.waiting import Waiting
 from bot.services.pipeline.watch import Watch, WatchTimes
-from bot.suno.messages import parse_callback
+from bot.suno.wire import parse_callback
 from storage.storage import SqliteStorage, open_storage
 from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessenger, FakeProvider, TurnedClock
 from tests.support.storage_samples import a_place
@@ -46,7 +46,7 @@ LIMIT = 5
 
 
 @dataclass
-class World:
+class Pipeline:
     """All services around one database."""
 
     bells: Bells
@@ -142,7 +142,7 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(
+async def a_pipeline(
     folder: Path,
     *,
     clock: TurnedClock | None = None,
@@ -152,7 +152,7 @@ async def a_world(
     busy_seconds: float = 2,
     caps: Caps = Caps(),  # noqa: B008  # as above
     keep_tracks_days: int = 0,
-) -> AsyncIterator[World]:
+) -> AsyncIterator[Pipeline]:
     """Everything but Discord and the provider, on a database in `folder`; anew on the same one after a restart."""
     clock = clock or TurnedClock()
     provider = provider or FakeProvider()
@@ -168,7 +168,7 @@ async def a_world(
         isolation = Isolation(storage, operator, backoff_base_seconds=2, clock=clock)
         kept = KeptTracks(folder / "tracks", days=keep_tracks_days, clock=clock)
         posting = Posting(storage, provider, TrackFiles(fetcher, audio, kept, folder))
-        yield World(
+        yield Pipeline(
             bells=bells,
             storage=storage,
             clock=clock,

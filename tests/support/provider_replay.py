@@ -13,8 +13,8 @@ from typing import Any
 from bot.domain.jobs import Job, JobState
 from bot.domain.reports import TaskReport, apply_report
 from bot.errors import ProviderError
-from bot.suno.faults import read_answer
-from bot.suno.messages import parse_callback, parse_record
+from bot.suno.refusals import read_answer
+from bot.suno.wire import parse_callback, parse_record
 from tests.support.storage_samples import a_job, after
 
 RELEASES = Path(__file__).parents[1] / "fixtures" / "provider"

@@ -6,7 +6,7 @@ from itertools import count
 
 from bot.domain.jobs import Failure, FailureReason, Intake, Job, JobState, Place, Stage, Track
 from bot.domain.request import ExtensionRequest
-from bot.domain.source import AudioFacts, AudioFormat, SourceChoice, SourceKind
+from bot.domain.source import AudioFormat, AudioProperties, SourceChoice, SourceKind
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123_000, tzinfo=UTC)
 
@@ -58,7 +58,7 @@ def a_job(*, member_id: int = 1, accepted_at: datetime = NOW, state: JobState = 
         source_kind=SourceKind.ATTACHMENT,
         source_name="tide.mp3",
         source_url=f"https://files.invalid/{number}.mp3?signature=invented",
-        source=AudioFacts(
+        source=AudioProperties(
             format=AudioFormat.MP3,
             codec="mp3",
             length_seconds=60.25,
@@ -93,7 +93,7 @@ def a_job_with_everything(job: Job) -> Job:
         progress_message_id=7,
         final_message_id=8,
         final_channel_id=9,
-        told_at=after(10),
+        notified_at=after(10),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from bot.audio.confinement import LAYERS, bound, confine
-from bot.audio.messages import Confined, Problem, Question, Refusal
+from bot.audio.questions import Confined, Problem, Question, Refusal
 from bot.audio.worker import say, shut_in
 from tests.support.attacks import Target, outcomes
 

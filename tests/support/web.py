@@ -7,7 +7,7 @@ from datetime import datetime
 
 from aiohttp import web
 
-from bot.domain.callbacks import Recorded
+from bot.domain.inbox_entry import Recorded
 from bot.web.application import build_web
 from bot.web.server import serve
 

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from bot.audio.claims import NO_CLAIM, Claim, claim_of, doc_type, flac, mp3, mp4, ogg, wav, webm
+from bot.audio.declared import NO_CLAIM, Claim, claim_of, doc_type, flac, mp3, mp4, ogg, wav, webm
 
 ALL_DEMUXERS = ("aac", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "mp3", "ogg", "wav")
 

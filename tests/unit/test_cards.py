@@ -248,6 +248,6 @@ def test_a_plainer_card_keeps_its_words_and_its_mark(say: Callable[[Text], str])
 
 
 def test_several_sentences_are_a_list_and_never_longer_than_a_message(say: Callable[[Text], str]) -> None:
-    assert cards.told([text("One.")], say) == "One."
-    assert cards.told([text("One."), text("Two.")], say) == "• One.\n• Two."
-    assert cards.told([text("x" * 900)] * 5, say).count("•") == 2
+    assert cards.as_list([text("One.")], say) == "One."
+    assert cards.as_list([text("One."), text("Two.")], say) == "• One.\n• Two."
+    assert cards.as_list([text("x" * 900)] * 5, say).count("•") == 2

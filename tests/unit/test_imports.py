@@ -39,22 +39,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.client": ("bot.acknowledge", "bot.servers", *CHAT),
     "bot.gateway": ("bot.client", *CHAT),
     "cogs": ("bot.acknowledge", "bot.client", *CHAT),
-    "bot.app": (
-        *(
-            "bot.announce",
-            "bot.audio",
-            "bot.client",
-            "bot.fetch",
-            "bot.gateway",
-            "bot.logs",
-            "bot.scratch",
-            "bot.servers",
-            "bot.settings",
-            "bot.suno",
-            "bot.web",
-        ),
-        *("cogs", "storage", *CHAT),
+    # The composition root: the parts by capability, and what chooses and runs them.
+    "bot.parts": (
+        *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.scratch", "bot.servers", "bot.settings"),
+        *("bot.suno", "bot.web", "cogs", "storage", *CHAT),
     ),
+    "bot.app": ("bot.announce", "bot.client", "bot.gateway", "bot.parts", "bot.settings", "storage", *CHAT),
     "bot.commands": ("bot.announce", "bot.app", "bot.gateway", "bot.settings", *CHAT),
     "bot.__main__": (
         "bot.app",
@@ -81,8 +71,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "babel": ("bot.text",),
     "dotenv": ("bot.__main__",),
     "discord": (
-        *("bot.acknowledge", "bot.announce", "bot.app", "bot.chat", "bot.client", "bot.gateway", "bot.servers"),
-        "cogs",
+        *("bot.acknowledge", "bot.announce", "bot.chat", "bot.client", "bot.gateway", "bot.servers"),
+        *("bot.parts.part", "cogs"),
     ),
 }
 
@@ -200,7 +190,7 @@ def test_every_row_of_the_table_has_its_module() -> None:
         ("bot.services.common.worker", "import bot.services.operator.account", "bot.services.operator.account"),
         ("bot.app", "import bot.sandbox", "bot.sandbox"),
         ("bot.web.health", "import tests", "tests"),
-        ("bot.sandbox.suno", "from bot.suno import messages", "bot.suno.messages"),
+        ("bot.sandbox.suno", "from bot.suno import wire", "bot.suno.wire"),
         ("cogs.extend", "import sqlite3", "sqlite3"),
     ],
 )

@@ -106,7 +106,7 @@ def test_a_result_that_is_being_posted_is_mentioned_only_when_that_takes_long() 
     "state", [JobState.FINISHED, JobState.UNCOLLECTED, JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED]
 )
 def test_a_private_answer_that_holds_the_result_is_never_overwritten(state: JobState) -> None:
-    told = step(private(running(state=state, finished_at=NOW, told_at=NOW)), at=after(3600))
+    told = step(private(running(state=state, finished_at=NOW, notified_at=NOW)), at=after(3600))
 
     assert (told.view is None) is (state is not JobState.CANCELLED)
     assert told.is_last is (state in FINAL_STATES)
@@ -116,7 +116,7 @@ def test_a_failure_is_shown_once_there_is_a_message_that_explains_it() -> None:
     failed = running(state=JobState.FAILED, failure=Failure(reason=FailureReason.PROVIDER))
 
     assert step(failed) == ProgressStep(view=None)
-    told = step(replace(failed, told_at=NOW, final_channel_id=failed.place.channel_id, final_message_id=5))
+    told = step(replace(failed, notified_at=NOW, final_channel_id=failed.place.channel_id, final_message_id=5))
     assert told.is_last
     assert told.view is not None
     assert told.view.end == MessageLink(guild_id=200, channel_id=300, message_id=5)
@@ -124,7 +124,7 @@ def test_a_failure_is_shown_once_there_is_a_message_that_explains_it() -> None:
 
 @pytest.mark.parametrize("state", sorted(FINAL_STATES))
 def test_a_final_state_is_shown_once_and_never_looked_at_again(state: JobState) -> None:
-    last = step(running(state=state, told_at=NOW), at=after(1000))
+    last = step(running(state=state, notified_at=NOW), at=after(1000))
 
     assert last.is_last
     assert last.view is not None
@@ -165,7 +165,7 @@ def test_only_what_a_member_can_see_counts_as_a_change() -> None:
     assert looks_different(job, replace(job, stage=Stage.TEXT))
     assert looks_different(job, replace(job, state=JobState.FINISHED))
     failed = replace(job, state=JobState.FAILED)
-    assert looks_different(failed, replace(failed, told_at=NOW))
+    assert looks_different(failed, replace(failed, notified_at=NOW))
     delivered = replace(job, state=JobState.DELIVERED)
     assert looks_different(delivered, replace(delivered, final_channel_id=300, final_message_id=5))
 
@@ -234,7 +234,7 @@ def test_an_end_was_told_to_the_member_alone_once_there_is_a_private_message() -
     delivered = running(state=JobState.DELIVERED)
     told = replace(delivered, final_message_id=5, final_channel_id=300)
 
-    assert [view_of(job).told_alone for job in (delivered, told, private(delivered), private(told))] == [
+    assert [view_of(job).notified_privately for job in (delivered, told, private(delivered), private(told))] == [
         False,
         False,
         False,
@@ -243,7 +243,7 @@ def test_an_end_was_told_to_the_member_alone_once_there_is_a_private_message() -
 
 
 @pytest.mark.parametrize(
-    ("state", "told_at", "is_last"),
+    ("state", "notified_at", "is_last"),
     [
         (JobState.CANCELLED, None, True),
         (JobState.DELIVERED, None, True),
@@ -253,6 +253,6 @@ def test_an_end_was_told_to_the_member_alone_once_there_is_a_private_message() -
     ],
 )
 def test_only_a_failure_has_to_be_told_before_its_message_is_left_alone(
-    state: JobState, told_at: datetime | None, is_last: bool
+    state: JobState, notified_at: datetime | None, is_last: bool
 ) -> None:
-    assert step(running(state=state, told_at=told_at)).is_last is is_last
+    assert step(running(state=state, notified_at=notified_at)).is_last is is_last

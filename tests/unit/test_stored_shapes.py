@@ -14,11 +14,11 @@ import pytest
 import storage
 from bot.domain.jobs import Failure, Intake, Place
 from bot.domain.request import ExtensionRequest
-from bot.domain.source import AudioFacts, SourceChoice
+from bot.domain.source import AudioProperties, SourceChoice
 
 ALWAYS_THERE: dict[type, frozenset[str]] = {
     ExtensionRequest: frozenset(),
-    AudioFacts: frozenset({"format", "codec", "length_seconds", "sample_rate", "channels", "size_bytes"}),
+    AudioProperties: frozenset({"format", "codec", "length_seconds", "sample_rate", "channels", "size_bytes"}),
     Failure: frozenset({"reason"}),
     Intake: frozenset({"place", "source", "request", "due_at"}),
     Place: frozenset(
@@ -85,7 +85,9 @@ def test_a_field_added_after_the_first_release_has_a_default(kind: type) -> None
 
 STORED = {
     ExtensionRequest: "{}",
-    AudioFacts: '{"format":"mp3","codec":"mp3","length_seconds":60.25,"sample_rate":44100,"channels":2,"size_bytes":1}',
+    AudioProperties: (
+        '{"format":"mp3","codec":"mp3","length_seconds":60.25,"sample_rate":44100,"channels":2,"size_bytes":1}'
+    ),
     Failure: '{"reason":"copyright"}',
     Intake: (
         '{"place":{"application_id":1,"interaction_id":2,"interaction_token":"t","guild_id":null,"channel_id":3,'

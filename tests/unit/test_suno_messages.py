@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.jobs import FailureReason, Track
 from bot.domain.reports import ReportKind, failure_of
-from bot.suno.messages import (
+from bot.suno.wire import (
     LENGTH_MAX_SECONDS,
     MESSAGE_MAX,
     MalformedRecord,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.reports import TaskReport
-from bot.suno.messages import (
+from bot.suno.wire import (
     NESTING_MAX,
     Malformed,
     MalformedCallback,

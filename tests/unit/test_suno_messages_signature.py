@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.suno.messages import parse_callback
 from bot.suno.signature import signature_is_valid
+from bot.suno.wire import parse_callback
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "suno"
 VECTOR: dict[str, Any] = json.loads((FIXTURES / "kie-webhook-signature-vector.json").read_bytes())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from bot.domain.callbacks import NEWEST, CallbackEntry
+from bot.domain.inbox_entry import NEWEST, CallbackEntry
 from bot.domain.jobs import Intake, Job, JobState, OwnedTrack
 from bot.domain.progress import OutdatedProgress, QueuedJob
 from bot.domain.quota import QuotaBalance
@@ -165,7 +165,7 @@ class Inbox(Protocol):
         """Make every callback that was set aside pending again; how many there were."""
 
 
-class Facts(Protocol):
+class Memos(Protocol):
     """Small things remembered by name, such as which commands were last announced to Discord."""
 
     async def get(self, name: str) -> str | None: ...

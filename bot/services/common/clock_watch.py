@@ -60,7 +60,7 @@ class ClockWatch:
                 await work.jobs.hasten(until=now + self._grace)
                 await work.intakes.hasten(until=now + self._grace)
                 await work.progress.hasten(until=now + self._grace)
-            await work.facts.put(SEEN, now.isoformat())
+            await work.memos.put(SEEN, now.isoformat())
         self._seen = now, count_seconds
         self._due_at = now + timedelta(seconds=LOOK_SECONDS)
         if back_seconds > TOLERATED_SECONDS:
@@ -72,5 +72,5 @@ class ClockWatch:
         if self._seen is not None:
             seen_at, seen_count = self._seen
             return seen_at + timedelta(seconds=count_seconds - seen_count)
-        remembered = await self._storage.reading.facts.get(SEEN)
+        remembered = await self._storage.reading.memos.get(SEEN)
         return datetime.fromisoformat(remembered) if remembered else None

@@ -5,17 +5,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from bot.domain.callbacks import Recorded
+from bot.domain.inbox_entry import Recorded
 from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
-from bot.domain.source import AudioFacts
+from bot.domain.source import AudioProperties
 from bot.services.common.aggregates import (
-    Facts,
     Housekeeping,
     Inbox,
     Intakes,
     Jobs,
     Ledger,
+    Memos,
     ProgressMessages,
     Spending,
 )
@@ -40,7 +40,7 @@ class Provider(Protocol):
 
 
 class AudioTools(Protocol):
-    async def probe(self, path: Path) -> AudioFacts:
+    async def probe(self, path: Path) -> AudioProperties:
         """What the file is, decoded to its end. Raises `BadSource`'s subclasses."""
 
     async def fit(self, path: Path, to: Path, *, limit_bytes: int) -> bool:
@@ -67,7 +67,7 @@ class Work(Protocol):
     @property
     def inbox(self) -> Inbox: ...
     @property
-    def facts(self) -> Facts: ...
+    def memos(self) -> Memos: ...
     @property
     def progress(self) -> ProgressMessages: ...
     @property

@@ -81,7 +81,7 @@ class Members:
                     ]
                 )
             at = self._clock()
-            cancelled = found.after(JobEvent.CANCELLED, ended_at=at, told_at=at, due_at=None)
+            cancelled = found.after(JobEvent.CANCELLED, ended_at=at, notified_at=at, due_at=None)
             await settle.save(work, cancelled, before=found, at=at)
         self._bells.job_changed(cancelled)
         return cancelled

@@ -107,7 +107,7 @@ class Account:
     async def is_open(self) -> bool:
         """Whether a submission may be tried. While the account is closed, asks now and then, one at a time."""
         if not self._has_looked:
-            is_closed = any([await self._operator.is_told(trouble.name) for trouble in TROUBLES.values()])
+            is_closed = any([await self._operator.is_reported(trouble.name) for trouble in TROUBLES.values()])
             if is_closed and not self._has_looked:  # several submitters may come here at a start
                 self.ask_at = self._clock()
             self._has_looked = True

@@ -58,14 +58,14 @@ class Housekeeping:
 
     async def _erase_links(self, work: Work, now: datetime) -> int:
         """The provider's files are gone by now. How far the links are erased already is remembered."""
-        remembered = await work.facts.get(LINKS_ERASED)
+        remembered = await work.memos.get(LINKS_ERASED)
         since = datetime.fromisoformat(remembered) if remembered else _DISCORD_EPOCH
         until = await work.housekeeping.erase_links(
             ended_after=since, ended_before=now - self._keep_links, limit=AT_ONCE
         )
         if until is None:
             return 0
-        await work.facts.put(LINKS_ERASED, until.isoformat())
+        await work.memos.put(LINKS_ERASED, until.isoformat())
         return AT_ONCE
 
 

@@ -19,8 +19,8 @@ class Operator:
         self._messenger = messenger
         self._clock = clock
 
-    async def is_told(self, trouble: str) -> bool:
-        return bool(await self._storage.reading.facts.get(_name(trouble)))
+    async def is_reported(self, trouble: str) -> bool:
+        return bool(await self._storage.reading.memos.get(_name(trouble)))
 
     async def tell(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
         """`trouble` has begun; nothing happens where that is known."""
@@ -30,17 +30,17 @@ class Operator:
 
     async def over(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
         """`trouble` is over; does nothing if the operator was never told of it."""
-        if await self.is_told(trouble) and await self._turn(trouble, ""):
+        if await self.is_reported(trouble) and await self._turn(trouble, ""):
             log.warning(log_line)
             await self._messenger.tell_operator(sentences)
 
     async def _turn(self, trouble: str, to: str) -> bool:
         """Write down since when the trouble lasts (`to`), or that it is over (empty); whether that is news."""
         async with self._storage.transaction() as work:
-            before = await work.facts.get(_name(trouble)) or ""
+            before = await work.memos.get(_name(trouble)) or ""
             is_news = bool(before) != bool(to)
             if is_news:
-                await work.facts.put(_name(trouble), to)
+                await work.memos.put(_name(trouble), to)
         return is_news
 
 

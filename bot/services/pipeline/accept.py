@@ -18,7 +18,7 @@ from bot.domain.models import WHOLE_TABLE, Offer
 from bot.domain.quota import quota_day
 from bot.domain.request import ExtensionRequest, sent_continue_at
 from bot.domain.rules import broken_rules
-from bot.domain.source import AudioFacts
+from bot.domain.source import AudioProperties
 from bot.domain.text import Text, text
 from bot.errors import (
     BadSource,
@@ -280,14 +280,14 @@ class Acceptance:
         day, limit = quota_day(self._clock()), self._limits.quota_per_day
         path = self._folder / f"source-{intake.place.interaction_id}-{secrets.token_hex(4)}"
         try:
-            facts, asked = await self._checked(intake, path)
+            properties, asked = await self._checked(intake, path)
             source_url = await self._upload(path, intake.source.name)
             await fault_points.pause_at("after the source upload")
         finally:
             path.unlink(missing_ok=True)
         notes = notes_on(asked, intake.source)
         at = self._clock()
-        job = self._job(intake, adjusted(asked), facts, source_url, at)
+        job = self._job(intake, adjusted(asked), properties, source_url, at)
         async with self._storage.transaction() as work:
             held = await work.ledger.hold(
                 job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
@@ -300,29 +300,29 @@ class Acceptance:
             raise QuotaExceeded(await self._storage.reading.ledger.balance(member_id, day=day, limit=limit))
         return job, notes
 
-    async def _checked(self, intake: Intake, path: Path) -> tuple[AudioFacts, ExtensionRequest]:
+    async def _checked(self, intake: Intake, path: Path) -> tuple[AudioProperties, ExtensionRequest]:
         """Read the source and check every rule; what was found, and the request as it was asked for.
 
         Raises:
             Refused: with everything that is wrong, at once.
         """
         problems: list[Text] = []
-        facts = None
+        properties = None
         try:
             await self._fetcher.fetch(intake.source.locator, path, limit_bytes=self._limits.max_source_bytes)
-            facts = await self._audio.probe(path)
+            properties = await self._audio.probe(path)
         except BadSource as error:
             log.info("source not usable: %s", error)
             problems.append(error.sentence)
         request = replace(
             intake.request,
-            source_length=facts.length_seconds if facts else None,
+            source_length=properties.length_seconds if properties else None,
             source_model=intake.source.model,
         )
         problems += [rule.sentence for rule in broken_rules(adjusted(request), self._limits.offer)]
-        if problems or facts is None:
+        if problems or properties is None:
             raise Refused(problems)
-        return facts, request
+        return properties, request
 
     async def _upload(self, path: Path, name: str) -> str:
         try:
@@ -335,18 +335,20 @@ class Acceptance:
             await self._account.tell_of(error)
             raise Refused([error.sentence]) from error
 
-    def _job(self, intake: Intake, request: ExtensionRequest, facts: AudioFacts, source_url: str, at: datetime) -> Job:
+    def _job(
+        self, intake: Intake, request: ExtensionRequest, properties: AudioProperties, source_url: str, at: datetime
+    ) -> Job:
         return Job(
             id=self._new_id(),
             place=intake.place,
             state=JobState.ACCEPTED,
             stage=Stage.QUEUED,
             request=request,
-            sent_continue_at=sent_continue_at(request.continue_at, facts.length_seconds),
+            sent_continue_at=sent_continue_at(request.continue_at, properties.length_seconds),
             source_kind=intake.source.kind,
             source_name=intake.source.name,
             source_url=source_url,
-            source=facts,
+            source=properties,
             callback_token=secrets.token_urlsafe(32),
             accepted_at=at,
             due_at=at,

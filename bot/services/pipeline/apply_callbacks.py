@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot import fault_points
-from bot.domain.callbacks import CallbackEntry
+from bot.domain.inbox_entry import CallbackEntry
 from bot.domain.jobs import Job, JobState
 from bot.domain.reports import ENDS, REPORTED_STATES, TaskReport, apply_report, confirmed, hint
 from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 ASK_SECONDS = 8.0
 AGAIN_SECONDS = 3.0
-"""When a job is asked after whose callback told an end that the provider does not confirm."""
+"""When a job is asked after whose callback reported an end that the provider does not confirm."""
 
 
 class Callbacks:
@@ -31,31 +31,31 @@ class Callbacks:
         self._bells = bells
         self._clock = clock
 
-    async def apply(self, entry: CallbackEntry, told: TaskReport) -> None:
-        """Change the job as `told`, which `entry` was read as, and mark the entry applied. May be repeated."""
-        report = await self._believed(entry, told)
-        await self._apply(entry, report, named=told.task_id if report is None else report.task_id)
+    async def apply(self, entry: CallbackEntry, reported: TaskReport) -> None:
+        """Change the job as `reported`, which `entry` was read as, and mark the entry applied. May be repeated."""
+        report = await self._believed(entry, reported)
+        await self._apply(entry, report, named=reported.task_id if report is None else report.task_id)
 
-    async def _believed(self, entry: CallbackEntry, told: TaskReport) -> TaskReport | None:
-        """The report that the callback leads to; None where it told an end that the provider does not confirm."""
-        if told.kind not in ENDS:
-            return hint(told)
+    async def _believed(self, entry: CallbackEntry, reported: TaskReport) -> TaskReport | None:
+        """The report that the callback leads to; None where it reported an end that the provider does not confirm."""
+        if reported.kind not in ENDS:
+            return hint(reported)
         job = await self._storage.reading.jobs.get(entry.job_id)
-        task_id = (job and job.task_id) or told.task_id
+        task_id = (job and job.task_id) or reported.task_id
         if job is None or job.state not in REPORTED_STATES or task_id is None:
-            return told
+            return reported
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 record = await self._provider.report(task_id)
         except (ProviderError, TimeoutError) as error:
             if not isinstance(error, ProviderRefused) or isinstance(error, ProviderUnauthorized):
-                log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, told.kind)
-                return told
+                log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, reported.kind)
+                return reported
             believed = None  # the provider knows no such task, or not yet
         else:
-            believed = confirmed(told, replace(record, task_id=task_id))
+            believed = confirmed(reported, replace(record, task_id=task_id))
         if believed is None:
-            log.warning("job %s: callback %s is not confirmed by the provider; asking on", job.short_id, told.kind)
+            log.warning("job %s: callback %s is not confirmed by the provider; asking on", job.short_id, reported.kind)
         return believed
 
     async def _apply(self, entry: CallbackEntry, report: TaskReport | None, *, named: str | None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.domain.callbacks import NEWEST, CallbackEntry
+from bot.domain.inbox_entry import NEWEST, CallbackEntry
 from bot.domain.pace import backoff_seconds
 from bot.domain.reports import TaskReport
 from bot.domain.text import text
@@ -77,7 +77,7 @@ class CallbackQueue:
         self._old = _Lane(OLD_AT_ONCE)  # recorded before this process began to look; and what is tried again
         self._again_at: dict[int, datetime] = {}
         self._failures: Counter[int] = Counter()
-        self._told_at: datetime | None = None
+        self._notified_at: datetime | None = None
 
     async def step(self) -> bool:
         seen = self._bell.rung
@@ -182,12 +182,12 @@ class CallbackQueue:
 
     async def _apply_or_set_aside(self, entry: CallbackEntry) -> None:
         try:
-            told = self._parse(entry.body)
+            reported = self._parse(entry.body)
         except Exception as error:  # noqa: BLE001  # it would be the same at every try
             await self._set_aside(entry, f"it cannot be read: {error}")
             return
         try:
-            await self._apply(entry, told)
+            await self._apply(entry, reported)
         except Outage:
             raise
         except Exception as error:
@@ -201,10 +201,10 @@ class CallbackQueue:
             await work.inbox.set_aside(entry.id, at=now, reason=reason[:REASON_MAX])
             count = await work.inbox.count_set_aside()
         line = f"callback {entry.id} of job {entry.job_id[:8]} was set aside, {count} in all; {reason}"
-        if self._told_at is not None and now - self._told_at < TELL_AGAIN_AFTER:
+        if self._notified_at is not None and now - self._notified_at < TELL_AGAIN_AFTER:
             log.error(line)  # a release that cannot read any of them would tell the operator thousands of times
             return
-        self._told_at = now
+        self._notified_at = now
         await self._operator.tell(
             f"callback {entry.id} set aside",
             [

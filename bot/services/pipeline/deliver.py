@@ -153,7 +153,7 @@ class Delivery:
         if posted is None:
             return self._nowhere
         log.info("job %s: posted", job.short_id)
-        return partial(_told, posted)
+        return partial(_notified, posted)
 
     async def _by_any_route(self, job: Job) -> Posted | None:
         """Post by the best way that is open; None when all are closed."""
@@ -209,7 +209,7 @@ class Delivery:
         if at - ended_at >= timedelta(seconds=self._times.give_up) and self._patience.failed(job.id):
             if job.state is JobState.FAILED:
                 log.warning("job %s: its member could not be told", job.short_id)
-                return replace(job, told_at=at, due_at=None)
+                return replace(job, notified_at=at, due_at=None)
             if may_be_posted:
                 return self._nowhere(job, at, may_be_posted=True)
             failure = Failure(reason=FailureReason.TRACKS_GONE)
@@ -222,12 +222,12 @@ class Delivery:
         tried_at = job.post_tried_at if may_be_posted else None
         if job.state is JobState.FAILED:
             log.info("job %s: no way to tell its member is left", job.short_id)
-            return replace(job, told_at=at, due_at=None, post_tried_at=tried_at)
+            return replace(job, notified_at=at, due_at=None, post_tried_at=tried_at)
         if at >= self._kept.expires_at(job):
             log.warning("job %s: not collected until its files expired", job.short_id)
             failure = Failure(reason=FailureReason.UNDELIVERABLE)
             return job.after(
-                JobEvent.EXPIRED, failure=failure, ended_at=at, told_at=at, due_at=None, post_tried_at=None
+                JobEvent.EXPIRED, failure=failure, ended_at=at, notified_at=at, due_at=None, post_tried_at=None
             )
         tries = job.attempts if job.state is JobState.UNCOLLECTED else 0
         pause_seconds = backoff_seconds(
@@ -243,13 +243,13 @@ class Delivery:
         )
 
 
-def _told(posted: Posted, job: Job, at: datetime) -> Job:
-    told = replace(
+def _notified(posted: Posted, job: Job, at: datetime) -> Job:
+    notified = replace(
         job,
         final_channel_id=posted.channel_id,
         final_message_id=posted.message_id,
-        told_at=at,
+        notified_at=at,
         due_at=None,
         post_tried_at=None,
     )
-    return told if job.state is JobState.FAILED else told.after(JobEvent.POSTED, ended_at=at)
+    return notified if job.state is JobState.FAILED else notified.after(JobEvent.POSTED, ended_at=at)

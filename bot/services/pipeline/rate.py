@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from bot.domain.pace import SlidingWindow
-from bot.services.common.aggregates import Facts
+from bot.services.common.aggregates import Memos
 
 SENT = "latest submissions"
 
@@ -18,29 +18,29 @@ class Rate:
     def __init__(self, window: SlidingWindow) -> None:
         self._window = window
 
-    async def free_at(self, facts: Facts, *, now: datetime) -> datetime | None:
+    async def free_at(self, memos: Memos, *, now: datetime) -> datetime | None:
         """When the next submission may be sent; None: now."""
-        free_at = self._window.free_at(list((await self._counted(facts, now)).values()), now=now)
+        free_at = self._window.free_at(list((await self._counted(memos, now)).values()), now=now)
         return free_at if free_at > now else None
 
-    async def take(self, facts: Facts, *, now: datetime) -> str:
+    async def take(self, memos: Memos, *, now: datetime) -> str:
         """One submission is sent now; the id of this attempt."""
         attempt_id = uuid4().hex
-        await self._write(facts, {**await self._counted(facts, now), attempt_id: now})
+        await self._write(memos, {**await self._counted(memos, now), attempt_id: now})
         return attempt_id
 
-    async def answered(self, facts: Facts, attempt_id: str, *, now: datetime) -> None:
+    async def answered(self, memos: Memos, attempt_id: str, *, now: datetime) -> None:
         """The attempt counts from now: it reached the provider by now at the latest, however slow it was."""
-        await self._write(facts, {**await self._counted(facts, now), attempt_id: now})
+        await self._write(memos, {**await self._counted(memos, now), attempt_id: now})
 
-    async def _counted(self, facts: Facts, now: datetime) -> dict[str, datetime]:
+    async def _counted(self, memos: Memos, now: datetime) -> dict[str, datetime]:
         """Attempts with their times; one in the future, from before the clock was set back, counts from now on."""
-        lines = (line.split() for line in (await facts.get(SENT) or "").splitlines())
+        lines = (line.split() for line in (await memos.get(SENT) or "").splitlines())
         sent = {attempt_id: datetime.fromisoformat(at) for attempt_id, at in lines}
         counted = {attempt_id: min(at, now) for attempt_id, at in sent.items() if self._window.counts(at, now=now)}
         if any(at > now for at in sent.values()):
-            await self._write(facts, counted)
+            await self._write(memos, counted)
         return counted
 
-    async def _write(self, facts: Facts, sent: dict[str, datetime]) -> None:
-        await facts.put(SENT, "\n".join(f"{attempt_id} {at.isoformat()}" for attempt_id, at in sent.items()))
+    async def _write(self, memos: Memos, sent: dict[str, datetime]) -> None:
+        await memos.put(SENT, "\n".join(f"{attempt_id} {at.isoformat()}" for attempt_id, at in sent.items()))

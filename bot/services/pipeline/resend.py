@@ -114,7 +114,7 @@ class Resend:
                 JobEvent.POSTED,
                 final_channel_id=posted.channel_id,
                 final_message_id=posted.message_id,
-                told_at=at,
+                notified_at=at,
                 ended_at=at,
                 due_at=None,
                 post_tried_at=None,

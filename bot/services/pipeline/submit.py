@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 class SubmitTimes:
     """Seconds. A job that is still `submitting` after these has lost its process.
 
-    `turn` covers the writing down that it is sent now, `claim` is longer than any POST takes.
+    `turn` covers the writing down that it is sent now, `lease` is longer than any POST takes.
     """
 
     turn: float = 30
-    claim: float = 90
+    lease: float = 90
     first_poll: float
     overdue: float
     backoff_base: float = 2
@@ -98,7 +98,7 @@ class Submission:
         tomorrow and has no place.
         """
         now = self._clock()
-        self._free_at = await self._rate.free_at(work.facts, now=now)
+        self._free_at = await self._rate.free_at(work.memos, now=now)
         if self._free_at is not None:
             return None, None
         job = await work.jobs.claim_turn(now=now, until=now + timedelta(seconds=self._times.turn))
@@ -113,7 +113,7 @@ class Submission:
             return put_off, None
         await self._caps.count(work, job, now=now)
         await work.progress.touch(job.id, at=now)
-        return job, await self._rate.take(work.facts, now=now)
+        return job, await self._rate.take(work.memos, now=now)
 
     async def _mark_sent(self, job: Job) -> bool:
         """From here on its outcome may be unknown; a job that was claimed and never sent goes back to its place."""
@@ -122,7 +122,7 @@ class Submission:
             if current is None or current.state is not JobState.SUBMITTING or current.submitted_at is not None:
                 return False
             now = self._clock()
-            due_at = now + timedelta(seconds=self._times.claim)
+            due_at = now + timedelta(seconds=self._times.lease)
             await work.jobs.save(replace(current, submitted_at=now, due_at=due_at, waits_for=None))
         return True
 
@@ -164,7 +164,7 @@ class Submission:
             if current is None:
                 return
             at = self._clock()
-            await self._rate.answered(work.facts, attempt_id, now=at)
+            await self._rate.answered(work.memos, attempt_id, now=at)
             after = change(current, at)
             if after is not current:
                 await settle.save(work, after, before=current, at=at)

@@ -112,5 +112,5 @@ class TrackFiles:
         """The provider leaves the length out at times; a file that is no audio is not what was promised."""
         if track.length_seconds:
             return track
-        facts = await self._audio.probe(path)
-        return replace(track, length_seconds=facts.length_seconds)
+        properties = await self._audio.probe(path)
+        return replace(track, length_seconds=properties.length_seconds)

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from bot.domain.source import AudioFacts
+from bot.domain.source import AudioProperties
 
 
 class Problem(StrEnum):
@@ -58,7 +58,7 @@ class Confined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True, tag="found"):
-    facts: AudioFacts
+    properties: AudioProperties
 
 
 class Fitted(msgspec.Struct, frozen=True, kw_only=True, tag="fitted"):

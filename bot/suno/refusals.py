@@ -15,7 +15,7 @@ from bot.errors import (
     ProviderSilent,
     ProviderUnauthorized,
 )
-from bot.suno.messages import OK, Envelope, one_line, parse_envelope
+from bot.suno.wire import OK, Envelope, one_line, parse_envelope
 
 UNAUTHORIZED_CODES = frozenset({401, 403})
 OUT_OF_CREDITS = 402

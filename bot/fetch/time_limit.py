@@ -15,7 +15,7 @@ TOO_SLOW = text("The server behind this link is sending too slowly.")
 TOO_LONG = text("This file took too long to download.")
 
 
-class Patience:
+class TimeLimit:
     """A time limit around one fetch, to be entered once; it cancels what is inside and raises SourceUnreachable.
 
     It ends with the first of: no answer after `answer_seconds`, a window in which less than a window's worth of the

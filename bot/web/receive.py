@@ -9,7 +9,7 @@ from typing import Protocol
 from aiohttp import web
 
 from bot import fault_points
-from bot.domain.callbacks import Recorded
+from bot.domain.inbox_entry import Recorded
 from bot.errors import EncoreError
 from bot.web.answers import closing
 

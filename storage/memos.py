@@ -2,15 +2,15 @@
 
 from storage.connection import Connection
 
-GET = "SELECT value FROM fact WHERE name = $1"
+GET = "SELECT value FROM memo WHERE name = $1"
 
 PUT = """
-INSERT INTO fact (name, value) VALUES ($1, $2)
+INSERT INTO memo (name, value) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 
 
-class Facts:
+class Memos:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

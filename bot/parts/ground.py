@@ -1,0 +1,130 @@
+"""The common ground: the parts that face the outside, and what every capability is built from."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.audio.process import AudioProcess
+from bot.chat.messenger import DiscordMessenger
+from bot.chat.pacing import Pacer
+from bot.chat.translator import DescriptionTranslator
+from bot.client import EncoreClient
+from bot.fetch.fetcher import SafeFetcher
+from bot.gateway import discord_at
+from bot.scratch import scratch_folder
+from bot.servers import Servers
+from bot.services.common.bells import Bells
+from bot.services.common.clock import Clock
+from bot.services.common.patience import Patience
+from bot.services.operator.account import Account
+from bot.services.operator.isolation import Isolation
+from bot.services.operator.notices import Operator
+from bot.settings import Settings
+from bot.suno.client import SunoClient, open_session
+from bot.text import LOCALES, Catalogue
+from storage.storage import SqliteStorage, open_storage
+
+log = logging.getLogger(__name__)
+
+CREDITS_POLLS = 2
+"""An empty account is asked for at half the pace of the jobs."""
+CLOSING_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Everything open and nothing started."""
+
+    settings: Settings
+    storage: SqliteStorage
+    client: EncoreClient
+    messenger: DiscordMessenger
+    provider: SunoClient
+    audio: AudioProcess
+    sources: SafeFetcher  # what members name
+    tracks: SafeFetcher  # what the provider names: apart, so that members' slow links never hold up a delivery
+    operator: Operator
+    account: Account
+    isolation: Isolation
+    folder: Path  # where sources and tracks are while they are needed
+    bells: Bells
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_ground(settings: Settings, *, clock: Clock) -> AsyncIterator[Ground]:
+    """Open the parts; on leaving, close them in reverse."""
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(open_storage(settings.database_path))
+        folder = stack.enter_context(scratch_folder())
+        provider = await stack.enter_async_context(_provider(settings))
+        sources, tracks = [
+            await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts)) for _ in range(2)
+        ]
+        client, messenger = await stack.enter_async_context(_discord(settings, clock))
+        operator = Operator(storage, messenger, clock)
+        yield Ground(
+            settings=settings,
+            storage=storage,
+            client=client,
+            messenger=messenger,
+            provider=provider,
+            audio=AudioProcess(),
+            sources=sources,
+            tracks=tracks,
+            operator=operator,
+            account=Account(
+                provider,
+                operator,
+                every_seconds=CREDITS_POLLS * settings.poll_every_seconds,
+                patience=Patience(spread_seconds=settings.overdue_after_seconds),
+                clock=clock,
+            ),
+            isolation=Isolation(storage, operator, backoff_base_seconds=settings.retry_base_seconds, clock=clock),
+            folder=folder,
+            bells=Bells(),
+            clock=clock,
+        )
+
+
+@asynccontextmanager
+async def _provider(settings: Settings) -> AsyncIterator[SunoClient]:
+    async with open_session() as session:
+        yield SunoClient(
+            session,
+            api_url=settings.suno_api_url,
+            upload_url=settings.suno_upload_url,
+            api_key=settings.suno_api_key,
+        )
+
+
+@asynccontextmanager
+async def _discord(settings: Settings, clock: Clock) -> AsyncIterator[tuple[EncoreClient, DiscordMessenger]]:
+    with discord_at(settings.discord_api_url, settings.discord_gateway_url):
+        catalogue = Catalogue.load(settings.locales_path or LOCALES)
+        pacer = Pacer()
+        client = EncoreClient(catalogue=catalogue, servers=Servers(settings.allowed_servers), http_trace=pacer.trace())
+        try:
+            await client.tree.set_translator(DescriptionTranslator(catalogue))
+            messenger = DiscordMessenger(
+                client,
+                catalogue,
+                pacer,
+                answer_seconds=settings.interaction_seconds,
+                watched_seconds=settings.watched_seconds,
+                clock=clock,
+            )
+            yield client, messenger
+        finally:
+            await _close(client)
+
+
+async def _close(client: EncoreClient) -> None:
+    try:
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await client.close()
+    except TimeoutError:
+        log.warning("Discord did not let go in time; leaving anyway")

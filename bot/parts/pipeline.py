@@ -1,0 +1,215 @@
+"""One job from its command to its post: accepting, submitting, hearing from the provider, delivering, progress."""
+
+from dataclasses import dataclass
+
+from bot.domain.pace import SlidingWindow
+from bot.parts.ground import Ground
+from bot.parts.part import Part
+from bot.services.common.bells import Bell
+from bot.services.common.patience import Patience
+from bot.services.common.worker import Worker
+from bot.services.pipeline.accept import Acceptance, AcceptLimits
+from bot.services.pipeline.apply_callbacks import Callbacks
+from bot.services.pipeline.callback_queue import CallbackQueue
+from bot.services.pipeline.caps import Caps
+from bot.services.pipeline.deliver import Delivery, DeliveryTimes
+from bot.services.pipeline.kept import KeptTracks
+from bot.services.pipeline.posting import Posting
+from bot.services.pipeline.progress import Progress, ProgressTimes
+from bot.services.pipeline.rate import Rate
+from bot.services.pipeline.resend import Resend
+from bot.services.pipeline.submit import Submission, SubmitTimes
+from bot.services.pipeline.tracks import TrackFiles
+from bot.services.pipeline.waiting import Waiting
+from bot.services.pipeline.watch import Watch, WatchTimes
+from bot.suno.wire import parse_callback
+
+ACCEPTERS = 12
+"""How many sources are fetched, read and handed over at the same time."""
+SUBMITTERS = 8
+"""How many submissions wait for their answers at the same time."""
+WATCHERS = 16
+"""How many workers ask after jobs; each asks after a few at the same time."""
+DEADLINE_POLLS = 2
+"""A deadline counts once tries in vain are as many polls apart."""
+DELIVERERS = 3
+"""How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
+RESEND_LEASE_SECONDS = 600.0
+"""How long the delivery leaves a result alone that its member has asked for."""
+CLAIM_LEASES = 3
+"""With the usual lease longer than any POST takes; to look earlier would be harmless, but say nothing yet."""
+PROGRESS_WORKERS = 2
+"""Each edits a few messages at the same time; one that hangs does not hold up the other."""
+PROGRESS_PAUSE_SECONDS = 0.2
+
+NOWHERE = "https://encore.invalid/callbacks/"
+"""The provider insists on an address; where it cannot reach us, results are polled (docs/provider.md 1.5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """What members' commands reach directly, and the workers that do the rest."""
+
+    acceptance: Acceptance
+    resend: Resend
+    part: Part
+
+
+def pipeline_part(ground: Ground) -> Pipeline:
+    settings = ground.settings
+    kept = KeptTracks(settings.database_path.parent / "tracks", days=settings.keep_tracks_days, clock=ground.clock)
+    files = TrackFiles(ground.tracks, ground.audio, kept, ground.folder)
+    posting = Posting(ground.storage, ground.provider, files)
+    acceptance = _acceptance(ground)
+    return Pipeline(
+        acceptance=acceptance,
+        resend=_resend(ground, posting),
+        part=Part(
+            submitters=_submitters(ground),
+            workers=(
+                *_accepters(ground, acceptance),
+                *_listeners(ground),
+                *_deliverers(ground, posting, kept),
+                *_progress(ground),
+                Worker("kept tracks", kept, Bell(), ground.clock),
+            ),
+        ),
+    )
+
+
+def _acceptance(ground: Ground) -> Acceptance:
+    settings = ground.settings
+    return Acceptance(
+        ground.storage,
+        ground.provider,
+        ground.audio,
+        ground.sources,
+        ground.messenger,
+        ground.account,
+        folder=ground.folder,
+        limits=AcceptLimits(
+            quota_per_day=settings.quota_per_day,
+            open_commands=settings.open_commands_per_member,
+            max_source_bytes=settings.max_source_bytes,
+            offer=settings.offer,
+            takeover=settings.lease_seconds,
+            token=settings.interaction_seconds,
+        ),
+        bells=ground.bells,
+        clock=ground.clock,
+    )
+
+
+def _accepters(ground: Ground, acceptance: Acceptance) -> tuple[Worker, ...]:
+    bell = ground.bells.intake
+    return tuple(Worker(f"commands {number}", acceptance, bell, ground.clock) for number in range(1, ACCEPTERS + 1))
+
+
+def _resend(ground: Ground, posting: Posting) -> Resend:
+    return Resend(
+        ground.storage,
+        ground.messenger,
+        posting,
+        lease_seconds=RESEND_LEASE_SECONDS,
+        bells=ground.bells,
+        clock=ground.clock,
+    )
+
+
+def _submitters(ground: Ground) -> tuple[Worker, ...]:
+    settings, bells, clock = ground.settings, ground.bells, ground.clock
+    first_poll = settings.poll_after_seconds if settings.public_url else settings.poll_every_seconds
+    submission = Submission(
+        ground.storage,
+        ground.provider,
+        ground.isolation,
+        account=ground.account,
+        rate=Rate(SlidingWindow()),
+        caps=Caps(per_day=settings.credits_per_day, per_server_per_day=settings.credits_per_server_per_day),
+        callback_url=lambda token: f"{settings.public_url}/callbacks/{token}" if settings.public_url else NOWHERE,
+        times=SubmitTimes(
+            turn=settings.lease_seconds,
+            lease=CLAIM_LEASES * settings.lease_seconds,
+            first_poll=first_poll,
+            overdue=settings.overdue_after_seconds,
+            backoff_base=settings.retry_base_seconds,
+        ),
+        bells=bells,
+        clock=clock,
+    )
+    return tuple(Worker(f"submitting {number}", submission, bells.submit, clock) for number in range(1, SUBMITTERS + 1))
+
+
+def _listeners(ground: Ground) -> tuple[Worker, ...]:
+    """What the provider says, in callbacks and when it is asked, and what becomes of those it says nothing about."""
+    settings, storage, bells, clock = ground.settings, ground.storage, ground.bells, ground.clock
+    queue = CallbackQueue(
+        storage,
+        parse_callback,
+        Callbacks(storage, ground.provider, bells, clock).apply,
+        ground.operator,
+        bells.callbacks,
+        clock,
+        backoff_base_seconds=settings.retry_base_seconds,
+    )
+    watch = Watch(
+        storage,
+        ground.provider,
+        ground.isolation,
+        patience=_deadline_patience(ground),
+        times=WatchTimes(
+            poll_every=settings.poll_every_seconds,
+            overdue=settings.overdue_after_seconds,
+            give_up=settings.give_up_after_seconds,
+        ),
+        bells=bells,
+        clock=clock,
+    )
+    waiting = Waiting(storage, ground.account, give_up_seconds=settings.give_up_after_seconds, bells=bells, clock=clock)
+    return (
+        Worker("callbacks", queue, bells.callbacks, clock),
+        *(Worker(f"watching {number}", watch, bells.watch, clock) for number in range(1, WATCHERS + 1)),
+        Worker("waiting", waiting, Bell(), clock),
+    )
+
+
+def _deliverers(ground: Ground, posting: Posting, kept: KeptTracks) -> tuple[Worker, ...]:
+    settings, bells, clock = ground.settings, ground.bells, ground.clock
+    delivery = Delivery(
+        ground.storage,
+        ground.messenger,
+        posting,
+        kept,
+        ground.isolation,
+        patience=_deadline_patience(ground),
+        times=DeliveryTimes(
+            lease=settings.lease_seconds,
+            give_up=settings.give_up_after_seconds,
+            backoff_base=settings.retry_base_seconds,
+        ),
+        bells=bells,
+        clock=clock,
+    )
+    return tuple(Worker(f"delivering {number}", delivery, bells.deliver, clock) for number in range(1, DELIVERERS + 1))
+
+
+def _deadline_patience(ground: Ground) -> Patience:
+    return Patience(spread_seconds=DEADLINE_POLLS * ground.settings.poll_every_seconds)
+
+
+def _progress(ground: Ground) -> tuple[Worker, ...]:
+    settings, bell, clock = ground.settings, ground.bells.progress, ground.clock
+    progress = Progress(
+        ground.storage,
+        ground.messenger,
+        times=ProgressTimes(
+            every=settings.progress_every_seconds,
+            lease=settings.lease_seconds,
+            backoff_base=settings.retry_base_seconds,
+        ),
+        clock=clock,
+    )
+    return tuple(
+        Worker(f"progress {number}", progress, bell, clock, pause_seconds=PROGRESS_PAUSE_SECONDS)
+        for number in range(1, PROGRESS_WORKERS + 1)
+    )

@@ -1,0 +1,26 @@
+"""What keeps a process sound that runs for months: the clock, failing jobs, what is no longer needed."""
+
+from bot.parts.ground import Ground
+from bot.parts.part import Part
+from bot.services.common.bells import Bell
+from bot.services.common.clock_watch import ClockWatch
+from bot.services.common.worker import Worker
+from bot.services.operator.housekeeping import Housekeeping, HousekeepingTimes
+
+
+def upkeep_part(ground: Ground) -> Part:
+    settings, clock = ground.settings, ground.clock
+    times = HousekeepingTimes(
+        answer_seconds=settings.interaction_seconds,
+        keep_jobs_days=settings.keep_jobs_days,
+        keep_tracks_days=settings.keep_tracks_days,
+    )
+    housekeeping = Housekeeping(ground.storage, times=times, clock=clock)
+    clock_watch = ClockWatch(ground.storage, grace_seconds=settings.lease_seconds, bells=ground.bells, clock=clock)
+    return Part(
+        workers=(
+            Worker("isolation", ground.isolation, Bell(), clock),
+            Worker("housekeeping", housekeeping, Bell(), clock),
+            Worker("the clock", clock_watch, Bell(), clock),
+        )
+    )

@@ -1,0 +1,37 @@
+"""The web port: callbacks and health. Imported late, see `bot.app`: its libraries would hold up the greeting."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from bot.parts.ground import Ground
+from bot.suno.signature import signature_is_valid
+from bot.suno.wire import MalformedCallback, callback_task_id
+from bot.web.application import build_web
+from bot.web.server import serve
+
+
+@asynccontextmanager
+async def web_part(ground: Ground) -> AsyncIterator[int]:
+    """Listen; the port.
+
+    Raises:
+        WebServerError: there is no listening on this host and port.
+    """
+    settings, client, storage = ground.settings, ground.client, ground.storage
+
+    def readiness() -> Mapping[str, bool]:
+        # `is_ready` alone stays true while the gateway is away and its session can still be resumed.
+        return {"gateway": client.is_ready() and client.connected.is_set(), "database": storage.is_writable}
+
+    application = build_web(
+        is_token=storage.is_callback_token,
+        record=storage.record_callback,
+        task_id_of=callback_task_id,
+        malformed=MalformedCallback,
+        wake=ground.bells.callbacks.ring,
+        readiness=readiness,
+        webhook_key=settings.suno_webhook_key,
+        verify_signature=signature_is_valid,
+    )
+    async with serve(application, settings.web_host, settings.web_port) as port:
+        yield port
