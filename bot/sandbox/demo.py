@@ -12,8 +12,8 @@ from bot.audio.process import AudioProcess
 from bot.domain.times import clock
 from bot.sandbox.discord import Channel, FakeDiscord, Invocation, Message, Upload
 from bot.sandbox.sounds import compose
+from bot.sandbox.stand_ins import API_KEY, TOKEN, World, running, stand_ins
 from bot.sandbox.suno import SunoOptions
-from bot.sandbox.world import API_KEY, TOKEN, World, running, stand_ins
 
 OUT = Path("out")
 PATIENCE_SECONDS = 300.0

@@ -10,8 +10,8 @@ from statistics import median
 
 from bot.sandbox.discord import Callback, Channel, DiscordOptions, Member, Upload
 from bot.sandbox.sounds import compose
+from bot.sandbox.stand_ins import World, stand_ins
 from bot.sandbox.suno import FakeSuno, SunoOptions
-from bot.sandbox.world import World, stand_ins
 from storage.storage import open_storage
 from tests.benchmarks.contestants import a_process, bare, the_bot
 from tests.benchmarks.rows import Goal, Row, percentile

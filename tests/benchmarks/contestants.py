@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.sandbox.world import World
+from bot.sandbox.stand_ins import World
 from bot.settings import Settings
 from tests.support.process import environ_of
 

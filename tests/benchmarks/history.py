@@ -17,8 +17,8 @@ from statistics import median
 
 from bot.sandbox.discord import Callback, Channel, DiscordOptions, Invocation, Member, Upload
 from bot.sandbox.sounds import compose
+from bot.sandbox.stand_ins import World, stand_ins
 from bot.sandbox.suno import SunoOptions
-from bot.sandbox.world import World, stand_ins
 from storage.storage import open_storage
 from tests.benchmarks.contestants import Connected, a_process, the_bot
 from tests.benchmarks.rows import Goal, Row

@@ -6,8 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import median
 
+from bot.sandbox.stand_ins import stand_ins
 from bot.sandbox.suno import SunoOptions
-from bot.sandbox.world import stand_ins
 from tests.benchmarks.contestants import a_process, bare, the_bot
 from tests.benchmarks.rows import Goal, Row
 

@@ -14,8 +14,8 @@ from discord import app_commands
 
 from bot.app import App, build, run_parts
 from bot.sandbox.discord import DiscordOptions, FakeDiscord, FaultKind
-from bot.sandbox.discord.state import GUILDS, Event
-from bot.sandbox.world import free_port
+from bot.sandbox.discord.world.state import GUILDS, Event
+from bot.sandbox.stand_ins import free_port
 from tests.end_to_end.town import Town, eventually
 from tests.support.process import bot_process, environ_of, said
 

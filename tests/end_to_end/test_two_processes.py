@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.domain.jobs import JobState
-from bot.sandbox.world import free_port, running
+from bot.sandbox.stand_ins import free_port, running
 from tests.end_to_end.town import Town, ends
 
 

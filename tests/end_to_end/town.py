@@ -12,8 +12,8 @@ from bot.app import App
 from bot.domain.jobs import Job, JobState
 from bot.domain.quota import QuotaBalance, quota_day
 from bot.sandbox.discord import Channel, DiscordOptions, FakeDiscord, Guild, Invocation, Member, Message, Upload
+from bot.sandbox.stand_ins import World, running, stand_ins
 from bot.sandbox.suno import FakeSuno, SunoOptions
-from bot.sandbox.world import World, running, stand_ins
 from bot.services.clock import utc_now
 from bot.settings import Settings
 from tests.end_to_end.openapi import load_openapi

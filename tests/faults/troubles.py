@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from bot.sandbox.discord import FaultKind, Upload
-from bot.sandbox.world import free_port
+from bot.sandbox.stand_ins import free_port
 from tests.end_to_end.town import Town
 from tests.faults.killing import Balance, a_bot, connected, count, settled
 

@@ -12,7 +12,7 @@ import pytest
 from discord.ext import commands
 
 from bot.sandbox.discord import FakeDiscord
-from bot.sandbox.discord.changes import Changes
+from bot.sandbox.discord.world.changes import Changes
 from tests.support.discord_api import TOKEN, Json, a_bot, connected
 
 

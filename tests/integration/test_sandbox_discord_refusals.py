@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.sandbox.discord import VOICE, DiscordOptions, RateLimit, limits
-from bot.sandbox.discord.limits import Refusal
+from bot.sandbox.discord import VOICE, DiscordOptions, RateLimit
+from bot.sandbox.discord.refuse import limits
+from bot.sandbox.discord.refuse.limits import Refusal
 from tests.support.discord_api import EXTEND, Json, Reply, Stage, staged
 
 SMALL = 1000

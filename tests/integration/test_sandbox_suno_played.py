@@ -9,8 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.sandbox.suno.faults import SUBMIT_ERRORS, TASK_ERRORS
 from bot.sandbox.suno.material import write_silence
+from bot.sandbox.suno.troubles import SUBMIT_ERRORS, TASK_ERRORS
 from tests.integration.test_sandbox_suno_world import BY_HAND, KEY, QUICK, SUBMIT, World, a_world
 
 

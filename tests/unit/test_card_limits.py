@@ -16,8 +16,8 @@ from bot.domain.jobs import Failure, FailureReason, Job, JobState, Stage, Track,
 from bot.domain.progress import BANDS, progress_of
 from bot.domain.request import ExtensionRequest
 from bot.domain.text import Text
-from bot.sandbox.discord import compose
-from bot.sandbox.discord.calls import Body
+from bot.sandbox.discord.wire import compose
+from bot.sandbox.discord.wire.calls import Body
 from bot.services.messenger import ResultFile
 from bot.text import Catalogue
 from tests.support.storage_samples import NOW, a_job

@@ -1,7 +1,7 @@
 import pytest
 
-from bot.sandbox.discord.check_commands import check_commands, is_command_name, total_length
-from bot.sandbox.discord.limits import Payload, Problems
+from bot.sandbox.discord.refuse.commands import check_commands, is_command_name, total_length
+from bot.sandbox.discord.refuse.limits import Payload, Problems
 from tests.support.discord_api import EXTEND, MENU, Json
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from bot.sandbox.discord.check_modals import check_modal
-from bot.sandbox.discord.limits import Problems
+from bot.sandbox.discord.refuse.limits import Problems
+from bot.sandbox.discord.refuse.modals import check_modal
 from tests.support.discord_api import Json, a_label, a_modal
 
 

@@ -9,15 +9,16 @@ from urllib.parse import parse_qsl, urlsplit
 import discord
 import pytest
 
-from bot.sandbox.discord import DiscordOptions, FakeDiscord, NeverHappened, RateLimit, addresses, limits
-from bot.sandbox.discord.calls import Route
-from bot.sandbox.discord.changes import Changes
-from bot.sandbox.discord.clock import Clock, Snowflakes
-from bot.sandbox.discord.limits import Refusal
-from bot.sandbox.discord.links import Links
+from bot.sandbox.discord import DiscordOptions, FakeDiscord, NeverHappened, RateLimit
 from bot.sandbox.discord.options import MESSAGES
-from bot.sandbox.discord.permissions import ALL, EVERYONE, NONE, Overwrite, Permission, in_channel
-from bot.sandbox.discord.rates import Rates
+from bot.sandbox.discord.refuse import addresses, limits
+from bot.sandbox.discord.refuse.limits import Refusal
+from bot.sandbox.discord.wire.calls import Route
+from bot.sandbox.discord.wire.rates import Rates
+from bot.sandbox.discord.world.changes import Changes
+from bot.sandbox.discord.world.clock import Clock, Snowflakes
+from bot.sandbox.discord.world.links import Links
+from bot.sandbox.discord.world.permissions import ALL, EVERYONE, NONE, Overwrite, Permission, in_channel
 
 SERVER, MEMBER, ROLE, OTHER_ROLE = 1, 2, 3, 4
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.suno.faults import SUBMIT_ERRORS, TASK_ERRORS, AnswerKind, FileKind, Scenario
-from bot.sandbox.suno.messages import Stage
+from bot.sandbox.suno.envelopes import Stage
 from bot.sandbox.suno.scenarios import MARKERS, markers_in, scenario_of, with_words
+from bot.sandbox.suno.troubles import SUBMIT_ERRORS, TASK_ERRORS, AnswerKind, FileKind, Scenario
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "suno"
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox-suno.md"

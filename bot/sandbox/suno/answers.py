@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot.sandbox.suno.faults import AnswerFault, AnswerKind
-from bot.sandbox.suno.messages import Json, envelope
+from bot.sandbox.suno.envelopes import Json, envelope
+from bot.sandbox.suno.troubles import AnswerFault, AnswerKind
 
 GATEWAY_PAGE = (
     "<html>\r\n<head><title>{code}</title></head>\r\n<body><center><h1>{code}</h1></center></body>\r\n</html>"

@@ -12,15 +12,15 @@ import aiohttp
 
 from bot.sandbox.sounds import continue_piece
 from bot.sandbox.suno import tasks
-from bot.sandbox.suno.callbacks import Courier
 from bot.sandbox.suno.clock import Bell, Crew, ScaledClock
-from bot.sandbox.suno.faults import TASK_ERRORS, Order, TaskFailure
+from bot.sandbox.suno.envelopes import Callback, Links, MadeTrack, Stage, Status
 from bot.sandbox.suno.material import length_seconds, write_long_silence, write_silence
-from bot.sandbox.suno.messages import Callback, Links, MadeTrack, Stage, Status
 from bot.sandbox.suno.options import SunoOptions
+from bot.sandbox.suno.outbox import Courier
 from bot.sandbox.suno.rules import LIMITS
 from bot.sandbox.suno.sources import NOT_FETCHED, fetch, judge
 from bot.sandbox.suno.tasks import Task
+from bot.sandbox.suno.troubles import TASK_ERRORS, Order, TaskFailure
 
 T = TypeVar("T")
 

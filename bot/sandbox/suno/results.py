@@ -9,10 +9,10 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.sandbox.suno.answers import hang_up
-from bot.sandbox.suno.faults import FileFault, FileKind
+from bot.sandbox.suno.envelopes import MadeTrack
 from bot.sandbox.suno.material import cover
-from bot.sandbox.suno.messages import MadeTrack
 from bot.sandbox.suno.tasks import Task
+from bot.sandbox.suno.troubles import FileFault, FileKind
 
 AUDIO_TYPE = "audio/mpeg"
 CHUNK_BYTES = 1 << 16

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
-from bot.sandbox.suno.faults import (
+from bot.sandbox.suno.envelopes import Stage, Status
+from bot.sandbox.suno.troubles import (
     CREATE_FAILED,
     SENSITIVE_WORD,
     SUBMIT_ERRORS,
@@ -22,7 +23,6 @@ from bot.sandbox.suno.faults import (
     TextData,
     Title,
 )
-from bot.sandbox.suno.messages import Stage, Status
 
 Change = Callable[[Scenario, Sequence[str]], Scenario]
 

@@ -15,18 +15,18 @@ from typing import Self
 import aiohttp
 from aiohttp import web
 
-from bot.sandbox.suno import messages, rules
+from bot.sandbox.suno import envelopes, rules
 from bot.sandbox.suno.answers import Answers
-from bot.sandbox.suno.callbacks import Courier, SentCallback
 from bot.sandbox.suno.clock import Bell, Crew, RateWindow
-from bot.sandbox.suno.faults import TASK_ERRORS, AnswerFault, Scenario
+from bot.sandbox.suno.envelopes import Callback, Json, Links, Stage
 from bot.sandbox.suno.files import Uploads
 from bot.sandbox.suno.life import Life
-from bot.sandbox.suno.messages import Callback, Json, Links, Stage
 from bot.sandbox.suno.options import SunoOptions, UnknownTask
+from bot.sandbox.suno.outbox import Courier, SentCallback
 from bot.sandbox.suno.results import Results
 from bot.sandbox.suno.scenarios import markers_in, scenario_of
 from bot.sandbox.suno.tasks import Task, new_task, record_of
+from bot.sandbox.suno.troubles import TASK_ERRORS, AnswerFault, Scenario
 
 HOST = "127.0.0.1"
 BODY_MAX_BYTES = 16_000_000
@@ -263,7 +263,7 @@ class FakeSuno:
 
     def _api_error(self, request: web.Request, code: int, message: str) -> web.Response:
         if request.path.startswith(UPLOADS):
-            return self._answers.json(messages.upload_envelope(code, message))
+            return self._answers.json(envelopes.upload_envelope(code, message))
         return self._answers.error(code, message)
 
     def _take_planned(self, path: str) -> AnswerFault | None:
@@ -297,7 +297,7 @@ class FakeSuno:
             await self._wait_until_told(task, task.scenario.answer_after)
         if fault is not None:
             return await self._answers.faulty(request, fault)
-        answer = messages.envelope(200, "success", {"taskId": task.id})
+        answer = envelopes.envelope(200, "success", {"taskId": task.id})
         return self._answers.json({**answer, "code": "200"} if task.scenario.code_text else answer)
 
     def _shortage(self) -> tuple[int, str] | None:
@@ -352,14 +352,14 @@ class FakeSuno:
             return self._answers.error(400, "taskId cannot be empty")
         task = self.tasks.get(task_id)
         if task is not None:
-            return self._answers.json(messages.envelope(200, "success", record_of(task, self._links)))
+            return self._answers.json(envelopes.envelope(200, "success", record_of(task, self._links)))
         if self.options.unknown_task is UnknownTask.DATA_NULL:
-            return self._answers.json(messages.envelope(200, "success"))
+            return self._answers.json(envelopes.envelope(200, "success"))
         return self._answers.error(*rules.NOT_FOUND)
 
     async def _credit(self, _: web.Request) -> web.StreamResponse:
         left = int(self.credits) if float(self.credits).is_integer() else self.credits
-        return self._answers.json(messages.envelope(200, "success", left))
+        return self._answers.json(envelopes.envelope(200, "success", left))
 
 
 def _json_object(raw: bytes) -> Json | None:

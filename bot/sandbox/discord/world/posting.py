@@ -1,0 +1,106 @@
+"""Putting a message into a channel: by the bot's token, or as an answer to an interaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.sandbox.discord.refuse import limits
+from bot.sandbox.discord.refuse.limits import Payload, Refused
+from bot.sandbox.discord.world import mentions
+from bot.sandbox.discord.world.channels import Channel, Thread
+from bot.sandbox.discord.world.interactions import Interaction
+from bot.sandbox.discord.world.people import Person, User
+from bot.sandbox.discord.world.posts import DEFAULT, EPHEMERAL, Message, Version
+from bot.sandbox.discord.world.state import World
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """A message before it has an id."""
+
+    channel: Channel
+    author: User
+    version: Version
+    allowed_mentions: Payload | None = None
+    kind: int = DEFAULT
+    nonce: str | None = None
+    replies_to: Message | None = None
+    interaction: Interaction | None = None
+    rings: bool = True
+
+
+def post(draft: Draft) -> Message:
+    """Post it and ring whoever it mentions, unless only one member sees it. An archived thread is reopened."""
+    world = draft.channel.world
+    if isinstance(draft.channel, Thread) and draft.channel.archived and not draft.version.flags & EPHEMERAL:
+        draft.channel.unarchive()
+    named = mentions.mentions_of(
+        draft.version.content,
+        draft.allowed_mentions,
+        author=draft.author,
+        channel=draft.channel,
+        replies_to=None if draft.interaction else draft.replies_to,
+    )
+    visible_to: Person | None = None
+    if draft.version.flags & EPHEMERAL and draft.interaction is not None:
+        visible_to = draft.interaction.member
+    message = Message(
+        id=world.snowflakes.new(),
+        channel=draft.channel,
+        author=draft.author,
+        kind=draft.kind,
+        versions=[draft.version],
+        nonce=draft.nonce,
+        replies_to=draft.replies_to,
+        interaction=draft.interaction,
+        visible_to=visible_to,
+        mentions=named.users,
+        mention_role_ids=named.role_ids,
+        mentions_everyone=named.everyone,
+    )
+    if draft.rings:
+        mentions.ring(message)
+    world.add_message(message)
+    return message
+
+
+def edit(message: Message, version: Version, allowed_mentions: Payload | None) -> None:
+    """Replace what it shows. Mentions may change, but nobody's client rings (docs/discord.md 3.4)."""
+    named = mentions.mentions_of(
+        version.content,
+        allowed_mentions,
+        author=message.author,
+        channel=message.channel,
+        replies_to=None if message.interaction else message.replies_to,
+    )
+    message.mentions, message.mention_role_ids = named.users, named.role_ids
+    message.mentions_everyone = named.everyone
+    message.versions.append(version)
+    message.channel.world.told_message(message, "MESSAGE_UPDATE")
+
+
+def delete(message: Message) -> None:
+    message.deleted = True
+    message.channel.world.told_message(message, "MESSAGE_DELETE")
+
+
+@dataclass(slots=True)
+class Nonces:
+    """Within a few minutes, the same author and nonce mean the same message (docs/discord.md 3.3)."""
+
+    world: World
+    _known: dict[tuple[int, str], tuple[datetime, Message]] = field(default_factory=dict)
+
+    def once(self, author: User, nonce: str | None, make: Callable[[], Message]) -> Message:
+        """The earlier message, or the one `make` posts. Raises `Refused` if the earlier one was deleted."""
+        if nonce is None:
+            return make()
+        oldest = self.world.clock() - timedelta(seconds=self.world.options.nonce_seconds)
+        at, earlier = self._known.get((author.id, nonce), (oldest, None))
+        if earlier is not None and at > oldest:
+            if earlier.deleted:
+                raise Refused(limits.UNKNOWN_MESSAGE)
+            return earlier
+        message = make()
+        self._known[author.id, nonce] = (self.world.clock(), message)
+        return message
