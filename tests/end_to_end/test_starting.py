@@ -14,7 +14,7 @@ from discord import app_commands
 
 from bot.app import App, build, run_parts
 from bot.sandbox.discord import DiscordOptions, FakeDiscord, FaultKind
-from bot.sandbox.discord.world.state import GUILDS, Event
+from bot.sandbox.discord.wire.events import GUILDS, Event
 from bot.sandbox.stand_ins import free_port
 from tests.end_to_end.town import Town, eventually
 from tests.support.process import bot_process, environ_of, said
@@ -144,7 +144,7 @@ async def test_an_event_that_cannot_be_read_leads_to_a_new_connection_and_not_to
 ) -> None:
     app = await town.start()
 
-    town.discord.world.tell(Event(name="GUILD_CREATE", data={"name": "a server without an id"}, intents=GUILDS))
+    town.discord.gateway.send(Event(name="GUILD_CREATE", data={"name": "a server without an id"}, intents=GUILDS))
     await town.discord.gateway.wait_identified(2)
 
     await check_a_job(town)

@@ -160,7 +160,7 @@ def check_secrets(town: Town, logged: list[str]) -> None:
     shown = [
         str((version.content, version.embeds, version.components))
         for person in town.discord.world.people.values()
-        for channel in (*town.guild.channels, person.dm)
+        for channel in (*town.guild.channels, town.discord.world.dm_with(person))
         for message in channel.messages
         if message.author is not person
         for version in message.versions

@@ -1,11 +1,11 @@
 import pytest
 
 from bot.sandbox.discord.refuse.commands import check_commands, is_command_name, total_length
-from bot.sandbox.discord.refuse.limits import Payload, Problems
+from bot.sandbox.discord.refuse.limits import Problems
 from tests.support.discord_api import EXTEND, MENU, Json
 
 
-def errors_of(commands: Json) -> Payload:
+def errors_of(commands: Json) -> Json:
     problems = Problems()
     check_commands(commands, problems)
     return problems.as_json()

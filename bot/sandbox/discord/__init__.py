@@ -4,19 +4,20 @@ It was written from docs/discord.md and Discord's own descriptions; it shares no
 """
 
 from bot.sandbox.discord.options import DiscordOptions, RateLimit
+from bot.sandbox.discord.stand_in import FakeDiscord
 from bot.sandbox.discord.user.client import Choice, ClientRefuses, Upload
 from bot.sandbox.discord.user.forms import Modal
 from bot.sandbox.discord.user.invocation import Invocation
 from bot.sandbox.discord.user.member import Member
 from bot.sandbox.discord.wire.responses import Recorded
-from bot.sandbox.discord.wire.server import FakeDiscord
 from bot.sandbox.discord.wire.troubles import Fault, FaultKind
 from bot.sandbox.discord.world.changes import NeverHappened
-from bot.sandbox.discord.world.channels import VOICE, Channel, Thread
-from bot.sandbox.discord.world.guilds import Guild, Role
+from bot.sandbox.discord.world.channels import VOICE, Channel, Message, Ping, Thread
+from bot.sandbox.discord.world.guilds import Guild
 from bot.sandbox.discord.world.interactions import Callback, State
-from bot.sandbox.discord.world.people import Ping, Why
-from bot.sandbox.discord.world.posts import Attachment, Message, Version
+from bot.sandbox.discord.world.people import Why
+from bot.sandbox.discord.world.posts import Attachment, Version
+from bot.sandbox.discord.world.roster import Role
 
 __all__ = [
     "VOICE",

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from bot.sandbox.discord.refuse import fields, limits
-from bot.sandbox.discord.refuse.limits import Payload, Problems
+from bot.sandbox.discord.refuse.limits import Problems
+from bot.sandbox.discord.world.shapes import Json
 
 SLASH, USER_MENU, MESSAGE_MENU = 1, 2, 3
 SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER, ATTACHMENT = range(1, 12)
@@ -30,7 +31,7 @@ def check_commands(commands: list[Any], problems: Problems) -> None:
             problems.add("BASE_TYPE_MAX_LENGTH", f"Must be {most} or fewer commands of type {kind}.")
 
 
-def check_command(command: Payload, problems: Problems) -> None:
+def check_command(command: Json, problems: Problems) -> None:
     kind = fields.one_of(command, "type", problems, (SLASH, USER_MENU, MESSAGE_MENU), required=False) or SLASH
     _check_names(command, problems, is_menu=kind != SLASH)
     if kind == SLASH:
@@ -53,7 +54,7 @@ def check_command(command: Payload, problems: Problems) -> None:
         problems.add("APPLICATION_COMMAND_TOO_LARGE", f"Command exceeds maximum size ({limits.COMMAND_TOTAL_MAX})")
 
 
-def _check_names(of: Payload, problems: Problems, *, is_menu: bool) -> None:
+def _check_names(of: Json, problems: Problems, *, is_menu: bool) -> None:
     name = fields.text(of, "name", problems, most=limits.COMMAND_NAME_MAX, least=1, required=True)
     if name is not None and not is_menu and not is_command_name(name):
         problems.add("APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid", "name")
@@ -64,7 +65,7 @@ def _check_names(of: Payload, problems: Problems, *, is_menu: bool) -> None:
             problems.add("APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid", "name_localizations", locale)
 
 
-def _check_descriptions(of: Payload, problems: Problems) -> None:
+def _check_descriptions(of: Json, problems: Problems) -> None:
     fields.text(of, "description", problems, most=limits.COMMAND_DESCRIPTION_MAX, least=1, required=True)
     for locale, said in _localizations(of, "description_localizations", problems):
         if not isinstance(said, str) or not 1 <= len(said) <= limits.COMMAND_DESCRIPTION_MAX:
@@ -73,7 +74,7 @@ def _check_descriptions(of: Payload, problems: Problems) -> None:
             )
 
 
-def _localizations(of: Payload, key: str, problems: Problems) -> Iterable[tuple[str, object]]:
+def _localizations(of: Json, key: str, problems: Problems) -> Iterable[tuple[str, object]]:
     given = of.get(key)
     if given is None:
         return
@@ -86,7 +87,7 @@ def _localizations(of: Payload, key: str, problems: Problems) -> Iterable[tuple[
             problems.add("BASE_TYPE_CHOICES", f"Locale {locale} is not supported.", key, locale)
 
 
-def _check_options(of: Payload, problems: Problems, *, depth: int) -> None:
+def _check_options(of: Json, problems: Problems, *, depth: int) -> None:
     names: set[str] = set()
     had_optional = False
     nested = 0
@@ -119,7 +120,7 @@ def _check_options(of: Payload, problems: Problems, *, depth: int) -> None:
         )
 
 
-def _check_nested(option: Payload, kind: int | None, problems: Problems, *, depth: int) -> None:
+def _check_nested(option: Json, kind: int | None, problems: Problems, *, depth: int) -> None:
     """Command > group > subcommand, no deeper."""
     if (kind == GROUP and depth != 0) or depth > 1:
         problems.add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Groups and subcommands nest one level deep", "type")
@@ -131,7 +132,7 @@ def _check_nested(option: Payload, kind: int | None, problems: Problems, *, dept
         problems.add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "A group holds subcommands only", "options")
 
 
-def _check_value_option(option: Payload, kind: int, problems: Problems) -> None:
+def _check_value_option(option: Json, kind: int, problems: Problems) -> None:
     for key in ("required", "autocomplete"):
         fields.flag(option, key, problems)
     if kind == STRING:
@@ -156,7 +157,7 @@ def _check_value_option(option: Payload, kind: int, problems: Problems) -> None:
     check_choices(option, kind, problems)
 
 
-def check_choices(of: Payload, kind: int, problems: Problems) -> None:
+def check_choices(of: Json, kind: int, problems: Problems) -> None:
     """Check the choices of an option, or those suggested by autocomplete for an option of this type."""
     names: set[str] = set()
     for index, value in enumerate(fields.rows(of, "choices", problems, most=limits.CHOICES_MAX)):
@@ -186,7 +187,7 @@ def _is_name_character(character: str) -> bool:
     return any(first <= ord(character) <= last for first, last in DEVANAGARI_AND_THAI)
 
 
-def total_length(command: Payload) -> int:
+def total_length(command: Json) -> int:
     """The length of names, descriptions and choice values; the longest localization of each counts."""
     total = 0
     for key in ("name", "description"):

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from bot.sandbox.discord.refuse import fields, limits
 from bot.sandbox.discord.refuse.content import MEDIA
-from bot.sandbox.discord.refuse.limits import Payload, Problems
+from bot.sandbox.discord.refuse.limits import Problems
+from bot.sandbox.discord.world.shapes import Json
 
 ROW, BUTTON, STRING_SELECT, TEXT_INPUT = 1, 2, 3, 4
 SELECTS = (3, 5, 6, 7, 8)
@@ -23,7 +24,7 @@ class ComponentCheck:
         self._ids: set[str] = set()
         self.count = 0
         self.texts = 0
-        self._checks: dict[int, Callable[[Payload], None]] = {
+        self._checks: dict[int, Callable[[Json], None]] = {
             ROW: self._row,
             BUTTON: self._button,
             SECTION: self._section,
@@ -36,11 +37,11 @@ class ComponentCheck:
             **dict.fromkeys(SELECTS, self.select),
         }
 
-    def classic(self, body: Payload) -> None:
+    def classic(self, body: Json) -> None:
         """Only rows of buttons and menus."""
         self._children(body, "components", (ROW,), most=limits.ROWS_MAX)
 
-    def layout(self, body: Payload) -> None:
+    def layout(self, body: Json) -> None:
         """Components V2."""
         self._children(body, "components", LAYOUT, most=limits.V2_COMPONENTS_MAX)
         if self.count > limits.V2_COMPONENTS_MAX:
@@ -54,7 +55,7 @@ class ComponentCheck:
                 "BASE_TYPE_MAX_LENGTH", f"The text of all components may not exceed {limits.V2_TEXT_MAX}", "components"
             )
 
-    def custom_id(self, component: Payload) -> None:
+    def custom_id(self, component: Json) -> None:
         given = fields.text(component, "custom_id", self._problems, most=limits.CUSTOM_ID_MAX, least=1, required=True)
         if given is not None and given in self._ids:
             self._problems.add(
@@ -64,7 +65,7 @@ class ComponentCheck:
             self._ids.add(given)
 
     def _children(
-        self, body: Payload, key: str, kinds: tuple[int, ...], *, most: int, least: int = 0, required: bool = False
+        self, body: Json, key: str, kinds: tuple[int, ...], *, most: int, least: int = 0, required: bool = False
     ) -> None:
         for index, value in enumerate(
             fields.rows(body, key, self._problems, most=most, least=least, required=required)
@@ -79,7 +80,7 @@ class ComponentCheck:
         if kind is not None:
             self._checks[kind](component)
 
-    def _row(self, row: Payload) -> None:
+    def _row(self, row: Json) -> None:
         self._children(row, "components", (BUTTON, *SELECTS), most=limits.BUTTONS_MAX, least=1, required=True)
         kinds = [child.get("type") for child in row.get("components") or [] if isinstance(child, dict)]
         if len(kinds) > 1 and any(kind in SELECTS for kind in kinds):
@@ -87,7 +88,7 @@ class ComponentCheck:
                 "COMPONENT_LAYOUT_WIDTH_EXCEEDED", "A menu takes the whole width of its row", "components"
             )
 
-    def _button(self, button: Payload) -> None:
+    def _button(self, button: Json) -> None:
         style = fields.one_of(button, "style", self._problems, range(1, 7))
         fields.text(button, "label", self._problems, most=limits.LABEL_MAX)
         fields.flag(button, "disabled", self._problems)
@@ -110,7 +111,7 @@ class ComponentCheck:
             )
         self.custom_id(button)
 
-    def select(self, select: Payload) -> None:
+    def select(self, select: Json) -> None:
         """A menu of any kind."""
         self.custom_id(select)
         fields.text(select, "placeholder", self._problems, most=limits.SELECT_PLACEHOLDER_MAX)
@@ -119,7 +120,7 @@ class ComponentCheck:
         if select.get("type") == STRING_SELECT:
             self.options(select, least=1, most=limits.SELECT_OPTIONS_MAX)
 
-    def options(self, of: Payload, *, least: int, most: int) -> None:
+    def options(self, of: Json, *, least: int, most: int) -> None:
         """What can be chosen: labels, values that differ, descriptions."""
         values: set[str] = set()
         for index, value in enumerate(
@@ -140,7 +141,7 @@ class ComponentCheck:
                     )
                 values.add(chosen or "")
 
-    def _section(self, section: Payload) -> None:
+    def _section(self, section: Json) -> None:
         self._children(section, "components", (TEXT_DISPLAY,), most=3, least=1, required=True)
         if section.get("accessory") is None:
             self._problems.add(*fields.REQUIRED, "accessory")
@@ -148,28 +149,28 @@ class ComponentCheck:
         with self._problems.at("accessory"):
             self._one(section["accessory"], (BUTTON, THUMBNAIL))
 
-    def _text_display(self, display: Payload) -> None:
+    def _text_display(self, display: Json) -> None:
         said = fields.text(display, "content", self._problems, most=limits.V2_TEXT_MAX, least=1, required=True)
         self.texts += len(said or "")
 
-    def _thumbnail(self, thumbnail: Payload) -> None:
+    def _thumbnail(self, thumbnail: Json) -> None:
         self._media(thumbnail, "media", MEDIA)
 
-    def _gallery(self, gallery: Payload) -> None:
+    def _gallery(self, gallery: Json) -> None:
         for index, value in enumerate(fields.rows(gallery, "items", self._problems, most=10, least=1, required=True)):
             with self._problems.at("items", index):
                 self._media(fields.as_object(value, self._problems), "media", MEDIA)
 
-    def _file(self, file: Payload) -> None:
+    def _file(self, file: Json) -> None:
         self._media(file, "file", ("attachment",))
 
-    def _separator(self, separator: Payload) -> None:
+    def _separator(self, separator: Json) -> None:
         fields.flag(separator, "divider", self._problems)
 
-    def _container(self, container: Payload) -> None:
+    def _container(self, container: Json) -> None:
         self._children(container, "components", IN_CONTAINER, most=limits.V2_COMPONENTS_MAX, least=1, required=True)
 
-    def _media(self, of: Payload, key: str, schemes: tuple[str, ...]) -> None:
+    def _media(self, of: Json, key: str, schemes: tuple[str, ...]) -> None:
         if of.get(key) is None:
             self._problems.add(*fields.REQUIRED, key)
             return

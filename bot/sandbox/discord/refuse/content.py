@@ -4,18 +4,19 @@ from datetime import datetime
 from typing import Any
 
 from bot.sandbox.discord.refuse import fields, limits
-from bot.sandbox.discord.refuse.limits import Payload, Problems
+from bot.sandbox.discord.refuse.limits import Problems
+from bot.sandbox.discord.world.shapes import Json
 
 WEB = ("http", "https")
 MEDIA = ("http", "https", "attachment")
 MENTION_TYPES = {"roles", "users", "everyone"}
 
 
-def check_content(body: Payload, problems: Problems) -> None:
+def check_content(body: Json, problems: Problems) -> None:
     fields.text(body, "content", problems, most=limits.CONTENT_MAX)
 
 
-def check_nonce(body: Payload, problems: Problems) -> None:
+def check_nonce(body: Json, problems: Problems) -> None:
     nonce = body.get("nonce")
     if nonce is not None and (isinstance(nonce, bool) or not isinstance(nonce, str | int)):
         problems.add("NONCE_TYPE_INVALID", "Nonce must be a string or an integer.", "nonce")
@@ -23,7 +24,7 @@ def check_nonce(body: Payload, problems: Problems) -> None:
         problems.add("NONCE_TYPE_TOO_LONG", f"Must be {limits.NONCE_MAX} or fewer in length.", "nonce")
 
 
-def check_embeds(body: Payload, problems: Problems) -> None:
+def check_embeds(body: Json, problems: Problems) -> None:
     total = 0
     for index, value in enumerate(fields.rows(body, "embeds", problems, most=limits.EMBEDS_MAX)):
         with problems.at("embeds", index):
@@ -36,7 +37,7 @@ def check_embeds(body: Payload, problems: Problems) -> None:
         )
 
 
-def _check_embed(embed: Payload, problems: Problems) -> None:
+def _check_embed(embed: Json, problems: Problems) -> None:
     fields.text(embed, "title", problems, most=limits.EMBED_TITLE_MAX)
     fields.text(embed, "description", problems, most=limits.EMBED_DESCRIPTION_MAX)
     fields.url(embed, "url", problems, most=limits.URL_MAX, schemes=WEB)
@@ -61,7 +62,7 @@ def _check_embed(embed: Payload, problems: Problems) -> None:
                 fields.url(fields.as_object(embed[key], problems), "url", problems, most=limits.URL_MAX, schemes=MEDIA)
 
 
-def _check_moment(embed: Payload, problems: Problems) -> None:
+def _check_moment(embed: Json, problems: Problems) -> None:
     moment = embed.get("timestamp")
     if moment is None:
         return
@@ -71,7 +72,7 @@ def _check_moment(embed: Payload, problems: Problems) -> None:
         problems.add("DATE_TIME_TYPE_PARSE", f"Could not parse {moment}. Should be ISO8601.", "timestamp")
 
 
-def embed_length(embed: Payload) -> int:
+def embed_length(embed: Json) -> int:
     """The characters that count towards the 6000 of all embeds."""
     parts: list[Any] = [embed.get("title"), embed.get("description")]
     parts += [(embed.get("footer") or {}).get("text"), (embed.get("author") or {}).get("name")]
@@ -81,11 +82,11 @@ def embed_length(embed: Payload) -> int:
     return sum(len(part) for part in parts if isinstance(part, str))
 
 
-def embed_says_something(embed: Payload) -> bool:
+def embed_says_something(embed: Json) -> bool:
     return any(embed.get(key) for key in ("title", "description", "fields", "image", "thumbnail", "author", "footer"))
 
 
-def check_allowed_mentions(body: Payload, problems: Problems) -> None:
+def check_allowed_mentions(body: Json, problems: Problems) -> None:
     """`parse` and the list of the same kind exclude each other (Discord's documents, "Allowed Mentions")."""
     given = body.get("allowed_mentions")
     if given is None:

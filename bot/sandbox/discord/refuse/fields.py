@@ -4,14 +4,13 @@ from collections.abc import Collection
 from typing import Any
 
 from bot.sandbox.discord.refuse import addresses
-from bot.sandbox.discord.refuse.limits import Payload, Problems
+from bot.sandbox.discord.refuse.limits import Problems
+from bot.sandbox.discord.world.shapes import Json
 
 REQUIRED = ("BASE_TYPE_REQUIRED", "This field is required")
 
 
-def text(
-    body: Payload, key: str, problems: Problems, *, most: int, least: int = 0, required: bool = False
-) -> str | None:
+def text(body: Json, key: str, problems: Problems, *, most: int, least: int = 0, required: bool = False) -> str | None:
     """The string at `key`; None if it is missing or wrong."""
     value = body.get(key)
     if value is None:
@@ -31,7 +30,7 @@ def text(
 
 
 def number(
-    body: Payload,
+    body: Json,
     key: str,
     problems: Problems,
     *,
@@ -57,7 +56,7 @@ def number(
     return None
 
 
-def one_of(body: Payload, key: str, problems: Problems, among: Collection[int], *, required: bool = True) -> int | None:
+def one_of(body: Json, key: str, problems: Problems, among: Collection[int], *, required: bool = True) -> int | None:
     value = body.get(key)
     if value is None:
         if required:
@@ -70,7 +69,7 @@ def one_of(body: Payload, key: str, problems: Problems, among: Collection[int], 
     return value
 
 
-def flag(body: Payload, key: str, problems: Problems) -> bool | None:
+def flag(body: Json, key: str, problems: Problems) -> bool | None:
     value = body.get(key)
     if value is None or isinstance(value, bool):
         return value
@@ -78,9 +77,7 @@ def flag(body: Payload, key: str, problems: Problems) -> bool | None:
     return None
 
 
-def rows(
-    body: Payload, key: str, problems: Problems, *, most: int, least: int = 0, required: bool = False
-) -> list[Any]:
+def rows(body: Json, key: str, problems: Problems, *, most: int, least: int = 0, required: bool = False) -> list[Any]:
     """The list at `key`, empty if it is missing or not a list; its length is checked."""
     value = body.get(key)
     if value is None:
@@ -98,7 +95,7 @@ def rows(
     return value
 
 
-def as_object(value: object, problems: Problems) -> Payload:
+def as_object(value: object, problems: Problems) -> Json:
     """`value` if it is a JSON object, else a problem and an empty one."""
     if isinstance(value, dict):
         return value
@@ -106,7 +103,7 @@ def as_object(value: object, problems: Problems) -> Payload:
     return {}
 
 
-def url(body: Payload, key: str, problems: Problems, *, most: int, schemes: Collection[str]) -> str | None:
+def url(body: Json, key: str, problems: Problems, *, most: int, schemes: Collection[str]) -> str | None:
     value = text(body, key, problems, most=most)
     if value is None:
         return None

@@ -7,10 +7,8 @@ of that project; docs/discord.md is cited with its section. docs/sandbox-discord
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-Payload: TypeAlias = dict[str, Any]
-"""A JSON object of the wire."""
+from bot.sandbox.discord.world.shapes import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class Refused(Exception):
     def __init__(
         self,
         refusal: Refusal,
-        errors: Payload | None = None,
+        errors: Json | None = None,
         *,
         because: str = "",
         retry_after: float | None = None,
@@ -109,9 +107,9 @@ class Refused(Exception):
         self.because = because
         self.retry_after = retry_after
 
-    def body(self) -> Payload:
+    def body(self) -> Json:
         said = f"{self.refusal.message} ({self.because})" if self.because else self.refusal.message
-        answer: Payload = {"message": said, "code": self.refusal.code}
+        answer: Json = {"message": said, "code": self.refusal.code}
         if self.errors:
             answer["errors"] = self.errors
         if self.retry_after is not None:
@@ -146,8 +144,8 @@ class Problems:
         if self._found:
             raise Refused(INVALID_BODY, self.as_json())
 
-    def as_json(self) -> Payload:
-        root: Payload = {}
+    def as_json(self) -> Json:
+        root: Json = {}
         for path, code, message in self._found:
             node = root
             for key in path:
@@ -204,10 +202,6 @@ NUMBER_MAX = 2**53
 
 FOLLOWUPS_WHEN_USER_INSTALLED = 5
 HISTORY_MAX = 100
-MIB = 1024 * 1024
-UPLOAD_BYTES_BY_TIER = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}  # docs/discord.md 3.1
-UPLOAD_BYTES_BY_NITRO = {0: 10 * MIB, 3: 50 * MIB, 1: 50 * MIB, 2: 500 * MIB}
-"""By Discord's `premium_type`: none, Basic, Classic, Nitro. The last is announced, not kept (docs/discord.md 3.1)."""
 LOCALES: frozenset[str] = frozenset(
     {"ar", "bg", "cs", "da", "de", "el", "en-GB", "en-US", "es-419", "es-ES", "fi", "fr", "he", "hi", "hr", "hu", "id"}
     | {"it", "ja", "ko", "lt", "nl", "no", "pl", "pt-BR", "ro", "ru", "sv-SE", "th", "tr", "uk", "vi", "zh-CN", "zh-TW"}

@@ -13,12 +13,13 @@ from bot.sandbox.discord.refuse.components import (
     TEXT_INPUT,
     ComponentCheck,
 )
-from bot.sandbox.discord.refuse.limits import Payload, Problems
+from bot.sandbox.discord.refuse.limits import Problems
+from bot.sandbox.discord.world.shapes import Json
 
 IN_LABEL = (TEXT_INPUT, *SELECTS, FILE_UPLOAD, RADIO_GROUP, CHECKBOX_GROUP, CHECKBOX)
 
 
-def check_modal(modal: Payload, problems: Problems) -> None:
+def check_modal(modal: Json, problems: Problems) -> None:
     fields.text(modal, "title", problems, most=limits.MODAL_TITLE_MAX, least=1, required=True)
     fields.text(modal, "custom_id", problems, most=limits.CUSTOM_ID_MAX, least=1, required=True)
     check = ComponentCheck(problems)
@@ -35,7 +36,7 @@ def check_modal(modal: Payload, problems: Problems) -> None:
                 _check_row(row, check, problems)
 
 
-def _check_label(label: Payload, check: ComponentCheck, problems: Problems) -> None:
+def _check_label(label: Json, check: ComponentCheck, problems: Problems) -> None:
     fields.text(label, "label", problems, most=limits.MODAL_LABEL_MAX, least=1, required=True)
     fields.text(label, "description", problems, most=limits.MODAL_DESCRIPTION_MAX, least=1)
     with problems.at("component"):
@@ -49,7 +50,7 @@ def _check_label(label: Payload, check: ComponentCheck, problems: Problems) -> N
             _check_choice(component, kind, check, problems)
 
 
-def _check_row(row: Payload, check: ComponentCheck, problems: Problems) -> None:
+def _check_row(row: Json, check: ComponentCheck, problems: Problems) -> None:
     """The older kind: one text input in a row, with its own label."""
     for index, value in enumerate(fields.rows(row, "components", problems, most=1, least=1, required=True)):
         with problems.at("components", index):
@@ -59,7 +60,7 @@ def _check_row(row: Payload, check: ComponentCheck, problems: Problems) -> None:
                 _check_text_input(component, check, problems)
 
 
-def _check_text_input(component: Payload, check: ComponentCheck, problems: Problems) -> None:
+def _check_text_input(component: Json, check: ComponentCheck, problems: Problems) -> None:
     check.custom_id(component)
     fields.one_of(component, "style", problems, (1, 2))
     fields.text(component, "value", problems, most=limits.TEXT_INPUT_MAX)
@@ -69,7 +70,7 @@ def _check_text_input(component: Payload, check: ComponentCheck, problems: Probl
     fields.flag(component, "required", problems)
 
 
-def _check_choice(component: Payload, kind: int, check: ComponentCheck, problems: Problems) -> None:
+def _check_choice(component: Json, kind: int, check: ComponentCheck, problems: Problems) -> None:
     check.custom_id(component)
     if kind == RADIO_GROUP:
         check.options(component, least=2, most=10)

@@ -19,20 +19,16 @@ from bot.sandbox.discord.refuse.commands import (
     SUBCOMMAND,
     USER,
 )
-from bot.sandbox.discord.refuse.limits import (
-    INTEGER_MAX,
-    NUMBER_MAX,
-    UPLOAD_BYTES_BY_NITRO,
-    UPLOAD_BYTES_BY_TIER,
-    Payload,
-)
+from bot.sandbox.discord.refuse.limits import INTEGER_MAX, NUMBER_MAX
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.wire.uploads import keep_file
 from bot.sandbox.discord.world.channels import Channel, Thread
-from bot.sandbox.discord.world.guilds import Role
 from bot.sandbox.discord.world.people import Person, User
 from bot.sandbox.discord.world.permissions import Permission
 from bot.sandbox.discord.world.posts import Attachment
+from bot.sandbox.discord.world.roster import Role
+from bot.sandbox.discord.world.shapes import Json
+from bot.sandbox.discord.world.sizes import UPLOAD_BYTES_BY_NITRO, UPLOAD_BYTES_BY_TIER
 
 STRING_MAX = 6000
 GUILD_CONTEXT, DM_CONTEXT = 0, 1
@@ -84,7 +80,7 @@ def upload_limit_bytes(channel: Channel, member: Person) -> int:
     return max(UPLOAD_BYTES_BY_TIER[tier], UPLOAD_BYTES_BY_NITRO[member.nitro])
 
 
-def owners(command: Payload | None, channel: Channel, member: Person) -> dict[str, str]:
+def owners(command: Json | None, channel: Channel, member: Person) -> dict[str, str]:
     """Who installed the app, by server ("0") and by user ("1"), as far as the command is offered for it."""
     kinds = set((command or {}).get("integration_types") or (0,)) if command else {0, 1}
     found = {}
@@ -95,9 +91,11 @@ def owners(command: Payload | None, channel: Channel, member: Person) -> dict[st
     return found
 
 
-def announced(channel: Channel, name: str, kind: int) -> Payload:
+def announced(channel: Channel, name: str, kind: int) -> Json:
     """The command of that name. Raises `ClientRefuses` if there is none."""
-    commands = [each for each in channel.world.commands_in(channel.guild) if each["type"] == kind]
+    commands = [
+        each for each in channel.world.commands_in(channel.guild.id if channel.guild else None) if each["type"] == kind
+    ]
     command = next((each for each in commands if each["name"] == name), None)
     if command is None:
         names = ", ".join(each["name"] for each in commands) or "none"
@@ -105,7 +103,7 @@ def announced(channel: Channel, name: str, kind: int) -> Payload:
     return command
 
 
-def offered(member: Person, channel: Channel, name: str, kind: int) -> Payload:
+def offered(member: Person, channel: Channel, name: str, kind: int) -> Json:
     """The announced command. Raises `ClientRefuses` if the client does not offer it to this member here."""
     command = announced(channel, name, kind)
     permissions = channel.permissions_of(member)
@@ -135,16 +133,14 @@ def split_name(spoken: str) -> tuple[str, list[str]]:
     return root, path
 
 
-def data_for(
-    command: Payload, path: list[str], given: Mapping[str, object], channel: Channel, member: Person
-) -> Payload:
+def data_for(command: Json, path: list[str], given: Mapping[str, object], channel: Channel, member: Person) -> Json:
     """`data` of a command as the client sends it: options in the order of the definition, files uploaded."""
     defined = _defined(command, path)
     unknown = set(given) - {option["name"] for option in defined}
     if unknown:
         raise ClientRefuses(f"/{command['name']} has no option {', '.join(sorted(unknown))}")
-    resolved: Payload = {}
-    sent: list[Payload] = []
+    resolved: Json = {}
+    sent: list[Json] = []
     for option in defined:
         value = given.get(option["name"])
         if value is None:
@@ -157,16 +153,16 @@ def data_for(
 
 
 def partial_data_for(
-    command: Payload,
+    command: Json,
     path: list[str],
     given: Mapping[str, object],
     focused: str,
     value: object,
     channel: Channel,
     member: Person,
-) -> Payload:
+) -> Json:
     """`data` while typing: nothing is required, files come as bare ids without `resolved` (docs/discord.md 1.2)."""
-    sent: list[Payload] = []
+    sent: list[Json] = []
     for option in _defined(command, path):
         name = option["name"]
         if name == focused:
@@ -181,8 +177,8 @@ def partial_data_for(
     return _data(command, path, sent, {})
 
 
-def _defined(command: Payload, path: list[str]) -> list[Payload]:
-    options: list[Payload] = command.get("options") or []
+def _defined(command: Json, path: list[str]) -> list[Json]:
+    options: list[Json] = command.get("options") or []
     for name in path:
         found = next((each for each in options if each["name"] == name and each["type"] in (SUBCOMMAND, GROUP)), None)
         if found is None:
@@ -193,10 +189,10 @@ def _defined(command: Payload, path: list[str]) -> list[Payload]:
     return options
 
 
-def _data(command: Payload, path: list[str], sent: list[Payload], resolved: Payload) -> Payload:
+def _data(command: Json, path: list[str], sent: list[Json], resolved: Json) -> Json:
     for depth, name in enumerate(reversed(path)):
         sent = [{"name": name, "type": SUBCOMMAND if depth == 0 else GROUP, "options": sent}]
-    data: Payload = {"id": command["id"], "name": command["name"], "type": SLASH, "options": sent}
+    data: Json = {"id": command["id"], "name": command["name"], "type": SLASH, "options": sent}
     if resolved:
         data["resolved"] = resolved
     if "guild_id" in command:
@@ -204,7 +200,7 @@ def _data(command: Payload, path: list[str], sent: list[Payload], resolved: Payl
     return data
 
 
-def _wire_value(option: Payload, value: object, channel: Channel, member: Person, resolved: Payload) -> object:
+def _wire_value(option: Json, value: object, channel: Channel, member: Person, resolved: Json) -> object:
     """The value on the wire; what it points to goes into `resolved`."""
     kind = option["type"]
     if kind in (USER, MENTIONABLE) and isinstance(value, User):
@@ -222,7 +218,7 @@ def _wire_value(option: Payload, value: object, channel: Channel, member: Person
     raise ClientRefuses(f"option {option['name']} (type {kind}) takes no {type(value).__name__}")
 
 
-def _resolved(kind: int, value: object, channel: Channel, member: Person) -> tuple[str, Payload | None]:
+def _resolved(kind: int, value: object, channel: Channel, member: Person) -> tuple[str, Json | None]:
     """The folder of `resolved` for a file, role or channel, and its entry."""
     if kind == ATTACHMENT and isinstance(value, Upload):
         return "attachments", payloads.attachment(attach(value, channel, member, ephemeral=True))
@@ -233,7 +229,7 @@ def _resolved(kind: int, value: object, channel: Channel, member: Person) -> tup
     return "", None
 
 
-def _resolve_user(user: User, channel: Channel, resolved: Payload) -> str:
+def _resolve_user(user: User, channel: Channel, resolved: Json) -> str:
     resolved.setdefault("users", {})[str(user.id)] = payloads.user(user)
     if channel.guild is not None and user.id in channel.guild.members:
         partial = payloads.member(channel.guild.members[user.id])
@@ -243,7 +239,7 @@ def _resolve_user(user: User, channel: Channel, resolved: Payload) -> str:
     return str(user.id)
 
 
-def _checked_text(option: Payload, value: str) -> str:
+def _checked_text(option: Json, value: str) -> str:
     least, most = option.get("min_length") or 0, option.get("max_length") or STRING_MAX
     if not least <= len(value) <= most:
         raise ClientRefuses(f"option {option['name']} takes {least} to {most} characters, not {len(value)}")
@@ -251,7 +247,7 @@ def _checked_text(option: Payload, value: str) -> str:
     return value
 
 
-def _checked_number(option: Payload, value: float) -> float:
+def _checked_number(option: Json, value: float) -> float:
     kind = option["type"]
     if kind == INTEGER and not isinstance(value, int):
         raise ClientRefuses(f"option {option['name']} takes whole numbers")
@@ -263,7 +259,7 @@ def _checked_number(option: Payload, value: float) -> float:
     return value
 
 
-def _check_choice(option: Payload, value: object) -> None:
+def _check_choice(option: Json, value: object) -> None:
     choices = option.get("choices")
     if choices and value not in [choice["value"] for choice in choices]:
         raise ClientRefuses(f"option {option['name']} takes only its choices, not {value!r}")

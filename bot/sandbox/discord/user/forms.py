@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bot.sandbox.discord.refuse.components import (
     CHECKBOX,
@@ -14,12 +13,11 @@ from bot.sandbox.discord.refuse.components import (
     STRING_SELECT,
     TEXT_INPUT,
 )
-from bot.sandbox.discord.refuse.limits import TEXT_INPUT_MAX, Payload
+from bot.sandbox.discord.refuse.limits import TEXT_INPUT_MAX
 from bot.sandbox.discord.user.client import ClientRefuses, Upload, attach
 from bot.sandbox.discord.wire import payloads
-
-if TYPE_CHECKING:
-    from bot.sandbox.discord.world.interactions import Interaction
+from bot.sandbox.discord.world.interactions import Interaction
+from bot.sandbox.discord.world.shapes import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Field:
 
     label: str
     description: str
-    component: Payload
+    component: Json
 
     @property
     def custom_id(self) -> str:
@@ -47,7 +45,7 @@ class Field:
 class Modal:
     """An open form."""
 
-    def __init__(self, interaction: "Interaction") -> None:
+    def __init__(self, interaction: Interaction) -> None:
         assert interaction.modal is not None, "no form was opened"  # noqa: S101  # misuse
         self.interaction = interaction
         self._data = interaction.modal
@@ -77,7 +75,7 @@ class Modal:
                 return field
         raise ClientRefuses(f"the form {self.title!r} has no {name!r}, only {[field.label for field in self.fields]}")
 
-    def filled(self, answers: Mapping[str, object]) -> Payload:
+    def filled(self, answers: Mapping[str, object]) -> Json:
         """`data` of the submit; `answers` by custom_id or label.
 
         Text inputs take str, choices str or a list of str, a checkbox bool, a file upload `Upload`s.
@@ -86,7 +84,7 @@ class Modal:
             ClientRefuses: a required field is empty, a text too long or short, a choice not among the options.
         """
         by_id = {self.field(name).custom_id: value for name, value in answers.items()}
-        resolved: Payload = {}
+        resolved: Json = {}
         rows = []
         for number, row in enumerate(self._data["components"], start=1):
             if row["type"] == LABEL:
@@ -97,15 +95,15 @@ class Modal:
                 rows.append({"type": ROW, "id": number, "components": [component]})
             else:
                 rows.append({"type": row["type"], "id": number})
-        data: Payload = {"custom_id": self.custom_id, "components": rows}
+        data: Json = {"custom_id": self.custom_id, "components": rows}
         if resolved:
             data["resolved"] = resolved
         return data
 
-    def _component(self, component: Payload, by_id: Mapping[str, object], resolved: Payload) -> Payload:
+    def _component(self, component: Json, by_id: Mapping[str, object], resolved: Json) -> Json:
         kind, custom_id = component["type"], component["custom_id"]
         value = by_id.get(custom_id)
-        sent: Payload = {"type": kind, "id": 100 + len(custom_id), "custom_id": custom_id}
+        sent: Json = {"type": kind, "id": 100 + len(custom_id), "custom_id": custom_id}
         if kind == TEXT_INPUT:
             return {**sent, "value": _text(component, value)}
         if kind == CHECKBOX:
@@ -118,7 +116,7 @@ class Modal:
         most = 10 if kind == CHECKBOX_GROUP else 1
         return {**sent, "values": _chosen(component, value, most=component.get("max_values") or most)}
 
-    def _uploaded(self, component: Payload, value: object, resolved: Payload) -> list[str]:
+    def _uploaded(self, component: Json, value: object, resolved: Json) -> list[str]:
         files = [value] if isinstance(value, Upload) else value or []
         if not isinstance(files, list) or not all(isinstance(file, Upload) for file in files):
             raise ClientRefuses("a file upload takes Uploads")
@@ -131,7 +129,7 @@ class Modal:
         return ids
 
 
-def _text(component: Payload, value: object) -> str:
+def _text(component: Json, value: object) -> str:
     text = component.get("value") or "" if value is None else value
     if not isinstance(text, str):
         raise ClientRefuses(f"{component['custom_id']} takes text")
@@ -143,7 +141,7 @@ def _text(component: Payload, value: object) -> str:
     return text
 
 
-def _chosen(component: Payload, value: object, *, most: int) -> list[str]:
+def _chosen(component: Json, value: object, *, most: int) -> list[str]:
     if value is None:
         defaults = [option["value"] for option in component.get("options") or [] if option.get("default")]
         chosen = defaults
@@ -157,7 +155,7 @@ def _chosen(component: Payload, value: object, *, most: int) -> list[str]:
     return chosen
 
 
-def _check_count(component: Payload, count: int, *, most: int) -> None:
+def _check_count(component: Json, count: int, *, most: int) -> None:
     least = 0 if component.get("required") is False else component.get("min_values", 1)
     if count > most or count < (least or 0):
         raise ClientRefuses(f"{component['custom_id']} takes {least} to {most} choices, not {count}")

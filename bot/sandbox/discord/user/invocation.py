@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from bot.sandbox.discord.user.forms import Modal
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS, NeverHappened
+from bot.sandbox.discord.world.channels import Message
 from bot.sandbox.discord.world.interactions import CALLBACK_NAMES, Callback, Interaction, State
-from bot.sandbox.discord.world.posts import Message, Version
+from bot.sandbox.discord.world.posts import Version
 
 Found = TypeVar("Found")
 
@@ -16,12 +17,11 @@ class Invocation:
 
     def __init__(self, interaction: Interaction) -> None:
         self.interaction = interaction
-        self._world = interaction.channel.world
 
     @property
     def state(self) -> State:
         """Whether it waits, shows "thinking", is answered, or failed because nobody answered in time."""
-        return self._world.state_of(self.interaction)
+        return self.interaction.state
 
     @property
     def answered_with(self) -> Callback | None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from bot.sandbox.discord.refuse.commands import MESSAGE_MENU, SLASH, USER_MENU
 from bot.sandbox.discord.refuse.components import BUTTON, SELECTS, STRING_SELECT
-from bot.sandbox.discord.refuse.limits import Payload
 from bot.sandbox.discord.user import client
 from bot.sandbox.discord.user.client import Choice, ClientRefuses, Upload
 from bot.sandbox.discord.user.forms import Modal
@@ -13,11 +12,13 @@ from bot.sandbox.discord.user.invocation import Invocation
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.world import posting
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS
-from bot.sandbox.discord.world.channels import Channel, Thread
-from bot.sandbox.discord.world.interactions import Interaction, Kind
-from bot.sandbox.discord.world.people import Person, Ping
+from bot.sandbox.discord.world.channels import Channel, Message, Ping, Thread
+from bot.sandbox.discord.world.interactions import Interaction, InteractionNews
+from bot.sandbox.discord.world.people import Person
 from bot.sandbox.discord.world.permissions import Permission
-from bot.sandbox.discord.world.posts import DEFAULT, REPLY, Message, Version
+from bot.sandbox.discord.world.posts import DEFAULT, REPLY, Version
+from bot.sandbox.discord.world.shapes import Happened, Json, Kind
+from bot.sandbox.discord.world.state import World
 
 SOON_AFTER_SECONDS = 0.02
 LINK_STYLE = 5
@@ -26,6 +27,25 @@ USER_INSTALL = 1
 
 class Member(Person):
     """A person with a client. Every method raises `ClientRefuses` if the client would not send it."""
+
+    def __init__(self, world: World, name: str, *, locale: str = "en-US", nitro: int = 0) -> None:
+        super().__init__(world.snowflakes.new(), name, locale=locale, nitro=nitro)
+        self.world = world
+
+    @property
+    def dm(self) -> Channel:
+        """The direct conversation with the bot."""
+        return self.world.dm_with(self)
+
+    @property
+    def dms(self) -> list[Message]:
+        """The messages in it, oldest first."""
+        return self.dm.messages
+
+    @property
+    def pings(self) -> list[Ping]:
+        """Every notification so far, oldest first."""
+        return self.world.pings[self.id]
 
     async def command(self, channel: Channel, name: str, /, **options: object) -> Invocation:
         """Use `/name` with `options`: str, int, float, bool, `Upload`, a user, role or channel.
@@ -72,7 +92,7 @@ class Member(Person):
         if isinstance(target, Message):
             self._check_sees(target)
             where, kind = target.channel, MESSAGE_MENU
-            resolved: Payload = {"messages": {str(target.id): payloads.message(target, with_reference=False)}}
+            resolved: Json = {"messages": {str(target.id): payloads.message(target, with_reference=False)}}
         else:
             if channel is None:
                 raise ClientRefuses("say in which channel")
@@ -166,7 +186,7 @@ class Member(Person):
         self,
         kind: Kind,
         channel: Channel,
-        data: Payload,
+        data: Json,
         owners: dict[str, str],
         *,
         source: Message | None = None,
@@ -186,14 +206,13 @@ class Member(Person):
             source=opened_by.source if opened_by else source,
             opened_by=opened_by,
         )
-        world.add_interaction(interaction)
         deadline = world.options.acknowledge_seconds + SOON_AFTER_SECONDS
         asyncio.get_running_loop().call_later(deadline, interaction.changes.tell)
-        world.send_interaction(interaction)
+        world.tell(InteractionNews(Happened.NEW, interaction))
         return Invocation(interaction)
 
 
-def _picked(menu: Payload, values: Sequence[str]) -> list[str]:
+def _picked(menu: Json, values: Sequence[str]) -> list[str]:
     """The values on the wire. Raises `ClientRefuses` for unknown values, and for too few or too many."""
     picked = list(values)
     if menu["type"] == STRING_SELECT:
@@ -210,14 +229,14 @@ def _picked(menu: Payload, values: Sequence[str]) -> list[str]:
 
 
 def _owners(member: Member, message: Message) -> dict[str, str]:
-    if message.interaction is not None:
-        return message.interaction.owners
+    if message.origin is not None:
+        return message.origin.owners
     return client.owners(None, message.channel, member)
 
 
-def _all(components: list[Payload]) -> list[Payload]:
+def _all(components: list[Json]) -> list[Json]:
     """Components with all their children."""
-    found: list[Payload] = []
+    found: list[Json] = []
     for component in components:
         found.append(component)
         found += _all(component.get("components") or [])

@@ -1,12 +1,12 @@
 """Answers to an interaction, which may always attach and embed (docs/discord.md 2.2)."""
 
-from bot.sandbox.discord.refuse import limits
-from bot.sandbox.discord.refuse.limits import Payload, Refused
+from bot.sandbox.discord.refuse import limits, messages
+from bot.sandbox.discord.refuse.body import Body
+from bot.sandbox.discord.refuse.limits import Refused
 from bot.sandbox.discord.wire import compose
-from bot.sandbox.discord.wire.calls import Body
 from bot.sandbox.discord.world import posting
-from bot.sandbox.discord.world.channels import Thread
-from bot.sandbox.discord.world.interactions import Interaction, Kind
+from bot.sandbox.discord.world.channels import Message, Thread
+from bot.sandbox.discord.world.interactions import Interaction
 from bot.sandbox.discord.world.permissions import Permission
 from bot.sandbox.discord.world.posts import (
     CHAT_INPUT_COMMAND,
@@ -14,9 +14,9 @@ from bot.sandbox.discord.world.posts import (
     DEFAULT,
     EPHEMERAL,
     REPLY,
-    Message,
     Version,
 )
+from bot.sandbox.discord.world.shapes import Json, Kind
 
 SLASH = 1
 
@@ -40,7 +40,7 @@ def forced_flags(interaction: Interaction) -> int:
     return 0 if Permission.USE_EXTERNAL_APPS in permissions else EPHEMERAL
 
 
-def first(interaction: Interaction, version: Version, data: Payload) -> Message:
+def first(interaction: Interaction, version: Version, data: Json) -> Message:
     """The first answer. A placeholder mentions nobody."""
     if interaction.kind is Kind.COMMAND:
         kind = CHAT_INPUT_COMMAND if interaction.data["type"] == SLASH else CONTEXT_MENU_COMMAND
@@ -49,24 +49,22 @@ def first(interaction: Interaction, version: Version, data: Payload) -> Message:
     return _post(interaction, version, data, kind=kind, replies_to=interaction.source)
 
 
-def followup(interaction: Interaction, body: Body, data: Payload) -> Message:
+def followup(interaction: Interaction, body: Body, data: Json) -> Message:
     check_open(interaction, hidden=bool((data.get("flags") or 0) & EPHEMERAL))
-    compose.check(body, data, before=None, limit_bytes=interaction.upload_limit_bytes)
+    messages.check(body, data, before=None, limit_bytes=interaction.upload_limit_bytes)
     version = compose.compose(body, data, interaction.channel, before=None, flags=forced_flags(interaction))
     return _post(interaction, version, data, kind=REPLY, replies_to=interaction.original)
 
 
-def change(interaction: Interaction, message: Message, body: Body, data: Payload) -> None:
+def change(interaction: Interaction, message: Message, body: Body, data: Json) -> None:
     """Edit `message`; a placeholder becomes the answer."""
     check_open(interaction, hidden=message.is_ephemeral)
-    compose.check(body, data, before=message.now, limit_bytes=interaction.upload_limit_bytes)
+    messages.check(body, data, before=message.now, limit_bytes=interaction.upload_limit_bytes)
     version = compose.compose(body, data, message.channel, before=message.now)
     posting.edit(message, version, data.get("allowed_mentions"))
 
 
-def _post(
-    interaction: Interaction, version: Version, data: Payload, *, kind: int, replies_to: Message | None
-) -> Message:
+def _post(interaction: Interaction, version: Version, data: Json, *, kind: int, replies_to: Message | None) -> Message:
     return posting.post(
         posting.Draft(
             channel=interaction.channel,

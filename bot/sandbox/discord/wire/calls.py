@@ -4,37 +4,18 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiohttp import BodyPartReader, web
 
 from bot.sandbox.discord.refuse import limits
-from bot.sandbox.discord.refuse.limits import Payload, Refused
+from bot.sandbox.discord.refuse.body import Body, UploadedFile
+from bot.sandbox.discord.refuse.limits import Refused
+from bot.sandbox.discord.world.shapes import Json
 
 CHUNK_BYTES = 1024 * 1024
 FILE_FIELD = re.compile(r"files\[(\d+)\]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadedFile:
-    """`number` is the n of `files[n]`; `data` is None if bytes are not kept."""
-
-    number: int
-    filename: str
-    size_bytes: int
-    sha256: str
-    data: bytes | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """`value` is the JSON, or the `payload_json` of a multipart body; None if there is none."""
-
-    value: Any = None
-    files: tuple[UploadedFile, ...] = ()
-    is_multipart: bool = False
-    malformed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +34,7 @@ class Call:
         return int(value) if value.isdecimal() else 0
 
     @property
-    def json(self) -> Payload:
+    def json(self) -> Json:
         """The body, which must be a JSON object."""
         if self.body.malformed:
             raise Refused(limits.INVALID_JSON, because=self.body.malformed)
@@ -68,10 +49,10 @@ class Call:
 class Created:
     """Answered as 201."""
 
-    body: Payload
+    body: Json
 
 
-Answer: TypeAlias = "Payload | list[Payload] | Created | None"
+Answer: TypeAlias = "Json | list[Json] | Created | None"
 """None is answered as 204."""
 Handler: TypeAlias = Callable[[Call], Answer]
 

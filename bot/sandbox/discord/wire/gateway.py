@@ -12,10 +12,11 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from bot.sandbox.discord.options import DiscordOptions
-from bot.sandbox.discord.refuse.limits import Payload
 from bot.sandbox.discord.wire import payloads
+from bot.sandbox.discord.wire.events import GUILDS, MESSAGE_CONTENT, Event, event_of
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS, Changes
-from bot.sandbox.discord.world.state import GUILDS, MESSAGE_CONTENT, Event, World
+from bot.sandbox.discord.world.shapes import Json, News
+from bot.sandbox.discord.world.state import World
 
 DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, RESUME, RECONNECT, REQUEST_MEMBERS = 0, 1, 2, 3, 6, 7, 8
 INVALID_SESSION, HELLO, HEARTBEAT_ACK = 9, 10, 11
@@ -63,7 +64,7 @@ class Session:
             return False
         return not event.intents or bool(event.intents & self.intents)
 
-    def dispatch(self, name: str, data: Payload) -> None:
+    def dispatch(self, name: str, data: Json) -> None:
         self.sequence += 1
         frame = json.dumps({"op": DISPATCH, "t": name, "s": self.sequence, "d": data})
         self.sent.append((self.sequence, frame))
@@ -83,7 +84,7 @@ class Gateway:
         self._connections: set[Connection] = set()
         self._refusals = 0
         self._twice = 0
-        world.listeners.append(self._dispatch)
+        world.listeners.append(self._pass_on)
 
     @property
     def sessions(self) -> list[Session]:
@@ -146,7 +147,13 @@ class Gateway:
         if session.connection is not None:
             session.connection.send(op, data)
 
-    def _dispatch(self, event: Event) -> None:
+    def _pass_on(self, news: News) -> None:
+        event = event_of(news, self._world)
+        if event is not None:
+            self.send(event)
+
+    def send(self, event: Event) -> None:
+        """Send `event` to every session that wants it."""
         times = 1
         if event.name == "INTERACTION_CREATE" and self._twice:
             self._twice -= 1
@@ -199,7 +206,7 @@ class Gateway:
     def _knows(self, token: object) -> bool:
         return bool(token) and self._options.token in (None, token)
 
-    def _identify(self, connection: Connection, data: Payload) -> None:
+    def _identify(self, connection: Connection, data: Json) -> None:
         if connection.session is not None:
             connection.close(ALREADY_AUTHENTICATED)
             return
@@ -225,7 +232,7 @@ class Gateway:
             for guild in self._world.guilds.values()
             if guild.has_bot and session.wants(Event(name="GUILD_CREATE", data={}, guild_id=guild.id))
         ]
-        ready: Payload = {
+        ready: Json = {
             "v": 10,
             "user": payloads.own_user(self._world.bot) | {"bot": True},
             "guilds": [{"id": str(guild.id), "unavailable": True} for guild in guilds],
@@ -240,9 +247,9 @@ class Gateway:
         session.dispatch("READY", ready)
         if session.intents & GUILDS:
             for guild in guilds:
-                session.dispatch("GUILD_CREATE", payloads.guild_create(guild))
+                session.dispatch("GUILD_CREATE", payloads.guild_create(guild, self._world))
 
-    def _resume(self, connection: Connection, data: Payload) -> None:
+    def _resume(self, connection: Connection, data: Json) -> None:
         session = self.all_sessions.get(str(data.get("session_id")))
         if session is None or not self._knows(data.get("token")):
             connection.send(INVALID_SESSION, data=False)

@@ -1,25 +1,23 @@
 """Shapes of the wire, as Discord's OpenAPI description requires them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from bot.sandbox.discord.refuse.limits import Payload
-from bot.sandbox.discord.world.channels import VOICE, Channel, Thread
-from bot.sandbox.discord.world.guilds import Guild, Membership, Role
-from bot.sandbox.discord.world.interactions import Interaction, Kind
+from bot.sandbox.discord.world.channels import VOICE, Channel, Message, Thread
+from bot.sandbox.discord.world.guilds import Guild
+from bot.sandbox.discord.world.interactions import Interaction
 from bot.sandbox.discord.world.people import Person, User
-from bot.sandbox.discord.world.posts import DEFAULT, REPLY, Attachment, Message
-
-if TYPE_CHECKING:
-    from bot.sandbox.discord.world.state import World
+from bot.sandbox.discord.world.posts import DEFAULT, REPLY, Attachment
+from bot.sandbox.discord.world.roster import Membership, Role
+from bot.sandbox.discord.world.shapes import Json, Kind, Origin
+from bot.sandbox.discord.world.state import World
 
 
 def time(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
 
 
-def user(who: User) -> Payload:
-    found: Payload = {
+def user(who: User) -> Json:
+    found: Json = {
         "id": str(who.id),
         "username": who.name.lower().replace(" ", "_"),
         "discriminator": "0",
@@ -34,15 +32,15 @@ def user(who: User) -> Payload:
     return found
 
 
-def own_user(who: User) -> Payload:
+def own_user(who: User) -> Json:
     return {**user(who), "mfa_enabled": False, "locale": "en-US", "verified": True, "email": None}
 
 
-def member(membership: Membership) -> Payload:
+def member(membership: Membership) -> Json:
     return {"user": user(membership.user), **_partial_member(membership)}
 
 
-def _partial_member(membership: Membership) -> Payload:
+def _partial_member(membership: Membership) -> Json:
     """A member without the user."""
     return {
         "nick": membership.nick,
@@ -59,7 +57,7 @@ def _partial_member(membership: Membership) -> Payload:
     }
 
 
-def role(of: Role) -> Payload:
+def role(of: Role) -> Json:
     return {
         "id": str(of.id),
         "name": of.name,
@@ -76,9 +74,9 @@ def role(of: Role) -> Payload:
     }
 
 
-def channel(of: Channel) -> Payload:
+def channel(of: Channel) -> Json:
     last = of.all_messages[-1].id if of.all_messages else None
-    found: Payload = {
+    found: Json = {
         "id": str(of.id),
         "type": of.kind,
         "flags": 0,
@@ -107,10 +105,9 @@ def channel(of: Channel) -> Payload:
         }
     if of.kind == VOICE:
         found |= {"bitrate": 64_000, "user_limit": 0, "rtc_region": None, "video_quality_mode": 1}
-    position = of.guild.channels.index(of) if of in of.guild.channels else 0
     return {
         **found,
-        "position": position,
+        "position": of.position,
         "parent_id": None,
         "topic": None,
         "nsfw": False,
@@ -127,7 +124,7 @@ def channel(of: Channel) -> Payload:
     }
 
 
-def guild(of: Guild) -> Payload:
+def guild(of: Guild) -> Json:
     return {
         "id": str(of.id),
         "name": of.name,
@@ -172,15 +169,14 @@ def guild(of: Guild) -> Payload:
     }
 
 
-def guild_create(of: Guild) -> Payload:
+def guild_create(of: Guild, world: World) -> Json:
     """What a session learns about a server it is in; of its members only the bot, as without their intent."""
-    bot = of.world.bot
     threads = [
         each
-        for each in of.world.channels.values()
-        if isinstance(each, Thread) and each.guild is of and not each.archived and each.permissions_of(bot)
+        for each in world.channels.values()
+        if isinstance(each, Thread) and each.guild is of and not each.archived and each.permissions_of(world.bot)
     ]
-    own = of.members.get(bot.id)
+    own = of.members.get(world.bot.id)
     return {
         **guild(of),
         "unavailable": False,
@@ -198,8 +194,8 @@ def guild_create(of: Guild) -> Payload:
     }
 
 
-def attachment(of: Attachment) -> Payload:
-    found: Payload = {
+def attachment(of: Attachment) -> Json:
+    found: Json = {
         "id": str(of.id),
         "filename": of.filename,
         "size": of.size_bytes,
@@ -213,9 +209,9 @@ def attachment(of: Attachment) -> Payload:
     return found
 
 
-def message(of: Message, *, with_nonce: bool = False, with_reference: bool = True) -> Payload:
+def message(of: Message, *, with_nonce: bool = False, with_reference: bool = True) -> Json:
     """`with_nonce`: only the answer to the request that posted it carries the nonce."""
-    found: Payload = {
+    found: Json = {
         "id": str(of.id),
         "type": of.kind,
         "channel_id": str(of.channel.id),
@@ -235,10 +231,10 @@ def message(of: Message, *, with_nonce: bool = False, with_reference: bool = Tru
     }
     if with_nonce and of.nonce is not None:
         found["nonce"] = of.nonce
-    if of.interaction is not None:
+    if of.origin is not None:
         found["application_id"] = str(of.channel.world.application_id)
         found["webhook_id"] = str(of.channel.world.application_id)
-        found["interaction_metadata"] = _interaction_metadata(of.interaction)
+        found["interaction_metadata"] = _interaction_metadata(of.origin)
     if of.replies_to is not None and of.kind == REPLY:
         found["message_reference"] = _reference(of.replies_to)
         if with_reference:
@@ -247,7 +243,7 @@ def message(of: Message, *, with_nonce: bool = False, with_reference: bool = Tru
     return found
 
 
-def message_event(of: Message) -> Payload:
+def message_event(of: Message) -> Json:
     """A message as in MESSAGE_CREATE and MESSAGE_UPDATE (docs, gateway events).
 
     In a server they carry the author's membership, except for messages of webhooks, such as answers to commands.
@@ -257,7 +253,7 @@ def message_event(of: Message) -> Payload:
     if guild is None:
         return found
     found["guild_id"] = str(guild.id)
-    if of.interaction is None and of.author.id in guild.members:
+    if of.origin is None and of.author.id in guild.members:
         found["member"] = _partial_member(guild.members[of.author.id])
     found["mentions"] = [
         {**user(each), "member": _partial_member(guild.members[each.id])} if each.id in guild.members else user(each)
@@ -266,15 +262,23 @@ def message_event(of: Message) -> Payload:
     return found
 
 
-def _reference(to: Message) -> Payload:
-    found: Payload = {"type": DEFAULT, "message_id": str(to.id), "channel_id": str(to.channel.id)}
+def deleted_message(of: Message) -> Json:
+    """All that MESSAGE_DELETE says."""
+    found: Json = {"id": str(of.id), "channel_id": str(of.channel.id)}
+    if of.channel.guild is not None:
+        found["guild_id"] = str(of.channel.guild.id)
+    return found
+
+
+def _reference(to: Message) -> Json:
+    found: Json = {"type": DEFAULT, "message_id": str(to.id), "channel_id": str(to.channel.id)}
     if to.channel.guild is not None:
         found["guild_id"] = str(to.channel.guild.id)
     return found
 
 
-def _interaction_metadata(of: Interaction) -> Payload:
-    found: Payload = {
+def _interaction_metadata(of: Origin) -> Json:
+    found: Json = {
         "id": str(of.id),
         "type": int(of.kind),
         "user": user(of.member),
@@ -284,19 +288,19 @@ def _interaction_metadata(of: Interaction) -> Payload:
         found |= {"name": of.data["name"], "command_type": of.data["type"]}
     elif of.opened_by is not None:
         found["triggering_interaction_metadata"] = _interaction_metadata(of.opened_by)
-    elif of.source is not None:
-        found["interacted_message_id"] = str(of.source.id)
+    elif of.source_id is not None:
+        found["interacted_message_id"] = str(of.source_id)
     return found
 
 
-def interaction(of: Interaction) -> Payload:
+def interaction(of: Interaction) -> Json:
     """INTERACTION_CREATE (docs/discord.md 7: required keys)."""
     world = of.channel.world
     guild_ = of.channel.guild
     here = channel(of.channel)
     if of.channel.guild is not None:
         here["permissions"] = str(int(of.channel.permissions_of(of.member)))
-    found: Payload = {
+    found: Json = {
         "id": str(of.id),
         "application_id": str(world.application_id),
         "type": int(of.kind),
@@ -326,13 +330,13 @@ def interaction(of: Interaction) -> Payload:
     return found
 
 
-def interaction_member(where: Channel, who: Person) -> Payload:
+def interaction_member(where: Channel, who: Person) -> Json:
     assert where.guild is not None  # noqa: S101  # asked in servers only
     permissions = where.permissions_of(who)
     return {**member(where.guild.members[who.id]), "permissions": str(int(permissions))}
 
 
-def application(world: "World") -> Payload:
+def application(world: World) -> Json:
     options = world.options
     return {
         "id": str(world.application_id),

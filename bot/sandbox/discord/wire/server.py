@@ -1,7 +1,7 @@
-"""The server: it listens, finds the route, strikes with faults, counts, answers and remembers."""
+"""The HTTP server: it listens, finds the route, strikes with troubles, counts, answers and remembers."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
@@ -11,11 +11,10 @@ from aiohttp import web
 
 from bot.sandbox.discord.options import DiscordOptions
 from bot.sandbox.discord.refuse import limits
-from bot.sandbox.discord.refuse.limits import Payload, Refused
-from bot.sandbox.discord.user.invocation import Invocation
-from bot.sandbox.discord.user.member import Member
+from bot.sandbox.discord.refuse.body import Body
+from bot.sandbox.discord.refuse.limits import Refused
 from bot.sandbox.discord.wire import responses
-from bot.sandbox.discord.wire.calls import Body, Call, Route, read_body
+from bot.sandbox.discord.wire.calls import Call, Route, read_body
 from bot.sandbox.discord.wire.cdn import Cdn
 from bot.sandbox.discord.wire.gateway import Gateway
 from bot.sandbox.discord.wire.http.commands import CommandRoutes
@@ -28,18 +27,14 @@ from bot.sandbox.discord.wire.responses import LOST, TOO_MANY, Recorded
 from bot.sandbox.discord.wire.troubles import Fault, FaultKind, Faults
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS
 from bot.sandbox.discord.world.clock import Clock, utc_now
-from bot.sandbox.discord.world.guilds import Guild, Role
 from bot.sandbox.discord.world.state import World
 
 HOST = "127.0.0.1"
 ROOT = "/api/v10"
 
 
-class FakeDiscord:
-    """`async with FakeDiscord(options) as discord:` listens on 127.0.0.1; servers and members may be made before.
-
-    `now` replaces the clock that snowflakes, tokens and links go by; `advance` moves it.
-    """
+class Server:
+    """`async with` it: it listens on 127.0.0.1. `now` replaces the clock that snowflakes, tokens and links go by."""
 
     def __init__(self, options: DiscordOptions | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
         self.options = options or DiscordOptions()
@@ -80,68 +75,9 @@ class FakeDiscord:
         """The requests answered 429, oldest first."""
         return [request for request in self.requests if request.status == TOO_MANY]
 
-    @property
-    def commands(self) -> list[Payload]:
-        """The global commands currently announced."""
-        return self.world.global_commands
-
-    def guild(
-        self, name: str = "Choir", *, premium_tier: int = 0, locale: str = "en-US", with_bot: bool = True
-    ) -> Guild:
-        """Add a server, with the bot in it unless `with_bot` is False."""
-        guild = Guild(self.world, name, premium_tier=premium_tier, locale=locale)
-        self.world.guilds[guild.id] = guild
-        guild.join(self.world.owner)
-        if with_bot:
-            guild.invite_bot()
-        return guild
-
-    def member(
-        self,
-        name: str,
-        *,
-        locale: str = "en-US",
-        guild: Guild | None = None,
-        permissions: Sequence[str] = (),
-        roles: Sequence[Role] = (),
-        nitro: int = 0,
-    ) -> Member:
-        """Add a member to `guild` (None: to the first server, if there is one).
-
-        `permissions` are what this member may do besides, by Discord's names; `nitro` is the `premium_type`.
-        """
-        member = Member(self.world, name, locale=locale, nitro=nitro)
-        self.world.people[member.id] = member
-        home = guild or next(iter(self.world.guilds.values()), None)
-        if home is not None:
-            own = (home.role(f"of {name}", *permissions),) if permissions else ()
-            home.join(member, roles=(*roles, *own))
-        return member
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass: deadlines of interactions, links and nonces."""
-        self.clock.advance(seconds)
-        for interaction in self.world.interactions.values():
-            interaction.changes.tell()
-        self.world.changes.tell()
-
     async def wait_ready(self, sessions: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
         """Wait until this many sessions are identified and connected. Raises `NeverHappened`."""
         await self.gateway.wait_ready(sessions, timeout=timeout)
-
-    async def wait_for_commands(self, *names: str, timeout: float = PATIENCE_SECONDS) -> None:
-        """Wait until all of `names` are announced, anywhere."""
-
-        def announced() -> set[str]:
-            everywhere = [self.world.global_commands, *self.world.guild_commands.values()]
-            return {str(command["name"]) for commands in everywhere for command in commands}
-
-        await self.world.changes.until(
-            lambda: set(names) <= announced() and bool(announced()),
-            timeout=timeout,
-            wanted=f"the commands {', '.join(names) or 'of the bot'}",
-            seen=lambda: ", ".join(sorted(announced())),
-        )
 
     async def wait_for_request(
         self, wanted: Callable[[Recorded], object], *, timeout: float = PATIENCE_SECONDS
@@ -155,15 +91,6 @@ class FakeDiscord:
                 f"{each.method} {each.template} {each.status}" for each in list(self.requests)[-50:]
             ),
         )
-
-    def redeliver(self, invocation: Invocation) -> None:
-        """Send the same interaction to all sessions again."""
-        self.world.send_interaction(invocation.interaction)
-
-    def vanish(self, invocation: Invocation) -> None:
-        """Remove the files that came with a command, as Discord does after an unpublished time."""
-        files = invocation.interaction.data.get("resolved", {}).get("attachments", {})
-        self.cdn.vanished.update(map(int, files))
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=self.options.request_limit_bytes)

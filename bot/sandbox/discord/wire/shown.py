@@ -11,12 +11,12 @@ from bot.sandbox.discord.refuse.components import (
     SEPARATOR,
     THUMBNAIL,
 )
-from bot.sandbox.discord.refuse.limits import Payload
 from bot.sandbox.discord.world.clock import Snowflakes
 from bot.sandbox.discord.world.posts import Attachment
+from bot.sandbox.discord.world.shapes import Json
 
 SCHEME = "attachment://"
-DEFAULTS: dict[int, Payload] = {
+DEFAULTS: dict[int, Json] = {
     **{kind: {"min_values": 1, "max_values": 1} for kind in SELECTS},
     FILE: {"spoiler": False, "name": None, "size": None},
     SEPARATOR: {"spacing": 1, "divider": True},
@@ -25,7 +25,7 @@ DEFAULTS: dict[int, Payload] = {
 }
 
 
-def embeds_shown(embeds: list[Payload], attachments: tuple[Attachment, ...]) -> tuple[list[Payload], frozenset[int]]:
+def embeds_shown(embeds: list[Json], attachments: tuple[Attachment, ...]) -> tuple[list[Json], frozenset[int]]:
     """The embeds as shown, and the files they use, which leave the message's own list (discord-api-docs#1340)."""
     used: set[int] = set()
 
@@ -49,8 +49,8 @@ def _named(address: str, attachments: tuple[Attachment, ...]) -> Attachment | No
 
 
 def components_shown(
-    components: list[Payload], attachments: tuple[Attachment, ...], snowflakes: Snowflakes
-) -> tuple[list[Payload], frozenset[int]]:
+    components: list[Json], attachments: tuple[Attachment, ...], snowflakes: Snowflakes
+) -> tuple[list[Json], frozenset[int]]:
     """The components as shown, numbered in order, and the files they use."""
     return _Completion(attachments, snowflakes).run(components)
 
@@ -62,12 +62,12 @@ class _Completion:
         self._used: set[int] = set()
         self._count = 0
 
-    def run(self, components: list[Payload]) -> tuple[list[Payload], frozenset[int]]:
+    def run(self, components: list[Json]) -> tuple[list[Json], frozenset[int]]:
         return [self._complete(component) for component in components], frozenset(self._used)
 
-    def _complete(self, component: Payload) -> Payload:
+    def _complete(self, component: Json) -> Json:
         self._count += 1
-        whole: Payload = {
+        whole: Json = {
             **DEFAULTS.get(component["type"], {}),
             "id": component.get("id") or self._count,
             **{key: copy.deepcopy(value) for key, value in component.items() if value is not None},
@@ -89,10 +89,10 @@ class _Completion:
             ]
         return whole
 
-    def _media(self, media: Payload) -> tuple[Payload, Attachment | None]:
+    def _media(self, media: Json) -> tuple[Json, Attachment | None]:
         found = _named(media["url"], self._attachments)
         url = found.url if found else media["url"]
-        whole: Payload = {"id": str(self._snowflakes.new()), "url": url, "proxy_url": url}
+        whole: Json = {"id": str(self._snowflakes.new()), "url": url, "proxy_url": url}
         if found is not None:
             self._used.add(found.id)
             whole |= {"attachment_id": str(found.id), "content_type": found.content_type}

@@ -1,18 +1,26 @@
-"""Channels of a server, their threads, and direct conversations: their messages and permissions."""
+"""Channels of a server, their threads, and direct conversations; their messages and permissions."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
 
-from bot.sandbox.discord.refuse.limits import UPLOAD_BYTES_BY_TIER
 from bot.sandbox.discord.world import permissions as allowed
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS, Changes
-from bot.sandbox.discord.world.people import Person, User
+from bot.sandbox.discord.world.ground import Ground
+from bot.sandbox.discord.world.people import Person, User, Why
 from bot.sandbox.discord.world.permissions import NONE, Overwrite, Permission, named
-
-if TYPE_CHECKING:
-    from bot.sandbox.discord.world.guilds import Guild
-    from bot.sandbox.discord.world.posts import Message
-    from bot.sandbox.discord.world.state import World
+from bot.sandbox.discord.world.posts import (
+    COMPONENTS_V2,
+    LOADING,
+    SUPPRESS_NOTIFICATIONS,
+    Attachment,
+    Version,
+    words_in,
+)
+from bot.sandbox.discord.world.roster import Roster
+from bot.sandbox.discord.world.shapes import Happened, Json, News, Origin
+from bot.sandbox.discord.world.sizes import UPLOAD_BYTES_BY_TIER
 
 TEXT, DM, VOICE, PUBLIC_THREAD, PRIVATE_THREAD = 0, 1, 2, 11, 12
 """Channel types."""
@@ -24,12 +32,13 @@ class Channel:
 
     def __init__(
         self,
-        world: "World",
+        world: Ground,
         name: str,
         *,
-        guild: "Guild | None" = None,
+        guild: Roster | None = None,
         kind: int = TEXT,
         recipient: Person | None = None,
+        position: int = 0,
     ) -> None:
         self.world = world
         self.id = world.snowflakes.new()
@@ -37,11 +46,11 @@ class Channel:
         self.guild = guild
         self.kind = kind
         self.recipient = recipient
+        self.position = position
         self.overwrites: dict[int, Overwrite] = {}
         self.deleted = False
         self.changes = Changes()
         self.all_messages: list[Message] = []
-        world.channels[self.id] = self
 
     @property
     def mention(self) -> str:
@@ -87,44 +96,32 @@ class Channel:
     def deny(self, *permissions: str, who: Who = None) -> None:
         """Take `permissions` (Discord's names) in this channel from `who`: the bot (None), "everyone", or a member."""
         self._overwrite(who).change(deny=named(permissions))
-        self.world.told_channel(self, "CHANNEL_UPDATE")
+        self.tell(Happened.CHANGED)
 
     def allow(self, *permissions: str, who: Who = None) -> None:
         """Give `permissions` in this channel to `who`, as `deny` takes them."""
         self._overwrite(who).change(allow=named(permissions))
-        self.world.told_channel(self, "CHANNEL_UPDATE")
+        self.tell(Happened.CHANGED)
 
     def thread(self, name: str, *, private: bool = False, members: Iterable[User] = ()) -> "Thread":
         """Open a thread here. Only `members`, and those who may manage threads, see a private one."""
         thread = Thread(self, name, private=private, members=members)
-        self.world.told_channel(thread, "THREAD_CREATE")
+        thread.tell(Happened.NEW)
         return thread
 
     def delete(self) -> None:
         """Delete the channel with all its messages."""
         self.deleted = True
-        self.world.channels.pop(self.id, None)
-        if self.guild is not None and self in self.guild.channels:
-            self.guild.channels.remove(self)
-        self.world.told_channel(self, "THREAD_DELETE" if isinstance(self, Thread) else "CHANNEL_DELETE")
+        self.tell(Happened.GONE)
+
+    def tell(self, happened: Happened) -> None:
+        self.world.tell(ChannelNews(happened, self))
 
     def granted_to(self, user: User) -> Permission:
         """What roles and overwrites grant `user` here. `permissions_of` may be less."""
         if self.guild is None:
             return allowed.DIRECT if user in (self.recipient, self.world.bot) else NONE
-        membership = self.guild.members.get(user.id)
-        if membership is None:
-            return NONE
-        roles = {role_id: self.guild.roles[role_id].permissions for role_id in membership.role_ids}
-        roles[self.guild.id] = self.guild.everyone.permissions
-        return allowed.in_channel(
-            everyone_id=self.guild.id,
-            member_id=user.id,
-            is_owner=self.guild.owner is user,
-            roles=roles,
-            overwrites=self.overwrites,
-            in_thread=isinstance(self, Thread),
-        )
+        return self.guild.granted(user, self.overwrites, in_thread=isinstance(self, Thread))
 
     def permissions_of(self, user: User) -> Permission:
         """What `user` can do here: nothing in a voice channel without CONNECT (docs, "Implicit Permissions")."""
@@ -151,6 +148,11 @@ class Channel:
         if self.guild.has_bot:
             return self.granted_to(self.world.bot)
         return self.guild.everyone.permissions & allowed.REPLY_SHARE
+
+    @property
+    def commands(self) -> list[Json]:
+        """What a client offers here."""
+        return self.world.commands_in(self.guild.id if self.guild else None)
 
     @property
     def upload_limit_bytes(self) -> int:
@@ -187,23 +189,23 @@ class Thread(Channel):
         """Add `user`. The bot learns of it by THREAD_CREATE."""
         self.member_ids.add(user.id)
         if user is self.world.bot:
-            self.world.told_channel(self, "THREAD_CREATE")
+            self.tell(Happened.NEW)
 
     def archive(self) -> None:
         self.archived = True
-        self.world.told_channel(self, "THREAD_UPDATE")
+        self.tell(Happened.CHANGED)
 
     def unarchive(self) -> None:
         self.archived = False
-        self.world.told_channel(self, "THREAD_UPDATE")
+        self.tell(Happened.CHANGED)
 
     def lock(self) -> None:
         self.locked = True
-        self.world.told_channel(self, "THREAD_UPDATE")
+        self.tell(Happened.CHANGED)
 
     def unlock(self) -> None:
         self.locked = False
-        self.world.told_channel(self, "THREAD_UPDATE")
+        self.tell(Happened.CHANGED)
 
     def is_locked_for(self, user: User) -> bool:
         return self.locked and Permission.MANAGE_THREADS not in self.permissions_of(user)
@@ -220,3 +222,136 @@ class Thread(Channel):
 
     def _overwrite(self, who: Who) -> Overwrite:
         raise NotImplementedError(f"{self!r} has no permissions of its own; change those of {self.parent!r}: {who}")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Message:
+    """`visible_to`: the one member who sees it (ephemeral); None: everybody in the channel.
+
+    `replies_to` is the message it replies to, `origin` the interaction it answers, `rung` whose clients rang and why.
+    """
+
+    id: int
+    channel: "Channel"
+    author: User
+    kind: int
+    versions: list[Version]
+    nonce: str | None = None
+    replies_to: "Message | None" = None
+    origin: Origin | None = None
+    visible_to: Person | None = None
+    mentions: list[User] = field(default_factory=list)
+    mention_role_ids: list[int] = field(default_factory=list)
+    mentions_everyone: bool = False
+    rung: dict[Person, Why] = field(default_factory=dict)
+    deleted: bool = False
+
+    @property
+    def now(self) -> Version:
+        return self.versions[-1]
+
+    @property
+    def content(self) -> str:
+        return self.now.content
+
+    @property
+    def embeds(self) -> list[Json]:
+        return self.now.embeds
+
+    @property
+    def components(self) -> list[Json]:
+        return self.now.components
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files beside the message, without those that an embed shows."""
+        return tuple(each for each in self.now.attachments if each.id not in self.now.embedded_ids)
+
+    @property
+    def shown_attachments(self) -> tuple[Attachment, ...]:
+        """Those a member sees: in Components V2 only what a component shows (docs/discord.md 3.2)."""
+        if self.flags & COMPONENTS_V2:
+            return tuple(each for each in self.attachments if each.id in self.now.shown_ids)
+        return self.attachments
+
+    @property
+    def flags(self) -> int:
+        return self.now.flags
+
+    @property
+    def created_at(self) -> datetime:
+        return self.versions[0].at
+
+    @property
+    def edits(self) -> list[Version]:
+        """What it showed after each edit."""
+        return self.versions[1:]
+
+    @property
+    def is_thinking(self) -> bool:
+        return bool(self.flags & LOADING)
+
+    @property
+    def is_silent(self) -> bool:
+        """Sent without a sound (flag SUPPRESS_NOTIFICATIONS)."""
+        return bool(self.flags & SUPPRESS_NOTIFICATIONS)
+
+    @property
+    def pinged(self) -> list[Person]:
+        """Everyone whose client rang."""
+        return list(self.rung)
+
+    @property
+    def is_ephemeral(self) -> bool:
+        return self.visible_to is not None
+
+    @property
+    def reference(self) -> "Message | None":
+        """The message this one replies to."""
+        return self.replies_to
+
+    @property
+    def text(self) -> str:
+        """All its words: content, embeds, texts and labels of components, names of files."""
+        words = [self.content]
+        for embed in self.embeds:
+            words += words_in(embed)
+        for component in self.components:
+            words += words_in(component)
+        words += [attachment.filename for attachment in self.attachments]
+        return "\n".join(word for word in words if word)
+
+    def is_seen_by(self, user: User) -> bool:
+        return not self.deleted and (self.visible_to is None or self.visible_to is user)
+
+    def __repr__(self) -> str:
+        marks = [
+            "thinking" if self.is_thinking else "",
+            f"only for {self.visible_to.name}" if self.visible_to else "",
+            "deleted" if self.deleted else "",
+            f"{len(self.edits)} edits" if self.edits else "",
+        ]
+        return f"<{self.author.name}: {self.text[:300]!r} {', '.join(mark for mark in marks if mark)}>".replace(
+            " >", ">"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A notification. `silent`: shown as a badge, without a sound (flag 4096)."""
+
+    message: Message
+    why: Why
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelNews(News):
+    """NEW also when the bot comes to see a thread that was there before."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class MessageNews(News):
+    message: Message

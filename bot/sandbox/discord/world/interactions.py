@@ -4,24 +4,11 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
-from bot.sandbox.discord.refuse.limits import Payload
 from bot.sandbox.discord.world.changes import Changes
+from bot.sandbox.discord.world.channels import Channel, Message
 from bot.sandbox.discord.world.people import Person
-
-if TYPE_CHECKING:
-    from bot.sandbox.discord.world.channels import Channel
-    from bot.sandbox.discord.world.posts import Message
-
-
-class Kind(IntEnum):
-    """Interaction types of the wire."""
-
-    COMMAND = 2
-    COMPONENT = 3
-    AUTOCOMPLETE = 4
-    MODAL_SUBMIT = 5
+from bot.sandbox.discord.world.shapes import Json, Kind, News, Origin
 
 
 class Callback(IntEnum):
@@ -66,19 +53,19 @@ class Interaction:
     id: int
     kind: Kind
     member: Person
-    channel: "Channel"
-    data: Payload
+    channel: Channel
+    data: Json
     created_at: datetime
     upload_limit_bytes: int
     owners: dict[str, str]
-    source: "Message | None" = None
+    source: Message | None = None
     opened_by: "Interaction | None" = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(96))
     answered: Callback | None = None
-    original: "Message | None" = None
-    followups: "list[Message]" = field(default_factory=list)
-    choices: list[Payload] | None = None
-    modal: Payload | None = None
+    original: Message | None = None
+    followups: list[Message] = field(default_factory=list)
+    choices: list[Json] | None = None
+    modal: Json | None = None
     changes: Changes = field(default_factory=Changes)
 
     @property
@@ -89,3 +76,37 @@ class Interaction:
     def what(self) -> str:
         """A name for people who read a failing test."""
         return str(self.data.get("name") or self.data.get("custom_id"))
+
+    @property
+    def age_seconds(self) -> float:
+        return (self.channel.world.clock() - self.created_at).total_seconds()
+
+    @property
+    def state(self) -> State:
+        """What the member's client shows now."""
+        options = self.channel.world.options
+        if self.answered is None:
+            return State.FAILED if self.age_seconds > options.acknowledge_seconds else State.WAITING
+        if self.answered is Callback.DEFERRED_MESSAGE and self.original is not None and self.original.is_thinking:
+            return State.FAILED if self.age_seconds > options.interaction_seconds else State.THINKING
+        return State.ANSWERED
+
+    @property
+    def origin(self) -> Origin:
+        """What its answers say about it."""
+        return Origin(
+            id=self.id,
+            kind=self.kind,
+            member=self.member,
+            owners=self.owners,
+            data=self.data,
+            source_id=self.source.id if self.source else None,
+            opened_by=self.opened_by.origin if self.opened_by else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionNews(News):
+    """A member has used a command, a component or a form; also when Discord delivers it again."""
+
+    interaction: Interaction

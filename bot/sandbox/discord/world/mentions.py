@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass, field
 
-from bot.sandbox.discord.refuse.limits import Payload
-from bot.sandbox.discord.world.channels import Channel
-from bot.sandbox.discord.world.guilds import Guild
-from bot.sandbox.discord.world.people import Person, Ping, User, Why
+from bot.sandbox.discord.world.channels import Channel, Message
+from bot.sandbox.discord.world.people import Person, User, Why
 from bot.sandbox.discord.world.permissions import Permission
-from bot.sandbox.discord.world.posts import EPHEMERAL, SUPPRESS_NOTIFICATIONS, Message
+from bot.sandbox.discord.world.posts import EPHEMERAL
+from bot.sandbox.discord.world.roster import Roster
+from bot.sandbox.discord.world.shapes import Json
 
 USER = re.compile(r"<@!?(\d+)>")
 ROLE = re.compile(r"<@&(\d+)>")
@@ -23,7 +23,7 @@ class Mentions:
 
 
 def mentions_of(
-    content: str, allowed: Payload | None, *, author: User, channel: Channel, replies_to: Message | None
+    content: str, allowed: Json | None, *, author: User, channel: Channel, replies_to: Message | None
 ) -> Mentions:
     """Without `allowed`, every mention counts, and so does the author of the message replied to."""
     parse = {"users", "roles", "everyone"} if allowed is None else set(allowed.get("parse") or [])
@@ -42,7 +42,7 @@ def mentions_of(
 
 
 def _name_groups(
-    found: Mentions, content: str, parse: set[str], listed: Payload, *, author: User, channel: Channel, guild: Guild
+    found: Mentions, content: str, parse: set[str], listed: Json, *, author: User, channel: Channel, guild: Roster
 ) -> None:
     may_all = Permission.MENTION_EVERYONE in channel.permissions_of(author)
     for role_id in map(int, ROLE.findall(content)):
@@ -53,18 +53,14 @@ def _name_groups(
     found.everyone = bool(EVERYONE.search(content)) and "everyone" in parse and may_all
 
 
-def _ids(listed: Payload, key: str) -> set[int]:
+def _ids(listed: Json, key: str) -> set[int]:
     return {int(value) for value in listed.get(key) or []}
 
 
 def ring(message: Message) -> None:
-    """Ring the clients of everyone mentioned who sees the channel. Ephemeral messages never ring."""
-    if message.flags & EPHEMERAL:
-        return
-    silent = bool(message.flags & SUPPRESS_NOTIFICATIONS)
-    for person, why in _reasons(message).items():
-        message.pinged.append(person)
-        person.ring(Ping(message, why, silent))
+    """Decide whose clients ring: of everyone mentioned who sees the channel. Ephemeral messages never ring."""
+    if not message.flags & EPHEMERAL:
+        message.rung = _reasons(message)
 
 
 def _reasons(message: Message) -> dict[Person, Why]:

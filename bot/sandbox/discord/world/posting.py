@@ -1,17 +1,13 @@
 """Putting a message into a channel: by the bot's token, or as an answer to an interaction."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
-from bot.sandbox.discord.refuse import limits
-from bot.sandbox.discord.refuse.limits import Payload, Refused
 from bot.sandbox.discord.world import mentions
-from bot.sandbox.discord.world.channels import Channel, Thread
+from bot.sandbox.discord.world.channels import Channel, Message, MessageNews, Thread
 from bot.sandbox.discord.world.interactions import Interaction
 from bot.sandbox.discord.world.people import Person, User
-from bot.sandbox.discord.world.posts import DEFAULT, EPHEMERAL, Message, Version
-from bot.sandbox.discord.world.state import World
+from bot.sandbox.discord.world.posts import DEFAULT, EPHEMERAL, Version
+from bot.sandbox.discord.world.shapes import Happened, Json
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,7 +17,7 @@ class Draft:
     channel: Channel
     author: User
     version: Version
-    allowed_mentions: Payload | None = None
+    allowed_mentions: Json | None = None
     kind: int = DEFAULT
     nonce: str | None = None
     replies_to: Message | None = None
@@ -52,7 +48,7 @@ def post(draft: Draft) -> Message:
         versions=[draft.version],
         nonce=draft.nonce,
         replies_to=draft.replies_to,
-        interaction=draft.interaction,
+        origin=draft.interaction.origin if draft.interaction else None,
         visible_to=visible_to,
         mentions=named.users,
         mention_role_ids=named.role_ids,
@@ -60,47 +56,25 @@ def post(draft: Draft) -> Message:
     )
     if draft.rings:
         mentions.ring(message)
-    world.add_message(message)
+    world.tell(MessageNews(Happened.NEW, message))
     return message
 
 
-def edit(message: Message, version: Version, allowed_mentions: Payload | None) -> None:
+def edit(message: Message, version: Version, allowed_mentions: Json | None) -> None:
     """Replace what it shows. Mentions may change, but nobody's client rings (docs/discord.md 3.4)."""
     named = mentions.mentions_of(
         version.content,
         allowed_mentions,
         author=message.author,
         channel=message.channel,
-        replies_to=None if message.interaction else message.replies_to,
+        replies_to=None if message.origin else message.replies_to,
     )
     message.mentions, message.mention_role_ids = named.users, named.role_ids
     message.mentions_everyone = named.everyone
     message.versions.append(version)
-    message.channel.world.told_message(message, "MESSAGE_UPDATE")
+    message.channel.world.tell(MessageNews(Happened.CHANGED, message))
 
 
 def delete(message: Message) -> None:
     message.deleted = True
-    message.channel.world.told_message(message, "MESSAGE_DELETE")
-
-
-@dataclass(slots=True)
-class Nonces:
-    """Within a few minutes, the same author and nonce mean the same message (docs/discord.md 3.3)."""
-
-    world: World
-    _known: dict[tuple[int, str], tuple[datetime, Message]] = field(default_factory=dict)
-
-    def once(self, author: User, nonce: str | None, make: Callable[[], Message]) -> Message:
-        """The earlier message, or the one `make` posts. Raises `Refused` if the earlier one was deleted."""
-        if nonce is None:
-            return make()
-        oldest = self.world.clock() - timedelta(seconds=self.world.options.nonce_seconds)
-        at, earlier = self._known.get((author.id, nonce), (oldest, None))
-        if earlier is not None and at > oldest:
-            if earlier.deleted:
-                raise Refused(limits.UNKNOWN_MESSAGE)
-            return earlier
-        message = make()
-        self._known[author.id, nonce] = (self.world.clock(), message)
-        return message
+    message.channel.world.tell(MessageNews(Happened.GONE, message))

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from bot.sandbox.discord.refuse import limits
 from bot.sandbox.discord.refuse.commands import SLASH, check_command, check_commands
-from bot.sandbox.discord.refuse.limits import Payload, Problems, Refused
+from bot.sandbox.discord.refuse.limits import Problems, Refused
 from bot.sandbox.discord.wire.calls import Answer, Call, Created, Route
+from bot.sandbox.discord.world.shapes import Json
 from bot.sandbox.discord.world.state import World
 
 DAY = timedelta(days=1)
@@ -46,7 +47,7 @@ class CommandRoutes:
             raise Refused(limits.MISSING_ACCESS)
         return guild.id
 
-    def _commands(self, where: int | None) -> list[Payload]:
+    def _commands(self, where: int | None) -> list[Json]:
         return self._world.global_commands if where is None else self._world.guild_commands.setdefault(where, [])
 
     def _list(self, call: Call) -> Answer:
@@ -55,7 +56,7 @@ class CommandRoutes:
     def _get(self, call: Call) -> Answer:
         return self._found(call)
 
-    def _found(self, call: Call) -> Payload:
+    def _found(self, call: Call) -> Json:
         for command in self._commands(self._where(call)):
             if command["id"] == call.params["command_id"]:
                 return command
@@ -91,7 +92,7 @@ class CommandRoutes:
             problems.refuse()
         return self._put(before, wanted, where)
 
-    def _put(self, before: Payload, wanted: Payload, where: int | None) -> Payload:
+    def _put(self, before: Json, wanted: Json, where: int | None) -> Json:
         commands = self._commands(where)
         commands[commands.index(before)] = after = self._kept(wanted, before, where)
         self._world.changes.tell()
@@ -126,11 +127,11 @@ class CommandRoutes:
             raise Refused(limits.TOO_MANY_CREATES)
         created.extend([now] * new)
 
-    def _kept(self, command: Payload, before: Payload | None, where: int | None) -> Payload:
+    def _kept(self, command: Json, before: Json | None, where: int | None) -> Json:
         """A command of a known name and type keeps its id; its version changes with its definition."""
         kind = command.get("type") or SLASH
         permissions = command.get("default_member_permissions")
-        body: Payload = {
+        body: Json = {
             "type": kind,
             "name": command["name"],
             "description": command.get("description") or "",
@@ -152,12 +153,12 @@ class CommandRoutes:
         }
 
 
-def _key(command: Payload) -> tuple[int, str]:
+def _key(command: Json) -> tuple[int, str]:
     """Two commands of one type and name are the same command."""
     return command.get("type") or SLASH, command["name"]
 
 
-def _check_one(command: Payload) -> None:
+def _check_one(command: Json) -> None:
     problems = Problems()
     check_command(command, problems)
     problems.refuse()

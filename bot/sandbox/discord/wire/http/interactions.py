@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
-from bot.sandbox.discord.refuse import fields, limits
+from bot.sandbox.discord.refuse import fields, limits, messages
+from bot.sandbox.discord.refuse.body import Body
 from bot.sandbox.discord.refuse.commands import STRING, check_choices
-from bot.sandbox.discord.refuse.limits import Payload, Problems, Refused
+from bot.sandbox.discord.refuse.limits import Problems, Refused
 from bot.sandbox.discord.refuse.modals import check_modal
 from bot.sandbox.discord.wire import answers, compose, payloads
-from bot.sandbox.discord.wire.calls import Answer, Body, Call, Route
-from bot.sandbox.discord.world.interactions import ANSWERS, Callback, Interaction, Kind
+from bot.sandbox.discord.wire.calls import Answer, Call, Route
+from bot.sandbox.discord.world.interactions import ANSWERS, Callback, Interaction
 from bot.sandbox.discord.world.posts import EPHEMERAL
+from bot.sandbox.discord.world.shapes import Json, Kind
 from bot.sandbox.discord.world.state import World
 
 
@@ -27,7 +29,7 @@ class InteractionRoutes:
             raise Refused(limits.UNKNOWN_INTERACTION)
         if interaction.answered is not None:
             raise Refused(limits.ALREADY_ACKNOWLEDGED)
-        if self._world.age_seconds(interaction) > self._world.options.acknowledge_seconds:
+        if interaction.age_seconds > self._world.options.acknowledge_seconds:
             raise Refused(limits.UNKNOWN_INTERACTION)
         said = call.json
         callback = _allowed(interaction, said)
@@ -42,7 +44,7 @@ class InteractionRoutes:
         return _answered(interaction) if call.query.get("with_response", "").lower() in ("1", "true") else None
 
 
-def _allowed(interaction: Interaction, said: Payload) -> Callback:
+def _allowed(interaction: Interaction, said: Json) -> Callback:
     among = set(ANSWERS[interaction.kind])
     if interaction.kind is Kind.MODAL_SUBMIT and interaction.source is None:
         among -= {Callback.UPDATE, Callback.DEFERRED_UPDATE}
@@ -53,7 +55,7 @@ def _allowed(interaction: Interaction, said: Payload) -> Callback:
     return Callback(kind)
 
 
-def _answer(interaction: Interaction, callback: Callback, body: Body, data: Payload) -> None:
+def _answer(interaction: Interaction, callback: Callback, body: Body, data: Json) -> None:
     problems = Problems()
     hidden = int(fields.number(data, "flags", problems, least=0, most=limits.INTEGER_MAX) or 0) & EPHEMERAL
     problems.refuse()
@@ -73,7 +75,7 @@ def _answer(interaction: Interaction, callback: Callback, body: Body, data: Payl
         flags = hidden | answers.forced_flags(interaction)
         interaction.original = answers.first(interaction, compose.thinking(interaction.channel, flags=flags), {})
     elif callback is Callback.MESSAGE:
-        compose.check(body, data, before=None, limit_bytes=interaction.upload_limit_bytes)
+        messages.check(body, data, before=None, limit_bytes=interaction.upload_limit_bytes)
         flags = answers.forced_flags(interaction)
         version = compose.compose(body, data, interaction.channel, before=None, flags=flags)
         interaction.original = answers.first(interaction, version, data)
@@ -83,7 +85,7 @@ def _answer(interaction: Interaction, callback: Callback, body: Body, data: Payl
         interaction.original = interaction.source
 
 
-def _focused_type(options: list[Payload]) -> int:
+def _focused_type(options: list[Json]) -> int:
     for option in options:
         if option.get("focused"):
             return int(option["type"])
@@ -92,15 +94,15 @@ def _focused_type(options: list[Payload]) -> int:
     return STRING
 
 
-def _answered(interaction: Interaction) -> Payload:
-    about: Payload = {
+def _answered(interaction: Interaction) -> Json:
+    about: Json = {
         "id": str(interaction.id),
         "type": int(interaction.kind),
         "channel_id": str(interaction.channel.id),
     }
     if interaction.channel.guild is not None:
         about["guild_id"] = str(interaction.channel.guild.id)
-    found: Payload = {"interaction": about}
+    found: Json = {"interaction": about}
     original, callback = interaction.original, interaction.answered
     if original is None or callback is None:
         return found

@@ -1,27 +1,53 @@
 """Messages by the bot's token: post, edit, delete, read (docs/discord.md 3.1 to 3.4)."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from bot.sandbox.discord.options import MESSAGE, MESSAGES
-from bot.sandbox.discord.refuse import fields, limits
-from bot.sandbox.discord.refuse.limits import Payload, Problems, Refused
+from bot.sandbox.discord.refuse import fields, limits, messages
+from bot.sandbox.discord.refuse.limits import Problems, Refused
 from bot.sandbox.discord.wire import compose, payloads
 from bot.sandbox.discord.wire.calls import Answer, Call, Route
 from bot.sandbox.discord.wire.rates import OldEdits
 from bot.sandbox.discord.world import posting
-from bot.sandbox.discord.world.channels import Channel, Thread
+from bot.sandbox.discord.world.channels import Channel, Message, Thread
+from bot.sandbox.discord.world.people import User
 from bot.sandbox.discord.world.permissions import Permission
-from bot.sandbox.discord.world.posts import DEFAULT, EPHEMERAL, REPLY, Message
+from bot.sandbox.discord.world.posts import DEFAULT, EPHEMERAL, REPLY
+from bot.sandbox.discord.world.shapes import Json
 from bot.sandbox.discord.world.state import World
 
 CHANNEL = "/channels/{channel_id}"
 FORWARD = 1
 
 
+@dataclass(slots=True)
+class _Nonces:
+    """Within a few minutes, the same author and nonce mean the same message (docs/discord.md 3.3)."""
+
+    world: World
+    _known: dict[tuple[int, str], tuple[datetime, Message]] = field(default_factory=dict)
+
+    def once(self, author: User, nonce: str | None, make: Callable[[], Message]) -> Message:
+        """The earlier message, or the one `make` posts. Raises `Refused` if the earlier one was deleted."""
+        if nonce is None:
+            return make()
+        oldest = self.world.clock() - timedelta(seconds=self.world.options.nonce_seconds)
+        at, earlier = self._known.get((author.id, nonce), (oldest, None))
+        if earlier is not None and at > oldest:
+            if earlier.deleted:
+                raise Refused(limits.UNKNOWN_MESSAGE)
+            return earlier
+        message = make()
+        self._known[author.id, nonce] = (self.world.clock(), message)
+        return message
+
+
 class MessageRoutes:
     def __init__(self, world: World) -> None:
         self._world = world
-        self._nonces = posting.Nonces(world)
+        self._nonces = _Nonces(world)
         self._old_edits = OldEdits(world.options.old_edits, world.clock)
 
     def routes(self) -> list[Route]:
@@ -67,7 +93,7 @@ class MessageRoutes:
         """Newest first. Without permission to read the history it is empty, not refused (docs, resources/message)."""
         channel = self._seen(call)
         problems = Problems()
-        query: Payload = {key: int(value) if value.isdecimal() else value for key, value in call.query.items()}
+        query: Json = {key: int(value) if value.isdecimal() else value for key, value in call.query.items()}
         fields.number(query, "limit", problems, least=1, most=limits.HISTORY_MAX)
         anchors = [key for key in ("around", "before", "after") if key in query]
         for key in anchors:
@@ -104,7 +130,7 @@ class MessageRoutes:
         may_embed = Permission.EMBED_LINKS in permissions
         if call.body.files and Permission.ATTACH_FILES not in permissions:
             raise Refused(limits.MISSING_PERMISSIONS)
-        compose.check(call.body, data, before=None, limit_bytes=channel.upload_limit_bytes, may_embed=may_embed)
+        messages.check(call.body, data, before=None, limit_bytes=channel.upload_limit_bytes, may_embed=may_embed)
         replies_to = self._referenced(data, channel, permissions)
         nonce = data.get("nonce")
 
@@ -131,7 +157,7 @@ class MessageRoutes:
         if person is not None and not (person.dms_open and (self._world.share_a_guild(person) or person.installed_app)):
             raise Refused(limits.CLOSED_TO_MESSAGES)
 
-    def _referenced(self, data: Payload, channel: Channel, permissions: Permission) -> Message | None:
+    def _referenced(self, data: Json, channel: Channel, permissions: Permission) -> Message | None:
         reference = data.get("message_reference")
         if reference is None:
             return None
@@ -162,9 +188,9 @@ class MessageRoutes:
         message = self._message(call, channel)
         self._may_edit(message)
         data = call.json
-        is_answer = message.interaction is not None
+        is_answer = message.origin is not None
         may_embed = is_answer or Permission.EMBED_LINKS in channel.permissions_of(self._world.bot)
-        compose.check(call.body, data, before=message.now, limit_bytes=channel.upload_limit_bytes, may_embed=may_embed)
+        messages.check(call.body, data, before=message.now, limit_bytes=channel.upload_limit_bytes, may_embed=may_embed)
         wait_seconds = self._old_edits.wait_seconds(channel.id, message.created_at)
         if wait_seconds is not None:
             raise Refused(limits.TOO_MANY_OLD_EDITS, retry_after=wait_seconds)
@@ -184,14 +210,14 @@ class MessageRoutes:
         return None
 
 
-def _slice(messages: list[Message], query: Payload, limit: int) -> list[Message]:
-    """`messages` are oldest first. If several anchors are given, the first counts."""
+def _slice(among: list[Message], query: Json, limit: int) -> list[Message]:
+    """`among` are oldest first. If several anchors are given, the first counts."""
     if "around" in query:
         half = limit // 2
-        before = [message for message in messages if message.id < query["around"]][-half:] if half else []
-        return [*before, *[message for message in messages if message.id >= query["around"]][: limit - len(before)]]
+        before = [message for message in among if message.id < query["around"]][-half:] if half else []
+        return [*before, *[message for message in among if message.id >= query["around"]][: limit - len(before)]]
     if "before" in query:
-        return [message for message in messages if message.id < query["before"]][-limit:]
+        return [message for message in among if message.id < query["before"]][-limit:]
     if "after" in query:
-        return [message for message in messages if message.id > query["after"]][:limit]
-    return messages[-limit:]
+        return [message for message in among if message.id > query["after"]][:limit]
+    return among[-limit:]

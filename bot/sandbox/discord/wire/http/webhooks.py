@@ -5,8 +5,8 @@ from bot.sandbox.discord.refuse.limits import Refused
 from bot.sandbox.discord.wire import answers, payloads
 from bot.sandbox.discord.wire.calls import Answer, Call, Route
 from bot.sandbox.discord.world import posting
+from bot.sandbox.discord.world.channels import Message
 from bot.sandbox.discord.world.interactions import Callback, Interaction
-from bot.sandbox.discord.world.posts import Message
 from bot.sandbox.discord.world.state import World
 
 WEBHOOK = "/webhooks/{webhook_id}/{webhook_token}"
@@ -33,7 +33,7 @@ class WebhookRoutes:
             raise Refused(limits.UNKNOWN_WEBHOOK)
         if interaction is None:
             raise Refused(limits.INVALID_TOKEN)
-        if self._world.age_seconds(interaction) > self._world.options.interaction_seconds:
+        if interaction.age_seconds > self._world.options.interaction_seconds:
             raise Refused(limits.INVALID_TOKEN)
         if interaction.answered is None:
             raise Refused(limits.UNKNOWN_WEBHOOK)
