@@ -4,7 +4,7 @@ import aiohttp
 import discord
 import pytest
 
-from bot.sandbox.discord import FakeDiscord, FaultKind, NeverHappened, Upload
+from bot.sandbox.discord import FakeDiscord, NeverHappened, TroubleKind, Upload
 from tests.support.discord_api import TOKEN, Json, a_bot, connected, led_to, staged
 
 MESSAGES = "/channels/{channel_id}/messages"
@@ -14,29 +14,29 @@ HELLO: Json = {"content": "hello"}
 @pytest.mark.parametrize(
     ("kind", "effects"),
     [
-        (FaultKind.ERROR_BEFORE, 0),
-        (FaultKind.ERROR_AFTER, 1),
-        (FaultKind.RATE_LIMITED, 0),
-        (FaultKind.BANNED, 0),
+        (TroubleKind.ERROR_BEFORE, 0),
+        (TroubleKind.ERROR_AFTER, 1),
+        (TroubleKind.RATE_LIMITED, 0),
+        (TroubleKind.BANNED, 0),
     ],
 )
-async def test_a_fault_strikes_once_before_or_after_the_effect(kind: FaultKind, effects: int) -> None:
+async def test_a_trouble_strikes_once_before_or_after_the_effect(kind: TroubleKind, effects: int) -> None:
     async with staged() as stage:
-        fault = stage.discord.faults.add("POST", MESSAGES, kind)
+        trouble = stage.discord.troubles.add("POST", MESSAGES, kind)
 
         struck = await stage.api.post(stage.songs, HELLO)
 
-        assert struck.status == (429 if kind in (FaultKind.RATE_LIMITED, FaultKind.BANNED) else 500)
-        assert ("Via" in struck.headers) is (kind is FaultKind.RATE_LIMITED)
+        assert struck.status == (429 if kind in (TroubleKind.RATE_LIMITED, TroubleKind.BANNED) else 500)
+        assert ("Via" in struck.headers) is (kind is TroubleKind.RATE_LIMITED)
         assert len(stage.songs.messages) == effects
         assert (await stage.api.post(stage.songs, HELLO)).status == 200
-        assert fault.hits == 1
+        assert trouble.hits == 1
 
 
-@pytest.mark.parametrize(("kind", "effects"), [(FaultKind.ABORT_BEFORE, 0), (FaultKind.ABORT_AFTER, 1)])
-async def test_a_connection_is_lost_before_or_after_the_effect(kind: FaultKind, effects: int) -> None:
+@pytest.mark.parametrize(("kind", "effects"), [(TroubleKind.ABORT_BEFORE, 0), (TroubleKind.ABORT_AFTER, 1)])
+async def test_a_connection_is_lost_before_or_after_the_effect(kind: TroubleKind, effects: int) -> None:
     async with staged() as stage:
-        stage.discord.faults.add("POST", MESSAGES, kind)
+        stage.discord.troubles.add("POST", MESSAGES, kind)
 
         with pytest.raises(aiohttp.ClientConnectionError):
             await stage.api.post(stage.songs, HELLO)
@@ -45,16 +45,16 @@ async def test_a_connection_is_lost_before_or_after_the_effect(kind: FaultKind, 
         assert stage.discord.requests[-1].status == 0
 
 
-@pytest.mark.parametrize(("kind", "effects"), [(FaultKind.HOLD_BEFORE, 0), (FaultKind.HOLD_AFTER, 1)])
-async def test_a_request_is_held_until_it_is_let_go(kind: FaultKind, effects: int) -> None:
+@pytest.mark.parametrize(("kind", "effects"), [(TroubleKind.HOLD_BEFORE, 0), (TroubleKind.HOLD_AFTER, 1)])
+async def test_a_request_is_held_until_it_is_let_go(kind: TroubleKind, effects: int) -> None:
     async with staged() as stage:
-        fault = stage.discord.faults.add("POST", MESSAGES, kind)
+        trouble = stage.discord.troubles.add("POST", MESSAGES, kind)
 
         posting = asyncio.create_task(stage.api.post(stage.songs, HELLO))
-        await fault.reached()
+        await trouble.reached()
         assert len(stage.songs.messages) == effects
         assert not posting.done()
-        fault.release()
+        trouble.release()
 
         assert (await posting).status == 200
         assert len(stage.songs.messages) == 1
@@ -63,19 +63,19 @@ async def test_a_request_is_held_until_it_is_let_go(kind: FaultKind, effects: in
 async def test_other_requests_are_not_struck() -> None:
     async with staged() as stage:
         posted = (await stage.api.post(stage.songs, HELLO)).body["id"]
-        fault = stage.discord.faults.add("POST", "/channels/*/messages", FaultKind.ERROR_BEFORE)
+        trouble = stage.discord.troubles.add("POST", "/channels/*/messages", TroubleKind.ERROR_BEFORE)
 
         await stage.api.ask("PATCH", f"/channels/{stage.songs.id}/messages/{posted}", HELLO)
         await stage.api.ask("GET", f"/channels/{stage.songs.id}/messages")
 
-        assert fault.hits == 0
+        assert trouble.hits == 0
         with pytest.raises(NeverHappened, match="0 hits"):
-            await fault.reached(timeout=0.01)
+            await trouble.reached(timeout=0.01)
 
 
 async def test_an_error_may_carry_any_status_and_code() -> None:
     async with staged() as stage:
-        stage.discord.faults.add("*", "*", FaultKind.ERROR_BEFORE, status=400, code=50045, message="File too large")
+        stage.discord.troubles.add("*", "*", TroubleKind.ERROR_BEFORE, status=400, code=50045, message="File too large")
 
         reply = await stage.api.post(stage.songs, HELLO)
 
@@ -84,10 +84,10 @@ async def test_an_error_may_carry_any_status_and_code() -> None:
 
 async def test_what_is_held_goes_on_when_the_stand_in_ends() -> None:
     async with staged() as stage:
-        fault = stage.discord.faults.add("POST", MESSAGES, FaultKind.HOLD_BEFORE)
+        trouble = stage.discord.troubles.add("POST", MESSAGES, TroubleKind.HOLD_BEFORE)
         posting = asyncio.create_task(stage.api.post(stage.songs, HELLO))
-        await fault.reached()
-        stage.discord.faults.clear()
+        await trouble.reached()
+        stage.discord.troubles.clear()
 
         assert (await posting).status == 200
 
@@ -97,7 +97,7 @@ async def test_discord_py_repeats_after_500_and_the_nonce_keeps_it_one_message()
         songs = fake.guild().channel("songs")
         bot = a_bot()
         async with connected(fake, bot):
-            fake.faults.add("POST", MESSAGES, FaultKind.ERROR_AFTER)
+            fake.troubles.add("POST", MESSAGES, TroubleKind.ERROR_AFTER)
 
             await bot.get_partial_messageable(songs.id).send("done", nonce="n")
 
@@ -109,10 +109,10 @@ async def test_discord_py_does_not_repeat_after_503_nor_without_via() -> None:
         songs = fake.guild().channel("songs")
         bot = a_bot()
         async with connected(fake, bot):
-            fake.faults.add("POST", MESSAGES, FaultKind.ERROR_BEFORE, status=503)
+            fake.troubles.add("POST", MESSAGES, TroubleKind.ERROR_BEFORE, status=503)
             with pytest.raises(discord.DiscordServerError):
                 await bot.get_partial_messageable(songs.id).send("done")
-            fake.faults.add("POST", MESSAGES, FaultKind.BANNED)
+            fake.troubles.add("POST", MESSAGES, TroubleKind.BANNED)
             with pytest.raises(discord.HTTPException):
                 await bot.get_partial_messageable(songs.id).send("done")
 
@@ -124,11 +124,11 @@ async def test_discord_py_waits_when_it_is_told_to() -> None:
         songs = fake.guild().channel("songs")
         bot = a_bot()
         async with connected(fake, bot):
-            fault = fake.faults.add("POST", MESSAGES, FaultKind.RATE_LIMITED, retry_after_seconds=0.01)
+            trouble = fake.troubles.add("POST", MESSAGES, TroubleKind.RATE_LIMITED, retry_after_seconds=0.01)
 
             await bot.get_partial_messageable(songs.id).send("done")
 
-        assert (fault.hits, len(songs.messages)) == (1, 1)
+        assert (trouble.hits, len(songs.messages)) == (1, 1)
 
 
 START: dict[str, tuple[str, str]] = {
@@ -158,21 +158,21 @@ async def start(fake: FakeDiscord) -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "times", "seen"),
     [
-        (FaultKind.ABORT_BEFORE, 500, 2, aiohttp.ClientConnectionError),  # aiohttp asks a second time by itself
-        (FaultKind.ERROR_BEFORE, 503, 1, discord.DiscordServerError),
+        (TroubleKind.ABORT_BEFORE, 500, 2, aiohttp.ClientConnectionError),  # aiohttp asks a second time by itself
+        (TroubleKind.ERROR_BEFORE, 503, 1, discord.DiscordServerError),
     ],
 )
 async def test_each_request_of_a_start_fails_as_often_as_is_asked(
-    what: str, kind: FaultKind, status: int, times: int, seen: type[Exception]
+    what: str, kind: TroubleKind, status: int, times: int, seen: type[Exception]
 ) -> None:
     async with FakeDiscord() as fake:
-        fault = fake.faults.add(*START[what], kind, times, status=status)
+        trouble = fake.troubles.add(*START[what], kind, times, status=status)
 
         with pytest.raises(seen):
             await start(fake)
         await start(fake)
 
-        assert fault.hits == times
+        assert trouble.hits == times
 
 
 async def test_while_unreachable_it_refuses_connections_like_an_unknown_name() -> None:
@@ -214,8 +214,8 @@ async def test_a_failure_of_the_stand_in_itself_does_not_stay_hidden() -> None:
 async def test_downloads_fail_on_demand() -> None:
     async with staged() as stage:
         link = stage.mia.post(stage.songs, "", Upload("a.mp3", b"song")).attachments[0].url
-        stage.discord.faults.add("GET", "/attachments/*", FaultKind.ERROR_BEFORE, status=503)
-        stage.discord.faults.add("GET", "/attachments/*", FaultKind.ABORT_BEFORE, times=2)  # aiohttp tries a GET twice
+        stage.discord.troubles.add("GET", "/attachments/*", TroubleKind.ERROR_BEFORE, status=503)
+        stage.discord.troubles.add("GET", "/attachments/*", TroubleKind.ABORT_BEFORE, times=2)  # aiohttp asks twice
 
         async with stage.api.session.get(link) as answer:
             assert answer.status == 503

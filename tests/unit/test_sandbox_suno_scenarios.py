@@ -87,8 +87,8 @@ def test_entries_add_up() -> None:
     scenario = scenario_of(["one-track", "duplicate 3", "file-cut 1"])
 
     assert (scenario.tracks, scenario.copies) == (1, 3)
-    assert scenario.file_fault is not None
-    assert (scenario.file_fault.kind, scenario.file_fault.times) == (FileKind.CUT, 1)
+    assert scenario.file_trouble is not None
+    assert (scenario.file_trouble.kind, scenario.file_trouble.times) == (FileKind.CUT, 1)
 
 
 def test_markers_are_found_in_every_text_and_in_the_file_name() -> None:

@@ -10,7 +10,7 @@ from bot.sandbox.discord.user.forms import Modal
 from bot.sandbox.discord.user.invocation import Invocation
 from bot.sandbox.discord.user.member import Member
 from bot.sandbox.discord.wire.responses import Recorded
-from bot.sandbox.discord.wire.troubles import Fault, FaultKind
+from bot.sandbox.discord.wire.troubles import Trouble, TroubleKind
 from bot.sandbox.discord.world.changes import NeverHappened
 from bot.sandbox.discord.world.channels import VOICE, Channel, Message, Ping, Thread
 from bot.sandbox.discord.world.guilds import Guild
@@ -28,8 +28,6 @@ __all__ = [
     "ClientRefuses",
     "DiscordOptions",
     "FakeDiscord",
-    "Fault",
-    "FaultKind",
     "Guild",
     "Invocation",
     "Member",
@@ -42,6 +40,8 @@ __all__ = [
     "Role",
     "State",
     "Thread",
+    "Trouble",
+    "TroubleKind",
     "Upload",
     "Version",
     "Why",

@@ -66,7 +66,7 @@ class Crew:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._faults: list[Exception] = []
+        self._failures: list[Exception] = []
 
     def start(self, work: Coroutine[object, object, None], *, name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -76,7 +76,7 @@ class Crew:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
-            self._faults.append(error)
+            self._failures.append(error)
 
     async def stop(self) -> None:
         """Cancel all and wait for them.
@@ -88,5 +88,5 @@ class Crew:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-        if self._faults:
-            raise ExceptionGroup("the stand-in for the Suno API broke", self._faults)
+        if self._failures:
+            raise ExceptionGroup("the stand-in for the Suno API broke", self._failures)

@@ -14,10 +14,10 @@ from bot.sandbox.suno.troubles import (
     SENSITIVE_WORD,
     SUBMIT_ERRORS,
     TASK_ERRORS,
-    AnswerFault,
     AnswerKind,
-    FileFault,
+    AnswerTrouble,
     FileKind,
+    FileTrouble,
     Order,
     Scenario,
     TextData,
@@ -43,10 +43,10 @@ def _answer(kind: AnswerKind) -> Change:
             code = int(rest.pop(0))
             if not 400 <= code <= 599:
                 raise ValueError(code)
-        fault = AnswerFault(
+        trouble = AnswerTrouble(
             kind=kind, code=code, message=message, started="started" in words, times=_whole(rest, default=None)
         )
-        return replace(scenario, answer=fault)
+        return replace(scenario, answer=trouble)
 
     return change
 
@@ -59,12 +59,12 @@ def _task_error(scenario: Scenario, words: Sequence[str]) -> Scenario:
 def _file(kind: FileKind) -> Change:
     def change(scenario: Scenario, words: Sequence[str]) -> Scenario:
         if kind is FileKind.STATUS:
-            fault = FileFault(kind=kind, status=int(words[0]), times=_whole(words, 1))
+            trouble = FileTrouble(kind=kind, status=int(words[0]), times=_whole(words, 1))
         elif kind is FileKind.SLOW:
-            fault = FileFault(kind=kind, seconds=float(words[0]), times=_whole(words, 1))
+            trouble = FileTrouble(kind=kind, seconds=float(words[0]), times=_whole(words, 1))
         else:
-            fault = FileFault(kind=kind, times=_whole(words))
-        return replace(scenario, file_fault=fault)
+            trouble = FileTrouble(kind=kind, times=_whole(words))
+        return replace(scenario, file_trouble=trouble)
 
     return change
 

@@ -26,7 +26,7 @@ from bot.sandbox.suno.outbox import Courier, SentCallback
 from bot.sandbox.suno.results import Results
 from bot.sandbox.suno.scenarios import markers_in, scenario_of
 from bot.sandbox.suno.tasks import Task, new_task, record_of
-from bot.sandbox.suno.troubles import TASK_ERRORS, AnswerFault, Scenario
+from bot.sandbox.suno.troubles import TASK_ERRORS, AnswerTrouble, Scenario
 
 HOST = "127.0.0.1"
 BODY_MAX_BYTES = 16_000_000
@@ -50,9 +50,9 @@ class RecordedRequest:
 
 
 @dataclass(slots=True)
-class _PlannedFault:
+class _PlannedTrouble:
     call: str  # what the path ends with
-    fault: AnswerFault
+    trouble: AnswerTrouble
     times_left: int
 
 
@@ -76,8 +76,8 @@ class FakeSuno:
         self._rate = RateWindow(self.options.rate_limit, self.options.rate_window_seconds)
         self._standing: tuple[str, ...] = ()
         self._next_submits: deque[tuple[str, ...]] = deque()
-        self._planned: list[_PlannedFault] = []
-        self._played: Counter[tuple[str, AnswerFault]] = Counter()
+        self._planned: list[_PlannedTrouble] = []
+        self._played: Counter[tuple[str, AnswerTrouble]] = Counter()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -164,10 +164,10 @@ class FakeSuno:
 
         `words` is one of the entries that change an answer: "http 502", "error 430", "hold", "drop started", ...
         """
-        fault = scenario_of([words]).answer
-        if fault is None:
+        trouble = scenario_of([words]).answer
+        if trouble is None:
             raise ValueError(f"{words!r} changes no answer")
-        self._planned.append(_PlannedFault(call, fault, times))
+        self._planned.append(_PlannedTrouble(call, trouble, times))
 
     async def wait_until(self, holds: Callable[[], bool], *, timeout_seconds: float = 10) -> None:
         """Wait until it `holds`; checked after every acceptance, stage and callback. Raises TimeoutError."""
@@ -235,9 +235,9 @@ class FakeSuno:
             await asyncio.sleep(self.latency_seconds)
         if self.refuse_key or request.headers.get("Authorization") != f"Bearer {self.options.api_key}":
             return self._api_error(request, *rules.UNAUTHORIZED)
-        fault = self._take_planned(request.path)
-        if fault is not None and not fault.started:
-            return await self._answers.faulty(request, fault)
+        trouble = self._take_planned(request.path)
+        if trouble is not None and not trouble.started:
+            return await self._answers.troubled(request, trouble)
         try:
             answer = await handler(request)
         except web.HTTPMethodNotAllowed:
@@ -246,7 +246,7 @@ class FakeSuno:
             return self._api_error(request, *wrong)
         except web.HTTPNotFound:
             return self._api_error(request, *rules.NOT_FOUND)
-        return answer if fault is None else await self._answers.faulty(request, fault)
+        return answer if trouble is None else await self._answers.troubled(request, trouble)
 
     async def _remember(self, request: web.Request) -> None:
         multipart = request.content_type.startswith("multipart/")
@@ -266,13 +266,13 @@ class FakeSuno:
             return self._answers.json(envelopes.upload_envelope(code, message))
         return self._answers.error(code, message)
 
-    def _take_planned(self, path: str) -> AnswerFault | None:
+    def _take_planned(self, path: str) -> AnswerTrouble | None:
         for planned in self._planned:
             if path.endswith(planned.call):
                 planned.times_left -= 1
                 if planned.times_left <= 0:
                     self._planned.remove(planned)
-                return planned.fault
+                return planned.trouble
         return None
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
@@ -284,19 +284,19 @@ class FakeSuno:
         if refusal := rules.first_refusal(body, terms):
             return self._answers.error(refusal.code, refusal.message)
         scenario = self._scenario_for(body)
-        fault = self._due(scenario.answer, str(body["callBackUrl"]))
-        if fault is not None and not fault.started:
-            return await self._answers.faulty(request, fault)
+        trouble = self._due(scenario.answer, str(body["callBackUrl"]))
+        if trouble is not None and not trouble.started:
+            return await self._answers.troubled(request, trouble)
         if shortage := self._shortage():
             return self._answers.error(*shortage)
-        return await self._started(request, self._accept(body, scenario), fault)
+        return await self._started(request, self._accept(body, scenario), trouble)
 
-    async def _started(self, request: web.Request, task: Task, fault: AnswerFault | None) -> web.StreamResponse:
+    async def _started(self, request: web.Request, task: Task, trouble: AnswerTrouble | None) -> web.StreamResponse:
         await asyncio.sleep(task.scenario.answer_delay_seconds)
         if task.scenario.answer_after is not None:
             await self._wait_until_told(task, task.scenario.answer_after)
-        if fault is not None:
-            return await self._answers.faulty(request, fault)
+        if trouble is not None:
+            return await self._answers.troubled(request, trouble)
         answer = envelopes.envelope(200, "success", {"taskId": task.id})
         return self._answers.json({**answer, "code": "200"} if task.scenario.code_text else answer)
 
@@ -309,12 +309,12 @@ class FakeSuno:
         planned = self._next_submits.popleft() if self._next_submits else ()
         return scenario_of([*self._standing, *planned, *markers_in(body)])
 
-    def _due(self, fault: AnswerFault | None, callback_url: str) -> AnswerFault | None:
-        """`fault`, unless it has been played as often as it says for this callback address."""
-        if fault is None or fault.times is None:
-            return fault
-        self._played[callback_url, fault] += 1
-        return fault if self._played[callback_url, fault] <= fault.times else None
+    def _due(self, trouble: AnswerTrouble | None, callback_url: str) -> AnswerTrouble | None:
+        """`trouble`, unless it has been played as often as it says for this callback address."""
+        if trouble is None or trouble.times is None:
+            return trouble
+        self._played[callback_url, trouble] += 1
+        return trouble if self._played[callback_url, trouble] <= trouble.times else None
 
     def _accept(self, body: Json, scenario: Scenario) -> Task:
         self._rate.take()

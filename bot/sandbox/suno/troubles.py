@@ -20,7 +20,7 @@ class AnswerKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerFault:
+class AnswerTrouble:
     """How a call is answered instead. `started`: only after the task was begun and paid. `times` None: always."""
 
     kind: AnswerKind
@@ -48,7 +48,7 @@ class FileKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileFault:
+class FileTrouble:
     """How a result's audio is served, the first `times` times (None: always)."""
 
     kind: FileKind
@@ -85,7 +85,7 @@ class Title(StrEnum):
 class Scenario:
     """One submission and its task. By default all goes well."""
 
-    answer: AnswerFault | None = None
+    answer: AnswerTrouble | None = None
     answer_after: Stage | None = None  # the answer waits until that stage's callback was delivered
     answer_delay_seconds: float = 0.0  # real seconds
     code_text: bool = False  # codes of the submit answer are strings
@@ -109,7 +109,7 @@ class Scenario:
     callback_exception: bool = False
     exception_has_tracks: bool = True
     title: Title = Title.AS_SENT
-    file_fault: FileFault | None = None
+    file_trouble: FileTrouble | None = None
     file_bytes: int | None = None
     first_track_seconds: float | None = None  # the first track is silence of that length
 

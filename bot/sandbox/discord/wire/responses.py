@@ -12,7 +12,7 @@ from bot.sandbox.discord.refuse import limits
 from bot.sandbox.discord.refuse.limits import Refused
 from bot.sandbox.discord.wire.calls import Answer, Created, Route
 from bot.sandbox.discord.wire.rates import exhausted_headers, global_headers
-from bot.sandbox.discord.wire.troubles import Fault, FaultKind
+from bot.sandbox.discord.wire.troubles import Trouble, TroubleKind
 
 LOST = 0
 """The status of a request whose connection was cut."""
@@ -62,20 +62,20 @@ def told_to_wait(seconds: float, record: Recorded, headers: Mapping[str, str], *
 
 
 def struck(
-    fault: Fault, record: Recorded, *, route: Route | None = None, headers: Mapping[str, str] | None = None
+    trouble: Trouble, record: Recorded, *, route: Route | None = None, headers: Mapping[str, str] | None = None
 ) -> web.Response | None:
-    """A fault's answer, or None to cut the connection."""
-    if fault.kind in (FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER):
+    """A trouble's answer, or None to cut the connection."""
+    if trouble.kind in (TroubleKind.ABORT_BEFORE, TroubleKind.ABORT_AFTER):
         return None
-    if fault.kind is FaultKind.RATE_LIMITED:
-        wait = fault.retry_after_seconds
-        shown = global_headers() if fault.is_global or route is None else exhausted_headers(route, wait)
-        return told_to_wait(wait, record, shown, is_global=fault.is_global)
-    if fault.kind is FaultKind.BANNED:
+    if trouble.kind is TroubleKind.RATE_LIMITED:
+        wait = trouble.retry_after_seconds
+        shown = global_headers() if trouble.is_global or route is None else exhausted_headers(route, wait)
+        return told_to_wait(wait, record, shown, is_global=trouble.is_global)
+    if trouble.kind is TroubleKind.BANNED:
         return web.Response(status=TOO_MANY, text="error code: 1015", content_type="text/plain")
-    record.code = fault.code
-    record.answer = {"message": fault.message, "code": fault.code}
-    return _json(record.answer, status=fault.status, headers=headers)
+    record.code = trouble.code
+    record.answer = {"message": trouble.message, "code": trouble.code}
+    return _json(record.answer, status=trouble.status, headers=headers)
 
 
 def cut(request: web.Request) -> web.Response:

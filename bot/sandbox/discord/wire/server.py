@@ -24,7 +24,7 @@ from bot.sandbox.discord.wire.http.users import UserRoutes
 from bot.sandbox.discord.wire.http.webhooks import WebhookRoutes
 from bot.sandbox.discord.wire.rates import Rates
 from bot.sandbox.discord.wire.responses import LOST, TOO_MANY, Recorded
-from bot.sandbox.discord.wire.troubles import Fault, FaultKind, Faults
+from bot.sandbox.discord.wire.troubles import Trouble, TroubleKind, Troubles
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS
 from bot.sandbox.discord.world.clock import Clock, utc_now
 from bot.sandbox.discord.world.state import World
@@ -40,7 +40,7 @@ class Server:
         self.options = options or DiscordOptions()
         self.clock = Clock(now)
         self.world = World(self.options, self.clock)
-        self.faults = Faults()
+        self.troubles = Troubles()
         self.gateway = Gateway(self.world, self.options)
         self.cdn = Cdn(self.world)
         self.requests: deque[Recorded] = deque(maxlen=self.options.keep_requests)
@@ -110,7 +110,7 @@ class Server:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.faults.clear()
+        self.troubles.clear()
         await self.gateway.close()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -140,13 +140,13 @@ class Server:
             await self._listen(int(self.host_port.rpartition(":")[2]))
 
     async def _serve_file(self, request: web.Request) -> web.StreamResponse:
-        """Downloads are not recorded, but faults with their path strike them too."""
-        fault = self.faults.take(request.method, request.path, before=True)
-        if fault is not None and fault.kind is FaultKind.HOLD_BEFORE:
-            await fault.wait_released()
-        elif fault is not None:
+        """Downloads are not recorded, but troubles with their path strike them too."""
+        trouble = self.troubles.take(request.method, request.path, before=True)
+        if trouble is not None and trouble.kind is TroubleKind.HOLD_BEFORE:
+            await trouble.wait_released()
+        elif trouble is not None:
             unrecorded = Recorded(at=self.clock(), method="GET", template=None, path="", query={}, headers={})
-            return responses.struck(fault, unrecorded) or responses.cut(request)
+            return responses.struck(trouble, unrecorded) or responses.cut(request)
         return self.cdn.get(request)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -184,23 +184,23 @@ class Server:
             return responses.refusal(refused, record)
         record.payload, record.is_multipart = body.value, body.is_multipart
         record.files = [(file.filename, file.size_bytes) for file in body.files]
-        if fault := self.faults.take(record.method, record.path, before=True):
-            if fault.kind is not FaultKind.HOLD_BEFORE:
-                return self._struck(fault, route, params, record)
-            await fault.wait_released()
+        if trouble := self.troubles.take(record.method, record.path, before=True):
+            if trouble.kind is not TroubleKind.HOLD_BEFORE:
+                return self._struck(trouble, route, params, record)
+            await trouble.wait_released()
         response = self._answer(request, route, params, body, record)
-        if response.status < 300 and (fault := self.faults.take(record.method, record.path, before=False)):
-            if fault.kind is not FaultKind.HOLD_AFTER:
-                return responses.struck(fault, record, route=route)
-            await fault.wait_released()
+        if response.status < 300 and (trouble := self.troubles.take(record.method, record.path, before=False)):
+            if trouble.kind is not TroubleKind.HOLD_AFTER:
+                return responses.struck(trouble, record, route=route)
+            await trouble.wait_released()
         return response
 
     def _struck(
-        self, fault: Fault, route: Route | None, params: dict[str, str], record: Recorded
+        self, trouble: Trouble, route: Route | None, params: dict[str, str], record: Recorded
     ) -> web.Response | None:
         """A refusal on demand counts and has headers like any other; a server error has none."""
-        headers = self._rates.ask(route, params).headers if route and fault.status < 500 else {}
-        return responses.struck(fault, record, route=route, headers=headers)
+        headers = self._rates.ask(route, params).headers if route and trouble.status < 500 else {}
+        return responses.struck(trouble, record, route=route, headers=headers)
 
     def _answer(
         self, request: web.Request, route: Route | None, params: dict[str, str], body: Body, record: Recorded

@@ -8,35 +8,35 @@ from enum import StrEnum
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS, Changes
 
 
-class FaultKind(StrEnum):
+class TroubleKind(StrEnum):
     ERROR_BEFORE = "error before the effect"  # answers `status`; nothing happened
     ERROR_AFTER = "error after the effect"  # answers `status`; it happened all the same
     RATE_LIMITED = "429"  # with the `Via` header, from Discord itself
     BANNED = "429 without Via"  # from the network in front of Discord
     ABORT_BEFORE = "connection lost before the effect"
     ABORT_AFTER = "connection lost after the effect"
-    HOLD_BEFORE = "held before the effect"  # until `Fault.release()`
+    HOLD_BEFORE = "held before the effect"  # until `Trouble.release()`
     HOLD_AFTER = "held after the effect"
 
 
 BEFORE = frozenset(
     {
-        FaultKind.ERROR_BEFORE,
-        FaultKind.RATE_LIMITED,
-        FaultKind.BANNED,
-        FaultKind.ABORT_BEFORE,
-        FaultKind.HOLD_BEFORE,
+        TroubleKind.ERROR_BEFORE,
+        TroubleKind.RATE_LIMITED,
+        TroubleKind.BANNED,
+        TroubleKind.ABORT_BEFORE,
+        TroubleKind.HOLD_BEFORE,
     }
 )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Fault:
+class Trouble:
     """Strikes `left` more requests of `method` (`*`: any) to a path like `path`; `hits` counts them."""
 
     method: str
     path: str
-    kind: FaultKind
+    kind: TroubleKind
     left: int
     status: int = 500
     code: int = 0
@@ -69,15 +69,15 @@ class Fault:
         self._changes.tell()
 
 
-class Faults:
+class Troubles:
     def __init__(self) -> None:
-        self._faults: list[Fault] = []
+        self._troubles: list[Trouble] = []
 
     def add(
         self,
         method: str,
         path: str,
-        kind: FaultKind,
+        kind: TroubleKind,
         times: int = 1,
         *,
         status: int = 500,
@@ -85,17 +85,17 @@ class Faults:
         message: str = "Internal Server Error",
         retry_after_seconds: float = 0.05,
         is_global: bool = False,
-    ) -> Fault:
+    ) -> Trouble:
         """Strike the next `times` requests of `method` ("*": any) to `path`.
 
         In `path`, which has no `/api/v10`, `*` stands for anything and `{name}` for anything without a slash:
         `/channels/{channel_id}/messages`, `/webhooks/*`. `status`, `code` and `message` are what the two kinds of
-        error answer, also 4xx; the last two belong to RATE_LIMITED. Faults added first strike first.
+        error answer, also 4xx; the last two belong to RATE_LIMITED. Troubles added first strike first.
         """
-        fault = Fault(
+        trouble = Trouble(
             method=method,
             path=path,
-            kind=FaultKind(kind),
+            kind=TroubleKind(kind),
             left=times,
             status=status,
             code=code,
@@ -103,24 +103,24 @@ class Faults:
             retry_after_seconds=retry_after_seconds,
             is_global=is_global,
         )
-        self._faults.append(fault)
-        return fault
+        self._troubles.append(trouble)
+        return trouble
 
-    def take(self, method: str, path: str, *, before: bool) -> Fault | None:
-        """The fault that strikes this request before (or after) its effect."""
-        for fault in self._faults:
-            is_meant = (fault.kind in BEFORE) is before and fault.method in ("*", method)
-            if fault.left > 0 and is_meant and _like(fault.path).fullmatch(path):
-                fault.strike()
-                return fault
+    def take(self, method: str, path: str, *, before: bool) -> Trouble | None:
+        """The trouble that strikes this request before (or after) its effect."""
+        for trouble in self._troubles:
+            is_meant = (trouble.kind in BEFORE) is before and trouble.method in ("*", method)
+            if trouble.left > 0 and is_meant and _like(trouble.path).fullmatch(path):
+                trouble.strike()
+                return trouble
         return None
 
     def clear(self) -> None:
-        """End all faults and let held requests pass."""
-        for fault in self._faults:
-            fault.left = 0
-            fault.release()
-        self._faults.clear()
+        """End all troubles and let held requests pass."""
+        for trouble in self._troubles:
+            trouble.left = 0
+            trouble.release()
+        self._troubles.clear()
 
 
 def _like(pattern: str) -> re.Pattern[str]:
