@@ -22,7 +22,7 @@ READY_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class StandIns:
     """The stand-ins, and settings that point the bot at them."""
 
     discord: FakeDiscord
@@ -33,11 +33,11 @@ class World:
 @asynccontextmanager
 async def stand_ins(
     options: SunoOptions, *, folder: Path, discord: DiscordOptions | None = None
-) -> AsyncIterator[World]:
+) -> AsyncIterator[StandIns]:
     """Both stand-ins on loopback; the bot's database is in `folder`."""
     async with FakeDiscord(discord) as chat, FakeSuno(replace(options, api_key=API_KEY)) as suno:
         port = free_port()
-        yield World(
+        yield StandIns(
             discord=chat,
             suno=suno,
             settings=Settings(
@@ -57,16 +57,16 @@ async def stand_ins(
 
 
 @asynccontextmanager
-async def running(world: World, settings: Settings | None = None) -> AsyncIterator[App]:
+async def running(both: StandIns, settings: Settings | None = None) -> AsyncIterator[App]:
     """Run the real bot, connected and with its commands announced; leaving ends it as a signal would."""
     leave = asyncio.Event()
 
     async def until() -> None:
         await leave.wait()
 
-    async with build(settings or world.settings) as app:
+    async with build(settings or both.settings) as app:
         parts = asyncio.create_task(run_parts(app, until), name="the bot")
-        ready = asyncio.create_task(_ready(world, app), name="ready")
+        ready = asyncio.create_task(_ready(both, app), name="ready")
         try:
             await asyncio.wait({parts, ready}, return_when=asyncio.FIRST_COMPLETED)
             await (parts if parts.done() else ready)  # a bot that ends here says why
@@ -78,11 +78,11 @@ async def running(world: World, settings: Settings | None = None) -> AsyncIterat
             await parts
 
 
-async def _ready(world: World, app: App) -> None:
+async def _ready(both: StandIns, app: App) -> None:
     """Wait until it is connected, announced and listening; discord.py's own `on_ready` comes two seconds later."""
     await app.listening.wait()
-    await world.discord.wait_ready(timeout=READY_SECONDS)
-    await world.discord.wait_for_commands(*(command.name for command in app.client.tree.get_commands()))
+    await both.discord.wait_ready(timeout=READY_SECONDS)
+    await both.discord.wait_for_commands(*(command.name for command in app.client.tree.get_commands()))
 
 
 def free_port() -> int:
@@ -101,11 +101,11 @@ async def keep_running() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     with tempfile.TemporaryDirectory(prefix="encore-sandbox-") as folder:
-        async with stand_ins(SunoOptions(time_scale=0.1), folder=Path(folder)) as world, running(world) as app:
+        async with stand_ins(SunoOptions(time_scale=0.1), folder=Path(folder)) as both, running(both) as app:
             log.info(
                 "the sandbox runs; its Discord is at %s, its music service at %s",
-                world.discord.api_url,
-                world.suno.api_url,
+                both.discord.api_url,
+                both.suno.api_url,
             )
             log.info("the bot answers at http://127.0.0.1:%d/readyz; stop with Ctrl-C", app.settings.web_port)
             await asked.wait()

@@ -42,7 +42,7 @@ async def test_a_server_that_takes_less_than_it_says_gets_links_with_their_end(t
         await town.start()
         tiny = tmp_path / "tiny.mp3"
         tiny.write_bytes(source.read_bytes())
-        posted_elsewhere = town.world.settings.private_hosts
+        posted_elsewhere = town.stand_ins.settings.private_hosts
 
         # The member's own file is over the limit too, so it comes from another place.
         assert posted_elsewhere

@@ -68,7 +68,7 @@ async def receiving() -> AsyncIterator[Receiver]:
 
 
 @dataclass
-class World:
+class Caller:
     suno: FakeSuno
     session: aiohttp.ClientSession
     receiver: Receiver
@@ -139,7 +139,7 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(options: SunoOptions = QUICK) -> AsyncIterator[World]:
+async def a_caller(options: SunoOptions = QUICK) -> AsyncIterator[Caller]:
     """A stand-in with ten seconds and a half of silence uploaded to it, and who talks with it."""
     async with (
         asyncio.timeout(TEST_SECONDS),
@@ -148,8 +148,8 @@ async def a_world(options: SunoOptions = QUICK) -> AsyncIterator[World]:
         aiohttp.ClientSession() as session,
     ):
         with TemporaryDirectory() as folder:
-            world = World(suno, session, receiver, Path(folder))
+            caller = Caller(suno, session, receiver, Path(folder))
             source = Path(folder) / "silence.mp3"
             write_silence(source, 420_000)
-            world.source_url = (await world.upload(source))["data"]["downloadUrl"]
-            yield world
+            caller.source_url = (await caller.upload(source))["data"]["downloadUrl"]
+            yield caller
