@@ -141,7 +141,7 @@ async def test_discord_py_edits_two_messages_of_a_channel_at_the_same_time() -> 
         assert [message.content for message in songs.messages] == ["held", "two, edited"]
 
 
-async def test_only_so_many_edits_of_old_messages_pass_in_an_hour() -> None:
+async def test_edits_of_old_messages_are_limited_by_the_hour() -> None:
     options = DiscordOptions(rate_limits={}, old_edits=RateLimit(2, 3600))
     async with staged(options) as stage:
         message_id = await posted(stage)
@@ -157,7 +157,7 @@ async def test_only_so_many_edits_of_old_messages_pass_in_an_hour() -> None:
         assert (await edit(stage, message_id)).status == 200
 
 
-async def test_old_edits_are_limited_by_the_channel_and_not_by_the_message() -> None:
+async def test_old_edits_are_counted_per_channel_and_not_per_message() -> None:
     options = DiscordOptions(rate_limits={}, old_edits=RateLimit(1, 3600))
     async with staged(options) as stage:
         ids = [await posted(stage), await posted(stage)]

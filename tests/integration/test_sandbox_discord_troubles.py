@@ -46,7 +46,7 @@ async def test_a_connection_is_lost_before_or_after_the_effect(kind: TroubleKind
 
 
 @pytest.mark.parametrize(("kind", "effects"), [(TroubleKind.HOLD_BEFORE, 0), (TroubleKind.HOLD_AFTER, 1)])
-async def test_a_request_is_held_until_it_is_let_go(kind: TroubleKind, effects: int) -> None:
+async def test_a_request_is_held_until_it_is_released(kind: TroubleKind, effects: int) -> None:
     async with staged() as stage:
         trouble = stage.discord.troubles.add("POST", MESSAGES, kind)
 
@@ -82,7 +82,7 @@ async def test_an_error_may_carry_any_status_and_code() -> None:
         assert (reply.status, reply.body) == (400, {"message": "File too large", "code": 50045})
 
 
-async def test_what_is_held_goes_on_when_the_stand_in_ends() -> None:
+async def test_held_requests_proceed_when_the_stand_in_ends() -> None:
     async with staged() as stage:
         trouble = stage.discord.troubles.add("POST", MESSAGES, TroubleKind.HOLD_BEFORE)
         posting = asyncio.create_task(stage.api.post(stage.songs, HELLO))
@@ -139,7 +139,7 @@ START: dict[str, tuple[str, str]] = {
 
 
 async def start(fake: FakeDiscord) -> None:
-    """What a bot of discord.py asks before it connects."""
+    """What a discord.py bot requests before it connects."""
     bot = a_bot()
 
     @bot.tree.command()
@@ -158,11 +158,11 @@ async def start(fake: FakeDiscord) -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "times", "seen"),
     [
-        (TroubleKind.ABORT_BEFORE, 500, 2, aiohttp.ClientConnectionError),  # aiohttp asks a second time by itself
+        (TroubleKind.ABORT_BEFORE, 500, 2, aiohttp.ClientConnectionError),  # aiohttp asks a second time on its own
         (TroubleKind.ERROR_BEFORE, 503, 1, discord.DiscordServerError),
     ],
 )
-async def test_each_request_of_a_start_fails_as_often_as_is_asked(
+async def test_each_start_up_request_fails_as_often_as_asked(
     what: str, kind: TroubleKind, status: int, times: int, seen: type[Exception]
 ) -> None:
     async with FakeDiscord() as fake:

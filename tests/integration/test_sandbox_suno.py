@@ -14,7 +14,7 @@ from bot.sandbox.suno.material import write_silence
 from tests.support.suno_api import BY_HAND, KEY, QUICK, SUBMIT, a_caller
 
 
-async def test_a_task_lives_through_all_stages_and_tells_each() -> None:
+async def test_a_task_passes_through_all_stages_and_reports_each() -> None:
     async with a_caller() as caller:
         task_id = await caller.begin()
 
@@ -75,7 +75,7 @@ async def test_a_refused_submission_starts_and_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize("key", [None, "Bearer wrong", "sandbox-suno-key"])
-async def test_without_the_key_nothing_is_told(key: str | None) -> None:
+async def test_without_the_key_every_call_is_refused(key: str | None) -> None:
     async with a_caller() as caller:
         headers = {"Authorization": key} if key else {}
 
@@ -101,7 +101,7 @@ async def test_a_body_that_is_no_json_is_refused() -> None:
         assert (await caller.call("POST", SUBMIT, data=b"{"))["code"] == 400
 
 
-async def test_real_http_statuses_can_be_had() -> None:
+async def test_real_http_statuses_can_be_turned_on() -> None:
     async with a_caller(SunoOptions(real_http_status=True, audio=False)) as caller:
         url = caller.suno.api_url + SUBMIT
         async with caller.session.post(url, json={}, headers=KEY) as answer:
@@ -109,14 +109,14 @@ async def test_real_http_statuses_can_be_had() -> None:
 
 
 @pytest.mark.parametrize(("choice", "code"), [(UnknownTask.CODE_404, 404), (UnknownTask.DATA_NULL, 200)])
-async def test_an_unknown_task_is_told_as_chosen(choice: UnknownTask, code: int) -> None:
+async def test_an_unknown_task_is_answered_as_configured(choice: UnknownTask, code: int) -> None:
     async with a_caller(SunoOptions(unknown_task=choice)) as caller:
         answer = await caller.call("GET", "/api/v1/generate/record-info", params={"taskId": "0" * 32})
 
     assert (answer["code"], answer["data"]) == (code, None)
 
 
-async def test_credits_are_taken_and_when_they_are_gone_submissions_are_refused() -> None:
+async def test_credits_are_charged_and_submissions_refused_once_they_run_out() -> None:
     async with a_caller(replace(BY_HAND, credits=30)) as caller:
         codes = [(await caller.submit())["code"] for _ in range(3)]
 
@@ -192,7 +192,7 @@ async def test_a_lost_complete_ends_as_an_exception_with_its_tracks() -> None:
         assert len((await caller.record(task_id))["response"]["sunoData"]) == 2
 
 
-async def test_a_callback_address_where_nobody_is_stops_nothing() -> None:
+async def test_a_callback_address_that_nobody_serves_stops_nothing() -> None:
     async with a_caller() as caller:
         task_id = await caller.begin(callBackUrl="http://127.0.0.1:9/nobody")
 
@@ -201,7 +201,7 @@ async def test_a_callback_address_where_nobody_is_stops_nothing() -> None:
         assert await caller.status(task_id) in {"SUCCESS", "CALLBACK_EXCEPTION"}
 
 
-async def test_callbacks_are_signed_where_a_key_is_set() -> None:
+async def test_callbacks_are_signed_when_a_key_is_set() -> None:
     async with a_caller(replace(BY_HAND, webhook_key="k")) as caller:
         await caller.suno.finish(await caller.begin())
 
@@ -265,7 +265,7 @@ async def test_a_source_longer_than_the_model_takes_makes_the_task_fail(
         assert caller.receiver.bodies[0]["msg"] == "The uploaded audio exceeds the maximum length"
 
 
-async def test_the_end_may_come_at_any_moment() -> None:
+async def test_it_can_be_stopped_at_any_moment() -> None:
     async with asyncio.TaskGroup() as group:
         async with a_caller(replace(QUICK, callback_timeout_seconds=60)) as caller:
             caller.receiver.hangs = 1

@@ -60,7 +60,7 @@ async def test_the_same_name_overwrites_and_no_name_is_a_random_one(tmp_path: Pa
 
 
 @pytest.mark.parametrize("prefix", ["", "data:audio/mpeg;base64,"])
-async def test_base64_is_taken_with_and_without_its_prefix(prefix: str) -> None:
+async def test_base64_is_accepted_with_and_without_its_prefix(prefix: str) -> None:
     body = {
         "base64Data": prefix + base64.b64encode(b"sound").decode(),
         "uploadPath": "../../etc",
@@ -157,7 +157,7 @@ async def test_tracks_are_served_under_addresses_that_cannot_be_guessed() -> Non
         assert (await get(caller, caller.suno.api_url + "/s/@@@"))[0] == 404
 
 
-async def test_an_unfinished_track_cannot_be_fetched_but_heard() -> None:
+async def test_an_unfinished_track_can_be_streamed_but_not_fetched() -> None:
     async with a_caller(SunoOptions(manual=True, audio=False)) as caller:
         task_id = await caller.begin(title="[[text-tracks]]")
         await caller.suno.finish(task_id, "text")
@@ -170,14 +170,14 @@ async def test_an_unfinished_track_cannot_be_fetched_but_heard() -> None:
             assert await answer.read()
 
 
-async def test_a_file_may_answer_an_error_so_many_times() -> None:
+async def test_a_file_may_fail_a_given_number_of_times() -> None:
     async with a_caller() as caller:
         (track,) = await finished(caller, "one-track", "file-error 500 2")
 
         assert [(await get(caller, track["audio_url"]))[0] for _ in range(4)] == [500, 500, 200, 200]
 
 
-async def test_a_file_may_never_be_there() -> None:
+async def test_a_file_may_be_missing_for_good() -> None:
     async with a_caller() as caller:
         (track,) = await finished(caller, "one-track", "file-error 404")
 
@@ -236,7 +236,7 @@ async def test_the_audio_of_results_is_real(tmp_path: Path) -> None:
     assert length_seconds(heard) == pytest.approx(told, abs=0.2)
 
 
-def test_silence_is_sound_of_the_length_it_says(tmp_path: Path) -> None:
+def test_silence_has_the_length_it_claims(tmp_path: Path) -> None:
     path = tmp_path / "silence.mp3"
 
     told = write_silence(path, 200_000)
@@ -258,7 +258,7 @@ def test_long_silence_takes_little_room(tmp_path: Path) -> None:
     assert path.stat().st_size < 60 * 4_100
 
 
-def test_what_is_no_sound_has_no_length(tmp_path: Path) -> None:
+def test_a_file_without_sound_has_no_length(tmp_path: Path) -> None:
     picture = tmp_path / "cover.png"
     picture.write_bytes(cover(1))
 
@@ -283,7 +283,7 @@ def test_covers_differ() -> None:
     assert cover(2**60) != cover(2**61)
 
 
-async def test_the_key_is_not_asked_for_files() -> None:
+async def test_files_need_no_key() -> None:
     async with a_caller(QUICK) as caller:
         (track,) = await finished(caller, "one-track")
 

@@ -1,4 +1,4 @@
-"""What can be made to happen, met over real sockets: answers that fail, callbacks that misbehave, odd tasks."""
+"""Every scenario, over real sockets: answers that fail, callbacks that misbehave, odd tasks."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ async def post(caller: Caller, **changes: object) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("code", list(SUBMIT_ERRORS))
-async def test_each_submit_error_can_be_had_and_starts_nothing(code: str) -> None:
+async def test_each_submit_error_can_be_provoked_and_starts_nothing(code: str) -> None:
     async with a_caller() as caller:
         answer = await caller.submit(title=f"[[error {code}]]")
 
@@ -29,7 +29,7 @@ async def test_each_submit_error_can_be_had_and_starts_nothing(code: str) -> Non
         assert (caller.suno.submits, caller.suno.credits) == (0, 10_000)
 
 
-async def test_an_error_can_be_had_so_many_times_for_each_callback_address() -> None:
+async def test_an_error_can_be_limited_to_a_number_of_times_per_callback_address() -> None:
     async with a_caller() as caller:
         other = caller.receiver.url.replace("t1", "t2")
 
@@ -111,7 +111,7 @@ async def test_a_late_answer_also_comes_when_the_task_fails() -> None:
         assert caller.receiver.types == ["error"]
 
 
-async def test_an_answer_may_be_slow_and_its_code_a_text() -> None:
+async def test_an_answer_may_be_slow_and_its_code_a_string() -> None:
     async with a_caller() as caller:
         loop = asyncio.get_running_loop()
         start = loop.time()
@@ -124,7 +124,7 @@ async def test_an_answer_may_be_slow_and_its_code_a_text() -> None:
 
 @pytest.mark.parametrize("code", list(TASK_ERRORS))
 @pytest.mark.parametrize(("stage", "before"), [("text", []), ("complete", ["text", "first"])])
-async def test_each_task_error_is_told_and_gives_the_credits_back(code: str, stage: str, before: list[str]) -> None:
+async def test_each_task_error_is_reported_and_gives_the_credits_back(code: str, stage: str, before: list[str]) -> None:
     async with a_caller() as caller:
         task_id = await caller.play(f"callback-error {code} {stage}", callbacks=len(before) + 1)
 
@@ -198,7 +198,7 @@ async def test_callbacks_may_stay_away() -> None:
         ("late", ["complete", "text", "first"]),
     ],
 )
-async def test_callbacks_come_in_other_numbers_and_orders(words: str, types: list[str]) -> None:
+async def test_callbacks_may_be_left_out_repeated_or_reordered(words: str, types: list[str]) -> None:
     async with a_caller() as caller:
         await caller.play(words, callbacks=len(types))
 
@@ -245,7 +245,7 @@ async def test_the_text_callback_has_three_shapes() -> None:
     assert [track["audio_url"] for track in told[2]] == ["", ""]
 
 
-async def test_moments_may_be_text() -> None:
+async def test_times_may_be_text() -> None:
     async with a_caller() as caller:
         await caller.play("create-time-text", callbacks=3)
 
@@ -301,7 +301,7 @@ async def test_success_may_come_before_its_tracks() -> None:
         assert [len(record["response"]["sunoData"]) for record in records] == [0, 0, 2]
 
 
-async def test_titles_may_come_back_otherwise() -> None:
+async def test_titles_may_come_back_changed() -> None:
     async with a_caller() as caller:
         for words in ("complete-alone", "complete-alone]][[title-uuid", "complete-alone]][[title-empty"):
             await caller.play(words, callbacks=len(caller.receiver.bodies) + 1)
@@ -361,7 +361,7 @@ async def test_any_call_can_be_made_to_fail() -> None:
 
 
 @pytest.mark.parametrize("words", ["error 999", "one-track", "nonsense"])
-async def test_an_order_that_is_none_is_refused_at_once(words: str) -> None:
+async def test_an_unknown_order_is_refused_at_once(words: str) -> None:
     async with a_caller(BY_HAND) as caller:
         with pytest.raises(ValueError, match=r"scenarios|answer"):
             caller.suno.next_call("record-info", words)

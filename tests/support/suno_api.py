@@ -1,4 +1,4 @@
-"""A caller of the stand-in for the Suno API and a receiver of its callbacks, both plain aiohttp; no tests in here."""
+"""A caller of the stand-in for the Suno API and a receiver of its callbacks, both plain aiohttp."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ class Receiver:
         return [body["data"]["callbackType"] for body in self.bodies]
 
     def tracks(self, callback_type: str) -> list[Json] | None:
-        """What the first callback of that type told."""
+        """The tracks in the first callback of that type."""
         told: list[Json] | None = self.bodies[self.types.index(callback_type)]["data"]["data"]
         return told
 
@@ -100,14 +100,14 @@ class Caller:
         return await self.call("POST", SUBMIT, json=self.body(**changes))
 
     async def begin(self, **changes: object) -> str:
-        """Submit what is accepted; the task's id."""
+        """Submit a valid request and return the task's id."""
         answer = await self.submit(**changes)
         assert answer["code"] in {200, "200"}, answer
         task_id: str = answer["data"]["taskId"]
         return task_id
 
     async def play(self, *words: str, callbacks: int, **changes: object) -> str:
-        """Begin a task with these markers in its title and wait for so many callbacks."""
+        """Begin a task with these markers in its title and wait for this many callbacks."""
         title = " ".join(["Boats", *(f"[[{entry}]]" for entry in words)])
         task_id = await self.begin(**{"title": title, **changes})
         await self.told(callbacks)
@@ -140,7 +140,7 @@ class Caller:
 
 @asynccontextmanager
 async def a_caller(options: SunoOptions = QUICK) -> AsyncIterator[Caller]:
-    """A stand-in with ten seconds and a half of silence uploaded to it, and who talks with it."""
+    """A stand-in with 10.5 seconds of silence uploaded to it, and its caller."""
     async with (
         asyncio.timeout(TEST_SECONDS),
         receiving() as receiver,

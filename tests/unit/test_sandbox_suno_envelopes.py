@@ -30,7 +30,7 @@ def a_task(scenario: Scenario | None = None) -> Task:
 
 
 def shape(value: object) -> object:
-    """The keys and types of a message, its values left out; whole and broken numbers count as the same."""
+    """The keys and types of a message, its values left out; integers and fractions count as the same."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -166,7 +166,7 @@ def test_record_and_callback_agree_about_every_track() -> None:
         assert list(told.values()) == list(polled.values())
 
 
-def test_the_track_that_never_gets_its_audio_stays_without() -> None:
+def test_a_track_that_never_gets_audio_stays_without_it() -> None:
     task = a_task(replace(Scenario(), empty_track=True))
 
     for stage in (Stage.TEXT, Stage.FIRST, Stage.COMPLETE):

@@ -1,4 +1,4 @@
-"""The words that make something happen: each is understood, told in the documentation, and found in a request."""
+"""The words that make something happen: each is understood, documented, and found in a request."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_every_entry_changes_something(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [marker.name for marker in MARKERS])
-def test_every_entry_stands_in_the_documentation(name: str) -> None:
+def test_every_entry_is_documented(name: str) -> None:
     marker = next(marker for marker in MARKERS if marker.name == name)
     shown = f"{marker.name} {marker.takes}".strip()
 
@@ -43,7 +43,7 @@ def test_every_entry_stands_in_the_documentation(name: str) -> None:
 @pytest.mark.parametrize(
     "words", ["", "chorus", "error", "error 999", "error x", "http 200", "http", "skip tail", "file-cut x", "tracks"]
 )
-def test_anything_else_is_no_entry(words: str) -> None:
+def test_anything_else_is_refused(words: str) -> None:
     with pytest.raises(ValueError, match="not in the table"):
         with_words(Scenario(), words)
 

@@ -16,7 +16,7 @@ from bot.sandbox.discord.world.shapes import Happened, Json
 
 
 class FakeDiscord(Server):
-    """`async with FakeDiscord(options) as discord:` listens on 127.0.0.1; servers and members may be made before.
+    """`async with FakeDiscord(options) as discord:` listens on 127.0.0.1; servers and members can be added before that.
 
     `now` replaces the clock that snowflakes, tokens and links go by; `advance` moves it. `owner` owns the application.
     """
@@ -54,7 +54,7 @@ class FakeDiscord(Server):
     ) -> Member:
         """Add a member to `guild` (None: to the first server, if there is one).
 
-        `permissions` are what this member may do besides, by Discord's names; `nitro` is the `premium_type`.
+        `permissions` are granted to this member on top, by Discord's names; `nitro` is the `premium_type`.
         """
         member = Member(self.world, name, locale=locale, nitro=nitro)
         self.world.add_person(member)
@@ -90,6 +90,6 @@ class FakeDiscord(Server):
         self.world.tell(InteractionNews(Happened.NEW, invocation.interaction))
 
     def vanish(self, invocation: Invocation) -> None:
-        """Remove the files that came with a command, as Discord does after an unpublished time."""
+        """Remove the files that came with a command, as Discord does after a time that it does not publish."""
         files = invocation.interaction.data.get("resolved", {}).get("attachments", {})
         self.cdn.vanished.update(map(int, files))

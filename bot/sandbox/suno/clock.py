@@ -59,7 +59,7 @@ class Bell:
 
 
 class Crew:
-    """Owns the background tasks. A fault in one is kept and raised at the end, so that it fails the test.
+    """Owns the background tasks. What one of them raises is kept and raised at the end, so that it fails the test.
 
     No TaskGroup, because a fixture may be entered and left in different tasks.
     """
@@ -82,7 +82,7 @@ class Crew:
         """Cancel all and wait for them.
 
         Raises:
-            ExceptionGroup: some of them had failed; that is a fault of the stand-in.
+            ExceptionGroup: some of them failed, which is a bug in the stand-in.
         """
         while running := list(self._tasks):
             for task in running:

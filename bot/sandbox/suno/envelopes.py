@@ -31,7 +31,7 @@ class Status(StrEnum):
     """record-info's `status`."""
 
     PENDING = "PENDING"
-    GENERATING = "GENERATING"  # stands only in the quickstart's sample code (docs/provider.md 1.5)
+    GENERATING = "GENERATING"  # appears only in the quickstart's sample code (docs/provider.md 1.5)
     TEXT_SUCCESS = "TEXT_SUCCESS"
     FIRST_SUCCESS = "FIRST_SUCCESS"
     SUCCESS = "SUCCESS"
@@ -69,9 +69,9 @@ class MadeTrack:
     seed: int
     duration: float | None = None
     path: Path | None = None
-    made: asyncio.Event = field(default_factory=asyncio.Event, repr=False)  # its file is there, or never will be
-    finished: bool = False  # may be told and fetched
-    fetches: int = 0  # how often its audio was asked for
+    made: asyncio.Event = field(default_factory=asyncio.Event, repr=False)  # its file exists, or never will
+    finished: bool = False  # may be announced and fetched
+    fetches: int = 0  # how often its audio was requested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

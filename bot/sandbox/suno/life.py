@@ -107,7 +107,7 @@ class Life:
                 self._crew.start(self._tell_in_order(task, message), name=f"{stage} of {task.id}")
 
     async def advance(self, task: Task, stage: Stage) -> None:
-        """Bring `task` to `stage` and call back, or let it fail if its scenario says so. It never goes back."""
+        """Move `task` on to `stage` and call back, or let it fail if its scenario says so. It never moves back."""
         if message := await self._come_to(task, stage):
             await self._tell_in_order(task, message)
 
@@ -210,7 +210,7 @@ class Life:
         )
 
     async def _make_audio(self, task: Task, source: Path) -> None:
-        """Give every track its file. A task with a track without one fails."""
+        """Give every track its file. If one cannot have it, the task fails."""
         long_seconds = task.scenario.first_track_seconds
         if long_seconds is not None:
             write = partial(write_long_silence, seconds=long_seconds)

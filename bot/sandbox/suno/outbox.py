@@ -1,4 +1,4 @@
-"""Sends callbacks, signed if there is a key, and keeps each with its answer."""
+"""Sends callbacks, signed if there is a key, and records each with its answer."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from bot.sandbox.suno.clock import Bell
 from bot.sandbox.suno.envelopes import Callback, Json, Stage, signature_headers
 from bot.sandbox.suno.options import SunoOptions
 
-ACCEPTED = 200  # "the receiver must answer HTTP 200 within 15 s" (docs/provider.md 2); 204 is not that
+ACCEPTED = 200  # "the receiver must answer HTTP 200 within 15 s" (docs/provider.md 2); 204 does not count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

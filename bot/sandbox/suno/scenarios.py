@@ -191,7 +191,7 @@ MARKERS: tuple[Marker, ...] = (
     ),
     Marker("callback-exception", "[empty]", "ends as CALLBACK_EXCEPTION, no complete callback", _callback_exception),
     Marker("file-error", "STATUS [N]", "the audio answers that status, N times or always", _file(FileKind.STATUS)),
-    Marker("file-slow", "SECONDS [N]", "the audio takes so long", _file(FileKind.SLOW)),
+    Marker("file-slow", "SECONDS [N]", "the audio takes that long", _file(FileKind.SLOW)),
     Marker("file-cut", "[N]", "the audio breaks off in the middle", _file(FileKind.CUT)),
     Marker("file-large", "MB", "the audio has so many megabytes (silence)", _large),
     Marker(

@@ -40,7 +40,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """A call as it came; `json` is None if the body is not a JSON object; `headers` lack the key."""
+    """A call as it arrived; `json` is None if the body is not a JSON object; `headers` lack the key."""
 
     method: str
     path: str
@@ -59,8 +59,8 @@ class _PlannedTrouble:
 class FakeSuno:
     """`async with FakeSuno(SunoOptions(...)) as suno:` serves on 127.0.0.1 until the block is left.
 
-    Leaving it raises an ExceptionGroup if the stand-in itself broke. `requests` and `callbacks_sent` are in the
-    order in which they came to be; `tasks` are by id. While it runs, `latency_seconds` (before each answer of the API),
+    Leaving it raises an ExceptionGroup if the stand-in itself broke. `requests` and `callbacks_sent` are oldest
+    first; `tasks` are by id. While it runs, `latency_seconds` (before each answer of the API),
     `refuse_key` (401 to every call) and `retired_models` may be changed.
     """
 
@@ -150,7 +150,7 @@ class FakeSuno:
         return [task for task in self.tasks.values() if task.paid]
 
     def script(self, *words: str) -> None:
-        """Every submission plays these entries of the table of scenarios, until the next call; without words, none."""
+        """Play these entries of the table of scenarios for every submission until the next call; none without words."""
         scenario_of(words)
         self._standing = words
 
@@ -160,7 +160,7 @@ class FakeSuno:
         self._next_submits.extend([words] * times)
 
     def next_call(self, call: str, words: str, *, times: int = 1) -> None:
-        """The next `times` calls whose path ends with `call` ("record-info") are answered as `words` says.
+        """The next `times` calls whose path ends with `call` ("record-info") are answered as `words` say.
 
         `words` is one of the entries that change an answer: "http 502", "error 430", "hold", "drop started", ...
         """

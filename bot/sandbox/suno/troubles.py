@@ -104,14 +104,14 @@ class Scenario:
     documented_first: bool = False
     second_first: bool = False  # at `first`, the track listed first is the unfinished one
     empty_track: bool = False  # the first track never gets its audio
-    second_later_seconds: float | None = None  # all tracks but the first get their audio so long after the end
-    empty_successes: int = 0  # so often record-info says SUCCESS without tracks; the complete callback too
+    second_later_seconds: float | None = None  # all tracks but the first get their audio this long after the end
+    empty_successes: int = 0  # how often record-info says SUCCESS without tracks; the complete callback does too
     callback_exception: bool = False
     exception_has_tracks: bool = True
     title: Title = Title.AS_SENT
     file_trouble: FileTrouble | None = None
     file_bytes: int | None = None
-    first_track_seconds: float | None = None  # the first track is silence of that length
+    first_track_seconds: float | None = None  # the first track is silence of this length
 
 
 # docs/provider.md 1.4; texts as observed there, else the documents' labels. kie.ai's codes are here too.

@@ -14,7 +14,7 @@ _HOST_MAX = 253
 
 
 def is_well_formed(url: str) -> bool:
-    """`scheme://host/…` with a host that a name server or a router could know; `scheme://name` for other schemes."""
+    """`scheme://host/…` whose host can be a domain name or an IP address; `scheme://name` for other schemes."""
     if _UNPRINTABLE.search(url):
         return False
     scheme, separator, rest = url.partition("://")

@@ -177,7 +177,7 @@ def check_choices(of: Json, kind: int, problems: Problems) -> None:
 
 
 def is_command_name(name: str) -> bool:
-    """Letters and numbers of any script, all of Devanagari and Thai, `-_'`; lower case where there is one."""
+    """Letters and numbers of any script, all of Devanagari and Thai, `-_'`; in lower case if the script has one."""
     return name == name.lower() and all(map(_is_name_character, name))
 
 

@@ -17,7 +17,7 @@ IN_CONTAINER = (ROW, SECTION, TEXT_DISPLAY, GALLERY, FILE, SEPARATOR)
 
 
 class ComponentCheck:
-    """Goes through the components of one message; `texts` and `count` add up over all of them."""
+    """Walks through the components of one message; `texts` and `count` are totals."""
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
@@ -121,7 +121,7 @@ class ComponentCheck:
             self.options(select, least=1, most=limits.SELECT_OPTIONS_MAX)
 
     def options(self, of: Json, *, least: int, most: int) -> None:
-        """What can be chosen: labels, values that differ, descriptions."""
+        """The options of a menu: labels, unique values, descriptions."""
         values: set[str] = set()
         for index, value in enumerate(
             fields.rows(of, "options", self._problems, least=least, most=most, required=True)

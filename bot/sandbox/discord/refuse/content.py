@@ -87,7 +87,7 @@ def embed_says_something(embed: Json) -> bool:
 
 
 def check_allowed_mentions(body: Json, problems: Problems) -> None:
-    """`parse` and the list of the same kind exclude each other (Discord's documents, "Allowed Mentions")."""
+    """`parse` and a list of the same kind are mutually exclusive (Discord's documents, "Allowed Mentions")."""
     given = body.get("allowed_mentions")
     if given is None:
         return

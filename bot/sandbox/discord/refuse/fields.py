@@ -96,7 +96,7 @@ def rows(body: Json, key: str, problems: Problems, *, most: int, least: int = 0,
 
 
 def as_object(value: object, problems: Problems) -> Json:
-    """`value` if it is a JSON object, else a problem and an empty one."""
+    """`value` if it is a JSON object; otherwise a problem is added and an empty object returned."""
     if isinstance(value, dict):
         return value
     problems.add("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")

@@ -8,7 +8,7 @@ from bot.sandbox.discord.world.shapes import Json
 
 
 def check_attachments(body: Body, problems: Problems, *, kept: tuple[Attachment, ...], limit_bytes: int) -> None:
-    """`kept`: what the message carries so far. Raises `Refused` with 40005 for a file above `limit_bytes`."""
+    """`kept` are the files that the message has so far. Raises `Refused` with 40005 for a file above `limit_bytes`."""
     if any(file.size_bytes > limit_bytes for file in body.files):
         raise Refused(limits.REQUEST_TOO_LARGE)
     numbers = [file.number for file in body.files]
@@ -46,6 +46,6 @@ def listed(body: Body, problems: Problems, *, known: set[int]) -> dict[int, Json
 
 
 def staying(body: Body, kept: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
-    """With the key `attachments` only listed files stay; without it, all do."""
+    """If the body has `attachments`, only the files it lists stay; otherwise all do."""
     stay = listed(body, Problems(), known={*(file.number for file in body.files), *(each.id for each in kept)})
     return kept if stay is None else tuple(each for each in kept if each.id in stay)

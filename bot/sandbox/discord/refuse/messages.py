@@ -13,8 +13,8 @@ NOT_PLAYED_KEYS = ("poll", "sticker_ids", "shared_client_theme")
 def check(body: Body, data: Json, *, before: Version | None, limit_bytes: int, may_embed: bool = True) -> None:
     """Raises `Refused`: 40005 for size, 50035 with every wrong field, 50006 if nothing would be left.
 
-    Without permission to embed, embeds do not count; a new message of nothing else is refused as 50013, an edit to
-    nothing else as empty (discord-api-docs#2601, #5648).
+    Without permission to embed, embeds do not count: a new message with nothing else is refused with 50013, and an
+    edit that leaves nothing else counts as empty (discord-api-docs#2601, #5648).
     """
     for key in NOT_PLAYED_KEYS:
         if data.get(key):

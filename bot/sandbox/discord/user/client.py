@@ -1,4 +1,4 @@
-"""What a member's client does before it sends a command: it offers, checks options and uploads files."""
+"""What a member's client does before it sends a command: offer it, check its options, upload files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ def upload_limit_bytes(channel: Channel, member: Person) -> int:
 
 
 def owners(command: Json | None, channel: Channel, member: Person) -> dict[str, str]:
-    """Who installed the app, by server ("0") and by user ("1"), as far as the command is offered for it."""
+    """Who installed the app here, the server ("0") or the user ("1"), in the ways the command is offered."""
     kinds = set((command or {}).get("integration_types") or (0,)) if command else {0, 1}
     found = {}
     if 0 in kinds and (channel.guild is None or channel.guild.has_bot):

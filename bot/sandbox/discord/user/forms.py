@@ -38,7 +38,7 @@ class Field:
 
     @property
     def value(self) -> str:
-        """What already stands in a text input."""
+        """The text that an input starts with."""
         return str(self.component.get("value") or "")
 
 

@@ -29,7 +29,7 @@ class Invocation:
 
     @property
     def message(self) -> Message | None:
-        """The first answer as it is now: a placeholder while thinking; None before, and once it is deleted."""
+        """The first answer as it is now: a placeholder while thinking; None before that and after it is deleted."""
         original = self.interaction.original
         return None if original is None or original.deleted else original
 
@@ -52,11 +52,11 @@ class Invocation:
         return await self._until(lambda: self.interaction.answered, "an acknowledgement", timeout)
 
     async def response(self, *, timeout: float = PATIENCE_SECONDS) -> Message:
-        """Wait until the first answer says something. Later edits show in the same object."""
+        """Wait until the first answer has content. Later edits show up in the same object."""
         return await self.wait_until(lambda _: True, timeout=timeout)
 
     async def wait_until(self, wanted: Callable[[Message], object], *, timeout: float = PATIENCE_SECONDS) -> Message:
-        """Wait until the first answer says something and is `wanted`."""
+        """Wait until the first answer has content and is `wanted`."""
 
         def answer() -> Message | None:
             message = self.message
@@ -82,7 +82,7 @@ class Invocation:
         )
 
     async def _until(self, find: Callable[[], Found | None], what: str, timeout: float) -> Found:
-        """What `find` finds. Fails at once when the time to answer is over."""
+        """What `find` finds. Fails as soon as the time to answer is over."""
 
         def look() -> Found | None:
             found = find()

@@ -50,7 +50,7 @@ class Member(Person):
     async def command(self, channel: Channel, name: str, /, **options: object) -> Invocation:
         """Use `/name` with `options`: str, int, float, bool, `Upload`, a user, role or channel.
 
-        A subcommand goes by its full name: `"quota set"`.
+        Name a subcommand in full: `"quota set"`.
         """
         root, path = client.split_name(name)
         command = client.offered(self, channel, root, SLASH)
@@ -60,7 +60,7 @@ class Member(Person):
     async def command_of_old_client(self, channel: Channel, name: str, /, **options: object) -> Invocation:
         """As `command`, from a client that missed a change and still offers the command here.
 
-        If the bot is not in the server, the command comes by the member's own installation.
+        If the bot is not in the server, the command comes through the member's own installation.
         """
         root, path = client.split_name(name)
         command = client.announced(channel, root, SLASH)
@@ -149,7 +149,7 @@ class Member(Person):
         )
 
     def delete_post(self, message: Message) -> None:
-        """Delete one's own message, or any with MANAGE_MESSAGES."""
+        """Delete a message: one's own, or anyone's with MANAGE_MESSAGES."""
         may_all = Permission.MANAGE_MESSAGES in message.channel.permissions_of(self)
         if message.author is not self and not may_all:
             raise ClientRefuses(f"{self.name} may not delete {message!r}")
@@ -162,15 +162,15 @@ class Member(Person):
         self.installed_app = True
 
     def close_dms(self) -> None:
-        """Take no direct messages, until `open_dms`."""
+        """Refuse direct messages until `open_dms`."""
         self.dms_open = False
 
     def open_dms(self) -> None:
-        """Take direct messages again."""
+        """Accept direct messages again."""
         self.dms_open = True
 
     async def wait_for_ping(self, *, timeout: float = PATIENCE_SECONDS, after: int = 0) -> Ping:
-        """Wait for the first notification after this many."""
+        """Wait for the notification that follows the first `after` ones."""
         return await self.changes.until(
             lambda: self.pings[after] if len(self.pings) > after else None,
             timeout=timeout,

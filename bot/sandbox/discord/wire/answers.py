@@ -1,4 +1,4 @@
-"""Answers to an interaction, which may always attach and embed (docs/discord.md 2.2)."""
+"""Answers to an interaction, which may always carry files and embeds (docs/discord.md 2.2)."""
 
 from bot.sandbox.discord.refuse import limits, messages
 from bot.sandbox.discord.refuse.body import Body
@@ -22,7 +22,7 @@ SLASH = 1
 
 
 def check_open(interaction: Interaction, *, hidden: bool) -> None:
-    """Raises `Refused` if the thread was locked meanwhile. Hidden answers pass (discord-api-docs#6884, #7707)."""
+    """Raises `Refused` if the thread has been locked since. Hidden answers pass (discord-api-docs#6884, #7707)."""
     channel, bot = interaction.channel, interaction.channel.world.bot
     if not isinstance(channel, Thread) or hidden:
         return

@@ -29,7 +29,7 @@ class Call:
     body: Body
 
     def id(self, name: str) -> int:
-        """An id from the path; 0, which nothing has, if it is not a number."""
+        """An id from the path; 0, which is never an id, if it is not a number."""
         value = self.params[name]
         return int(value) if value.isdecimal() else 0
 
@@ -59,7 +59,7 @@ Handler: TypeAlias = Callable[[Call], Answer]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """`template` is the path as Discord's OpenAPI description writes it. `open`: no bot token is asked for."""
+    """`template` is the path as Discord's OpenAPI description writes it. `open`: no bot token is needed."""
 
     method: str
     template: str

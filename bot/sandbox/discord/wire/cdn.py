@@ -12,7 +12,7 @@ ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Cdn:
-    """`vanished`: attachments that were removed, as ephemeral ones are after an unpublished time."""
+    """`vanished`: attachments that are gone, as ephemeral ones are after a time that Discord does not publish."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -29,7 +29,7 @@ class Cdn:
 
 
 def _file(attachment: Attachment, asked: str | None) -> web.Response:
-    """The whole file, or the one part of it that a player asks for."""
+    """The whole file, or the range of it that a player asks for."""
     data = attachment.data
     headers = {"Content-Type": attachment.content_type or "application/octet-stream", "Accept-Ranges": "bytes"}
     found = ONE_RANGE.fullmatch(asked or "")

@@ -1,4 +1,4 @@
-"""From a request's body to what the message then shows, refusing what Discord refuses."""
+"""From a request's body, once checked, to what the message shows."""
 
 from bot.sandbox.discord.refuse.body import Body
 from bot.sandbox.discord.wire import shown, uploads
@@ -20,7 +20,7 @@ EDITABLE = SUPPRESS_EMBEDS | COMPONENTS_V2
 def compose(
     body: Body, data: Json, channel: Channel, *, before: Version | None, may_embed: bool = True, flags: int = 0
 ) -> Version:
-    """What the message shows now. `flags` are added to those of the body. Once V2, a message stays V2."""
+    """What the message shows now. `flags` are added to those of the body. A V2 message stays V2."""
     attachments = uploads.attachments_after(body, channel, kept=before.attachments if before else ())
     if may_embed and (before is None or "embeds" in data):
         embeds, embedded_ids = shown.embeds_shown(data.get("embeds") or [], attachments)

@@ -54,7 +54,7 @@ def _guild(guild: Guild, happened: Happened, world: World) -> Json:
     if happened is Happened.GONE:
         return {"id": str(guild.id)}
     data = payloads.guild_create(guild, world)
-    del data["unavailable"]  # else the library takes a new server for one that is back from an outage
+    del data["unavailable"]  # with it, the library would take a new server for one back from an outage
     return data
 
 

@@ -30,7 +30,7 @@ IGNORED = (PRESENCE, REQUEST_MEMBERS)
 
 @dataclass(eq=False)
 class Connection:
-    """One websocket; frames leave in order through `outbox`, None ends it with `close_code`."""
+    """One websocket. Frames leave in order through `outbox`; None closes it with `close_code`."""
 
     socket: web.WebSocketResponse
     outbox: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
@@ -47,7 +47,7 @@ class Connection:
 
 @dataclass(eq=False)
 class Session:
-    """Outlives its connection for a RESUME, and remembers what it missed."""
+    """Outlives its connection, so that a RESUME can catch up on what it missed."""
 
     id: str
     intents: int
@@ -101,11 +101,11 @@ class Gateway:
         )
 
     async def wait_resumed(self, times: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Wait until sessions have been resumed this often in all."""
+        """Wait for this many RESUMEs in total."""
         await self._wait_count(lambda: self.resumed, times, "RESUMEs", timeout)
 
     async def wait_identified(self, times: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Wait until sessions have been begun this often in all."""
+        """Wait for this many IDENTIFYs in total."""
         await self._wait_count(lambda: self.identified, times, "IDENTIFYs", timeout)
 
     async def _wait_count(self, count: Callable[[], int], times: int, what: str, timeout: float) -> None:
@@ -279,7 +279,7 @@ class Gateway:
         self._tell()
 
     def _forget_oldest(self) -> None:
-        """discord.py leaves with 4000, which keeps its session; too many of them would slow every event down."""
+        """discord.py closes with 4000, which keeps the session; too many of them would slow down every event."""
         left = [each for each in self.all_sessions.values() if each.connection is None]
         for session in left[:-RESUMABLE_MAX]:
             self.all_sessions.pop(session.id)
@@ -289,7 +289,7 @@ class Gateway:
         self._world.changes.tell()
 
     async def close(self) -> None:
-        """Close all connections, as a platform that goes away does."""
+        """Close all connections, as a server going away does."""
         for connection in list(self._connections):
             connection.close(WSCloseCode.GOING_AWAY)
             with contextlib.suppress(ConnectionError):

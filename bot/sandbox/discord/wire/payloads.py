@@ -170,7 +170,7 @@ def guild(of: Guild) -> Json:
 
 
 def guild_create(of: Guild, world: World) -> Json:
-    """What a session learns about a server it is in; of its members only the bot, as without their intent."""
+    """What a session is told about a server; of its members only the bot, as without the members intent."""
     threads = [
         each
         for each in world.channels.values()

@@ -1,4 +1,4 @@
-"""Rate limits: per route and channel, and over all that carries the bot's token (docs/discord.md 5.1).
+"""Rate limits: per route and channel, and across all requests with the bot's token (docs/discord.md 5.1).
 
 As the headers describe it, a limit counts in a window that opens with its first request and starts empty again after
 it closes. Each channel, server or webhook ("top-level resource") has windows of its own.
@@ -96,7 +96,7 @@ class OldEdits:
         self._at: dict[int, deque[datetime]] = defaultdict(deque)
 
     def wait_seconds(self, channel_id: int, created_at: datetime) -> float | None:
-        """Seconds that an edit of this message has to wait; None: it passes, and counts."""
+        """How many seconds an edit of this message must wait; None: it passes, and is counted."""
         now = self._clock()
         if self._limit is None or now - created_at < self.OLD:
             return None

@@ -86,7 +86,7 @@ def cut(request: web.Request) -> web.Response:
 
 
 def _wait(seconds: float) -> dict[str, str]:
-    """`Via` shows discord.py that the 429 is Discord's own, not from a network before it (docs/discord.md 5.2)."""
+    """`Via` shows discord.py that Discord sent the 429, not the network in front of it (docs/discord.md 5.2)."""
     return {"Retry-After": str(max(1, round(seconds))), "Via": "1.1 google"}
 
 

@@ -34,7 +34,7 @@ ROOT = "/api/v10"
 
 
 class Server:
-    """`async with` it: it listens on 127.0.0.1. `now` replaces the clock that snowflakes, tokens and links go by."""
+    """Listens on 127.0.0.1 within `async with`. `now` replaces the clock of snowflakes, tokens and links."""
 
     def __init__(self, options: DiscordOptions | None = None, *, now: Callable[[], datetime] = utc_now) -> None:
         self.options = options or DiscordOptions()

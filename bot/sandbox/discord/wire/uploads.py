@@ -1,4 +1,4 @@
-"""Keeping the files of a message, under names that Discord likes (docs/discord.md 3.1 and 3.4)."""
+"""Keeping the files of a message, under the names that Discord gives them (docs/discord.md 3.1 and 3.4)."""
 
 import re
 from pathlib import PurePath
@@ -54,7 +54,7 @@ def keep_file(
     ephemeral: bool = False,
     content_type: str | None = None,
 ) -> Attachment:
-    """Replace characters that are not plain; the original name stays as `title`."""
+    """Keep a file. Unsafe characters of its name are replaced; the original name stays as `title`."""
     world = channel.world
     filename = UNSAFE.sub("_", name)
     title = entry.get("title") or (PurePath(name).stem if filename != name else None)

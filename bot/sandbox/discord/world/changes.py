@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 PATIENCE_SECONDS = 10.0
-"""How long waits last by default."""
+"""How long a wait lasts by default."""
 
 
 class NeverHappened(AssertionError):

@@ -85,7 +85,7 @@ class Channel:
         )
 
     async def wait_until(self, wanted: "Callable[[Channel], object]", *, timeout: float = PATIENCE_SECONDS) -> None:
-        """Wait until the channel is as `wanted` says. Raises `NeverHappened`."""
+        """Wait until `wanted` holds for the channel. Raises `NeverHappened`."""
         await self.changes.until(
             lambda: bool(wanted(self)),
             timeout=timeout,
@@ -134,9 +134,9 @@ class Channel:
 
     @property
     def bot_permissions(self) -> Permission:
-        """What the application is told about itself here (`app_permissions`; Discord's documents, "Interactions").
+        """The permissions that the application is shown as its own (`app_permissions`; Discord's "Interactions").
 
-        Made of roles and overwrites alone, it does not show that a thread is locked, or private and without the bot.
+        They come from roles and overwrites alone: a locked thread, or a private one without the bot, looks open.
         """
         if self.guild is None:
             return (
@@ -186,7 +186,7 @@ class Thread(Channel):
         self.locked = False
 
     def add(self, user: User) -> None:
-        """Add `user`. The bot learns of it by THREAD_CREATE."""
+        """Add `user`. If that is the bot, it gets THREAD_CREATE."""
         self.member_ids.add(user.id)
         if user is self.world.bot:
             self.tell(Happened.NEW)
@@ -347,7 +347,7 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class ChannelNews(News):
-    """NEW also when the bot comes to see a thread that was there before."""
+    """NEW also when the bot is added to a thread that exists."""
 
     channel: Channel
 

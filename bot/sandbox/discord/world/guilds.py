@@ -11,7 +11,7 @@ from bot.sandbox.discord.world.shapes import Happened, News
 
 
 class Guild(Roster):
-    """A server. What is done to it here, the gateway reports."""
+    """A server. The gateway reports what changes in it."""
 
     def __init__(self, world: Ground, name: str, *, premium_tier: int, locale: str) -> None:
         super().__init__(world, name, premium_tier=premium_tier, locale=locale)
@@ -62,12 +62,12 @@ class Guild(Roster):
         self.world.tell(GuildNews(Happened.NEW, self))
 
     def kick_bot(self) -> None:
-        """Take the bot out at once; it learns of it by GUILD_DELETE."""
+        """Remove the bot at once; it gets GUILD_DELETE."""
         self.world.tell(GuildNews(Happened.GONE, self))
         self.members.pop(self.world.bot.id, None)
 
     def upgrade(self, premium_tier: int) -> None:
-        """Change the boost level and with it the upload limit; the bot learns of it by GUILD_UPDATE."""
+        """Change the boost level and with it the upload limit; the bot gets GUILD_UPDATE."""
         self.premium_tier = premium_tier
         self.world.tell(GuildNews(Happened.CHANGED, self))
 

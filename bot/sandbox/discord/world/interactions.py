@@ -74,7 +74,7 @@ class Interaction:
 
     @property
     def what(self) -> str:
-        """A name for people who read a failing test."""
+        """A name for the message of a failing test."""
         return str(self.data.get("name") or self.data.get("custom_id"))
 
     @property

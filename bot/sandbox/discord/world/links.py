@@ -9,11 +9,11 @@ from urllib.parse import quote
 from bot.sandbox.discord.world.clock import Clock
 
 ISSUED_EVERY_SECONDS = 600
-"""Links asked for minutes apart are the same."""
+"""Links made within these seconds are the same."""
 
 
 class Links:
-    """Makes and checks them; `base` becomes known when the server listens."""
+    """Makes and checks signed links. `base` is set once the server listens."""
 
     def __init__(self, clock: Clock, *, lifetime_seconds: float) -> None:
         self.base = ""

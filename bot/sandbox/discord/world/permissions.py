@@ -54,7 +54,7 @@ REPLY_SHARE = (
     | Permission.USE_EXTERNAL_EMOJIS
     | Permission.SEND_MESSAGES_IN_THREADS
 )
-"""@everyone's share that an app without a bot user in the server is told of (docs/discord.md 2.2)."""
+"""What an app without a bot user in the server is shown of @everyone's permissions (docs/discord.md 2.2)."""
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ def in_channel(
 
 
 def _with_implied(granted: Permission, *, in_thread: bool) -> Permission:
-    """Who cannot see a channel can do nothing in it; who cannot write cannot attach either."""
+    """A member who cannot see a channel can do nothing in it; one who cannot write cannot attach files either."""
     if Permission.VIEW_CHANNEL not in granted:
         return NONE
     writing = Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES

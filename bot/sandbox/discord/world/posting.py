@@ -26,7 +26,7 @@ class Draft:
 
 
 def post(draft: Draft) -> Message:
-    """Post it and ring whoever it mentions, unless only one member sees it. An archived thread is reopened."""
+    """Post it and ring everyone it mentions, unless only one member sees it. An archived thread is reopened."""
     world = draft.channel.world
     if isinstance(draft.channel, Thread) and draft.channel.archived and not draft.version.flags & EPHEMERAL:
         draft.channel.unarchive()

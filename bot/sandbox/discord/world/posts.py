@@ -39,7 +39,7 @@ class Attachment:
 
     @property
     def url(self) -> str:
-        """A fresh link, good for `DiscordOptions.link_seconds`."""
+        """A fresh link, valid for `DiscordOptions.link_seconds`."""
         return self.links.url(self.path)
 
     @property

@@ -37,7 +37,7 @@ class CommandRoutes:
         return found
 
     def _where(self, call: Call) -> int | None:
-        """The id of the server, None for everywhere."""
+        """The id of the server; None for global commands."""
         if call.id("application_id") != self._world.application_id:
             raise Refused(limits.OTHER_APPLICATION)
         if "guild_id" not in call.params:

@@ -1,4 +1,4 @@
-"""Messages by the bot's token: post, edit, delete, read (docs/discord.md 3.1 to 3.4)."""
+"""Messages with the bot's token: post, edit, delete, read (docs/discord.md 3.1 to 3.4)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ FORWARD = 1
 
 @dataclass(slots=True)
 class _Nonces:
-    """Within a few minutes, the same author and nonce mean the same message (docs/discord.md 3.3)."""
+    """For a few minutes, the same author and nonce mean the same message (docs/discord.md 3.3)."""
 
     world: World
     _known: dict[tuple[int, str], tuple[datetime, Message]] = field(default_factory=dict)

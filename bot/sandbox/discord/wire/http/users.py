@@ -46,7 +46,7 @@ class UserRoutes:
         return payloads.user(person)
 
     def _open_dm(self, call: Call) -> Answer:
-        """Opening one never shows whether messages are welcome; posting does (50007)."""
+        """Opening one never shows whether the person takes messages; posting does (50007)."""
         problems = Problems()
         recipient_id = fields.snowflake(call.json.get("recipient_id"))
         if recipient_id is None:
@@ -70,7 +70,7 @@ class UserRoutes:
         return [{**{key: each[key] for key in keys}, "owner": False, "permissions": "0"} for each in known]
 
     def _leave(self, call: Call) -> Answer:
-        """The bot leaves, and learns of it by GUILD_DELETE (docs, resources/user)."""
+        """The bot leaves, and gets GUILD_DELETE (docs, resources/user)."""
         self._known_guild(call).kick_bot()
         return None
 

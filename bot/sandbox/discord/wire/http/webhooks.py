@@ -1,4 +1,4 @@
-"""What follows the first answer, for fifteen minutes: edits, followups (docs/discord.md 2.1)."""
+"""What may follow the first answer for fifteen minutes: edits and followups (docs/discord.md 2.1)."""
 
 from bot.sandbox.discord.refuse import limits
 from bot.sandbox.discord.refuse.limits import Refused
