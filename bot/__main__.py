@@ -138,7 +138,7 @@ async def _restore(settings: Settings, copy: Path) -> None:
 
 
 def _sandbox() -> Coroutine[Any, Any, None]:
-    from bot.sandbox.world import keep_running  # noqa: PLC0415  # the application does without the stand-ins
+    from bot.sandbox.stand_ins import keep_running  # noqa: PLC0415  # the application does without the stand-ins
 
     return keep_running()
 

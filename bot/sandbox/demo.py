@@ -12,8 +12,8 @@ from bot.audio.process import AudioProcess
 from bot.domain.times import clock
 from bot.sandbox.discord import Channel, FakeDiscord, Invocation, Message, Upload
 from bot.sandbox.sounds import compose
+from bot.sandbox.stand_ins import API_KEY, TOKEN, StandIns, running, stand_ins
 from bot.sandbox.suno import SunoOptions
-from bot.sandbox.world import API_KEY, TOKEN, World, running, stand_ins
 
 OUT = Path("out")
 PATIENCE_SECONDS = 300.0
@@ -37,26 +37,26 @@ async def demonstrate(audio: Path | None, continue_at: str | None) -> None:
         raise DemoError(f"AUDIO={audio}: there is no such file")
     with tempfile.TemporaryDirectory(prefix="encore-demo-") as name:
         folder = Path(name)
-        async with stand_ins(SunoOptions(time_scale=TIME_SCALE), folder=folder) as world:
-            settings = replace(world.settings, progress_every_seconds=0.2)
-            async with running(world, settings):
-                await _one_extend(world, folder, audio, continue_at)
+        async with stand_ins(SunoOptions(time_scale=TIME_SCALE), folder=folder) as both:
+            settings = replace(both.settings, progress_every_seconds=0.2)
+            async with running(both, settings):
+                await _one_extend(both, folder, audio, continue_at)
 
 
-async def _one_extend(world: World, folder: Path, audio: Path | None, continue_at: str | None) -> None:
+async def _one_extend(both: StandIns, folder: Path, audio: Path | None, continue_at: str | None) -> None:
     tell = _Telling()
     tell("The bot is connected to the stand-in for Discord and has announced its commands.")
     source = audio or folder / "paper-boats.mp3"
     if audio is None:
         await asyncio.to_thread(compose, source, seconds=COMPOSED_SECONDS, seed=7, title="Paper Boats")
         tell(f"A piece of {COMPOSED_SECONDS:g} s has been composed to continue: {source.name}")
-    guild = world.discord.guild("Harbour Choir")
+    guild = both.discord.guild("Harbour Choir")
     channel = guild.channel("songs")
-    mia = world.discord.member("Mia", guild=guild)
+    mia = both.discord.member("Mia", guild=guild)
     options = {"continue_at": continue_at} if continue_at else {}
     tell("Mia:    /extend audio:" + " ".join([source.name, *(f"{name}:{value}" for name, value in options.items())]))
     invocation = await mia.command(channel, "extend", audio=Upload(source), **options)
-    result = await _watch(world.discord, channel, invocation, tell)
+    result = await _watch(both.discord, channel, invocation, tell)
     tell(f"Mia is mentioned by the new message: {mia in result.pinged}")
     await _keep(result, tell)
 

@@ -25,7 +25,7 @@ _CROSSFADE_SECONDS = 0.25
 _FADE_OUT_SECONDS = 0.4
 _CHUNK_SAMPLES = 4800
 
-# Steps above the tonic in half tones: I-vi-IV-V and its relatives, which go with each other in any order.
+# Steps above the tonic in half tones: I-vi-IV-V and its relatives, which go together in any order.
 _PROGRESSIONS = (
     ((0, 4, 7), (-3, 0, 4), (5, 9, 12), (7, 11, 14)),
     ((0, 4, 7), (7, 11, 14), (-3, 0, 4), (5, 9, 12)),
@@ -103,7 +103,7 @@ def continue_piece(source: Path, to: Path, *, continue_at: float, seconds: float
 
 def silent_mp3_of_size(path: Path, size_bytes: int) -> None:
     """Write a valid, silent mp3 of at least `size_bytes`; 40 kB last a second."""
-    # Without bit reservoir and header every frame stands alone, so the same second may follow itself.
+    # Without bit reservoir and header every frame stands alone, so the same second can be repeated.
     options = {"write_xing": "0", "id3v2_version": "0"}
     recipe = _Recipe("mp3", "libmp3lame", sample_rate=44100, layout="stereo", bit_rate=320_000)
     _write(path, recipe, array("h", bytes(2 * SAMPLE_RATE)), title="", muxer_options=options)
@@ -122,7 +122,7 @@ def _piece(seconds: float, seed: int) -> "array[int]":
     chord_length = _NOTES_PER_CHORD * step
     cycle = chord_length * len(progression)
     total = round(seconds * SAMPLE_RATE)
-    # From the second time on, the chords begin under the last notes of the time before: always the same.
+    # Only the first round differs: all later ones start under the last notes of the round before.
     rendered = min(total, 2 * cycle)
     # Room for the notes that still sound at the end; they are cut with it.
     samples = array("h", bytes(2 * (rendered + chord_length + SAMPLE_RATE)))

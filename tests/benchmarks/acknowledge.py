@@ -10,8 +10,8 @@ from statistics import median
 
 from bot.sandbox.discord import Callback, Channel, DiscordOptions, Member, Upload
 from bot.sandbox.sounds import compose
+from bot.sandbox.stand_ins import StandIns, stand_ins
 from bot.sandbox.suno import FakeSuno, SunoOptions
-from bot.sandbox.world import World, stand_ins
 from storage.storage import open_storage
 from tests.benchmarks.contestants import a_process, bare, the_bot
 from tests.benchmarks.rows import Goal, Row, percentile
@@ -43,13 +43,13 @@ async def measure() -> list[Row]:
         folder = Path(name)
         source = folder / "paper-boats.mp3"
         await asyncio.to_thread(compose, source, seconds=8)
-        async with stand_ins(SUNO, folder=folder, discord=DISCORD) as world:
-            guild = world.discord.guild("Harbour Choir")
-            asking = Asking(guild.channel("songs"), world.discord.member("Mia", guild=guild), Upload(source))
-            await give_history(world.settings.database_path, asking.member.id)
-            loaded = await under_load(world, asking, folder)
-            bare_client = bare("bare_commands.py", world.settings)
-            async with a_process(world, bare_client, folder=folder, settings=world.settings):
+        async with stand_ins(SUNO, folder=folder, discord=DISCORD) as both:
+            guild = both.discord.guild("Harbour Choir")
+            asking = Asking(guild.channel("songs"), both.discord.member("Mia", guild=guild), Upload(source))
+            await give_history(both.settings.database_path, asking.member.id)
+            loaded = await under_load(both, asking, folder)
+            bare_client = bare("bare_commands.py", both.settings)
+            async with a_process(both, bare_client, folder=folder, settings=both.settings):
                 at_rest = await asking.times(ASKED, pause_seconds=PAUSE_SECONDS / 10)
     return [
         *rows(f"/extend acknowledged, {JOBS} jobs running", loaded.command, at_rest.command, Goal(below=100)),
@@ -69,17 +69,17 @@ def rows(what: str, measured: list[float], reference: list[float], goal: Goal) -
     ]
 
 
-async def under_load(world: World, asking: "Asking", folder: Path) -> Times:
+async def under_load(both: StandIns, asking: "Asking", folder: Path) -> Times:
     """With `JOBS` jobs at the provider all the time: for each new one, the oldest is called back and delivered."""
-    settings = replace(world.settings, quota_per_day=100_000)
+    settings = replace(both.settings, quota_per_day=100_000)
     often = {"POLL_AFTER_SECONDS": "5", "POLL_EVERY_SECONDS": "5"}
-    async with a_process(world, the_bot(), folder=folder, settings=settings, **often):
-        await world.discord.wait_for_commands("extend")
+    async with a_process(both, the_bot(), folder=folder, settings=settings, **often):
+        await both.discord.wait_for_commands("extend")
         for _ in range(JOBS):
             await asking.command()
-        await world.suno.wait_for_submit(JOBS, timeout_seconds=FIRST_SECONDS)
+        await both.suno.wait_for_submit(JOBS, timeout_seconds=FIRST_SECONDS)
         async with asyncio.TaskGroup() as group:
-            group.create_task(finish_what_is_too_much(world.suno))
+            group.create_task(finish_what_is_too_much(both.suno))
             return await asking.times(ASKED, pause_seconds=PAUSE_SECONDS)
 
 

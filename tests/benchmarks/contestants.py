@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.sandbox.world import World
+from bot.sandbox.stand_ins import StandIns
 from bot.settings import Settings
 from tests.support.process import environ_of
 
@@ -34,10 +34,10 @@ def bare(script: str, settings: Settings) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def a_process(
-    world: World, arguments: tuple[str, ...], *, folder: Path, settings: Settings | None = None, **environ: str
+    both: StandIns, arguments: tuple[str, ...], *, folder: Path, settings: Settings | None = None, **environ: str
 ) -> AsyncIterator[Connected]:
     """`python ARGUMENTS` in `folder`, connected; ended on leaving. What it said is added to an error."""
-    gateway = world.discord.gateway
+    gateway = both.discord.gateway
     identified = gateway.identified
     heard = folder / f"said-{identified}.txt"
     with heard.open("wb") as said:
@@ -46,7 +46,7 @@ async def a_process(
             sys.executable,
             *arguments,
             cwd=folder,
-            env=environ_of(settings or world.settings, **environ),
+            env=environ_of(settings or both.settings, **environ),
             stdout=said,
             stderr=said,
         )

@@ -17,8 +17,8 @@ from statistics import median
 
 from bot.sandbox.discord import Callback, Channel, DiscordOptions, Invocation, Member, Upload
 from bot.sandbox.sounds import compose
+from bot.sandbox.stand_ins import StandIns, stand_ins
 from bot.sandbox.suno import SunoOptions
-from bot.sandbox.world import World, stand_ins
 from storage.storage import open_storage
 from tests.benchmarks.contestants import Connected, a_process, the_bot
 from tests.benchmarks.rows import Goal, Row
@@ -79,13 +79,13 @@ async def measure() -> list[Row]:
             sides: dict[bool, Side] = {}
             for history, folder in folders.items():
                 folder.mkdir()
-                world = await stack.enter_async_context(stand_ins(SUNO, folder=folder, discord=DISCORD))
-                sides[history] = await a_side(world, folder, Upload(source))
-            await asyncio.to_thread(fill, sides[True].world.settings.database_path, jobs=JOBS, members=MEMBERS)
+                both = await stack.enter_async_context(stand_ins(SUNO, folder=folder, discord=DISCORD))
+                sides[history] = await a_side(both, folder, Upload(source))
+            await asyncio.to_thread(fill, sides[True].stand_ins.settings.database_path, jobs=JOBS, members=MEMBERS)
             starts = await alternately(sides, STARTS, lambda side: side.start())
             for side in sides.values():
                 await stack.enter_async_context(side.running())
-                await side.world.discord.wait_for_commands("extend")
+                await side.stand_ins.discord.wait_for_commands("extend")
             rows = [row("start of the process to READY", starts)]
             for what, ask in ASKING.items():
                 await alternately(sides, WARM_UP, ask)
@@ -113,15 +113,15 @@ async def alternately(
 class Side:
     """One bot with its stand-ins and its database; `member` asks it in `channel`."""
 
-    world: World
+    stand_ins: StandIns
     folder: Path
     channel: Channel
     member: Member
     audio: Upload
 
     def running(self) -> AbstractAsyncContextManager[Connected]:
-        settings = replace(self.world.settings, quota_per_day=100_000)
-        return a_process(self.world, the_bot(), folder=self.folder, settings=settings)
+        settings = replace(self.stand_ins.settings, quota_per_day=100_000)
+        return a_process(self.stand_ins, the_bot(), folder=self.folder, settings=settings)
 
     async def start(self) -> float:
         async with self.running() as connected:
@@ -167,17 +167,17 @@ ASKING: Mapping[str, Callable[[Side], Awaitable[float]]] = {
 }
 
 
-async def a_side(world: World, folder: Path, audio: Upload) -> Side:
-    guild = world.discord.guild("Harbour Choir")
+async def a_side(both: StandIns, folder: Path, audio: Upload) -> Side:
+    guild = both.discord.guild("Harbour Choir")
     side = Side(
-        world=world,
+        stand_ins=both,
         folder=folder,
         channel=guild.channel("songs"),
-        member=world.discord.member("Mia", guild=guild),
+        member=both.discord.member("Mia", guild=guild),
         audio=audio,
     )
     day_ago = datetime.now(UTC) - timedelta(days=1)
-    async with open_storage(world.settings.database_path) as storage, storage.transaction() as work:
+    async with open_storage(both.settings.database_path) as storage, storage.transaction() as work:
         for number in range(OWN_JOBS):
             job = a_job(member_id=side.member.id, accepted_at=day_ago)
             await work.jobs.insert(job)

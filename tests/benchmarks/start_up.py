@@ -6,8 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import median
 
+from bot.sandbox.stand_ins import stand_ins
 from bot.sandbox.suno import SunoOptions
-from bot.sandbox.world import stand_ins
 from tests.benchmarks.contestants import a_process, bare, the_bot
 from tests.benchmarks.rows import Goal, Row
 
@@ -27,18 +27,18 @@ async def measure() -> list[Row]:
     megabytes: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with stand_ins(SunoOptions(), folder=folder) as world:
-            world.discord.guild("Harbour Choir")
-            real, reference = the_bot(), bare("bare_client.py", world.settings)
+        async with stand_ins(SunoOptions(), folder=folder) as both:
+            both.discord.guild("Harbour Choir")
+            real, reference = the_bot(), bare("bare_client.py", both.settings)
             # Once for nothing: the database is made, the commands are announced, the modules are compiled.
-            async with a_process(world, real, folder=folder), a_process(world, reference, folder=folder):
-                await world.discord.wait_for_commands("extend")
+            async with a_process(both, real, folder=folder), a_process(both, reference, folder=folder):
+                await both.discord.wait_for_commands("extend")
                 await asyncio.sleep(IDLE_SECONDS)
             for number in range(ROUNDS):
                 one, other = (real, reference) if number % 2 else (reference, real)
-                async with a_process(world, one, folder=folder) as first:
+                async with a_process(both, one, folder=folder) as first:
                     await asyncio.sleep(SETTLE_SECONDS)
-                    async with a_process(world, other, folder=folder) as second:
+                    async with a_process(both, other, folder=folder) as second:
                         await asyncio.sleep(IDLE_SECONDS)
                         for who, connected in ((one, first), (other, second)):
                             seconds[who].append(connected.seconds)

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from bot.sandbox.discord import FaultKind, Guild
+from bot.sandbox.discord import Guild, TroubleKind
 from tests.end_to_end.town import Town
 
 GOODBYE = "I only serve my own servers"
@@ -59,7 +59,7 @@ async def test_a_server_that_could_not_be_left_is_left_with_the_next_connection(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = town.discord.guild("Elsewhere")
-    town.discord.faults.add("DELETE", "/users/@me/guilds/*", FaultKind.ERROR_BEFORE, status=503)
+    town.discord.troubles.add("DELETE", "/users/@me/guilds/*", TroubleKind.ERROR_BEFORE, status=503)
     await town.start(allowed_servers=frozenset({town.guild.id}))
     await town.discord.wait_for_request(lambda request: request.status == 503)
 
@@ -74,7 +74,7 @@ async def test_a_command_from_another_server_is_refused_with_a_sentence(town: To
     other = town.discord.guild("Elsewhere")
     lobby = other.channel("lobby")
     other.join(town.mia)
-    town.discord.faults.add("DELETE", "/users/@me/guilds/*", FaultKind.ERROR_BEFORE, times=10, status=503)
+    town.discord.troubles.add("DELETE", "/users/@me/guilds/*", TroubleKind.ERROR_BEFORE, times=10, status=503)
     await town.start(allowed_servers=frozenset({town.guild.id}))
 
     answer = await (await town.mia.command(lobby, "quota")).response()
@@ -95,7 +95,7 @@ async def test_a_click_in_another_server_is_refused_with_a_sentence(town: Town) 
     listed = await (await town.mia.command(lobby, "jobs")).response()
     job = await town.job()
     await town.stop()
-    town.discord.faults.add("DELETE", "/users/@me/guilds/*", FaultKind.ERROR_BEFORE, times=10, status=503)
+    town.discord.troubles.add("DELETE", "/users/@me/guilds/*", TroubleKind.ERROR_BEFORE, times=10, status=503)
     await town.start(allowed_servers=frozenset({town.guild.id}))
 
     answer = await (await town.mia.choose(listed, "Choose a job…", job.id)).response()

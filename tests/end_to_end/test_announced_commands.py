@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
-from bot.sandbox.discord import DiscordOptions, FakeDiscord, FaultKind
+from bot.sandbox.discord import DiscordOptions, FakeDiscord, TroubleKind
 from tests.end_to_end.town import Town
 from tests.support.process import bot_process, environ_of
 
@@ -57,7 +57,7 @@ async def test_a_start_after_sync_announces_nothing(town: Town, tmp_path: Path) 
 @pytest.mark.parametrize("action", ["sync", "clear"])
 @pytest.mark.parametrize("path", ["/users/@me", "/applications/{application_id}/commands"])
 async def test_a_discord_that_does_not_answer_is_one_line(town: Town, tmp_path: Path, action: str, path: str) -> None:
-    town.discord.faults.add("*", path, FaultKind.ERROR_BEFORE, status=503)
+    town.discord.troubles.add("*", path, TroubleKind.ERROR_BEFORE, status=503)
 
     told = await encore(town, tmp_path, "commands", action, status=1)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import JobState
-from bot.sandbox.discord import FaultKind
+from bot.sandbox.discord import TroubleKind
 from storage.storage import open_storage
 from tests.end_to_end.town import Town, check_secrets, eventually
 from tests.support.process import bot_process, environ_of, said
@@ -18,8 +18,8 @@ async def test_a_whole_job_at_debug_shows_no_secret(town: Town, tmp_path: Path, 
     async with bot_process(environ, "run", folder=tmp_path) as bot:
         await town.discord.wait_ready(timeout=30)
         await town.discord.wait_for_commands("extend")
-        town.discord.faults.add("POST", "/interactions/*", FaultKind.RATE_LIMITED)
-        town.discord.faults.add("PATCH", "/webhooks/*", FaultKind.ERROR_BEFORE)
+        town.discord.troubles.add("POST", "/interactions/*", TroubleKind.RATE_LIMITED)
+        town.discord.troubles.add("PATCH", "/webhooks/*", TroubleKind.ERROR_BEFORE)
         await town.mia.autocomplete(town.songs, "extend", focused="model", value="V")
         await town.extend()
         await town.extend(private=True)

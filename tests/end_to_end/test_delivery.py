@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from bot.domain.jobs import JobState
-from bot.sandbox.discord import DiscordOptions, FaultKind, Upload
+from bot.sandbox.discord import DiscordOptions, TroubleKind, Upload
 from tests.end_to_end.town import QUICK, Town, a_town, ends, eventually
 
 MIB = 1024 * 1024
@@ -42,7 +42,7 @@ async def test_a_server_that_takes_less_than_it_says_gets_links_with_their_end(t
         await town.start()
         tiny = tmp_path / "tiny.mp3"
         tiny.write_bytes(source.read_bytes())
-        posted_elsewhere = town.world.settings.private_hosts
+        posted_elsewhere = town.stand_ins.settings.private_hosts
 
         # The member's own file is over the limit too, so it comes from another place.
         assert posted_elsewhere
@@ -116,21 +116,21 @@ async def test_with_nowhere_to_post_the_music_is_paid_for_and_the_member_reads_w
 @pytest.mark.parametrize(
     "kind",
     [
-        FaultKind.ERROR_BEFORE,
-        FaultKind.ERROR_AFTER,
-        FaultKind.ABORT_BEFORE,
-        FaultKind.ABORT_AFTER,
-        FaultKind.RATE_LIMITED,
-        FaultKind.BANNED,
+        TroubleKind.ERROR_BEFORE,
+        TroubleKind.ERROR_AFTER,
+        TroubleKind.ABORT_BEFORE,
+        TroubleKind.ABORT_AFTER,
+        TroubleKind.RATE_LIMITED,
+        TroubleKind.BANNED,
     ],
 )
-async def test_whatever_happens_to_the_post_it_is_made_once(slow_town: Town, kind: FaultKind) -> None:
+async def test_whatever_happens_to_the_post_it_is_made_once(slow_town: Town, kind: TroubleKind) -> None:
     town = slow_town
     await town.start()
     await town.extend()
     await town.suno.wait_for_submit()
     await town.songs.wait_for(lambda message: "Composing" in message.content)
-    town.discord.faults.add(*POST, kind, 2)
+    town.discord.troubles.add(*POST, kind, 2)
 
     await town.suno.finish(next(iter(town.suno.tasks)))
     await town.job_in(JobState.DELIVERED)
@@ -152,10 +152,10 @@ async def test_an_interaction_that_is_delivered_twice_makes_one_job(town: Town) 
     assert len(await town.app.storage.reading.jobs.of_member(town.mia.id, limit=10)) == 1
 
 
-@pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER])
-async def test_an_acknowledgement_that_had_to_be_repeated_still_makes_one_job(town: Town, kind: FaultKind) -> None:
+@pytest.mark.parametrize("kind", [TroubleKind.ERROR_BEFORE, TroubleKind.ERROR_AFTER])
+async def test_an_acknowledgement_that_had_to_be_repeated_still_makes_one_job(town: Town, kind: TroubleKind) -> None:
     await town.start()
-    town.discord.faults.add("POST", "/interactions/*", kind)
+    town.discord.troubles.add("POST", "/interactions/*", kind)
 
     await town.extend()
     await town.result()
@@ -165,7 +165,7 @@ async def test_an_acknowledgement_that_had_to_be_repeated_still_makes_one_job(to
 
 async def test_a_command_acknowledged_too_late_starts_nothing(town: Town) -> None:
     await town.start()
-    held = town.discord.faults.add("POST", "/interactions/*", FaultKind.HOLD_BEFORE)
+    held = town.discord.troubles.add("POST", "/interactions/*", TroubleKind.HOLD_BEFORE)
     await town.extend()
     await held.reached()
 
@@ -251,7 +251,7 @@ async def test_a_deleted_progress_message_does_not_keep_the_result_away(slow_tow
 
 async def test_progress_goes_on_after_discord_was_away(town: Town) -> None:
     await town.start()
-    town.discord.faults.add("PATCH", "/channels/*", FaultKind.ERROR_BEFORE, 2, status=503)
+    town.discord.troubles.add("PATCH", "/channels/*", TroubleKind.ERROR_BEFORE, 2, status=503)
 
     await town.extend()
     await town.result()

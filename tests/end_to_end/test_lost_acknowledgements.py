@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import JobState
-from bot.sandbox.discord import DiscordOptions, FaultKind
+from bot.sandbox.discord import DiscordOptions, TroubleKind
 from tests.end_to_end.town import QUICK, Town, a_town, eventually
 
 CALLBACK = "/interactions/*/callback"
-LOST = [FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER, FaultKind.HOLD_BEFORE, FaultKind.HOLD_AFTER]
+LOST = [TroubleKind.ABORT_BEFORE, TroubleKind.ABORT_AFTER, TroubleKind.HOLD_BEFORE, TroubleKind.HOLD_AFTER]
 NOTHING_STARTED = "I couldn't reach Discord in time, so nothing was started. Please try again."
 
 
@@ -37,9 +37,9 @@ async def check_that_nothing_was_started(town: Town) -> None:
 
 
 @pytest.mark.parametrize("kind", LOST)
-async def test_a_command_whose_acknowledgement_was_lost_once_makes_one_job(town: Town, kind: FaultKind) -> None:
+async def test_a_command_whose_acknowledgement_was_lost_once_makes_one_job(town: Town, kind: TroubleKind) -> None:
     await town.start(lease_seconds=30)
-    fault = town.discord.faults.add("POST", CALLBACK, kind)
+    fault = town.discord.troubles.add("POST", CALLBACK, kind)
 
     invocation = await town.extend()
     answer = await invocation.wait_until(lambda message: "Got it" in message.content, timeout=20)
@@ -52,9 +52,9 @@ async def test_a_command_whose_acknowledgement_was_lost_once_makes_one_job(town:
 
 
 @pytest.mark.parametrize("kind", LOST)
-async def test_every_other_command_is_answered_too(town: Town, kind: FaultKind) -> None:
+async def test_every_other_command_is_answered_too(town: Town, kind: TroubleKind) -> None:
     await town.start()
-    town.discord.faults.add("POST", CALLBACK, kind)
+    town.discord.troubles.add("POST", CALLBACK, kind)
 
     answer = await (await town.mia.command(town.songs, "quota")).response(timeout=20)
 
@@ -62,10 +62,10 @@ async def test_every_other_command_is_answered_too(town: Town, kind: FaultKind) 
 
 
 @pytest.mark.parametrize("kind", LOST)
-async def test_with_a_lease_shorter_than_the_trouble_it_is_still_one_or_the_other(town: Town, kind: FaultKind) -> None:
+async def test_with_a_lease_shorter_than_the_trouble_it_is_one_or_the_other(town: Town, kind: TroubleKind) -> None:
     """A worker takes the command over while it is being acknowledged."""
     await town.start(lease_seconds=0.5)
-    town.discord.faults.add("POST", CALLBACK, kind)
+    town.discord.troubles.add("POST", CALLBACK, kind)
 
     invocation = await town.extend()
     answer = await invocation.wait_until(
@@ -81,7 +81,7 @@ async def test_with_a_lease_shorter_than_the_trouble_it_is_still_one_or_the_othe
 
 async def test_a_command_that_discord_never_heard_us_acknowledge_starts_nothing(town: Town) -> None:
     await town.start(lease_seconds=30)
-    town.discord.faults.add("POST", CALLBACK, FaultKind.ABORT_BEFORE, times=1000)
+    town.discord.troubles.add("POST", CALLBACK, TroubleKind.ABORT_BEFORE, times=1000)
 
     invocation = await town.extend()
     await invocation.failed(timeout=20)
@@ -91,9 +91,9 @@ async def test_a_command_that_discord_never_heard_us_acknowledge_starts_nothing(
 
 async def no_clear_answer(town: Town) -> None:
     """From the next acknowledgement on: it arrives, and every connection is lost before Discord can say so."""
-    arrived = town.discord.faults.add("POST", CALLBACK, FaultKind.ABORT_AFTER)
+    arrived = town.discord.troubles.add("POST", CALLBACK, TroubleKind.ABORT_AFTER)
     await arrived.reached()
-    town.discord.faults.add("POST", CALLBACK, FaultKind.ABORT_BEFORE, times=1000)
+    town.discord.troubles.add("POST", CALLBACK, TroubleKind.ABORT_BEFORE, times=1000)
 
 
 async def test_an_acknowledgement_that_stays_unclear_is_told_once_nothing_can_start_any_more(

@@ -37,7 +37,7 @@ async def test_an_empty_account_is_told_to_its_operator_once_and_goes_on_when_it
     tmp_path: Path, source: Path
 ) -> None:
     async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
-        operator = town.discord.world.owner
+        operator = town.discord.owner
         await town.start(poll_every_seconds=0.3)
         for title in ("one", "two", "three"):
             await town.extend(style="folk", title=title, prompt="la")
@@ -76,7 +76,7 @@ async def test_a_member_with_many_jobs_does_not_hold_up_another_whose_place_is_s
 
 
 async def test_a_key_that_is_refused_is_told_to_the_member_and_to_the_operator_once(town: Town) -> None:
-    operator = town.discord.world.owner
+    operator = town.discord.owner
     await town.start(suno_api_key="no-longer-valid-key")
     for _ in range(2):
         answer = await (await town.extend()).wait_until(lambda message: "key" in message.content, timeout=20)

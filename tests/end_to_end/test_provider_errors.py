@@ -245,7 +245,7 @@ async def test_an_oddity_of_the_provider_changes_nothing_for_the_member(town: To
 
 
 async def test_a_refused_key_pauses_the_bot_until_it_is_accepted_again(town: Town) -> None:
-    operator = town.discord.world.owner
+    operator = town.discord.owner
     await town.start(poll_every_seconds=0.2)
     town.suno.script("error 401")
     town.suno.next_call("credit", "error 401", times=3)

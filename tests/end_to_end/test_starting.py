@@ -13,9 +13,9 @@ import pytest
 from discord import app_commands
 
 from bot.app import App, build, run_parts
-from bot.sandbox.discord import DiscordOptions, FakeDiscord, FaultKind
-from bot.sandbox.discord.state import GUILDS, Event
-from bot.sandbox.world import free_port
+from bot.sandbox.discord import DiscordOptions, FakeDiscord, TroubleKind
+from bot.sandbox.discord.wire.events import GUILDS, Event
+from bot.sandbox.stand_ins import free_port
 from tests.end_to_end.town import Town, eventually
 from tests.support.process import bot_process, environ_of, said
 
@@ -59,17 +59,17 @@ async def forget_what_was_announced(app: App) -> None:
 
 
 @pytest.mark.parametrize("path", ["/users/@me", "/oauth2/applications/@me"])
-@pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER])
+@pytest.mark.parametrize("kind", [TroubleKind.ERROR_BEFORE, TroubleKind.ABORT_BEFORE, TroubleKind.ABORT_AFTER])
 async def test_a_login_that_fails_is_tried_again(
-    town: Town, caplog: pytest.LogCaptureFixture, path: str, kind: FaultKind
+    town: Town, caplog: pytest.LogCaptureFixture, path: str, kind: TroubleKind
 ) -> None:
     # aiohttp repeats some requests whose connection was lost by itself.
-    fault = town.discord.faults.add("GET", path, kind, times=4, status=503)
+    fault = town.discord.troubles.add("GET", path, kind, times=4, status=503)
 
     await town.start()
 
     assert fault.hits == 4
-    why = "HTTP 503" if kind is FaultKind.ERROR_BEFORE else "the connection was lost"
+    why = "HTTP 503" if kind is TroubleKind.ERROR_BEFORE else "the connection was lost"
     assert lines(caplog) == [f"cannot log in to Discord ({why}); trying again until it works"]
     await check_a_job(town)
 
@@ -91,18 +91,18 @@ async def test_a_discord_that_cannot_be_reached_at_first_is_waited_for(town: Tow
     assert not [line for line in bot.said if "Traceback" in line]
 
 
-@pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER])
+@pytest.mark.parametrize("kind", [TroubleKind.ERROR_BEFORE, TroubleKind.ABORT_BEFORE, TroubleKind.ABORT_AFTER])
 async def test_a_failed_announcement_is_tried_again_beside_a_working_bot(
-    town: Town, caplog: pytest.LogCaptureFixture, kind: FaultKind
+    town: Town, caplog: pytest.LogCaptureFixture, kind: TroubleKind
 ) -> None:
     await forget_what_was_announced(await town.start())
     await town.stop()
-    fault = town.discord.faults.add("PUT", ANNOUNCE, kind, times=1000, status=503)
+    fault = town.discord.troubles.add("PUT", ANNOUNCE, kind, times=1000, status=503)
 
     await town.start()
     await check_a_job(town)
     await fault.reached(2)
-    town.discord.faults.clear()
+    town.discord.troubles.clear()
     await town.discord.wait_for_request(lambda request: request.method == "PUT" and request.status == 200)
     await eventually(lambda: announced_in(caplog))
     assert sum("the commands could not be announced" in line for line in lines(caplog)) == 1
@@ -144,7 +144,7 @@ async def test_an_event_that_cannot_be_read_leads_to_a_new_connection_and_not_to
 ) -> None:
     app = await town.start()
 
-    town.discord.world.tell(Event(name="GUILD_CREATE", data={"name": "a server without an id"}, intents=GUILDS))
+    town.discord.gateway.send(Event(name="GUILD_CREATE", data={"name": "a server without an id"}, intents=GUILDS))
     await town.discord.gateway.wait_identified(2)
 
     await check_a_job(town)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.domain.jobs import JobState
-from bot.sandbox.world import free_port, running
+from bot.sandbox.stand_ins import free_port, running
 from tests.end_to_end.town import Town, ends
 
 
@@ -11,7 +11,7 @@ async def test_each_command_makes_one_job_and_one_post_whoever_hears_it(town: To
     await town.start()
     port = free_port()
     other = replace(town.settings, web_port=port, public_url=f"http://127.0.0.1:{port}")
-    async with running(town.world, other):
+    async with running(town.stand_ins, other):
         await town.discord.wait_ready(2)
 
         for number in range(1, 6):

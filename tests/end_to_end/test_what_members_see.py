@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.jobs import Job, JobEvent, JobState
 from bot.fault_points import hold
-from bot.sandbox.discord import FaultKind, Invocation, Message, Upload
+from bot.sandbox.discord import Invocation, Message, TroubleKind, Upload
 from bot.sandbox.sounds import compose
 from bot.services.common import settle
 from tests.end_to_end.town import Town, eventually
@@ -79,7 +79,7 @@ async def test_where_nothing_can_be_posted_the_member_reads_why_and_nothing_is_h
     town: Town, status: int, code: int, words: str
 ) -> None:
     await town.start()
-    town.discord.faults.add(*POST, FaultKind.ERROR_BEFORE, status=status, code=code)
+    town.discord.troubles.add(*POST, TroubleKind.ERROR_BEFORE, status=status, code=code)
 
     answer = await answered(await town.extend(), words)
 
@@ -99,8 +99,8 @@ async def test_a_refused_command_leaves_nothing_behind_in_the_channel(town: Town
 
 async def test_discord_being_away_for_a_moment_refuses_nobody(town: Town) -> None:
     await town.start()
-    town.discord.faults.add(*POST, FaultKind.ERROR_BEFORE, status=503)
-    town.discord.faults.add(*POST, FaultKind.ABORT_AFTER)
+    town.discord.troubles.add(*POST, TroubleKind.ERROR_BEFORE, status=503)
+    town.discord.troubles.add(*POST, TroubleKind.ABORT_AFTER)
 
     await town.extend()
 
@@ -112,7 +112,7 @@ async def test_a_refusal_that_comes_too_late_for_the_answer_is_a_direct_message_
     tmp_path: Path, town: Town
 ) -> None:
     await town.start()
-    held = town.discord.faults.add("GET", "/ephemeral-attachments/*", FaultKind.HOLD_BEFORE)
+    held = town.discord.troubles.add("GET", "/ephemeral-attachments/*", TroubleKind.HOLD_BEFORE)
     notes = tmp_path / "notes.mp3"
     notes.write_bytes(b"Dear diary, " * 100)
 
@@ -171,7 +171,7 @@ async def test_a_private_result_pings_its_member_once_and_brings_the_music_once(
     invocation = await town.extend(private=True)
     await town.suno.wait_for_submit()
     await answered(invocation, "Composing")
-    town.discord.faults.add("PATCH", "/webhooks/*/messages/@original", FaultKind.ABORT_AFTER)
+    town.discord.troubles.add("PATCH", "/webhooks/*/messages/@original", TroubleKind.ABORT_AFTER)
 
     await town.suno.finish(next(iter(town.suno.tasks)))
     answer = await invocation.wait_until(lambda message: message.attachments, timeout=30)

@@ -12,8 +12,8 @@ from bot.app import App
 from bot.domain.jobs import Job, JobState
 from bot.domain.quota import QuotaBalance, quota_day
 from bot.sandbox.discord import Channel, DiscordOptions, FakeDiscord, Guild, Invocation, Member, Message, Upload
+from bot.sandbox.stand_ins import StandIns, running, stand_ins
 from bot.sandbox.suno import FakeSuno, SunoOptions
-from bot.sandbox.world import World, running, stand_ins
 from bot.services.common.clock import utc_now
 from bot.settings import Settings
 from tests.end_to_end.openapi import load_openapi
@@ -28,7 +28,7 @@ UNHURRIED = DiscordOptions(rate_limits={})
 
 @dataclass
 class Town:
-    world: World
+    stand_ins: StandIns
     settings: Settings
     stack: AsyncExitStack
     guild: Guild
@@ -39,11 +39,11 @@ class Town:
 
     @property
     def discord(self) -> FakeDiscord:
-        return self.world.discord
+        return self.stand_ins.discord
 
     @property
     def suno(self) -> FakeSuno:
-        return self.world.suno
+        return self.stand_ins.suno
 
     @property
     def app(self) -> App:
@@ -52,7 +52,7 @@ class Town:
     async def start(self, **changes: Any) -> App:  # noqa: ANN401  # settings of any type
         """Start the bot; it ends with the test, or with `stop`."""
         self.stack = AsyncExitStack()
-        app = await self.stack.enter_async_context(running(self.world, replace(self.settings, **changes)))
+        app = await self.stack.enter_async_context(running(self.stand_ins, replace(self.settings, **changes)))
         self.apps.append(app)
         return app
 
@@ -125,12 +125,12 @@ async def a_town(
     folder: Path, source: Path, suno: SunoOptions = QUICK, discord: DiscordOptions = UNHURRIED
 ) -> AsyncIterator[Town]:
     """Everything but the bot, which `Town.start` starts; at the end each request is held against Discord's document."""
-    async with stand_ins(suno, folder=folder, discord=discord) as world:
-        guild = world.discord.guild("Harbour Choir")
+    async with stand_ins(suno, folder=folder, discord=discord) as both:
+        guild = both.discord.guild("Harbour Choir")
         town = Town(
-            world=world,
+            stand_ins=both,
             settings=replace(
-                world.settings,
+                both.settings,
                 progress_every_seconds=0.05,
                 retry_base_seconds=0.05,
                 lease_seconds=1.0,
@@ -139,7 +139,7 @@ async def a_town(
             stack=AsyncExitStack(),
             guild=guild,
             songs=guild.channel("songs"),
-            mia=world.discord.member("Mia", guild=guild),
+            mia=both.discord.member("Mia", guild=guild),
             source=source,
         )
         with overhearing() as said:
@@ -160,7 +160,7 @@ def check_secrets(town: Town, logged: list[str]) -> None:
     shown = [
         str((version.content, version.embeds, version.components))
         for person in town.discord.world.people.values()
-        for channel in (*town.guild.channels, person.dm)
+        for channel in (*town.guild.channels, town.discord.world.dm_with(person))
         for message in channel.messages
         if message.author is not person
         for version in message.versions

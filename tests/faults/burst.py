@@ -19,7 +19,7 @@ from bot.domain.jobs import JobState
 from bot.domain.pace import REQUESTS_PER_WINDOW, WINDOW_SECONDS
 from bot.sandbox.discord import Callback, Channel, DiscordOptions, Member, Upload
 from bot.sandbox.suno import Stage, SunoOptions
-from bot.sandbox.suno.messages import Json, Links
+from bot.sandbox.suno.envelopes import Json, Links
 from bot.sandbox.suno.tasks import stage_callback
 from bot.scratch import PREFIX
 from storage.storage import open_storage

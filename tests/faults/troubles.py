@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bot.sandbox.discord import FaultKind, Upload
-from bot.sandbox.world import free_port
+from bot.sandbox.discord import TroubleKind, Upload
+from bot.sandbox.stand_ins import free_port
 from tests.end_to_end.town import Town
 from tests.faults.killing import Balance, a_bot, connected, count, settled
 
@@ -18,17 +18,17 @@ POST = ("POST", "/channels/{channel_id}/messages")
 
 TROUBLES: Mapping[str, Callable[[Town], object]] = {
     **{
-        f"posting: {kind}": partial(lambda kind, town: town.discord.faults.add(*POST, kind, STRIKES), kind)
+        f"posting: {kind}": partial(lambda kind, town: town.discord.troubles.add(*POST, kind, STRIKES), kind)
         for kind in (
-            FaultKind.ERROR_BEFORE,
-            FaultKind.ERROR_AFTER,
-            FaultKind.ABORT_BEFORE,
-            FaultKind.ABORT_AFTER,
-            FaultKind.RATE_LIMITED,
+            TroubleKind.ERROR_BEFORE,
+            TroubleKind.ERROR_AFTER,
+            TroubleKind.ABORT_BEFORE,
+            TroubleKind.ABORT_AFTER,
+            TroubleKind.RATE_LIMITED,
         )
     },
-    "acknowledging: error after the effect": lambda town: town.discord.faults.add(
-        "POST", "/interactions/*", FaultKind.ERROR_AFTER, STRIKES
+    "acknowledging: error after the effect": lambda town: town.discord.troubles.add(
+        "POST", "/interactions/*", TroubleKind.ERROR_AFTER, STRIKES
     ),
     "every interaction comes twice": lambda town: town.discord.gateway.deliver_twice(COMMANDS),
     "submitting: the answer is lost": lambda town: town.suno.script("drop started"),

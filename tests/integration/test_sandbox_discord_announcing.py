@@ -88,8 +88,8 @@ async def test_a_servers_own_command_is_offered_there_alone() -> None:
 
         assert (reply.status, reply.body["guild_id"]) == (201, str(stage.guild.id))
         elsewhere = stage.discord.guild("Elsewhere")
-        assert "jobs" in {command["name"] for command in stage.discord.world.commands_in(stage.guild)}
-        assert "jobs" not in {command["name"] for command in stage.discord.world.commands_in(elsewhere)}
+        assert "jobs" in {command["name"] for command in stage.discord.world.commands_in(stage.guild.id)}
+        assert "jobs" not in {command["name"] for command in stage.discord.world.commands_in(elsewhere.id)}
 
 
 async def test_only_new_names_count_towards_a_days_commands() -> None:

@@ -166,12 +166,12 @@ EDGES: list[Json] = [
 
 
 @pytest.mark.parametrize("body", EDGES)
-async def test_at_the_limit_it_is_taken(body: Json) -> None:
+async def test_a_message_at_the_limit_is_accepted(body: Json) -> None:
     async with staged() as stage:
         assert (await stage.api.post(stage.songs, body)).status == 200
 
 
-async def test_everything_that_is_wrong_is_told_at_once() -> None:
+async def test_all_problems_are_reported_at_once() -> None:
     async with staged() as stage:
         reply = await stage.api.post(stage.songs, {"content": "x" * 2001, "embeds": [{"title": "x" * 257}]})
 
@@ -209,7 +209,7 @@ async def answered(kind: str, callback: int) -> Reply:
 @pytest.mark.parametrize(
     ("kind", "callback"), [("command", 6), ("command", 7), ("command", 8), ("command", 1), ("form", 9), ("form", 7)]
 )
-async def test_an_answer_of_a_kind_that_does_not_fit_is_refused(kind: str, callback: int) -> None:
+async def test_an_answer_of_the_wrong_kind_is_refused(kind: str, callback: int) -> None:
     reply = await answered(kind, callback)
 
     assert (reply.status, reply.body["code"]) == (400, 50035)
@@ -227,7 +227,7 @@ async def test_an_answer_of_a_kind_that_does_not_fit_is_refused(kind: str, callb
         ([{"name": "n"}], "data.choices.0.value"),
     ],
 )
-async def test_choices_that_are_no_good_are_refused(choices: Json, path: str) -> None:
+async def test_bad_choices_are_refused(choices: Json, path: str) -> None:
     async with staged() as stage:
         asked = asyncio.create_task(stage.mia.autocomplete(stage.songs, "extend", focused="model"))
         await stage.discord.world.changes.until(

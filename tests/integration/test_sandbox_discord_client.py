@@ -1,4 +1,4 @@
-"""The stand-in driven by the real discord.py: what the library sends is taken, what it needs is there."""
+"""The stand-in driven by the real discord.py: what the library sends is accepted, and what it needs is there."""
 
 import asyncio
 import io
@@ -111,7 +111,7 @@ async def test_autocomplete_knows_the_other_options() -> None:
         assert [(choice.name, choice.value) for choice in choices] == [("v4 ['audio', 'model']", "v4")]
 
 
-async def test_more_than_25_choices_come_to_nothing() -> None:
+async def test_more_than_25_choices_are_no_answer() -> None:
     async with FakeDiscord(DiscordOptions(acknowledge_seconds=0.3)) as fake:
         songs, mia = fake.guild().channel("songs"), fake.member("Mia")
         bot = a_bot()
@@ -372,7 +372,7 @@ async def test_a_wrong_token_is_refused_at_login() -> None:
 
 
 @pytest.mark.parametrize("intents", [discord.Intents(guilds=True), discord.Intents(guilds=True, guild_messages=True)])
-async def test_messages_are_told_only_to_whom_asked_for_them(intents: discord.Intents) -> None:
+async def test_message_events_go_only_to_bots_that_asked_for_them(intents: discord.Intents) -> None:
     async with FakeDiscord() as fake:
         songs, mia = fake.guild().channel("songs"), fake.member("Mia")
         bot = a_bot(intents)

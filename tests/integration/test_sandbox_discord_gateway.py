@@ -1,4 +1,4 @@
-"""Sessions: several, resumed, begun anew, replayed."""
+"""Sessions: several, resumed, restarted, replayed."""
 
 import asyncio
 import json
@@ -12,13 +12,13 @@ import pytest
 from discord.ext import commands
 
 from bot.sandbox.discord import FakeDiscord
-from bot.sandbox.discord.changes import Changes
+from bot.sandbox.discord.world.changes import Changes
 from tests.support.discord_api import TOKEN, Json, a_bot, connected
 
 
 @dataclass
 class Answers:
-    """What became of each answer: 200, or the code that Discord refused it with."""
+    """The outcome of each answer: 200, or the code that Discord refused it with."""
 
     codes: list[int] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
@@ -34,7 +34,7 @@ class Answers:
 
 
 def a_counting_bot(answers: Answers) -> commands.Bot:
-    """Answers `/ping` and notes what became of it."""
+    """Answers `/ping` and notes the outcome."""
     bot = a_bot()
 
     @bot.tree.command()
@@ -114,7 +114,7 @@ async def test_a_dropped_connection_is_resumed() -> None:
 
 
 @pytest.mark.slow
-async def test_after_op_9_a_new_session_is_begun() -> None:
+async def test_after_op_9_a_new_session_starts() -> None:
     """discord.py waits five seconds first."""
     answers = Answers()
     async with FakeDiscord() as fake:

@@ -10,7 +10,7 @@ from bot.sandbox.discord import ClientRefuses, DiscordOptions, FakeDiscord
 from tests.support.discord_api import a_bot, connected
 
 
-async def test_a_new_server_and_the_end_of_one_are_told() -> None:
+async def test_joining_and_leaving_a_server_are_reported() -> None:
     async with FakeDiscord() as fake:
         guild = fake.guild()
         bot = a_bot()
@@ -33,7 +33,7 @@ async def test_a_new_server_and_the_end_of_one_are_told() -> None:
             assert [each.name for each in bot.guilds] == ["Another"]
 
 
-async def test_the_bot_leaves_a_server_and_is_told_so() -> None:
+async def test_a_bot_that_leaves_a_server_gets_the_event() -> None:
     async with FakeDiscord() as fake:
         fake.guild("Stays")
         fake.guild("Goes")
@@ -52,7 +52,7 @@ async def test_the_bot_leaves_a_server_and_is_told_so() -> None:
             assert [guild.name for guild in fake.world.guilds.values() if guild.has_bot] == ["Stays"]
 
 
-async def test_a_command_of_an_old_client_comes_by_the_members_own_installation() -> None:
+async def test_a_command_of_an_old_client_comes_through_the_members_own_installation() -> None:
     async with FakeDiscord() as fake:
         elsewhere = fake.guild("Elsewhere", with_bot=False)
         songs, mia = elsewhere.channel("songs"), fake.member("Mia", guild=elsewhere)

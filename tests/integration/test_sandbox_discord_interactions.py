@@ -39,7 +39,7 @@ async def test_a_hidden_answer_is_seen_by_its_member_alone() -> None:
         assert stage.songs.seen_by(tom) == []
 
 
-async def test_the_first_answer_says_what_became_of_it() -> None:
+async def test_the_response_describes_the_first_answer() -> None:
     async with staged() as stage:
         invocation = await stage.extend()
 
@@ -67,7 +67,7 @@ async def test_without_with_response_the_first_answer_is_204() -> None:
         assert (await stage.api.answer(await stage.extend(), DEFER, query="")).status == 204
 
 
-async def test_nobody_answers_and_the_member_is_told() -> None:
+async def test_the_member_sees_that_nobody_answered() -> None:
     async with staged(DiscordOptions(acknowledge_seconds=0.05)) as stage:
         invocation = await stage.extend()
 
@@ -76,7 +76,7 @@ async def test_nobody_answers_and_the_member_is_told() -> None:
         await invocation.failed()
 
 
-async def test_what_is_waited_for_in_vain_is_told_with_what_was_seen() -> None:
+async def test_a_wait_in_vain_says_what_was_seen() -> None:
     async with staged() as stage:
         await stage.api.post(stage.songs, {"content": "something else"})
 
@@ -106,7 +106,7 @@ async def test_followups_are_not_counted_where_the_server_has_the_app() -> None:
         assert {reply.status for reply in replies} == {200}
 
 
-async def test_an_answer_is_taken_back() -> None:
+async def test_an_answer_can_be_deleted() -> None:
     async with staged() as stage:
         invocation = await stage.extend()
         await stage.api.answer(invocation, DEFER)
@@ -118,7 +118,7 @@ async def test_an_answer_is_taken_back() -> None:
         assert again.body["code"] == 10008
 
 
-async def test_a_public_answer_is_edited_over_the_channel_too() -> None:
+async def test_a_public_answer_can_be_edited_through_the_channel_too() -> None:
     async with staged() as stage:
         invocation = await stage.extend()
         message_id = (await stage.api.answer(invocation, DEFER)).body["interaction"]["response_message_id"]
@@ -142,7 +142,7 @@ async def test_an_attachment_is_uploaded_and_fetched_by_its_link() -> None:
         assert data["options"] == [{"name": "audio", "type": 11, "value": attachment["id"]}]
 
 
-async def test_a_file_of_the_machine_is_uploaded_by_its_path(tmp_path: Path) -> None:
+async def test_a_local_file_is_uploaded_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "take.wav").write_bytes(b"RIFF")
     async with staged() as stage:
         invocation = await stage.extend(audio=Upload(tmp_path / "take.wav"))
@@ -226,7 +226,7 @@ async def test_a_user_installed_app_answers_hidden_where_others_may_not_see_it()
         assert (await invocation.response()).is_ephemeral
 
 
-async def test_subcommands_are_spoken_in_full() -> None:
+async def test_subcommands_are_named_in_full() -> None:
     limit = {"type": 4, "name": "limit", "description": "d", "required": True}
     quota = {
         "name": "quota",
@@ -318,7 +318,7 @@ async def test_a_form_is_opened_filled_in_and_sent() -> None:
             await stage.mia.submit_modal(form, {"prompt": "la", "model": "v6"})
 
 
-async def test_a_link_is_no_longer_good_after_its_time_or_when_changed() -> None:
+async def test_a_link_stops_working_when_it_expires_or_is_changed() -> None:
     async with staged() as stage:
         link = stage.mia.post(stage.songs, "", Upload("a.mp3", b"song")).attachments[0].url
 
@@ -333,7 +333,7 @@ async def test_a_link_is_no_longer_good_after_its_time_or_when_changed() -> None
         assert await status(link) == 404
 
 
-async def test_a_part_of_a_file_is_fetched() -> None:
+async def test_part_of_a_file_can_be_fetched() -> None:
     async with staged() as stage:
         link = stage.mia.post(stage.songs, "", Upload("a.mp3", b"0123456789")).attachments[0].url
 

@@ -30,7 +30,7 @@ async def test_two_requests_at_once_with_one_nonce_make_one_message() -> None:
         assert len({reply.body["id"] for reply in replies}) == 1
 
 
-async def test_a_nonce_is_forgotten_after_some_minutes() -> None:
+async def test_a_nonce_is_forgotten_after_a_few_minutes() -> None:
     async with staged() as stage:
         await stage.api.post(stage.songs, ONCE)
         stage.discord.advance(301)
@@ -121,7 +121,7 @@ async def test_an_answer_may_attach_and_embed_anywhere() -> None:
         assert (len(message.embeds), len(message.attachments)) == (1, 1)
 
 
-async def test_an_edit_keeps_listed_files_and_adds_new_ones_behind() -> None:
+async def test_an_edit_keeps_listed_files_and_adds_new_ones_after_them() -> None:
     async with staged() as stage:
         posted = (await stage.api.post(stage.songs, HELLO, files=[("a.mp3", b"a"), ("b.mp3", b"b")])).body
         kept = posted["attachments"][1]["id"]
@@ -176,7 +176,7 @@ async def test_in_components_v2_only_shown_files_are_seen() -> None:
         assert [each.filename for each in message.shown_attachments] == ["a.mp3"]
 
 
-async def test_a_message_stays_v2_once_it_was() -> None:
+async def test_a_v2_message_stays_v2() -> None:
     async with staged() as stage:
         body = {"flags": 1 << 15, "components": [{"type": 10, "content": "hello"}]}
         posted = (await stage.api.post(stage.songs, body)).body["id"]
@@ -211,7 +211,7 @@ async def test_a_thumbnail_may_be_a_file_of_the_message() -> None:
         assert stage.songs.messages[0].attachments == ()
 
 
-async def test_names_of_files_lose_what_is_not_plain() -> None:
+async def test_unsafe_characters_in_file_names_are_replaced() -> None:
     async with staged() as stage:
         posted = await stage.api.post(stage.songs, HELLO, files=[("Größe 1.mp3", b"1")])
 
@@ -328,7 +328,7 @@ async def test_a_silent_message_rings_silently() -> None:
         assert stage.songs.messages[0].is_silent
 
 
-async def test_who_cannot_see_the_channel_hears_nothing() -> None:
+async def test_members_who_cannot_see_the_channel_are_not_rung() -> None:
     async with staged() as stage:
         stage.songs.deny("VIEW_CHANNEL", who=stage.mia)
 
@@ -356,7 +356,7 @@ async def test_direct_messages_can_be_closed_and_opened_again() -> None:
         assert (closed.body["code"], opened.status) == (50007, 200)
 
 
-async def test_an_unknown_message_may_be_answered_when_that_was_said() -> None:
+async def test_a_reply_to_an_unknown_message_is_posted_if_the_bot_allows_it() -> None:
     async with staged() as stage:
         reference = {"message_id": "5", "fail_if_not_exists": False}
 
@@ -365,7 +365,7 @@ async def test_an_unknown_message_may_be_answered_when_that_was_said() -> None:
         assert (reply.status, reply.body["type"]) == (200, 0)
 
 
-async def test_only_hidden_answers_can_be_hidden() -> None:
+async def test_only_answers_can_be_hidden() -> None:
     async with staged() as stage:
         reply = await stage.api.post(stage.songs, {**HELLO, "flags": 64})
 

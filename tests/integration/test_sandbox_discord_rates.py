@@ -4,7 +4,7 @@ import asyncio
 import re
 from datetime import timedelta
 
-from bot.sandbox.discord import DiscordOptions, FakeDiscord, FaultKind, RateLimit
+from bot.sandbox.discord import DiscordOptions, FakeDiscord, RateLimit, TroubleKind
 from bot.sandbox.discord.options import MESSAGE, MESSAGES
 from tests.support.discord_api import Json, Reply, Stage, a_bot, connected, staged
 
@@ -92,7 +92,7 @@ async def test_a_429_names_its_scope_and_how_long_to_wait_and_is_counted() -> No
 
 async def test_a_429_on_demand_looks_like_any_other() -> None:
     async with staged() as stage:
-        stage.discord.faults.add("POST", MESSAGES, FaultKind.RATE_LIMITED, retry_after_seconds=2)
+        stage.discord.troubles.add("POST", MESSAGES, TroubleKind.RATE_LIMITED, retry_after_seconds=2)
 
         refused = await post(stage)
 
@@ -103,7 +103,7 @@ async def test_a_429_on_demand_looks_like_any_other() -> None:
 
 async def test_a_refusal_on_demand_counts_and_shows_the_limit() -> None:
     async with staged() as stage:
-        stage.discord.faults.add("POST", MESSAGES, FaultKind.ERROR_BEFORE, status=400, code=50045)
+        stage.discord.troubles.add("POST", MESSAGES, TroubleKind.ERROR_BEFORE, status=400, code=50045)
 
         assert (await post(stage)).headers["X-RateLimit-Remaining"] == "4"
         assert (await post(stage)).headers["X-RateLimit-Remaining"] == "3"
@@ -129,7 +129,7 @@ async def test_discord_py_edits_two_messages_of_a_channel_at_the_same_time() -> 
             channel = bot.get_partial_messageable(songs.id)
             first, second = await channel.send("one"), await channel.send("two")
             await first.edit(content="one, edited")
-            held = fake.faults.add("PATCH", f"/channels/*/messages/{first.id}", FaultKind.HOLD_BEFORE)
+            held = fake.troubles.add("PATCH", f"/channels/*/messages/{first.id}", TroubleKind.HOLD_BEFORE)
 
             holding = asyncio.create_task(first.edit(content="held"))
             await held.reached()
@@ -141,7 +141,7 @@ async def test_discord_py_edits_two_messages_of_a_channel_at_the_same_time() -> 
         assert [message.content for message in songs.messages] == ["held", "two, edited"]
 
 
-async def test_only_so_many_edits_of_old_messages_pass_in_an_hour() -> None:
+async def test_edits_of_old_messages_are_limited_by_the_hour() -> None:
     options = DiscordOptions(rate_limits={}, old_edits=RateLimit(2, 3600))
     async with staged(options) as stage:
         message_id = await posted(stage)
@@ -157,7 +157,7 @@ async def test_only_so_many_edits_of_old_messages_pass_in_an_hour() -> None:
         assert (await edit(stage, message_id)).status == 200
 
 
-async def test_old_edits_are_limited_by_the_channel_and_not_by_the_message() -> None:
+async def test_old_edits_are_counted_per_channel_and_not_per_message() -> None:
     options = DiscordOptions(rate_limits={}, old_edits=RateLimit(1, 3600))
     async with staged(options) as stage:
         ids = [await posted(stage), await posted(stage)]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from bot.sandbox.world import API_KEY, TOKEN
+from bot.sandbox.stand_ins import API_KEY, TOKEN
 
 OWN = ("bot", "cogs", "storage")
 

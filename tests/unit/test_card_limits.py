@@ -16,8 +16,8 @@ from bot.domain.jobs import Failure, FailureReason, Job, JobState, Stage, Track,
 from bot.domain.progress import BANDS, progress_of
 from bot.domain.request import ExtensionRequest
 from bot.domain.text import Text
-from bot.sandbox.discord import compose
-from bot.sandbox.discord.calls import Body
+from bot.sandbox.discord.refuse import messages
+from bot.sandbox.discord.refuse.body import Body
 from bot.services.common.messenger import ResultFile
 from bot.text import Catalogue
 from tests.support.storage_samples import NOW, a_job
@@ -78,7 +78,7 @@ def check(
     data: dict[str, Any] = {"content": content, "components": components or []}
     if embed is not None:
         data["embeds"] = [embed.to_dict()]
-    compose.check(Body(value=data), data, before=None, limit_bytes=10 * MIB)
+    messages.check(Body(value=data), data, before=None, limit_bytes=10 * MIB)
     assert files <= 10
 
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from bot.domain.links import HOST_MAX, web_url
-from bot.sandbox.discord import fields
-from bot.sandbox.discord.limits import Problems
+from bot.sandbox.discord.refuse import fields
+from bot.sandbox.discord.refuse.limits import Problems
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 import pytest
 
-from bot.sandbox.discord.check_commands import check_commands, is_command_name, total_length
-from bot.sandbox.discord.limits import Payload, Problems
+from bot.sandbox.discord.refuse.commands import check_commands, is_command_name, total_length
+from bot.sandbox.discord.refuse.limits import Problems
 from tests.support.discord_api import EXTEND, MENU, Json
 
 
-def errors_of(commands: Json) -> Payload:
+def errors_of(commands: Json) -> Json:
     problems = Problems()
     check_commands(commands, problems)
     return problems.as_json()
@@ -112,12 +112,12 @@ def test_a_command_is_refused_with_its_field(commands: Json, path: str) -> None:
         [command(contexts=[0, 1, 2], integration_types=[0, 1])],
     ],
 )
-def test_what_keeps_the_limits_is_taken(commands: Json) -> None:
+def test_a_command_within_the_limits_is_accepted(commands: Json) -> None:
     assert errors_of(commands) == {}
 
 
 @pytest.mark.parametrize("kind", [2, 3])
-def test_of_menus_there_are_fifteen_at_most(kind: int) -> None:
+def test_at_most_fifteen_menus_are_accepted(kind: int) -> None:
     menus = [{"name": f"menu {n}", "type": kind} for n in range(16)]
     assert errors_of(menus[:15]) == {}
     assert errors_of(menus)["_errors"]
@@ -127,7 +127,7 @@ def test_of_menus_there_are_fifteen_at_most(kind: int) -> None:
     ("name", "good"),
     [("extend", True), ("ex-tend_2'", True), ("größe", True), ("Größe", False), ("a b", False), ("a!", False)],
 )
-def test_names_are_of_small_letters_and_numbers(name: str, good: bool) -> None:
+def test_names_take_lower_case_letters_and_numbers(name: str, good: bool) -> None:
     assert is_command_name(name) is good
 
 

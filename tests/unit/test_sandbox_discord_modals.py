@@ -1,7 +1,7 @@
 import pytest
 
-from bot.sandbox.discord.check_modals import check_modal
-from bot.sandbox.discord.limits import Problems
+from bot.sandbox.discord.refuse.limits import Problems
+from bot.sandbox.discord.refuse.modals import check_modal
 from tests.support.discord_api import Json, a_label, a_modal
 
 
@@ -67,7 +67,7 @@ def test_a_form_is_refused_with_its_field(modal: Json, path: str) -> None:
         a_modal({"type": 1, "components": [text_input(label="Old")]}),
     ],
 )
-def test_what_keeps_the_limits_is_taken(modal: Json) -> None:
+def test_a_form_within_the_limits_is_accepted(modal: Json) -> None:
     problems = Problems()
     check_modal(modal, problems)
     assert problems.as_json() == {}

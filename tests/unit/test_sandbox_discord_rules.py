@@ -9,15 +9,16 @@ from urllib.parse import parse_qsl, urlsplit
 import discord
 import pytest
 
-from bot.sandbox.discord import DiscordOptions, FakeDiscord, NeverHappened, RateLimit, addresses, limits
-from bot.sandbox.discord.calls import Route
-from bot.sandbox.discord.changes import Changes
-from bot.sandbox.discord.clock import Clock, Snowflakes
-from bot.sandbox.discord.limits import Refusal
-from bot.sandbox.discord.links import Links
+from bot.sandbox.discord import DiscordOptions, FakeDiscord, NeverHappened, RateLimit
 from bot.sandbox.discord.options import MESSAGES
-from bot.sandbox.discord.permissions import ALL, EVERYONE, NONE, Overwrite, Permission, in_channel
-from bot.sandbox.discord.rates import Rates
+from bot.sandbox.discord.refuse import addresses, limits
+from bot.sandbox.discord.refuse.limits import Refusal
+from bot.sandbox.discord.wire.calls import Route
+from bot.sandbox.discord.wire.rates import Rates
+from bot.sandbox.discord.world.changes import Changes
+from bot.sandbox.discord.world.clock import Clock, Snowflakes
+from bot.sandbox.discord.world.links import Links
+from bot.sandbox.discord.world.permissions import ALL, EVERYONE, NONE, Overwrite, Permission, in_channel
 
 SERVER, MEMBER, ROLE, OTHER_ROLE = 1, 2, 3, 4
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -41,7 +42,7 @@ def permissions(
     )
 
 
-def test_everybody_may_what_the_server_grants() -> None:
+def test_everybody_may_do_what_the_server_grants() -> None:
     assert permissions() == EVERYONE
 
 
@@ -64,20 +65,20 @@ def test_among_roles_allowing_beats_denying() -> None:
 
 
 @pytest.mark.parametrize("roles", [{}, {ROLE: Permission.ADMINISTRATOR}])
-def test_owners_and_administrators_may_everything(roles: Mapping[int, Permission]) -> None:
+def test_owners_and_administrators_may_do_everything(roles: Mapping[int, Permission]) -> None:
     overwrites = {SERVER: Overwrite(deny=VIEW), MEMBER: Overwrite(deny=WRITE)}
     assert permissions(overwrites, roles=roles, is_owner=not roles) == ALL
 
 
-def test_who_does_not_see_a_channel_may_nothing_in_it() -> None:
+def test_members_who_cannot_see_a_channel_may_do_nothing_in_it() -> None:
     assert permissions({SERVER: Overwrite(deny=VIEW)}) == NONE
 
 
-def test_who_may_not_write_may_not_attach() -> None:
+def test_members_who_may_not_write_may_not_attach_files() -> None:
     assert ATTACH not in permissions({SERVER: Overwrite(deny=WRITE)})
 
 
-def test_in_a_thread_its_own_permission_to_write_counts() -> None:
+def test_writing_in_a_thread_needs_a_permission_of_its_own() -> None:
     no_threads = {SERVER: Overwrite(deny=Permission.SEND_MESSAGES_IN_THREADS)}
     assert ATTACH in permissions(no_threads)
     assert ATTACH not in permissions(no_threads, in_thread=True)
@@ -85,7 +86,7 @@ def test_in_a_thread_its_own_permission_to_write_counts() -> None:
 
 
 @pytest.mark.parametrize("permission", Permission)
-def test_bits_are_discords(permission: Permission) -> None:
+def test_permission_bits_are_those_of_discord(permission: Permission) -> None:
     assert getattr(discord.Permissions(int(permission)), str(permission.name).lower()) is True
 
 
@@ -126,7 +127,7 @@ def test_a_link_is_good_for_its_time_and_path_alone() -> None:
     assert not links.is_good(path, query)
 
 
-def test_links_that_are_asked_for_soon_after_each_other_are_the_same() -> None:
+def test_links_made_soon_after_each_other_are_the_same() -> None:
     clock = Clock(lambda: BEGINNING)
     links = Links(clock, lifetime_seconds=86_400)
     first = links.url("/a")
@@ -193,7 +194,7 @@ def test_an_address_that_no_browser_could_open_is_malformed(url: str) -> None:
     assert not addresses.is_well_formed(url)
 
 
-async def test_waiting_ends_as_soon_as_it_is_true() -> None:
+async def test_a_wait_ends_as_soon_as_its_condition_holds() -> None:
     changes, seen = Changes(), list[int]()
 
     async def wait() -> int:
@@ -208,12 +209,12 @@ async def test_waiting_ends_as_soon_as_it_is_true() -> None:
     assert await waiting == 2
 
 
-async def test_waiting_in_vain_says_what_was_wanted_and_seen() -> None:
+async def test_a_wait_in_vain_says_what_was_wanted_and_seen() -> None:
     with pytest.raises(NeverHappened, match=r"two: not within 0.01 s. Seen: \[1\]"):
         await Changes().until(lambda: False, timeout=0.01, wanted="two", seen=lambda: "[1]")
 
 
-async def test_waiting_does_not_hide_another_timeout() -> None:
+async def test_a_wait_does_not_hide_another_timeout() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await Changes().until(lambda: False, timeout=5, wanted="two", seen=str)
@@ -224,7 +225,7 @@ def test_the_application_is_not_its_bot_user() -> None:
     assert fake.application_id != fake.world.bot.id
 
 
-def test_every_refusal_is_told_in_the_documents() -> None:
+def test_every_refusal_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "sandbox-discord.md").read_text()
     told = {int(line.split("|")[2]) for line in page.splitlines() if line.startswith("| 4") and line.count("|") == 5}
     assert {value.code for value in vars(limits).values() if isinstance(value, Refusal)} - told == set()

@@ -1,4 +1,4 @@
-"""The stand-in's rate window, its bell, and what becomes of its background tasks."""
+"""The stand-in's rate window, its bell, and its background tasks."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ def test_a_window_has_room_again_when_its_oldest_has_left() -> None:
     assert (full_at_once, full_before, window.has_room()) == (False, False, True)
 
 
-def test_a_limit_of_0_lets_all_pass() -> None:
+def test_a_limit_of_0_lets_everything_pass() -> None:
     window = RateWindow(0, 10)
 
     for _ in range(1000):
@@ -31,7 +31,7 @@ def test_a_limit_of_0_lets_all_pass() -> None:
     assert window.has_room()
 
 
-async def test_a_bell_wakes_whoever_waits_for_what_has_come_true() -> None:
+async def test_a_bell_wakes_those_whose_condition_now_holds() -> None:
     bell = Bell()
     seen: list[int] = []
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
@@ -49,7 +49,7 @@ async def test_a_scaled_moment_that_has_passed_is_not_waited_for() -> None:
         await clock.sleep_until(clock.now() - 200, 180)
 
 
-async def test_a_fault_in_the_background_is_raised_at_the_end() -> None:
+async def test_an_error_in_the_background_is_raised_at_the_end() -> None:
     crew = Crew()
     ended = asyncio.Event()
 

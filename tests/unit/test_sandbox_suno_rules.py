@@ -124,7 +124,7 @@ def test_the_first_row_that_holds_answers() -> None:
     assert first_refusal(body) is None
 
 
-def test_lengths_are_asked_after_the_rules_of_the_mode() -> None:
+def test_lengths_are_checked_after_the_rules_of_the_mode() -> None:
     assert refused(a_body(style="", title="x" * 101)) == ("style_missing", 400)
 
 
@@ -197,7 +197,7 @@ def test_observed_texts_are_the_recorded_ones() -> None:
         assert texts[name] == json.loads((FIXTURES / f"{fixture}.json").read_text(encoding="utf-8"))["msg"]
 
 
-def test_every_refusal_stands_in_the_documentation() -> None:
+def test_every_refusal_is_documented() -> None:
     page = PAGE.read_text(encoding="utf-8")
 
     assert [row.message for row in REFUSALS if f"`{row.message}`" not in page] == []

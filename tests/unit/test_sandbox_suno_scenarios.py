@@ -1,13 +1,13 @@
-"""The words that make something happen: each is understood, told in the documentation, and found in a request."""
+"""The words that make something happen: each is understood, documented, and found in a request."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from bot.sandbox.suno.faults import SUBMIT_ERRORS, TASK_ERRORS, AnswerKind, FileKind, Scenario
-from bot.sandbox.suno.messages import Stage
+from bot.sandbox.suno.envelopes import Stage
 from bot.sandbox.suno.scenarios import MARKERS, markers_in, scenario_of, with_words
+from bot.sandbox.suno.troubles import SUBMIT_ERRORS, TASK_ERRORS, AnswerKind, FileKind, Scenario
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "suno"
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox-suno.md"
@@ -33,7 +33,7 @@ def test_every_entry_changes_something(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [marker.name for marker in MARKERS])
-def test_every_entry_stands_in_the_documentation(name: str) -> None:
+def test_every_entry_is_documented(name: str) -> None:
     marker = next(marker for marker in MARKERS if marker.name == name)
     shown = f"{marker.name} {marker.takes}".strip()
 
@@ -43,7 +43,7 @@ def test_every_entry_stands_in_the_documentation(name: str) -> None:
 @pytest.mark.parametrize(
     "words", ["", "chorus", "error", "error 999", "error x", "http 200", "http", "skip tail", "file-cut x", "tracks"]
 )
-def test_anything_else_is_no_entry(words: str) -> None:
+def test_anything_else_is_refused(words: str) -> None:
     with pytest.raises(ValueError, match="not in the table"):
         with_words(Scenario(), words)
 
@@ -87,8 +87,8 @@ def test_entries_add_up() -> None:
     scenario = scenario_of(["one-track", "duplicate 3", "file-cut 1"])
 
     assert (scenario.tracks, scenario.copies) == (1, 3)
-    assert scenario.file_fault is not None
-    assert (scenario.file_fault.kind, scenario.file_fault.times) == (FileKind.CUT, 1)
+    assert scenario.file_trouble is not None
+    assert (scenario.file_trouble.kind, scenario.file_trouble.times) == (FileKind.CUT, 1)
 
 
 def test_markers_are_found_in_every_text_and_in_the_file_name() -> None:

@@ -3,20 +3,21 @@
 It was written from docs/discord.md and Discord's own descriptions; it shares no code with the bot.
 """
 
-from bot.sandbox.discord.changes import NeverHappened
-from bot.sandbox.discord.channels import VOICE, Channel, Thread
-from bot.sandbox.discord.client import Choice, ClientRefuses, Upload
-from bot.sandbox.discord.faults import Fault, FaultKind
-from bot.sandbox.discord.forms import Modal
-from bot.sandbox.discord.guilds import Guild, Role
-from bot.sandbox.discord.interactions import Callback, State
-from bot.sandbox.discord.invocation import Invocation
-from bot.sandbox.discord.messages import Attachment, Message, Version
 from bot.sandbox.discord.options import DiscordOptions, RateLimit
-from bot.sandbox.discord.people import Ping, Why
-from bot.sandbox.discord.responses import Recorded
-from bot.sandbox.discord.server import FakeDiscord
-from bot.sandbox.discord.user import Member
+from bot.sandbox.discord.stand_in import FakeDiscord
+from bot.sandbox.discord.user.client import Choice, ClientRefuses, Upload
+from bot.sandbox.discord.user.forms import Modal
+from bot.sandbox.discord.user.invocation import Invocation
+from bot.sandbox.discord.user.member import Member
+from bot.sandbox.discord.wire.responses import Recorded
+from bot.sandbox.discord.wire.troubles import Trouble, TroubleKind
+from bot.sandbox.discord.world.changes import NeverHappened
+from bot.sandbox.discord.world.channels import VOICE, Channel, Message, Ping, Thread
+from bot.sandbox.discord.world.guilds import Guild
+from bot.sandbox.discord.world.interactions import Callback, State
+from bot.sandbox.discord.world.people import Why
+from bot.sandbox.discord.world.posts import Attachment, Version
+from bot.sandbox.discord.world.roster import Role
 
 __all__ = [
     "VOICE",
@@ -27,8 +28,6 @@ __all__ = [
     "ClientRefuses",
     "DiscordOptions",
     "FakeDiscord",
-    "Fault",
-    "FaultKind",
     "Guild",
     "Invocation",
     "Member",
@@ -41,6 +40,8 @@ __all__ = [
     "Role",
     "State",
     "Thread",
+    "Trouble",
+    "TroubleKind",
     "Upload",
     "Version",
     "Why",

@@ -35,9 +35,9 @@ class DiscordOptions:
     """Sources: docs/discord.md 2.1 (interactions), 3.1 (sizes), 3.3 (nonce), 4 (links)."""
 
     token: str | None = None
-    """The bot's token; None takes any that is not empty."""
+    """The bot's token; None accepts any that is not empty."""
     port: int = 0
-    """0: any free one."""
+    """0 takes any free port."""
     acknowledge_seconds: float = 3.0
     """How long an interaction waits for its first answer."""
     interaction_seconds: float = 900.0
@@ -48,15 +48,15 @@ class DiscordOptions:
     """How long a signed link to an attachment works."""
     heartbeat_seconds: float = 41.25
     upload_limit_bytes: int | None = None
-    """A limit for one file below the servers' own, for tests; it holds for answers to interactions too."""
+    """A limit for one file, below the servers' own, for tests. Answers to interactions obey it too."""
     request_limit_bytes: int = 512 * MIB
     """The largest request that is read at all."""
     rate_limits: Mapping[tuple[str, str], RateLimit] = field(default_factory=lambda: USUAL_RATE_LIMITS)
-    """By method and path; empty: none is refused."""
+    """By method and path. Empty: nothing is refused."""
     shared_channel_bucket: bool = False
     """Count posts, edits and deletions in one channel together, by the limit for posts.
 
-    Discord names one bucket for posts and edits; whether it also counts them together has changed and is not promised.
+    Discord names one bucket for posts and edits; whether it counts them together has changed and is not promised.
     """
     old_edits: RateLimit | None = RateLimit(20, 3600.0)
     """Edits of messages older than an hour, in each channel (30046). The number is assumed: Discord publishes none."""
@@ -69,7 +69,7 @@ class DiscordOptions:
     commands_created_per_day: int = 200
     """New command names a day, by server."""
     bot_public: bool = True
-    """Whether anybody may add the bot to a server, or its owner alone."""
+    """Whether anyone may add the bot to a server, or only its owner."""
     integration_types: frozenset[int] = frozenset({0, 1})
     """Where the application can be installed: 0 in servers, 1 for a user."""
     privileged_intents: bool = False

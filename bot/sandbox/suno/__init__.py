@@ -4,9 +4,9 @@ It was written from docs/provider.md alone and shares no code with the client in
 `bot.domain`, so that a misreading on one side shows as a failing test instead of being agreed upon.
 """
 
-from bot.sandbox.suno.callbacks import SentCallback
-from bot.sandbox.suno.messages import Stage, Status
+from bot.sandbox.suno.envelopes import Stage, Status
 from bot.sandbox.suno.options import SunoOptions, UnknownTask
+from bot.sandbox.suno.outbox import SentCallback
 from bot.sandbox.suno.server import FakeSuno, RecordedRequest
 from bot.sandbox.suno.tasks import Task
 

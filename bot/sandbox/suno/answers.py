@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot.sandbox.suno.faults import AnswerFault, AnswerKind
-from bot.sandbox.suno.messages import Json, envelope
+from bot.sandbox.suno.envelopes import Json, envelope
+from bot.sandbox.suno.troubles import AnswerKind, AnswerTrouble
 
 GATEWAY_PAGE = (
     "<html>\r\n<head><title>{code}</title></head>\r\n<body><center><h1>{code}</h1></center></body>\r\n</html>"
@@ -31,13 +31,13 @@ class Answers:
     def error(self, code: int, message: str) -> web.Response:
         return self.json(envelope(code, message))
 
-    async def faulty(self, request: web.Request, fault: AnswerFault) -> web.Response:
-        match fault.kind:
+    async def troubled(self, request: web.Request, trouble: AnswerTrouble) -> web.Response:
+        match trouble.kind:
             case AnswerKind.ERROR:
-                return self.error(fault.code, fault.message)
+                return self.error(trouble.code, trouble.message)
             case AnswerKind.HTTP:
-                page = GATEWAY_PAGE.format(code=fault.code)
-                return web.Response(status=fault.code, text=page, content_type="text/html")
+                page = GATEWAY_PAGE.format(code=trouble.code)
+                return web.Response(status=trouble.code, text=page, content_type="text/html")
             case AnswerKind.HTML:
                 return web.Response(text=MAINTENANCE_PAGE, content_type="text/html")
             case AnswerKind.NO_TASK_ID:

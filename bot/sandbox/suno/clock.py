@@ -59,14 +59,14 @@ class Bell:
 
 
 class Crew:
-    """Owns the background tasks. A fault in one is kept and raised at the end, so that it fails the test.
+    """Owns the background tasks. What one of them raises is kept and raised at the end, so that it fails the test.
 
     No TaskGroup, because a fixture may be entered and left in different tasks.
     """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._faults: list[Exception] = []
+        self._failures: list[Exception] = []
 
     def start(self, work: Coroutine[object, object, None], *, name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -76,17 +76,17 @@ class Crew:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
-            self._faults.append(error)
+            self._failures.append(error)
 
     async def stop(self) -> None:
         """Cancel all and wait for them.
 
         Raises:
-            ExceptionGroup: some of them had failed; that is a fault of the stand-in.
+            ExceptionGroup: some of them failed, which is a bug in the stand-in.
         """
         while running := list(self._tasks):
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-        if self._faults:
-            raise ExceptionGroup("the stand-in for the Suno API broke", self._faults)
+        if self._failures:
+            raise ExceptionGroup("the stand-in for the Suno API broke", self._failures)

@@ -18,8 +18,8 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from aiohttp import BodyPartReader, web
 
-from bot.sandbox.suno import messages
-from bot.sandbox.suno.messages import Json
+from bot.sandbox.suno import envelopes
+from bot.sandbox.suno.envelopes import Json
 from bot.sandbox.suno.options import SunoOptions
 from bot.sandbox.suno.rules import is_web_address
 from bot.sandbox.suno.sources import TooManyBytes, fetch, save
@@ -80,9 +80,9 @@ class Uploads:
             try:
                 return await take(request, part)
             except UploadRefused as refused:
-                return web.json_response(messages.upload_envelope(refused.code, refused.message))
+                return web.json_response(envelopes.upload_envelope(refused.code, refused.message))
             except TooManyBytes:
-                return web.json_response(messages.upload_envelope(400, "File size exceeds the limit"))
+                return web.json_response(envelopes.upload_envelope(400, "File size exceeds the limit"))
             finally:
                 await asyncio.to_thread(part.unlink, missing_ok=True)
 
@@ -150,7 +150,7 @@ class Uploads:
         self._files[stored.shown_path] = stored.path
         if replaced is not None:
             await asyncio.to_thread(replaced.unlink, missing_ok=True)
-        data = messages.uploaded(
+        data = envelopes.uploaded(
             name=name,
             path=stored.shown_path,
             url=f"{self._base}/f/{quote(stored.shown_path)}",
@@ -158,7 +158,7 @@ class Uploads:
             mime_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
             at=datetime.now(UTC),
         )
-        return web.json_response(messages.upload_envelope(200, "File uploaded successfully", data))
+        return web.json_response(envelopes.upload_envelope(200, "File uploaded successfully", data))
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         path = self._files.get(request.match_info["path"])

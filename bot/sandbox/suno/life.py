@@ -12,15 +12,15 @@ import aiohttp
 
 from bot.sandbox.sounds import continue_piece
 from bot.sandbox.suno import tasks
-from bot.sandbox.suno.callbacks import Courier
 from bot.sandbox.suno.clock import Bell, Crew, ScaledClock
-from bot.sandbox.suno.faults import TASK_ERRORS, Order, TaskFailure
+from bot.sandbox.suno.envelopes import Callback, Links, MadeTrack, Stage, Status
 from bot.sandbox.suno.material import length_seconds, write_long_silence, write_silence
-from bot.sandbox.suno.messages import Callback, Links, MadeTrack, Stage, Status
 from bot.sandbox.suno.options import SunoOptions
+from bot.sandbox.suno.outbox import Courier
 from bot.sandbox.suno.rules import LIMITS
 from bot.sandbox.suno.sources import NOT_FETCHED, fetch, judge
 from bot.sandbox.suno.tasks import Task
+from bot.sandbox.suno.troubles import TASK_ERRORS, Order, TaskFailure
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ class Life:
                 self._crew.start(self._tell_in_order(task, message), name=f"{stage} of {task.id}")
 
     async def advance(self, task: Task, stage: Stage) -> None:
-        """Bring `task` to `stage` and call back, or let it fail if its scenario says so. It never goes back."""
+        """Move `task` on to `stage` and call back, or let it fail if its scenario says so. It never moves back."""
         if message := await self._come_to(task, stage):
             await self._tell_in_order(task, message)
 
@@ -210,7 +210,7 @@ class Life:
         )
 
     async def _make_audio(self, task: Task, source: Path) -> None:
-        """Give every track its file. A task with a track without one fails."""
+        """Give every track its file. If one cannot have it, the task fails."""
         long_seconds = task.scenario.first_track_seconds
         if long_seconds is not None:
             write = partial(write_long_silence, seconds=long_seconds)

@@ -1,4 +1,4 @@
-"""How a stand-in is set up."""
+"""How the stand-in for the Suno API is set up."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,10 +21,10 @@ class SunoOptions:
     api_key: str = "sandbox-suno-key"
     port: int = 0  # 0: any free one
     credits: float = 10_000
-    cost: float = 12  # credits a task
+    cost: float = 12  # credits per task
     time_scale: float = 1.0
 
-    text_after_seconds: float = 30  # scaled, as the next three; all count from the acceptance
+    text_after_seconds: float = 30  # scaled, like the next three; all counted from acceptance
     first_after_seconds: float = 100
     complete_after_seconds: float = 180
     retry_after_seconds: tuple[float, ...] = (60, 300, 900)
@@ -36,7 +36,7 @@ class SunoOptions:
     latency_seconds: float = 0.0  # before each answer of the API
     real_http_status: bool = False  # errors carry their code as HTTP status instead of HTTP 200
     unknown_task: UnknownTask = UnknownTask.CODE_404
-    retired_models: frozenset[str] = frozenset()  # refused as if they had never been
+    retired_models: frozenset[str] = frozenset()  # refused as if they had never existed
     v6: bool = False  # the contract of the V6 generation: `lyrics`, `variety`, `defaultParamFlag` may be missing
 
     audio: bool = True  # False: every result is one silent mp3 of `audio_bytes`, made once
@@ -44,8 +44,8 @@ class SunoOptions:
     check_source: bool = True  # False: the source is fetched, but its length is not measured
     continuation_seconds: float = 40  # of new music after `continueAt`
 
-    manual: bool = False  # True: tasks move by `FakeSuno.finish` and `FakeSuno.fail` alone
+    manual: bool = False  # True: only `FakeSuno.finish` and `FakeSuno.fail` move tasks
     upload_limit_bytes: int = 200_000_000
     source_timeout_seconds: float = 30
     hold_seconds: float = 600  # the longest that an answer is withheld
-    keep: int = 20_000  # as many requests, callbacks and tasks are remembered
+    keep: int = 20_000  # how many requests, callbacks and tasks are remembered

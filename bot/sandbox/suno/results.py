@@ -9,10 +9,10 @@ from pathlib import Path
 from aiohttp import web
 
 from bot.sandbox.suno.answers import hang_up
-from bot.sandbox.suno.faults import FileFault, FileKind
+from bot.sandbox.suno.envelopes import MadeTrack
 from bot.sandbox.suno.material import cover
-from bot.sandbox.suno.messages import MadeTrack
 from bot.sandbox.suno.tasks import Task
+from bot.sandbox.suno.troubles import FileKind, FileTrouble
 
 AUDIO_TYPE = "audio/mpeg"
 CHUNK_BYTES = 1 << 16
@@ -54,10 +54,10 @@ class Results:
         if not track.finished or track.path is None:
             raise web.HTTPNotFound
         track.fetches += 1
-        fault = task.scenario.file_fault
-        if fault is None or (fault.times is not None and track.fetches > fault.times):
+        trouble = task.scenario.file_trouble
+        if trouble is None or (trouble.times is not None and track.fetches > trouble.times):
             return web.FileResponse(track.path, headers={"Content-Type": AUDIO_TYPE})
-        return await _serve_badly(request, track.path, fault)
+        return await _serve_badly(request, track.path, trouble)
 
     async def _cover(self, request: web.Request) -> web.Response:
         task, track = self._find(request.match_info["place"])
@@ -94,19 +94,19 @@ class Results:
         return answer
 
 
-async def _serve_badly(request: web.Request, path: Path, fault: FileFault) -> web.StreamResponse:
-    if fault.kind is FileKind.STATUS:
-        return web.Response(status=fault.status, text="the sandbox was asked for this")
+async def _serve_badly(request: web.Request, path: Path, trouble: FileTrouble) -> web.StreamResponse:
+    if trouble.kind is FileKind.STATUS:
+        return web.Response(status=trouble.status, text="the sandbox was asked for this")
     data = await asyncio.to_thread(path.read_bytes)
     answer = web.StreamResponse(headers={"Content-Type": AUDIO_TYPE, "Content-Length": str(len(data))})
     await answer.prepare(request)
-    if fault.kind is FileKind.CUT:
+    if trouble.kind is FileKind.CUT:
         await answer.write(data[: len(data) // 2])
         hang_up(request)
         return answer
     piece = -(-len(data) // SLOW_PIECES)
     for start in range(0, len(data), piece):
         await answer.write(data[start : start + piece])
-        await asyncio.sleep(fault.seconds / SLOW_PIECES)
+        await asyncio.sleep(trouble.seconds / SLOW_PIECES)
     await answer.write_eof()
     return answer

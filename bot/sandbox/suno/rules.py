@@ -27,7 +27,7 @@ class Limits:
 
 
 # docs/provider.md 1.3. The guide names V3_5 to V5; old names were still accepted when V3_5 had left the lists
-# (docs/provider.md 8). `SunoOptions.retired_models` takes them away.
+# (docs/provider.md 8). `SunoOptions.retired_models` removes them.
 LIMITS: Mapping[str, Limits] = {
     "V3_5": Limits(3000, 200, 80),
     "V4": Limits(3000, 200, 80),
@@ -58,7 +58,7 @@ WEIGHT_STEP = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the provider offers now. `v6`: the contract of the V6 generation; `retired`: models it no longer takes."""
+    """What the provider offers now. `v6`: the contract of the V6 generation; `retired`: models it no longer accepts."""
 
     v6: bool = False
     retired: AbstractSet[str] = frozenset()

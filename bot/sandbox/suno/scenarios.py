@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
-from bot.sandbox.suno.faults import (
+from bot.sandbox.suno.envelopes import Stage, Status
+from bot.sandbox.suno.troubles import (
     CREATE_FAILED,
     SENSITIVE_WORD,
     SUBMIT_ERRORS,
     TASK_ERRORS,
-    AnswerFault,
     AnswerKind,
-    FileFault,
+    AnswerTrouble,
     FileKind,
+    FileTrouble,
     Order,
     Scenario,
     TextData,
     Title,
 )
-from bot.sandbox.suno.messages import Stage, Status
 
 Change = Callable[[Scenario, Sequence[str]], Scenario]
 
@@ -43,10 +43,10 @@ def _answer(kind: AnswerKind) -> Change:
             code = int(rest.pop(0))
             if not 400 <= code <= 599:
                 raise ValueError(code)
-        fault = AnswerFault(
+        trouble = AnswerTrouble(
             kind=kind, code=code, message=message, started="started" in words, times=_whole(rest, default=None)
         )
-        return replace(scenario, answer=fault)
+        return replace(scenario, answer=trouble)
 
     return change
 
@@ -59,12 +59,12 @@ def _task_error(scenario: Scenario, words: Sequence[str]) -> Scenario:
 def _file(kind: FileKind) -> Change:
     def change(scenario: Scenario, words: Sequence[str]) -> Scenario:
         if kind is FileKind.STATUS:
-            fault = FileFault(kind=kind, status=int(words[0]), times=_whole(words, 1))
+            trouble = FileTrouble(kind=kind, status=int(words[0]), times=_whole(words, 1))
         elif kind is FileKind.SLOW:
-            fault = FileFault(kind=kind, seconds=float(words[0]), times=_whole(words, 1))
+            trouble = FileTrouble(kind=kind, seconds=float(words[0]), times=_whole(words, 1))
         else:
-            fault = FileFault(kind=kind, times=_whole(words))
-        return replace(scenario, file_fault=fault)
+            trouble = FileTrouble(kind=kind, times=_whole(words))
+        return replace(scenario, file_trouble=trouble)
 
     return change
 
@@ -191,7 +191,7 @@ MARKERS: tuple[Marker, ...] = (
     ),
     Marker("callback-exception", "[empty]", "ends as CALLBACK_EXCEPTION, no complete callback", _callback_exception),
     Marker("file-error", "STATUS [N]", "the audio answers that status, N times or always", _file(FileKind.STATUS)),
-    Marker("file-slow", "SECONDS [N]", "the audio takes so long", _file(FileKind.SLOW)),
+    Marker("file-slow", "SECONDS [N]", "the audio takes that long", _file(FileKind.SLOW)),
     Marker("file-cut", "[N]", "the audio breaks off in the middle", _file(FileKind.CUT)),
     Marker("file-large", "MB", "the audio has so many megabytes (silence)", _large),
     Marker(

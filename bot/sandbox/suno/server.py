@@ -15,18 +15,18 @@ from typing import Self
 import aiohttp
 from aiohttp import web
 
-from bot.sandbox.suno import messages, rules
+from bot.sandbox.suno import envelopes, rules
 from bot.sandbox.suno.answers import Answers
-from bot.sandbox.suno.callbacks import Courier, SentCallback
 from bot.sandbox.suno.clock import Bell, Crew, RateWindow
-from bot.sandbox.suno.faults import TASK_ERRORS, AnswerFault, Scenario
+from bot.sandbox.suno.envelopes import Callback, Json, Links, Stage
 from bot.sandbox.suno.files import Uploads
 from bot.sandbox.suno.life import Life
-from bot.sandbox.suno.messages import Callback, Json, Links, Stage
 from bot.sandbox.suno.options import SunoOptions, UnknownTask
+from bot.sandbox.suno.outbox import Courier, SentCallback
 from bot.sandbox.suno.results import Results
 from bot.sandbox.suno.scenarios import markers_in, scenario_of
 from bot.sandbox.suno.tasks import Task, new_task, record_of
+from bot.sandbox.suno.troubles import TASK_ERRORS, AnswerTrouble, Scenario
 
 HOST = "127.0.0.1"
 BODY_MAX_BYTES = 16_000_000
@@ -40,7 +40,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """A call as it came; `json` is None if the body is not a JSON object; `headers` lack the key."""
+    """A call as it arrived; `json` is None if the body is not a JSON object; `headers` lack the key."""
 
     method: str
     path: str
@@ -50,17 +50,17 @@ class RecordedRequest:
 
 
 @dataclass(slots=True)
-class _PlannedFault:
+class _PlannedTrouble:
     call: str  # what the path ends with
-    fault: AnswerFault
+    trouble: AnswerTrouble
     times_left: int
 
 
 class FakeSuno:
     """`async with FakeSuno(SunoOptions(...)) as suno:` serves on 127.0.0.1 until the block is left.
 
-    Leaving it raises an ExceptionGroup if the stand-in itself broke. `requests` and `callbacks_sent` are in the
-    order in which they came to be; `tasks` are by id. While it runs, `latency_seconds` (before each answer of the API),
+    Leaving it raises an ExceptionGroup if the stand-in itself broke. `requests` and `callbacks_sent` are oldest
+    first; `tasks` are by id. While it runs, `latency_seconds` (before each answer of the API),
     `refuse_key` (401 to every call) and `retired_models` may be changed.
     """
 
@@ -76,8 +76,8 @@ class FakeSuno:
         self._rate = RateWindow(self.options.rate_limit, self.options.rate_window_seconds)
         self._standing: tuple[str, ...] = ()
         self._next_submits: deque[tuple[str, ...]] = deque()
-        self._planned: list[_PlannedFault] = []
-        self._played: Counter[tuple[str, AnswerFault]] = Counter()
+        self._planned: list[_PlannedTrouble] = []
+        self._played: Counter[tuple[str, AnswerTrouble]] = Counter()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -150,7 +150,7 @@ class FakeSuno:
         return [task for task in self.tasks.values() if task.paid]
 
     def script(self, *words: str) -> None:
-        """Every submission plays these entries of the table of scenarios, until the next call; without words, none."""
+        """Play these entries of the table of scenarios for every submission until the next call; none without words."""
         scenario_of(words)
         self._standing = words
 
@@ -160,14 +160,14 @@ class FakeSuno:
         self._next_submits.extend([words] * times)
 
     def next_call(self, call: str, words: str, *, times: int = 1) -> None:
-        """The next `times` calls whose path ends with `call` ("record-info") are answered as `words` says.
+        """The next `times` calls whose path ends with `call` ("record-info") are answered as `words` say.
 
         `words` is one of the entries that change an answer: "http 502", "error 430", "hold", "drop started", ...
         """
-        fault = scenario_of([words]).answer
-        if fault is None:
+        trouble = scenario_of([words]).answer
+        if trouble is None:
             raise ValueError(f"{words!r} changes no answer")
-        self._planned.append(_PlannedFault(call, fault, times))
+        self._planned.append(_PlannedTrouble(call, trouble, times))
 
     async def wait_until(self, holds: Callable[[], bool], *, timeout_seconds: float = 10) -> None:
         """Wait until it `holds`; checked after every acceptance, stage and callback. Raises TimeoutError."""
@@ -235,9 +235,9 @@ class FakeSuno:
             await asyncio.sleep(self.latency_seconds)
         if self.refuse_key or request.headers.get("Authorization") != f"Bearer {self.options.api_key}":
             return self._api_error(request, *rules.UNAUTHORIZED)
-        fault = self._take_planned(request.path)
-        if fault is not None and not fault.started:
-            return await self._answers.faulty(request, fault)
+        trouble = self._take_planned(request.path)
+        if trouble is not None and not trouble.started:
+            return await self._answers.troubled(request, trouble)
         try:
             answer = await handler(request)
         except web.HTTPMethodNotAllowed:
@@ -246,7 +246,7 @@ class FakeSuno:
             return self._api_error(request, *wrong)
         except web.HTTPNotFound:
             return self._api_error(request, *rules.NOT_FOUND)
-        return answer if fault is None else await self._answers.faulty(request, fault)
+        return answer if trouble is None else await self._answers.troubled(request, trouble)
 
     async def _remember(self, request: web.Request) -> None:
         multipart = request.content_type.startswith("multipart/")
@@ -263,16 +263,16 @@ class FakeSuno:
 
     def _api_error(self, request: web.Request, code: int, message: str) -> web.Response:
         if request.path.startswith(UPLOADS):
-            return self._answers.json(messages.upload_envelope(code, message))
+            return self._answers.json(envelopes.upload_envelope(code, message))
         return self._answers.error(code, message)
 
-    def _take_planned(self, path: str) -> AnswerFault | None:
+    def _take_planned(self, path: str) -> AnswerTrouble | None:
         for planned in self._planned:
             if path.endswith(planned.call):
                 planned.times_left -= 1
                 if planned.times_left <= 0:
                     self._planned.remove(planned)
-                return planned.fault
+                return planned.trouble
         return None
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
@@ -284,20 +284,20 @@ class FakeSuno:
         if refusal := rules.first_refusal(body, terms):
             return self._answers.error(refusal.code, refusal.message)
         scenario = self._scenario_for(body)
-        fault = self._due(scenario.answer, str(body["callBackUrl"]))
-        if fault is not None and not fault.started:
-            return await self._answers.faulty(request, fault)
+        trouble = self._due(scenario.answer, str(body["callBackUrl"]))
+        if trouble is not None and not trouble.started:
+            return await self._answers.troubled(request, trouble)
         if shortage := self._shortage():
             return self._answers.error(*shortage)
-        return await self._started(request, self._accept(body, scenario), fault)
+        return await self._started(request, self._accept(body, scenario), trouble)
 
-    async def _started(self, request: web.Request, task: Task, fault: AnswerFault | None) -> web.StreamResponse:
+    async def _started(self, request: web.Request, task: Task, trouble: AnswerTrouble | None) -> web.StreamResponse:
         await asyncio.sleep(task.scenario.answer_delay_seconds)
         if task.scenario.answer_after is not None:
             await self._wait_until_told(task, task.scenario.answer_after)
-        if fault is not None:
-            return await self._answers.faulty(request, fault)
-        answer = messages.envelope(200, "success", {"taskId": task.id})
+        if trouble is not None:
+            return await self._answers.troubled(request, trouble)
+        answer = envelopes.envelope(200, "success", {"taskId": task.id})
         return self._answers.json({**answer, "code": "200"} if task.scenario.code_text else answer)
 
     def _shortage(self) -> tuple[int, str] | None:
@@ -309,12 +309,12 @@ class FakeSuno:
         planned = self._next_submits.popleft() if self._next_submits else ()
         return scenario_of([*self._standing, *planned, *markers_in(body)])
 
-    def _due(self, fault: AnswerFault | None, callback_url: str) -> AnswerFault | None:
-        """`fault`, unless it has been played as often as it says for this callback address."""
-        if fault is None or fault.times is None:
-            return fault
-        self._played[callback_url, fault] += 1
-        return fault if self._played[callback_url, fault] <= fault.times else None
+    def _due(self, trouble: AnswerTrouble | None, callback_url: str) -> AnswerTrouble | None:
+        """`trouble`, unless it has been played as often as it says for this callback address."""
+        if trouble is None or trouble.times is None:
+            return trouble
+        self._played[callback_url, trouble] += 1
+        return trouble if self._played[callback_url, trouble] <= trouble.times else None
 
     def _accept(self, body: Json, scenario: Scenario) -> Task:
         self._rate.take()
@@ -352,14 +352,14 @@ class FakeSuno:
             return self._answers.error(400, "taskId cannot be empty")
         task = self.tasks.get(task_id)
         if task is not None:
-            return self._answers.json(messages.envelope(200, "success", record_of(task, self._links)))
+            return self._answers.json(envelopes.envelope(200, "success", record_of(task, self._links)))
         if self.options.unknown_task is UnknownTask.DATA_NULL:
-            return self._answers.json(messages.envelope(200, "success"))
+            return self._answers.json(envelopes.envelope(200, "success"))
         return self._answers.error(*rules.NOT_FOUND)
 
     async def _credit(self, _: web.Request) -> web.StreamResponse:
         left = int(self.credits) if float(self.credits).is_integer() else self.credits
-        return self._answers.json(messages.envelope(200, "success", left))
+        return self._answers.json(envelopes.envelope(200, "success", left))
 
 
 def _json_object(raw: bytes) -> Json | None:

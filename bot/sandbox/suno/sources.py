@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 import aiohttp
 
-from bot.sandbox.suno.faults import TASK_ERRORS, TaskFailure
-from bot.sandbox.suno.messages import Status
+from bot.sandbox.suno.envelopes import Status
+from bot.sandbox.suno.troubles import TASK_ERRORS, TaskFailure
 
 # docs/provider.md 2: 400 is "bad parameter, format not supported, content violation", 451 "could not be
 # downloaded"; 8.: a `continueAt` beyond the end makes a failed task. The texts of the last three are inferred.

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from bot.sandbox.suno import messages
-from bot.sandbox.suno.faults import Scenario, TaskFailure, TextData, Title
-from bot.sandbox.suno.messages import Callback, Json, Links, MadeTrack, Stage, Status
+from bot.sandbox.suno import envelopes
+from bot.sandbox.suno.envelopes import Callback, Json, Links, MadeTrack, Stage, Status
 from bot.sandbox.suno.rules import MODEL_NAME_OF_LATER, MODEL_NAMES
+from bot.sandbox.suno.troubles import Scenario, TaskFailure, TextData, Title
 
 INVENTED_LYRICS = "[Verse]\nThe engine hums what it was told\n[Chorus]\nAnd carries on, and carries on"
 
@@ -119,7 +119,7 @@ def finished_later(task: Task) -> list[MadeTrack]:
 
 def reach(task: Task, stage: Stage) -> None:
     task.stage = stage
-    task.status = messages.STATUS_OF_STAGE[stage]
+    task.status = envelopes.STATUS_OF_STAGE[stage]
     for track in finished_at(task, stage):
         track.finished = True
     if stage is Stage.COMPLETE and task.scenario.callback_exception:
@@ -134,7 +134,7 @@ def fail(task: Task, failure: TaskFailure) -> None:
 
 
 def error_callback(task: Task, failure: TaskFailure) -> Callback:
-    return messages.callback(
+    return envelopes.callback(
         Stage.ERROR,
         task.id,
         [] if failure.empty_list else None,
@@ -147,27 +147,27 @@ def error_callback(task: Task, failure: TaskFailure) -> Callback:
 def stage_callback(task: Task, stage: Stage, links: Links) -> Callback:
     """The callback for `stage`, which the task has just reached."""
     scenario = task.scenario
-    message = messages.MESSAGE_OF_STAGE[stage]
+    message = envelopes.MESSAGE_OF_STAGE[stage]
     tracks: list[Json] | None = [
-        messages.callback_track(track, links, finished=track.finished, create_time_text=scenario.create_time_text)
+        envelopes.callback_track(track, links, finished=track.finished, create_time_text=scenario.create_time_text)
         for track in task.tracks
     ]
     if stage is Stage.TEXT and scenario.text_data is not TextData.TRACKS:
         tracks = None if scenario.text_data is TextData.NULL else []
     elif stage is Stage.FIRST and tracks:
         if scenario.documented_first:
-            message, tracks = messages.DOCUMENTED_FIRST_MESSAGE, tracks[:1]
+            message, tracks = envelopes.DOCUMENTED_FIRST_MESSAGE, tracks[:1]
         elif scenario.second_first:
             tracks.reverse()
     elif stage is Stage.COMPLETE and scenario.empty_successes:
         tracks = []
-    return messages.callback(stage, task.id, tracks, code=200, message=message, camel_task_id=scenario.camel_task_id)
+    return envelopes.callback(stage, task.id, tracks, code=200, message=message, camel_task_id=scenario.camel_task_id)
 
 
 def record_of(task: Task, links: Links) -> Json:
     """record-info's `data`. Each SUCCESS that is read uses up one of the scenario's empty ones."""
     tracks: list[Json] | None = [
-        messages.record_track(track, links, finished=track.finished, create_time_text=task.scenario.create_time_text)
+        envelopes.record_track(track, links, finished=track.finished, create_time_text=task.scenario.create_time_text)
         for track in task.tracks
     ]
     lost = task.status is Status.CALLBACK_EXCEPTION and not task.scenario.exception_has_tracks
@@ -178,7 +178,7 @@ def record_of(task: Task, links: Links) -> Json:
     elif task.status is Status.SUCCESS and task.empty_successes_left:
         task.empty_successes_left -= 1
         tracks = []
-    return messages.record(
+    return envelopes.record(
         task_id=task.id,
         request=task.request,
         tracks=tracks,

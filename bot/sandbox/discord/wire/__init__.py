@@ -1,0 +1,1 @@
+"""What it looks like on the wire: requests, events, files, rate limits."""

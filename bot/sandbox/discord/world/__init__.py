@@ -1,0 +1,1 @@
+"""What is: servers, channels, people, messages, interactions. It knows no payload and no socket."""

@@ -1,0 +1,111 @@
+"""All of Encore on one machine: the real bot between both stand-ins."""
+
+import asyncio
+import logging
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot import logs
+from bot.app import App, build, run_parts
+from bot.sandbox.discord import DiscordOptions, FakeDiscord
+from bot.sandbox.suno import FakeSuno, SunoOptions
+from bot.settings import Settings
+
+API_KEY = "sandbox-key-of-no-value"
+TOKEN = "sandbox.token.of-no-value"
+READY_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandIns:
+    """The stand-ins, and settings that point the bot at them."""
+
+    discord: FakeDiscord
+    suno: FakeSuno
+    settings: Settings
+
+
+@asynccontextmanager
+async def stand_ins(
+    options: SunoOptions, *, folder: Path, discord: DiscordOptions | None = None
+) -> AsyncIterator[StandIns]:
+    """Both stand-ins on loopback; the bot's database is in `folder`."""
+    async with FakeDiscord(discord) as chat, FakeSuno(replace(options, api_key=API_KEY)) as suno:
+        port = free_port()
+        yield StandIns(
+            discord=chat,
+            suno=suno,
+            settings=Settings(
+                discord_token=TOKEN,
+                suno_api_key=API_KEY,
+                discord_api_url=chat.api_url,
+                discord_gateway_url=chat.gateway_url,
+                suno_api_url=suno.api_url,
+                suno_upload_url=suno.upload_url,
+                public_url=f"http://127.0.0.1:{port}",
+                web_host="127.0.0.1",
+                web_port=port,
+                database_path=folder / "encore.db",
+                private_hosts=(chat.host_port, suno.host_port),
+            ),
+        )
+
+
+@asynccontextmanager
+async def running(both: StandIns, settings: Settings | None = None) -> AsyncIterator[App]:
+    """Run the real bot, connected and with its commands announced; leaving ends it as a signal would."""
+    leave = asyncio.Event()
+
+    async def until() -> None:
+        await leave.wait()
+
+    async with build(settings or both.settings) as app:
+        parts = asyncio.create_task(run_parts(app, until), name="the bot")
+        ready = asyncio.create_task(_ready(both, app), name="ready")
+        try:
+            await asyncio.wait({parts, ready}, return_when=asyncio.FIRST_COMPLETED)
+            await (parts if parts.done() else ready)  # a bot that ends here says why
+            yield app
+        finally:
+            ready.cancel()
+            leave.set()
+            await asyncio.gather(ready, return_exceptions=True)
+            await parts
+
+
+async def _ready(both: StandIns, app: App) -> None:
+    """Wait until it is connected, announced and listening; discord.py's own `on_ready` comes two seconds later."""
+    await app.listening.wait()
+    await both.discord.wait_ready(timeout=READY_SECONDS)
+    await both.discord.wait_for_commands(*(command.name for command in app.client.tree.get_commands()))
+
+
+def free_port() -> int:
+    """A port that was free a moment ago: the bot's address must be known before it listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def keep_running() -> None:
+    """`encore sandbox`: run the stand-ins and the bot until a signal."""
+    logs.set_up(level="info", form="text", secrets=(API_KEY, TOKEN))
+    log = logging.getLogger("bot.sandbox")
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    with tempfile.TemporaryDirectory(prefix="encore-sandbox-") as folder:
+        async with stand_ins(SunoOptions(time_scale=0.1), folder=Path(folder)) as both, running(both) as app:
+            log.info(
+                "the sandbox runs; its Discord is at %s, its music service at %s",
+                both.discord.api_url,
+                both.suno.api_url,
+            )
+            log.info("the bot answers at http://127.0.0.1:%d/readyz; stop with Ctrl-C", app.settings.web_port)
+            await asked.wait()

@@ -1,0 +1,1 @@
+"""What the stand-in for Discord refuses, by subject: one bare request for each reason."""
