@@ -30,7 +30,7 @@ async def restored_midway(town: Town, folder: Path) -> Balance:
             jobs = await all_jobs(town)
             return len(jobs) == COMMANDS and all(job.task_id for job in jobs)
 
-        await eventually(submitted)
+        await eventually(submitted, seconds=60)
         await back_up(database, folder / "copy.db")
         await settled(town, jobs=COMMANDS)
     await restore(folder / "copy.db", database)
@@ -86,12 +86,12 @@ async def poisoned(town: Town, folder: Path) -> Balance:
             jobs = await all_jobs(town)
             return len(jobs) == COMMANDS and all(job.task_id for job in jobs)
 
-        await eventually(running)
+        await eventually(running, seconds=60)
     spoilt = [job.id for job in await all_jobs(town) if job.state in {JobState.RUNNING, JobState.FINISHED}][::2]
     execute(database, "UPDATE job SET stage = 'of a later release ' || stage WHERE id = ?", spoilt)
     async with a_bot(town, folder):
         await connected(town, 2)
-        await eventually(partial(others_are_delivered, town, COMMANDS - len(spoilt)))
+        await eventually(partial(others_are_delivered, town, COMMANDS - len(spoilt)), seconds=60)
     execute(database, "UPDATE job SET stage = replace(stage, 'of a later release ', '') WHERE id = ?", spoilt)
     async with a_bot(town, folder):
         await connected(town, 3)
