@@ -144,7 +144,7 @@ class Stage(StrEnum):
 class FailureReason(StrEnum):
     """Why a job ended without a track; each has its sentence in `bot.services.common.sentences`."""
 
-    REFUSED = "refused"  # the provider refused the request
+    REFUSED = "refused"  # the provider refused the request, when it was sent or later
     PROVIDER = "provider"  # the provider gave up
     COPYRIGHT = "copyright"  # the source matches an existing work
     LYRICS = "lyrics"  # the lyrics were refused, or contain what others own

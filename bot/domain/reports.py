@@ -39,11 +39,13 @@ EVENT_OF = {
 # One table for callbacks and record-info (docs/provider.md 2.2); 413 means a
 # copyright match here, not the "text too long" it means in the answer to a submission (docs/provider.md 1.5).
 REASON_OF_CODE = {
-    400: FailureReason.LYRICS,
+    400: FailureReason.REFUSED,
     413: FailureReason.COPYRIGHT,
     451: FailureReason.SOURCE_UNREACHABLE,
     531: FailureReason.LYRICS,
 }
+
+_ABOUT_LYRICS = re.compile(r"\blyrics?\b|\bprompt\b", re.IGNORECASE)
 
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
 
@@ -54,9 +56,14 @@ def without_urls(message: str) -> str:
 
 
 def failure_of(report: TaskReport) -> Failure:
-    """Why the task failed; an unknown code is the provider's failure, with its message shown."""
+    """Why the task failed; an unknown code is the provider's failure, with its message shown.
+
+    400 stands for refused lyrics at one service and for any refusal at the other: its words decide.
+    """
     message = without_urls(report.message).strip()
     reason = REASON_OF_CODE.get(report.code or 0, FailureReason.PROVIDER)
+    if reason is FailureReason.REFUSED and _ABOUT_LYRICS.search(message):
+        reason = FailureReason.LYRICS
     if "sensitive" in message.lower():
         reason = FailureReason.SENSITIVE
     return Failure(reason=reason, code=report.code, provider_message=message)

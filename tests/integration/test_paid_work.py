@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import FailureReason, Job, JobState, Track, WaitReason
-from bot.domain.quota import next_day
+from bot.domain.quota import next_day, quota_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.text import text
 from bot.errors import ProviderBusy, ProviderRefused, ProviderSilent, SourceTooCostly, SourceUnreachable
@@ -351,6 +351,15 @@ async def test_a_submission_that_started_nothing_costs_nothing_of_the_day(tmp_pa
             pipeline.clock.turn(10)
 
         assert [(await pipeline.job(job)).state for job in (first, second)] == [JobState.FAILED, JobState.RUNNING]
+
+
+async def test_a_task_that_was_started_and_then_refused_counts_as_one_of_the_day(pipeline: Pipeline) -> None:
+    job = await unanswered(pipeline)
+
+    await pipeline.call_back(job, "error", code=400)
+
+    assert (await pipeline.job(job)).state is JobState.FAILED
+    assert await pipeline.storage.reading.spending.of_day(quota_day(pipeline.clock())) == 1
 
 
 # One must not stop the others

@@ -286,6 +286,10 @@ def test_merging_is_stable(known: tuple[Track, ...], told: tuple[Track, ...]) ->
     ("code", "message", "reason"),
     [
         (400, "Lyrics contain copyrighted material", FailureReason.LYRICS),
+        (400, "The prompt is too vague", FailureReason.LYRICS),
+        (400, "Audio extension failed", FailureReason.REFUSED),
+        (400, "The format is not supported", FailureReason.REFUSED),
+        (400, "", FailureReason.REFUSED),
         (408, "Timeout", FailureReason.PROVIDER),
         (413, "Uploaded audio matches existing work of art", FailureReason.COPYRIGHT),
         (451, "File fetch failed", FailureReason.SOURCE_UNREACHABLE),
