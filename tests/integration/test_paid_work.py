@@ -13,6 +13,7 @@ from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.text import text
 from bot.errors import ProviderBusy, ProviderRefused, ProviderSilent, SourceTooCostly, SourceUnreachable
 from bot.services.common.messenger import HistoryClosed, RouteClosed, RouteUnavailable
+from bot.services.operator.isolation import TRIES
 from bot.services.pipeline.caps import Caps
 from tests.support.fakes import FakeProvider, FakeRoute, TurnedClock
 from tests.support.pipeline import LIMIT, TRACKS, Pipeline, a_pipeline
@@ -391,6 +392,23 @@ async def test_a_job_that_fails_for_an_unknown_reason_is_set_aside_and_the_other
     ((told,),) = pipeline.messenger.operator
     assert "set it aside" in told.message
     assert told.facts["job"] == poisoned.short_id
+
+
+async def test_a_failing_look_does_not_set_aside_the_job_that_a_callback_finished_meanwhile(
+    pipeline: Pipeline,
+) -> None:
+    job = await pipeline.running()
+    for _ in range(TRIES - 1):
+        async with pipeline.isolation.around(job, doing="asking after it"):
+            raise KeyError("a bug")
+
+    async with pipeline.isolation.around(job, doing="asking after it"):
+        await pipeline.call_back(job, "complete")
+        raise KeyError("a bug")
+
+    assert await pipeline.storage.reading.jobs.all_set_aside(limit=1) == []
+    await pipeline.delivery.step()
+    assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
 async def test_a_row_that_this_release_cannot_read_is_set_aside_and_the_next_start_tries_again(
