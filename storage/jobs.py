@@ -56,12 +56,14 @@ SELECT turn, seat FROM job
  ORDER BY turn DESC LIMIT 1
 """
 
+# A job that was set aside and has moved on, such as by a callback, is set aside no longer.
 SAVE = """
 UPDATE job
    SET state = $2, stage = $3, interaction_token = $4, source_url = $5, task_id = $6, outcome_unknown = $7,
        failure = $8, submitted_ms = $9, heard_ms = $10, finished_ms = $11, ended_ms = $12, attempts = $13,
        due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, notified_ms = $18,
-       named_task_id = $19, waits_for = $20, post_tried_ms = $21
+       named_task_id = $19, waits_for = $20, post_tried_ms = $21,
+       set_aside_ms = CASE WHEN state = $2 THEN set_aside_ms END
  WHERE id = $1
 RETURNING id
 """

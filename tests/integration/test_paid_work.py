@@ -411,6 +411,22 @@ async def test_a_failing_look_does_not_set_aside_the_job_that_a_callback_finishe
     assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
+async def test_a_job_that_was_set_aside_and_then_failed_and_was_told_is_not_taken_up_again(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        job = await pipeline.running()
+        async with pipeline.storage.transaction() as work:
+            await work.jobs.set_aside(job.id, job.state, at=clock())
+        await pipeline.call_back(job, "error", code=500)
+        await pipeline.delivery.step()
+        assert pipeline.messenger.ways[0].told_failures == [job.id]
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        await pipeline.isolation.step()
+
+        assert (await pipeline.job(job)).due_at is None
+        assert not await pipeline.delivery.step()
+
+
 async def test_a_row_that_this_release_cannot_read_is_set_aside_and_the_next_start_tries_again(
     tmp_path: Path,
 ) -> None:
