@@ -39,9 +39,10 @@ class WatchTimes:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What the provider said about a job's task: `report` None for nothing; `denied`: it knows no such task."""
+    """What the provider said when asked about `task_id`: `report` None for nothing; `denied`: it knows no such task."""
 
-    report: TaskReport | None
+    task_id: str | None = None
+    report: TaskReport | None = None
     denied: bool = False
 
 
@@ -97,10 +98,10 @@ class Watch:
                 self._forget(job)
                 return
             at = self._clock()
-            named = current.named_task_id
-            if current.task_id is None and named and await work.jobs.task_is_taken(named, by_other_than=job.id):
+            asked = answer.task_id
+            if current.task_id is None and asked and await work.jobs.task_is_taken(asked, by_other_than=job.id):
                 log.warning("job %s: a callback named the task of another job", job.short_id)
-                current, answer = replace(current, named_task_id=None), _Answer(None)
+                current, answer = _unnamed(current, asked), _Answer()
             after = self._looked_at(current, answer, at)
             if after != current:
                 await settle.save(work, after, before=current, at=at)
@@ -124,13 +125,13 @@ class Watch:
 
     def _forget(self, job: Job) -> None:
         self._patience.forget(job.id)
-        self._denied.forget(job.id)
+        self._denied.forget(job.named_task_id or "")
 
     async def _ask(self, job: Job) -> _Answer:
         """The provider's answer; when it goes out of reach and when it comes back is logged once each."""
         task_id = job.task_id or job.named_task_id
         if task_id is None:
-            return _Answer(None)
+            return _Answer()
         try:
             report = await self._provider.report(task_id)
         except ProviderError as error:
@@ -139,15 +140,15 @@ class Watch:
                 if not self._unreachable:
                     log.warning("the provider does not answer questions about tasks (%s); asking on", error)
                 self._unreachable = True
-            return _Answer(None, denied=denied)
+            return _Answer(task_id, denied=denied)
         if self._unreachable:
             log.info("the provider answers again")
         self._unreachable = False
-        return _Answer(replace(report, task_id=task_id))
+        return _Answer(task_id, replace(report, task_id=task_id))
 
     def _looked_at(self, job: Job, answer: _Answer, at: datetime) -> Job:
-        if job.task_id is None and job.named_task_id is not None:
-            job = self._named_task(job, answer)
+        if job.task_id is None and answer.task_id is not None:
+            job = self._named_task(job, answer, answer.task_id)
         after = apply_report(job, answer.report, at=at) if answer.report is not None else job
         if after.state not in WATCHED:
             return after
@@ -160,15 +161,18 @@ class Watch:
             after = replace(after, outcome_unknown=True)
         return self._in_time(after, at)
 
-    def _named_task(self, job: Job, answer: _Answer) -> Job:
-        """A task that only a callback named is the job's once the provider knows it, and invented if it never does."""
+    def _named_task(self, job: Job, answer: _Answer, asked: str) -> Job:
+        """A task that only a callback named is the job's once the provider knows it, and invented if it never does.
+
+        A callback may have named another one since the provider was `asked`: the answer says nothing about that one.
+        """
         if answer.report is not None:
-            self._denied.forget(job.id)
-            return replace(job, task_id=job.named_task_id, named_task_id=None)
-        if answer.denied and self._denied.failed(job.id):
+            self._denied.forget(asked)
+            return replace(job, task_id=asked, named_task_id=None)
+        if answer.denied and self._denied.failed(asked):
             log.warning("job %s: the provider knows no task that a callback named; forgotten", job.short_id)
-            self._denied.forget(job.id)
-            return replace(job, named_task_id=None)
+            self._denied.forget(asked)
+            return _unnamed(job, asked)
         return job
 
     def _in_time(self, job: Job, at: datetime) -> Job:
@@ -200,3 +204,7 @@ class Watch:
         if at >= deadline:
             return pace
         return deadline if job.state is JobState.OVERDUE else min(overdue_at, deadline)
+
+
+def _unnamed(job: Job, task_id: str) -> Job:
+    return replace(job, named_task_id=None) if job.named_task_id == task_id else job
