@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.jobs import AT_PROVIDER_STATES, Failure, FailureReason, Job, JobEvent, JobState, Stage, Track
+from bot.domain.jobs import (
+    AT_PROVIDER_STATES,
+    WAITING_STATES,
+    Failure,
+    FailureReason,
+    Job,
+    JobEvent,
+    Stage,
+    Track,
+)
 
 
 class ReportKind(StrEnum):
@@ -112,8 +121,8 @@ def hint(reported: TaskReport) -> TaskReport:
     return replace(reported, tracks=())
 
 
-REPORTED_STATES = AT_PROVIDER_STATES | {JobState.ON_HOLD}
-"""A job on hold may have been submitted after the backup was made: then the provider knows it."""
+REPORTED_STATES = AT_PROVIDER_STATES | WAITING_STATES
+"""A job that waits in a restored backup may have been submitted after that was made: then the provider knows it."""
 
 TRACKS_PER_TASK = 2
 """The rule; one comes alone now and then, and the second one sometimes minutes later (docs/provider.md 2 and 8)."""
@@ -139,7 +148,11 @@ def apply_report(job: Job, report: TaskReport, *, at: datetime) -> Job:
     foreign = job.task_id is not None and report.task_id is not None and report.task_id != job.task_id
     if event is None or foreign or job.state not in REPORTED_STATES:
         return job
-    known = replace(job, task_id=job.task_id or report.task_id, named_task_id=None, outcome_unknown=False)
+    known = replace(
+        job, task_id=job.task_id or report.task_id, named_task_id=None, outcome_unknown=False, waits_for=None
+    )
+    if job.state in WAITING_STATES:
+        known = replace(known, attempts=0)  # those were tries to submit it
     if event is JobEvent.PROVIDER_FAILED:
         return known.after(event, failure=failure_of(report), heard_at=at, ended_at=at, due_at=at, attempts=0)
     tracks = merge_tracks(known.tracks, report.tracks)
