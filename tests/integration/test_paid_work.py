@@ -127,6 +127,52 @@ async def test_a_jump_of_the_clock_gives_nothing_up_however_often_it_is_looked_a
     assert (await pipeline.job(job)).state is JobState.OVERDUE
 
 
+async def test_a_jump_of_the_clock_does_not_end_a_job_that_the_provider_is_at_work_on(pipeline: Pipeline) -> None:
+    job = await pipeline.running()
+    pipeline.clock.jump(86400)
+    for _ in range(10):
+        pipeline.clock.turn(31)
+        await pipeline.watch.step()
+    assert (await pipeline.job(job)).state is JobState.OVERDUE
+
+    await pipeline.call_back(job, "complete")
+
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
+async def test_minutes_without_the_network_after_a_long_sleep_do_not_end_a_running_job(pipeline: Pipeline) -> None:
+    job = await pipeline.running()
+    pipeline.clock.jump(2 * 86400)
+    pipeline.provider.reports["task-1"] = UNREACHABLE
+    for _ in range(10):
+        pipeline.clock.turn(31)
+        await pipeline.watch.step()
+    pipeline.provider.reports["task-1"] = TaskReport(task_id="task-1", kind=ReportKind.COMPLETE, tracks=TRACKS)
+    pipeline.clock.turn(31)
+    await pipeline.watch.step()
+
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
+@pytest.mark.parametrize("kind", [ReportKind.WAITING, ReportKind.TEXT, None])
+async def test_a_task_that_never_ends_is_given_up_once_it_was_watched_until_the_deadline(
+    pipeline: Pipeline, kind: ReportKind | None
+) -> None:
+    job = await pipeline.running()
+    report = TaskReport(task_id="task-1", kind=kind) if kind else UNREACHABLE
+    pipeline.provider.reports["task-1"] = report
+    for seconds in (31, 43_200, 43_000):
+        pipeline.clock.turn(seconds)
+        await pipeline.watch.step()
+        assert (await pipeline.job(job)).state in {JobState.RUNNING, JobState.OVERDUE}
+    pipeline.clock.turn(300)
+    await pipeline.watch.step()
+
+    after = await pipeline.job(job)
+    assert after.failure is not None
+    assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.SILENCE)
+
+
 async def test_after_a_long_downtime_waiting_jobs_have_their_turn(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider()
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:

@@ -219,6 +219,7 @@ async def a_pipeline(
                 provider,
                 isolation,
                 patience=patience(60),
+                long_patience=patience(86400),
                 times=WatchTimes(poll_every=30, overdue=900, give_up=86400),
                 bells=bells,
                 clock=clock,

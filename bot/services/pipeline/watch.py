@@ -45,6 +45,11 @@ class _Answer:
     report: TaskReport | None = None
     denied: bool = False
 
+    @property
+    def leaves_open(self) -> bool:
+        """Whether the task may still come to an end: it is at work, or the provider cannot be asked now."""
+        return self.task_id is not None and not self.denied
+
 
 class Watch:
     """The step of the watching workers."""
@@ -57,15 +62,19 @@ class Watch:
         *,
         times: WatchTimes,
         patience: Patience,
+        long_patience: Patience,
         bells: Bells,
         clock: Clock,
     ) -> None:
-        """`patience`: how often a job is looked at in vain after its deadline before it is given up."""
+        """A job past its deadline is given up after `patience` with nothing to ask about or a denial, and after
+        `long_patience`, which counts all looks, with answers that leave its end open.
+        """
         self._storage = storage
         self._provider = provider
         self._isolation = isolation
         self._times = times
         self._patience = patience
+        self._long_patience = long_patience
         self._denied = Patience(spread_seconds=0, tries=UNKNOWN_TRIES)
         self._bells = bells
         self._clock = clock
@@ -90,6 +99,9 @@ class Watch:
     async def _look(self, job: Job) -> None:
         answer = await self._ask(job)
         await fault_points.pause_at("while the provider is asked")
+        if answer.leaves_open:
+            self._long_patience.failed(job.id)
+            self._patience.forget(job.id)
         if self._is_quiet(job, answer):
             return
         async with self._storage.transaction() as work:
@@ -125,6 +137,7 @@ class Watch:
 
     def _forget(self, job: Job) -> None:
         self._patience.forget(job.id)
+        self._long_patience.forget(job.id)
         self._denied.forget(job.named_task_id or "")
 
     async def _ask(self, job: Job) -> _Answer:
@@ -159,7 +172,7 @@ class Watch:
             # Its sender is gone: a process that died between the POST and its answer.
             log.warning("job %s: its submission was interrupted; not repeated", job.short_id)
             after = replace(after, outcome_unknown=True)
-        return self._in_time(after, at)
+        return self._in_time(after, answer, at)
 
     def _named_task(self, job: Job, answer: _Answer, asked: str) -> Job:
         """A task that only a callback named is the job's once the provider knows it, and invented if it never does.
@@ -175,7 +188,7 @@ class Watch:
             return _unnamed(job, asked)
         return job
 
-    def _in_time(self, job: Job, at: datetime) -> Job:
+    def _in_time(self, job: Job, answer: _Answer, at: datetime) -> Job:
         """Whether the job is overdue or to be given up, and when it is looked at next.
 
         A deadline that has passed counts only together with several looks of this process: after a long downtime it
@@ -183,7 +196,7 @@ class Watch:
         """
         begun = job.submitted_at or job.accepted_at
         deadline = begun + timedelta(seconds=self._times.give_up)
-        if at >= deadline and self._patience.failed(job.id):
+        if at >= deadline and self._is_patience_over(job, answer):
             log.warning("job %s: nothing heard until the deadline", job.short_id)
             failure = Failure(reason=FailureReason.SILENCE)
             return job.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
@@ -191,6 +204,9 @@ class Watch:
         if at >= overdue_at and job.state is not JobState.OVERDUE:
             job = job.after(JobEvent.WENT_QUIET)
         return replace(job, due_at=self._next_look(job, at, overdue_at, deadline))
+
+    def _is_patience_over(self, job: Job, answer: _Answer) -> bool:
+        return self._long_patience.is_over(job.id) if answer.leaves_open else self._patience.failed(job.id)
 
     def _next_look(self, job: Job, at: datetime, overdue_at: datetime, deadline: datetime) -> datetime:
         """A task whose id is known is asked after at the pace; otherwise only the next edge of time matters."""
