@@ -11,16 +11,18 @@ from bot.domain.jobs import FailureReason, Job, JobState, Track, WaitReason
 from bot.domain.quota import next_day, quota_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.text import text
-from bot.errors import ProviderBusy, ProviderRefused, ProviderSilent, SourceTooCostly, SourceUnreachable
+from bot.errors import ProviderBusy, ProviderRefused, ProviderSilent, SourceGone, SourceTooCostly, SourceUnreachable
 from bot.services.common.messenger import HistoryClosed, RouteClosed, RouteUnavailable
 from bot.services.operator.isolation import TRIES
 from bot.services.pipeline.caps import Caps
 from tests.support.fakes import FakeProvider, FakeRoute, TurnedClock
-from tests.support.pipeline import LIMIT, TRACKS, Pipeline, a_pipeline
+from tests.support.pipeline import LIMIT, MIA, TRACKS, Pipeline, a_pipeline
 
 BEN = 2002
 UNREACHABLE = ProviderSilent("timeout")
 UNKNOWN = ProviderRefused("no such task", code=404)
+NO_NETWORK = SourceUnreachable("no network", text("away"))
+AUDIO_URLS = [track.audio_url for track in TRACKS]
 
 
 @pytest.fixture
@@ -205,7 +207,81 @@ async def test_after_a_long_downtime_one_503_does_not_give_a_result_up(tmp_path:
         assert [job_id for job_id, _ in way.posted] == [job.id]
 
 
+async def test_some_time_without_the_network_after_a_long_sleep_does_not_give_finished_music_up(
+    pipeline: Pipeline,
+) -> None:
+    job = await pipeline.finished()
+    pipeline.fetcher.errors = dict.fromkeys(AUDIO_URLS, NO_NETWORK)
+    pipeline.clock.jump(2 * 86400)
+    for _ in range(20):
+        await pipeline.delivery.step()
+        pipeline.clock.turn(300)
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+    pipeline.fetcher.errors = {}
+    pipeline.clock.turn(3600)
+    await pipeline.delivery.step()
+
+    assert (await pipeline.job(job)).state is JobState.DELIVERED
+
+
+async def test_one_track_that_is_gone_does_not_give_up_the_other_that_cannot_be_reached(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    pipeline.fetcher.errors = {AUDIO_URLS[0]: NO_NETWORK, AUDIO_URLS[1]: SourceGone("404", text("gone"))}
+    pipeline.clock.turn(86400)
+    for _ in range(5):
+        await pipeline.delivery.step()
+        pipeline.clock.turn(3600)
+
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
+async def test_old_links_prove_nothing_while_the_provider_cannot_be_asked_for_new_ones(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    pipeline.fetcher.errors = dict.fromkeys(AUDIO_URLS, SourceGone("404", text("gone")))
+    pipeline.provider.reports["task-1"] = UNREACHABLE
+    pipeline.clock.turn(86400)
+    for _ in range(5):
+        await pipeline.delivery.step()
+        pipeline.clock.turn(3600)
+
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
+async def test_music_that_cannot_be_reached_until_its_files_expire_is_refunded(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    pipeline.fetcher.errors = dict.fromkeys(AUDIO_URLS, NO_NETWORK)
+    tries = 0
+    while (await pipeline.job(job)).state is JobState.FINISHED:
+        tries += await pipeline.delivery.step()
+        pipeline.clock.turn(3600)
+
+    after = await pipeline.job(job)
+    assert after.failure is not None
+    assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.TRACKS_GONE)
+    assert 14 * 24 < tries < 15 * 24
+    day = quota_day(job.accepted_at)
+    assert (await pipeline.storage.reading.ledger.balance(MIA, day=day, limit=LIMIT)).left == LIMIT
+
+
 # Nowhere to post
+
+
+async def test_a_jump_of_the_clock_past_the_end_of_the_files_does_not_end_what_waits_to_be_collected(
+    pipeline: Pipeline,
+) -> None:
+    way = pipeline.messenger.ways[0]
+    way.errors = [RouteClosed("gone"), RouteClosed("gone")]
+    job = await pipeline.finished()
+    await pipeline.delivery.step()
+    pipeline.clock.jump(20 * 86400)
+    await pipeline.delivery.step()
+    assert (await pipeline.job(job)).state is JobState.UNCOLLECTED
+
+    pipeline.clock.turn(6 * 3600)
+    await pipeline.delivery.step()
+
+    assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
 async def test_an_uncollected_result_is_posted_when_the_channel_opens_again(pipeline: Pipeline) -> None:
