@@ -166,13 +166,14 @@ class FailureReason(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """Why an accepted job is not simply waiting for its turn."""
+    """Why an accepted job is not simply waiting for its turn, or a finished one not simply being posted."""
 
     BUSY = "busy"  # the provider takes nothing now: its rate, maintenance
     NO_CREDITS = "no_credits"  # the account is empty
     KEY_REFUSED = "key_refused"  # the provider refuses the operator's key
     SERVER_CAP = "server_cap"  # CREDITS_PER_SERVER_PER_DAY is used up
     DAY_CAP = "day_cap"  # CREDITS_PER_DAY is used up
+    DOWNLOAD = "download"  # it is finished, and its tracks cannot be fetched for now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -225,6 +225,20 @@ async def test_some_time_without_the_network_after_a_long_sleep_does_not_give_fi
     assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
+async def test_a_finished_job_remembers_that_it_waits_for_its_download_until_that_works(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    pipeline.fetcher.errors = dict.fromkeys(AUDIO_URLS, NO_NETWORK)
+    await pipeline.delivery.step()
+    assert (await pipeline.job(job)).waits_for is WaitReason.DOWNLOAD
+
+    pipeline.fetcher.errors = {}
+    pipeline.messenger.ways[0].errors = [RouteUnavailable("503")]
+    pipeline.clock.turn(10)
+    await pipeline.delivery.step()
+
+    assert (await pipeline.job(job)).waits_for is None
+
+
 async def test_one_track_that_is_gone_does_not_give_up_the_other_that_cannot_be_reached(pipeline: Pipeline) -> None:
     job = await pipeline.finished()
     pipeline.fetcher.errors = {AUDIO_URLS[0]: NO_NETWORK, AUDIO_URLS[1]: SourceGone("404", text("gone"))}

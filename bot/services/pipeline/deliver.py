@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot import fault_points
-from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
+from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState, WaitReason
 from bot.domain.pace import backoff_seconds
 from bot.domain.text import text
 from bot.errors import BadSource
@@ -133,7 +133,7 @@ class Delivery:
             if current is None or current.state is not job.state:
                 return
             at = self._clock()
-            after = change(current, at)
+            after = change(replace(current, waits_for=None), at)
             await settle.save(work, after, before=current, at=at)
             await fault_points.pause_at("inside the settling transaction")
         if after.state is not current.state or after.due_at is None:
@@ -155,8 +155,7 @@ class Delivery:
             return partial(self._later, may_be_posted=True)
         except (BadSource, OSError) as error:  # OSError: no room for the tracks
             log.warning("job %s: its tracks could not be fetched at try %d (%s)", job.short_id, job.attempts, error)
-            may_be_there = not isinstance(error, CLEARLY_GONE)
-            return partial(self._later, may_be_posted=job.post_tried_at is not None, may_be_there=may_be_there)
+            return partial(self._later, may_be_posted=job.post_tried_at is not None, unfetched=error)
         if posted is None:
             return self._nowhere
         log.info("job %s: posted", job.short_id)
@@ -206,14 +205,15 @@ class Delivery:
                 return None
             raise
 
-    def _later(self, job: Job, at: datetime, *, may_be_posted: bool, may_be_there: bool = False) -> Job:
+    def _later(self, job: Job, at: datetime, *, may_be_posted: bool, unfetched: Exception | None = None) -> Job:
         """Try again after a pause; past the deadline, and tried in vain often enough, stop trying like this.
 
-        `may_be_there`: the tracks could not be reached, which says nothing about them: they are tried for as long as
-        the files are kept.
+        `unfetched` is why the tracks could not be fetched. Where it says nothing about them, they are tried for as long
+        as the files are kept.
         """
         tried_at = job.post_tried_at if may_be_posted else None
         job = replace(job, post_tried_at=tried_at)
+        may_be_there = unfetched is not None and not isinstance(unfetched, CLEARLY_GONE)
         if job.state is JobState.UNCOLLECTED:
             return self._nowhere(job, at, may_be_posted=may_be_posted)
         ended_at = job.finished_at or job.ended_at or job.accepted_at
@@ -228,7 +228,8 @@ class Delivery:
             return job.after(JobEvent.EXPIRED, failure=failure, ended_at=at, due_at=at, attempts=0)
         cap_seconds = FETCH_AGAIN_MAX_SECONDS if may_be_there and at >= deadline else PAUSE_MAX_SECONDS
         wait_seconds = backoff_seconds(job.attempts, base_seconds=self._times.backoff_base, cap_seconds=cap_seconds)
-        return replace(job, due_at=at + timedelta(seconds=wait_seconds))
+        waits_for = WaitReason.DOWNLOAD if unfetched is not None else None
+        return replace(job, due_at=at + timedelta(seconds=wait_seconds), waits_for=waits_for)
 
     def _nowhere(self, job: Job, at: datetime, *, may_be_posted: bool = False) -> Job:
         """Every way to the member is closed: failures are left untold, tracks are kept and tried again."""
