@@ -61,6 +61,10 @@ class SourceUnreachable(BadSource):
     """The file could not be fetched: refused address, no answer, an HTTP error."""
 
 
+class SourceGone(SourceUnreachable):
+    """The server answered clearly that it has no such file (404, 410)."""
+
+
 class SourceTooLarge(BadSource):
     def __init__(self, *, limit_bytes: int, size_bytes: int | None = None) -> None:
         sentence = (

@@ -56,12 +56,14 @@ SELECT turn, seat FROM job
  ORDER BY turn DESC LIMIT 1
 """
 
+# A job that was set aside and has moved on, such as by a callback, is set aside no longer.
 SAVE = """
 UPDATE job
    SET state = $2, stage = $3, interaction_token = $4, source_url = $5, task_id = $6, outcome_unknown = $7,
        failure = $8, submitted_ms = $9, heard_ms = $10, finished_ms = $11, ended_ms = $12, attempts = $13,
        due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, notified_ms = $18,
-       named_task_id = $19, waits_for = $20, post_tried_ms = $21
+       named_task_id = $19, waits_for = $20, post_tried_ms = $21,
+       set_aside_ms = CASE WHEN state = $2 THEN set_aside_ms END
  WHERE id = $1
 RETURNING id
 """
@@ -200,9 +202,9 @@ HASTEN = "UPDATE job SET due_ms = $1 WHERE due_ms > $1"
 # By key and without reading the row, which may be one that this release cannot read.
 RENEW = "UPDATE job SET due_ms = $2 WHERE id = $1 AND state = $3 AND due_ms IS NOT NULL RETURNING id"
 
-PUT_OFF = "UPDATE job SET due_ms = $2 WHERE id = $1 AND due_ms IS NOT NULL"
+PUT_OFF = "UPDATE job SET due_ms = $3 WHERE id = $1 AND state = $2 AND due_ms IS NOT NULL"
 
-SET_ASIDE = "UPDATE job SET set_aside_ms = $2, due_ms = NULL WHERE id = $1"
+SET_ASIDE = "UPDATE job SET set_aside_ms = $3, due_ms = NULL WHERE id = $1 AND state = $2"
 
 # A new release may be able to read what the last one could not.
 TAKE_UP_AGAIN = """
@@ -260,13 +262,13 @@ class Jobs:
         """Keep the claim on a job until then; False where it is no longer in `state`: somebody else has moved it."""
         return await self._connection.fetch_one(RENEW, job_id, to_ms(until), state) is not None
 
-    async def put_off(self, job_id: str, *, until: datetime) -> None:
-        """Look at the job again then, whatever state it is in."""
-        await self._connection.execute(PUT_OFF, job_id, to_ms(until))
+    async def put_off(self, job_id: str, state: JobState, *, until: datetime) -> None:
+        """Look at the job again then, unless it has left `state`."""
+        await self._connection.execute(PUT_OFF, job_id, state, to_ms(until))
 
-    async def set_aside(self, job_id: str, *, at: datetime) -> None:
-        """No worker looks at the job until `take_up_again`."""
-        await self._connection.execute(SET_ASIDE, job_id, to_ms(at))
+    async def set_aside(self, job_id: str, state: str, *, at: datetime) -> None:
+        """No worker looks at the job until `take_up_again` or some other change, unless it has left `state` already."""
+        await self._connection.execute(SET_ASIDE, job_id, state, to_ms(at))
 
     async def all_set_aside(self, *, limit: int) -> list[str]:
         """Their ids, the longest set aside first."""
@@ -385,7 +387,7 @@ class Jobs:
         jobs = await self._jobs(rows)
         for row in rows:
             if row["id"] not in {job.id for job in jobs}:
-                await self.set_aside(row["id"], at=now)
+                await self.set_aside(row["id"], row["state"], at=now)
         return jobs
 
     async def _jobs(self, rows: Sequence[Row]) -> list[Job]:

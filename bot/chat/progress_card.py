@@ -25,6 +25,13 @@ def progress_content(job: Job, view: ProgressView, say: Say) -> str:
     member, title = _mention(job.place.member_id), name_of(job)
     if view.is_final or view.state is JobState.UNCOLLECTED:
         return say(_end(view, title, member))
+    if view.state is JobState.FINISHED and view.is_late and view.waits_for is WaitReason.DOWNLOAD:
+        words = text(
+            "🎧 **{title}** for {member}: it's ready, but I can't download it yet. I'm still trying.",
+            title=title,
+            member=member,
+        )
+        return say(words)
     head = text(
         "🎵 **{title}** for {member}, from {continue_at} with {model}",
         title=title,

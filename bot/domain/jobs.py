@@ -27,6 +27,7 @@ class JobState(StrEnum):
 FINAL_STATES = frozenset({JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED})
 LIVE_STATES = frozenset(JobState) - FINAL_STATES
 AT_PROVIDER_STATES = frozenset({JobState.SUBMITTING, JobState.RUNNING, JobState.OVERDUE})
+WAITING_STATES = frozenset({JobState.ACCEPTED, JobState.ON_HOLD})  # not submitted, as far as the database knows
 MADE_STATES = frozenset({JobState.FINISHED, JobState.UNCOLLECTED, JobState.DELIVERED})  # the tracks exist: paid for
 
 
@@ -91,16 +92,23 @@ TRANSITIONS: Mapping[tuple[JobState, JobEvent], JobState] = MappingProxyType(
         (_S.UNCOLLECTED, _E.NOWHERE_TO_POST): _S.UNCOLLECTED,
         (_S.UNCOLLECTED, _E.POSTED): _S.DELIVERED,
         (_S.UNCOLLECTED, _E.EXPIRED): _S.FAILED,
-        # A restored backup cannot tell what was submitted after it was made; a callback can.
+        # A restored backup cannot tell what was submitted after it was made; a callback can, also when its member has
+        # pressed `Continue` by then.
         (_S.ACCEPTED, _E.HELD_BACK): _S.ON_HOLD,
         (_S.ON_HOLD, _E.HELD_BACK): _S.ON_HOLD,
         (_S.ON_HOLD, _E.CONTINUED): _S.ACCEPTED,
         (_S.ON_HOLD, _E.CANCELLED): _S.CANCELLED,
         (_S.ON_HOLD, _E.GIVEN_UP): _S.FAILED,
-        (_S.ON_HOLD, _E.STARTED): _S.RUNNING,
-        (_S.ON_HOLD, _E.PROGRESSED): _S.RUNNING,
-        (_S.ON_HOLD, _E.COMPLETED): _S.FINISHED,
-        (_S.ON_HOLD, _E.PROVIDER_FAILED): _S.FAILED,
+        **{
+            (state, event): after
+            for state in (_S.ACCEPTED, _S.ON_HOLD)
+            for event, after in (
+                (_E.STARTED, _S.RUNNING),
+                (_E.PROGRESSED, _S.RUNNING),
+                (_E.COMPLETED, _S.FINISHED),
+                (_E.PROVIDER_FAILED, _S.FAILED),
+            )
+        },
         # Repeats after the end change nothing.
         **{
             (state, event): state
@@ -144,7 +152,7 @@ class Stage(StrEnum):
 class FailureReason(StrEnum):
     """Why a job ended without a track; each has its sentence in `bot.services.common.sentences`."""
 
-    REFUSED = "refused"  # the provider refused the request
+    REFUSED = "refused"  # the provider refused the request, when it was sent or later
     PROVIDER = "provider"  # the provider gave up
     COPYRIGHT = "copyright"  # the source matches an existing work
     LYRICS = "lyrics"  # the lyrics were refused, or contain what others own
@@ -158,13 +166,14 @@ class FailureReason(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """Why an accepted job is not simply waiting for its turn."""
+    """Why an accepted job is not simply waiting for its turn, or a finished one not simply being posted."""
 
     BUSY = "busy"  # the provider takes nothing now: its rate, maintenance
     NO_CREDITS = "no_credits"  # the account is empty
     KEY_REFUSED = "key_refused"  # the provider refuses the operator's key
     SERVER_CAP = "server_cap"  # CREDITS_PER_SERVER_PER_DAY is used up
     DAY_CAP = "day_cap"  # CREDITS_PER_DAY is used up
+    DOWNLOAD = "download"  # it is finished, and its tracks cannot be fetched for now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,7 +137,7 @@ def progress_of(
         since=since,
         expected_at=expected_at if at_work else None,
         is_late=at_work and at >= expected_at,
-        waits_for=job.waits_for if waits else None,
+        waits_for=_wait_of(job),
         resumes_at=next_day(at) if waits and job.waits_for in _DAILY else None,
         stream_url=next((track.stream_url for track in job.tracks if track.stream_url), "") if at_work else "",
         outcome_unknown=job.outcome_unknown and job.state in {JobState.SUBMITTING, JobState.OVERDUE},
@@ -145,6 +145,11 @@ def progress_of(
         end=end_of(job),
         notified_privately=job.final_message_id is not None and is_for_member_alone(job),
     )
+
+
+def _wait_of(job: Job) -> WaitReason | None:
+    waiting = JobState.FINISHED if job.waits_for is WaitReason.DOWNLOAD else JobState.ACCEPTED
+    return job.waits_for if job.state is waiting else None
 
 
 _DAILY = frozenset({WaitReason.SERVER_CAP, WaitReason.DAY_CAP})

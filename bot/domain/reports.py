@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.jobs import AT_PROVIDER_STATES, Failure, FailureReason, Job, JobEvent, JobState, Stage, Track
+from bot.domain.jobs import (
+    AT_PROVIDER_STATES,
+    WAITING_STATES,
+    Failure,
+    FailureReason,
+    Job,
+    JobEvent,
+    Stage,
+    Track,
+)
 
 
 class ReportKind(StrEnum):
@@ -39,11 +48,13 @@ EVENT_OF = {
 # One table for callbacks and record-info (docs/provider.md 2.2); 413 means a
 # copyright match here, not the "text too long" it means in the answer to a submission (docs/provider.md 1.5).
 REASON_OF_CODE = {
-    400: FailureReason.LYRICS,
+    400: FailureReason.REFUSED,
     413: FailureReason.COPYRIGHT,
     451: FailureReason.SOURCE_UNREACHABLE,
     531: FailureReason.LYRICS,
 }
+
+_ABOUT_LYRICS = re.compile(r"\blyrics?\b|\bprompt\b", re.IGNORECASE)
 
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
 
@@ -54,9 +65,14 @@ def without_urls(message: str) -> str:
 
 
 def failure_of(report: TaskReport) -> Failure:
-    """Why the task failed; an unknown code is the provider's failure, with its message shown."""
+    """Why the task failed; an unknown code is the provider's failure, with its message shown.
+
+    400 stands for refused lyrics at one service and for any refusal at the other: its words decide.
+    """
     message = without_urls(report.message).strip()
     reason = REASON_OF_CODE.get(report.code or 0, FailureReason.PROVIDER)
+    if reason is FailureReason.REFUSED and _ABOUT_LYRICS.search(message):
+        reason = FailureReason.LYRICS
     if "sensitive" in message.lower():
         reason = FailureReason.SENSITIVE
     return Failure(reason=reason, code=report.code, provider_message=message)
@@ -105,8 +121,8 @@ def hint(reported: TaskReport) -> TaskReport:
     return replace(reported, tracks=())
 
 
-REPORTED_STATES = AT_PROVIDER_STATES | {JobState.ON_HOLD}
-"""A job on hold may have been submitted after the backup was made: then the provider knows it."""
+REPORTED_STATES = AT_PROVIDER_STATES | WAITING_STATES
+"""A job that waits in a restored backup may have been submitted after that was made: then the provider knows it."""
 
 TRACKS_PER_TASK = 2
 """The rule; one comes alone now and then, and the second one sometimes minutes later (docs/provider.md 2 and 8)."""
@@ -132,7 +148,11 @@ def apply_report(job: Job, report: TaskReport, *, at: datetime) -> Job:
     foreign = job.task_id is not None and report.task_id is not None and report.task_id != job.task_id
     if event is None or foreign or job.state not in REPORTED_STATES:
         return job
-    known = replace(job, task_id=job.task_id or report.task_id, named_task_id=None, outcome_unknown=False)
+    known = replace(
+        job, task_id=job.task_id or report.task_id, named_task_id=None, outcome_unknown=False, waits_for=None
+    )
+    if job.state in WAITING_STATES:
+        known = replace(known, attempts=0)  # those were tries to submit it
     if event is JobEvent.PROVIDER_FAILED:
         return known.after(event, failure=failure_of(report), heard_at=at, ended_at=at, due_at=at, attempts=0)
     tracks = merge_tracks(known.tracks, report.tracks)

@@ -19,7 +19,7 @@ from bot.fetch.connections import connector
 from bot.fetch.disk import Disk
 from bot.fetch.limits import FetchLimits
 from bot.fetch.lookups import Lookups
-from bot.fetch.refusals import UNREADABLE, failed, refused
+from bot.fetch.refusals import UNREADABLE, answered_with_error, failed, refused
 from bot.fetch.targets import check, read_link, read_redirect
 from bot.fetch.time_limit import TimeLimit
 from bot.fetch.wire import Wire
@@ -192,14 +192,7 @@ def _check_end(response: aiohttp.ClientResponse, wire: Wire) -> None:
 def _announced_bytes(response: aiohttp.ClientResponse) -> int | None:
     """How long the file is going to be, where that is told; raises SourceUnreachable if this is no file."""
     if response.status != 200:
-        raise refused(
-            response.url,
-            f"HTTP {response.status}",
-            text(
-                "The server behind this link answered with error {status}. Does the link still work?",
-                status=str(response.status),
-            ),
-        )
+        raise answered_with_error(response.url, response.status)
     if response.content_type in WEB_PAGES:
         raise refused(response.url, "web page", text("This link leads to a web page, not a file."))
     return response.content_length

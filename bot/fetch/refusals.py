@@ -4,7 +4,7 @@ import aiohttp
 from yarl import URL
 
 from bot.domain.text import Text, text
-from bot.errors import SourceUnreachable
+from bot.errors import SourceGone, SourceUnreachable
 from bot.fetch.connections import AddressNotPublic
 from bot.fetch.lookups import LookupsBusy, LookupTooSlow
 from bot.fetch.time_limit import NO_ANSWER
@@ -19,10 +19,21 @@ NOT_FOUND_IN_TIME = text("I couldn't find the server behind this link in time.")
 TOO_MUCH_AROUND = text("The server behind this link sends too much besides the file.")
 BROKEN_OFF = text("The connection broke off before the file was complete.")
 
+GONE_STATUSES = frozenset({404, 410})
+
 
 def refused(url: URL, reason: str, sentence: Text) -> SourceUnreachable:
     # Path and query can be a secret (a signed link); a host is none.
     return SourceUnreachable(f"fetch from {url.raw_host}: {reason}", sentence)
+
+
+def answered_with_error(url: URL, status: int) -> SourceUnreachable:
+    sentence = text(
+        "The server behind this link answered with error {status}. Does the link still work?", status=str(status)
+    )
+    if status in GONE_STATUSES:
+        return SourceGone(f"fetch from {url.raw_host}: HTTP {status}", sentence)
+    return refused(url, f"HTTP {status}", sentence)
 
 
 def failed(url: URL, error: aiohttp.ClientError | None, wire_failure: OSError | None) -> SourceUnreachable:

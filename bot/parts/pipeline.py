@@ -157,6 +157,7 @@ def _listeners(ground: Ground) -> tuple[Worker, ...]:
         ground.provider,
         ground.isolation,
         patience=_deadline_patience(ground),
+        long_patience=Patience(spread_seconds=settings.give_up_after_seconds),
         times=WatchTimes(
             poll_every=settings.poll_every_seconds,
             overdue=settings.overdue_after_seconds,

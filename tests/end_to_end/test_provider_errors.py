@@ -153,7 +153,7 @@ async def test_callbacks_that_are_faster_than_the_answer_are_kept(town: Town) ->
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        ("callback-error 400", "didn't accept the lyrics"),
+        ("callback-error 400", "refused the request"),
         ("callback-error 400-lyrics", "didn't accept the lyrics"),
         ("callback-error 413", "someone else's work"),
         ("callback-error 531", "didn't accept the lyrics"),

@@ -1,5 +1,6 @@
 """What members see in the channel, in their answers and in direct messages, beside the music itself."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -65,6 +66,38 @@ async def test_the_progress_message_turns_into_a_link_to_the_result(town: Town) 
     assert f"/{town.guild.id}/{town.songs.id}/{result.id})" in progress.content
     assert progress is result.reference
     assert [ping.message for ping in town.mia.pings] == [result]
+
+
+async def test_a_member_reads_that_the_music_is_ready_and_cannot_be_downloaded_yet(town: Town) -> None:
+    await town.start()
+    town.suno.script("file-error 503")
+    await town.extend(title="Paper Boats", style="folk", instrumental=True)
+    await town.job_in(JobState.FINISHED)
+
+    await a_minute_after_the_end(town)
+
+    words = "I can't download it yet"
+    progress = await town.songs.wait_for(lambda message: words in message.content)
+    assert progress.content == (
+        f"🎧 **Paper Boats** for <@{town.mia.id}>: it's ready, but I can't download it yet. I'm still trying."
+    )
+    for task in town.suno.tasks.values():
+        task.scenario = replace(task.scenario, file_fault=None)
+    async with town.app.storage.transaction() as work:
+        await work.jobs.hasten(until=datetime.now(UTC))
+    town.app.ground.bells.all_due()
+    await town.result()
+    assert "here it is" in (await town.songs.wait_for(lambda message: "here it is" in message.content)).content
+
+
+async def a_minute_after_the_end(town: Town) -> None:
+    """As if Mia's latest job had been finished for a minute."""
+    async with town.app.storage.transaction() as work:
+        (job,) = await work.jobs.of_member(town.mia.id, limit=1)
+        assert job.finished_at is not None
+        await work.jobs.save(replace(job, finished_at=job.finished_at - timedelta(seconds=60)))
+        await work.progress.touch(job.id, at=datetime.now(UTC))
+    town.app.ground.bells.all_due()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.text import Text
-from bot.errors import SourceTooLarge, SourceUnreachable
+from bot.errors import SourceGone, SourceTooLarge, SourceUnreachable
 from bot.fetch.fetcher import SafeFetcher
 from bot.fetch.limits import FetchLimits
 from bot.fetch.time_limit import NO_ANSWER, TOO_SLOW
@@ -169,6 +169,7 @@ async def test_any_status_but_200_is_said(status: int, to: Path) -> None:
             await fetched(server, to)
 
     assert caught.value.sentence.facts == {"status": str(status)}
+    assert isinstance(caught.value, SourceGone) == (status in {404, 410})
     assert not to.exists()
 
 

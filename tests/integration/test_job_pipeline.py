@@ -22,6 +22,7 @@ from bot.errors import (
     ProviderRefused,
     ProviderSilent,
     Refused,
+    SourceGone,
     SourceUnreachable,
 )
 from bot.services.common.messenger import RouteClosed, RouteTooSmall, RouteUnavailable
@@ -473,9 +474,9 @@ async def test_tracks_that_cannot_be_fetched_are_asked_for_again(pipeline: Pipel
     assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
-async def test_tracks_that_stay_away_fail_the_job_only_at_the_deadline(pipeline: Pipeline) -> None:
+async def test_tracks_that_are_gone_fail_the_job_only_at_the_deadline(pipeline: Pipeline) -> None:
     job = await pipeline.finished()
-    gone = SourceUnreachable("404", text("gone"))
+    gone = SourceGone("404", text("gone"))
     pipeline.fetcher.errors = {track.audio_url: gone for track in TRACKS}
 
     await pipeline.delivery.step()

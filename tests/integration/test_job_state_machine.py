@@ -126,8 +126,8 @@ class JobLife(RuleBasedStateMachine):
 
     @rule(job=jobs, kind=st.sampled_from(["complete", "error"]))
     def invent_an_end(self, job: Job, kind: str) -> None:
-        """Somebody who knows the address; the provider's record says nothing of the kind."""
-        self.pipeline.provider.reports = {}
+        """Somebody who knows the address; the provider's record says nothing of the kind, or there is none."""
+        self.pipeline.provider.reports = {"task-told": ProviderRefused("no such task", code=404)}
         before = self.runner.run(self.pipeline.job(job))
         self.runner.run(self.pipeline.call_back(before, kind, code=500, confirmed=False))
         after = self.runner.run(self.pipeline.job(job))

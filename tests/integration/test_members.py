@@ -1,14 +1,12 @@
 """What members can do with their jobs, and with nobody else's."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import Job, JobEvent, JobState
+from bot.domain.jobs import JobState
 from bot.errors import Refused
-from bot.services.common import settle
 from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
 
 BEN = 2002
@@ -20,15 +18,8 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
         yield pipeline
 
 
-async def held_back(pipeline: Pipeline, job: Job) -> Job:
-    async with pipeline.storage.transaction() as work:
-        held = job.after(JobEvent.HELD_BACK, due_at=pipeline.clock() + timedelta(days=3))
-        await settle.save(work, held, before=job, at=pipeline.clock())
-    return held
-
-
 async def test_only_its_member_sees_a_job_or_does_anything_with_it(pipeline: Pipeline) -> None:
-    job = await held_back(pipeline, await pipeline.accepted())
+    job = await pipeline.held_back()
 
     for attempt in (pipeline.members.job(BEN, job.id), pipeline.members.continue_(BEN, job.id)):
         with pytest.raises(Refused) as refused:
@@ -47,7 +38,7 @@ async def test_a_job_that_is_no_longer_kept_is_told_so(pipeline: Pipeline) -> No
 
 
 async def test_a_job_on_hold_is_continued_in_its_old_place(pipeline: Pipeline) -> None:
-    job = await held_back(pipeline, await pipeline.accepted())
+    job = await pipeline.held_back()
     later = await pipeline.accepted(member_id=BEN)
 
     continued = await pipeline.members.continue_(MIA, job.id)
@@ -61,7 +52,7 @@ async def test_a_job_on_hold_is_continued_in_its_old_place(pipeline: Pipeline) -
 
 
 async def test_a_job_on_hold_can_be_cancelled_and_gives_its_unit_back(pipeline: Pipeline) -> None:
-    job = await held_back(pipeline, await pipeline.accepted())
+    job = await pipeline.held_back()
 
     cancelled = await pipeline.members.cancel(MIA, job.id)
 

@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import FailureReason, Job, JobState, Track, WaitReason
-from bot.domain.quota import next_day
+from bot.domain.quota import next_day, quota_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.text import text
-from bot.errors import ProviderBusy, ProviderRefused, ProviderSilent, SourceTooCostly, SourceUnreachable
+from bot.errors import ProviderBusy, ProviderRefused, ProviderSilent, SourceGone, SourceTooCostly, SourceUnreachable
 from bot.services.common.messenger import HistoryClosed, RouteClosed, RouteUnavailable
+from bot.services.operator.isolation import TRIES
 from bot.services.pipeline.caps import Caps
 from tests.support.fakes import FakeProvider, FakeRoute, TurnedClock
-from tests.support.pipeline import LIMIT, TRACKS, Pipeline, a_pipeline
+from tests.support.pipeline import LIMIT, MIA, TRACKS, Pipeline, a_pipeline
 
 BEN = 2002
 UNREACHABLE = ProviderSilent("timeout")
 UNKNOWN = ProviderRefused("no such task", code=404)
+NO_NETWORK = SourceUnreachable("no network", text("away"))
+AUDIO_URLS = [track.audio_url for track in TRACKS]
 
 
 @pytest.fixture
@@ -126,6 +129,52 @@ async def test_a_jump_of_the_clock_gives_nothing_up_however_often_it_is_looked_a
     assert (await pipeline.job(job)).state is JobState.OVERDUE
 
 
+async def test_a_jump_of_the_clock_does_not_end_a_job_that_the_provider_is_at_work_on(pipeline: Pipeline) -> None:
+    job = await pipeline.running()
+    pipeline.clock.jump(86400)
+    for _ in range(10):
+        pipeline.clock.turn(31)
+        await pipeline.watch.step()
+    assert (await pipeline.job(job)).state is JobState.OVERDUE
+
+    await pipeline.call_back(job, "complete")
+
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
+async def test_minutes_without_the_network_after_a_long_sleep_do_not_end_a_running_job(pipeline: Pipeline) -> None:
+    job = await pipeline.running()
+    pipeline.clock.jump(2 * 86400)
+    pipeline.provider.reports["task-1"] = UNREACHABLE
+    for _ in range(10):
+        pipeline.clock.turn(31)
+        await pipeline.watch.step()
+    pipeline.provider.reports["task-1"] = TaskReport(task_id="task-1", kind=ReportKind.COMPLETE, tracks=TRACKS)
+    pipeline.clock.turn(31)
+    await pipeline.watch.step()
+
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
+@pytest.mark.parametrize("kind", [ReportKind.WAITING, ReportKind.TEXT, None])
+async def test_a_task_that_never_ends_is_given_up_once_it_was_watched_until_the_deadline(
+    pipeline: Pipeline, kind: ReportKind | None
+) -> None:
+    job = await pipeline.running()
+    report = TaskReport(task_id="task-1", kind=kind) if kind else UNREACHABLE
+    pipeline.provider.reports["task-1"] = report
+    for seconds in (31, 43_200, 43_000):
+        pipeline.clock.turn(seconds)
+        await pipeline.watch.step()
+        assert (await pipeline.job(job)).state in {JobState.RUNNING, JobState.OVERDUE}
+    pipeline.clock.turn(300)
+    await pipeline.watch.step()
+
+    after = await pipeline.job(job)
+    assert after.failure is not None
+    assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.SILENCE)
+
+
 async def test_after_a_long_downtime_waiting_jobs_have_their_turn(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider()
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
@@ -158,7 +207,95 @@ async def test_after_a_long_downtime_one_503_does_not_give_a_result_up(tmp_path:
         assert [job_id for job_id, _ in way.posted] == [job.id]
 
 
+async def test_some_time_without_the_network_after_a_long_sleep_does_not_give_finished_music_up(
+    pipeline: Pipeline,
+) -> None:
+    job = await pipeline.finished()
+    pipeline.fetcher.errors = dict.fromkeys(AUDIO_URLS, NO_NETWORK)
+    pipeline.clock.jump(2 * 86400)
+    for _ in range(20):
+        await pipeline.delivery.step()
+        pipeline.clock.turn(300)
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+    pipeline.fetcher.errors = {}
+    pipeline.clock.turn(3600)
+    await pipeline.delivery.step()
+
+    assert (await pipeline.job(job)).state is JobState.DELIVERED
+
+
+async def test_a_finished_job_remembers_that_it_waits_for_its_download_until_that_works(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    pipeline.fetcher.errors = dict.fromkeys(AUDIO_URLS, NO_NETWORK)
+    await pipeline.delivery.step()
+    assert (await pipeline.job(job)).waits_for is WaitReason.DOWNLOAD
+
+    pipeline.fetcher.errors = {}
+    pipeline.messenger.ways[0].errors = [RouteUnavailable("503")]
+    pipeline.clock.turn(10)
+    await pipeline.delivery.step()
+
+    assert (await pipeline.job(job)).waits_for is None
+
+
+async def test_one_track_that_is_gone_does_not_give_up_the_other_that_cannot_be_reached(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    pipeline.fetcher.errors = {AUDIO_URLS[0]: NO_NETWORK, AUDIO_URLS[1]: SourceGone("404", text("gone"))}
+    pipeline.clock.turn(86400)
+    for _ in range(5):
+        await pipeline.delivery.step()
+        pipeline.clock.turn(3600)
+
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
+async def test_old_links_prove_nothing_while_the_provider_cannot_be_asked_for_new_ones(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    pipeline.fetcher.errors = dict.fromkeys(AUDIO_URLS, SourceGone("404", text("gone")))
+    pipeline.provider.reports["task-1"] = UNREACHABLE
+    pipeline.clock.turn(86400)
+    for _ in range(5):
+        await pipeline.delivery.step()
+        pipeline.clock.turn(3600)
+
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
+async def test_music_that_cannot_be_reached_until_its_files_expire_is_refunded(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    pipeline.fetcher.errors = dict.fromkeys(AUDIO_URLS, NO_NETWORK)
+    tries = 0
+    while (await pipeline.job(job)).state is JobState.FINISHED:
+        tries += await pipeline.delivery.step()
+        pipeline.clock.turn(3600)
+
+    after = await pipeline.job(job)
+    assert after.failure is not None
+    assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.TRACKS_GONE)
+    assert 14 * 24 < tries < 15 * 24
+    day = quota_day(job.accepted_at)
+    assert (await pipeline.storage.reading.ledger.balance(MIA, day=day, limit=LIMIT)).left == LIMIT
+
+
 # Nowhere to post
+
+
+async def test_a_jump_of_the_clock_past_the_end_of_the_files_does_not_end_what_waits_to_be_collected(
+    pipeline: Pipeline,
+) -> None:
+    way = pipeline.messenger.ways[0]
+    way.errors = [RouteClosed("gone"), RouteClosed("gone")]
+    job = await pipeline.finished()
+    await pipeline.delivery.step()
+    pipeline.clock.jump(20 * 86400)
+    await pipeline.delivery.step()
+    assert (await pipeline.job(job)).state is JobState.UNCOLLECTED
+
+    pipeline.clock.turn(6 * 3600)
+    await pipeline.delivery.step()
+
+    assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
 async def test_an_uncollected_result_is_posted_when_the_channel_opens_again(pipeline: Pipeline) -> None:
@@ -353,6 +490,15 @@ async def test_a_submission_that_started_nothing_costs_nothing_of_the_day(tmp_pa
         assert [(await pipeline.job(job)).state for job in (first, second)] == [JobState.FAILED, JobState.RUNNING]
 
 
+async def test_a_task_that_was_started_and_then_refused_counts_as_one_of_the_day(pipeline: Pipeline) -> None:
+    job = await unanswered(pipeline)
+
+    await pipeline.call_back(job, "error", code=400)
+
+    assert (await pipeline.job(job)).state is JobState.FAILED
+    assert await pipeline.storage.reading.spending.of_day(quota_day(pipeline.clock())) == 1
+
+
 # One must not stop the others
 
 
@@ -382,6 +528,39 @@ async def test_a_job_that_fails_for_an_unknown_reason_is_set_aside_and_the_other
     ((told,),) = pipeline.messenger.operator
     assert "set it aside" in told.message
     assert told.facts["job"] == poisoned.short_id
+
+
+async def test_a_failing_look_does_not_set_aside_the_job_that_a_callback_finished_meanwhile(
+    pipeline: Pipeline,
+) -> None:
+    job = await pipeline.running()
+    for _ in range(TRIES - 1):
+        async with pipeline.isolation.around(job, doing="asking after it"):
+            raise KeyError("a bug")
+
+    async with pipeline.isolation.around(job, doing="asking after it"):
+        await pipeline.call_back(job, "complete")
+        raise KeyError("a bug")
+
+    assert await pipeline.storage.reading.jobs.all_set_aside(limit=1) == []
+    await pipeline.delivery.step()
+    assert (await pipeline.job(job)).state is JobState.DELIVERED
+
+
+async def test_a_job_that_was_set_aside_and_then_failed_and_was_told_is_not_taken_up_again(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        job = await pipeline.running()
+        async with pipeline.storage.transaction() as work:
+            await work.jobs.set_aside(job.id, job.state, at=clock())
+        await pipeline.call_back(job, "error", code=500)
+        await pipeline.delivery.step()
+        assert pipeline.messenger.ways[0].told_failures == [job.id]
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        await pipeline.isolation.step()
+
+        assert (await pipeline.job(job)).due_at is None
+        assert not await pipeline.delivery.step()
 
 
 async def test_a_row_that_this_release_cannot_read_is_set_aside_and_the_next_start_tries_again(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import JobState
+from bot.domain.jobs import Job, JobState
 from bot.domain.reports import ReportKind, TaskReport
+from bot.errors import ProviderRefused
 from storage.backup import BackupError, back_up
 from storage.lock import DatabaseInUse
 from storage.restore import restore
@@ -52,6 +53,52 @@ async def test_a_callback_tells_that_a_job_on_hold_was_submitted_after_the_copy(
 
         assert (await pipeline.job(job)).state is JobState.DELIVERED
         assert (await pipeline.balance()).left == LIMIT - 1
+
+
+async def test_a_callback_after_continue_tells_that_the_job_was_submitted_and_it_is_not_paid_twice(
+    pipeline: Pipeline,
+) -> None:
+    job = await continued(pipeline)
+
+    await pipeline.call_back(job, "complete")
+
+    assert not await pipeline.submission.step()
+    after = await pipeline.job(job)
+    assert (after.state, after.task_id, pipeline.provider.extended) == (JobState.FINISHED, "task-told", [])
+
+
+@pytest.mark.parametrize("kind", ["text", "complete"])
+async def test_a_task_that_the_provider_has_only_begun_proves_that_a_waiting_job_was_submitted(
+    pipeline: Pipeline, kind: str
+) -> None:
+    job = await continued(pipeline)
+    pipeline.provider.reports["task-told"] = TaskReport(task_id="task-told", kind=ReportKind.WAITING)
+
+    await pipeline.call_back(job, kind, confirmed=False)
+
+    assert not await pipeline.submission.step()
+    after = await pipeline.job(job)
+    assert (after.state, after.task_id, after.tracks) == (JobState.RUNNING, "task-told", ())
+
+
+@pytest.mark.parametrize("kind", ["text", "complete"])
+@pytest.mark.parametrize("is_continued", [False, True])
+async def test_a_callback_about_a_task_that_the_provider_does_not_know_leaves_a_waiting_job_as_it_is(
+    pipeline: Pipeline, kind: str, *, is_continued: bool
+) -> None:
+    job = await (continued(pipeline) if is_continued else pipeline.held_back())
+    pipeline.provider.reports["task-told"] = ProviderRefused("no such task", code=404)
+
+    await pipeline.call_back(job, kind, confirmed=False)
+    pipeline.clock.turn(60)
+    await pipeline.waiting.step()
+
+    assert await pipeline.job(job) == job
+
+
+async def continued(pipeline: Pipeline) -> Job:
+    job = await pipeline.held_back()
+    return await pipeline.members.continue_(job.place.member_id, job.id)
 
 
 async def test_a_result_that_was_posted_after_the_copy_is_found_and_not_posted_again(tmp_path: Path) -> None:

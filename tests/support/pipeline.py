@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.domain.jobs import Intake, Job, Track
+from bot.domain.jobs import Intake, Job, JobEvent, Track
 from bot.domain.pace import SlidingWindow
 from bot.domain.quota import QuotaBalance, quota_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
+from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.patience import Patience
 from bot.services.members.members import Members
@@ -33,6 +34,7 @@ from bot.services.pipeline.tracks import TrackFiles
 from bot.services.pipeline.waiting import Waiting
 from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.suno.wire import parse_callback
+from storage.restore import SOURCE_KEPT
 from storage.storage import SqliteStorage, open_storage
 from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessenger, FakeProvider, TurnedClock
 from tests.support.storage_samples import a_place
@@ -95,6 +97,14 @@ class Pipeline:
         job = await self.extend(member_id=member_id, private=private, **changes)
         assert job is not None
         return job
+
+    async def held_back(self) -> Job:
+        """A job that waited in the backup from which the database was restored."""
+        job = await self.accepted()
+        async with self.storage.transaction() as work:
+            held = job.after(JobEvent.HELD_BACK, due_at=self.clock() + SOURCE_KEPT)
+            await settle.save(work, held, before=job, at=self.clock())
+        return held
 
     async def job(self, job: Job) -> Job:
         found = await self.storage.reading.jobs.get(job.id)
@@ -209,6 +219,7 @@ async def a_pipeline(
                 provider,
                 isolation,
                 patience=patience(60),
+                long_patience=patience(86400),
                 times=WatchTimes(poll_every=30, overdue=900, give_up=86400),
                 bells=bells,
                 clock=clock,

@@ -21,7 +21,15 @@ from tests.support.storage_samples import NOW, a_job
 
 # What the design says of each state, written down a second time.
 GOES_TO = {
-    JobState.ACCEPTED: {JobState.SUBMITTING, JobState.CANCELLED, JobState.FAILED, JobState.ON_HOLD},
+    JobState.ACCEPTED: {
+        JobState.SUBMITTING,
+        JobState.CANCELLED,
+        JobState.FAILED,
+        JobState.ON_HOLD,
+        # After a restore, once a callback tells that it was submitted.
+        JobState.RUNNING,
+        JobState.FINISHED,
+    },
     JobState.SUBMITTING: {
         JobState.RUNNING,
         JobState.ACCEPTED,

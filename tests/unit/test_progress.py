@@ -102,6 +102,18 @@ def test_a_result_that_is_being_posted_is_mentioned_only_when_that_takes_long() 
     assert (slow.view.is_late, slow.again_at) == (True, None)
 
 
+def test_a_result_that_cannot_be_downloaded_says_so_after_a_minute() -> None:
+    job = running(state=JobState.FINISHED, stage=Stage.COMPLETE, finished_at=NOW)
+    unfetched = replace(job, waits_for=WaitReason.DOWNLOAD)
+
+    assert looks_different(job, unfetched)
+    early, late = step(unfetched, at=after(59)).view, step(unfetched, at=after(60)).view
+    assert early is not None
+    assert late is not None
+    assert not early.is_late
+    assert (late.is_late, late.waits_for) == (True, WaitReason.DOWNLOAD)
+
+
 @pytest.mark.parametrize(
     "state", [JobState.FINISHED, JobState.UNCOLLECTED, JobState.DELIVERED, JobState.FAILED, JobState.CANCELLED]
 )
@@ -207,7 +219,7 @@ def test_only_what_the_provider_works_on_is_expected_after_its_usual_time(
 def test_a_reason_to_wait_is_shown_only_while_the_job_waits(state: JobState, waits_for: WaitReason | None) -> None:
     view = view_of(replace(a_job(state=state), waits_for=waits_for))
 
-    waits = state is JobState.ACCEPTED
+    waits = state is (JobState.FINISHED if waits_for is WaitReason.DOWNLOAD else JobState.ACCEPTED)
     assert view.waits_for == (waits_for if waits else None)
     daily = waits_for in {WaitReason.DAY_CAP, WaitReason.SERVER_CAP}
     assert (view.resumes_at is not None) == (waits and daily)

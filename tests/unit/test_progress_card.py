@@ -58,7 +58,7 @@ def test_the_next_job_reads_that_it_is_next(say: Say) -> None:
     assert shown(a_job(), say, band=1)[1] == f"⏳ Next in line, queued {stamp(NOW)}"
 
 
-@pytest.mark.parametrize("reason", list(WaitReason))
+@pytest.mark.parametrize("reason", sorted(set(WaitReason) - {WaitReason.DOWNLOAD}))
 def test_a_job_that_has_to_wait_reads_why(say: Say, reason: WaitReason) -> None:
     line = shown(replace(a_job(), waits_for=reason), say, band=1)[1]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.jobs import AT_PROVIDER_STATES, FailureReason, Job, JobState, Stage, Track
+from bot.domain.jobs import AT_PROVIDER_STATES, FailureReason, Job, JobState, Stage, Track, WaitReason
 from bot.domain.reports import (
     LOOKS_FOR_A_LATE_TRACK,
     LOOKS_FOR_A_MISSING_TRACK,
@@ -236,11 +236,20 @@ def test_the_late_track_finishes_the_job_at_once() -> None:
     assert (job.state, job.tracks) == (JobState.FINISHED, (READY, SECOND))
 
 
-def test_a_job_on_hold_that_the_provider_reports_was_submitted_after_the_backup() -> None:
-    job = a_job(state=JobState.ON_HOLD)
+@pytest.mark.parametrize("state", [JobState.ON_HOLD, JobState.ACCEPTED])
+def test_a_waiting_job_that_the_provider_reports_was_submitted_after_the_backup(state: JobState) -> None:
+    job = a_job(state=state)
 
     assert apply_report(job, a_report(ReportKind.TEXT, UNFINISHED), at=LATER).state is JobState.RUNNING
     assert apply_report(job, a_report(ReportKind.COMPLETE, READY, SECOND), at=LATER).state is JobState.FINISHED
+
+
+def test_tries_to_submit_a_job_are_no_looks_for_its_second_track() -> None:
+    job = replace(a_job(), attempts=9, waits_for=WaitReason.BUSY)
+
+    after = apply_report(job, a_report(ReportKind.COMPLETE, READY), at=LATER)
+
+    assert (after.state, after.attempts, after.waits_for) == (JobState.RUNNING, 1, None)
 
 
 def test_complete_without_any_audio_is_asked_after_again() -> None:
@@ -286,6 +295,10 @@ def test_merging_is_stable(known: tuple[Track, ...], told: tuple[Track, ...]) ->
     ("code", "message", "reason"),
     [
         (400, "Lyrics contain copyrighted material", FailureReason.LYRICS),
+        (400, "The prompt is too vague", FailureReason.LYRICS),
+        (400, "Audio extension failed", FailureReason.REFUSED),
+        (400, "The format is not supported", FailureReason.REFUSED),
+        (400, "", FailureReason.REFUSED),
         (408, "Timeout", FailureReason.PROVIDER),
         (413, "Uploaded audio matches existing work of art", FailureReason.COPYRIGHT),
         (451, "File fetch failed", FailureReason.SOURCE_UNREACHABLE),

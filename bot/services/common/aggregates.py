@@ -27,11 +27,11 @@ class Jobs(Protocol):
     async def renew(self, job_id: str, state: JobState, *, until: datetime) -> bool:
         """Keep the claim on a job until then; False where it is no longer in `state`: somebody else has moved it."""
 
-    async def put_off(self, job_id: str, *, until: datetime) -> None:
-        """Look at the job again then, whatever state it is in."""
+    async def put_off(self, job_id: str, state: JobState, *, until: datetime) -> None:
+        """Look at the job again then, unless it has left `state`."""
 
-    async def set_aside(self, job_id: str, *, at: datetime) -> None:
-        """No worker looks at the job until `take_up_again`."""
+    async def set_aside(self, job_id: str, state: JobState, *, at: datetime) -> None:
+        """No worker looks at the job until `take_up_again` or some other change, unless it has left `state` already."""
 
     async def all_set_aside(self, *, limit: int) -> list[str]:
         """Their ids, the longest set aside first."""

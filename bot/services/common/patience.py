@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 TRIES = 3
+REMEMBERED = 20_000
+"""How many keys are remembered. Those that were tried longest ago are forgotten first: most have ended since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,11 @@ class Patience:
 
     def failed(self, key: str) -> bool:
         """One more attempt failed; whether patience is over."""
-        before = self._failed.get(key)
+        before = self._failed.pop(key, None)
         tries, first_seconds = (before.tries, before.first_seconds) if before else (0, self._steady_seconds())
         self._failed[key] = _Failed(tries + 1, first_seconds)
+        if len(self._failed) > REMEMBERED:
+            del self._failed[next(iter(self._failed))]
         return self.is_over(key)
 
     def is_over(self, key: str) -> bool:

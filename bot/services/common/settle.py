@@ -32,8 +32,9 @@ async def save(work: Work, job: Job, *, before: Job, at: datetime) -> None:
 
 
 def _was_not_started(job: Job) -> bool:
+    """A job with a task was started, even if the provider refused its contents afterwards."""
     refused = job.failure is not None and job.failure.reason is FailureReason.REFUSED
-    return job.state is JobState.ACCEPTED or refused
+    return job.state is JobState.ACCEPTED or (refused and job.task_id is None)
 
 
 async def _settle_unit(work: Work, job: Job, *, at: datetime) -> None:

@@ -50,18 +50,18 @@ class Isolation:
             self._failures.pop(job.id, None)
 
     async def _failed(self, job: Job, error: Exception, *, doing: str) -> None:
-        """The traceback is logged the first time."""
+        """The traceback is logged the first time. `job` is as it was claimed: what has moved on since is left alone."""
         self._failures[job.id] += 1
         tries = self._failures[job.id]
         log.error("job %s: %s failed at try %d (%s)", job.short_id, doing, tries, error, exc_info=tries == 1)
         at = self._clock()
         async with self._storage.transaction() as work:
             if tries >= TRIES:
-                await work.jobs.set_aside(job.id, at=at)
+                await work.jobs.set_aside(job.id, job.state, at=at)
                 del self._failures[job.id]
             else:
                 pause_seconds = backoff_seconds(tries, base_seconds=self._backoff_base_seconds)
-                await work.jobs.put_off(job.id, until=at + timedelta(seconds=pause_seconds))
+                await work.jobs.put_off(job.id, job.state, until=at + timedelta(seconds=pause_seconds))
 
     async def next_due(self) -> datetime:
         return self._due_at

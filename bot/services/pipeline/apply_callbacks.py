@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot import fault_points
 from bot.domain.inbox_entry import CallbackEntry
-from bot.domain.jobs import Job, JobState
-from bot.domain.reports import ENDS, REPORTED_STATES, TaskReport, apply_report, confirmed, hint
+from bot.domain.jobs import WAITING_STATES, Job, JobEvent
+from bot.domain.reports import ENDS, REPORTED_STATES, ReportKind, TaskReport, apply_report, confirmed, hint
 from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
 from bot.services.common import settle
 from bot.services.common.bells import Bells
@@ -22,6 +22,14 @@ AGAIN_SECONDS = 3.0
 """When a job is asked after whose callback reported an end that the provider does not confirm."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Belief:
+    """`report` is what the callback leads to, None where it is not confirmed; `is_known`: the provider has the task."""
+
+    report: TaskReport | None
+    is_known: bool = False
+
+
 class Callbacks:
     """What one callback leads to. `bot.services.pipeline.callback_queue` says which one, and when."""
 
@@ -33,32 +41,37 @@ class Callbacks:
 
     async def apply(self, entry: CallbackEntry, reported: TaskReport) -> None:
         """Change the job as `reported`, which `entry` was read as, and mark the entry applied. May be repeated."""
-        report = await self._believed(entry, reported)
-        await self._apply(entry, report, named=reported.task_id if report is None else report.task_id)
+        belief = await self._believed(entry, reported)
+        await self._apply(entry, belief, named=reported.task_id if belief.report is None else belief.report.task_id)
 
-    async def _believed(self, entry: CallbackEntry, reported: TaskReport) -> TaskReport | None:
-        """The report that the callback leads to; None where it reported an end that the provider does not confirm."""
-        if reported.kind not in ENDS:
-            return hint(reported)
+    async def _believed(self, entry: CallbackEntry, reported: TaskReport) -> _Belief:
+        """What the callback leads to. Any news of a job that waits needs to be confirmed: it would not be submitted."""
         job = await self._storage.reading.jobs.get(entry.job_id)
+        waits = job is not None and job.state in WAITING_STATES
+        if reported.kind not in ENDS:
+            reported = hint(reported)
+            if not waits:
+                return _Belief(reported)
         task_id = (job and job.task_id) or reported.task_id
         if job is None or job.state not in REPORTED_STATES or task_id is None:
-            return reported
+            return _Belief(reported)
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 record = await self._provider.report(task_id)
         except (ProviderError, TimeoutError) as error:
             if not isinstance(error, ProviderRefused) or isinstance(error, ProviderUnauthorized):
                 log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, reported.kind)
-                return reported
-            believed = None  # the provider knows no such task, or not yet
+                return _Belief(reported)
+            belief = _Belief(None)  # the provider knows no such task, or not yet
         else:
-            believed = confirmed(reported, replace(record, task_id=task_id))
-        if believed is None:
-            log.warning("job %s: callback %s is not confirmed by the provider; asking on", job.short_id, reported.kind)
-        return believed
+            is_known = record.task_id == task_id or record.kind is not ReportKind.WAITING
+            belief = _Belief(_confirmed(reported, replace(record, task_id=task_id), is_known=is_known), is_known)
+        if belief.report is None:
+            log.warning("job %s: callback %s is not confirmed by the provider", job.short_id, reported.kind)
+        return belief
 
-    async def _apply(self, entry: CallbackEntry, report: TaskReport | None, *, named: str | None) -> None:
+    async def _apply(self, entry: CallbackEntry, belief: _Belief, *, named: str | None) -> None:
+        report = belief.report
         await fault_points.pause_at("before a callback is applied")
         at = self._clock()
         async with self._storage.transaction() as work:
@@ -69,7 +82,7 @@ class Callbacks:
                 if is_foreign:
                     log.warning("job %s: a callback named the task of another job; ignored", job.short_id)
                 elif report is None:
-                    after = self._asked_soon(job, named, at)
+                    after = self._asked_soon(job, named, at, is_known=belief.is_known)
                 else:
                     after = apply_report(job, report, at=at)
                 if after is not job and after is not None:
@@ -79,11 +92,23 @@ class Callbacks:
         if after is not None and after is not job:
             self._bells.job_changed(after)
 
-    def _asked_soon(self, job: Job, named: str | None, at: datetime) -> Job:
-        """Ask about the job's task soon; where the submission was never answered, about the one that was named."""
+    def _asked_soon(self, job: Job, named: str | None, at: datetime, *, is_known: bool) -> Job:
+        """Ask about the job's task soon; where the submission was never answered, about the one that was named.
+
+        A job that waits was submitted if the provider knows the task, however far that is; otherwise it waits on.
+        """
         soon = at + timedelta(seconds=AGAIN_SECONDS)
         if job.state not in REPORTED_STATES or (job.task_id is None and named is None):
             return job
-        if job.task_id is None and job.state is not JobState.ON_HOLD:
+        if job.state in WAITING_STATES:
+            started = job.after(JobEvent.STARTED, task_id=named, waits_for=None, attempts=0, due_at=soon)
+            return started if is_known else job
+        if job.task_id is None:
             job = replace(job, named_task_id=named)
         return job if job.due_at is not None and job.due_at <= soon else replace(job, due_at=soon)
+
+
+def _confirmed(reported: TaskReport, record: TaskReport, *, is_known: bool) -> TaskReport | None:
+    if reported.kind in ENDS:
+        return confirmed(reported, record)
+    return reported if is_known else None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot import fault_points
-from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
+from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState, WaitReason
 from bot.domain.pace import backoff_seconds
 from bot.domain.text import text
 from bot.errors import BadSource
@@ -29,16 +29,20 @@ from bot.services.common.ports import Storage
 from bot.services.operator.isolation import Isolation
 from bot.services.pipeline.kept import KeptTracks
 from bot.services.pipeline.posting import Posting
-from bot.services.pipeline.tracks import FetchedTracks
+from bot.services.pipeline.tracks import CLEARLY_GONE, FetchedTracks
 
 log = logging.getLogger(__name__)
 
 OWED = (JobState.FINISHED, JobState.UNCOLLECTED, JobState.FAILED)
 PATIENCE = 5
 """Tries after which a result is posted without the tracks that cannot be fetched."""
+PAUSE_MAX_SECONDS = 300.0
 COLLECT_AGAIN_SECONDS = 300.0
 COLLECT_AGAIN_MAX_SECONDS = 6 * 3600.0
 """How soon an uncollected result is tried again, and how seldom in the end."""
+
+FETCH_AGAIN_MAX_SECONDS = 3600.0
+"""How seldom tracks that cannot be reached are tried for once the deadline has passed."""
 
 NONCE_LASTS = timedelta(seconds=120)
 """For so long, and somewhat longer, Discord answers a repeated post with the first one (docs/discord.md 3.3)."""
@@ -53,7 +57,9 @@ NOWHERE = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryTimes:
-    """Seconds. `give_up`: how long finished tracks are tried for; `lease`: after which a dead worker's job is taken."""
+    """Seconds. `give_up`: how long a post, or tracks that are gone, are tried for; `lease`: after which a dead worker's
+    job is taken.
+    """
 
     lease: float
     give_up: float
@@ -127,7 +133,7 @@ class Delivery:
             if current is None or current.state is not job.state:
                 return
             at = self._clock()
-            after = change(current, at)
+            after = change(replace(current, waits_for=None), at)
             await settle.save(work, after, before=current, at=at)
             await fault_points.pause_at("inside the settling transaction")
         if after.state is not current.state or after.due_at is None:
@@ -149,7 +155,7 @@ class Delivery:
             return partial(self._later, may_be_posted=True)
         except (BadSource, OSError) as error:  # OSError: no room for the tracks
             log.warning("job %s: its tracks could not be fetched at try %d (%s)", job.short_id, job.attempts, error)
-            return partial(self._later, may_be_posted=job.post_tried_at is not None)
+            return partial(self._later, may_be_posted=job.post_tried_at is not None, unfetched=error)
         if posted is None:
             return self._nowhere
         log.info("job %s: posted", job.short_id)
@@ -199,14 +205,20 @@ class Delivery:
                 return None
             raise
 
-    def _later(self, job: Job, at: datetime, *, may_be_posted: bool) -> Job:
-        """Try again after a pause; past the deadline, and tried in vain often enough, stop trying like this."""
+    def _later(self, job: Job, at: datetime, *, may_be_posted: bool, unfetched: Exception | None = None) -> Job:
+        """Try again after a pause; past the deadline, and tried in vain often enough, stop trying like this.
+
+        `unfetched` is why the tracks could not be fetched. Where it says nothing about them, they are tried for as long
+        as the files are kept.
+        """
         tried_at = job.post_tried_at if may_be_posted else None
         job = replace(job, post_tried_at=tried_at)
+        may_be_there = unfetched is not None and not isinstance(unfetched, CLEARLY_GONE)
         if job.state is JobState.UNCOLLECTED:
             return self._nowhere(job, at, may_be_posted=may_be_posted)
         ended_at = job.finished_at or job.ended_at or job.accepted_at
-        if at - ended_at >= timedelta(seconds=self._times.give_up) and self._patience.failed(job.id):
+        deadline = ended_at + timedelta(seconds=self._times.give_up)
+        if at >= (self._kept.expires_at(job) if may_be_there else deadline) and self._patience.failed(job.id):
             if job.state is JobState.FAILED:
                 log.warning("job %s: its member could not be told", job.short_id)
                 return replace(job, notified_at=at, due_at=None)
@@ -214,8 +226,10 @@ class Delivery:
                 return self._nowhere(job, at, may_be_posted=True)
             failure = Failure(reason=FailureReason.TRACKS_GONE)
             return job.after(JobEvent.EXPIRED, failure=failure, ended_at=at, due_at=at, attempts=0)
-        wait_seconds = backoff_seconds(job.attempts, base_seconds=self._times.backoff_base)
-        return replace(job, due_at=at + timedelta(seconds=wait_seconds))
+        cap_seconds = FETCH_AGAIN_MAX_SECONDS if may_be_there and at >= deadline else PAUSE_MAX_SECONDS
+        wait_seconds = backoff_seconds(job.attempts, base_seconds=self._times.backoff_base, cap_seconds=cap_seconds)
+        waits_for = WaitReason.DOWNLOAD if unfetched is not None else None
+        return replace(job, due_at=at + timedelta(seconds=wait_seconds), waits_for=waits_for)
 
     def _nowhere(self, job: Job, at: datetime, *, may_be_posted: bool = False) -> Job:
         """Every way to the member is closed: failures are left untold, tracks are kept and tried again."""
@@ -223,7 +237,7 @@ class Delivery:
         if job.state is JobState.FAILED:
             log.info("job %s: no way to tell its member is left", job.short_id)
             return replace(job, notified_at=at, due_at=None, post_tried_at=tried_at)
-        if at >= self._kept.expires_at(job):
+        if at >= self._kept.expires_at(job) and self._patience.failed(job.id):
             log.warning("job %s: not collected until its files expired", job.short_id)
             failure = Failure(reason=FailureReason.UNDELIVERABLE)
             return job.after(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot import fault_points
 from bot.domain.jobs import Job
-from bot.errors import ProviderError
+from bot.errors import ProviderError, SourceUnreachable
 from bot.services.common.messenger import Posted, Route, RouteClosed, RouteTooSmall
 from bot.services.common.ports import Provider, Storage
 from bot.services.pipeline.tracks import FetchedTracks, TrackFiles
@@ -35,7 +35,10 @@ class Posting:
         if not fetched.is_complete and job.task_id is not None:
             # The links may have expired, or a forged callback may have named them: the provider knows better.
             again = await self._asked_again(job)
-            if again.tracks != job.tracks:
+            if again is None and fetched.error is not None:
+                # It may have new links to files that are gone from where we looked.
+                fetched = replace(fetched, error=SourceUnreachable(str(fetched.error), fetched.error.sentence))
+            if again is not None and again.tracks != job.tracks:
                 fetched = await stack.enter_async_context(self._files.fetched(again))
         fetched.check(may_be_partial=may_be_partial)
         return fetched
@@ -63,13 +66,13 @@ class Posting:
         """Keep copies, if the operator wants them; after the post, which they must not hold up."""
         await self._files.keep(job, fetched)
 
-    async def _asked_again(self, job: Job) -> Job:
-        """The job with the tracks that the provider names now; as it is where the provider cannot be asked."""
+    async def _asked_again(self, job: Job) -> Job | None:
+        """The job with the tracks that the provider names now; None where the provider cannot be asked."""
         try:
             report = await self._provider.report(job.task_id or "")
         except ProviderError as error:
             log.info("job %s: the provider cannot be asked for its tracks again (%s)", job.short_id, error)
-            return job
+            return None
         if not any(track.audio_url for track in report.tracks):
             return job
         async with self._storage.transaction() as work:

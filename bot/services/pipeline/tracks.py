@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.domain.jobs import Job, Track
-from bot.errors import BadSource
+from bot.errors import BadSource, NotAudio, SourceEmpty, SourceGone, SourceTooLarge
 from bot.services.common.messenger import ResultFile
 from bot.services.common.ports import AudioTools, Fetcher
 from bot.services.pipeline.cover import fetch_cover
@@ -25,9 +25,15 @@ FIT_SHARE = 0.98
 """Room is left for the message around the files."""
 
 
+CLEARLY_GONE = (SourceGone, SourceTooLarge, SourceEmpty, NotAudio)
+"""The host of the files answered, and has no track for us. Anything else may be over in a minute."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedTracks:
-    """`paths` has the tracks that could be fetched; `error` is why another one could not; `cover` is their picture."""
+    """`paths` has the tracks that could be fetched; `error` is why another one could not, the most hopeful reason of
+    several; `cover` is their picture.
+    """
 
     tracks: tuple[Track, ...]
     paths: dict[str, Path]
@@ -91,7 +97,8 @@ class TrackFiles:
                     paths[track.id] = path
                 except BadSource as caught:
                     known.append(track)
-                    error = caught
+                    if error is None or isinstance(error, CLEARLY_GONE):
+                        error = caught
             await asyncio.wait([cover], timeout=COVER_GRACE_SECONDS)
             picture = cover.result() if cover.done() else None
             yield FetchedTracks(tracks=tuple(known), paths=paths, error=error, audio=self._audio, cover=picture)

@@ -39,10 +39,16 @@ class WatchTimes:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What the provider said about a job's task: `report` None for nothing; `denied`: it knows no such task."""
+    """What the provider said when asked about `task_id`: `report` None for nothing; `denied`: it knows no such task."""
 
-    report: TaskReport | None
+    task_id: str | None = None
+    report: TaskReport | None = None
     denied: bool = False
+
+    @property
+    def leaves_open(self) -> bool:
+        """Whether the task may still come to an end: it is at work, or the provider cannot be asked now."""
+        return self.task_id is not None and not self.denied
 
 
 class Watch:
@@ -56,15 +62,19 @@ class Watch:
         *,
         times: WatchTimes,
         patience: Patience,
+        long_patience: Patience,
         bells: Bells,
         clock: Clock,
     ) -> None:
-        """`patience`: how often a job is looked at in vain after its deadline before it is given up."""
+        """A job past its deadline is given up after `patience` with nothing to ask about or a denial, and after
+        `long_patience`, which counts all looks, with answers that leave its end open.
+        """
         self._storage = storage
         self._provider = provider
         self._isolation = isolation
         self._times = times
         self._patience = patience
+        self._long_patience = long_patience
         self._denied = Patience(spread_seconds=0, tries=UNKNOWN_TRIES)
         self._bells = bells
         self._clock = clock
@@ -89,6 +99,9 @@ class Watch:
     async def _look(self, job: Job) -> None:
         answer = await self._ask(job)
         await fault_points.pause_at("while the provider is asked")
+        if answer.leaves_open:
+            self._long_patience.failed(job.id)
+            self._patience.forget(job.id)
         if self._is_quiet(job, answer):
             return
         async with self._storage.transaction() as work:
@@ -97,10 +110,10 @@ class Watch:
                 self._forget(job)
                 return
             at = self._clock()
-            named = current.named_task_id
-            if current.task_id is None and named and await work.jobs.task_is_taken(named, by_other_than=job.id):
+            asked = answer.task_id
+            if current.task_id is None and asked and await work.jobs.task_is_taken(asked, by_other_than=job.id):
                 log.warning("job %s: a callback named the task of another job", job.short_id)
-                current, answer = replace(current, named_task_id=None), _Answer(None)
+                current, answer = _unnamed(current, asked), _Answer()
             after = self._looked_at(current, answer, at)
             if after != current:
                 await settle.save(work, after, before=current, at=at)
@@ -124,13 +137,14 @@ class Watch:
 
     def _forget(self, job: Job) -> None:
         self._patience.forget(job.id)
-        self._denied.forget(job.id)
+        self._long_patience.forget(job.id)
+        self._denied.forget(job.named_task_id or "")
 
     async def _ask(self, job: Job) -> _Answer:
         """The provider's answer; when it goes out of reach and when it comes back is logged once each."""
         task_id = job.task_id or job.named_task_id
         if task_id is None:
-            return _Answer(None)
+            return _Answer()
         try:
             report = await self._provider.report(task_id)
         except ProviderError as error:
@@ -139,15 +153,15 @@ class Watch:
                 if not self._unreachable:
                     log.warning("the provider does not answer questions about tasks (%s); asking on", error)
                 self._unreachable = True
-            return _Answer(None, denied=denied)
+            return _Answer(task_id, denied=denied)
         if self._unreachable:
             log.info("the provider answers again")
         self._unreachable = False
-        return _Answer(replace(report, task_id=task_id))
+        return _Answer(task_id, replace(report, task_id=task_id))
 
     def _looked_at(self, job: Job, answer: _Answer, at: datetime) -> Job:
-        if job.task_id is None and job.named_task_id is not None:
-            job = self._named_task(job, answer)
+        if job.task_id is None and answer.task_id is not None:
+            job = self._named_task(job, answer, answer.task_id)
         after = apply_report(job, answer.report, at=at) if answer.report is not None else job
         if after.state not in WATCHED:
             return after
@@ -158,20 +172,23 @@ class Watch:
             # Its sender is gone: a process that died between the POST and its answer.
             log.warning("job %s: its submission was interrupted; not repeated", job.short_id)
             after = replace(after, outcome_unknown=True)
-        return self._in_time(after, at)
+        return self._in_time(after, answer, at)
 
-    def _named_task(self, job: Job, answer: _Answer) -> Job:
-        """A task that only a callback named is the job's once the provider knows it, and invented if it never does."""
+    def _named_task(self, job: Job, answer: _Answer, asked: str) -> Job:
+        """A task that only a callback named is the job's once the provider knows it, and invented if it never does.
+
+        A callback may have named another one since the provider was `asked`: the answer says nothing about that one.
+        """
         if answer.report is not None:
-            self._denied.forget(job.id)
-            return replace(job, task_id=job.named_task_id, named_task_id=None)
-        if answer.denied and self._denied.failed(job.id):
+            self._denied.forget(asked)
+            return replace(job, task_id=asked, named_task_id=None)
+        if answer.denied and self._denied.failed(asked):
             log.warning("job %s: the provider knows no task that a callback named; forgotten", job.short_id)
-            self._denied.forget(job.id)
-            return replace(job, named_task_id=None)
+            self._denied.forget(asked)
+            return _unnamed(job, asked)
         return job
 
-    def _in_time(self, job: Job, at: datetime) -> Job:
+    def _in_time(self, job: Job, answer: _Answer, at: datetime) -> Job:
         """Whether the job is overdue or to be given up, and when it is looked at next.
 
         A deadline that has passed counts only together with several looks of this process: after a long downtime it
@@ -179,7 +196,7 @@ class Watch:
         """
         begun = job.submitted_at or job.accepted_at
         deadline = begun + timedelta(seconds=self._times.give_up)
-        if at >= deadline and self._patience.failed(job.id):
+        if at >= deadline and self._is_patience_over(job, answer):
             log.warning("job %s: nothing heard until the deadline", job.short_id)
             failure = Failure(reason=FailureReason.SILENCE)
             return job.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
@@ -187,6 +204,9 @@ class Watch:
         if at >= overdue_at and job.state is not JobState.OVERDUE:
             job = job.after(JobEvent.WENT_QUIET)
         return replace(job, due_at=self._next_look(job, at, overdue_at, deadline))
+
+    def _is_patience_over(self, job: Job, answer: _Answer) -> bool:
+        return self._long_patience.is_over(job.id) if answer.leaves_open else self._patience.failed(job.id)
 
     def _next_look(self, job: Job, at: datetime, overdue_at: datetime, deadline: datetime) -> datetime:
         """A task whose id is known is asked after at the pace; otherwise only the next edge of time matters."""
@@ -200,3 +220,7 @@ class Watch:
         if at >= deadline:
             return pace
         return deadline if job.state is JobState.OVERDUE else min(overdue_at, deadline)
+
+
+def _unnamed(job: Job, task_id: str) -> Job:
+    return replace(job, named_task_id=None) if job.named_task_id == task_id else job
