@@ -34,6 +34,7 @@ _REASONS = {
     FailureReason.OPERATOR: text("The music service didn't accept this bot's key. Its operator needs to fix that."),
     FailureReason.NEVER_STARTED: text("The music service took nothing new for too long. Please try again later."),
     FailureReason.SILENCE: text("The music service never answered. I won't resend it, so you can't be charged twice."),
+    FailureReason.NO_RESULT: text("The music service gave no result in time. Please try again later."),
     FailureReason.UNDELIVERABLE: text("I couldn't post it anywhere before the files expired."),
     FailureReason.TRACKS_GONE: text("Your music was made, but I could never download it."),
     FailureReason.REFUSED: text("The music service refused the request."),
