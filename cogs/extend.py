@@ -21,7 +21,7 @@ from bot.domain.text import text
 from bot.domain.times import NotAMoment, parse_moment
 from bot.domain.titles import name_in_link
 from bot.errors import Refused, SourceTooLarge
-from bot.services.common.sentences import UNTITLED, track_label
+from bot.services.common.sentences import UNTITLED, lookalikes, track_label
 from bot.services.members.members import Members
 from bot.services.pipeline.accept import Acceptance
 from bot.text import plain
@@ -137,8 +137,10 @@ class ExtendCog(commands.Cog):
     async def _tracks(self, interaction: Interaction, current: str) -> Choices:
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         choices = []
-        for owned in await self._members.tracks(interaction.user.id, current):
-            label = say(track_label(owned, title="\0"))
+        found = await self._members.tracks(interaction.user.id, current)
+        alike = lookalikes(found)
+        for owned in found:
+            label = say(track_label(owned, title="\0", with_hour=owned.track.id in alike))
             title = plain(owned.title or say(UNTITLED), limit=CHOICE_MAX - len(label) + 1)
             choices.append(app_commands.Choice(name=label.replace("\0", title), value=owned.track.id))
         return choices
