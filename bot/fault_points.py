@@ -35,6 +35,7 @@ HOLDABLE = (POINTS - {"inside a migration"}) | {
     "between claim and send",
     "before a callback is applied",
     "while the provider is asked",
+    "after the queue is looked at",
     "before a progress message is shown",
     "after a progress view is read",
 }

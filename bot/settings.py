@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from bot.domain.models import DEFAULT_MODEL, MODELS, Offer, model_spelled
+from bot.domain.models import CREDITS_PER_JOB, DEFAULT_MODEL, MODELS, Offer, model_spelled
 
 T = TypeVar("T")
+
+GIVE_UP_LEAST_SECONDS = 900
+"""A job that is given up returns its unit, but its music may still be made and paid for. The provider takes up to
+10 minutes (docs/provider.md 5)."""
 
 
 class SettingsError(Exception):
@@ -87,6 +92,7 @@ class Settings:
                 reader.problems.append(f"{name} is not set: {remedy}")
         if problem := _default_left_out(environ, values.get("models"), values.get("default_model")):
             reader.problems.append(problem)
+        reader.problems += _times_out_of_order(environ, values)
         if reader.problems:
             raise SettingsError(tuple(reader.problems))
         return cls(**values)  # type: ignore[arg-type]  # each parser gives its field's type
@@ -117,12 +123,26 @@ def _secret(raw: str) -> str:
 
 def _url(*schemes: str) -> Callable[[str], str]:
     def parse(raw: str) -> str:
-        parts = urlsplit(raw)
+        try:
+            parts = urlsplit(raw)
+        except ValueError:  # half an IPv6 address
+            parts = urlsplit("")
         if parts.scheme not in schemes or not parts.hostname:
             raise ValueError(f"is not a URL that begins with {' or '.join(s + '://' for s in schemes)}")
+        if not _has_good_port(parts):
+            raise ValueError("has a port that is not a number from 1 to 65535")
+        if "?" in raw or "#" in raw:
+            raise ValueError("has a query or a fragment: leave out everything from ? or # on")
         return raw.rstrip("/") if "http" in schemes else raw
 
     return parse
+
+
+def _has_good_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -134,6 +154,16 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _credits(raw: str) -> int:
+    """A cap that no extension fits under would only make every job wait for a tomorrow that never comes."""
+    if not re.fullmatch(r"\d{1,9}", raw) or int(raw) < CREDITS_PER_JOB:
+        raise ValueError(
+            f"is {raw!r}: use a whole number from {CREDITS_PER_JOB} on, because one extension costs {CREDITS_PER_JOB}"
+            " credits; leave it empty for no limit, or set QUOTA_PER_DAY=0 to switch extensions off"
+        )
+    return int(raw)
+
+
 def _seconds(low: float, high: float) -> Callable[[str], float]:
     def parse(raw: str) -> float:
         try:
@@ -141,7 +171,7 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
         except ValueError:
             value = float("nan")
         if not low <= value <= high:
-            raise ValueError(f"is {raw!r}: use a number of seconds from {low:g} to {high:g}")
+            raise ValueError(f"is {raw!r}: use a number of seconds from {low:.9g} to {high:.9g}")
         return value
 
     return parse
@@ -184,6 +214,27 @@ def _default_left_out(environ: Mapping[str, str], models: object, default: objec
         return None
     what = f"is {default}" if is_set else f"is {DEFAULT_MODEL} unless you set it"
     return f"DEFAULT_MODEL {what}, but MODELS leaves that out: use one of {', '.join(models)}"
+
+
+# Each comes after the one before it in the life of a job.
+_TIMES_IN_ORDER = ("POLL_AFTER_SECONDS", "OVERDUE_AFTER_SECONDS", "GIVE_UP_AFTER_SECONDS")
+
+
+def _times_out_of_order(environ: Mapping[str, str], values: Mapping[str, object]) -> list[str]:
+    """A line for each time that does not come after the one before it, unless one of the two could not be read."""
+    defaults = {each.name: each.default for each in fields(Settings)}
+
+    def seconds(name: str) -> float | None:
+        is_set = bool(environ.get(name, "").strip())
+        found = values.get(name.lower()) if is_set else defaults[name.lower()]
+        return found if isinstance(found, int | float) else None
+
+    problems = []
+    for earlier, later in pairwise(_TIMES_IN_ORDER):
+        first, second = seconds(earlier), seconds(later)
+        if first is not None and second is not None and second <= first:
+            problems.append(f"{later} is {second:.9g}, but must be longer than {earlier}, which is {first:.9g}")
+    return problems
 
 
 _HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
@@ -230,8 +281,8 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "DATABASE_URL": _database,
     "QUOTA_PER_DAY": _whole(0, 1_000_000),
     "OPEN_COMMANDS_PER_MEMBER": _whole(1, 1000),
-    "CREDITS_PER_DAY": _whole(0, 999_999_999),
-    "CREDITS_PER_SERVER_PER_DAY": _whole(0, 999_999_999),
+    "CREDITS_PER_DAY": _credits,
+    "CREDITS_PER_SERVER_PER_DAY": _credits,
     "KEEP_TRACKS_DAYS": _whole(0, 3650),
     "KEEP_JOBS_DAYS": _whole(15, 36500),
     "MAX_SOURCE_MB": _whole(1, 2000),
@@ -242,7 +293,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "POLL_AFTER_SECONDS": _seconds(0, 86400),
     "POLL_EVERY_SECONDS": _seconds(0.05, 86400),
     "OVERDUE_AFTER_SECONDS": _seconds(0.1, 86400 * 14),
-    "GIVE_UP_AFTER_SECONDS": _seconds(0.1, 86400 * 14),
+    "GIVE_UP_AFTER_SECONDS": _seconds(GIVE_UP_LEAST_SECONDS, 86400 * 14),
     "LEASE_SECONDS": _seconds(0.5, 3600),
     "LOG_LEVEL": _word("debug", "info", "warning", "error"),
     "LOG_FORMAT": _word("text", "json"),

@@ -19,8 +19,9 @@ from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models
 from bot.domain.text import text
 from bot.domain.times import NotAMoment, parse_moment
+from bot.domain.titles import name_in_link
 from bot.errors import Refused, SourceTooLarge
-from bot.services.common.sentences import UNTITLED, track_label
+from bot.services.common.sentences import UNTITLED, lookalikes, track_label
 from bot.services.members.members import Members
 from bot.services.pipeline.accept import Acceptance
 from bot.text import plain
@@ -116,7 +117,7 @@ class ExtendCog(commands.Cog):
         if track is not None:
             return await self._members.source_from_track(member_id, track)
         if url is not None:
-            return SourceChoice(kind=SourceKind.URL, name=_name_in(url), locator=url.strip())
+            return SourceChoice(kind=SourceKind.URL, name=name_in_link(url), locator=url.strip())
         assert audio is not None  # noqa: S101  # one of the three is given
         if audio.size > self._max_source_bytes:
             raise Refused([SourceTooLarge(limit_bytes=self._max_source_bytes, size_bytes=audio.size).sentence])
@@ -136,8 +137,10 @@ class ExtendCog(commands.Cog):
     async def _tracks(self, interaction: Interaction, current: str) -> Choices:
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         choices = []
-        for owned in await self._members.tracks(interaction.user.id, current):
-            label = say(track_label(owned, title="\0"))
+        found = await self._members.tracks(interaction.user.id, current)
+        alike = lookalikes(found)
+        for owned in found:
+            label = say(track_label(owned, title="\0", with_hour=owned.track.id in alike))
             title = plain(owned.title or say(UNTITLED), limit=CHOICE_MAX - len(label) + 1)
             choices.append(app_commands.Choice(name=label.replace("\0", title), value=owned.track.id))
         return choices
@@ -194,9 +197,3 @@ def _gender(words: str | None) -> str | None:
         return None
     genders = genders_meant(typed)
     return genders[0] if len(genders) == 1 else typed
-
-
-def _name_in(url: str) -> str:
-    """What to call a link: its last part without the query, which may hold a secret."""
-    path = url.split("?", 1)[0].split("#", 1)[0].rstrip("/")
-    return path.rsplit("/", 1)[-1][:100] or "audio"

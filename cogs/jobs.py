@@ -16,7 +16,7 @@ from bot.chat.places import place_of
 from bot.client import EncoreClient, refusal_of
 from bot.domain.actions import JobAction, actions_on
 from bot.domain.jobs import Job
-from bot.domain.text import Text, text
+from bot.domain.text import Text, Verbatim, text
 from bot.errors import EncoreError, Refused
 from bot.services.common.clock import utc_now
 from bot.services.common.sentences import NOT_USED, name_of
@@ -81,9 +81,20 @@ class JobsCog(commands.Cog):
                 done = cancelled_sentences(await self._members.cancel(member_id, job.id))
             case JobAction.CONTINUE:
                 job = await self._members.continue_(member_id, job.id)
-                done = [text("**{title}** is back in line. I'll post here and ping you.", title=name_of(job))]
+                done = [continued_sentence(job, interaction.channel_id)]
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         await reply(interaction, cards.as_list(done, say))
+
+
+def continued_sentence(job: Job, channel_id: int | None) -> Text:
+    """Said in the channel of `channel_id`, which need not be the one where the music will be posted."""
+    title = name_of(job)
+    if job.place.private:
+        return text("**{title}** is back in line. Only you will see the result.", title=title)
+    if job.place.channel_id == channel_id:
+        return text("**{title}** is back in line. I'll post here and ping you.", title=title)
+    channel = Verbatim(f"<#{job.place.channel_id}>")
+    return text("**{title}** is back in line. I'll post in {channel} and ping you.", title=title, channel=channel)
 
 
 def cancelled_sentences(job: Job) -> list[Text]:

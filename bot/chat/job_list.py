@@ -6,16 +6,16 @@ from datetime import datetime
 import discord
 
 from bot.chat.cards import CONTENT_MAX, LINK_MAX
-from bot.chat.progress_card import link_to
+from bot.chat.progress_card import link_to, waiting
 from bot.domain.actions import has_files
 from bot.domain.jobs import FINAL_STATES, Job, JobState
 from bot.domain.links import web_url
-from bot.domain.progress import end_of
+from bot.domain.progress import end_of, progress_of
 from bot.domain.quota import QuotaBalance, bar
-from bot.domain.text import Fact, Said, Seconds, Text, Verbatim, text
+from bot.domain.text import Day, Fact, Said, Seconds, Text, Verbatim, text
 from bot.domain.times import clock
 from bot.domain.titles import shown_title
-from bot.services.common.sentences import STATE_NAMES, UNTITLED, failure_sentences
+from bot.services.common.sentences import STATE_NAMES, UNTITLED, failure_sentences, hour
 from bot.text import plain
 
 Say = Callable[[Text], str]
@@ -52,11 +52,18 @@ def job_options(jobs: Sequence[tuple[Job, int | None]], say: Say) -> list[discor
     return [
         discord.SelectOption(
             label=_title(job, say, limit=LABEL_MAX),
-            description=f"{say(STATE_NAMES[job.state])} · {job.short_id}"[:LABEL_MAX],
+            description=say(_state_and_time(job))[:LABEL_MAX],
             value=job.id,
         )
         for job, _ in jobs[:OPTIONS_MAX]
     ]
+
+
+def _state_and_time(job: Job) -> Text:
+    """`done · 24 Nov · 14:05 UTC`: tells jobs of one title apart, where Discord shows no time of the reader's own."""
+    at = job.accepted_at
+    # No words of its own, so there is nothing to translate.
+    return Text("{state} · {day} · {time}", {"state": STATE_NAMES[job.state], "day": Day(at.date()), "time": hour(at)})
 
 
 def job_content(job: Job, position: int | None, say: Say, *, at: datetime) -> str:
@@ -74,6 +81,8 @@ def job_content(job: Job, position: int | None, say: Say, *, at: datetime) -> st
     )
     if job.state is JobState.FAILED:
         lines += map(say, failure_sentences(job.failure))
+    if job.state is JobState.ACCEPTED and job.waits_for is not None:
+        lines.append(say(waiting(progress_of(job, band=None, usual_seconds=None, began_at=at, at=at))))
     if job.state is JobState.ON_HOLD:
         lines.append(say(_ON_HOLD))
     if has_files(job, at=at):

@@ -69,7 +69,7 @@ def _now(view: ProgressView) -> Text:
     """Where the job stands, on its way."""
     match view.state:
         case JobState.ACCEPTED:
-            return _waiting(view)
+            return waiting(view)
         case JobState.FINISHED:
             return _posting(view)
         case JobState.ON_HOLD:
@@ -102,7 +102,8 @@ def _overdue(view: ProgressView) -> Text:
     return text("🕰️ No news for a long time. I keep asking. If nothing comes, your extension is refunded.")
 
 
-def _waiting(view: ProgressView) -> Text:
+def waiting(view: ProgressView) -> Text:
+    """Why an accepted job waits: for its turn, or for something else."""
     if view.waits_for is None:
         return _in_line(view.queue_band or 1, view.since)
     since, resumes = view.since, view.resumes_at or view.since

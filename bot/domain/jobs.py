@@ -160,7 +160,8 @@ class FailureReason(StrEnum):
     SOURCE_UNREACHABLE = "source_unreachable"  # the provider could not fetch the source
     OPERATOR = "operator"  # an older release failed jobs when the provider refused the key
     NEVER_STARTED = "never_started"  # the provider took no new work until the deadline
-    SILENCE = "silence"  # nothing heard until the deadline
+    SILENCE = "silence"  # the submission was never answered, and nothing was heard until the deadline
+    NO_RESULT = "no_result"  # the provider took the job and had no result by the deadline
     UNDELIVERABLE = "undeliverable"  # nobody could be reached until the provider's files expired
     TRACKS_GONE = "tracks_gone"  # the provider's files could never be fetched
 

@@ -38,6 +38,9 @@ MODELS = {model.name: model for model in _TABLE}
 DEFAULT_MODEL = "V5"
 """The newest model whose contract (`defaultParamFlag`, `prompt`) is documented on the extend page itself."""
 
+CREDITS_PER_JOB = 12
+"""What one extension costs the operator, whatever the model (docs/provider.md 5)."""
+
 PROMPT_MAX = max(model.prompt_max for model in _TABLE)
 STYLE_MAX = max(model.style_max for model in _TABLE)
 TITLE_MAX = max(model.title_max for model in _TABLE)

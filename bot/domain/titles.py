@@ -6,10 +6,13 @@ Without a title of the member's own the provider names its tracks after the uplo
 
 import re
 import unicodedata
+from urllib.parse import unquote
 
 from bot.domain.jobs import Job, Track
+from bot.domain.source import AudioFormat
 
 SLUG_MAX = 60
+LINK_NAME_MAX = 100
 UNIQUE_HEX = 10
 """How many hex digits make an uploaded file's name unique."""
 
@@ -27,15 +30,39 @@ def slug(words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folded.lower()).strip("-")[:SLUG_MAX].strip("-")
 
 
-def upload_name(source_name: str, *, unique: str) -> str:
+_ENDINGS = {
+    AudioFormat.MP3: ("mp3",),
+    AudioFormat.WAV: ("wav",),
+    AudioFormat.FLAC: ("flac",),
+    AudioFormat.OGG: ("ogg", "oga", "opus"),
+    AudioFormat.M4A: ("m4a", "aac", "mp4"),
+    AudioFormat.WEBM: ("webm",),
+    AudioFormat.MP4: ("mp4", "m4a"),
+}
+"""The endings that go with what a file is; the first one is given to a file that has none of them."""
+
+
+def upload_name(source_name: str, audio_format: AudioFormat, *, unique: str) -> str:
     """The name under which a source is handed over: `paper-boats-3f9a2c0b17.mp3`.
 
-    `unique` is `UNIQUE_HEX` random hex digits: a name that is used again would overwrite the earlier file.
+    The ending tells what the file is, whatever it was called: Discord takes the endings off some names, and a track is
+    named by its title. `unique` is `UNIQUE_HEX` random hex digits: a name that is used again would overwrite the
+    earlier file.
     """
-    ending = re.search(r"\.[A-Za-z0-9]{1,5}\Z", source_name)
-    name = source_name[: ending.start()] if ending else source_name
+    own = _ENDING.search(source_name.strip())
+    name = source_name.strip()[: own.start()] if own else source_name
+    fitting = _ENDINGS[audio_format]
+    ending = own[1].lower() if own and own[1].lower() in fitting else fitting[0]
     stem = "" if looks_like_an_id(name) else slug(name)
-    return f"{stem or 'audio'}-{unique}{ending.group().lower() if ending else ''}"
+    return f"{stem or 'audio'}-{unique}.{ending}"
+
+
+def name_in_link(url: str) -> str:
+    """What to call a link: the last part of its path, as people read it, without the query, which may hold a secret."""
+    path = url.strip().split("?", 1)[0].split("#", 1)[0].rstrip("/")
+    name = unquote(path.rsplit("/", 1)[-1])
+    shown = "".join(each for each in name if unicodedata.category(each) not in {"Cc", "Cs"})
+    return shown.strip()[:LINK_NAME_MAX] or "audio"
 
 
 def looks_like_an_id(words: str) -> bool:

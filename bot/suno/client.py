@@ -12,6 +12,7 @@ import aiohttp
 from bot import __version__
 from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
+from bot.domain.source import AudioFormat
 from bot.domain.titles import UNIQUE_HEX, upload_name
 from bot.errors import ProviderBusy, ProviderSilent
 from bot.suno import refusals
@@ -101,11 +102,12 @@ class SunoClient:
             raise refusals.silent("an answer without a task id", code=envelope.code)
         return task_id.strip()
 
-    async def upload(self, path: Path, *, name: str) -> str:
+    async def upload(self, path: Path, *, name: str, audio_format: AudioFormat) -> str:
         """Hand the file over, byte for byte, streamed from disk; the http(s) URL under which the provider has it.
 
         The file there is named after `name`, since a song without a title is called like it, with something random for
-        each attempt: the same name would overwrite, and caches may serve the old file (docs/provider.md 6). Free.
+        each attempt: the same name would overwrite, and caches may serve the old file (docs/provider.md 6). Its ending
+        tells the `audio_format`. Free.
 
         Raises:
             OSError: the file cannot be read.
@@ -119,7 +121,7 @@ class SunoClient:
             wait_initial=self._upload_wait_seconds,
             wait_jitter=self._upload_wait_seconds,
         )
-        return await retrying((ProviderBusy, ProviderSilent), self._upload_once, path, name)
+        return await retrying((ProviderBusy, ProviderSilent), self._upload_once, path, name, audio_format)
 
     async def report(self, task_id: str) -> TaskReport:
         """How a task stands (docs/provider.md 4). Not repeated: the caller will ask again."""
@@ -142,8 +144,8 @@ class SunoClient:
             raise refusals.silent("credits without a number", code=envelope.code)
         return credits_left
 
-    async def _upload_once(self, path: Path, source_name: str) -> str:
-        name = upload_name(source_name, unique=token_hex(UNIQUE_HEX // 2))
+    async def _upload_once(self, path: Path, source_name: str, audio_format: AudioFormat) -> str:
+        name = upload_name(source_name, audio_format, unique=token_hex(UNIQUE_HEX // 2))
         with await asyncio.to_thread(path.open, "rb") as file:
             form = aiohttp.FormData()
             form.add_field("uploadPath", UPLOAD_FOLDER)

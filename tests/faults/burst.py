@@ -29,7 +29,12 @@ from tests.support.process import ROOT, BotProcess, bot_process, environ_of
 
 DISCORD = DiscordOptions(rate_limits={}, requests_per_second=None, keep_attachment_bytes=False)
 SUNO = SunoOptions(manual=True, audio=False, rate_limit=0, check_source=False)
-NEVER_POLLED = {"POLL_AFTER_SECONDS": "86400", "POLL_EVERY_SECONDS": "86400"}
+NEVER_POLLED = {
+    "POLL_AFTER_SECONDS": "86400",
+    "POLL_EVERY_SECONDS": "86400",
+    "OVERDUE_AFTER_SECONDS": "86401",
+    "GIVE_UP_AFTER_SECONDS": "86402",
+}
 MEMBERS = ("Ben", "Cem", "Dora", "Edda")
 TRACKS = 2
 ANSWER_SECONDS = 15.0  # as long as the provider waits for its answer

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.domain.jobs import Job, JobState
@@ -64,16 +64,12 @@ async def a_town_to_kill_in(folder: Path, source: Path) -> AsyncIterator[Town]:
 
 
 @asynccontextmanager
-async def a_bot(
-    town: Town, folder: Path, *, fault: str = "", give_up_seconds: float = 86400
-) -> AsyncIterator[BotProcess]:
+async def a_bot(town: Town, folder: Path, *, fault: str = "") -> AsyncIterator[BotProcess]:
     environ = environ_of(
         town.settings,
         LEASE_SECONDS=str(LEASE_SECONDS),
         POLL_AFTER_SECONDS="1",
         POLL_EVERY_SECONDS="1",
-        OVERDUE_AFTER_SECONDS=str(min(900, give_up_seconds)),
-        GIVE_UP_AFTER_SECONDS=str(give_up_seconds),
         **({"ENCORE_FAULT": fault} if fault else {}),
     )
     async with bot_process(environ, "run", folder=folder) as bot:
@@ -201,9 +197,12 @@ async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int) 
             bot.process.kill()
             await bot.exit_status()
     async with open_storage(town.settings.database_path) as storage, storage.transaction() as work:
-        # An unknown outcome is looked at again after a quarter of an hour; here the last bot gives it up.
+        # An unknown outcome is given up after a day; here the last bot finds that day over.
+        for job in await work.jobs.live():
+            if job.submitted_at is not None and job.task_id is None:
+                await work.jobs.save(replace(job, submitted_at=job.submitted_at - timedelta(days=2)))
         await work.jobs.hasten(until=datetime.now(UTC))
-    async with a_bot(town, folder, give_up_seconds=10):
+    async with a_bot(town, folder):
         await connected(town, rounds + 1)
         await settled(town, jobs=0)
         check_swept(town)

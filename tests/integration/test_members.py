@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.errors import Refused
+from bot.text import Catalogue
 from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
 
 BEN = 2002
@@ -58,6 +59,59 @@ async def test_a_job_on_hold_can_be_cancelled_and_gives_its_unit_back(pipeline: 
 
     assert cancelled.state is JobState.CANCELLED
     assert (await pipeline.balance()).left == LIMIT
+
+
+async def named(pipeline: Pipeline, title: str) -> Job:
+    return await pipeline.accepted(style="folk", title=title, prompt="la")
+
+
+async def refusal_of_cancelling(pipeline: Pipeline, words: str) -> str:
+    with pytest.raises(Refused) as refused:
+        await pipeline.members.cancel(MIA, words)
+    return Catalogue.load().render(refused.value.sentences[0], "en-US")
+
+
+@pytest.mark.parametrize("words", ["Two", "two", " `TWO` ", "wo"])
+async def test_a_job_is_cancelled_by_its_title(pipeline: Pipeline, words: str) -> None:
+    jobs = [await named(pipeline, title) for title in ("One", "Two", "Three")]
+
+    cancelled = await pipeline.members.cancel(MIA, words)
+
+    assert cancelled.id == jobs[1].id
+    assert [(await pipeline.job(job)).state is JobState.CANCELLED for job in jobs] == [False, True, False]
+
+
+async def test_a_title_that_several_waiting_jobs_have_names_them_all_and_cancels_none(pipeline: Pipeline) -> None:
+    first, second = [await named(pipeline, "Two") for _ in range(2)]
+
+    told = await refusal_of_cancelling(pipeline, "Two")
+
+    assert told.startswith("“Two” could be several of your jobs: Two `")
+    assert first.short_id in told
+    assert second.short_id in told
+    assert (await pipeline.balance()).held == 2
+
+
+async def test_the_title_of_a_job_that_no_longer_waits_says_how_it_stands(pipeline: Pipeline) -> None:
+    await named(pipeline, "Two")
+    assert await pipeline.submission.step()
+
+    assert await refusal_of_cancelling(pipeline, "Two") == "**Two**: composing. Only a waiting job can be cancelled."
+    assert await refusal_of_cancelling(pipeline, "Four") == "You have no job `Four`. See yours with `/jobs`."
+
+
+async def test_a_whole_title_counts_before_the_beginning_of_an_id(pipeline: Pipeline) -> None:
+    other = await named(pipeline, "Other")
+    named_like_it = await named(pipeline, other.id[:4])
+
+    assert (await pipeline.members.cancel(MIA, other.id[:4])).id == named_like_it.id
+
+
+async def test_a_job_on_hold_is_cancelled_by_its_title_too(pipeline: Pipeline) -> None:
+    job = await held_back(pipeline, await named(pipeline, "Two"))
+
+    assert [each.id for each in await pipeline.members.cancellable(MIA)] == [job.id]
+    assert (await pipeline.members.cancel(MIA, "Two")).id == job.id
 
 
 async def test_a_job_that_is_not_on_hold_cannot_be_continued(pipeline: Pipeline) -> None:

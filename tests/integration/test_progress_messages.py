@@ -117,6 +117,20 @@ async def test_places_in_line_are_shown_anew_only_when_their_part_of_the_queue_c
     assert [bands(pipeline, job) for job in jobs[1:]] == [[2, 1], [2], [4, 2], [4], [4], [7, 4], [7], [7]]
 
 
+async def test_a_job_that_is_accepted_while_the_queue_is_looked_at_reads_its_true_place(pipeline: Pipeline) -> None:
+    await accepted(pipeline, 3)
+
+    async with hold("after the queue is looked at") as looked_at:
+        looking = asyncio.create_task(pipeline.progress.step())
+        await looked_at.reached()
+        fourth = await pipeline.accepted(member_id=2999)
+        looked_at.release()
+        await looking
+    await look(pipeline)
+
+    assert bands(pipeline, fourth) == [4]
+
+
 async def test_changes_that_come_faster_than_the_pace_are_shown_as_one(pipeline: Pipeline) -> None:
     jobs = await accepted(pipeline, 4)
     await look(pipeline)

@@ -13,6 +13,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.domain.request import ExtensionRequest
+from bot.domain.source import AudioFormat
 from bot.errors import ProviderBusy, ProviderError, ProviderSilent
 from bot.suno.client import SunoClient, open_session
 
@@ -251,7 +252,10 @@ async def test_a_lost_upload_is_sent_again(tmp_path: Path) -> None:
     path = tmp_path / "song"
     path.write_bytes(b"sound" * 1000)
     async with serving(second_time) as server, open_session() as session:
-        assert await a_client(session, server.port).upload(path, name="song.mp3") == "https://files.example.com/x.mp3"
+        assert (
+            await a_client(session, server.port).upload(path, name="song.mp3", audio_format=AudioFormat.MP3)
+            == "https://files.example.com/x.mp3"
+        )
 
         assert server.requests == ["POST", "POST"]
 

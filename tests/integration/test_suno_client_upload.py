@@ -14,6 +14,7 @@ import pytest
 from aiohttp import BodyPartReader, web
 from aiohttp.test_utils import TestServer
 
+from bot.domain.source import AudioFormat
 from bot.errors import ProviderBusy, ProviderError, ProviderOutOfCredits, ProviderRefused, ProviderSilent
 from bot.suno.client import USER_AGENT, SunoClient, open_session
 
@@ -94,7 +95,7 @@ async def test_the_file_arrives_byte_for_byte(
     path = tmp_path / "song"
     path.write_bytes(content)
 
-    assert await client.upload(path, name="song.mp3") == URL
+    assert await client.upload(path, name="song.mp3", audio_format=AudioFormat.MP3) == URL
 
     [upload] = receiver.uploads
     assert (upload.size_bytes, upload.digest) == (size_bytes, sha256(content).hexdigest())
@@ -103,7 +104,7 @@ async def test_the_file_arrives_byte_for_byte(
 async def test_the_upload_carries_key_client_folder_and_length(
     client: SunoClient, receiver: Receiver, song: Path
 ) -> None:
-    await client.upload(song, name="song.mp3")
+    await client.upload(song, name="song.mp3", audio_format=AudioFormat.MP3)
 
     [headers] = receiver.headers
     assert headers["Authorization"] == f"Bearer {KEY}"
@@ -117,25 +118,25 @@ async def test_the_upload_carries_key_client_folder_and_length(
     ("name", "stored_as"),
     [
         ("Paper Boats.mp3", "paper-boats-*.mp3"),
-        ("song.FLAC", "song-*.flac"),
-        ("archive.tar.gz", "archive-tar-*.gz"),
-        ("noise", "noise-*"),
-        ("", "audio-*"),
-        ("song.", "song-*"),
-        ("../../etc/passwd", "etc-passwd-*"),
-        ("song.mp3/../x", "song-mp3-x-*"),
-        ("lied.möp", "lied-mop-*"),
-        ('a".mp3\r\nX-Evil: 1', "a-mp3-x-evil-1-*"),
-        ("song.mp3\n", "song-mp3-*"),
-        ("海.opus", "audio-*.opus"),
-        ("song.verylong", "song-verylong-*"),
+        ("song.FLAC", "song-*.mp3"),
+        ("archive.tar.gz", "archive-tar-gz-*.mp3"),
+        ("noise", "noise-*.mp3"),
+        ("", "audio-*.mp3"),
+        ("song.", "song-*.mp3"),
+        ("../../etc/passwd", "etc-passwd-*.mp3"),
+        ("song.mp3/../x", "song-mp3-x-*.mp3"),
+        ("lied.möp", "lied-mop-*.mp3"),
+        ('a".mp3\r\nX-Evil: 1', "a-mp3-x-evil-1-*.mp3"),
+        ("song.mp3\n", "song-*.mp3"),
+        ("海.opus", "audio-*.mp3"),
+        ("song.verylong", "song-verylong-*.mp3"),
         ("0b6c5f4e8d7a4c0f9e1d2b3a4f5e6d7c.mp3", "audio-*.mp3"),
     ],
 )
 async def test_a_source_is_uploaded_under_a_safe_name_that_people_can_read(
     client: SunoClient, receiver: Receiver, song: Path, name: str, stored_as: str
 ) -> None:
-    await client.upload(song, name=name)
+    await client.upload(song, name=name, audio_format=AudioFormat.MP3)
 
     [upload] = receiver.uploads
     stored = upload.fields["fileName"]
@@ -144,7 +145,7 @@ async def test_a_source_is_uploaded_under_a_safe_name_that_people_can_read(
 
 
 async def test_no_two_uploads_share_a_name(client: SunoClient, receiver: Receiver, song: Path) -> None:
-    await asyncio.gather(*(client.upload(song, name="song.mp3") for _ in range(5)))
+    await asyncio.gather(*(client.upload(song, name="song.mp3", audio_format=AudioFormat.MP3) for _ in range(5)))
 
     assert len({upload.fields["fileName"] for upload in receiver.uploads}) == 5
 
@@ -157,7 +158,7 @@ async def test_an_upload_is_tried_again_under_another_name(
 ) -> None:
     receiver.answers = [first, (200, SUCCESS)]
 
-    assert await client.upload(song, name="song.mp3") == URL
+    assert await client.upload(song, name="song.mp3", audio_format=AudioFormat.MP3) == URL
 
     assert len({upload.fields["fileName"] for upload in receiver.uploads}) == 2
     assert len({upload.digest for upload in receiver.uploads}) == 1
@@ -167,7 +168,7 @@ async def test_an_upload_is_given_up_after_a_few_attempts(client: SunoClient, re
     receiver.answers = [(200, MAINTENANCE)]
 
     with pytest.raises(ProviderBusy) as caught:
-        await client.upload(song, name="song.mp3")
+        await client.upload(song, name="song.mp3", audio_format=AudioFormat.MP3)
 
     assert caught.value.provider_message == "System maintenance"
     assert len(receiver.uploads) == 3
@@ -188,7 +189,7 @@ async def test_a_refused_upload_is_not_tried_again(
     receiver.answers = [answer]
 
     with pytest.raises(error):
-        await client.upload(song, name="song.mp3")
+        await client.upload(song, name="song.mp3", audio_format=AudioFormat.MP3)
 
     assert len(receiver.uploads) == 1
 
@@ -214,14 +215,14 @@ async def test_an_answer_without_a_web_address_is_no_success(
     receiver.answers = [(200, json.dumps({"success": True, "code": 200, "data": {"downloadUrl": url}}).encode())]
 
     with pytest.raises(ProviderSilent):
-        await client.upload(song, name="song.mp3")
+        await client.upload(song, name="song.mp3", audio_format=AudioFormat.MP3)
 
 
 async def test_a_file_that_is_gone_is_no_fault_of_the_provider(
     client: SunoClient, receiver: Receiver, tmp_path: Path
 ) -> None:
     with pytest.raises(FileNotFoundError):
-        await client.upload(tmp_path / "gone", name="song.mp3")
+        await client.upload(tmp_path / "gone", name="song.mp3", audio_format=AudioFormat.MP3)
 
     assert receiver.uploads == []
 
@@ -236,7 +237,7 @@ async def test_a_large_file_is_never_in_memory_as_a_whole(
 
     tracemalloc.start()
     try:
-        await client.upload(path, name="large.wav")
+        await client.upload(path, name="large.wav", audio_format=AudioFormat.WAV)
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

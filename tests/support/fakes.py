@@ -54,7 +54,7 @@ class FakeProvider:
     upload_error: ProviderError | None = None
     on_extend: Callable[[], None] = lambda: None
 
-    async def upload(self, path: Path, *, name: str) -> str:
+    async def upload(self, path: Path, *, name: str, audio_format: AudioFormat) -> str:  # noqa: ARG002  # as above
         if self.upload_error is not None:
             raise self.upload_error
         self.uploaded.append(path.read_bytes())

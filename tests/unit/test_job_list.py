@@ -7,10 +7,11 @@ import pytest
 
 from bot.chat import job_list
 from bot.domain.actions import JobAction, actions_on
-from bot.domain.jobs import Failure, FailureReason, Job, JobState, Track
+from bot.domain.jobs import Failure, FailureReason, Job, JobState, Track, WaitReason
 from bot.domain.quota import QuotaBalance
 from bot.domain.text import Text
 from bot.text import Catalogue
+from cogs.jobs import continued_sentence
 from tests.support.fakes import BEGINNING
 from tests.support.storage_samples import NOW, a_delivered, a_job, a_track, after
 
@@ -58,7 +59,7 @@ def test_each_job_can_be_chosen_by_its_title(say: Say) -> None:
     (option,) = job_list.job_options([(job, None)], say)
 
     assert (option.label, option.value) == ("Tide", job.id)
-    assert option.description == f"done · {job.short_id}"
+    assert option.description == f"done · {NOW.day} Nov · {NOW:%H:%M} UTC"
 
 
 def test_the_details_of_a_job_show_its_tracks_while_their_files_are_there(say: Say) -> None:
@@ -79,6 +80,23 @@ def test_a_link_of_the_providers_that_is_none_is_left_out(say: Say) -> None:
 
     assert "evil" not in content
     assert "[Track 2]" in content
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (WaitReason.NO_CREDITS, "I've run out of credits"),
+        (WaitReason.DAY_CAP, "Today's credits are used up. I'll continue <t:"),
+        (None, None),
+    ],
+)
+def test_the_details_of_a_waiting_job_say_what_it_waits_for(
+    say: Say, reason: WaitReason | None, words: str | None
+) -> None:
+    lines = job_list.job_content(replace(a_job(), waits_for=reason), 1, say, at=after(60)).splitlines()
+
+    assert len(lines) == (2 if words is None else 3)
+    assert words is None or words in lines[2]
 
 
 def test_a_failed_job_says_why(say: Say) -> None:
@@ -105,6 +123,18 @@ def test_a_failed_job_says_why(say: Say) -> None:
 )
 def test_only_what_can_be_done_with_a_job_is_offered(state: JobState, actions: tuple[JobAction, ...]) -> None:
     assert actions_on(delivered(state=state), at=after(60)) == actions
+
+
+def test_a_continued_job_names_the_place_where_its_music_will_be_posted(say: Say) -> None:
+    job = a_job()
+
+    here = say(continued_sentence(job, job.place.channel_id))
+    elsewhere = say(continued_sentence(job, 999))
+    alone = say(continued_sentence(replace(job, place=replace(job.place, private=True)), job.place.channel_id))
+
+    assert here == "**Tide** is back in line. I'll post here and ping you."
+    assert elsewhere == f"**Tide** is back in line. I'll post in <#{job.place.channel_id}> and ping you."
+    assert alone == "**Tide** is back in line. Only you will see the result."
 
 
 def test_nothing_is_sent_again_once_the_files_are_gone() -> None:

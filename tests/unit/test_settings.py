@@ -59,7 +59,7 @@ GOOD = [
     ("DATABASE_URL", "sqlite:////srv/encore.db", Path("/srv/encore.db")),
     ("QUOTA_PER_DAY", "0", 0),
     ("OPEN_COMMANDS_PER_MEMBER", "1", 1),
-    ("CREDITS_PER_DAY", "1200", 1200),
+    ("CREDITS_PER_DAY", "12", 12),
     ("CREDITS_PER_SERVER_PER_DAY", "120", 120),
     ("KEEP_TRACKS_DAYS", "30", 30),
     ("KEEP_JOBS_DAYS", "15", 15),
@@ -77,7 +77,7 @@ GOOD = [
     ),
     ("POLL_AFTER_SECONDS", "0", 0.0),
     ("POLL_EVERY_SECONDS", "0.05", 0.05),
-    ("OVERDUE_AFTER_SECONDS", "0.1", 0.1),
+    ("OVERDUE_AFTER_SECONDS", "90.5", 90.5),
     ("GIVE_UP_AFTER_SECONDS", "1209600", 1_209_600.0),
     ("LEASE_SECONDS", "1.5", 1.5),
     ("LOG_LEVEL", "DEBUG", "debug"),
@@ -98,6 +98,11 @@ BAD = [
             "wss://example.org",
             "http://[half",
             "//example.org",
+            "https://example.org:99999",
+            "https://example.org:0",
+            "https://example.org:http",
+            "https://example.org/?x=1",
+            "https://example.org/#top",
         )
     ),
     ("DISCORD_GATEWAY_URL", "https://gateway.discord.gg/"),
@@ -105,8 +110,8 @@ BAD = [
     *(("WEB_PORT", port) for port in ("-1", "65536", "http", "80.5", "8 0", "99999999999")),
     *(("DATABASE_URL", url) for url in ("data/encore.db", "postgresql://encore@db/encore", "sqlite://", "sqlite:///")),
     ("OPEN_COMMANDS_PER_MEMBER", "0"),
-    ("CREDITS_PER_DAY", "-1"),
-    ("CREDITS_PER_SERVER_PER_DAY", "many"),
+    *(("CREDITS_PER_DAY", number) for number in ("-1", "0", "11")),
+    *(("CREDITS_PER_SERVER_PER_DAY", number) for number in ("many", "1")),
     ("KEEP_TRACKS_DAYS", "0.5"),
     ("KEEP_JOBS_DAYS", "14"),
     *(("QUOTA_PER_DAY", number) for number in ("-1", "ten", "1000001", "1e3")),
@@ -126,7 +131,7 @@ BAD = [
     ),
     ("POLL_EVERY_SECONDS", "0"),
     ("OVERDUE_AFTER_SECONDS", "0"),
-    ("GIVE_UP_AFTER_SECONDS", "0"),
+    ("GIVE_UP_AFTER_SECONDS", "899"),
     ("LOG_LEVEL", "loud"),
     ("LOG_FORMAT", "xml"),
 ]
@@ -242,6 +247,41 @@ def test_the_default_model_is_one_of_those_that_are_offered() -> None:
     )
     assert len(problems(MODELS="V4", DEFAULT_MODEL="V99")) == 1
     assert len(problems(MODELS="V99", DEFAULT_MODEL="V4")) == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (
+            {"POLL_AFTER_SECONDS": "900"},
+            ["OVERDUE_AFTER_SECONDS is 900, but must be longer than POLL_AFTER_SECONDS, which is 900"],
+        ),
+        (
+            {"OVERDUE_AFTER_SECONDS": "3600", "GIVE_UP_AFTER_SECONDS": "1800"},
+            ["GIVE_UP_AFTER_SECONDS is 1800, but must be longer than OVERDUE_AFTER_SECONDS, which is 3600"],
+        ),
+        ({"GIVE_UP_AFTER_SECONDS": "2"}, ["GIVE_UP_AFTER_SECONDS is '2': use a number of seconds from 900 to 1209600"]),
+    ],
+)
+def test_no_setting_makes_the_bot_give_up_music_that_is_still_being_made(
+    times: dict[str, str], told: list[str]
+) -> None:
+    assert list(problems(**times)) == told
+
+
+def test_the_shortest_times_are_accepted() -> None:
+    settings = Settings.from_environ(
+        NEEDED | {"POLL_AFTER_SECONDS": "0", "OVERDUE_AFTER_SECONDS": "899", "GIVE_UP_AFTER_SECONDS": "900"}
+    )
+
+    assert settings.give_up_after_seconds == 900
+
+
+def test_a_cap_that_no_extension_fits_under_is_refused_with_the_price() -> None:
+    (problem,) = problems(CREDITS_PER_DAY="6")
+
+    assert problem.startswith("CREDITS_PER_DAY is '6': use a whole number from 12 on, because one extension costs 12")
+    assert "QUOTA_PER_DAY=0 to switch extensions off" in problem
 
 
 def test_members_are_offered_the_models_that_are_set() -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.jobs import Job, Track
-from bot.domain.titles import looks_like_an_id, shown_title, slug, upload_name
+from bot.domain.source import AudioFormat
+from bot.domain.titles import looks_like_an_id, name_in_link, shown_title, slug, upload_name
 from tests.support.storage_samples import a_job
 
 UNIQUE = "3f9a2c0b17"
@@ -40,19 +41,56 @@ def test_words_and_dates_do_not_look_like_ids(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "uploaded"),
+    ("name", "audio_format", "uploaded"),
     [
-        ("Paper Boats.mp3", "paper-boats-3f9a2c0b17.mp3"),
-        ("Żółć.FLAC", "zoc-3f9a2c0b17.flac"),
-        ("夜.ogg", "audio-3f9a2c0b17.ogg"),
-        ("3f2504e0-4f89-11d3-9a0c-0305e82c3301.mp3", "audio-3f9a2c0b17.mp3"),
-        ("no ending", "no-ending-3f9a2c0b17"),
-        ("../../etc/passwd", "etc-passwd-3f9a2c0b17"),
-        ("", "audio-3f9a2c0b17"),
+        ("Paper Boats.mp3", AudioFormat.MP3, "paper-boats-3f9a2c0b17.mp3"),
+        ("Żółć.FLAC", AudioFormat.FLAC, "zoc-3f9a2c0b17.flac"),
+        ("夜.ogg", AudioFormat.OGG, "audio-3f9a2c0b17.ogg"),
+        ("voice.opus", AudioFormat.OGG, "voice-3f9a2c0b17.opus"),
+        ("3f2504e0-4f89-11d3-9a0c-0305e82c3301.mp3", AudioFormat.MP3, "audio-3f9a2c0b17.mp3"),
+        ("../../etc/passwd", AudioFormat.WAV, "etc-passwd-3f9a2c0b17.wav"),
+        ("", AudioFormat.MP3, "audio-3f9a2c0b17.mp3"),
     ],
 )
-def test_a_source_is_uploaded_under_a_readable_name_of_its_own(name: str, uploaded: str) -> None:
-    assert upload_name(name, unique=UNIQUE) == uploaded
+def test_a_source_is_uploaded_under_a_readable_name_of_its_own(
+    name: str, audio_format: AudioFormat, uploaded: str
+) -> None:
+    assert upload_name(name, audio_format, unique=UNIQUE) == uploaded
+
+
+@pytest.mark.parametrize(
+    ("name", "audio_format", "uploaded"),
+    [
+        ("Café del Mar", AudioFormat.MP3, "cafe-del-mar-3f9a2c0b17.mp3"),
+        ("Symphony No.5", AudioFormat.FLAC, "symphony-no-5-3f9a2c0b17.flac"),
+        ("really a wave.mp3", AudioFormat.WAV, "really-a-wave-3f9a2c0b17.wav"),
+    ],
+)
+def test_a_name_without_its_ending_or_with_a_wrong_one_is_uploaded_with_the_right_one(
+    name: str, audio_format: AudioFormat, uploaded: str
+) -> None:
+    assert upload_name(name, audio_format, unique=UNIQUE) == uploaded
+
+
+@pytest.mark.parametrize("audio_format", AudioFormat)
+def test_every_format_has_an_ending(audio_format: AudioFormat) -> None:
+    assert upload_name("loop", audio_format, unique=UNIQUE).endswith(f".{audio_format}")
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://files.example/music/Paper%20Boats.mp3", "Paper Boats.mp3"),
+        ("https://files.example/Caf%C3%A9.mp3?key=secret%2F1#top", "Café.mp3"),
+        ("https://files.example/what%3Fnow.mp3", "what?now.mp3"),
+        ("https://files.example/a%00b%0Ac\ud800d.mp3", "abcd.mp3"),
+        ("https://files.example/%FF.mp3", "\ufffd.mp3"),
+        ("https://files.example/" + "x" * 200, "x" * 100),
+        ("https://files.example/%20%0A/", "audio"),
+    ],
+)
+def test_a_link_is_called_by_the_last_part_of_its_path_as_people_read_it(url: str, name: str) -> None:
+    assert name_in_link(url) == name
 
 
 def test_a_slug_is_short_and_has_no_dash_at_its_ends() -> None:

@@ -1,5 +1,6 @@
 """Which of a member's tracks typed words mean."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from bot.domain.jobs import OwnedTrack, Track
 from bot.domain.text import Said
 from bot.domain.tracks import Wanted, matching, readings
-from bot.services.common.sentences import track_label
+from bot.services.common.sentences import lookalikes, track_label
 from bot.text import Catalogue
 
 
@@ -37,6 +38,20 @@ def an_owned(
 @pytest.mark.parametrize("locale", ["en-US", "en-GB"])
 def test_a_label_tells_a_track_from_others(owned: OwnedTrack, label: str, locale: str) -> None:
     assert Catalogue.load().render(track_label(owned, title=Said(owned.title)), locale) == label
+
+
+def test_tracks_that_would_look_alike_show_when_they_were_made() -> None:
+    first, second = an_owned(job="a"), an_owned(job="b")
+    later = replace(second, delivered_at=datetime(2026, 11, 24, 8, 5, tzinfo=UTC))
+    other = an_owned("Sailing", job="c")
+
+    alike = lookalikes([first, later, other])
+
+    assert alike == {"a-1", "b-1"}
+    say = Catalogue.load().for_reader("en-US")
+    assert say(track_label(later, title="Paper Boats", with_hour=True)) == (
+        "Paper Boats · take 1 · 1:26 · 24 Nov · 08:05 UTC"
+    )
 
 
 def test_words_are_read_as_a_whole_title_before_a_part_of_one_and_before_a_take() -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.domain.inbox_entry import Recorded
 from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
-from bot.domain.source import AudioProperties
+from bot.domain.source import AudioFormat, AudioProperties
 from bot.services.common.aggregates import (
     Housekeeping,
     Inbox,
@@ -24,7 +24,7 @@ from bot.services.common.aggregates import (
 class Provider(Protocol):
     """The music service. Each method raises `ProviderError`s, which say whether paid work may have begun."""
 
-    async def upload(self, path: Path, *, name: str) -> str:
+    async def upload(self, path: Path, *, name: str, audio_format: AudioFormat) -> str:
         """Hand over the file, byte for byte; the URL that `extend` takes. Free, may be repeated with another name."""
 
     async def extend(

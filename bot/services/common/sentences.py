@@ -1,7 +1,11 @@
 """Sentences about jobs and tracks that more than one part says."""
 
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 from bot.domain.jobs import Failure, FailureReason, Job, JobState, OwnedTrack, Track
-from bot.domain.text import Day, Fact, Said, Seconds, Text, text
+from bot.domain.text import Day, Fact, Said, Seconds, Text, Verbatim, text
 from bot.domain.titles import shown_title
 
 STATE_NAMES = {
@@ -34,6 +38,7 @@ _REASONS = {
     FailureReason.OPERATOR: text("The music service didn't accept this bot's key. Its operator needs to fix that."),
     FailureReason.NEVER_STARTED: text("The music service took nothing new for too long. Please try again later."),
     FailureReason.SILENCE: text("The music service never answered. I won't resend it, so you can't be charged twice."),
+    FailureReason.NO_RESULT: text("The music service gave no result in time. Please try again later."),
     FailureReason.UNDELIVERABLE: text("I couldn't post it anywhere before the files expired."),
     FailureReason.TRACKS_GONE: text("Your music was made, but I could never download it."),
     FailureReason.REFUSED: text("The music service refused the request."),
@@ -60,10 +65,27 @@ def name_of(job: Job, track: Track | None = None) -> Said | Text:
     return Said(title) if title else UNTITLED
 
 
-def track_label(owned: OwnedTrack, *, title: Fact) -> Text:
+def hour(at: datetime) -> Verbatim:
+    """The time of day for places where Discord shows no time of the reader's own: `14:05 UTC`."""
+    return Verbatim(f"{at.astimezone(UTC):%H:%M} UTC")
+
+
+def lookalikes(tracks: Sequence[OwnedTrack]) -> frozenset[str]:
+    """The ids of those that have the same label as another one, until the time of day is added."""
+
+    def seen(owned: OwnedTrack) -> tuple[object, ...]:
+        length = owned.track.length_seconds
+        take = owned.take if owned.takes > 1 else None
+        return owned.title, take, None if length is None else round(length), owned.delivered_at.date()
+
+    often = Counter(map(seen, tracks))
+    return frozenset(owned.track.id for owned in tracks if often[seen(owned)] > 1)
+
+
+def track_label(owned: OwnedTrack, *, title: Fact, with_hour: bool = False) -> Text:
     """`Paper Boats · take 2 · 1:26 · 24 Nov`: what tells a track from others; `title` is its title, made safe.
 
-    The day is in UTC; the take is left out if its job has no other, the length if it is unknown.
+    Day and hour are in UTC; the take is left out if its job has no other, the length if it is unknown.
     """
     facts: dict[str, Fact] = {"title": title}
     if owned.takes > 1:
@@ -71,4 +93,6 @@ def track_label(owned: OwnedTrack, *, title: Fact) -> Text:
     if owned.track.length_seconds is not None:
         facts["length"] = Seconds(round(owned.track.length_seconds))
     facts["day"] = Day(owned.delivered_at.date())
+    if with_hour:
+        facts["hour"] = hour(owned.delivered_at)
     return Text(" · ".join(f"{{{name}}}" for name in facts), facts)

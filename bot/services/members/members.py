@@ -8,12 +8,13 @@ from bot.domain.jobs import Job, JobEvent, JobState, OwnedTrack
 from bot.domain.quota import QuotaBalance, quota_day
 from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.text import Said, Text, text
-from bot.domain.tracks import matching, readings
+from bot.domain.titles import shown_title
+from bot.domain.tracks import folded, matching, readings
 from bot.errors import Refused
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 from bot.services.common.sentences import STATE_NAMES, UNTITLED, name_of, track_label
 
 JOBS_SHOWN = 15
@@ -46,7 +47,8 @@ class Members:
             self._bells.deliver.ring()
 
     async def cancellable(self, member_id: int) -> list[Job]:
-        return await self._storage.reading.jobs.cancellable(member_id, limit=CHOICES_MAX)
+        """The member's jobs that wait, and those on hold among the latest."""
+        return await _cancellable(self._storage.reading, member_id)
 
     async def job(self, member_id: int, job_id: str) -> tuple[Job, int | None]:
         """One of the member's jobs, with its place in the queue if it waits.
@@ -58,14 +60,13 @@ class Members:
         return job, await self._position(job)
 
     async def cancel(self, member_id: int, words: str) -> Job:
-        """Cancel the member's job whose id begins with `words`, before it is submitted.
+        """Cancel the member's job whose title `words` are, or whose id begins with them, before it is submitted.
 
         Raises:
-            Refused: no such job of this member, or it was submitted already.
+            Refused: no such job of this member, several are meant, or it was submitted already.
         """
-        prefix = words.strip().strip("`").lower()
         async with self._storage.transaction() as work:
-            found = await work.jobs.by_prefix(member_id, prefix) if prefix.isalnum() else None
+            found = await self._meant(work, member_id, words.strip().strip("`").strip())
             if found is None:
                 raise Refused([text("You have no job `{job}`. See yours with `/jobs`.", job=Said(words))])
             if found.state is JobState.CANCELLED:
@@ -85,6 +86,19 @@ class Members:
             await settle.save(work, cancelled, before=found, at=at)
         self._bells.job_changed(cancelled)
         return cancelled
+
+    async def _meant(self, work: Work, member_id: int, words: str) -> Job | None:
+        """By its whole title, by its id, by a part of its title: in this order, and among those that wait first."""
+        waiting = await _cancellable(work, member_id)
+        if found := _titled(words, waiting, whole=True):
+            return _only(words, found)
+        prefix = words.lower()
+        if prefix.isalnum() and (job := await work.jobs.by_prefix(member_id, prefix)) is not None:
+            return job
+        if found := _titled(words, waiting, whole=False):
+            return _only(words, found)
+        latest = await work.jobs.of_member(member_id, limit=JOBS_SHOWN)
+        return next(iter(_titled(words, latest, whole=True) or _titled(words, latest, whole=False)), None)
 
     async def continue_(self, member_id: int, job_id: str) -> Job:
         """Let a job that was put on hold by a restore wait for its turn again; it keeps its place.
@@ -155,6 +169,33 @@ def _source(owned: OwnedTrack) -> SourceChoice:
         locator=owned.track.audio_url,
         model=owned.model,
         track_id=owned.track.id,
+    )
+
+
+async def _cancellable(work: Work, member_id: int) -> list[Job]:
+    waiting = await work.jobs.cancellable(member_id, limit=CHOICES_MAX)
+    latest = await work.jobs.of_member(member_id, limit=JOBS_SHOWN)
+    return [*waiting, *(job for job in latest if job.state is JobState.ON_HOLD)][:CHOICES_MAX]
+
+
+def _titled(words: str, jobs: Sequence[Job], *, whole: bool) -> list[Job]:
+    """Those of `jobs` whose title is `words`, or holds them if it need not be the `whole` one."""
+    wanted = folded(words)
+    titles = [(folded(shown_title(job)), job) for job in jobs]
+    return [job for title, job in titles if wanted and (wanted == title if whole else wanted in title)]
+
+
+def _only(words: str, found: Sequence[Job]) -> Job:
+    if len(found) == 1:
+        return found[0]
+    raise Refused(
+        [
+            text(
+                "“{given}” could be several of your jobs: {jobs}. Pick one from the list that `job` shows.",
+                given=Said(words),
+                jobs=[Text("{title} `{job}`", {"title": name_of(job), "job": job.short_id}) for job in found],
+            )
+        ]
     )
 
 

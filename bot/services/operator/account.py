@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.jobs import WaitReason
+from bot.domain.models import CREDITS_PER_JOB
 from bot.domain.text import Text, text
 from bot.errors import ProviderError, ProviderOutOfCredits, ProviderUnauthorized
 from bot.services.common.clock import Clock
@@ -15,8 +16,6 @@ from bot.services.operator.notices import Operator
 log = logging.getLogger(__name__)
 
 SUBMISSIONS = "submissions"
-CREDITS_PER_JOB = 12
-"""What one extension costs (docs/provider.md 5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from bot.domain.models import WHOLE_TABLE, Offer
 from bot.domain.quota import quota_day
 from bot.domain.request import ExtensionRequest, sent_continue_at
 from bot.domain.rules import broken_rules
-from bot.domain.source import AudioProperties
+from bot.domain.source import AudioFormat, AudioProperties
 from bot.domain.text import Text, text
 from bot.errors import (
     BadSource,
@@ -281,7 +281,7 @@ class Acceptance:
         path = self._folder / f"source-{intake.place.interaction_id}-{secrets.token_hex(4)}"
         try:
             properties, asked = await self._checked(intake, path)
-            source_url = await self._upload(path, intake.source.name)
+            source_url = await self._upload(path, intake.source.name, properties.format)
             await fault_points.pause_at("after the source upload")
         finally:
             path.unlink(missing_ok=True)
@@ -324,9 +324,9 @@ class Acceptance:
             raise Refused(problems)
         return properties, request
 
-    async def _upload(self, path: Path, name: str) -> str:
+    async def _upload(self, path: Path, name: str, audio_format: AudioFormat) -> str:
         try:
-            return await self._provider.upload(path, name=name)
+            return await self._provider.upload(path, name=name, audio_format=audio_format)
         except (ProviderBusy, ProviderSilent) as error:
             log.warning("the source could not be handed over: %s", error)
             raise Refused([NOT_TAKEN]) from error

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.jobs import Job, WaitReason
+from bot.domain.models import CREDITS_PER_JOB
 from bot.domain.quota import quota_day
 from bot.services.common.ports import Work
-from bot.services.operator.account import CREDITS_PER_JOB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ What is behind is a queue of its own in the database (`work.progress`): a pass c
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from typing import TypeAlias
 from bot import fault_points
 from bot.domain.jobs import Job
 from bot.domain.pace import backoff_seconds
-from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, progress_step, queue_band
+from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, QueuedJob, progress_step, queue_band
 from bot.errors import Outage
 from bot.services.common.clock import Clock
 from bot.services.common.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
@@ -75,10 +75,13 @@ class Progress:
         """Bring a few messages up to date; False when none is behind."""
         if not self._has_begun:
             await self._take_over()
-        bands = await self._look_at_queue()
+        await self._look_at_queue()
+        await fault_points.pause_at("after the queue is looked at")
         claimed = await self._claim()
         if not claimed:
             return False
+        # Looked at again: a job that was accepted meanwhile may be among the claimed ones.
+        bands = _bands(await self._queue_head())
         one_pass = _Pass(bands, await self._storage.reading.jobs.usual_seconds())
         records = await asyncio.gather(*(self._bring_up_to_date(outdated, one_pass) for outdated in claimed))
         async with self._storage.transaction() as work:
@@ -92,10 +95,13 @@ class Progress:
             await work.progress.touch_at_provider(at=self._clock())
         self._has_begun = True
 
-    async def _look_at_queue(self) -> Mapping[str, int]:
-        """The head of the queue in parts; messages that name another part than theirs are due."""
-        head = await self._storage.reading.progress.queue_head(limit=QUEUE_LOOKED_AT)
-        bands = {waiting.job_id: queue_band(position) for position, waiting in enumerate(head, 1)}
+    async def _queue_head(self) -> Sequence[QueuedJob]:
+        return await self._storage.reading.progress.queue_head(limit=QUEUE_LOOKED_AT)
+
+    async def _look_at_queue(self) -> None:
+        """Messages that name another part of the queue than theirs are due."""
+        head = await self._queue_head()
+        bands = _bands(head)
         moved = {
             waiting.job_id: bands[waiting.job_id]
             for waiting in head
@@ -104,7 +110,6 @@ class Progress:
         if moved:
             async with self._storage.transaction() as work:
                 await work.progress.rank(moved, at=self._clock())
-        return bands
 
     async def _claim(self) -> list[OutdatedProgress]:
         now = self._clock()
@@ -179,6 +184,11 @@ class Progress:
         self.set_aside += 1
         log.error("job %s: its progress message cannot be shown; it stays as it is", _short(outdated), exc_info=error)
         return lambda work: work.progress.remove(outdated.job_id)
+
+
+def _bands(head: Sequence[QueuedJob]) -> Mapping[str, int]:
+    """The part of the queue that each of the first jobs in it is in."""
+    return {waiting.job_id: queue_band(position) for position, waiting in enumerate(head, 1)}
 
 
 def _short(outdated: OutdatedProgress) -> str:

@@ -197,8 +197,8 @@ class Watch:
         begun = job.submitted_at or job.accepted_at
         deadline = begun + timedelta(seconds=self._times.give_up)
         if at >= deadline and self._is_patience_over(job, answer):
-            log.warning("job %s: nothing heard until the deadline", job.short_id)
-            failure = Failure(reason=FailureReason.SILENCE)
+            log.warning("job %s: no result by the deadline", job.short_id)
+            failure = Failure(reason=FailureReason.SILENCE if job.task_id is None else FailureReason.NO_RESULT)
             return job.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
         overdue_at = max(begun, job.heard_at or begun) + timedelta(seconds=self._times.overdue)
         if at >= overdue_at and job.state is not JobState.OVERDUE:
