@@ -7,19 +7,20 @@ from datetime import datetime, timedelta
 
 from bot import fault_points
 from bot.domain.inbox_entry import CallbackEntry
-from bot.domain.jobs import Job, JobState
+from bot.domain.jobs import AT_PROVIDER_STATES, Job, JobState
 from bot.domain.reports import ENDS, REPORTED_STATES, TaskReport, apply_report, confirmed, hint
 from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.ports import Provider, Storage
+from bot.services.pipeline.callback_queue import Postponed
 
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 8.0
 AGAIN_SECONDS = 3.0
-"""When a job is asked after whose callback reported an end that the provider does not confirm."""
+"""When a job is asked after whose callback the provider does not confirm."""
 
 
 class Callbacks:
@@ -32,31 +33,48 @@ class Callbacks:
         self._clock = clock
 
     async def apply(self, entry: CallbackEntry, reported: TaskReport) -> None:
-        """Change the job as `reported`, which `entry` was read as, and mark the entry applied. May be repeated."""
+        """Change the job as `reported`, which `entry` was read as, and mark the entry applied. May be repeated.
+
+        Raises:
+            Postponed: it can only be judged once the provider can be asked.
+        """
         report = await self._believed(entry, reported)
         await self._apply(entry, report, named=reported.task_id if report is None else report.task_id)
 
     async def _believed(self, entry: CallbackEntry, reported: TaskReport) -> TaskReport | None:
-        """The report that the callback leads to; None where it reported an end that the provider does not confirm."""
-        if reported.kind not in ENDS:
-            return hint(reported)
+        """The report that the callback leads to; None where the provider does not confirm it.
+
+        Before the end of a known task nothing has to be confirmed. A job without a task id, whose submission was never
+        answered, takes its task from no callback that the provider does not bear out: it would be deaf to the true one.
+
+        Raises:
+            Postponed: the provider cannot be asked, and without its word the callback counts for nothing.
+        """
         job = await self._storage.reading.jobs.get(entry.job_id)
-        task_id = (job and job.task_id) or reported.task_id
-        if job is None or job.state not in REPORTED_STATES or task_id is None:
+        if job is None or job.state not in REPORTED_STATES:
             return reported
+        if job.task_id is not None and reported.kind not in ENDS:
+            return hint(reported)
+        task_id = job.task_id or reported.task_id
+        believed = None if task_id is None else await self._confirmed(job, task_id, reported)
+        if believed is None:
+            log.warning("job %s: callback %s is not confirmed by the provider; asking on", job.short_id, reported.kind)
+        return believed
+
+    async def _confirmed(self, job: Job, task_id: str, reported: TaskReport) -> TaskReport | None:
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 record = await self._provider.report(task_id)
         except (ProviderError, TimeoutError) as error:
-            if not isinstance(error, ProviderRefused) or isinstance(error, ProviderUnauthorized):
-                log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, reported.kind)
-                return reported
-            believed = None  # the provider knows no such task, or not yet
-        else:
-            believed = confirmed(reported, replace(record, task_id=task_id))
-        if believed is None:
-            log.warning("job %s: callback %s is not confirmed by the provider; asking on", job.short_id, reported.kind)
-        return believed
+            if isinstance(error, ProviderRefused) and not isinstance(error, ProviderUnauthorized):
+                return None  # the provider knows no such task, or not yet
+            log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, reported.kind)
+            if job.task_id is None:
+                raise Postponed from error
+            return reported
+        if job.task_id is None and record.task_id != task_id:
+            return None  # an answer without a task: the provider knows none of that id
+        return confirmed(reported, replace(record, task_id=task_id))
 
     async def _apply(self, entry: CallbackEntry, report: TaskReport | None, *, named: str | None) -> None:
         await fault_points.pause_at("before a callback is applied")
@@ -80,10 +98,14 @@ class Callbacks:
             self._bells.job_changed(after)
 
     def _asked_soon(self, job: Job, named: str | None, at: datetime) -> Job:
-        """Ask about the job's task soon; where the submission was never answered, about the one that was named."""
+        """Ask about the job's task soon; where the submission was never answered, about the one that was named.
+
+        While the submission is under way its sender tells the outcome, and on hold the job is due when it is given up.
+        """
         soon = at + timedelta(seconds=AGAIN_SECONDS)
-        if job.state not in REPORTED_STATES or (job.task_id is None and named is None):
+        if job.state not in AT_PROVIDER_STATES or (job.task_id is None and named is None):
             return job
-        if job.task_id is None and job.state is not JobState.ON_HOLD:
+        if job.task_id is None:
             job = replace(job, named_task_id=named)
-        return job if job.due_at is not None and job.due_at <= soon else replace(job, due_at=soon)
+        is_under_way = job.state is JobState.SUBMITTING and job.task_id is None and not job.outcome_unknown
+        return job if is_under_way or (job.due_at is not None and job.due_at <= soon) else replace(job, due_at=soon)
