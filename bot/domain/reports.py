@@ -99,13 +99,16 @@ ENDS = frozenset({ReportKind.COMPLETE, ReportKind.FAILED})
 
 
 def confirmed(reported: TaskReport, record: TaskReport) -> TaskReport | None:
-    """What to believe of a callback that tells an end, once the provider was asked itself; None: nothing.
+    """What to believe of a callback once the provider was asked itself; None where it reports an unconfirmed end.
 
     Anyone who learned a job's callback address could invent one. If the record tells an end, that end counts; the
-    callback's own words only where the record knows the same tracks and is merely behind.
+    callback's own words only where the record knows the same tracks and is merely behind. Before the end, the record
+    has more to tell, unless it is behind.
     """
     if record.kind in ENDS:
         return record
+    if reported.kind not in ENDS:
+        return hint(reported) if record.kind is ReportKind.WAITING else record
     known = {track.id for track in record.tracks}
     if (
         reported.kind is ReportKind.COMPLETE

@@ -17,7 +17,7 @@ from bot.domain.titles import UNIQUE_HEX, upload_name
 from bot.errors import ProviderBusy, ProviderSilent
 from bot.suno import refusals
 from bot.suno.body import extend_body
-from bot.suno.wire import Envelope, MalformedRecord, parse_record, read_number
+from bot.suno.wire import ID_MAX, Envelope, MalformedRecord, parse_record, read_number
 
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 UPLOAD_FOLDER = "encore"
@@ -98,7 +98,7 @@ class SunoClient:
             json=body,
         )
         task_id = envelope.data.get("taskId") if isinstance(envelope.data, dict) else None
-        if not isinstance(task_id, str) or not task_id.strip():
+        if not isinstance(task_id, str) or not 0 < len(task_id.strip()) <= ID_MAX:
             raise refusals.silent("an answer without a task id", code=envelope.code)
         return task_id.strip()
 

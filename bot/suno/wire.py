@@ -15,6 +15,8 @@ from bot.domain.reports import ReportKind, TaskReport, without_urls
 
 OK = 200
 MESSAGE_MAX = 500
+ID_MAX = 128
+"""Of a task or a track; real ones are 32 hex digits or a UUID (docs/provider.md 1.4)."""
 NESTING_MAX = 64
 CODE_MAX = 9_999_999
 LENGTH_MAX_SECONDS = 86_400
@@ -145,6 +147,8 @@ def _head(callback: _CallbackHead) -> tuple[str | None, int, str]:
         raise MalformedCallback("code is no number of an answer")
     data = callback.data or _CallbackHeadData()
     task_id = data.task_id or data.camel_task_id or callback.task_id or callback.camel_task_id or None
+    if task_id is not None and len(task_id) > ID_MAX:
+        raise MalformedCallback("the task's id is too long for one")
     stage = (data.callback_type or "").strip().lower()
     if code == OK and not stage:
         raise MalformedCallback("callbackType is missing")

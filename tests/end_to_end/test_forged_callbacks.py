@@ -105,6 +105,34 @@ async def test_another_jobs_task_is_not_taken_for_this_one(slow_town: Town) -> N
     assert (await town.job_in(JobState.DELIVERED)).task_id == job.task_id
 
 
+@pytest.mark.parametrize("kind", ["text", "first", "complete", "error"])
+async def test_an_invented_task_does_not_take_the_place_of_the_one_that_was_paid_for(
+    slow_town: Town, kind: str
+) -> None:
+    """The submission's answer got lost: only callbacks can tell which task it started."""
+    town = slow_town
+    town.suno.script("drop started")
+    await town.start()
+    await town.extend()
+    await town.songs.wait_for(lambda message: "hasn't confirmed" in message.content)
+    job = await town.job_in(JobState.SUBMITTING)
+
+    code = 500 if kind == "error" else 200
+    assert await call_back(town, job, a_callback(job, kind, task_id="made-up", code=code)) == 200
+    (paid,) = town.suno.tasks.values()
+    await town.suno.finish(paid.id)
+
+    assert len((await town.result()).attachments) == 2
+    assert (await town.job_in(JobState.DELIVERED)).task_id == paid.id
+
+
+async def test_a_task_id_longer_than_any_is_not_taken(slow_town: Town) -> None:
+    town = slow_town
+    job = await a_running_job(town)
+
+    assert await call_back(town, job, a_callback(job, "text", task_id="x" * 129)) == 400
+
+
 async def test_with_a_key_what_is_not_signed_is_not_even_taken(slow_town: Town) -> None:
     town = slow_town
     await town.start(suno_webhook_key="a-key-of-the-tests")

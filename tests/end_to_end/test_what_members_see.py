@@ -82,7 +82,7 @@ async def test_a_member_reads_that_the_music_is_ready_and_cannot_be_downloaded_y
         f"🎧 **Paper Boats** for <@{town.mia.id}>: it's ready, but I can't download it yet. I'm still trying."
     )
     for task in town.suno.tasks.values():
-        task.scenario = replace(task.scenario, file_fault=None)
+        task.scenario = replace(task.scenario, file_trouble=None)
     async with town.app.storage.transaction() as work:
         await work.jobs.hasten(until=datetime.now(UTC))
     town.app.ground.bells.all_due()

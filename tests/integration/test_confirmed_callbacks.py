@@ -1,13 +1,19 @@
 """A callback is news, and the provider's own record is what counts: whoever knows an address can invent a callback."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import JobState, Stage
+from bot.domain.jobs import Job, JobState, Stage
 from bot.domain.reports import ReportKind, TaskReport
 from bot.errors import ProviderBusy, ProviderError, ProviderRefused, ProviderSilent, ProviderUnauthorized
+from bot.fault_points import hold
+from storage.backup import back_up
+from storage.restore import restore
+from tests.support.fakes import TurnedClock
 from tests.support.pipeline import TRACKS, Pipeline, a_pipeline
 
 
@@ -107,3 +113,113 @@ async def test_the_answer_to_the_submission_counts_more_than_a_callback_before_i
     await pipeline.submission._submit(claimed, "attempt")
 
     assert (await pipeline.job(job)).task_id == "task-1"
+
+
+# A job without a task id: its submission was never answered, or it waits in a restored copy
+
+NO_SUCH_TASK = (
+    ProviderRefused("no such task", code=404),
+    TaskReport(task_id=None, kind=ReportKind.WAITING),  # `data` is null (docs/provider.md 4)
+)
+
+
+async def unanswered(pipeline: Pipeline) -> Job:
+    job = await pipeline.accepted()
+    pipeline.provider.answers = [ProviderSilent("timeout")]
+    await pipeline.submission.step()
+    return await pipeline.job(job)
+
+
+@pytest.mark.parametrize("kind", ["text", "first", "complete", "error"])
+@pytest.mark.parametrize("denial", NO_SUCH_TASK)
+async def test_an_invented_task_does_not_keep_the_true_one_out(
+    pipeline: Pipeline, kind: str, denial: ProviderError | TaskReport
+) -> None:
+    job = await unanswered(pipeline)
+    pipeline.provider.reports["made-up"] = denial
+
+    await pipeline.call_back(replace(job, task_id="made-up"), kind, confirmed=False)
+    pipeline.clock.turn(3)
+    await pipeline.watch.step()
+
+    after = await pipeline.job(job)
+    assert (after.state, after.task_id, after.stage) == (JobState.SUBMITTING, None, Stage.QUEUED)
+    await pipeline.call_back(replace(job, task_id="true-task"), "complete")
+    after = await pipeline.job(job)
+    assert (after.state, after.task_id, after.tracks) == (JobState.FINISHED, "true-task", TRACKS)
+
+
+async def test_lyrics_of_a_task_that_the_provider_knows_start_the_job(pipeline: Pipeline) -> None:
+    job = await unanswered(pipeline)
+
+    await pipeline.call_back(job, "text", tracks=0)
+
+    after = await pipeline.job(job)
+    assert (after.state, after.task_id, after.stage) == (JobState.RUNNING, "task-told", Stage.TEXT)
+
+
+async def test_a_callback_that_names_no_task_says_nothing_about_a_job_without_one(pipeline: Pipeline) -> None:
+    job = await unanswered(pipeline)
+    body = b'{"code": 200, "data": {"callbackType": "complete", "data": [{"id": "x", "audio_url": "https://a.b/x"}]}}'
+
+    await pipeline.storage.record_callback(token=job.callback_token, body=body, at=pipeline.clock())
+    await pipeline.callbacks.step()
+
+    assert await pipeline.job(job) == job
+
+
+@pytest.mark.parametrize("kind", ["text", "complete"])
+async def test_without_a_task_a_callback_waits_until_the_provider_can_be_asked(pipeline: Pipeline, kind: str) -> None:
+    job = await unanswered(pipeline)
+    pipeline.provider.reports["task-told"] = ProviderBusy("away", code=503)
+
+    await pipeline.call_back(job, kind, confirmed=False)
+
+    assert await pipeline.job(job) == job
+    says_so = TaskReport(task_id="task-told", kind=ReportKind.COMPLETE, tracks=TRACKS)
+    pipeline.provider.reports["task-told"] = says_so
+    pipeline.clock.turn(3)
+    await pipeline.callbacks.step()
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
+async def test_a_name_is_asked_about_once_the_submission_has_failed_to_answer(pipeline: Pipeline) -> None:
+    job = await pipeline.accepted()
+    pipeline.provider.reports["task-told"] = ProviderRefused("no such task, yet", code=404)
+    pipeline.provider.answers = [ProviderSilent("timeout")]
+    under_way: list[Job] = []
+
+    async with hold("between claim and send") as point:
+        submitting = asyncio.create_task(pipeline.submission.step())
+        await point.reached()
+        before = await pipeline.job(job)
+        await pipeline.call_back(before, "text", tracks=0)
+        under_way.append(await pipeline.job(job))
+        point.release()
+        await submitting
+
+    assert under_way == [replace(before, named_task_id="task-told")]
+    after = await pipeline.job(job)
+    assert (after.outcome_unknown, after.due_at) == (True, pipeline.clock())
+
+
+@pytest.mark.parametrize("kind", ["text", "first", "complete", "error"])
+@pytest.mark.parametrize("denial", NO_SUCH_TASK)
+async def test_an_invented_task_neither_starts_nor_ends_a_job_on_hold(
+    tmp_path: Path, kind: str, denial: ProviderError | TaskReport
+) -> None:
+    clock = TurnedClock()
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        job = await pipeline.accepted()
+        await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
+    await restore(tmp_path / "copy.db", tmp_path / "encore.db")
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        on_hold = await pipeline.job(job)
+        pipeline.provider.reports["task-told"] = denial
+
+        await pipeline.call_back(job, kind, confirmed=False)
+        clock.turn(60)
+        await pipeline.waiting.step()
+
+        assert on_hold.state is JobState.ON_HOLD
+        assert await pipeline.job(job) == on_hold

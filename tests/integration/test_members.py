@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import JobState
+from bot.domain.jobs import Job, JobState
 from bot.errors import Refused
 from bot.text import Catalogue
 from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
@@ -108,7 +108,7 @@ async def test_a_whole_title_counts_before_the_beginning_of_an_id(pipeline: Pipe
 
 
 async def test_a_job_on_hold_is_cancelled_by_its_title_too(pipeline: Pipeline) -> None:
-    job = await held_back(pipeline, await named(pipeline, "Two"))
+    job = await pipeline.held_back(await named(pipeline, "Two"))
 
     assert [each.id for each in await pipeline.members.cancellable(MIA)] == [job.id]
     assert (await pipeline.members.cancel(MIA, "Two")).id == job.id

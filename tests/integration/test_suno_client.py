@@ -257,10 +257,11 @@ async def test_a_gateway_that_bars_the_client_is_named_in_the_log(client: SunoCl
         enveloped(200, "success", {"taskId": None}),
         enveloped(200, "success", {"taskId": " "}),
         enveloped(200, "success", {"taskId": 7}),
+        enveloped(200, "success", {"taskId": "x" * 129}),
         enveloped(200, "success", "task"),
         SUCCESS + b" " * ANSWER_MAX_BYTES,
     ],
-    ids=range(15),
+    ids=range(16),
 )
 async def test_a_success_that_names_no_task_may_have_started_one(
     client: SunoClient, scripted: Scripted, body: bytes

@@ -98,9 +98,9 @@ class Pipeline:
         assert job is not None
         return job
 
-    async def held_back(self) -> Job:
+    async def held_back(self, job: Job | None = None) -> Job:
         """A job that waited in the backup from which the database was restored."""
-        job = await self.accepted()
+        job = job or await self.accepted()
         async with self.storage.transaction() as work:
             held = job.after(JobEvent.HELD_BACK, due_at=self.clock() + SOURCE_KEPT)
             await settle.save(work, held, before=job, at=self.clock())

@@ -76,6 +76,7 @@ def outcome(body: bytes) -> TaskReport | None:
         b'{"code": "ok", "data": {"callbackType": "complete"}}',
         b'{"code": "", "data": {"callbackType": "complete"}}',
         b'{"code": 200, "data": {"callbackType": "complete", "task_id": 7}}',
+        b'{"code": 200, "data": {"callbackType": "complete", "task_id": "' + b"x" * 129 + b'"}}',
         b'{"code": 200, "data": {"callbackType": "complete", "taskId": {}}}',
         b'{"code": 200, "task_id": 7, "data": {"callbackType": "complete"}}',
         b'{"code": 200, "data": {"callbackType": "complete", "data": "one"}}',

@@ -7,19 +7,20 @@ from datetime import datetime, timedelta
 
 from bot import fault_points
 from bot.domain.inbox_entry import CallbackEntry
-from bot.domain.jobs import WAITING_STATES, Job, JobEvent
+from bot.domain.jobs import WAITING_STATES, Job, JobEvent, JobState
 from bot.domain.reports import ENDS, REPORTED_STATES, ReportKind, TaskReport, apply_report, confirmed, hint
 from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.ports import Provider, Storage
+from bot.services.pipeline.callback_queue import Postponed
 
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 8.0
 AGAIN_SECONDS = 3.0
-"""When a job is asked after whose callback reported an end that the provider does not confirm."""
+"""How soon a job is polled whose callback the provider does not confirm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +41,49 @@ class Callbacks:
         self._clock = clock
 
     async def apply(self, entry: CallbackEntry, reported: TaskReport) -> None:
-        """Change the job as `reported`, which `entry` was read as, and mark the entry applied. May be repeated."""
+        """Change the job as `reported`, which `entry` was read as, and mark the entry applied. May be repeated.
+
+        Raises:
+            Postponed: it can only be judged once the provider can be asked.
+        """
         belief = await self._believed(entry, reported)
         await self._apply(entry, belief, named=reported.task_id if belief.report is None else belief.report.task_id)
 
     async def _believed(self, entry: CallbackEntry, reported: TaskReport) -> _Belief:
-        """What the callback leads to. Any news of a job that waits needs to be confirmed: it would not be submitted."""
+        """What the callback leads to.
+
+        News before the end of a known task need no confirmation. A job without a task id, which waits or whose
+        submission was never answered, takes its task only from a callback that the provider bears out: otherwise an
+        invented one would make it deaf to the true one.
+
+        Raises:
+            Postponed: the provider cannot be asked, and without its word the callback counts for nothing.
+        """
         job = await self._storage.reading.jobs.get(entry.job_id)
-        waits = job is not None and job.state in WAITING_STATES
-        if reported.kind not in ENDS:
-            reported = hint(reported)
-            if not waits:
-                return _Belief(reported)
-        task_id = (job and job.task_id) or reported.task_id
-        if job is None or job.state not in REPORTED_STATES or task_id is None:
+        if job is None or job.state not in REPORTED_STATES:
             return _Belief(reported)
+        if job.task_id is not None and reported.kind not in ENDS:
+            return _Belief(hint(reported))
+        task_id = job.task_id or reported.task_id
+        belief = _Belief(None) if task_id is None else await self._confirmed(job, task_id, reported)
+        if belief.report is None:
+            log.warning("job %s: callback %s is not confirmed by the provider", job.short_id, reported.kind)
+        return belief
+
+    async def _confirmed(self, job: Job, task_id: str, reported: TaskReport) -> _Belief:
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 record = await self._provider.report(task_id)
         except (ProviderError, TimeoutError) as error:
-            if not isinstance(error, ProviderRefused) or isinstance(error, ProviderUnauthorized):
-                log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, reported.kind)
-                return _Belief(reported)
-            belief = _Belief(None)  # the provider knows no such task, or not yet
-        else:
-            is_known = record.task_id == task_id or record.kind is not ReportKind.WAITING
-            belief = _Belief(_confirmed(reported, replace(record, task_id=task_id), is_known=is_known), is_known)
-        if belief.report is None:
-            log.warning("job %s: callback %s is not confirmed by the provider", job.short_id, reported.kind)
-        return belief
+            if isinstance(error, ProviderRefused) and not isinstance(error, ProviderUnauthorized):
+                return _Belief(None)  # the provider knows no such task, or not yet
+            log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, reported.kind)
+            if job.task_id is None:
+                raise Postponed from error
+            return _Belief(reported)
+        if job.task_id is None and record.task_id != task_id and record.kind is ReportKind.WAITING:
+            return _Belief(None)  # an answer without a task: the provider knows none of that id
+        return _Belief(confirmed(reported, replace(record, task_id=task_id)), is_known=True)
 
     async def _apply(self, entry: CallbackEntry, belief: _Belief, *, named: str | None) -> None:
         report = belief.report
@@ -105,10 +120,6 @@ class Callbacks:
             return started if is_known else job
         if job.task_id is None:
             job = replace(job, named_task_id=named)
-        return job if job.due_at is not None and job.due_at <= soon else replace(job, due_at=soon)
-
-
-def _confirmed(reported: TaskReport, record: TaskReport, *, is_known: bool) -> TaskReport | None:
-    if reported.kind in ENDS:
-        return confirmed(reported, record)
-    return reported if is_known else None
+        # While the submission is under way, its sender finds out what became of it.
+        is_under_way = job.state is JobState.SUBMITTING and job.task_id is None and not job.outcome_unknown
+        return job if is_under_way or (job.due_at is not None and job.due_at <= soon) else replace(job, due_at=soon)

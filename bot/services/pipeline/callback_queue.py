@@ -36,6 +36,10 @@ TELL_AGAIN_AFTER = timedelta(hours=1)
 REASON_MAX = 500
 
 
+class Postponed(Exception):
+    """Raised by `apply`: nothing is wrong with the callback, but it has to wait."""
+
+
 @dataclass(slots=True)
 class _Lane:
     """The part of the inbox with `after` < id <= `up_to`; `after` moves ahead as its callbacks are begun."""
@@ -157,7 +161,7 @@ class CallbackQueue:
         """One callback; nothing that happens to it reaches the others."""
         try:
             await self._apply_or_set_aside(entry)
-        except Outage:
+        except (Outage, Postponed):
             self._put_off(entry, OUTAGE_SECONDS)
         except asyncio.CancelledError:
             self._put_off(entry, 0)
@@ -188,7 +192,7 @@ class CallbackQueue:
             return
         try:
             await self._apply(entry, reported)
-        except Outage:
+        except (Outage, Postponed):
             raise
         except Exception as error:
             if self._failures[entry.id] + 1 < TRIES:

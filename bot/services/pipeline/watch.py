@@ -157,6 +157,8 @@ class Watch:
         if self._unreachable:
             log.info("the provider answers again")
         self._unreachable = False
+        if job.task_id is None and report.task_id != task_id:
+            return _Answer(task_id, None, denied=True)  # an answer without a task: the provider knows none of that id
         return _Answer(task_id, replace(report, task_id=task_id))
 
     def _looked_at(self, job: Job, answer: _Answer, at: datetime) -> Job:
