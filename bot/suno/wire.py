@@ -15,6 +15,8 @@ from bot.domain.reports import ReportKind, TaskReport, without_urls
 
 OK = 200
 MESSAGE_MAX = 500
+MESSAGE_READ_MAX = 10_000
+"""Of a message, before the URLs in it are replaced."""
 ID_MAX = 128
 """Of a task or a track; real ones are 32 hex digits or a UUID (docs/provider.md 1.4)."""
 NESTING_MAX = 64
@@ -215,7 +217,7 @@ def read_number(value: object) -> float | None:
 
 def one_line(message: str) -> str:
     """The provider's words as one line of bounded length, without URLs."""
-    return " ".join(without_urls(message).replace("\x00", "").split())[:MESSAGE_MAX]
+    return " ".join(without_urls(message[:MESSAGE_READ_MAX].replace("\x00", "")).split())[:MESSAGE_MAX]
 
 
 def _told(message: object) -> str:

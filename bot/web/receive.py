@@ -107,9 +107,7 @@ class CallbackEndpoint:
             if request.content.is_eof():
                 return await request.read()
             async with asyncio.timeout(self._body_seconds):
-                return await request.read()  # ends at the application's limit, for bodies of unannounced length
-        except web.HTTPRequestEntityTooLarge:
-            raise too_large() from None
+                return await _in_pieces(request)
         except TimeoutError:
             raise closing(web.HTTPRequestTimeout()) from None
         except (web.RequestPayloadError, ConnectionError):
@@ -139,6 +137,17 @@ class CallbackEndpoint:
         if not away and self._storage_away:
             log.info("callbacks are written down again")
         self._storage_away = bool(away)
+
+
+async def _in_pieces(request: web.Request) -> bytes:
+    """The body, whose length need not be announced. Between two pieces others have their turn."""
+    body = bytearray()
+    while piece := await request.content.readany():
+        body += piece
+        if len(body) > BODY_LIMIT_BYTES:
+            raise too_large()
+        await asyncio.sleep(0)
+    return bytes(body)
 
 
 def too_large() -> web.HTTPException:

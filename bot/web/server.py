@@ -31,9 +31,15 @@ MAX_UNFINISHED = 100
 MAX_LINE_BYTES = 2048
 MAX_FIELD_BYTES = 2048
 MAX_FIELDS = 32
+# How much is received in one piece: while it is parsed, everything else in the process waits. A usual callback fits.
+READ_BYTES = 16 * 1024
+# How much of a body is parsed before anybody asks for it: twice this, or 128 chunks, each of which may be one byte.
+AHEAD_BYTES = 2048
+# Everything from the head of one request to the head of the next. The largest body that is taken has a quarter of it.
+REQUEST_MAX_BYTES = 256 * 1024
 # For an idle connection, and for the head of a request from its first byte to its last.
 IDLE_SECONDS = 30.0
-# How long the rest of a refused request is read, so that its sender can see the answer, before the connection is cut.
+# How long the rest of a refused request is received and thrown away, so that its sender can see the answer.
 LINGER_SECONDS = 2.0
 # Twice this at most: aiohttp waits for running requests, then cancels them and waits again.
 SHUTDOWN_SECONDS = 2.0
@@ -50,15 +56,19 @@ class WebServerError(Exception):
 class _Connection(web.RequestHandler):
     """One client. It gets a status and no detail for whatever never reaches the application."""
 
-    __slots__ = ("_crowd", "_is_refused")
+    __slots__ = ("_crowd", "_is_refused", "_received_bytes", "_unwanted")
 
     def __init__(self, server: web.Server, crowd: "Crowd[_Connection]", **options: Any) -> None:  # noqa: ANN401
         super().__init__(server, **options)
         self._crowd = crowd
-        self._is_refused = False
+        self._is_refused = False  # then whatever still comes is thrown away
+        self._received_bytes = 0  # since the latest head
+        self._unwanted: StreamReader | None = None  # the body whose rest is thrown away
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._crowd.admit(self):
+            # asyncio has no other way to say so; 256 KB of one-byte chunks would take up to 50 ms to parse.
+            transport.max_size = READ_BYTES  # type: ignore[attr-defined]
             super().connection_made(transport)
             return
         stream = cast(asyncio.WriteTransport, transport)
@@ -68,8 +78,15 @@ class _Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._crowd.left(self)
         super().connection_lost(exc)
+        if self._unwanted is not None:
+            self._unwanted.feed_eof()  # or aiohttp would go on waiting for it
+            self._unwanted = None
 
     def data_received(self, data: bytes) -> None:
+        self._received_bytes += len(data)
+        if self._received_bytes > REQUEST_MAX_BYTES:
+            self.cut()
+            return
         if self._is_refused:
             return
         self._crowd.spoke(self)
@@ -79,6 +96,9 @@ class _Connection(web.RequestHandler):
             # hold on to a quarter of a megabyte of what was received until the next full garbage collection.
             self._is_refused = True
             self._messages[-1][0].exc.__traceback__ = None
+        if self._upgraded:
+            self._is_refused = True
+            self._message_tail = b""
 
     def pause_writing(self) -> None:
         """Cut off a client that sends requests without reading the answers, each of which is a few hundred bytes."""
@@ -94,8 +114,11 @@ class _Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """What `handler` answers to the request, whose head has come in full."""
         self._crowd.asked(self)
+        self._received_bytes = 0
         try:
             _check(request)
+            if self._upgraded:
+                raise closing(web.HTTPBadRequest())  # CONNECT, or a web socket: nothing here can be changed to
             return await handler(request)
         finally:
             self._crowd.answered(self)
@@ -104,6 +127,14 @@ class _Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         resp.headers["Server"] = SERVER_NAME
+        if isinstance(resp, web.HTTPException):
+            # Its traceback's frames hold the refusal, and all of the connection, until a full garbage collection.
+            resp.__traceback__ = resp.__context__ = None
+        if not request.content.is_eof():
+            # Nobody wants the rest of its body, and to find its end would mean to parse it.
+            self._is_refused = True
+            self._unwanted = request.content
+            resp.force_close()
         return await super().finish_response(request, resp, start_time)
 
     def handle_error(
@@ -176,6 +207,7 @@ async def serve(
             auto_decompress=False,  # a small body must stay small
             keepalive_timeout=idle_seconds,
             lingering_time=linger_seconds,
+            read_bufsize=AHEAD_BYTES,
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_FIELD_BYTES,
             max_headers=MAX_FIELDS,

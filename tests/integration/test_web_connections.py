@@ -1,13 +1,20 @@
 """What a client may cost: connections, time and memory. Real sockets."""
 
 import asyncio
+import contextlib
 import gc
 import tracemalloc
 from contextlib import AsyncExitStack
 
 import pytest
+from aiohttp import web
 
-from tests.support.web import POST, Parts, asked, cut, serving, talking
+from bot.web.server import MAX_CONNECTIONS, REQUEST_MAX_BYTES
+from tests.support.web import CALLBACK, POST, Parts, Talk, asked, cut, serving, talking
+
+ONE_BYTE_CHUNKS = b"1\r\na\r\n" * 20_000
+STRANGER = b"POST /callbacks/" + b"x" * 42 + b" HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 async def test_floods_of_headers_without_end_are_cut_and_others_are_served_meanwhile() -> None:
@@ -54,6 +61,92 @@ async def test_refused_floods_give_their_memory_back_without_a_garbage_collectio
             gc.enable()
 
     assert growth < 1_000_000
+
+
+async def until_cut(talk: Talk, piece: bytes) -> int:
+    """Say `piece` again and again until the other side cuts the connection; how many bytes were said."""
+    said = 0
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await talk.press(piece)
+            said += len(piece)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("head", "flood", "status"),
+    [
+        (STRANGER + CHUNKED, ONE_BYTE_CHUNKS, 404),
+        (STRANGER + b"Content-Length: 99999999\r\n\r\n", b"a" * 65_536, 404),
+        (STRANGER + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n", b"a" * 65_536, 400),
+        (b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", b"a" * 65_536, 400),
+    ],
+)
+async def test_what_follows_a_refused_request_is_thrown_away_and_then_cut_off(
+    head: bytes, flood: bytes, status: int
+) -> None:
+    async with serving(Parts(), linger_seconds=20) as port, talking(port) as talk:
+        talk.say(head)
+        answered, words, _ = await talk.answer()
+
+        assert answered == status
+        assert "connection: close" in words.lower()
+        await until_cut(talk, flood)
+        assert (await asked(port, "/healthz"))[0] == 200
+
+
+async def test_a_body_costs_no_memory_before_its_token_is_known() -> None:
+    """In one-byte chunks, each of which would be an object of its own."""
+    parts = Parts()
+    parts.token_gate.clear()
+    async with serving(parts) as port, AsyncExitStack() as stack:
+        gc.collect()
+        tracemalloc.start()
+        stack.callback(tracemalloc.stop)
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(20):
+            talk = await stack.enter_async_context(talking(port))
+            talk.say(f"POST {CALLBACK} HTTP/1.1\r\nHost: a\r\n".encode() + CHUNKED)
+            talk.thrust(ONE_BYTE_CHUNKS)
+        assert (await asked(port, "/healthz"))[0] == 200
+        growth = tracemalloc.get_traced_memory()[0] - before
+
+    assert growth / 20 * MAX_CONNECTIONS < 40_000_000
+
+
+async def test_refused_requests_leave_nothing_to_the_garbage_collection() -> None:
+    async def be_refused(port: int) -> None:
+        async with talking(port) as talk:
+            talk.say(STRANGER + CHUNKED + b"1\r\na\r\n")
+            assert (await talk.answer())[0] == 404
+
+    async with serving(Parts(), linger_seconds=20) as port:
+        await be_refused(port)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                await be_refused(port)
+            assert (await asked(port, "/healthz"))[0] == 200
+            kept = sum(isinstance(thing, web.RequestHandler) for thing in gc.get_objects())
+        finally:
+            gc.enable()
+
+    assert kept < 10
+
+
+@pytest.mark.parametrize(("chunks", "status"), [(1000, 200), (REQUEST_MAX_BYTES, 0)])
+async def test_a_known_token_may_send_small_chunks_but_not_for_ever(chunks: int, status: int) -> None:
+    parts = Parts()
+    async with serving(parts) as port, talking(port) as talk:
+        talk.say(f"POST {CALLBACK} HTTP/1.1\r\nHost: a\r\n".encode() + CHUNKED)
+        with contextlib.suppress(ConnectionError):
+            await talk.press(b"1\r\na\r\n" * chunks + b"0\r\n\r\n")
+
+        if status:
+            assert (await talk.answer())[0] == status
+        else:
+            assert await cut(talk)
 
 
 @pytest.mark.parametrize("begun", [b"", b"P", b"POST / HTTP/1.1\r\n", POST[:60]])

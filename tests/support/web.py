@@ -1,6 +1,7 @@
 """The web application on a socket, with parts that a test can turn, and connections that are spoken to in bytes."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -24,9 +25,12 @@ class Parts:
         self.gate.set()
         self.begun = asyncio.Event()
         self.recorded = 0
+        self.token_gate = asyncio.Event()
+        self.token_gate.set()
 
     async def is_token(self, token: str) -> bool:
         del token
+        await self.token_gate.wait()
         return True
 
     async def record(self, *, token: str, body: bytes, at: datetime) -> Recorded:
@@ -63,6 +67,7 @@ async def serving(
     max_unfinished: int = 100,
     idle_seconds: float = 20,
     body_seconds: float = 20,
+    linger_seconds: float = 0.1,
     shutdown_seconds: float = 2,
 ) -> AsyncIterator[int]:
     async with (
@@ -74,7 +79,7 @@ async def serving(
             max_connections=max_connections,
             max_unfinished=max_unfinished,
             idle_seconds=idle_seconds,
-            linger_seconds=0.1,
+            linger_seconds=linger_seconds,
             shutdown_seconds=shutdown_seconds,
         ) as port,
     ):
@@ -90,6 +95,16 @@ class Talk:
 
     def say(self, words: bytes) -> None:
         self._writer.write(words)
+
+    async def press(self, words: bytes) -> None:
+        """Say it, and wait until nearly all of it is on its way."""
+        self._writer.write(words)
+        await self._writer.drain()
+
+    def thrust(self, words: bytes) -> None:
+        """Leave as much of it to the system as it takes at once; this side keeps none of the rest."""
+        with self._writer.get_extra_info("socket").dup() as socket, contextlib.suppress(BlockingIOError):
+            socket.send(words)
 
     async def answer(self) -> tuple[int, str, bytes]:
         """Status, head and body of the next answer."""

@@ -11,6 +11,7 @@ from bot.domain.reports import ReportKind, failure_of
 from bot.suno.wire import (
     LENGTH_MAX_SECONDS,
     MESSAGE_MAX,
+    MESSAGE_READ_MAX,
     MalformedRecord,
     parse_callback,
     parse_envelope,
@@ -202,6 +203,18 @@ def test_a_message_loses_its_links_line_breaks_and_excess() -> None:
 
     assert message.startswith("Cannot read [link] now!!!")
     assert len(message) == MESSAGE_MAX
+
+
+def test_a_link_is_recognised_whatever_is_hidden_in_it() -> None:
+    told = "see https:\x00//a.example/x"
+
+    assert parse_callback(a_callback(stage="error", code=451, msg=told)).message == "see [link]"
+
+
+def test_of_an_endless_message_no_more_is_looked_at_than_could_be_shown() -> None:
+    told = "https://a.example/" + "x" * MESSAGE_READ_MAX + " and the end"
+
+    assert parse_callback(a_callback(stage="error", code=451, msg=told)).message == "[link]"
 
 
 @pytest.mark.parametrize("message", [None, 7, ["x"], {"x": 1}])
