@@ -15,7 +15,7 @@ from bot.errors import BadSource
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
-from bot.services.common.lease import renewed
+from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import (
     HistoryClosed,
     Messenger,
@@ -87,6 +87,7 @@ class Delivery:
         self._bells = bells
         self._clock = clock
         self._began_at = clock()
+        self._owner = an_owner("delivering")
         self._in_hand: set[str] = set()
 
     async def next_due(self) -> datetime | None:
@@ -96,8 +97,8 @@ class Delivery:
         async with self._storage.transaction() as work:
             now = self._clock()
             until = now + timedelta(seconds=self._times.lease)
-            claimed = await work.jobs.claim_due(OWED, now=now, until=until, limit=1)
-            # After a jump of the clock a claim may run out while its owner is still at work.
+            claimed = await work.jobs.claim_due(OWED, now=now, until=until, limit=1, owner=self._owner)
+            # After a jump of the clock a claim may run out while this process is still at work on it.
             mine = [job for job in claimed if job.id not in self._in_hand]
             for job in mine:
                 # Written down before the post, so that after a crash the channel is searched first.
@@ -117,15 +118,26 @@ class Delivery:
             self._in_hand.discard(job.id)
 
     async def _deliver(self, job: Job) -> None:
-        async with renewed(partial(self._renew, job), seconds=self._times.lease) as lease:
-            change = await self._tell(job)
-        if lease.is_lost:
+        try:
+            async with renewed(partial(self._renew, job), seconds=self._times.lease) as lease:
+                outcome = await self._tell(job, lease)
+            await self._settle(job, outcome)
+        except LeaseLost:
             log.warning("job %s: somebody else has taken its delivery over", job.short_id)
-            return
+
+    async def _settle(self, job: Job, outcome: Posted | Change) -> None:
+        """Write down what came of it. A post counts whoever owns the job by now, so that nobody posts it again.
+
+        Raises:
+            LeaseLost: it came to nothing here, and somebody else is at it or has ended it.
+        """
+        change = partial(_notified, outcome) if isinstance(outcome, Posted) else outcome
         async with self._storage.transaction() as work:
+            is_ours = await work.jobs.release(job.id, owner=self._owner)
             current = await work.jobs.get(job.id)
-            if current is None or current.state is not job.state:
-                return
+            is_open = current is not None and current.state is job.state and current.notified_at is None
+            if current is None or not is_open or not (is_ours or isinstance(outcome, Posted)):
+                raise LeaseLost
             at = self._clock()
             after = change(current, at)
             await settle.save(work, after, before=current, at=at)
@@ -137,13 +149,14 @@ class Delivery:
             await self._messenger.answer(job.place, [NOWHERE])
 
     async def _renew(self, job: Job) -> bool:
+        until = self._clock() + timedelta(seconds=self._times.lease)
         async with self._storage.transaction() as work:
-            return await work.jobs.renew(job.id, job.state, until=self._clock() + timedelta(seconds=self._times.lease))
+            return await work.jobs.renew(job.id, owner=self._owner, until=until)
 
-    async def _tell(self, job: Job) -> Change:
-        """Try every way to the member; what to write into the job afterwards."""
+    async def _tell(self, job: Job, lease: Lease) -> Posted | Change:
+        """Try every way to the member; the message, or what to write into the job where there is none."""
         try:
-            posted = await self._by_any_route(job)
+            posted = await self._by_any_route(job, lease)
         except RouteUnavailable as error:
             log.warning("job %s: not delivered at try %d (%s)", job.short_id, job.attempts, error)
             return partial(self._later, may_be_posted=True)
@@ -153,9 +166,9 @@ class Delivery:
         if posted is None:
             return self._nowhere
         log.info("job %s: posted", job.short_id)
-        return partial(_notified, posted)
+        return posted
 
-    async def _by_any_route(self, job: Job) -> Posted | None:
+    async def _by_any_route(self, job: Job, lease: Lease) -> Posted | None:
         """Post by the best way that is open; None when all are closed."""
         since = self._may_be_posted_since(job)
         async with AsyncExitStack() as stack:
@@ -165,12 +178,13 @@ class Delivery:
                     if since is not None and (earlier := await self._found(job, route, since)) is not None:
                         return earlier
                     if job.state is JobState.FAILED:
+                        await lease.check()
                         return await route.post_failure(job)
                     if fetched is None:
                         may_be_partial = job.attempts > PATIENCE
                         fetched = await self._posting.fetched(job, stack, may_be_partial=may_be_partial)
                         job = replace(job, tracks=fetched.tracks)
-                    posted = await self._posting.post(job, route, fetched)
+                    posted = await self._posting.post(job, route, fetched, lease)
                     await self._posting.keep(job, fetched)
                 except RouteClosed as error:
                     log.info("job %s: %s is closed (%s)", job.short_id, route.name, error)
