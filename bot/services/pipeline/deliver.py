@@ -164,13 +164,15 @@ class Delivery:
             log.warning("job %s: its tracks could not be fetched at try %d (%s)", job.short_id, job.attempts, error)
             return partial(self._later, may_be_posted=job.post_tried_at is not None)
         if posted is None:
-            return self._nowhere
+            return partial(self._nowhere, may_be_posted=job.post_tried_at is not None)
         log.info("job %s: posted", job.short_id)
         return posted
 
     async def _by_any_route(self, job: Job, lease: Lease) -> Posted | None:
         """Post by the best way that is open; None when all are closed."""
         since = self._may_be_posted_since(job)
+        if since is not None and (earlier := await self._sent_again(job, since)) is not None:
+            return earlier
         async with AsyncExitStack() as stack:
             fetched: FetchedTracks | None = None
             for route in self._messenger.routes(job):
@@ -203,13 +205,25 @@ class Delivery:
             return job.submitted_at or job.accepted_at
         return job.post_tried_at
 
+    async def _sent_again(self, job: Job, since: datetime) -> Posted | None:
+        """What `Send again` may have posted in another channel before its process died."""
+        if job.final_channel_id is None or job.final_channel_id == job.place.channel_id:
+            return None
+        there = replace(job, place=replace(job.place, channel_id=job.final_channel_id, private=False))
+        try:
+            return await self._messenger.routes(there)[0].find_end(there, since=since)
+        except RouteClosed as error:
+            log.info("job %s: the channel it was sent to is closed (%s)", job.short_id, error)
+            return None
+
     async def _found(self, job: Job, route: Route, since: datetime) -> Posted | None:
         """Without the right to look, post only where that cannot double an earlier try of ours."""
         try:
             return await route.find_end(job, since=since)
         except HistoryClosed:
             tried_at = job.post_tried_at
-            if tried_at is None or self._clock() - tried_at < NONCE_LASTS:
+            # A negative age says that the clock was set back, and nothing about the nonce.
+            if tried_at is None or timedelta(0) <= self._clock() - tried_at < NONCE_LASTS:
                 return None
             raise
 
