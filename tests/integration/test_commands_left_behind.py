@@ -1,5 +1,8 @@
-"""Commands that nobody looked after for a while."""
+"""Commands that nobody looked after for a while, or that nobody can read."""
 
+import logging
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -73,3 +76,50 @@ async def test_a_command_is_put_away_for_certain_even_if_the_clock_was_set_back(
 
         pipeline.clock.turn(31)
         assert not await pipeline.acceptance.step()
+
+
+def damage(path: Path, *, mend: bool = False) -> None:
+    """Write the kind of the commands' sources in a way that only a later release knows."""
+    known, unknown = '"kind": "url"', '"kind": "river"'
+    change = (unknown, known) if mend else (known, unknown)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE intake SET payload = replace(payload, ?, ?)", change)
+
+
+async def test_a_command_that_cannot_be_read_is_set_aside_and_the_others_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with a_pipeline(tmp_path) as pipeline:
+        await pipeline.isolation.step()
+        await pipeline.waiting_command()
+        damage(tmp_path / "encore.db")
+        await pipeline.waiting_command()
+
+        with caplog.at_level(logging.ERROR):
+            for _ in range(3):
+                await pipeline.acceptance.step()
+                await pipeline.isolation.step()
+
+        assert await pipeline.latest_job() is not None
+        assert len(pipeline.messenger.operator) == 1
+        assert "can't read a command" in pipeline.messenger.operator[0][0].message
+        assert "command 5001 was set aside" in caplog.text
+        assert await pipeline.storage.reading.intakes.next_due() is None
+
+
+async def test_a_command_that_a_later_release_can_read_is_gone_on_with(tmp_path: Path) -> None:
+    async with a_pipeline(tmp_path) as pipeline:
+        await pipeline.waiting_command()
+        damage(tmp_path / "encore.db")
+        await pipeline.acceptance.step()
+        clock = pipeline.clock
+    damage(tmp_path / "encore.db", mend=True)
+    clock.turn(60)
+
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        pipeline.interactions = 1
+        await pipeline.isolation.step()
+
+        assert await pipeline.acceptance.step()
+
+        assert await pipeline.latest_job() is not None
