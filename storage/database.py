@@ -179,6 +179,12 @@ class Database:
             await self._turn.acquire()
         finally:
             self._coming -= 1
+        with self._timed():
+            yield
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """What is done in a turn that was just acquired: `is_writable` sees how long it takes."""
         self._turn_taken_at = asyncio.get_running_loop().time()
         try:
             yield
@@ -236,7 +242,8 @@ class Database:
 
     async def _commit(self, group: _Group) -> None:
         try:
-            async with self._turn:
+            await self._turn.acquire()
+            with self._timed():
                 if self._group is group:
                     await self._end(group)
         finally:

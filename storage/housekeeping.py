@@ -12,7 +12,7 @@ UPDATE job SET interaction_token = ''
 RETURNING id
 """
 
-# Ids of interactions grow with time. A finished command has no due time.
+# Ids of interactions grow with time. A finished command has no due time; one set aside is of no use after a day.
 FORGET_COMMANDS = """
 DELETE FROM intake
  WHERE interaction_id IN (SELECT interaction_id FROM intake

@@ -1,21 +1,30 @@
 """Commands as they came, until they became a job or were refused."""
 
 import json
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import msgspec
 
-from bot.domain.jobs import Intake
-from storage.connection import Connection, Row
+from bot.domain.jobs import ClaimedIntake, Intake
+from bot.domain.text import Text
+from storage.connection import Connection, Row, Value
+from storage.sentences import sentences_from, stored_sentences
 from storage.values import from_ms, to_ms
+
+log = logging.getLogger(__name__)
+
+WRITER = "the one who wrote it down"
+"""The first owner of each command, until it is acknowledged: one task, as an interaction is written down once."""
 
 # The primary key makes each interaction happen once, in whichever process. A member's next command is for the round
 # after that of the last one that is still open; anybody else joins the present round.
 CLAIM = """
-INSERT INTO intake (interaction_id, payload, due_ms, member_id, turn)
-SELECT $1, $2, $3, $4, coalesce(
-       (SELECT max(turn) + 1 FROM intake WHERE member_id = $4 AND due_ms IS NOT NULL),
+INSERT INTO intake (interaction_id, payload, due_ms, claimed_by, member_id, turn)
+SELECT $1, $2, $3, $4, $5, coalesce(
+       (SELECT max(turn) + 1 FROM intake WHERE member_id = $5 AND due_ms IS NOT NULL),
        (SELECT min(turn) FROM intake WHERE due_ms IS NOT NULL),
        0)
  WHERE true
@@ -24,34 +33,45 @@ RETURNING interaction_id
 """
 
 # The row stays, so that the interaction cannot be taken again; its token and links go.
-FINISH = "UPDATE intake SET payload = NULL, due_ms = NULL WHERE interaction_id = $1"
-
-# Only while it is not finished.
-RENEW = "UPDATE intake SET due_ms = $2 WHERE interaction_id = $1 AND due_ms IS NOT NULL RETURNING interaction_id"
-
-# A worker that takes a command over moves its due time; until then it belongs to whoever wrote it down.
-HAND_OVER = """
-UPDATE intake SET due_ms = $3
- WHERE interaction_id = $1 AND due_ms = $2
+FINISH = """
+UPDATE intake SET payload = NULL, refusal = NULL, due_ms = NULL
+ WHERE interaction_id = $1 AND claimed_by = $2 AND due_ms IS NOT NULL
 RETURNING interaction_id
 """
 
-WITHDRAW = """
-UPDATE intake SET payload = NULL, due_ms = NULL
- WHERE interaction_id = $1 AND due_ms = $2
+RENEW = """
+UPDATE intake SET due_ms = $3
+ WHERE interaction_id = $1 AND claimed_by = $2 AND due_ms IS NOT NULL
+RETURNING interaction_id
+"""
+
+HAND_OVER = """
+UPDATE intake SET claimed_by = NULL, due_ms = $3
+ WHERE interaction_id = $1 AND claimed_by = $2 AND due_ms IS NOT NULL
 RETURNING interaction_id
 """
 
 IS_OPEN = "SELECT interaction_id FROM intake WHERE interaction_id = $1 AND due_ms IS NOT NULL"
 
-REMEMBER = "UPDATE intake SET payload = $2 WHERE interaction_id = $1 AND due_ms IS NOT NULL"
+REMEMBER = """
+UPDATE intake SET payload = $3
+ WHERE interaction_id = $1 AND claimed_by = $2 AND due_ms IS NOT NULL
+RETURNING interaction_id
+"""
 
-# Members take turns, as in the queue of jobs.
+REFUSE = """
+UPDATE intake SET refusal = $3
+ WHERE interaction_id = $1 AND claimed_by = $2 AND due_ms IS NOT NULL
+RETURNING interaction_id
+"""
+
+# Members take turns, as in the queue of jobs. One that is due and has an owner was left by it.
 CLAIM_DUE = """
-UPDATE intake SET due_ms = $2
+UPDATE intake
+   SET due_ms = $2, claimed_by = $4, was_claimed = CASE WHEN claimed_by IS NULL THEN 0 ELSE 1 END
  WHERE interaction_id IN (SELECT interaction_id FROM intake
                            WHERE due_ms IS NOT NULL AND due_ms <= $1 ORDER BY turn, interaction_id LIMIT $3)
-RETURNING interaction_id, payload, due_ms
+RETURNING interaction_id, payload, due_ms, was_claimed, refusal
 """
 
 OPEN_OF_MEMBER = "SELECT count(*) AS commands FROM intake WHERE member_id = $1 AND due_ms IS NOT NULL"
@@ -60,15 +80,28 @@ HASTEN = "UPDATE intake SET due_ms = $1 WHERE due_ms > $1"
 
 NEXT_DUE = "SELECT min(due_ms) AS due_ms FROM intake WHERE due_ms IS NOT NULL"
 
+SET_ASIDE = "UPDATE intake SET set_aside_ms = $2, due_ms = NULL WHERE interaction_id = $1"
+
+# A new release may be able to read what the last one could not.
+TAKE_UP_AGAIN = """
+UPDATE intake SET set_aside_ms = NULL, due_ms = $1 WHERE set_aside_ms IS NOT NULL
+RETURNING interaction_id
+"""
+
+ALL_SET_ASIDE = """
+SELECT interaction_id FROM intake WHERE set_aside_ms IS NOT NULL ORDER BY set_aside_ms, interaction_id LIMIT $1
+"""
+
 
 class Intakes:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def claim(self, intake: Intake) -> bool:
-        """Write the command down; False when its interaction was written down before."""
+        """Write the command down, for its writer to have; False when its interaction was written down before."""
+        place = intake.place
         row = await self._connection.fetch_one(
-            CLAIM, intake.place.interaction_id, _payload(intake), to_ms(intake.due_at), intake.place.member_id
+            CLAIM, place.interaction_id, _payload(intake), to_ms(intake.due_at), WRITER, place.member_id
         )
         return row is not None
 
@@ -77,41 +110,65 @@ class Intakes:
         row = await self._connection.fetch_one(OPEN_OF_MEMBER, member_id)
         return int(row["commands"]) if row else 0
 
-    async def renew(self, interaction_id: int, *, until: datetime) -> bool:
-        """Keep the claim on the command until then; False where it is finished already."""
-        return await self._connection.fetch_one(RENEW, interaction_id, to_ms(until)) is not None
+    async def hand_over(self, interaction_id: int, *, due_at: datetime) -> bool:
+        """Its writer leaves it to the workers; False if one of them took it over before."""
+        return await self._owned(HAND_OVER, interaction_id, WRITER, to_ms(due_at))
 
-    async def hand_over(self, interaction_id: int, *, due_at: datetime, to: datetime) -> bool:
-        """Make it due at `to`; False if it is not due at `due_at` any more, because somebody took it over."""
-        return await self._connection.fetch_one(HAND_OVER, interaction_id, to_ms(due_at), to_ms(to)) is not None
-
-    async def withdraw(self, interaction_id: int, *, due_at: datetime) -> bool:
-        """Finish it; False if it is not due at `due_at` any more, because somebody took it over."""
-        return await self._connection.fetch_one(WITHDRAW, interaction_id, to_ms(due_at)) is not None
+    async def withdraw(self, interaction_id: int) -> bool:
+        """Its writer finishes it; False if a worker took it over before."""
+        return await self.finish(interaction_id, owner=WRITER)
 
     async def is_open(self, interaction_id: int) -> bool:
         """Whether somebody is still to make a job of it."""
         return await self._connection.fetch_one(IS_OPEN, interaction_id) is not None
 
-    async def remember(self, intake: Intake) -> None:
-        """Write down what is known of the command by now, unless it is finished."""
-        await self._connection.execute(REMEMBER, intake.place.interaction_id, _payload(intake))
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[ClaimedIntake]:
+        """Oldest first, by Discord's ids, which grow with time. What this release cannot read is set aside."""
+        rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit, owner)
+        claimed = []
+        for row in sorted(rows, key=_interaction_id):
+            if (command := _read(row)) is not None:
+                claimed.append(command)
+            else:
+                await self._connection.execute(SET_ASIDE, row["interaction_id"], to_ms(now))
+        return claimed
 
-    async def finish(self, interaction_id: int) -> None:
-        await self._connection.execute(FINISH, interaction_id)
+    async def renew(self, interaction_id: int, *, owner: str, until: datetime) -> bool:
+        """Keep the claim until then; False where it is no longer this owner's, or the command is finished."""
+        return await self._owned(RENEW, interaction_id, owner, to_ms(until))
 
-    async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[Intake]:
-        """Oldest first, by Discord's ids, which grow with time."""
-        rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit)
-        return [_intake(row) for row in sorted(rows, key=_interaction_id)]
+    async def remember(self, intake: Intake, *, owner: str) -> bool:
+        """Write down what is known of the command by now; False as in `renew`, and nothing is written."""
+        return await self._owned(REMEMBER, intake.place.interaction_id, owner, _payload(intake))
+
+    async def refuse(self, interaction_id: int, sentences: Sequence[Text], *, owner: str) -> bool:
+        """From now on it can only be refused, with these words; False as in `renew`, and nothing is written."""
+        return await self._owned(REFUSE, interaction_id, owner, stored_sentences(sentences))
+
+    async def finish(self, interaction_id: int, *, owner: str) -> bool:
+        """It became a job or was refused; its secrets are forgotten. False as in `renew`: nothing is written."""
+        return await self._owned(FINISH, interaction_id, owner)
 
     async def hasten(self, *, until: datetime) -> None:
-        """Nothing is due later than `until` any more."""
+        """Nothing is due later than `until` any more. What is claimed stays its owner's."""
         await self._connection.execute(HASTEN, to_ms(until))
 
     async def next_due(self) -> datetime | None:
         row = await self._connection.fetch_one(NEXT_DUE)
         return None if row is None or row["due_ms"] is None else from_ms(int(row["due_ms"]))
+
+    async def all_set_aside(self, *, limit: int) -> list[int]:
+        """The interactions of the commands set aside, the longest set aside first."""
+        rows = await self._connection.fetch_all(ALL_SET_ASIDE, limit)
+        return [_interaction_id(row) for row in rows]
+
+    async def take_up_again(self, *, at: datetime) -> int:
+        """Make every command that was set aside due again; how many there were."""
+        return len(await self._connection.fetch_all(TAKE_UP_AGAIN, to_ms(at)))
+
+    async def _owned(self, sql: str, interaction_id: int, owner: str, *parameters: Value) -> bool:
+        """Run a statement that changes an open command of this owner's, and nothing else."""
+        return await self._connection.fetch_one(sql, interaction_id, owner, *parameters) is not None
 
 
 def _interaction_id(row: Row) -> int:
@@ -123,5 +180,16 @@ def _payload(intake: Intake) -> str:
     return json.dumps(msgspec.to_builtins(intake))
 
 
-def _intake(row: Row) -> Intake:
-    return replace(msgspec.convert(json.loads(row["payload"]), Intake), due_at=from_ms(int(row["due_ms"])))
+def _read(row: Row) -> ClaimedIntake | None:
+    """None for what a later release wrote in a way that this one does not know, or for damage."""
+    try:
+        intake = msgspec.convert(json.loads(row["payload"]), Intake)
+        refusal = () if row["refusal"] is None else sentences_from(row["refusal"])
+    except (LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
+        log.error("command %s cannot be read by this version (%s)", row["interaction_id"], type(error).__name__)  # noqa: TRY400
+        return None
+    return ClaimedIntake(
+        intake=replace(intake, due_at=from_ms(int(row["due_ms"]))),
+        was_claimed=bool(row["was_claimed"]),
+        refusal=refusal,
+    )

@@ -114,9 +114,9 @@ ADVANCE_QUEUE = "UPDATE queue SET turn = $1 WHERE id = 1 AND turn < $1"
 
 # The last parameters are the states wanted; fewer are filled up by repeating one.
 CLAIM_DUE = """
-UPDATE job SET due_ms = $2
+UPDATE job SET due_ms = $2, claimed_by = $4
  WHERE id IN (SELECT id FROM job
-               WHERE state IN ($4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AND due_ms <= $1
+               WHERE state IN ($5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AND due_ms <= $1
                ORDER BY due_ms, id LIMIT $3)
 RETURNING *
 """
@@ -199,8 +199,17 @@ SELECT finished_ms - submitted_ms AS duration_ms FROM job
 HASTEN = "UPDATE job SET due_ms = $1 WHERE due_ms > $1"
 
 
+# Ahead of its time, but from nobody who is at work on it.
+CLAIM = """
+UPDATE job SET due_ms = $3, claimed_by = $4
+ WHERE id = $1 AND state = $5 AND due_ms IS NOT NULL AND (claimed_by IS NULL OR due_ms <= $2)
+RETURNING *
+"""
+
 # By key and without reading the row, which may be one that this release cannot read.
-RENEW = "UPDATE job SET due_ms = $2 WHERE id = $1 AND state = $3 AND due_ms IS NOT NULL RETURNING id"
+RENEW = "UPDATE job SET due_ms = $3 WHERE id = $1 AND claimed_by = $2 AND due_ms IS NOT NULL RETURNING id"
+
+RELEASE = "UPDATE job SET claimed_by = NULL WHERE id = $1 AND claimed_by = $2 AND due_ms IS NOT NULL RETURNING id"
 
 PUT_OFF = "UPDATE job SET due_ms = $3 WHERE id = $1 AND state = $2 AND due_ms IS NOT NULL"
 
@@ -217,7 +226,7 @@ ALL_SET_ASIDE = "SELECT id FROM job WHERE set_aside_ms IS NOT NULL ORDER BY set_
 TASK_IS_TAKEN = "SELECT id FROM job WHERE task_id = $1 AND id <> $2 LIMIT 1"
 
 HASTEN_UNCOLLECTED = """
-UPDATE job SET due_ms = $2 WHERE state = 'uncollected' AND guild_id = $1 AND due_ms > $2
+UPDATE job SET due_ms = $2 WHERE state = 'uncollected' AND guild_id = $1 AND due_ms > $2 AND claimed_by IS NULL
 RETURNING id
 """
 
@@ -258,9 +267,17 @@ class Jobs:
             raise LookupError(f"no job {job.short_id} to save")
         await self._save_tracks(job)
 
-    async def renew(self, job_id: str, state: JobState, *, until: datetime) -> bool:
-        """Keep the claim on a job until then; False where it is no longer in `state`: somebody else has moved it."""
-        return await self._connection.fetch_one(RENEW, job_id, to_ms(until), state) is not None
+    async def claim(self, job_id: str, state: JobState, *, now: datetime, until: datetime, owner: str) -> Job | None:
+        """Claim a job that waits in `state`, due or not; None where somebody is at work on it, or it is elsewhere."""
+        return await self._one(CLAIM, job_id, to_ms(now), to_ms(until), owner, state)
+
+    async def renew(self, job_id: str, *, owner: str, until: datetime) -> bool:
+        """Keep the claim on a job until then; False where it is no longer this owner's."""
+        return await self._connection.fetch_one(RENEW, job_id, owner, to_ms(until)) is not None
+
+    async def release(self, job_id: str, *, owner: str) -> bool:
+        """End the claim, in the transaction that writes what came of it; False where it is no longer this owner's."""
+        return await self._connection.fetch_one(RELEASE, job_id, owner) is not None
 
     async def put_off(self, job_id: str, state: JobState, *, until: datetime) -> None:
         """Look at the job again then, unless it has left `state`."""
@@ -305,15 +322,21 @@ class Jobs:
         await self._connection.execute(ADVANCE_QUEUE, row["turn"])
         return next(iter(await self._claimed([row], now=now)), None)
 
-    async def claim_due(self, states: Sequence[JobState], *, now: datetime, until: datetime, limit: int) -> list[Job]:
-        """Those that have been due longest, in the order of their acceptance; their `due_at` is now `until`."""
+    async def claim_due(
+        self, states: Sequence[JobState], *, now: datetime, until: datetime, limit: int, owner: str | None = None
+    ) -> list[Job]:
+        """Those that have been due longest, in the order of their acceptance; their `due_at` is now `until`.
+
+        They are `owner`'s until released; None for a look that nobody has to finish.
+        """
         if not states:
             return []
-        rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit, *_padded(states))
+        parameters = (to_ms(now), to_ms(until), limit, owner, *_padded(states))
+        rows = await self._connection.fetch_all(CLAIM_DUE, *parameters)
         return await self._claimed(sorted(rows, key=lambda row: (row["accepted_ms"], row["id"])), now=now)
 
     async def hasten(self, *, until: datetime) -> None:
-        """Nothing is due later than `until` any more."""
+        """Nothing is due later than `until` any more. What is claimed stays its owner's."""
         await self._connection.execute(HASTEN, to_ms(until))
 
     async def next_due(self, states: Sequence[JobState]) -> datetime | None:

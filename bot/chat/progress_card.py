@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.domain.jobs import Job, JobState, Stage, WaitReason
+from bot.domain.jobs import Job, JobState, Place, Stage, WaitReason
 from bot.domain.progress import MessageLink, ProgressView
 from bot.domain.text import Fact, Said, Seconds, Text, Verbatim, text
 from bot.domain.titles import source_title
@@ -12,12 +12,18 @@ from bot.services.common.sentences import name_of
 Say = Callable[[Text], str]
 
 
-def reading_content(member_id: int, source_name: str, say: Say) -> str:
-    """The message as it is posted, before anything is known of the source."""
-    title, member = source_title(source_name), _mention(member_id)
-    if not title:
-        return say(text("🎧 Reading a file for {member}…", member=member))
-    return say(text("🎧 Reading **{title}** for {member}…", title=Said(title), member=member))
+def reading_content(place: Place, source_name: str, say: Say) -> str:
+    """The message as it is posted, before anything is known of the source.
+
+    Its mark tells it from that of another command with the same file. It has a digit less than the mark of a job.
+    """
+    title, member = source_title(source_name), _mention(place.member_id)
+    reading = (
+        text("🎧 Reading **{title}** for {member}…", title=Said(title), member=member)
+        if title
+        else text("🎧 Reading a file for {member}…", member=member)
+    )
+    return f"{say(reading)}\n-# Encore · {place.interaction_id & 0xFFFFFFF:07x}"
 
 
 def progress_content(job: Job, view: ProgressView, say: Say) -> str:

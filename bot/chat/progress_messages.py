@@ -79,7 +79,7 @@ class ProgressMessages:
         return progress_card.progress_content(job, view, say), _stream_button(view, say)
 
     def _reading(self, place: Place, source_name: str) -> str:
-        return progress_card.reading_content(place.member_id, source_name, self._catalogue.for_reader(place.locale))
+        return progress_card.reading_content(place, source_name, self._catalogue.for_reader(place.locale))
 
     def _channel(self, place: Place) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)

@@ -70,13 +70,10 @@ class ChannelRoute:
 
     def _may_read_history(self, job: Job) -> bool:
         """As far as is known here: without the permission Discord shows an empty history instead of an error."""
-        if self._direct or job.place.guild_id is None:
+        channel = None if self._direct else self._client.get_channel(job.place.channel_id)
+        if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
             return True
-        guild = self._client.get_guild(job.place.guild_id)
-        if guild is None:
-            return True
-        channel = guild.get_channel_or_thread(job.place.channel_id)
-        return channel is None or channel.permissions_for(guild.me).read_message_history
+        return channel.permissions_for(channel.guild.me).read_message_history
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         say = self._catalogue.for_reader(job.place.locale)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioProperties, SourceChoice, SourceKind
+from bot.domain.text import Text
 
 
 class JobState(StrEnum):
@@ -231,6 +232,19 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedIntake:
+    """A command that a worker has claimed.
+
+    `was_claimed`: somebody had it before and is gone, perhaps before it was acknowledged. `refusal`: what they decided
+    to tell the member instead of making a job of it.
+    """
+
+    intake: Intake
+    was_claimed: bool = False
+    refusal: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedTrack:
     """A track that Encore made for a member, as the `track` option and `/jobs` show it.
 
@@ -276,7 +290,7 @@ class Job:
     due_at: datetime | None = None  # when a worker should look at it next; None: nothing is owed by time
     progress_message_id: int | None = None
     final_message_id: int | None = None
-    final_channel_id: int | None = None  # where the final message is, which may be a direct message
+    final_channel_id: int | None = None  # where the final message is, or may be: perhaps a direct message
     notified_at: datetime | None = None  # when the end was told to the member
     post_tried_at: datetime | None = None  # since when a message with its end may be there without our knowing
 

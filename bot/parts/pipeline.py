@@ -34,8 +34,6 @@ DEADLINE_POLLS = 2
 """A deadline counts once tries in vain are as many polls apart."""
 DELIVERERS = 3
 """How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
-RESEND_LEASE_SECONDS = 600.0
-"""How long the delivery leaves a result alone that its member has asked for."""
 CLAIM_LEASES = 3
 """With the usual lease longer than any POST takes; to look earlier would be harmless, but say nothing yet."""
 PROGRESS_WORKERS = 2
@@ -110,7 +108,7 @@ def _resend(ground: Ground, posting: Posting) -> Resend:
         ground.storage,
         ground.messenger,
         posting,
-        lease_seconds=RESEND_LEASE_SECONDS,
+        lease_seconds=ground.settings.lease_seconds,
         bells=ground.bells,
         clock=ground.clock,
     )

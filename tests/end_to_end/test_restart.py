@@ -1,5 +1,6 @@
 """The process ends while a job is on its way, and another one goes on."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,23 @@ async def test_a_progress_message_that_nobody_wrote_down_is_found_and_used(town:
 
     result = await town.result()
     assert [message for message in town.songs.messages if message is not result] == [result.reference]
+
+
+async def test_two_commands_with_the_same_file_each_go_on_with_their_own_message(town: Town) -> None:
+    await town.start()
+    async with hold("after the progress message is posted") as posted:
+        await asyncio.gather(town.extend(), town.extend())
+        await posted.reached()
+        await posted.reached()
+        await town.stop()
+
+    await town.start()
+
+    results = [await town.result(number) for number in (1, 2)]
+    begun = [message for message in town.songs.messages if message not in results]
+    jobs = await town.app.storage.reading.jobs.of_member(town.mia.id, limit=10)
+    assert sorted(job.progress_message_id or 0 for job in jobs) == sorted(message.id for message in begun)
+    assert len(begun) == 2
 
 
 async def test_waiting_jobs_keep_their_order(tmp_path: Path, source: Path) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from bot.domain.inbox_entry import Recorded
 from bot.domain.jobs import Job, JobState
+from bot.domain.text import text
 from bot.services.common.ports import Storage
 from storage.errors import StorageUnavailable
 from storage.inbox import CALLBACKS_PER_JOB
+from storage.intakes import WRITER
 from storage.storage import SqliteStorage, open_storage
 from tests.support.storage_samples import NOW, a_job, after, an_intake
 
@@ -262,11 +264,11 @@ async def test_an_interaction_is_taken_once_even_when_it_is_finished(storage: St
     claimed = await asyncio.gather(*(claim() for _ in range(10)))
     assert claimed.count(True) == 1
     async with storage.transaction() as work:
-        await work.intakes.finish(5)
+        assert await work.intakes.withdraw(5)
 
     assert not await claim()
     async with storage.transaction() as work:
-        assert await work.intakes.claim_due(now=after(999), until=after(9999), limit=10) == []
+        assert await work.intakes.claim_due(now=after(999), until=after(9999), limit=10, owner="me") == []
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 0.1 + 0.2])
@@ -277,19 +279,20 @@ async def test_a_number_is_read_as_it_was_written_down_even_if_it_is_none(storag
         await work.intakes.claim(intake)
 
     async with storage.transaction() as work:
-        (claimed,) = await work.intakes.claim_due(now=NOW, until=after(180), limit=1)
+        (claimed,) = await work.intakes.claim_due(now=NOW, until=after(180), limit=1, owner="me")
 
-    assert repr(claimed.request.style_weight) == repr(number)
+    assert repr(claimed.intake.request.style_weight) == repr(number)
 
 
 async def test_a_finished_command_leaves_no_secret_behind(tmp_path: Path, storage: Storage) -> None:
     async with storage.transaction() as work:
         await work.intakes.claim(an_intake(interaction_id=5))
-        await work.intakes.finish(5)
+        assert await work.intakes.refuse(5, [text("No.")], owner=WRITER)
+        assert await work.intakes.finish(5, owner=WRITER)
 
     other = sqlite3.connect(tmp_path / "encore.db")
     try:
-        assert other.execute("SELECT * FROM intake").fetchall() == [(5, None, None, 1, 0)]
+        assert other.execute("SELECT payload, due_ms, refusal FROM intake").fetchall() == [(None, None, None)]
     finally:
         other.close()
 
@@ -301,10 +304,13 @@ async def test_commands_whose_worker_is_gone_are_claimed_whole_and_once(storage:
             await work.intakes.claim(intake)
 
     async with storage.transaction() as work:
-        claimed = await work.intakes.claim_due(now=NOW, until=after(180), limit=10)
-        again = await work.intakes.claim_due(now=NOW, until=after(180), limit=10)
+        claimed = await work.intakes.claim_due(now=NOW, until=after(180), limit=10, owner="me")
+        again = await work.intakes.claim_due(now=NOW, until=after(180), limit=10, owner="me")
 
-    assert claimed == [replace(due, due_at=after(180)), replace(due_too, due_at=after(180))]
+    assert [command.intake for command in claimed] == [
+        replace(due, due_at=after(180)),
+        replace(due_too, due_at=after(180)),
+    ]
     assert again == []
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -365,6 +366,41 @@ async def test_a_write_that_hangs_is_noticed_by_those_who_only_look(tmp_path: Pa
         assert database.is_writable
         async with database.transaction():
             assert not database.is_writable
+        assert database.is_writable
+
+
+async def test_a_commit_for_several_tasks_that_hangs_is_noticed_as_well(tmp_path: Path) -> None:
+    """Each of three tasks comes before the one ahead of it leaves, so a task of its own commits for the first two."""
+    inside, leave = ([asyncio.Event() for _ in range(3)] for _ in range(2))
+    hangs, may_end = threading.Event(), threading.Event()
+
+    def hang(statement: str) -> None:
+        if statement == "COMMIT":
+            hangs.set()
+            may_end.wait(20)
+
+    async def write(number: int) -> None:
+        async with database.transaction() as connection:
+            await connection.execute("SELECT 1")
+            inside[number].set()
+            await leave[number].wait()
+
+    async with open_database(tmp_path / "notes.db", hanging_seconds=0) as database, asyncio.timeout(20):
+        await database._writer.set_trace_callback(hang)
+        tasks = [asyncio.create_task(write(0))]
+        for number in range(2):
+            await inside[number].wait()
+            tasks.append(asyncio.create_task(write(number + 1)))
+            await asyncio.sleep(0)  # it stands in line now
+            leave[number].set()
+        try:
+            await asyncio.to_thread(hangs.wait)
+            assert not inside[2].is_set()
+            assert not database.is_writable
+        finally:
+            may_end.set()
+            leave[2].set()
+            await asyncio.gather(*tasks)
         assert database.is_writable
 
 

@@ -140,6 +140,7 @@ class FakeRoute:
     told_failures: list[str] = field(default_factory=list)
     looked: int = 0
     searched_since: list[datetime] = field(default_factory=list)
+    searched_in: list[int] = field(default_factory=list)
     search_errors: list[Exception] = field(default_factory=list)
 
     async def upload_limit_bytes(self, job: Job) -> int:  # noqa: ARG002  # the protocol's
@@ -148,6 +149,7 @@ class FakeRoute:
     async def find_end(self, job: Job, *, since: datetime) -> Posted | None:
         self.looked += 1
         self.searched_since.append(since)
+        self.searched_in.append(job.place.channel_id)
         if self.search_errors:
             raise self.search_errors.pop(0)
         told = [job_id for job_id, _ in self.posted] + self.told_failures

@@ -74,6 +74,25 @@ class Pipeline:
 
     async def extend(self, *, member_id: int = MIA, private: bool = False, **changes: object) -> Job | None:
         """One command of a member; the job that came of it."""
+        intake = await self.written_down(member_id=member_id, private=private, **changes)
+        if intake is not None:
+            await self.acceptance.begin(intake)
+            await self.acceptance.step()
+        return await self.latest_job()
+
+    async def latest_job(self) -> Job | None:
+        """The job that came of the latest command."""
+        return await self.storage.reading.jobs.by_interaction(5000 + self.interactions)
+
+    async def waiting_command(self) -> Intake:
+        """A command that was acknowledged, and that no worker has seen yet."""
+        intake = await self.written_down()
+        assert intake is not None
+        await self.acceptance.begin(intake)
+        return intake
+
+    async def written_down(self, *, member_id: int = MIA, private: bool = False, **changes: object) -> Intake | None:
+        """A command that was not acknowledged yet; None where it was taken before."""
         self.interactions += 1
         place = replace(
             a_place(),
@@ -88,10 +107,7 @@ class Pipeline:
             request=ExtensionRequest(**changes),  # type: ignore[arg-type]  # each test names the fields it means
             due_at=self.clock(),
         )
-        if await self.acceptance.write_down(intake):
-            await self.acceptance.begin(intake)
-            await self.acceptance.step()
-        return await self.storage.reading.jobs.by_interaction(place.interaction_id)
+        return intake if await self.acceptance.write_down(intake) else None
 
     async def accepted(self, *, member_id: int = MIA, private: bool = False, **changes: object) -> Job:
         job = await self.extend(member_id=member_id, private=private, **changes)
@@ -246,6 +262,6 @@ async def a_pipeline(
             ),
             progress=Progress(storage, messenger, times=ProgressTimes(every=4), clock=clock),
             posting=posting,
-            resend=Resend(storage, messenger, posting, lease_seconds=600, bells=bells, clock=clock),
+            resend=Resend(storage, messenger, posting, lease_seconds=30, bells=bells, clock=clock),
             members=Members(storage, quota_per_day=LIMIT, bells=bells, clock=clock),
         )

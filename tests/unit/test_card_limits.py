@@ -112,7 +112,7 @@ def test_a_progress_message_is_taken(job: Job, band: int | None) -> None:
     view = progress_of(job, band=band, usual_seconds=None, began_at=NOW, at=NOW)
 
     check(progress_content(job, view, SAY))
-    check(reading_content(2**63, job.source_name, SAY))
+    check(reading_content(replace(job.place, member_id=2**63), job.source_name, SAY))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

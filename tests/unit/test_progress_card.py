@@ -11,7 +11,7 @@ from bot.domain.jobs import Failure, FailureReason, Job, JobState, Stage, WaitRe
 from bot.domain.progress import BANDS, progress_of
 from bot.domain.text import Text
 from bot.text import Catalogue
-from tests.support.storage_samples import NOW, a_job, after
+from tests.support.storage_samples import NOW, a_job, a_place, after
 
 Say = Callable[[Text], str]
 
@@ -38,8 +38,19 @@ def stamp(at: datetime) -> str:
 
 
 def test_the_first_words_name_the_file_and_whose_it_is(say: Say) -> None:
-    assert reading_content(1001, "Paper_Boats.mp3", say) == "🎧 Reading **Paper\\_Boats** for <@1001>…"
-    assert reading_content(1001, "3f9a2c1e7b.mp3", say) == "🎧 Reading a file for <@1001>…"
+    place = a_place(member_id=1001, interaction_id=0xABC1234567)
+
+    assert reading_content(place, "Paper_Boats.mp3", say).splitlines() == [
+        "🎧 Reading **Paper\\_Boats** for <@1001>…",
+        "-# Encore · 1234567",
+    ]
+    assert reading_content(place, "3f9a2c1e7b.mp3", say).startswith("🎧 Reading a file for <@1001>…\n")
+
+
+def test_two_commands_with_the_same_file_are_told_apart(say: Say) -> None:
+    first, second = (reading_content(a_place(), "tide.mp3", say) for _ in range(2))
+
+    assert first != second
 
 
 def test_a_job_on_its_way_is_named_with_its_member_its_moment_and_its_model(say: Say) -> None:

@@ -5,9 +5,10 @@ from datetime import date, datetime
 from typing import Protocol
 
 from bot.domain.inbox_entry import NEWEST, CallbackEntry
-from bot.domain.jobs import Intake, Job, JobState, OwnedTrack
+from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, OwnedTrack
 from bot.domain.progress import OutdatedProgress, QueuedJob
 from bot.domain.quota import QuotaBalance
+from bot.domain.text import Text
 
 
 class Jobs(Protocol):
@@ -24,8 +25,14 @@ class Jobs(Protocol):
     async def save(self, job: Job) -> None:
         """Write all of the job's changeable fields and its tracks. Only inside the transaction that read it."""
 
-    async def renew(self, job_id: str, state: JobState, *, until: datetime) -> bool:
-        """Keep the claim on a job until then; False where it is no longer in `state`: somebody else has moved it."""
+    async def claim(self, job_id: str, state: JobState, *, now: datetime, until: datetime, owner: str) -> Job | None:
+        """Claim a job that waits in `state`, due or not; None where somebody is at work on it, or it is elsewhere."""
+
+    async def renew(self, job_id: str, *, owner: str, until: datetime) -> bool:
+        """Keep the claim on a job until then; False where it is no longer this owner's."""
+
+    async def release(self, job_id: str, *, owner: str) -> bool:
+        """End the claim, in the transaction that writes what came of it; False where it is no longer this owner's."""
 
     async def put_off(self, job_id: str, state: JobState, *, until: datetime) -> None:
         """Look at the job again then, unless it has left `state`."""
@@ -54,11 +61,16 @@ class Jobs(Protocol):
     async def claim_turn(self, *, now: datetime, until: datetime) -> Job | None:
         """The accepted job that is due and whose turn it is, now `submitting`, not sent, with `due_at` = `until`."""
 
-    async def claim_due(self, states: Sequence[JobState], *, now: datetime, until: datetime, limit: int) -> list[Job]:
-        """Jobs in `states` with `due_at` <= `now`, oldest first, now claimed: their `due_at` is `until`."""
+    async def claim_due(
+        self, states: Sequence[JobState], *, now: datetime, until: datetime, limit: int, owner: str | None = None
+    ) -> list[Job]:
+        """Jobs in `states` with `due_at` <= `now`, oldest first, now claimed: their `due_at` is `until`.
+
+        They are `owner`'s until released; None for a look that nobody has to finish.
+        """
 
     async def hasten(self, *, until: datetime) -> None:
-        """Nothing is due later than `until` any more."""
+        """Nothing is due later than `until` any more. What is claimed stays its owner's."""
 
     async def next_due(self, states: Sequence[JobState]) -> datetime | None:
         """When the next of them is due."""
@@ -107,38 +119,49 @@ class Ledger(Protocol):
 
 
 class Intakes(Protocol):
+    """Whoever lost a command to another owner gets False from each method that takes an `owner`, and writes nothing."""
+
     async def claim(self, intake: Intake) -> bool:
-        """Write the command down; False when its interaction was written down before, here or by another process."""
+        """Write the command down, for its writer to have; False when its interaction was written down before."""
 
     async def open_of(self, member_id: int) -> int:
         """How many of the member's commands are still on their way to becoming a job or a refusal."""
 
-    async def renew(self, interaction_id: int, *, until: datetime) -> bool:
-        """Keep the claim on the command until then; False where it is finished already."""
+    async def hand_over(self, interaction_id: int, *, due_at: datetime) -> bool:
+        """Its writer leaves it to the workers; False if one of them took it over before."""
 
-    async def hand_over(self, interaction_id: int, *, due_at: datetime, to: datetime) -> bool:
-        """Make it due at `to`; False if it is not due at `due_at` any more, because somebody took it over."""
-
-    async def withdraw(self, interaction_id: int, *, due_at: datetime) -> bool:
-        """Finish it; False if it is not due at `due_at` any more, because somebody took it over."""
+    async def withdraw(self, interaction_id: int) -> bool:
+        """Its writer finishes it; False if a worker took it over before."""
 
     async def is_open(self, interaction_id: int) -> bool:
         """Whether somebody is still to make a job of it."""
 
-    async def remember(self, intake: Intake) -> None:
-        """Write down what is known of the command by now, unless it is finished."""
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[ClaimedIntake]:
+        """Commands that wait, or whose worker is gone, now `owner`'s until `until`."""
 
-    async def finish(self, interaction_id: int) -> None:
+    async def renew(self, interaction_id: int, *, owner: str, until: datetime) -> bool:
+        """Keep the claim on the command until then."""
+
+    async def remember(self, intake: Intake, *, owner: str) -> bool:
+        """Write down what is known of the command by now."""
+
+    async def refuse(self, interaction_id: int, sentences: Sequence[Text], *, owner: str) -> bool:
+        """From now on it can only be refused, with these words."""
+
+    async def finish(self, interaction_id: int, *, owner: str) -> bool:
         """It became a job or was refused; its secrets are forgotten."""
 
-    async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[Intake]:
-        """Commands that wait, or whose worker is gone, now claimed until `until`."""
-
     async def hasten(self, *, until: datetime) -> None:
-        """Nothing is due later than `until` any more."""
+        """Nothing is due later than `until` any more. What is claimed stays its owner's."""
 
     async def next_due(self) -> datetime | None:
         """When the next of them is due."""
+
+    async def all_set_aside(self, *, limit: int) -> list[int]:
+        """The interactions of the commands that this release cannot read, the longest set aside first."""
+
+    async def take_up_again(self, *, at: datetime) -> int:
+        """Make every command that was set aside due again; how many there were."""
 
 
 class Inbox(Protocol):

@@ -24,8 +24,8 @@ TOLD_AT_ONCE = 20
 class Isolation:
     """An unexpected failure puts its job off, longer each time; after `TRIES` the job is set aside.
 
-    It is also the step of a worker that tells the operator of jobs set aside, each once. A start takes them all up
-    again: a new release may be able to do what the last one could not.
+    It is also the step of a worker that tells the operator of jobs and commands set aside, each once. A start takes
+    them all up again: a new release may be able to do what the last one could not.
     """
 
     def __init__(self, storage: Storage, operator: Operator, *, backoff_base_seconds: float, clock: Clock) -> None:
@@ -71,15 +71,20 @@ class Isolation:
             await self._take_up_again()
         for job_id in await self._storage.reading.jobs.all_set_aside(limit=TOLD_AT_ONCE):
             await self._tell(job_id)
+        for interaction_id in await self._storage.reading.intakes.all_set_aside(limit=TOLD_AT_ONCE):
+            await self._tell_of_command(interaction_id)
         self._due_at = self._clock() + timedelta(seconds=LOOK_SECONDS)
         return False
 
     async def _take_up_again(self) -> None:
         async with self._storage.transaction() as work:
             count = await work.jobs.take_up_again(at=self._clock())
+            commands = await work.intakes.take_up_again(at=self._clock())
         self._taken_up = True
         if count:
             log.info("%d jobs that had been set aside are tried once more", count)
+        if commands:
+            log.info("%d commands that had been set aside are tried once more", commands)
 
     async def _tell(self, job_id: str) -> None:
         short_id = job_id[:8]
@@ -93,4 +98,17 @@ class Isolation:
                 )
             ],
             log_line=f"job {short_id} was set aside after it failed {TRIES} times or could not be read",
+        )
+
+    async def _tell_of_command(self, interaction_id: int) -> None:
+        await self._operator.tell(
+            f"command {interaction_id} set aside",
+            [
+                text(
+                    "I can't read a command that I wrote down (`{command}`), so I set it aside. Everything else keeps"
+                    " running. I'll try it once more when I'm restarted, perhaps with another version.",
+                    command=str(interaction_id),
+                )
+            ],
+            log_line=f"command {interaction_id} was set aside, as this version cannot read it",
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot import fault_points
 from bot.domain.adjustments import adjusted, notes_on
-from bot.domain.jobs import Intake, Job, JobState, Stage
+from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage
 from bot.domain.models import WHOLE_TABLE, Offer
 from bot.domain.quota import quota_day
 from bot.domain.request import ExtensionRequest, sent_continue_at
@@ -33,7 +33,7 @@ from bot.errors import (
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
-from bot.services.common.lease import renewed
+from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.ports import AudioTools, Fetcher, Provider, Storage
 from bot.services.operator.account import Account
@@ -46,6 +46,9 @@ GOT_IT = text("Got it. I'll post here and ping you.")
 INTERRUPTED = text("I was interrupted. I'm back on your command now.")
 KEPT = text("I can't save anything right now. I've kept your command and will finish it as soon as I can.")
 NO_ROOM = text("I'm out of disk space right now. This didn't use up an extension. Please try again in a while.")
+TOO_LATE = text(
+    "Your command had to wait too long, so nothing was started. This didn't use up an extension. Please try again."
+)
 WENT_WRONG = text("Something went wrong. This didn't use up an extension.")
 NOT_TAKEN = text(
     "The music service isn't taking files right now. This didn't use up an extension. Please try again in a while."
@@ -102,6 +105,8 @@ class Acceptance:
         self._bells = bells
         self._clock = clock
         self._new_id = new_id
+        self._owner = an_owner("accepting")
+        self._in_hand: set[int] = set()
 
     async def write_down(self, intake: Intake) -> bool:
         """Before the command is acknowledged; False where its interaction was taken before, here or elsewhere.
@@ -126,10 +131,10 @@ class Acceptance:
         interaction_id = intake.place.interaction_id
         with contextlib.suppress(Outage):
             async with self._storage.transaction() as work:
-                is_taken = await work.intakes.hand_over(
-                    interaction_id, due_at=self._first_due(intake), to=self._clock()
+                is_open = await work.intakes.hand_over(
+                    interaction_id, due_at=self._clock()
                 ) or await work.intakes.is_open(interaction_id)
-                if not is_taken and await work.jobs.by_interaction(interaction_id) is None:
+                if not is_open and await work.jobs.by_interaction(interaction_id) is None:
                     raise Refused([text("I was too slow, so nothing was started. Please try again.")])
         self._bells.intake.ring()
 
@@ -137,45 +142,76 @@ class Acceptance:
         """It could not be acknowledged: put it away. False if that is not certain, and a worker decides about it."""
         with contextlib.suppress(Outage):
             async with self._storage.transaction() as work:
-                return await work.intakes.withdraw(intake.place.interaction_id, due_at=self._first_due(intake))
+                return await work.intakes.withdraw(intake.place.interaction_id)
         return False
 
     async def step(self) -> bool:
-        """Make a job of one command; one too old to be answered is put away."""
+        """Make a job of one command; one too old to be answered is refused."""
         async with self._storage.transaction() as work:
-            now = self._clock()
-            claimed = await work.intakes.claim_due(now=now, until=self._takeover_at(), limit=1)
-        for intake in claimed:
-            try:
-                can_be_answered = await self._can_still_be_answered(intake, now)
-            except RouteUnavailable as error:
-                log.warning("a command that was interrupted waits for Discord to answer (%s)", error)
-                continue
-            if can_be_answered:
-                await self._finish(intake)
-            else:
-                log.warning("a command that was interrupted cannot be answered; nothing was started")
-                await self._withdraw(intake)
-                await self._put_away(intake)
+            claimed = await work.intakes.claim_due(
+                now=self._clock(), until=self._takeover_at(), limit=1, owner=self._owner
+            )
+            # After a jump of the clock a claim may run out while this process is still at work on it.
+            mine = [command for command in claimed if command.intake.place.interaction_id not in self._in_hand]
+        for command in mine:
+            await self._take(command)
         return bool(claimed)
 
-    async def _can_still_be_answered(self, intake: Intake, now: datetime) -> bool:
-        """One that waited was perhaps never acknowledged: then its member saw it fail, and nothing may be started.
+    async def _take(self, command: ClaimedIntake) -> None:
+        """One command, as long as it is ours: whoever takes it over speaks to its member from then on."""
+        place = command.intake.place
+        self._in_hand.add(place.interaction_id)
+        try:
+            async with renewed(partial(self._renew, place.interaction_id), seconds=self._limits.takeover) as lease:
+                await self._take_with(command, lease)
+        except LeaseLost:
+            log.warning("somebody else has taken a command over")
+        except Outage:
+            if not lease.is_lost:
+                await self._messenger.answer(place, [KEPT])
+            raise  # the command stays where it is, and is due again when the claim on it ends
+        finally:
+            self._in_hand.discard(place.interaction_id)
 
-        Raises `RouteUnavailable` while Discord does not say.
+    async def _take_with(self, command: ClaimedIntake, lease: Lease) -> None:
+        try:
+            if not await self._may_begin(command):
+                log.warning("a command that was interrupted had not been acknowledged; nothing was started")
+                await lease.check()
+                await self._put_away(command)
+                return
+            await self._check_quota(command.intake)
+            command = await self._with_progress_message(command, lease)
+            job, notes = await self._accept(command.intake)
+        except (LeaseLost, Outage):
+            raise
+        except RouteUnavailable as error:
+            log.warning("a command that was interrupted waits for Discord to answer (%s)", error)
+        except Refused as error:
+            log.info("refused: %s", error)
+            await self._refuse(command, error.sentences)
+        except OSError as error:
+            log.error("no room for a source: %s", error)  # noqa: TRY400  # the machine's fault, told in one line
+            await self._refuse(command, [NO_ROOM])
+        except Exception:
+            await self._refuse(command, [WENT_WRONG])
+            raise
+        else:
+            await self._tell_accepted(job, notes)
+
+    async def _may_begin(self, command: ClaimedIntake) -> bool:
+        """One that somebody had before was perhaps never acknowledged: its member saw it fail, so nothing may start.
+
+        Raises:
+            Refused: that was decided before, or it is too old to be answered.
+            RouteUnavailable: Discord does not say whether it was acknowledged.
         """
-        if self._age_seconds(intake, now) > self._limits.token:
-            return False
-        if not self._is_repeat(intake, now):
-            return True
-        return await self._messenger.answer_if_acknowledged(intake.place, [INTERRUPTED])
-
-    def _is_repeat(self, intake: Intake, now: datetime) -> bool:
-        """Whether another worker may have begun with it, which is gone now."""
-        return self._age_seconds(intake, now) >= self._limits.takeover
-
-    def _age_seconds(self, intake: Intake, now: datetime) -> float:
-        return (now - intake.place.received_at).total_seconds()
+        if command.refusal:
+            raise Refused(command.refusal)
+        place = command.intake.place
+        if (self._clock() - place.received_at).total_seconds() > self._limits.token:
+            raise Refused([TOO_LATE])
+        return not command.was_claimed or await self._messenger.answer_if_acknowledged(place, [INTERRUPTED])
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.intakes.next_due()
@@ -187,34 +223,15 @@ class Acceptance:
     def _takeover_at(self) -> datetime:
         return self._clock() + timedelta(seconds=self._limits.takeover)
 
-    async def _finish(self, intake: Intake) -> None:
-        try:
-            async with renewed(partial(self._renew, intake), seconds=self._limits.takeover):
-                await self._check_quota(intake)
-                intake = await self._with_progress_message(intake)
-                job, notes = await self._accept(intake)
-        except Refused as error:
-            log.info("refused: %s", error)
-            await self._refuse(intake, error.sentences)
-            return
-        except Outage:
-            await self._messenger.answer(intake.place, [KEPT])
-            raise  # the command stays where it is, and is due again when the claim on it ends
-        except OSError as error:
-            log.error("no room for a source: %s", error)  # noqa: TRY400  # the machine's fault, told in one line
-            await self._refuse(intake, [NO_ROOM])
-            return
-        except Exception:
-            await self._refuse(intake, [WENT_WRONG])
-            raise
+    async def _tell_accepted(self, job: Job, notes: Sequence[Text]) -> None:
         log.info("job %s: accepted", job.short_id)
         self._bells.job_changed(job)
-        if not intake.place.private:
-            await self._messenger.answer(intake.place, [GOT_IT, *notes])
+        if not job.place.private:
+            await self._messenger.answer(job.place, [GOT_IT, *notes])
         elif notes:
-            await self._messenger.add_to_answer(intake.place, notes)
+            await self._messenger.add_to_answer(job.place, notes)
 
-    async def _with_progress_message(self, intake: Intake) -> Intake:
+    async def _with_progress_message(self, command: ClaimedIntake, lease: Lease) -> ClaimedIntake:
         """Say in the channel that the source is being read, which proves that the result can be posted there.
 
         The message is written down before anything else is done, so that a restart continues with the same one.
@@ -222,24 +239,27 @@ class Acceptance:
         Raises:
             Refused: nothing can be posted there.
         """
+        intake = command.intake
         if intake.place.private:
             await self._messenger.answer(intake.place, [READING])
-            return intake
+            return command
         if intake.progress_message_id is not None:
-            return intake
-        message_id = await self._post_progress(intake)
+            return command
+        await lease.check()
+        message_id = await self._post_progress(command)
         await fault_points.pause_at("after the progress message is posted")
         intake = replace(intake, progress_message_id=message_id)
         async with self._storage.transaction() as work:
-            await work.intakes.remember(intake)
+            if not await work.intakes.remember(intake, owner=self._owner):
+                raise LeaseLost
         await fault_points.pause_at("after the progress message is written down")
-        return intake
+        return replace(command, intake=intake)
 
-    async def _post_progress(self, intake: Intake) -> int:
-        is_repeat = self._is_repeat(intake, self._clock())
+    async def _post_progress(self, command: ClaimedIntake) -> int:
+        place, name = command.intake.place, command.intake.source.name
         for attempt in range(1, POSTING_TRIES + 1):
             try:
-                return await self._messenger.begin_progress(intake.place, intake.source.name, is_repeat=is_repeat)
+                return await self._messenger.begin_progress(place, name, is_repeat=command.was_claimed)
             except RouteClosed as error:
                 log.info("a command is refused where its result could not be posted (%s)", error)
                 raise Refused([error.why or CANNOT_POST, UNUSED]) from error
@@ -248,24 +268,32 @@ class Acceptance:
             await asyncio.sleep(POSTING_PAUSE_SECONDS * attempt)
         raise Refused([NO_ANSWER, UNUSED])
 
-    async def _refuse(self, intake: Intake, sentences: Sequence[Text]) -> None:
-        """Tell the member alone, and leave nothing behind in the channel."""
-        await self._messenger.tell(intake.place, sentences)
-        await self._withdraw(intake)
-        await self._put_away(intake)
+    async def _refuse(self, command: ClaimedIntake, sentences: Sequence[Text]) -> None:
+        """Tell the member alone. Written down first: whoever takes over from here may only refuse it as well.
 
-    async def _withdraw(self, intake: Intake) -> None:
-        may_be_there = intake.progress_message_id is not None or self._is_repeat(intake, self._clock())
+        Raises:
+            LeaseLost: somebody else decides about it.
+        """
+        place = command.intake.place
+        async with self._storage.transaction() as work:
+            if not await work.intakes.refuse(place.interaction_id, sentences, owner=self._owner):
+                raise LeaseLost
+        await self._messenger.tell(place, sentences)
+        await self._put_away(command)
+
+    async def _put_away(self, command: ClaimedIntake) -> None:
+        """Leave nothing behind in the channel, and finish it. Raises `LeaseLost`."""
+        intake = command.intake
+        may_be_there = intake.progress_message_id is not None or command.was_claimed
         if may_be_there and not intake.place.private:
             await self._messenger.withdraw_progress(intake.place, intake.source.name, intake.progress_message_id)
-
-    async def _renew(self, intake: Intake) -> bool:
         async with self._storage.transaction() as work:
-            return await work.intakes.renew(intake.place.interaction_id, until=self._takeover_at())
+            if not await work.intakes.finish(intake.place.interaction_id, owner=self._owner):
+                raise LeaseLost
 
-    async def _put_away(self, intake: Intake) -> None:
+    async def _renew(self, interaction_id: int) -> bool:
         async with self._storage.transaction() as work:
-            await work.intakes.finish(intake.place.interaction_id)
+            return await work.intakes.renew(interaction_id, owner=self._owner, until=self._takeover_at())
 
     async def _check_quota(self, intake: Intake) -> None:
         """Before anything is read for nothing; it is decided once more when the job is written."""
@@ -275,7 +303,7 @@ class Acceptance:
             raise QuotaExceeded(balance)
 
     async def _accept(self, intake: Intake) -> tuple[Job, tuple[Text, ...]]:
-        """The job, and what its member should know of it."""
+        """The job, and what its member should know of it. Raises `LeaseLost`, and then nothing is held."""
         member_id = intake.place.member_id
         day, limit = quota_day(self._clock()), self._limits.quota_per_day
         path = self._folder / f"source-{intake.place.interaction_id}-{secrets.token_hex(4)}"
@@ -293,8 +321,9 @@ class Acceptance:
                 job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
             )
             if held:
+                if not await work.intakes.finish(intake.place.interaction_id, owner=self._owner):
+                    raise LeaseLost
                 await settle.insert(work, job, at=at)
-                await work.intakes.finish(intake.place.interaction_id)
                 await fault_points.pause_at("inside the accepting transaction")
         if not held:
             raise QuotaExceeded(await self._storage.reading.ledger.balance(member_id, day=day, limit=limit))

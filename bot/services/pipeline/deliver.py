@@ -15,7 +15,7 @@ from bot.errors import BadSource
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
-from bot.services.common.lease import renewed
+from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import (
     HistoryClosed,
     Messenger,
@@ -93,6 +93,7 @@ class Delivery:
         self._bells = bells
         self._clock = clock
         self._began_at = clock()
+        self._owner = an_owner("delivering")
         self._in_hand: set[str] = set()
 
     async def next_due(self) -> datetime | None:
@@ -102,8 +103,8 @@ class Delivery:
         async with self._storage.transaction() as work:
             now = self._clock()
             until = now + timedelta(seconds=self._times.lease)
-            claimed = await work.jobs.claim_due(OWED, now=now, until=until, limit=1)
-            # After a jump of the clock a claim may run out while its owner is still at work.
+            claimed = await work.jobs.claim_due(OWED, now=now, until=until, limit=1, owner=self._owner)
+            # After a jump of the clock a claim may run out while this process is still at work on it.
             mine = [job for job in claimed if job.id not in self._in_hand]
             for job in mine:
                 # Written down before the post, so that after a crash the channel is searched first.
@@ -123,15 +124,26 @@ class Delivery:
             self._in_hand.discard(job.id)
 
     async def _deliver(self, job: Job) -> None:
-        async with renewed(partial(self._renew, job), seconds=self._times.lease) as lease:
-            change = await self._tell(job)
-        if lease.is_lost:
+        try:
+            async with renewed(partial(self._renew, job), seconds=self._times.lease) as lease:
+                outcome = await self._tell(job, lease)
+            await self._settle(job, outcome)
+        except LeaseLost:
             log.warning("job %s: somebody else has taken its delivery over", job.short_id)
-            return
+
+    async def _settle(self, job: Job, outcome: Posted | Change) -> None:
+        """Write down what came of it. A post counts whoever owns the job by now, so that nobody posts it again.
+
+        Raises:
+            LeaseLost: it came to nothing here, and somebody else is at it or has ended it.
+        """
+        change = partial(_notified, outcome) if isinstance(outcome, Posted) else outcome
         async with self._storage.transaction() as work:
+            is_ours = await work.jobs.release(job.id, owner=self._owner)
             current = await work.jobs.get(job.id)
-            if current is None or current.state is not job.state:
-                return
+            is_open = current is not None and current.state is job.state and current.notified_at is None
+            if current is None or not is_open or not (is_ours or isinstance(outcome, Posted)):
+                raise LeaseLost
             at = self._clock()
             after = change(replace(current, waits_for=None), at)
             await settle.save(work, after, before=current, at=at)
@@ -143,13 +155,14 @@ class Delivery:
             await self._messenger.answer(job.place, [NOWHERE])
 
     async def _renew(self, job: Job) -> bool:
+        until = self._clock() + timedelta(seconds=self._times.lease)
         async with self._storage.transaction() as work:
-            return await work.jobs.renew(job.id, job.state, until=self._clock() + timedelta(seconds=self._times.lease))
+            return await work.jobs.renew(job.id, owner=self._owner, until=until)
 
-    async def _tell(self, job: Job) -> Change:
-        """Try every way to the member; what to write into the job afterwards."""
+    async def _tell(self, job: Job, lease: Lease) -> Posted | Change:
+        """Try every way to the member; the message, or what to write into the job where there is none."""
         try:
-            posted = await self._by_any_route(job)
+            posted = await self._by_any_route(job, lease)
         except RouteUnavailable as error:
             log.warning("job %s: not delivered at try %d (%s)", job.short_id, job.attempts, error)
             return partial(self._later, may_be_posted=True)
@@ -157,13 +170,15 @@ class Delivery:
             log.warning("job %s: its tracks could not be fetched at try %d (%s)", job.short_id, job.attempts, error)
             return partial(self._later, may_be_posted=job.post_tried_at is not None, unfetched=error)
         if posted is None:
-            return self._nowhere
+            return partial(self._nowhere, may_be_posted=job.post_tried_at is not None)
         log.info("job %s: posted", job.short_id)
-        return partial(_notified, posted)
+        return posted
 
-    async def _by_any_route(self, job: Job) -> Posted | None:
+    async def _by_any_route(self, job: Job, lease: Lease) -> Posted | None:
         """Post by the best way that is open; None when all are closed."""
         since = self._may_be_posted_since(job)
+        if since is not None and (earlier := await self._sent_again(job, since)) is not None:
+            return earlier
         async with AsyncExitStack() as stack:
             fetched: FetchedTracks | None = None
             for route in self._messenger.routes(job):
@@ -171,12 +186,13 @@ class Delivery:
                     if since is not None and (earlier := await self._found(job, route, since)) is not None:
                         return earlier
                     if job.state is JobState.FAILED:
+                        await lease.check()
                         return await route.post_failure(job)
                     if fetched is None:
                         may_be_partial = job.attempts > PATIENCE
                         fetched = await self._posting.fetched(job, stack, may_be_partial=may_be_partial)
                         job = replace(job, tracks=fetched.tracks)
-                    posted = await self._posting.post(job, route, fetched)
+                    posted = await self._posting.post(job, route, fetched, lease)
                     await self._posting.keep(job, fetched)
                 except RouteClosed as error:
                     log.info("job %s: %s is closed (%s)", job.short_id, route.name, error)
@@ -195,13 +211,25 @@ class Delivery:
             return job.submitted_at or job.accepted_at
         return job.post_tried_at
 
+    async def _sent_again(self, job: Job, since: datetime) -> Posted | None:
+        """What `Send again` may have posted in another channel before its process died."""
+        if job.final_channel_id is None or job.final_channel_id == job.place.channel_id:
+            return None
+        there = replace(job, place=replace(job.place, channel_id=job.final_channel_id, private=False))
+        try:
+            return await self._messenger.routes(there)[0].find_end(there, since=since)
+        except RouteClosed as error:
+            log.info("job %s: the channel it was sent to is closed (%s)", job.short_id, error)
+            return None
+
     async def _found(self, job: Job, route: Route, since: datetime) -> Posted | None:
         """Without the right to look, post only where that cannot double an earlier try of ours."""
         try:
             return await route.find_end(job, since=since)
         except HistoryClosed:
             tried_at = job.post_tried_at
-            if tried_at is None or self._clock() - tried_at < NONCE_LASTS:
+            # A negative age says that the clock was set back, and nothing about the nonce.
+            if tried_at is None or timedelta(0) <= self._clock() - tried_at < NONCE_LASTS:
                 return None
             raise
 

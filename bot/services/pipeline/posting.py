@@ -7,6 +7,7 @@ from dataclasses import replace
 from bot import fault_points
 from bot.domain.jobs import Job
 from bot.errors import ProviderError, SourceUnreachable
+from bot.services.common.lease import Lease
 from bot.services.common.messenger import Posted, Route, RouteClosed, RouteTooSmall
 from bot.services.common.ports import Provider, Storage
 from bot.services.pipeline.tracks import FetchedTracks, TrackFiles
@@ -43,10 +44,13 @@ class Posting:
         fetched.check(may_be_partial=may_be_partial)
         return fetched
 
-    async def post(self, job: Job, route: Route, fetched: FetchedTracks) -> Posted:
+    async def post(self, job: Job, route: Route, fetched: FetchedTracks, lease: Lease | None) -> Posted:
         """Post the tracks, smaller where they do not fit, and as links where nothing helps.
 
+        `lease` is checked right before; None for what is the member's already, and may be sent again.
+
         Raises:
+            LeaseLost: nothing was posted.
             RouteClosed, RouteUnavailable: as the route's own methods.
         """
         limit_bytes = await route.upload_limit_bytes(job)
@@ -54,6 +58,8 @@ class Posting:
             try:
                 files = await fetched.fitted(limit)
                 await fault_points.pause_at("before the post")
+                if lease is not None:
+                    await lease.check()
                 posted = await route.post_result(job, files)
             except RouteTooSmall:
                 log.warning("job %s: files up to %d bytes are too large for %s", job.short_id, limit, route.name)

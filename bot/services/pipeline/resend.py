@@ -4,6 +4,7 @@ import logging
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from bot.domain.jobs import Job, JobEvent, JobState, Place
 from bot.domain.text import Text, Verbatim, text
@@ -11,6 +12,7 @@ from bot.errors import BadSource, Refused
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
+from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, Posted, Route, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage
 from bot.services.pipeline.posting import Posting
@@ -37,13 +39,14 @@ class Resend:
         bells: Bells,
         clock: Clock,
     ) -> None:
-        """`lease_seconds`: for how long the delivery leaves an uncollected job alone while it is sent from here."""
+        """`lease_seconds`: after which the delivery takes over what a dead process was sending."""
         self._storage = storage
         self._messenger = messenger
         self._posting = posting
         self._lease = timedelta(seconds=lease_seconds)
         self._bells = bells
         self._clock = clock
+        self._owner = an_owner("sending again")
         self._in_hand: set[str] = set()
 
     async def send_again(self, job_id: str, member_id: int, place: Place) -> None:
@@ -68,43 +71,87 @@ class Resend:
             self._in_hand.discard(job.id)
 
     async def _send(self, job: Job, place: Place) -> None:
-        if job.state is JobState.UNCOLLECTED and not await self._claim(job):
-            raise Refused([BUSY])
-        here = replace(job, place=place, progress_message_id=None)
         try:
-            async with AsyncExitStack() as stack:
-                fetched = await self._posting.fetched(here, stack, may_be_partial=True)
-                here = replace(here, tracks=fetched.tracks)
-                for route in self._routes(here, was_private=job.place.private):
-                    try:
-                        posted = await self._posting.post(here, route, fetched)
-                    except RouteClosed as error:
-                        log.info("job %s: %s is closed to sending it again (%s)", job.short_id, route.name, error)
-                    else:
-                        break
-                else:
-                    raise Refused([NO_ANSWER])
+            if job.state is JobState.UNCOLLECTED:
+                route, posted = await self._collect(job, place)
+            else:
+                route, posted = await self._post(job, place, None)
+        except LeaseLost:
+            raise Refused([BUSY]) from None
         except BadSource as error:
             raise Refused([EXPIRED]) from error
-        except RouteUnavailable as error:
+        except (RouteClosed, RouteUnavailable) as error:
             raise Refused([NO_ANSWER]) from error
         log.info("job %s: sent again", job.short_id)
-        if job.state is JobState.UNCOLLECTED:
-            await self._collected(job, posted)
         if route.name != "the private answer":
             await self._messenger.answer(place, [_sent(place, posted)])
+
+    async def _collect(self, job: Job, place: Place) -> tuple[Route, Posted]:
+        """Post what nobody could collect, while the delivery leaves it alone."""
+        await self._claim(job, place)
+        try:
+            async with renewed(partial(self._renew, job), seconds=self._lease.total_seconds()) as lease:
+                route, posted = await self._post(job, place, lease)
+        except (BadSource, RouteClosed):
+            await self._give_back(job, is_posted_nowhere=True)
+            raise
+        except RouteUnavailable:
+            await self._give_back(job, is_posted_nowhere=False)
+            raise
+        await self._collected(job, posted)
+        return route, posted
+
+    async def _post(self, job: Job, place: Place, lease: Lease | None) -> tuple[Route, Posted]:
+        """By the first route that is open. Raises `RouteClosed` where none is."""
+        here = replace(job, place=place, progress_message_id=None)
+        async with AsyncExitStack() as stack:
+            fetched = await self._posting.fetched(here, stack, may_be_partial=True)
+            here = replace(here, tracks=fetched.tracks)
+            for route in self._routes(here, was_private=job.place.private):
+                try:
+                    return route, await self._posting.post(here, route, fetched, lease)
+                except RouteClosed as error:
+                    log.info("job %s: %s is closed to sending it again (%s)", job.short_id, route.name, error)
+        raise RouteClosed("every route")
 
     def _routes(self, here: Job, *, was_private: bool) -> list[Route]:
         """The channel of the click; the answer to the click where that is closed, or where nobody else may see it."""
         alone = self._messenger.routes(replace(here, place=replace(here.place, private=True)))[0]
         return [alone] if was_private else [self._messenger.routes(here)[0], alone]
 
-    async def _claim(self, job: Job) -> bool:
-        """Keep the delivery away from it for a while."""
+    async def _claim(self, job: Job, place: Place) -> None:
+        """Written down with it: from now on the music may be in the channel of `place`.
+
+        Raises:
+            Refused: the delivery is at work on it.
+        """
+        now = self._clock()
         async with self._storage.transaction() as work:
-            return await work.jobs.renew(job.id, JobState.UNCOLLECTED, until=self._clock() + self._lease)
+            claimed = await work.jobs.claim(
+                job.id, JobState.UNCOLLECTED, now=now, until=now + self._lease, owner=self._owner
+            )
+            if claimed is None:
+                raise Refused([BUSY])
+            tried_at = claimed.post_tried_at or now
+            await work.jobs.save(replace(claimed, post_tried_at=tried_at, final_channel_id=place.channel_id))
+
+    async def _renew(self, job: Job) -> bool:
+        async with self._storage.transaction() as work:
+            return await work.jobs.renew(job.id, owner=self._owner, until=self._clock() + self._lease)
+
+    async def _give_back(self, job: Job, *, is_posted_nowhere: bool) -> None:
+        """To the delivery, which tries it when it would have, and looks first where it may be posted."""
+        async with self._storage.transaction() as work:
+            current = await work.jobs.get(job.id)
+            if current is None or not await work.jobs.release(job.id, owner=self._owner):
+                return
+            as_before = replace(current, due_at=job.due_at)
+            if is_posted_nowhere:
+                as_before = replace(as_before, post_tried_at=job.post_tried_at, final_channel_id=job.final_channel_id)
+            await work.jobs.save(as_before)
 
     async def _collected(self, job: Job, posted: Posted) -> None:
+        """It counts whoever owns the job by now, so that nobody posts it again."""
         at = self._clock()
         async with self._storage.transaction() as work:
             current = await work.jobs.get(job.id)
