@@ -26,7 +26,6 @@ from bot.errors import (
     SourceUnreachable,
 )
 from bot.services.common.messenger import RouteClosed, RouteTooSmall, RouteUnavailable
-from bot.services.common.sentences import failure_sentences
 from bot.services.pipeline.accept import GOT_IT
 from bot.text import Catalogue
 from tests.support.fakes import BEGINNING, FakeRoute
@@ -274,20 +273,6 @@ async def test_an_unknown_outcome_returns_its_unit_once_at_the_deadline(pipeline
     assert after.failure.reason is FailureReason.SILENCE
     day = quota_day(BEGINNING)
     assert (await pipeline.storage.reading.ledger.balance(MIA, day=day, limit=LIMIT)).left == LIMIT
-
-
-async def test_a_task_without_a_result_by_the_deadline_is_not_said_to_be_unanswered(pipeline: Pipeline) -> None:
-    job = await pipeline.running()
-
-    pipeline.clock.turn(86401)
-    for _ in range(4):
-        await pipeline.watch.step()
-        pipeline.clock.turn(31)
-
-    after = await pipeline.job(job)
-    assert after.failure is not None
-    assert after.failure.reason is FailureReason.NO_RESULT
-    assert failure_sentences(after.failure)[0].message.startswith("The music service gave no result in time.")
 
 
 async def test_a_job_that_was_claimed_and_never_sent_goes_back_to_its_place(pipeline: Pipeline) -> None:

@@ -13,6 +13,7 @@ from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.text import text
 from bot.errors import ProviderBusy, ProviderRefused, ProviderSilent, SourceGone, SourceTooCostly, SourceUnreachable
 from bot.services.common.messenger import HistoryClosed, RouteClosed, RouteUnavailable
+from bot.services.common.sentences import failure_sentences
 from bot.services.operator.isolation import TRIES
 from bot.services.pipeline.caps import Caps
 from tests.support.fakes import FakeProvider, FakeRoute, TurnedClock
@@ -172,7 +173,8 @@ async def test_a_task_that_never_ends_is_given_up_once_it_was_watched_until_the_
 
     after = await pipeline.job(job)
     assert after.failure is not None
-    assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.SILENCE)
+    assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.NO_RESULT)
+    assert failure_sentences(after.failure)[0].message.startswith("The music service gave no result in time.")
 
 
 async def test_after_a_long_downtime_waiting_jobs_have_their_turn(tmp_path: Path) -> None:
