@@ -16,7 +16,7 @@ setup: $(VENV)/.ready  ## install the bot and its tools into .venv
 $(VENV)/.ready: requirements-dev.lock pyproject.toml tools/setup.sh
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
 
-demo: setup  ## run one /extend from command to audio, all on this machine
+demo: setup  ## run one /extend from command to audio on this machine
 	@$(BIN)/python -m bot demo
 
 run: setup  ## run the bot; without a token, the sandbox
@@ -31,19 +31,19 @@ test: setup  ## run all tests
 lint: setup  ## check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-types: setup  ## check types
+types: setup  ## check the types
 	@$(BIN)/mypy
 
-format: setup  ## fix what the tools can fix, and format
+format: setup  ## format, and fix what the tools can fix
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: setup  ## measure speed and memory against a baseline in the same run
+bench: setup  ## measure speed and memory against baselines from the same run
 	@$(BIN)/python -m tests.benchmarks
 
-faults: setup  ## kill the bot at every named point and 200 times at random; count lost and doubled jobs
+faults: setup  ## kill, stop and disturb the bot in every way we know; count lost and doubled jobs
 	@$(BIN)/python -m tests.faults
 
-mutants: setup  ## change bot/domain in small ways and list the changes that no unit test notices; takes minutes
+mutants: setup  ## change bot/domain in small ways and list the changes that no unit test notices; takes about ten minutes
 	@sh tools/mutants.sh $(VENV) .venv-mutants
 
 messages: setup  ## collect all sentences into bot/locales; NEW=de starts a language
@@ -52,5 +52,5 @@ messages: setup  ## collect all sentences into bot/locales; NEW=de starts a lang
 lock: setup  ## pick new versions of the dependencies and write the lock files
 	@sh tools/lock.sh
 
-clean:  ## remove the environments, out and whatever was built
+clean:  ## remove the environments, out/ and everything built
 	rm -rf $(VENV) .venv-newest .venv-mutants mutants out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
