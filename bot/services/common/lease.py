@@ -1,4 +1,4 @@
-"""A claim that is renewed while its work is done: a dead process is noticed soon, a slow one is not disturbed."""
+"""A claim that is renewed during the work: a dead process is noticed soon, a slow one is left alone."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Lease:
-    """`is_lost` once somebody else has taken the work over, or finished it."""
+    """`is_lost` once somebody else has taken over or finished the work."""
 
     def __init__(self) -> None:
         self.is_lost = False
@@ -19,9 +19,9 @@ class Lease:
 
 @asynccontextmanager
 async def renewed(renew: Callable[[], Awaitable[bool]], *, seconds: float) -> AsyncIterator[Lease]:
-    """Call `renew` three times in `seconds`, the length of the claim, until the block is left.
+    """Call `renew` three times per `seconds`, the length of the claim, until the block ends.
 
-    `renew` says whether the work is still ours. One failed renewal ends nothing: the next one is tried in time.
+    `renew` says whether the work is still ours. One failed renewal does no harm: the next comes in time.
     """
     lease = Lease()
 

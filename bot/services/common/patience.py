@@ -1,4 +1,4 @@
-"""How often something was really tried before it is given up, on a clock that nobody sets."""
+"""Count real tries before giving up, on a clock that nobody sets."""
 
 import time
 from collections.abc import Callable
@@ -15,20 +15,20 @@ class _Failed:
 
 class Patience:
     """Counts failed attempts since this process started. A deadline alone proves nothing: after a long downtime or a
-    jump of the clock it has passed for everything at once, before anything was tried.
+    jump of the clock, it has passed for everything at once, before anything was tried.
     """
 
     def __init__(
         self, *, spread_seconds: float, tries: int = TRIES, steady_seconds: Callable[[], float] = time.monotonic
     ) -> None:
-        """Over after `tries` failures in a row, the first and the last at least `spread_seconds` apart."""
+        """Runs out after `tries` failures in a row, the first and last at least `spread_seconds` apart."""
         self._spread_seconds = spread_seconds
         self._tries = tries
         self._steady_seconds = steady_seconds
         self._failed: dict[str, _Failed] = {}
 
     def failed(self, key: str) -> bool:
-        """One more attempt failed; whether patience is over."""
+        """Count one more failure; returns whether patience has run out."""
         before = self._failed.get(key)
         tries, first_seconds = (before.tries, before.first_seconds) if before else (0, self._steady_seconds())
         self._failed[key] = _Failed(tries + 1, first_seconds)
@@ -41,5 +41,5 @@ class Patience:
         return self._steady_seconds() - failed.first_seconds >= self._spread_seconds
 
     def forget(self, key: str) -> None:
-        """It succeeded, or is not tried any longer."""
+        """It succeeded, or is no longer tried."""
         self._failed.pop(key, None)

@@ -1,4 +1,4 @@
-"""Sentences about jobs and tracks that more than one part says."""
+"""Sentences about jobs and tracks that several parts use."""
 
 from bot.domain.jobs import Failure, FailureReason, Job, JobState, OwnedTrack, Track
 from bot.domain.text import Day, Fact, Said, Seconds, Text, text
@@ -40,12 +40,12 @@ _REASONS = {
     FailureReason.PROVIDER: text("The music service couldn't make it. Trying again later often helps."),
 }
 
-# What was posted too late was still made, and paid for.
+# A track posted too late was still made and paid for.
 _SETTLED = {FailureReason.TRACKS_GONE: REFUNDED, FailureReason.UNDELIVERABLE: None}
 
 
 def failure_sentences(failure: Failure | None) -> list[Text]:
-    """What happened, the provider's own words if there are any, and whether an extension was used."""
+    """What happened, the provider's own words if any, and whether an extension was used."""
     failure = failure or Failure(reason=FailureReason.PROVIDER)
     sentences = [_REASONS[failure.reason]]
     if failure.provider_message:
@@ -55,13 +55,13 @@ def failure_sentences(failure: Failure | None) -> list[Text]:
 
 
 def name_of(job: Job, track: Track | None = None) -> Said | Text:
-    """What the job, or one of its tracks, is called in a sentence."""
+    """The name of the job, or of one of its tracks, in a sentence."""
     title = shown_title(job, track)
     return Said(title) if title else UNTITLED
 
 
 def track_label(owned: OwnedTrack, *, title: Fact) -> Text:
-    """`Paper Boats · take 2 · 1:26 · 24 Nov`: what tells a track from others; `title` is its title, made safe.
+    """`Paper Boats · take 2 · 1:26 · 24 Nov`: distinguishes a track from others; `title` is its title, made safe.
 
     The day is in UTC; the take is left out if its job has no other, the length if it is unknown.
     """

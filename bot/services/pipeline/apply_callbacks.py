@@ -1,4 +1,4 @@
-"""Applies the recorded callbacks to their jobs. They are news; what is true is asked of the provider."""
+"""Apply recorded callbacks to their jobs. They are only news: the provider's record decides."""
 
 import asyncio
 import logging
@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 
 ASK_SECONDS = 8.0
 AGAIN_SECONDS = 3.0
-"""When a job is asked after whose callback reported an end that the provider does not confirm."""
+"""When to poll a job whose callback reported an end that the provider does not confirm."""
 
 
 class Callbacks:
-    """What one callback leads to. `bot.services.pipeline.callback_queue` says which one, and when."""
+    """Applies one callback. `bot.services.pipeline.callback_queue` decides which and when."""
 
     def __init__(self, storage: Storage, provider: Provider, bells: Bells, clock: Clock) -> None:
         self._storage = storage
@@ -32,12 +32,12 @@ class Callbacks:
         self._clock = clock
 
     async def apply(self, entry: CallbackEntry, reported: TaskReport) -> None:
-        """Change the job as `reported`, which `entry` was read as, and mark the entry applied. May be repeated."""
+        """Change the job as `reported` (`entry`, parsed) and mark the entry applied. May be repeated."""
         report = await self._believed(entry, reported)
         await self._apply(entry, report, named=reported.task_id if report is None else report.task_id)
 
     async def _believed(self, entry: CallbackEntry, reported: TaskReport) -> TaskReport | None:
-        """The report that the callback leads to; None where it reported an end that the provider does not confirm."""
+        """The report to apply; None if the callback reported an end that the provider does not confirm."""
         if reported.kind not in ENDS:
             return hint(reported)
         job = await self._storage.reading.jobs.get(entry.job_id)
@@ -49,13 +49,15 @@ class Callbacks:
                 record = await self._provider.report(task_id)
         except (ProviderError, TimeoutError) as error:
             if not isinstance(error, ProviderRefused) or isinstance(error, ProviderUnauthorized):
-                log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, reported.kind)
+                log.info("job %s: callback %s cannot be confirmed now, so it is believed", job.short_id, reported.kind)
                 return reported
-            believed = None  # the provider knows no such task, or not yet
+            believed = None  # the provider does not know the task, or not yet
         else:
             believed = confirmed(reported, replace(record, task_id=task_id))
         if believed is None:
-            log.warning("job %s: callback %s is not confirmed by the provider; asking on", job.short_id, reported.kind)
+            log.warning(
+                "job %s: callback %s is not confirmed by the provider; still polling", job.short_id, reported.kind
+            )
         return believed
 
     async def _apply(self, entry: CallbackEntry, report: TaskReport | None, *, named: str | None) -> None:
@@ -80,7 +82,7 @@ class Callbacks:
             self._bells.job_changed(after)
 
     def _asked_soon(self, job: Job, named: str | None, at: datetime) -> Job:
-        """Ask about the job's task soon; where the submission was never answered, about the one that was named."""
+        """Poll the job's task soon; if the submission was never answered, the task that the callback named."""
         soon = at + timedelta(seconds=AGAIN_SECONDS)
         if job.state not in REPORTED_STATES or (job.task_id is None and named is None):
             return job
