@@ -59,7 +59,7 @@ async def test_an_invented_complete_changes_nothing_and_the_true_one_is_posted(s
     assert len(ends(town.songs)) == 1
 
 
-async def test_an_invented_file_that_can_be_fetched_is_not_posted_either(slow_town: Town) -> None:
+async def test_an_invented_file_is_not_posted_even_if_it_can_be_fetched(slow_town: Town) -> None:
     """The music of another job, as an attacker with an account of their own might name it."""
     town = slow_town
     job = await a_running_job(town)
@@ -79,7 +79,7 @@ async def test_an_invented_file_that_can_be_fetched_is_not_posted_either(slow_to
     assert theirs not in [track.audio_url for track in posted.tracks]
 
 
-async def test_an_invented_error_fails_nothing(slow_town: Town) -> None:
+async def test_an_invented_error_does_not_fail_the_job(slow_town: Town) -> None:
     town = slow_town
     job = await a_running_job(town)
 
@@ -94,7 +94,7 @@ async def test_an_invented_error_fails_nothing(slow_town: Town) -> None:
     assert (await town.balance()).spent == 1
 
 
-async def test_another_jobs_task_is_not_taken_for_this_one(slow_town: Town) -> None:
+async def test_a_callback_cannot_pass_off_another_jobs_task_as_this_ones(slow_town: Town) -> None:
     town = slow_town
     job = await a_running_job(town)
 
@@ -105,7 +105,7 @@ async def test_another_jobs_task_is_not_taken_for_this_one(slow_town: Town) -> N
     assert (await town.job_in(JobState.DELIVERED)).task_id == job.task_id
 
 
-async def test_with_a_key_what_is_not_signed_is_not_even_taken(slow_town: Town) -> None:
+async def test_with_a_key_unsigned_callbacks_are_refused(slow_town: Town) -> None:
     town = slow_town
     await town.start(suno_webhook_key="a-key-of-the-tests")
     await town.extend()

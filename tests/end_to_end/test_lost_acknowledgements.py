@@ -62,7 +62,7 @@ async def test_every_other_command_is_answered_too(town: Town, kind: FaultKind) 
 
 
 @pytest.mark.parametrize("kind", LOST)
-async def test_with_a_lease_shorter_than_the_trouble_it_is_still_one_or_the_other(town: Town, kind: FaultKind) -> None:
+async def test_with_a_lease_shorter_than_the_outage_it_is_still_one_or_the_other(town: Town, kind: FaultKind) -> None:
     """A worker takes the command over while it is being acknowledged."""
     await town.start(lease_seconds=0.5)
     town.discord.faults.add("POST", CALLBACK, kind)
@@ -79,7 +79,7 @@ async def test_with_a_lease_shorter_than_the_trouble_it_is_still_one_or_the_othe
         assert town.suno.submits == 1
 
 
-async def test_a_command_that_discord_never_heard_us_acknowledge_starts_nothing(town: Town) -> None:
+async def test_a_command_whose_acknowledgement_never_arrived_starts_nothing(town: Town) -> None:
     await town.start(lease_seconds=30)
     town.discord.faults.add("POST", CALLBACK, FaultKind.ABORT_BEFORE, times=1000)
 
@@ -96,7 +96,7 @@ async def no_clear_answer(town: Town) -> None:
     town.discord.faults.add("POST", CALLBACK, FaultKind.ABORT_BEFORE, times=1000)
 
 
-async def test_an_acknowledgement_that_stays_unclear_is_told_once_nothing_can_start_any_more(
+async def test_an_unclear_acknowledgement_is_reported_once_nothing_can_start_any_more(
     patient_town: Town,
 ) -> None:
     town = patient_town
@@ -109,7 +109,7 @@ async def test_an_acknowledgement_that_stays_unclear_is_told_once_nothing_can_st
     await check_that_nothing_was_started(town)
 
 
-async def test_another_command_that_stays_unclear_says_the_same(patient_town: Town) -> None:
+async def test_other_commands_report_an_unclear_acknowledgement_too(patient_town: Town) -> None:
     town = patient_town
     await town.start()
 

@@ -47,7 +47,7 @@ def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     ]
 
 
-async def test_a_locked_database_is_told_to_the_member_in_time_and_to_the_operator_once(
+async def test_a_locked_database_is_reported_to_the_member_in_time_and_to_the_operator_once(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     await town.start()
@@ -69,7 +69,7 @@ async def test_a_locked_database_is_told_to_the_member_in_time_and_to_the_operat
     assert failed.exc_info is None
 
 
-async def test_a_result_that_comes_while_the_database_is_locked_is_posted_once_afterwards(slow_town: Town) -> None:
+async def test_a_result_that_arrives_while_the_database_is_locked_is_posted_once_afterwards(slow_town: Town) -> None:
     town = slow_town
     await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
     await town.extend()
@@ -82,7 +82,7 @@ async def test_a_result_that_comes_while_the_database_is_locked_is_posted_once_a
     assert len(ends(town.songs)) == 1
 
 
-async def test_an_answer_to_a_submission_is_kept_until_it_can_be_written(town: Town) -> None:
+async def test_the_answer_to_a_submission_is_kept_until_it_can_be_written(town: Town) -> None:
     await town.start()
     town.suno.script("slow-answer 0.5", "no-callbacks")
     await town.extend()
@@ -113,7 +113,7 @@ async def all_delivered(town: Town) -> bool:
     return {job.state for job in jobs} == {JobState.DELIVERED}
 
 
-async def test_a_full_disk_stops_nothing_for_good(tmp_path: Path, source: Path) -> None:
+async def test_the_bot_recovers_from_a_full_disk(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, QUICK) as town:
         environ = environ_of(town.settings, POLL_AFTER_SECONDS="0.5", POLL_EVERY_SECONDS="0.5", LEASE_SECONDS="1")
         async with bot_process(environ, "run", folder=tmp_path) as bot:
@@ -143,7 +143,7 @@ async def test_a_full_disk_stops_nothing_for_good(tmp_path: Path, source: Path) 
         assert not any("Traceback" in line for line in bot.said)
 
 
-async def test_a_file_that_may_not_be_written_ends_the_start_with_the_remedy(tmp_path: Path, source: Path) -> None:
+async def test_a_file_that_cannot_be_written_stops_the_start_with_a_remedy(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, QUICK) as town:
         async with open_storage(town.settings.database_path):
             pass

@@ -33,7 +33,7 @@ async def test_never_more_than_twenty_in_ten_seconds_even_across_a_restart(tmp_p
         assert all(late - early > WINDOW_SECONDS for early, late in zip(started_at, started_at[20:], strict=False))
 
 
-async def test_an_empty_account_is_told_to_its_operator_once_and_goes_on_when_it_is_filled(
+async def test_the_operator_hears_once_of_an_empty_account_and_work_resumes_when_it_is_filled(
     tmp_path: Path, source: Path
 ) -> None:
     async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
@@ -55,7 +55,7 @@ async def test_an_empty_account_is_told_to_its_operator_once_and_goes_on_when_it
         assert town.suno.submits == 3
 
 
-async def test_a_member_with_many_jobs_does_not_hold_up_another_whose_place_is_shown(
+async def test_a_member_with_many_jobs_does_not_hold_up_another_who_sees_their_place(
     tmp_path: Path, source: Path
 ) -> None:
     async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
@@ -75,7 +75,7 @@ async def test_a_member_with_many_jobs_does_not_hold_up_another_whose_place_is_s
         assert [title for title in titles if title != "Ben"] == [f"Mia {number}" for number in range(6)]
 
 
-async def test_a_key_that_is_refused_is_told_to_the_member_and_to_the_operator_once(town: Town) -> None:
+async def test_a_refused_key_is_reported_to_the_member_and_once_to_the_operator(town: Town) -> None:
     operator = town.discord.world.owner
     await town.start(suno_api_key="no-longer-valid-key")
     for _ in range(2):
@@ -100,7 +100,7 @@ MESSAGES = "/channels/{channel_id}/messages"
 
 
 @pytest.mark.parametrize("shared", [True, False])
-async def test_twelve_results_at_once_are_posted_before_any_edits_and_hardly_refused(
+async def test_twelve_results_at_once_are_posted_before_any_edits_with_hardly_a_refusal(
     tmp_path: Path, source: Path, shared: bool
 ) -> None:
     """Whether a channel's posts and edits share five requests in a window, or each have as many."""

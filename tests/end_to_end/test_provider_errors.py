@@ -43,7 +43,7 @@ async def failed_alone(town: Town, invocation: Invocation) -> Message:
 
 
 @pytest.mark.parametrize("code", ["400", "404", "409", "413", "422", "451", "505", "553"])
-async def test_a_refused_submission_is_told_to_its_member_alone_and_not_repeated(town: Town, code: str) -> None:
+async def test_only_the_member_hears_of_a_refused_submission_and_it_is_not_repeated(town: Town, code: str) -> None:
     await town.start()
     town.suno.script(f"error {code}")
 
@@ -54,7 +54,7 @@ async def test_a_refused_submission_is_told_to_its_member_alone_and_not_repeated
     assert town.suno.submits == 0
 
 
-async def test_a_model_that_the_provider_no_longer_takes_is_told_in_its_own_words(town: Town) -> None:
+async def test_a_model_that_the_provider_no_longer_takes_is_reported_in_its_own_words(town: Town) -> None:
     await town.start()
     town.suno.script("error 400-model")
 
@@ -65,7 +65,7 @@ async def test_a_model_that_the_provider_no_longer_takes_is_told_in_its_own_word
 
 
 @pytest.mark.parametrize("code", ["405", "430", "455", "500", "429-frequency"])
-async def test_a_submission_that_comes_too_early_is_tried_again_until_it_is_taken(town: Town, code: str) -> None:
+async def test_a_submission_that_comes_too_early_is_repeated_until_it_is_taken(town: Town, code: str) -> None:
     await town.start()
     town.suno.script(f"error {code} 2")
 
@@ -77,7 +77,7 @@ async def test_a_submission_that_comes_too_early_is_tried_again_until_it_is_take
     assert town.suno.submits == 1
 
 
-async def test_a_plain_503_started_nothing_and_is_tried_again(town: Town) -> None:
+async def test_a_plain_503_started_nothing_so_it_is_tried_again(town: Town) -> None:
     await town.start()
     town.suno.script("http 503 2")
 
@@ -88,7 +88,7 @@ async def test_a_plain_503_started_nothing_and_is_tried_again(town: Town) -> Non
 
 
 @pytest.mark.parametrize("code", ["402", "429"])
-async def test_without_credits_the_job_waits_in_its_place(town: Town, code: str) -> None:
+async def test_without_credits_the_job_keeps_its_place(town: Town, code: str) -> None:
     await town.start()
     town.suno.script(f"error {code} 1")
 
@@ -115,9 +115,7 @@ async def test_a_submission_without_a_clear_answer_is_never_repeated(town: Town,
 
 
 @pytest.mark.parametrize("trouble", ["http 502", "http 504", "html", "drop", "no-task-id"])
-async def test_a_submission_that_was_begun_without_an_answer_is_completed_by_its_callback(
-    town: Town, trouble: str
-) -> None:
+async def test_a_submission_without_an_answer_is_completed_by_its_callback(town: Town, trouble: str) -> None:
     await town.start()
     town.suno.script(f"{trouble} started")
 
@@ -139,7 +137,7 @@ async def test_an_unknown_outcome_ends_at_the_deadline_with_the_unit_returned(to
     assert submissions(town) == 1
 
 
-async def test_callbacks_that_are_faster_than_the_answer_are_kept(town: Town) -> None:
+async def test_callbacks_that_overtake_the_answer_are_kept(town: Town) -> None:
     await town.start()
     town.suno.script("late-answer")
 
@@ -161,7 +159,7 @@ async def test_callbacks_that_are_faster_than_the_answer_are_kept(town: Town) ->
         ("stuck", "someone else's work"),
     ],
 )
-async def test_what_is_wrong_with_a_members_texts_or_audio_is_told_to_that_member_alone(
+async def test_only_the_member_reads_what_is_wrong_with_their_texts_or_audio(
     town: Town, trouble: str, words: str
 ) -> None:
     await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
@@ -185,7 +183,7 @@ async def test_what_is_wrong_with_a_members_texts_or_audio_is_told_to_that_membe
         ("generate-failed", ""),
     ],
 )
-async def test_a_task_that_fails_is_told_with_its_reason(town: Town, trouble: str, words: str) -> None:
+async def test_a_failed_task_is_reported_with_its_reason(town: Town, trouble: str, words: str) -> None:
     await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
     town.suno.script(trouble)
 
@@ -244,7 +242,7 @@ async def test_an_oddity_of_the_provider_changes_nothing_for_the_member(town: To
     await eventually(done)
 
 
-async def test_a_refused_key_pauses_the_bot_until_it_is_accepted_again(town: Town) -> None:
+async def test_a_refused_key_pauses_the_bot_until_it_is_accepted(town: Town) -> None:
     operator = town.discord.world.owner
     await town.start(poll_every_seconds=0.2)
     town.suno.script("error 401")

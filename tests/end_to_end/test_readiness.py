@@ -54,7 +54,7 @@ async def test_the_bot_is_not_ready_while_it_cannot_write_to_its_database(town: 
     await eventually(partial(is_reported, port, 200, {"gateway": True, "database": True}))
 
 
-async def test_asking_whether_the_bot_is_ready_writes_nothing(town: Town) -> None:
+async def test_a_readiness_check_writes_nothing(town: Town) -> None:
     async with build(replace(town.settings, web_port=0)) as app, web_part(app.ground) as port:
         with closing(sqlite3.connect(Path(town.settings.database_path))) as other:
             version = other.execute("PRAGMA data_version").fetchone()

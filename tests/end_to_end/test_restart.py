@@ -29,7 +29,7 @@ async def test_a_job_that_runs_while_the_bot_is_away_is_delivered_afterwards(tmp
         assert (await town.balance()).spent == 1
 
 
-async def test_a_job_that_finished_while_the_bot_was_away_is_asked_for(tmp_path: Path, source: Path) -> None:
+async def test_a_job_that_finished_while_the_bot_was_away_is_polled(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
         await town.start(poll_after_seconds=0.5, poll_every_seconds=0.5)
         await town.extend()
@@ -44,7 +44,7 @@ async def test_a_job_that_finished_while_the_bot_was_away_is_asked_for(tmp_path:
         assert len((await town.result()).attachments) == 2
 
 
-async def test_a_command_that_was_cut_off_is_gone_on_with(town: Town) -> None:
+async def test_an_interrupted_command_is_resumed(town: Town) -> None:
     await town.start()
     town.suno.next_call("file-stream-upload", "hold")
     await town.extend()
@@ -62,7 +62,7 @@ async def test_a_command_that_was_cut_off_is_gone_on_with(town: Town) -> None:
     assert len(town.songs.messages) == 2  # the result, and the progress message that was there before
 
 
-async def test_a_progress_message_that_nobody_wrote_down_is_found_and_used(town: Town) -> None:
+async def test_a_progress_message_that_was_not_written_down_is_found_and_used(town: Town) -> None:
     """Even when Discord no longer knows its nonce, so that posting it again would make a second one."""
     await town.start()
     async with hold("after the progress message is posted") as posted:

@@ -60,7 +60,7 @@ async def forget_what_was_announced(app: App) -> None:
 
 @pytest.mark.parametrize("path", ["/users/@me", "/oauth2/applications/@me"])
 @pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER])
-async def test_a_login_that_fails_is_tried_again(
+async def test_a_failed_login_is_tried_again(
     town: Town, caplog: pytest.LogCaptureFixture, path: str, kind: FaultKind
 ) -> None:
     # aiohttp repeats some requests whose connection was lost by itself.
@@ -74,7 +74,7 @@ async def test_a_login_that_fails_is_tried_again(
     await check_a_job(town)
 
 
-async def test_a_discord_that_cannot_be_reached_at_first_is_waited_for(town: Town, tmp_path: Path) -> None:
+async def test_the_bot_waits_for_a_discord_that_cannot_be_reached_at_first(town: Town, tmp_path: Path) -> None:
     options = DiscordOptions(port=free_port())
     api_url, gateway_url = (f"{kind}://127.0.0.1:{options.port}" for kind in ("http", "ws"))
     settings = replace(
@@ -92,7 +92,7 @@ async def test_a_discord_that_cannot_be_reached_at_first_is_waited_for(town: Tow
 
 
 @pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.ABORT_BEFORE, FaultKind.ABORT_AFTER])
-async def test_a_failed_announcement_is_tried_again_beside_a_working_bot(
+async def test_a_failed_announcement_is_tried_again_while_the_bot_works(
     town: Town, caplog: pytest.LogCaptureFixture, kind: FaultKind
 ) -> None:
     await forget_what_was_announced(await town.start())
@@ -139,7 +139,7 @@ async def logged(caplog: pytest.LogCaptureFixture, words: str) -> bool:
     return words in caplog.text
 
 
-async def test_an_event_that_cannot_be_read_leads_to_a_new_connection_and_not_to_the_end(
+async def test_an_unreadable_event_ends_the_connection_but_not_the_bot(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = await town.start()
@@ -153,7 +153,7 @@ async def test_an_event_that_cannot_be_read_leads_to_a_new_connection_and_not_to
     assert lines(caplog) == ["cannot read what Discord sent (KeyError); connecting again"]
 
 
-async def test_a_bot_in_very_many_servers_is_told_once_that_it_will_need_sharding(
+async def test_a_bot_in_very_many_servers_logs_once_that_it_will_need_sharding(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(1_999):

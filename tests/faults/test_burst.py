@@ -11,7 +11,7 @@ SHARE = 3
 """What is in flight is a tenth of all tracks; the bot's memory may grow by one part in so many."""
 
 
-async def test_results_that_come_all_at_once_are_posted_once_each_and_not_held_together(
+async def test_results_that_come_all_at_once_are_each_posted_once_and_few_are_held_at_a_time(
     tmp_path: Path, source: Path
 ) -> None:
     async with a_town_with_tracks(tmp_path, source, track_bytes=TRACK_BYTES) as town:

@@ -121,7 +121,7 @@ def done(found: dict[str, str]) -> set[str]:
 
 
 @linux
-async def test_every_attack_works_where_nothing_holds_it_back(folder: Path) -> None:
+async def test_every_attack_works_without_confinement(folder: Path) -> None:
     found = await attacked(folder, Orders(layers=(), limits=False), private=False)
 
     assert set(ATTACKS) - done(found) <= REFUSED_TO_MANY, found
@@ -142,7 +142,7 @@ async def test_a_file_that_takes_over_the_decoder_gets_nowhere(
 
 @linux
 @as_anybody
-async def test_the_filter_of_system_calls_alone_refuses_all_but_memory(
+async def test_the_system_call_filter_alone_stops_every_attack_but_on_memory(
     user: int | None, folder: Path, missing: list[str]
 ) -> None:
     need("seccomp", missing)
@@ -154,7 +154,7 @@ async def test_the_filter_of_system_calls_alone_refuses_all_but_memory(
 
 @linux
 @as_anybody
-async def test_landlock_alone_keeps_files_and_the_bots_memory_closed(
+async def test_landlock_alone_protects_files_and_the_bots_memory(
     user: int | None, folder: Path, missing: list[str]
 ) -> None:
     need("Landlock", missing)
@@ -179,21 +179,21 @@ async def test_root_without_capabilities_cannot_look_into_the_bot(folder: Path, 
 
 @linux
 @pytest.mark.parametrize("private", [True, False])
-async def test_a_bot_that_keeps_its_memory_private_is_closed_to_its_own_user(private: bool, folder: Path) -> None:
+async def test_private_memory_is_closed_even_to_the_bots_own_user(private: bool, folder: Path) -> None:
     found = await attacked(folder, Orders(user=AN_ORDINARY_USER, layers=(), limits=False), private=private)
 
     assert done(found) & MEMORY == set() if private else "read_environment" in done(found)
 
 
 @linux
-async def test_an_ordinary_user_is_kept_from_making_processes_by_the_limits_alone(folder: Path) -> None:
+async def test_the_limits_alone_keep_an_ordinary_user_from_making_processes(folder: Path) -> None:
     found = await attacked(folder, Orders(user=AN_ORDINARY_USER, layers=()))
 
     assert done(found) & (PROCESSES | {"take_memory"}) == set()
 
 
 @linux
-async def test_half_a_gibibyte_is_more_than_there_is(folder: Path) -> None:
+async def test_half_a_gibibyte_cannot_be_allocated(folder: Path) -> None:
     """For root, too."""
     found = await attacked(folder, Orders(layers=()))
 
@@ -228,7 +228,7 @@ async def test_nothing_is_written_to_the_operators_terminal() -> None:
     assert seen == b"before "
 
 
-async def test_the_decoder_needs_nothing_that_it_would_have_to_load_later() -> None:
+async def test_the_decoder_loads_nothing_later() -> None:
     script = "import pkgutil, sys, bot.audio.worker, av\n"
     script += "print(*(m.name for m in pkgutil.walk_packages(av.__path__, 'av.') if m.name not in sys.modules))"
     process = await asyncio.create_subprocess_exec(
@@ -239,7 +239,7 @@ async def test_the_decoder_needs_nothing_that_it_would_have_to_load_later() -> N
     assert set(output.decode().split()) <= {"av.__main__", "av.datasets"}
 
 
-async def test_what_the_system_lacks_is_told_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_missing_layers_are_logged_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     file, audio = folder / "piece.mp3", AudioProcess(worker="tests.support.taken_over")
     file.write_bytes(msgspec.json.encode(Orders(layers=(), limits=False, missing=("Landlock", "seccomp"))))
 

@@ -51,7 +51,7 @@ def damaged(data: bytes, dice: random.Random) -> bytes:
     return bytes(damage)
 
 
-async def test_damaged_files_give_facts_or_a_reason(tmp_path: Path) -> None:
+async def test_damaged_files_give_properties_or_a_reason(tmp_path: Path) -> None:
     dice, paths = random.Random(SEED), []
     for suffix in SUFFIXES:
         compose(tmp_path / f"whole{suffix}", seconds=1.5)

@@ -95,7 +95,7 @@ async def test_a_cancelled_fit_leaves_nothing_behind(long_file: Path, tmp_path: 
 
 
 @needs_proc
-async def test_the_clock_on_the_wall_ends_the_process(long_file: Path) -> None:
+async def test_the_wall_clock_limit_ends_the_process(long_file: Path) -> None:
     audio, before = AudioProcess(probe_limits=Limits(wall_seconds=0.5)), children()
 
     task = asyncio.create_task(audio.probe(long_file))
@@ -107,7 +107,7 @@ async def test_the_clock_on_the_wall_ends_the_process(long_file: Path) -> None:
     assert children() <= before
 
 
-async def test_spent_cpu_time_ends_the_decoding(tmp_path: Path) -> None:
+async def test_the_cpu_limit_ends_the_decoding(tmp_path: Path) -> None:
     compose(tmp_path / "piece.mp3", seconds=1.0)
     audio = AudioProcess(probe_limits=Limits(cpu_seconds=0))
 
@@ -115,14 +115,14 @@ async def test_spent_cpu_time_ends_the_decoding(tmp_path: Path) -> None:
         await audio.probe(tmp_path / "piece.mp3")
 
 
-async def test_what_was_too_long_anyway_is_called_too_long(long_file: Path) -> None:
+async def test_a_source_that_is_too_long_anyway_is_called_too_long(long_file: Path) -> None:
     audio = AudioProcess(probe_limits=Limits(heard_seconds=600))
 
     with pytest.raises(SourceTooLong):
         await audio.probe(long_file)
 
 
-async def test_too_much_memory_ends_the_process_and_not_the_bot(long_file: Path, tmp_path: Path) -> None:
+async def test_too_much_memory_ends_the_process_but_not_the_bot(long_file: Path, tmp_path: Path) -> None:
     compose(tmp_path / "piece.mp3", seconds=1.0)
     audio = AudioProcess(probe_limits=Limits(memory_bytes=LONG_ENOUGH_BYTES))
 
@@ -130,7 +130,7 @@ async def test_too_much_memory_ends_the_process_and_not_the_bot(long_file: Path,
         await audio.probe(long_file)
 
 
-async def test_a_decoder_in_an_endless_loop_is_ended_by_the_system() -> None:
+async def test_the_system_kills_a_decoder_in_an_endless_loop() -> None:
     script = "from bot.audio.confinement import bound\nbound(memory_bytes=1 << 29, cpu_seconds=1, file_bytes=0)\n"
     script += "while True: pass"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=ROOT)
@@ -141,7 +141,7 @@ async def test_a_decoder_in_an_endless_loop_is_ended_by_the_system() -> None:
     assert -code in {signal.SIGKILL, signal.SIGXCPU}
 
 
-async def test_the_process_can_write_no_file_while_it_probes(tmp_path: Path) -> None:
+async def test_the_process_cannot_write_a_file_while_it_probes(tmp_path: Path) -> None:
     to = tmp_path / "file"
     script = "import sys\nfrom bot.audio.confinement import bound\n"
     script += "bound(memory_bytes=1 << 29, cpu_seconds=60, file_bytes=0)\n"

@@ -145,7 +145,7 @@ async def test_a_new_callback_passes_a_backlog_that_waits_for_slow_answers(town:
         await town.until(lambda: len(town.applied) == 101)
 
 
-async def test_one_slow_answer_holds_up_nobody_else(town: Town) -> None:
+async def test_one_slow_answer_holds_up_no_other_callback(town: Town) -> None:
     await town.record("slow", *(f"old {number}" for number in range(60)))
     town.slow = lambda name: name.startswith("slow")
     async with town.working():
@@ -157,7 +157,7 @@ async def test_one_slow_answer_holds_up_nobody_else(town: Town) -> None:
         await town.until(lambda: len(town.applied) == 122)
 
 
-async def test_however_many_come_at_once_only_so_many_are_looked_into_together(town: Town) -> None:
+async def test_only_a_limited_number_of_callbacks_is_handled_at_a_time(town: Town) -> None:
     town.slow = lambda _name: True
     async with town.working():
         await town.record("first")
@@ -173,7 +173,7 @@ async def test_however_many_come_at_once_only_so_many_are_looked_into_together(t
         await town.until(lambda: len(town.applied) == 101)
 
 
-async def test_a_callback_that_cannot_be_read_is_set_aside_and_the_others_are_applied(
+async def test_an_unreadable_callback_is_set_aside_and_the_others_are_applied(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     await town.record("one", "unreadable", "two")
@@ -191,7 +191,7 @@ async def test_a_callback_that_cannot_be_read_is_set_aside_and_the_others_are_ap
     assert sentence.facts == {"callback": "2", "count": 1}
 
 
-async def test_the_operator_is_not_told_of_each_of_hundreds_that_cannot_be_read(town: Town) -> None:
+async def test_the_operator_does_not_get_hundreds_of_notices_of_unreadable_callbacks(town: Town) -> None:
     queue = town.queue()
     await town.record("one", *(f"unreadable {number}" for number in range(150)))
     await run_dry(queue)
@@ -205,7 +205,7 @@ async def test_the_operator_is_not_told_of_each_of_hundreds_that_cannot_be_read(
     assert len(town.messenger.operator) == 2
 
 
-async def test_a_start_tries_once_more_what_was_set_aside(town: Town) -> None:
+async def test_a_start_retries_callbacks_that_were_set_aside(town: Town) -> None:
     await town.record("unreadable")
     await run_dry(town.queue())
     await run_dry(town.queue())
@@ -219,7 +219,7 @@ async def test_a_start_tries_once_more_what_was_set_aside(town: Town) -> None:
     assert await town.storage.reading.inbox.count_set_aside() == 0
 
 
-async def test_an_unexpected_failure_is_tried_again_with_growing_pauses_then_set_aside(
+async def test_an_unexpected_failure_is_retried_with_growing_pauses_then_set_aside(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     town.errors["poisoned"] = ZeroDivisionError("of all things")
@@ -244,7 +244,7 @@ async def test_an_unexpected_failure_is_tried_again_with_growing_pauses_then_set
     assert with_traceback[0].getMessage() == "callback 1 failed at try 1 (of all things)"
 
 
-async def test_what_fails_for_a_while_is_applied_in_the_end(town: Town) -> None:
+async def test_a_callback_that_fails_for_a_while_is_applied_in_the_end(town: Town) -> None:
     town.errors["odd"] = ZeroDivisionError()
     await town.record("odd")
     queue = town.queue()
@@ -273,7 +273,7 @@ async def test_an_outage_of_the_database_counts_against_no_callback(town: Town) 
     assert town.messenger.operator == []
 
 
-async def test_a_clock_that_is_set_back_makes_nothing_wait_long(town: Town) -> None:
+async def test_no_callback_waits_long_after_the_clock_was_set_back(town: Town) -> None:
     town.errors["odd"] = ZeroDivisionError()
     await town.record("odd")
     queue = town.queue()
@@ -286,7 +286,7 @@ async def test_a_clock_that_is_set_back_makes_nothing_wait_long(town: Town) -> N
     assert town.applied == ["odd"]
 
 
-async def test_what_is_under_way_at_the_end_is_applied_by_the_next_start(town: Town) -> None:
+async def test_callbacks_under_way_at_the_stop_are_applied_after_the_next_start(town: Town) -> None:
     await town.record("slow")
     town.slow = lambda _name: True
     async with town.working():

@@ -48,7 +48,7 @@ async def test_a_server_that_trickles_is_dropped_long_before_the_time_is_up(tric
     assert not to.exists()
 
 
-async def test_a_slow_but_steady_server_is_waited_for(to: Path) -> None:
+async def test_a_slow_but_steady_server_gets_its_time(to: Path) -> None:
     async def steady(writer: asyncio.StreamWriter) -> None:
         writer.write(head(200, "Content-Length: 120000"))
         for _ in range(60):
@@ -78,7 +78,7 @@ WAITS = {
 
 
 @pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
-async def test_a_server_that_never_comes_to_the_file_is_dropped(wait: Answer, to: Path) -> None:
+async def test_a_server_that_never_gets_to_the_file_is_dropped(wait: Answer, to: Path) -> None:
     async with serving(wait) as server:
         with pytest.raises(SourceUnreachable) as caught:
             await fetched(server, to, FetchLimits(answer_seconds=0.4))

@@ -163,7 +163,7 @@ async def test_a_server_that_never_says_goodbye_does_not_keep_its_connection(to:
         thread.join()
 
 
-async def test_a_fetch_that_is_cancelled_with_much_unread_gives_its_connection_up(tmp_path: Path) -> None:
+async def test_a_fetch_cancelled_with_much_unread_gives_up_its_connection(tmp_path: Path) -> None:
     """The file is a pipe here, which cannot be written until somebody reads it."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -222,7 +222,7 @@ async def test_a_body_that_turns_into_garbage_ends_the_fetch_at_once(garbage: by
     assert not to.exists()
 
 
-async def test_a_torn_connection_is_not_the_end_of_a_file_of_unknown_length(to: Path) -> None:
+async def test_a_broken_connection_is_not_the_end_of_a_file_of_unknown_length(to: Path) -> None:
     async def tear(writer: asyncio.StreamWriter) -> None:
         writer.write(head(200) + b"x" * 1000)
         await writer.drain()
@@ -284,7 +284,7 @@ def test_the_budget_ends_and_grows_with_the_file(wire: Wire) -> None:
     assert isinstance(wire.failure, TooMuchAround)
 
 
-def test_reading_byte_by_byte_uses_the_budget_up_sooner(wire: Wire) -> None:
+def test_reading_byte_by_byte_uses_up_the_budget_sooner(wire: Wire) -> None:
     theirs, ours = connected(wire)
     with theirs, ours:
         theirs.sendall(b"x" * 1000)

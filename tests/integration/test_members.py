@@ -27,7 +27,7 @@ async def held_back(pipeline: Pipeline, job: Job) -> Job:
     return held
 
 
-async def test_only_its_member_sees_a_job_or_does_anything_with_it(pipeline: Pipeline) -> None:
+async def test_only_its_member_can_see_a_job_or_act_on_it(pipeline: Pipeline) -> None:
     job = await held_back(pipeline, await pipeline.accepted())
 
     for attempt in (pipeline.members.job(BEN, job.id), pipeline.members.continue_(BEN, job.id)):
@@ -39,7 +39,7 @@ async def test_only_its_member_sees_a_job_or_does_anything_with_it(pipeline: Pip
     assert (await pipeline.job(job)).state is JobState.ON_HOLD
 
 
-async def test_a_job_that_is_no_longer_kept_is_told_so(pipeline: Pipeline) -> None:
+async def test_a_removed_job_is_reported_as_gone(pipeline: Pipeline) -> None:
     with pytest.raises(Refused) as refused:
         await pipeline.members.job(MIA, "0" * 32)
 

@@ -132,7 +132,7 @@ async def test_the_upload_carries_key_client_folder_and_length(
         ("0b6c5f4e8d7a4c0f9e1d2b3a4f5e6d7c.mp3", "audio-*.mp3"),
     ],
 )
-async def test_a_source_is_uploaded_under_a_safe_name_that_people_can_read(
+async def test_a_source_is_uploaded_under_a_safe_readable_name(
     client: SunoClient, receiver: Receiver, song: Path, name: str, stored_as: str
 ) -> None:
     await client.upload(song, name=name)
@@ -208,7 +208,7 @@ async def test_a_refused_upload_is_not_tried_again(
         "https://x/a b",
     ],
 )
-async def test_an_answer_without_a_web_address_is_no_success(
+async def test_an_answer_without_a_web_address_is_not_a_success(
     client: SunoClient, receiver: Receiver, song: Path, url: object
 ) -> None:
     receiver.answers = [(200, json.dumps({"success": True, "code": 200, "data": {"downloadUrl": url}}).encode())]
@@ -217,7 +217,7 @@ async def test_an_answer_without_a_web_address_is_no_success(
         await client.upload(song, name="song.mp3")
 
 
-async def test_a_file_that_is_gone_is_no_fault_of_the_provider(
+async def test_a_missing_file_is_not_blamed_on_the_provider(
     client: SunoClient, receiver: Receiver, tmp_path: Path
 ) -> None:
     with pytest.raises(FileNotFoundError):

@@ -10,7 +10,7 @@ import pytest
 from tests.support.web import POST, Parts, asked, cut, serving, talking
 
 
-async def test_floods_of_headers_without_end_are_cut_and_others_are_served_meanwhile() -> None:
+async def test_endless_headers_are_cut_off_and_others_are_served_meanwhile() -> None:
     flood = b"".join(b"X-%d: " % number + b"a" * 4000 + b"\r\n" for number in range(200))
 
     async def pour(port: int) -> bytes:
@@ -57,14 +57,14 @@ async def test_refused_floods_give_their_memory_back_without_a_garbage_collectio
 
 
 @pytest.mark.parametrize("begun", [b"", b"P", b"POST / HTTP/1.1\r\n", POST[:60]])
-async def test_a_head_that_does_not_arrive_is_not_waited_for(begun: bytes) -> None:
+async def test_a_head_that_does_not_arrive_is_given_up(begun: bytes) -> None:
     async with serving(Parts(), idle_seconds=0.1) as port, talking(port) as talk:
         talk.say(begun)
 
         assert await talk.rest() == b""
 
 
-async def test_a_head_that_comes_drop_by_drop_is_not_waited_for() -> None:
+async def test_a_head_that_trickles_in_is_given_up() -> None:
     async with serving(Parts(), idle_seconds=0.2) as port, talking(port) as talk:
 
         async def drip() -> None:
@@ -143,7 +143,7 @@ async def test_clients_that_finish_no_request_push_each_other_out_and_nobody_els
         assert (await idle.answer())[0] == 200
 
 
-async def test_a_next_request_that_stays_unfinished_counts_like_a_first() -> None:
+async def test_an_unfinished_later_request_counts_like_a_first() -> None:
     async with serving(Parts(), max_unfinished=2) as port, talking(port) as talk:
         talk.say(POST)
         assert (await talk.answer())[0] == 200
@@ -153,7 +153,7 @@ async def test_a_next_request_that_stays_unfinished_counts_like_a_first() -> Non
             assert await cut(talk)
 
 
-async def test_a_client_that_reads_no_answer_is_cut_off() -> None:
+async def test_a_client_that_reads_no_answers_is_cut_off() -> None:
     async with serving(Parts()) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
 

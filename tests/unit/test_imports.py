@@ -145,7 +145,7 @@ def test_imports_run_one_way(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if within(name, ("bot.domain",))])
-def test_the_domain_needs_the_standard_library_alone(module: str) -> None:
+def test_the_domain_needs_only_the_standard_library(module: str) -> None:
     names = set(imported(module, MODULES[module].read_text(encoding="utf-8")))
 
     assert {

@@ -99,7 +99,7 @@ async def test_many_results_and_edits_at_once_are_never_refused(slides: bool, ap
         assert bucket.taken[:12] == [f"result {number}" for number in range(12)]
 
 
-async def test_what_others_use_up_is_noticed_after_one_refusal() -> None:
+async def test_other_programs_requests_are_noticed_after_one_refusal() -> None:
     async with a_bucket(slides=True) as (pacer, bucket):
         bucket.used[None].extend([time.monotonic()] * LIMIT)
 
@@ -108,7 +108,7 @@ async def test_what_others_use_up_is_noticed_after_one_refusal() -> None:
         assert bucket.refused == 1
 
 
-async def test_results_overtake_other_messages_that_wait() -> None:
+async def test_results_overtake_other_waiting_messages() -> None:
     async with a_bucket() as (pacer, bucket):
         others = [posting(pacer, bucket, "reading", Urgency.MESSAGE) for _ in range(LIMIT + 2)]
         await asyncio.gather(*others[:LIMIT])
@@ -142,7 +142,7 @@ async def test_an_edit_waits_for_a_result_that_is_being_fetched_but_not_for_ever
     assert not await is_busy(pacer)
 
 
-async def test_edits_leave_some_requests_to_results_and_come_back_one_after_the_other() -> None:
+async def test_edits_leave_some_requests_for_results_and_return_one_by_one() -> None:
     async with a_bucket() as (pacer, bucket):
         put_off: list[float] = []
         for _ in range(LIMIT + 1):
@@ -170,7 +170,7 @@ async def test_another_channel_is_not_held_up() -> None:
         await full
 
 
-async def test_a_cancelled_post_leaves_its_place_to_the_next() -> None:
+async def test_a_cancelled_post_gives_its_place_to_the_next() -> None:
     async with a_bucket() as (pacer, bucket):
         for _ in range(LIMIT):
             await posting(pacer, bucket, "result")
@@ -203,7 +203,7 @@ async def is_busy(pacer: Pacer) -> bool:
         return True
 
 
-async def test_channels_that_are_quiet_are_forgotten() -> None:
+async def test_quiet_channels_are_forgotten() -> None:
     now = [0.0]
     clock: Callable[[], float] = lambda: now[0]  # noqa: E731  # a clock that is turned
     pacer = Pacer(clock=clock)

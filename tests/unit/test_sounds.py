@@ -38,7 +38,7 @@ def test_a_piece_lasts_as_long_as_asked_and_can_be_heard(suffix: str, tmp_path: 
     assert loudness(samples) > 500
 
 
-def test_the_same_seed_gives_the_same_piece_and_another_seed_another(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_piece_and_another_seed_a_different_one(tmp_path: Path) -> None:
     for name, seed in (("one.wav", 1), ("again.wav", 1), ("other.wav", 2)):
         compose(tmp_path / name, seconds=1.0, seed=seed)
 

@@ -65,7 +65,7 @@ def decoded(kind: Any) -> Iterator[type]:  # noqa: ANN401  # any annotation
 DECODED = sorted({part for kind in stored_types() for part in decoded(kind)}, key=lambda kind: kind.__name__)
 
 
-def test_what_storage_reads_as_json_is_found() -> None:
+def test_every_type_that_storage_reads_as_json_is_found() -> None:
     source = "a = msgspec.json.Decoder(A)\nmsgspec.convert(x, B)\nmsgspec.json.decode(x, type=C)\n_A.decode(row)"
 
     assert list(types_in(source)) == ["A", "B", "C"]
@@ -100,11 +100,11 @@ STORED = {
 
 
 @pytest.mark.parametrize("kind", STORED)
-def test_what_the_first_release_wrote_is_read(kind: type) -> None:
+def test_rows_from_the_first_release_are_read(kind: type) -> None:
     assert isinstance(msgspec.json.decode(STORED[kind], type=kind), kind)
 
 
-def test_whatever_is_decoded_has_an_old_row_here() -> None:
+def test_every_decoded_type_has_an_old_row_here() -> None:
     assert set(stored_types()) <= set(STORED)
 
 

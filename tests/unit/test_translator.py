@@ -44,7 +44,7 @@ async def test_descriptions_are_sent_in_each_language_under_discords_codes(tmp_p
     assert option["description_localizations"] == {"de": "Welcher"}
 
 
-async def test_names_stay_english_even_where_the_catalogue_knows_the_word(tmp_path: Path) -> None:
+async def test_names_stay_english_even_if_the_catalogue_has_the_word(tmp_path: Path) -> None:
     a_language(tmp_path, "de", {COMMAND.name: "abbrechen", OPTION.name: "auftrag"})
 
     sent = await payload(tmp_path)
