@@ -1,4 +1,4 @@
-"""`encore run` as an operator meets it: bad settings, a refused token, a taken port, a clean end."""
+"""`encore run` as operators meet it: bad settings, a refused token, a port in use, a clean stop."""
 
 import asyncio
 import socket

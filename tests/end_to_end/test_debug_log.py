@@ -1,4 +1,4 @@
-"""`LOG_LEVEL=debug` in a process of its own, with asyncio's debugging switched on: it says more, and no secret."""
+"""`LOG_LEVEL=debug` in a separate process with asyncio's debugging on: it says more, but no secret."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The way of the result to its member: too large, channel gone, closed, lost, answered twice."""
+"""How results reach their member: too large, channel gone, closed, lost, answered twice."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +44,7 @@ async def test_a_server_that_takes_less_than_it_says_gets_links_with_an_expiry(t
         tiny.write_bytes(source.read_bytes())
         posted_elsewhere = town.world.settings.private_hosts
 
-        # The member's own file is over the limit too, so it comes from another place.
+        # The member's own file is also over the limit, so it comes from elsewhere.
         assert posted_elsewhere
         url = await _served_by_the_provider(town, tiny)
         await town.extend(url=url)
@@ -57,7 +57,7 @@ async def test_a_server_that_takes_less_than_it_says_gets_links_with_an_expiry(t
 
 
 async def _served_by_the_provider(town: Town, path: Path) -> str:
-    """The provider's upload host serves any file it was given."""
+    """The provider's upload host serves any file it is given."""
     form = aiohttp.FormData({"uploadPath": "tests", "fileName": path.name})
     form.add_field("file", path.open("rb"), filename=path.name)
     headers = {"Authorization": f"Bearer {town.settings.suno_api_key}"}
@@ -194,7 +194,7 @@ async def test_a_gateway_that_reconnects_and_replays_starts_no_second_job(town: 
 
 @pytest.mark.parametrize("private", [True, False])
 async def test_a_token_that_expires_early_does_not_stop_the_result(tmp_path: Path, source: Path, private: bool) -> None:
-    """Discord forgets it at times before its 15 minutes are over (docs/discord.md 2.2)."""
+    """Discord sometimes forgets it before its 15 minutes are over (docs/discord.md 2.2)."""
     short = DiscordOptions(interaction_seconds=60)
     async with a_town(tmp_path, source, replace(QUICK, manual=True), short) as town:
         await town.start()
@@ -213,7 +213,7 @@ async def test_a_token_that_expires_early_does_not_stop_the_result(tmp_path: Pat
 
 
 async def test_a_gateway_that_stays_away_leads_to_a_new_session(town: Town, caplog: pytest.LogCaptureFixture) -> None:
-    """discord.py by itself would try to resume the old one for ever (docs/discord.md 6)."""
+    """discord.py alone would try to resume the old one for ever (docs/discord.md 6)."""
     await town.start(deaf_seconds=0.4)
     town.discord.gateway.refuse_connections(1_000_000)
     town.discord.gateway.drop()

@@ -1,4 +1,4 @@
-"""Somebody learned a job's callback address: nothing that they invent spoils the job or reaches a member."""
+"""Somebody has a job's callback address: nothing they invent spoils the job or reaches a member."""
 
 import json
 
@@ -19,7 +19,7 @@ def a_callback(job: Job, kind: str, *, url: str = INVENTED, task_id: str | None 
 
 
 async def call_back(town: Town, job: Job, body: str) -> int:
-    """What anybody with the address can send; the status of the answer."""
+    """Send what anybody with the address can send; returns the answer's status."""
     address = f"{town.settings.public_url}/callbacks/{job.callback_token}"
     headers = {"Content-Type": "application/json"}
     async with aiohttp.ClientSession() as session, session.post(address, data=body, headers=headers) as answer:
@@ -60,7 +60,7 @@ async def test_an_invented_complete_changes_nothing_and_the_true_one_is_posted(s
 
 
 async def test_an_invented_file_is_not_posted_even_if_it_can_be_fetched(slow_town: Town) -> None:
-    """The music of another job, as an attacker with an account of their own might name it."""
+    """The music of another job, as an attacker with their own account might name it."""
     town = slow_town
     job = await a_running_job(town)
     await town.extend()

@@ -1,4 +1,4 @@
-"""What members and their files are called can neither ring anybody nor change what a message looks like."""
+"""Names of members and files can neither ping anybody nor change what a message looks like."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The connection is lost while a command is being acknowledged: a job and an answer, or neither; never one and "no"."""
+"""The connection is lost during an acknowledgement: a job and an answer, or neither; never a job and a "no"."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,14 +18,14 @@ NOTHING_STARTED = "I couldn't reach Discord in time, so nothing was started. Ple
 
 @pytest.fixture
 async def patient_town(tmp_path: Path, source: Path) -> AsyncIterator[Town]:
-    """A town whose Discord waits longer than the bot does for an acknowledgement."""
+    """A town whose Discord waits longer for an acknowledgement than the bot does."""
     async with a_town(tmp_path, source, QUICK, DiscordOptions(acknowledge_seconds=60)) as town:
         town.settings = replace(town.settings, lease_seconds=30)
         yield town
 
 
 async def check_that_nothing_was_started(town: Town) -> None:
-    """And that nothing will be: the command is put away."""
+    """Nor will anything start later: the command is put away."""
 
     async def is_put_away() -> bool:
         return await town.app.storage.reading.intakes.next_due() is None
@@ -63,7 +63,7 @@ async def test_every_other_command_is_answered_too(town: Town, kind: FaultKind) 
 
 @pytest.mark.parametrize("kind", LOST)
 async def test_with_a_lease_shorter_than_the_outage_it_is_still_one_or_the_other(town: Town, kind: FaultKind) -> None:
-    """A worker takes the command over while it is being acknowledged."""
+    """A worker takes over the command while it is being acknowledged."""
     await town.start(lease_seconds=0.5)
     town.discord.faults.add("POST", CALLBACK, kind)
 
@@ -90,7 +90,7 @@ async def test_a_command_whose_acknowledgement_never_arrived_starts_nothing(town
 
 
 async def no_clear_answer(town: Town) -> None:
-    """From the next acknowledgement on: it arrives, and every connection is lost before Discord can say so."""
+    """From the next acknowledgement, which arrives, every connection is lost before Discord can answer."""
     arrived = town.discord.faults.add("POST", CALLBACK, FaultKind.ABORT_AFTER)
     await arrived.reached()
     town.discord.faults.add("POST", CALLBACK, FaultKind.ABORT_BEFORE, times=1000)

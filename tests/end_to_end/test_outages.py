@@ -1,4 +1,4 @@
-"""The machine fails under the bot: a locked database, a full disk, a file that cannot be written."""
+"""The machine fails: a locked database, a full disk, a file that cannot be written."""
 
 import logging
 import resource
@@ -20,13 +20,13 @@ CANNOT_WRITE = "I cannot write anything down at the moment. Please try again in 
 
 @asynccontextmanager
 async def locked(path: Path) -> AsyncIterator[None]:
-    """Another program holds the file for writing."""
+    """Another program holds the file's write lock."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=0)
 
     async def take() -> bool:
         try:
             connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:  # the bot is at it; this thread is its thread, so no waiting here
+        except sqlite3.OperationalError:  # the bot is using it on this same thread, so no waiting here
             return False
         return True
 
@@ -39,7 +39,7 @@ async def locked(path: Path) -> AsyncIterator[None]:
 
 
 def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """What an operator reads of the bot's own words, from warnings on."""
+    """The bot's own log lines from warnings up, as the operator reads them."""
     return [
         record
         for record in caplog.records
@@ -97,7 +97,7 @@ async def test_the_answer_to_a_submission_is_kept_until_it_can_be_written(town: 
 
 
 def fill_the_disk(bot: BotProcess) -> None:
-    """No file of that process can grow, as on a full disk."""
+    """Stop every file of that process from growing, as on a full disk."""
     hard = resource.prlimit(bot.process.pid, resource.RLIMIT_FSIZE)[1]
     resource.prlimit(bot.process.pid, resource.RLIMIT_FSIZE, (0, hard))
 
@@ -148,7 +148,7 @@ async def test_a_file_that_cannot_be_written_stops_the_start_with_a_remedy(tmp_p
         async with open_storage(town.settings.database_path):
             pass
         with town.settings.database_path.open("r+b") as file:
-            file.seek(18)  # a version that this SQLite reads and does not write
+            file.seek(18)  # a version that this SQLite reads but does not write
             file.write(b"\x03")
         async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
             assert await bot.exit_status() == 1

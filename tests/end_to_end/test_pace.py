@@ -15,7 +15,7 @@ AT_THE_REAL_RATE = replace(QUICK, manual=True, rate_limit=REQUESTS_PER_WINDOW, r
 
 
 async def test_never_more_than_twenty_in_ten_seconds_even_across_a_restart(tmp_path: Path, source: Path) -> None:
-    """The stand-in refuses what comes too soon, as the provider does; here nothing is refused."""
+    """The stand-in refuses early submissions, like the provider; here none is refused."""
     more = 3
     async with a_town(tmp_path, source, AT_THE_REAL_RATE) as town:
         town.settings = replace(town.settings, quota_per_day=100)
@@ -28,7 +28,7 @@ async def test_never_more_than_twenty_in_ten_seconds_even_across_a_restart(tmp_p
         await town.suno.wait_for_submit(REQUESTS_PER_WINDOW + more, timeout_seconds=30)
 
         submissions = [request for request in town.suno.requests if request.path.endswith("upload-extend")]
-        assert len(submissions) == REQUESTS_PER_WINDOW + more  # none was refused, none was repeated
+        assert len(submissions) == REQUESTS_PER_WINDOW + more  # none was refused or repeated
         started_at = [task.accepted_at for task in town.suno.tasks.values()]
         assert all(late - early > WINDOW_SECONDS for early, late in zip(started_at, started_at[20:], strict=False))
 
@@ -85,7 +85,7 @@ async def test_a_refused_key_is_reported_to_the_member_and_once_to_the_operator(
     async def put_away() -> bool:
         return await town.app.storage.reading.intakes.next_due() is None
 
-    await eventually(put_away)  # otherwise a restart would go on with it
+    await eventually(put_away)  # otherwise a restart would continue with it
     await town.stop()
     await town.start()
     await town.extend()
@@ -103,7 +103,7 @@ MESSAGES = "/channels/{channel_id}/messages"
 async def test_twelve_results_at_once_are_posted_before_any_edits_with_hardly_a_refusal(
     tmp_path: Path, source: Path, shared: bool
 ) -> None:
-    """Whether a channel's posts and edits share five requests in a window, or each have as many."""
+    """Whether a channel's posts and edits share five requests per window or have five each."""
     five = RateLimit(5, 1.5)
     discord = DiscordOptions(
         rate_limits={("POST", MESSAGES): five, ("PATCH", f"{MESSAGES}/{{message_id}}"): five},

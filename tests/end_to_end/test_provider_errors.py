@@ -1,4 +1,4 @@
-"""Each error of the provider, at the submission and afterwards, as its member meets it."""
+"""Each provider error, at the submission and afterwards, as members meet it."""
 
 import pytest
 
@@ -14,9 +14,9 @@ def submissions(town: Town) -> int:
 
 
 async def failed(town: Town) -> Message:
-    """The news of a failure: a new message that mentions the member; the unit is returned.
+    """The message about a failure, which is new and mentions the member; the unit is returned.
 
-    It answers the progress message, if the job lived long enough to have one.
+    It replies to the progress message, if the job got far enough to have one.
     """
     result = await town.result()
     job = await town.job_in(JobState.FAILED)
@@ -31,7 +31,7 @@ async def failed(town: Town) -> Message:
 
 
 async def failed_alone(town: Town, invocation: Invocation) -> Message:
-    """The news of a failure for its member alone: in the answer to the command."""
+    """The message about a failure for its member only: in the answer to the command."""
     answer = await invocation.wait_until(lambda message: message.embeds, timeout=30)
     await town.job_in(JobState.FAILED)
     assert answer.is_ephemeral
@@ -155,7 +155,7 @@ async def test_callbacks_that_overtake_the_answer_are_kept(town: Town) -> None:
         ("callback-error 400-lyrics", "didn't accept the lyrics"),
         ("callback-error 413", "someone else's work"),
         ("callback-error 531", "didn't accept the lyrics"),
-        ("sensitive-word", "didn't accept"),  # record-info knows that it was a word, a callback only that it was a text
+        ("sensitive-word", "didn't accept"),  # record-info says that it was a word, a callback only that it was a text
         ("stuck", "someone else's work"),
     ],
 )

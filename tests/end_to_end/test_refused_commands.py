@@ -1,4 +1,4 @@
-"""Every way in which `/extend` is refused: told to the member alone, nothing held, nothing started."""
+"""Every way `/extend` is refused: only the member sees it, nothing is held, nothing started."""
 
 import asyncio
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.end_to_end.town import Town
 
 
 async def refused(town: Town, invocation: Invocation, *words: str) -> str:
-    """The refusal's words; it is ephemeral, holds nothing and leaves the channel empty."""
+    """The text of the refusal, which is ephemeral, holds nothing and leaves the channel empty."""
     answer = await invocation.wait_until(lambda message: words[0] in message.content, timeout=20)
     for each in words:
         assert each in answer.content

@@ -1,4 +1,4 @@
-"""The process ends while a job is on its way, and another one goes on."""
+"""The process ends during a job, and another one continues."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -59,11 +59,11 @@ async def test_an_interrupted_command_is_resumed(town: Town) -> None:
 
     assert len((await town.result()).attachments) == 2
     assert (await town.balance()).left == 9
-    assert len(town.songs.messages) == 2  # the result, and the progress message that was there before
+    assert len(town.songs.messages) == 2  # the result, and the earlier progress message
 
 
 async def test_a_progress_message_that_was_not_written_down_is_found_and_used(town: Town) -> None:
-    """Even when Discord no longer knows its nonce, so that posting it again would make a second one."""
+    """Even after Discord has forgotten its nonce, when posting again would make a second one."""
     await town.start()
     async with hold("after the progress message is posted") as posted:
         await town.extend()

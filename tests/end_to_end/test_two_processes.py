@@ -1,4 +1,4 @@
-"""Two bots on one token and one database, as when a new version is started before the old one has ended."""
+"""Two bots on one token and database, as when a new version starts before the old one has stopped."""
 
 from dataclasses import replace
 

@@ -136,7 +136,7 @@ async def test_custom_with_vocals_sends_every_option(town: Town) -> None:
 
 
 async def sent(town: Town, **options: object) -> dict[str, object]:
-    """What reaches the music service of one `/extend`, without the addresses in it."""
+    """What reaches the music service from one `/extend`, without addresses."""
     await town.extend(**options)
     await town.suno.wait_for_submit()
     body = next(request.json for request in town.suno.requests if request.path.endswith("/upload-extend"))

@@ -1,4 +1,4 @@
-"""What members see in the channel, in their answers and in direct messages, beside the music itself."""
+"""What members see in the channel, in their answers and in direct messages, besides the music itself."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -163,7 +163,7 @@ async def test_every_attachment_including_the_cover_says_what_it_is(town: Town) 
 
 
 async def test_a_private_result_pings_its_member_once_and_posts_the_music_once(slow_town: Town) -> None:
-    """Even if the answer to the edit that brings it is lost, so that it is made again."""
+    """Even if the answer to its edit is lost, so that the edit is repeated."""
     town = slow_town
     await town.start(watched_seconds=0.0)
     invocation = await town.extend(private=True)
@@ -186,7 +186,7 @@ async def test_a_private_result_pings_its_member_once_and_posts_the_music_once(s
 
 
 async def test_a_private_result_is_not_overwritten_by_an_earlier_edit(slow_town: Town) -> None:
-    """In order: an edit is about to be made, the result is written into the same answer, then the edit goes on."""
+    """In order: an edit is about to be made, the result is written into the same answer, then the edit continues."""
     town = slow_town
     await town.start()
     invocation = await town.extend(private=True)
@@ -211,7 +211,7 @@ async def test_a_private_result_is_not_overwritten_by_an_earlier_edit(slow_town:
 
 
 async def test_a_private_result_waits_for_a_started_edit_and_then_replaces_it(slow_town: Town) -> None:
-    """In order: an edit knows what it will say, the result comes, the edit is made, then the result."""
+    """In order: an edit has its text, the result arrives, the edit is made, then the result is posted."""
     town = slow_town
     await town.start()
     invocation = await town.extend(private=True)

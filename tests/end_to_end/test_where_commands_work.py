@@ -42,6 +42,6 @@ async def test_suggestions_are_empty_where_the_bot_does_not_work(town: Town) -> 
     elsewhere.join(town.mia)
     town.mia.install_app()
     for command in town.discord.commands:
-        command["integration_types"] = [0, 1]  # as a client may still have it from another time
+        command["integration_types"] = [0, 1]  # as a client may still have it cached
 
     assert await town.mia.autocomplete(lobby, "extend", focused="model", value="V") == []

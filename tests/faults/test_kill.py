@@ -1,4 +1,4 @@
-"""SIGKILL at each named point: submitted at most once, posted exactly once, the ledger balanced, the member told."""
+"""SIGKILL at each named point: submitted at most once, posted exactly once, ledger balanced, member informed."""
 
 from pathlib import Path
 

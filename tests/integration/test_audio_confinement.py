@@ -1,4 +1,4 @@
-"""A file that takes over the decoder gets nowhere. The attacks are real, and work where nothing holds them back."""
+"""A file that takes over the decoder gets nowhere. The attacks are real, and succeed without confinement."""
 
 import asyncio
 import contextlib
@@ -32,19 +32,19 @@ FILES = {"read_the_database", "write_to_the_database", "list_files", "write_a_fi
 MEMORY = {"read_environment", "read_memory", "read_memory_by_system_call", "attach"}
 SOCKETS = {"connect", "connect_to_unix_socket", "make_a_socket_pair"}
 PROCESSES = {"fork", "start_a_program"}
-# What a container or a careful system may refuse to anybody.
+# What a container or a hardened system may refuse to everyone.
 REFUSED_TO_MANY = {"make_a_namespace", "use_io_uring", *MEMORY} - {"read_environment"}
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the layers are those of the Linux kernel")
 AN_ORDINARY_USER = 65534 if os.geteuid() == 0 else None
-"""None: whoever runs the tests."""
-AS_WHOM = {None: "as whoever runs the tests", AN_ORDINARY_USER: "as an ordinary user"}
+"""None: the user who runs the tests."""
+AS_WHOM = {None: "as the user who runs the tests", AN_ORDINARY_USER: "as an ordinary user"}
 as_anybody = pytest.mark.parametrize("user", AS_WHOM, ids=AS_WHOM.get)
 
 
 @pytest.fixture(scope="module")
 def missing() -> list[str]:
-    """The layers that this system lacks."""
+    """The layers missing on this system."""
     script = "from bot.audio.confinement import confine\nprint(*confine(), sep='\\n')"
     asked = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
     return asked.stdout.split("\n")
@@ -57,7 +57,7 @@ def need(layer: str, missing: list[str]) -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Unlike `tmp_path`, every user can get at it."""
+    """Unlike `tmp_path`, accessible to every user."""
     folder = Path(tempfile.mkdtemp(prefix="encore-attacked-"))
     folder.chmod(0o777)
     for name in ("encore.db", "left-for-you"):
@@ -69,7 +69,7 @@ def folder() -> Iterator[Path]:
 
 @asynccontextmanager
 async def a_bot(folder: Path, *, user: int | None = None, private: bool = True) -> AsyncIterator[Target]:
-    """A process with a secret, a database, and two servers beside it."""
+    """A process with a secret, a database, and two servers."""
     async with AsyncExitStack() as stack:
         tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         unix = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -99,7 +99,7 @@ async def a_bot(folder: Path, *, user: int | None = None, private: bool = True) 
 
 
 async def ordered(folder: Path, orders: Orders, limits: Limits | None = None) -> str:
-    """What comes of it when the real AudioProcess is handed a file with `orders`: the error's words."""
+    """Hand the real AudioProcess a file with `orders`; returns the error's text."""
     file = folder / "piece.mp3"
     file.write_bytes(msgspec.json.encode(orders))
     audio = AudioProcess(worker="tests.support.taken_over", probe_limits=limits or Limits())
@@ -194,7 +194,7 @@ async def test_the_limits_alone_keep_an_ordinary_user_from_making_processes(fold
 
 @linux
 async def test_half_a_gibibyte_cannot_be_allocated(folder: Path) -> None:
-    """For root, too."""
+    """Even by root."""
     found = await attacked(folder, Orders(layers=()))
 
     assert found["take_memory"] == os.strerror(errno.ENOMEM)
@@ -202,7 +202,7 @@ async def test_half_a_gibibyte_cannot_be_allocated(folder: Path) -> None:
 
 @linux
 async def test_the_running_bot_keeps_its_memory_private() -> None:
-    """As the kernel says of the process that is about to run it."""
+    """According to the kernel, for the process that is about to run it."""
     script = "from bot.__main__ import _run\nfrom bot import kernel\nfrom bot.settings import Settings\n"
     script += "print(kernel.call('prctl', 3, 0, 0, 0, 0))\n"  # PR_GET_DUMPABLE
     script += "_run(Settings(discord_token='invented', suno_api_key='invented')).close()\n"
@@ -253,7 +253,7 @@ async def test_missing_layers_are_logged_once(folder: Path, caplog: pytest.LogCa
 
 
 class Presence:
-    """Sees through a named pipe whether a process has come that keeps it open, and whether it is gone."""
+    """Sees through a named pipe whether a process has opened it, and whether it is gone."""
 
     def __init__(self, folder: Path, name: str = "fifo") -> None:
         self.path = folder / name
@@ -261,7 +261,7 @@ class Presence:
         self._reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
 
     def has_come(self) -> bool:
-        with contextlib.suppress(BlockingIOError):  # it has come and is still there
+        with contextlib.suppress(BlockingIOError):  # it is still there
             return os.read(self._reader, 100) == b"here"
         return False
 
@@ -290,8 +290,8 @@ async def test_a_process_left_behind_does_not_outlive_the_answer(folder: Path) -
 
 
 async def test_a_process_left_behind_does_not_outlive_the_time_limit(folder: Path) -> None:
-    """Its parent has ended; it keeps the pipe open, so that no end of file is ever read."""
-    for wall_seconds in (2.0, 8.0, 32.0):  # a slow machine may not even have started it by the first of them
+    """Its parent has ended, but it keeps the pipe open, so the end of the file never comes."""
+    for wall_seconds in (2.0, 8.0, 32.0):  # by the first of them, a slow machine may not even have started it
         presence = Presence(folder, f"fifo-{wall_seconds}")
         orders = msgspec.structs.replace(UNCONFINED, leave="a sleeper", answers=False, fifo=str(presence.path))
         assert "still running" in await ordered(folder, orders, Limits(wall_seconds=wall_seconds))

@@ -1,4 +1,4 @@
-"""Making a file small enough to be posted."""
+"""Making a file small enough to post."""
 
 from pathlib import Path
 

@@ -70,14 +70,14 @@ def a_zip() -> bytes:
 
 
 def a_wav(*, sample_rate: int, samples: int) -> bytes:
-    """16 bits, one channel."""
+    """16-bit mono."""
     form = struct.pack("<HHIIHH", 1, 1, sample_rate, sample_rate * 2, 2, 16)
     body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 2 * samples) + bytes(2 * samples)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def a_sparse_wav(path: Path, *, seconds: int, sample_rate: int, channels: int, bits: int, form: int) -> None:
-    """Silence without bytes on the disk. `form`: 1 is for whole numbers, 3 for floating point."""
+    """Silence that takes no disk space. `form`: 1 is integer, 3 floating point."""
     frame = channels * bits // 8
     size = seconds * sample_rate * frame
     chunk = struct.pack("<HHIIHH", form, channels, sample_rate, sample_rate * frame, frame, bits)
@@ -148,7 +148,7 @@ async def test_a_file_cut_at_three_fifths_is_reported_as_cut_off(
     piece.write_bytes(data[: len(data) * 3 // 5])
 
     if suffix == ".aac":
-        # Bare frames carry no length of the whole: what is there is a shorter piece.
+        # Bare frames carry no total length, so this is simply a shorter piece.
         assert (await audio.probe(piece)).length_seconds == pytest.approx(3.0, abs=0.2)
         return
     with pytest.raises(SourceTruncated):
@@ -174,7 +174,7 @@ async def test_a_cut_film_with_its_index_first_is_reported_as_cut_off(audio: Aud
 
 
 async def test_an_mp3_without_a_header_is_accepted_at_the_length_it_has(audio: AudioProcess, tmp_path: Path) -> None:
-    """Nothing in it says how long it was."""
+    """Nothing in the file says how long it was."""
     piece = tmp_path / "silence.mp3"
     silent_mp3_of_size(piece, 200_000)
     piece.write_bytes(piece.read_bytes()[:120_000])
@@ -312,7 +312,7 @@ async def test_a_file_that_is_not_audio_is_refused(
     ids=["hls", "concat", "pls", "sdp", "dash"],
 )
 async def test_a_list_of_other_files_opens_none_of_them(words: str, audio: AudioProcess, tmp_path: Path) -> None:
-    """A real piece is named, so that only the refusal can keep it from being heard."""
+    """It names a real piece, so only the refusal keeps it from being read."""
     real = a_piece(tmp_path, ".mp3")
     for target in (str(real), real.name, f"file:{real}", "/etc/passwd", "http://127.0.0.1:9/piece.mp3"):
         listing = tmp_path / "piece.m3u8"
@@ -337,7 +337,7 @@ async def test_a_source_slightly_too_long_is_reported_with_its_length(audio: Aud
 async def test_the_largest_formats_are_read_within_the_limits(
     sample_rate: int, channels: int, bits: int, form: int, audio: AudioProcess, tmp_path: Path
 ) -> None:
-    """As long as the longest source of any model; the files are of 369 and 553 MB."""
+    """As long as the longest source of any model: 369 and 553 MB."""
     longest = max(model.source_max_seconds for model in MODELS.values())
     piece = tmp_path / "large.wav"
     a_sparse_wav(piece, seconds=longest, sample_rate=sample_rate, channels=channels, bits=bits, form=form)
@@ -354,7 +354,7 @@ async def test_a_title_that_is_not_utf8_does_no_harm(audio: AudioProcess, tmp_pa
 
 
 async def test_a_file_that_decodes_to_hours_is_not_decoded_to_its_end(audio: AudioProcess, tmp_path: Path) -> None:
-    """8 kB, which last an hour and more: one sample a second."""
+    """8 kB that last over an hour: one sample a second."""
     (tmp_path / "bomb.wav").write_bytes(a_wav(sample_rate=1, samples=4000))
 
     with pytest.raises(SourceTooLong):

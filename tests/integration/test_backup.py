@@ -1,4 +1,4 @@
-"""`encore backup`, and going on from the copy."""
+"""`encore backup`, and continuing from the copy."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the benchmarks say about their own numbers; nothing here is measured."""
+"""How the benchmarks present their numbers; nothing is measured here."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which recorded callbacks are applied when, and that none is in the way of another."""
+"""When recorded callbacks are applied, and that none gets in another's way."""
 
 import asyncio
 import logging
@@ -23,12 +23,12 @@ from tests.support.storage_samples import a_job
 
 
 class UnreadableError(ValueError):
-    """What this version of the bot says of a body it does not understand."""
+    """Raised for a body that this version of the bot does not understand."""
 
 
 @dataclass
 class Town:
-    """A queue on a database, with jobs whose callbacks are recorded by name; `applied` are the names that were done."""
+    """A queue on a database, with jobs whose callbacks have names; `applied` are the names applied."""
 
     storage: SqliteStorage
     clock: TurnedClock
@@ -38,7 +38,7 @@ class Town:
     applied: list[str] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
     can_read_all: bool = False  # what begins with "unreadable"
-    errors: dict[str, Exception] = field(default_factory=dict)  # raised for these names, again and again
+    errors: dict[str, Exception] = field(default_factory=dict)  # raised for these names every time
     slow: Callable[[str], bool] = lambda _name: False
     answered: asyncio.Event = field(default_factory=asyncio.Event)  # what the slow ones wait for
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -66,7 +66,7 @@ class Town:
         await self._note(lambda: self.applied.append(name))
 
     async def record(self, *names: str) -> None:
-        """Each to another job, as far as there are jobs."""
+        """Each for another job, as far as there are jobs."""
         await asyncio.gather(
             *(
                 self.storage.record_callback(
@@ -166,7 +166,7 @@ async def test_only_a_limited_number_of_callbacks_is_handled_at_a_time(town: Tow
         await town.until(lambda: len(town.begun) >= NEW_AT_ONCE)
         for _ in range(3):
             town.bell.ring()
-            await town.storage.reading.inbox.newest_id()  # time enough to begin more of them
+            await town.storage.reading.inbox.newest_id()  # enough time to begin more of them
 
         assert len(town.begun) == NEW_AT_ONCE
         town.answered.set()
@@ -231,7 +231,7 @@ async def test_an_unexpected_failure_is_retried_with_growing_pauses_then_set_asi
     pauses = []
     while (due := await queue.next_due()) is not None:
         pauses.append((due - town.clock()).total_seconds())
-        assert not await queue.step()  # not before its time
+        assert not await queue.step()  # not early
         town.clock.turn(pauses[-1])
         await run_dry(queue)
 
@@ -308,6 +308,6 @@ async def test_restarts_while_callbacks_come_in_miss_none(town: Town) -> None:
             await town.until(lambda: bool(town.begun))
     await run_dry(town.queue())
 
-    # Where the end came between the writing and the note of it, a name is missing from `applied`.
+    # If the stop came between the write and its note, a name is missing from `applied`.
     assert await town.pending() == []
     assert await town.storage.reading.inbox.count_set_aside() == 0

@@ -1,4 +1,4 @@
-"""The machine fails under work that was taken in before: it is kept, told, and gone on with."""
+"""The machine fails with work under way: the work is kept, reported and resumed."""
 
 import errno
 import logging

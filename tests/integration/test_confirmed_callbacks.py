@@ -1,4 +1,4 @@
-"""A callback is news, and the provider's own record is what counts: whoever knows an address can invent a callback."""
+"""A callback is only news and the provider's record decides, because anyone who knows an address can invent one."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A result's picture is attached where it can be had, and never holds the music back."""
+"""A result's picture is attached if available, and never holds the music back."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ IMAGE_URL = "https://images.example/one.jpeg"
 
 @dataclass
 class FetcherOfPictures(FakeFetcher):
-    """Gives `picture` for the cover's address, once `may_answer` is set."""
+    """Returns `picture` for the cover's address, once `may_answer` is set."""
 
     picture: bytes = PNG
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)

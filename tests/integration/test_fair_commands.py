@@ -1,4 +1,4 @@
-"""Commands are read in turns, and nobody keeps everybody else waiting."""
+"""Commands are read in turns, so that nobody keeps everybody else waiting."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

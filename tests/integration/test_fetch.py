@@ -1,4 +1,4 @@
-"""What arrives from a server that is allowed, whatever the server does. Real sockets on the loopback address."""
+"""What arrives from an allowed server, whatever it does. Real sockets on the loopback address."""
 
 import asyncio
 import gzip
@@ -125,7 +125,7 @@ async def test_an_endless_body_ends_at_the_limit(to: Path) -> None:
 
 async def test_bytes_beyond_the_announced_length_are_not_read(to: Path) -> None:
     async with serving(saying(head(200, "Content-Length: 4"), b"goodbad")) as server:
-        # Whether this is an error depends on how the bytes happen to be cut into packets.
+        # Whether this is an error depends on how the bytes are split into packets.
         with suppress(SourceUnreachable):
             assert await fetched(server, to) == 4
 

@@ -1,4 +1,4 @@
-"""Slow name servers: what they hold up, and what they do not. The look-ups are real but for the name servers."""
+"""Slow name servers: what they hold up, and what not. Only the name servers are fake."""
 
 import asyncio
 import socket
@@ -42,7 +42,7 @@ def names() -> Iterator[SlowNames]:
 
 
 async def all_asked(names: SlowNames, count: int) -> None:
-    """Until `count` look-ups are under way."""
+    """Wait until `count` look-ups are under way."""
     async with asyncio.timeout(10):
         for _ in range(count):
             while not names.asked.acquire(blocking=False):  # noqa: ASYNC110  # a thread's event
@@ -80,7 +80,7 @@ async def test_slow_name_servers_hold_up_nothing_else(names: SlowNames, tmp_path
 
 
 async def test_links_can_be_fetched_while_all_other_threads_are_busy(names: SlowNames, tmp_path: Path) -> None:
-    """Neither looking up nor writing needs the threads that everything else shares."""
+    """Neither look-ups nor writes need the threads that everything else shares."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(1))
     busy = loop.run_in_executor(None, names.answer.wait, 30)
@@ -126,7 +126,7 @@ async def test_an_abandoned_look_up_keeps_its_place_until_it_ends(names: SlowNam
         while True:
             try:
                 found = await lookups.resolve("fast.example", 443)
-            except LookupTooSlow:  # the thread is still on its way out
+            except LookupTooSlow:  # the thread is still ending
                 continue
             break
 

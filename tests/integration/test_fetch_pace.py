@@ -1,4 +1,4 @@
-"""How long a slow server is waited for. Real sockets on the loopback address; what sleeps here are slow servers."""
+"""How long the bot waits for a slow server. Real sockets on the loopback address; only the slow servers sleep."""
 
 import asyncio
 import os
@@ -111,7 +111,7 @@ async def test_a_file_that_arrives_well_but_takes_too_long_is_given_up(to: Path)
 
 
 async def test_a_server_is_not_blamed_for_our_own_slow_disk(tmp_path: Path) -> None:
-    """The file is a pipe here: it can be written once somebody reads it, which happens after more than a window."""
+    """The file is a pipe here, writable once somebody reads it, which takes longer than a window."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
@@ -131,7 +131,7 @@ async def test_a_server_is_not_blamed_for_our_own_slow_disk(tmp_path: Path) -> N
 
 
 def whole(reader: int, size: int) -> bytes:
-    """All that is written into the pipe; closing it earlier would break it for whoever opens it next."""
+    """Everything written to the pipe; closing it earlier would break it for the next opener."""
     data = b""
     while len(data) < size:
         data += os.read(reader, size)

@@ -1,4 +1,4 @@
-"""What is never fetched. A listener on the loopback address plays the service inside that must not be reached."""
+"""What is never fetched. A listener on the loopback address plays the internal service that must not be reached."""
 
 import asyncio
 import socket
@@ -23,7 +23,7 @@ Answer = Callable[[str], bytes]
 
 
 class Listener:
-    """Counts who comes, and answers each request with what `answer` makes of its head."""
+    """Counts connections, and answers each request with `answer` of its head."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
@@ -58,7 +58,7 @@ async def listening(answer: Answer = secret, *, tls: ssl.SSLContext | None = Non
 
 
 class FixedResolver(AbstractResolver):
-    """Answers from a table; a name that is not in it does not exist."""
+    """Answers from a table; names not in it do not exist."""
 
     def __init__(self, table: Mapping[str, list[str]]) -> None:
         self._table = table
@@ -88,7 +88,7 @@ class FixedResolver(AbstractResolver):
 
 
 class TurningResolver(FixedResolver):
-    """Answers with a public address when it is asked first, and with the loopback address from then on."""
+    """Answers with a public address the first time, and with the loopback address after that."""
 
     def __init__(self) -> None:
         super().__init__({"turning.example": [PUBLIC]})
@@ -109,7 +109,7 @@ async def refused(
     resolver: AbstractResolver | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> SourceUnreachable:
-    """The error with which `url` is refused; nothing may be left behind."""
+    """The error that refuses `url`; nothing may be left behind."""
     fetcher = SafeFetcher(
         private_hosts=private_hosts, resolver=resolver, tls=tls, limits=FetchLimits(connect_seconds=5)
     )
@@ -230,13 +230,13 @@ async def test_a_changing_answer_is_checked_each_time() -> None:
 
 async def test_a_name_that_turns_to_this_machine_reaches_nothing(to: Path) -> None:
     resolver = TurningResolver()
-    await resolver.resolve("turning.example")  # whoever looked first was shown a public address
+    await resolver.resolve("turning.example")  # the first look-up returned a public address
     async with listening() as inside:
         error = await refused(f"https://turning.example:{inside.port}/", to, resolver=resolver)
 
         assert error.sentence == NOT_PUBLIC
         assert inside.visits == 0
-        assert len(resolver.asked) == 2  # one look for one connection: nothing is looked up again in between
+        assert len(resolver.asked) == 2  # one look-up per connection, with none in between
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "::ffff:10.0.0.1", "127.1", "localhost"])
@@ -366,7 +366,7 @@ async def test_a_server_that_cannot_prove_who_it_is_is_refused(to: Path) -> None
     async with listening(tls=anonymous_tls(ssl.PROTOCOL_TLS_SERVER)) as server:
         await refused(f"https://127.0.0.1:{server.port}/", to, private_hosts=("127.0.0.1",))
 
-        assert server.visits == 0  # no word was exchanged
+        assert server.visits == 0  # nothing was exchanged
 
 
 async def test_a_server_without_tls_is_refused(to: Path) -> None:

@@ -1,4 +1,4 @@
-"""The database does not grow for ever, and secrets go as soon as they are useless."""
+"""The database does not grow for ever, and secrets are erased once they are no longer needed."""
 
 import sqlite3
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The services on a real database, step by step, with a clock that is turned and a provider that does as it is told."""
+"""The services on a real database, step by step, with a clock that tests set and a scripted provider."""
 
 import math
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
         yield pipeline
 
 
-# Taking a command in
+# Accepting a command
 
 
 async def test_an_accepted_job_holds_one_unit_and_waits(pipeline: Pipeline) -> None:
@@ -142,7 +142,7 @@ async def test_a_command_left_by_a_dead_process_is_resumed(pipeline: Pipeline) -
     async with pipeline.storage.transaction() as work:
         await work.intakes.claim(left)
 
-    assert not await pipeline.acceptance.step()  # somebody may still be at it
+    assert not await pipeline.acceptance.step()  # somebody may still be working on it
     pipeline.clock.turn(181)
     assert await pipeline.acceptance.step()
 
@@ -317,7 +317,7 @@ async def test_a_callback_that_overtakes_the_answer_is_kept(pipeline: Pipeline) 
     assert (await pipeline.job(job)).state is JobState.FINISHED
 
 
-# News of the task
+# News about the task
 
 
 async def test_callbacks_lead_from_text_to_the_finished_tracks(pipeline: Pipeline) -> None:
@@ -489,7 +489,7 @@ async def test_missing_tracks_fail_the_job_only_at_the_deadline(pipeline: Pipeli
     after = await pipeline.job(job)
     assert after.failure is not None
     assert after.failure.reason is FailureReason.TRACKS_GONE
-    assert await pipeline.delivery.step()  # and the member is told
+    assert await pipeline.delivery.step()  # and the member reads it
     assert pipeline.messenger.ways[0].told_failures == [job.id]
     day = quota_day(BEGINNING)
     assert (await pipeline.storage.reading.ledger.balance(MIA, day=day, limit=LIMIT)).left == LIMIT
@@ -531,7 +531,7 @@ async def test_a_members_own_track_can_be_a_source_with_its_model(pipeline: Pipe
 
 
 async def delivered(pipeline: Pipeline, title: str, *, model: str = "V5") -> Job:
-    """A job of Mia's with two tracks of that title."""
+    """A job of Mia's with two tracks of the given title."""
     job = await pipeline.accepted(style="folk", title=title, prompt="la la", model=model)
     assert await pipeline.submission.step()
     task_id = (await pipeline.job(job)).task_id

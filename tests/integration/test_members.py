@@ -1,4 +1,4 @@
-"""What members can do with their jobs, and with nobody else's."""
+"""What members can do with their own jobs, but not with anybody else's."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

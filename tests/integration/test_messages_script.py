@@ -1,4 +1,4 @@
-"""`make messages`: what it writes into the template and into the languages' files."""
+"""`make messages`: what it writes into the template and the language files."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ BIN = Path(sys.prefix) / "bin"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A small project in which one sentence is said."""
+    """A small project with one sentence."""
     for name in ("babel.cfg", "tools/messages.sh"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

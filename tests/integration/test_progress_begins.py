@@ -1,4 +1,4 @@
-"""The progress message is posted before anything is read or held, and there is one of it whatever happens."""
+"""The progress message is posted before anything is read or held, and exactly once, whatever happens."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
 
 
 async def left_behind(pipeline: Pipeline, *, message_id: int | None) -> Intake:
-    """A command whose worker died after it had posted the message, with or without having written that down."""
+    """A command whose worker died after posting the message, before or after writing that down."""
     place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=pipeline.clock())
     source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
     intake = Intake(

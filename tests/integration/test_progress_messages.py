@@ -1,4 +1,4 @@
-"""Progress messages on a real database: shown when they change, at their pace, each for itself."""
+"""Progress messages on a real database: shown when they change, at their pace, independently."""
 
 import asyncio
 import logging
@@ -26,13 +26,13 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
 
 
 async def look(pipeline: Pipeline) -> None:
-    """Until nothing is behind."""
+    """Run passes until nothing is behind."""
     while await pipeline.progress.step():
         pass
 
 
 async def accepted(pipeline: Pipeline, count: int) -> list[Job]:
-    """One job of each of so many members."""
+    """One job each of this many members."""
     return [await pipeline.accepted(member_id=2000 + number) for number in range(count)]
 
 
@@ -189,7 +189,7 @@ async def test_a_change_that_comes_while_a_message_is_being_shown_is_shown_next(
 
 
 async def test_a_private_result_is_not_overwritten_by_a_pass_that_began_before_it(pipeline: Pipeline) -> None:
-    """In order: a pass claims the message, the result is delivered meanwhile, then the pass writes."""
+    """In order: a pass claims the message, the result is delivered, then the pass writes."""
     job = await pipeline.accepted(private=True)
     assert await pipeline.submission.step()
     await look(pipeline)
@@ -247,7 +247,7 @@ async def test_a_message_that_always_fails_is_set_aside_and_holds_up_no_other(
     assert poisoned.short_id in line.getMessage()
     await cancel(pipeline, poisoned)
     pipeline.clock.turn(5)
-    await look(pipeline)  # its job goes its way all the same
+    await look(pipeline)  # its job continues
     assert (await pipeline.job(poisoned)).state is JobState.CANCELLED
 
 

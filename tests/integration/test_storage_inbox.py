@@ -79,7 +79,7 @@ async def test_an_applied_callback_is_no_longer_pending_and_its_repeat_stays_a_r
 async def test_only_a_jobs_token_counts(storage: Storage, job: Job) -> None:
     tokens = [job.callback_token, "unknown", "", "tökén", "\udcff", "x" * 8000, "a\x00b"]
 
-    for _ in range(2):  # the second time, what is known is remembered
+    for _ in range(2):  # the second time, known tokens are remembered
         assert await asyncio.gather(*map(storage.is_callback_token, tokens)) == [True] + [False] * 6
 
 

@@ -247,7 +247,7 @@ async def test_delivered_tracks_of_a_member_come_newest_first(storage: Storage) 
 
 
 def an_untitled_job() -> Job:
-    """Its tracks are called as the provider says."""
+    """Its tracks have the provider's titles."""
     return replace(a_job(), request=ExtensionRequest(prompt="more of it"))
 
 

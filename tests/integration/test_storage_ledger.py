@@ -1,4 +1,4 @@
-"""The quota's ledger, on a real file."""
+"""The quota ledger, on a real file."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Which progress messages are behind their jobs: claimed once, at their pace, found without looking at the others."""
+"""Progress messages that are behind their jobs: claimed once, at their pace, found without reading the others."""
 
 import sqlite3
 from collections.abc import AsyncIterator

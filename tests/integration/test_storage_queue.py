@@ -22,7 +22,7 @@ async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
 
 
 async def order(storage: Storage, *members: int) -> list[Job]:
-    """One accepted job for each of `members`, in this order."""
+    """Insert one accepted job for each of `members`, in this order."""
     jobs = [a_job(member_id=member) for member in members]
     async with storage.transaction() as work:
         for job in jobs:
@@ -167,7 +167,7 @@ async def test_a_member_with_nothing_waiting_is_delayed_by_one_job_of_each_other
 async def test_while_a_member_waits_each_other_member_is_served_at_most_once(storage: Storage, seed: int) -> None:
     rng = random.Random(seed)
     waiting = Counter[int]()
-    served: dict[int, Counter[int]] = {}  # for each waiting member: who was served since its last job, or its coming
+    served: dict[int, Counter[int]] = {}  # per waiting member: who was served since their last job, or their arrival
     claims = 0
     for _ in range(300):
         if rng.random() < 0.52:

@@ -34,7 +34,7 @@ async def add(database: Database, name: str) -> None:
 
 
 def count_commits(path: Path) -> int:
-    """The committed frames of the log, counted in the file itself: a frame that ends a commit names the file's size."""
+    """The commits in the log, counted in the file itself: a frame that ends a commit gives the database's size."""
     log = path.with_name(path.name + "-wal").read_bytes()
     page_size = int.from_bytes(log[8:12], "big")
     frames = range(32, len(log) - 23, page_size + 24)
@@ -94,7 +94,7 @@ async def test_it_is_on_disk_when_the_block_ends(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
         await add(database, "one")
 
-        # Another connection, while ours is open: what it sees was committed to the file.
+        # Another connection, while ours is open: it sees only what was committed to the file.
         other = sqlite3.connect(tmp_path / "notes.db")
         try:
             assert other.execute("SELECT name FROM note").fetchall() == [("one",)]
@@ -110,7 +110,7 @@ async def test_cancellation_in_the_middle_of_a_statement_undoes_only_this_part(t
             async with database.transaction() as connection:
                 await connection.execute(ADD, "cancelled")
                 entered.set()
-                # Long enough to be cancelled in; it still runs to its end in SQLite's thread.
+                # Long enough to be cancelled midway; it still runs to its end in SQLite's thread.
                 await connection.execute(
                     "INSERT INTO note (name) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
                     " WHERE i < 300000) SELECT 'n' || max(i) FROM n"
@@ -225,7 +225,7 @@ async def test_a_transaction_waits_out_a_short_lock_of_another_process(tmp_path:
 
 async def test_a_full_disk_is_reported_and_works_again_once_there_is_room(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
-        await database._writer.execute_fetchall("PRAGMA max_page_count = 1")  # not less than it has already
+        await database._writer.execute_fetchall("PRAGMA max_page_count = 1")  # not less than it already has
 
         with pytest.raises(StorageUnavailable, match="full"):
             await add(database, "x" * 100_000)
@@ -245,7 +245,7 @@ async def test_if_sqlite_gives_up_the_whole_transaction_every_task_in_the_group_
             async with database.transaction() as connection:
                 await connection.execute(ADD, "one")
                 with pytest.raises(sqlite3.IntegrityError):
-                    # As SQLite does by itself on some errors of the disk.
+                    # As SQLite itself does on some disk errors.
                     await connection.execute("INSERT OR ROLLBACK INTO note (name) VALUES ('one')")
                 # Outside of any transaction this would be kept.
                 await connection.execute(ADD, "astray")

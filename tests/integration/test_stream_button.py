@@ -1,4 +1,4 @@
-"""The lyrics' callback mostly comes without the streams; record-info has them a moment later."""
+"""The lyrics callback usually comes without the streams; record-info has them a moment later."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is kept across restarts of all that is sent: the provider's rate, and the pause of an empty account."""
+"""What submissions keep across restarts: the provider's rate, and the pause for an empty account."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -23,7 +23,7 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
 
 
 async def submitted(pipeline: Pipeline) -> int:
-    """How many jobs are submitted now, one after the other."""
+    """How many jobs can be submitted now, one after the other."""
     number = 0
     while await pipeline.submission.step():
         number += 1
@@ -101,7 +101,7 @@ async def test_the_operator_hears_once_that_credits_are_gone_and_once_that_they_
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
         await pipeline.accepted()
         await pipeline.submission.step()
-        pipeline.submission._account.ask_at = None  # as a second submission that was under way by then
+        pipeline.submission._account.ask_at = None  # like a second submission that was already under way
         await pipeline.submission.step()
         assert [len(told) for told in pipeline.messenger.operator] == [1]
 

@@ -1,4 +1,4 @@
-"""The client against a scripted server: what it sends, and what each answer comes to."""
+"""The client against a scripted server: what it sends, and what it makes of each answer."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ SUCCESS = (FIXTURES / "submit-success.json").read_bytes()
 
 @dataclass
 class Scripted:
-    """Answers every request with the same thing and keeps what it was sent."""
+    """Gives every request the same answer and keeps what it received."""
 
     status: int = 200
     body: bytes = SUCCESS
@@ -227,7 +227,7 @@ async def test_a_status_without_an_envelope_speaks_for_itself(
 
     assert (type(found), found.code) == (error, status)
     assert found.may_have_started is (error is ProviderSilent)
-    assert len(scripted.requests) == 1  # a redirect is not followed either
+    assert len(scripted.requests) == 1  # redirects are not followed either
 
 
 async def test_a_gateway_that_bars_the_client_is_named_in_the_log(client: SunoClient, scripted: Scripted) -> None:

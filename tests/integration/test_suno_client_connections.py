@@ -1,4 +1,4 @@
-"""Connections that are never made, break, or stay silent: who may be asked again, and who may not."""
+"""Connections that fail, break or stay silent: which requests may be repeated, and which not."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class RawServer:
-    """Reads whole requests and lets `on_get` and `on_post` do what they like with the connection."""
+    """Reads whole requests and lets `on_get` and `on_post` do anything with the connection."""
 
     on_get: Handler
     on_post: Handler

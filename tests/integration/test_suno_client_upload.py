@@ -1,4 +1,4 @@
-"""Handing over a file: streamed, byte for byte, under a name of its own."""
+"""Uploading a file: streamed, byte for byte, under a unique name."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ class Upload:
 
 @dataclass
 class Receiver:
-    """Reads uploads piece by piece and answers with `answers` in turn, the last one for ever."""
+    """Reads uploads piece by piece and gives `answers` in turn, repeating the last."""
 
     answers: list[tuple[int, bytes]] = field(default_factory=lambda: [(200, SUCCESS)])
     uploads: list[Upload] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The provider's callbacks over real sockets, with a store that is a list."""
+"""The provider's callbacks over real sockets, with a list as storage."""
 
 import asyncio
 import gzip
@@ -44,12 +44,12 @@ class Away(EncoreError):
 
 
 class Inbox:
-    """Knows one token, keeps what it is given, and can be away or slow."""
+    """Knows one token, keeps what it gets, and can be unavailable or slow."""
 
     def __init__(self) -> None:
         self.kept: list[tuple[str, bytes]] = []
         self.calls = 0
-        self.read: list[bytes] = []  # the bodies that were looked at
+        self.read: list[bytes] = []  # the checked bodies
         self.times: list[datetime] = []
         self.woken = 0
         self.fault: Exception | None = None
@@ -113,7 +113,7 @@ async def post(url: str, body: bytes = COMPLETE, *, headers: dict[str, str] | No
 
 
 async def spoken(url: str, request: bytes) -> int:
-    """The status that the server answers to these bytes, before it closes the connection."""
+    """The status that the server answers to these bytes before closing the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", URL(url).port)
     writer.write(request)
     answer = await reader.read()
@@ -386,7 +386,7 @@ async def test_if_nothing_can_be_written_down_the_provider_is_asked_to_repeat(
 
     assert (away, back) == ([503, 503, 503], [200, 200, 200])
     assert inbox.woken == 1
-    # The edges, and nothing of the token.
+    # Only the changes, and nothing about the token.
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
     assert TOKEN not in caplog.text
 

@@ -18,7 +18,7 @@ async def test_endless_headers_are_cut_off_and_others_are_served_meanwhile() -> 
             try:
                 talk.say(b"POST /callbacks/x HTTP/1.1\r\n" + flood)
                 return (await talk.rest())[9:12]  # after the protocol's version
-            except ConnectionResetError:  # cut before all of it was said
+            except ConnectionResetError:  # cut before everything was sent
                 return b""
 
     parts = Parts()
@@ -77,7 +77,7 @@ async def test_a_head_that_trickles_in_is_given_up() -> None:
         try:
             assert await talk.rest() == b""
         except ConnectionResetError:
-            pass  # closed as well; a drop was under way
+            pass  # also closed, with bytes still arriving
         finally:
             dripping.cancel()
 

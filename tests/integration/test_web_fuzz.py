@@ -57,7 +57,7 @@ class Fuzz:
         self._random = random.Random(seed)
 
     def requests(self) -> bytes:
-        """One, or several that follow each other on one connection."""
+        """One request, or several in a row on one connection."""
         words = b"".join(self._request() for _ in range(self._random.choice((1, 1, 1, 2, 3))))
         return self._mutated(words) if self._random.random() < 0.2 else words
 
@@ -88,7 +88,7 @@ class Fuzz:
 
 
 async def answers(port: int, *parts: bytes) -> list[int]:
-    """The statuses that the server answers until it closes the connection."""
+    """The statuses that the server answers before closing the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     said = b""
     try:
@@ -98,14 +98,14 @@ async def answers(port: int, *parts: bytes) -> list[int]:
         while more := await reader.read(65_536):
             said += more
     except ConnectionError:
-        pass  # closed before everything was said
+        pass  # closed before everything was sent
     finally:
         writer.close()
     return [int(status) for status in re.findall(rb"HTTP/\d\.\d (\d{3})", said)]
 
 
 def loud(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What an operator reads who has not asked for the details."""
+    """What the operator reads at the usual log level."""
     return [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG or record.exc_info]
 
 

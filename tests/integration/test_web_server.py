@@ -1,4 +1,4 @@
-"""The listener, its limits, and the pages for whoever supervises the process. Real sockets."""
+"""The listener, its limits, and the pages for a supervisor. Real sockets."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""All services on a real database, with a clock that is turned and a provider that does as it is told."""
+"""All services on a real database, with a clock that tests set and a scripted provider."""
 
 import json
 from collections.abc import AsyncIterator
@@ -71,7 +71,7 @@ class Pipeline:
     interactions: int = 0
 
     async def extend(self, *, member_id: int = MIA, private: bool = False, **changes: object) -> Job | None:
-        """One command of a member; the job that came of it."""
+        """One command from a member; returns the resulting job."""
         self.interactions += 1
         place = replace(
             a_place(),
@@ -115,7 +115,7 @@ class Pipeline:
         return await self.job(job)
 
     async def call_back(self, job: Job, kind: str, *, code: int = 200, tracks: int = 2, confirmed: bool = True) -> None:
-        """A callback of the job's task; the provider's record says the same where it is `confirmed`."""
+        """A callback about the job's task; if `confirmed`, the provider's record says the same."""
         if confirmed and kind in {"complete", "error"}:
             end = ReportKind.COMPLETE if kind == "complete" else ReportKind.FAILED
             task_id = job.task_id or "task-told"
@@ -153,7 +153,7 @@ async def a_pipeline(
     caps: Caps = Caps(),  # noqa: B008  # as above
     keep_tracks_days: int = 0,
 ) -> AsyncIterator[Pipeline]:
-    """Everything but Discord and the provider, on a database in `folder`; anew on the same one after a restart."""
+    """Everything but Discord and the provider, on a database in `folder`; call it again to restart on the same one."""
     clock = clock or TurnedClock()
     provider = provider or FakeProvider()
     fetcher = fetcher or FakeFetcher()

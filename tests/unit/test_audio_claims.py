@@ -1,4 +1,4 @@
-"""What containers claim about themselves, read from bytes made by hand."""
+"""What containers claim about themselves, from handmade bytes."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""What many tasks want at once is handled together."""
+"""Requests from many tasks are handled together."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from storage.batches import Batches
 
 
 class Doubling:
-    """Doubles numbers, once it may; keeps what it was given together."""
+    """Doubles numbers once allowed; keeps the batches it was given."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []

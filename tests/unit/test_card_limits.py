@@ -1,4 +1,4 @@
-"""Whatever a job holds, every message about it is one that Discord takes: the stand-in's own refusals decide."""
+"""Whatever a job contains, Discord takes every message about it, judged by the stand-in's own refusals."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -74,7 +74,7 @@ def jobs(draw: st.DrawFn) -> Job:
 def check(
     content: str, *, embed: discord.Embed | None = None, files: int = 0, components: list[Any] | None = None
 ) -> None:
-    """Raise what the stand-in would answer with."""
+    """Raise the refusal that the stand-in would send."""
     data: dict[str, Any] = {"content": content, "components": components or []}
     if embed is not None:
         data["embeds"] = [embed.to_dict()]

@@ -1,4 +1,4 @@
-"""The messages that tell a job's end, in English, and that nothing of members or of the provider breaks their form."""
+"""The messages about a job's end, in English; no text from members or the provider breaks them."""
 
 from collections.abc import Callable
 from dataclasses import replace

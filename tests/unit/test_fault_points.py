@@ -90,7 +90,7 @@ def test_an_unknown_point_cannot_be_armed() -> None:
 
 
 def test_every_point_is_in_the_code() -> None:
-    """And the code names no other; a point that can be held is passed by `pause_at`."""
+    """And the code names no others; points that can be held use `pause_at`."""
     called = [
         (how, name)
         for folder in ("bot", "cogs", "storage")

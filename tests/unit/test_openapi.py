@@ -1,4 +1,4 @@
-"""The checker of requests, on a small description of our own and on Discord's where that is at hand."""
+"""The request checker, on a small description of our own, and on Discord's if available."""
 
 import io
 import json
@@ -245,7 +245,7 @@ def test_discord_takes_the_messages_that_the_library_sends(real: OpenApi) -> Non
         body = json.loads(parameters.multipart[0]["value"])
 
     assert real.violations("POST", MESSAGES, {}, body) == []
-    # discord.py writes this one into every embed; Discord does not describe it.
+    # discord.py puts this one into every embed; Discord does not document it.
     assert real.unknown_keys("POST", MESSAGES, body) == ["body.embeds.0.flags"]
 
 

@@ -1,4 +1,4 @@
-"""A channel's few requests are shared: results first, edits when nothing else needs them, and hardly ever a 429."""
+"""A channel's few requests are shared out: results first, edits when nothing else needs them, hardly ever a 429."""
 
 import asyncio
 import time
@@ -19,9 +19,9 @@ LIMIT = 5
 
 @dataclass
 class Bucket:
-    """A channel that takes `LIMIT` requests in a window, which slides or begins with its first request.
+    """A channel that takes `LIMIT` requests per window, which slides or begins with its first request.
 
-    `apart`: posts and edits are counted each for itself.
+    `apart`: posts and edits are counted separately.
     """
 
     pacer: Pacer
@@ -32,7 +32,7 @@ class Bucket:
     taken: list[str] = field(default_factory=list)
 
     async def ask(self, name: str, kind: Kind = Kind.POST) -> None:
-        """As discord.py does: what is refused is repeated after the time that the answer names."""
+        """Like discord.py: repeat a refused request after the time that the answer names."""
         used = self.used[kind if self.apart else None]
         while True:
             await asyncio.sleep(0.005)
@@ -76,7 +76,7 @@ def posting(pacer: Pacer, bucket: Bucket, name: str, urgency: Urgency = Urgency.
 
 
 async def edit(pacer: Pacer, bucket: Bucket, name: str) -> None:
-    """As the progress workers do: what is busy is tried again when it should be free."""
+    """Like the progress workers: if busy, try again when it should be free."""
     while True:
         try:
             async with pacer.edit(SONGS):
@@ -205,7 +205,7 @@ async def is_busy(pacer: Pacer) -> bool:
 
 async def test_quiet_channels_are_forgotten() -> None:
     now = [0.0]
-    clock: Callable[[], float] = lambda: now[0]  # noqa: E731  # a clock that is turned
+    clock: Callable[[], float] = lambda: now[0]  # noqa: E731  # a clock that the test sets
     pacer = Pacer(clock=clock)
     for channel_id in range(1500):
         async with pacer.post(channel_id, Urgency.MESSAGE):

@@ -1,6 +1,6 @@
 """What the provider said to earlier releases means the same today.
 
-A test that fails here has found a change of meaning. If the change is meant, store the new outcome with it.
+A failing test here has found a change of meaning. If it is intended, store the new outcome with it.
 """
 
 from pathlib import Path

@@ -55,7 +55,7 @@ async def test_the_folder_of_a_killed_process_is_removed_but_not_that_of_a_livin
     with scratch_folder(tmp_path) as own:
         assert folders_in(tmp_path) == sorted([used, own])
         assert (used / "piece.mp3").exists()
-    await alive.communicate(b"")  # its input ends, and so does it
+    await alive.communicate(b"")  # it ends with its input
 
     assert alive.returncode == 0
     assert not folders_in(tmp_path)

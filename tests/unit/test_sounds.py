@@ -13,7 +13,7 @@ SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".webm", "
 
 
 def heard(path: Path) -> "array[int]":
-    """The file's samples, 24000 a second."""
+    """The file's samples, 24000 per second."""
     samples = array("h")
     resampler = av.AudioResampler(format="s16", layout="mono", rate=24000)
     with av.open(str(path), "r") as source:

@@ -1,4 +1,4 @@
-"""Callbacks and answers about tasks, from recorded and invented bodies."""
+"""Callbacks and answers about tasks, with recorded and invented bodies."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is sent for each way of asking, held against the recorded requests."""
+"""The body sent in each mode, compared with the recorded requests."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Whatever is posted to the callback address ends in a report or in `MalformedCallback`."""
+"""Anything posted to the callback address ends in a report or in `MalformedCallback`."""
 
 import json
 import sys
@@ -38,7 +38,7 @@ CALLBACK = st.fixed_dictionaries(
 )
 DEEPEST = b"[" * NESTING_MAX + b"]" * NESTING_MAX
 
-PATIENT = settings(deadline=None)  # a busy machine is no failure
+PATIENT = settings(deadline=None)  # a slow machine is not a failure
 
 
 def outcome(body: bytes) -> TaskReport | None:

@@ -1,4 +1,4 @@
-"""The signature of callbacks, held against the computed check value."""
+"""The signature of callbacks, compared with the computed check value."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""Descriptions of commands and options in the languages that have a catalogue."""
+"""Descriptions of commands and options in the languages with a catalogue."""
 
 import logging
 from pathlib import Path
@@ -18,7 +18,7 @@ OPTION = COMMAND.parameters[0]
 
 
 async def payload(folder: Path) -> dict[str, Any]:
-    """What Discord is sent about `/cancel`."""
+    """What is sent to Discord about `/cancel`."""
     tree = app_commands.CommandTree(discord.Client(intents=discord.Intents.none()))
     return await COMMAND.get_translated_payload(tree, DescriptionTranslator(Catalogue.load(folder)))
 
