@@ -17,15 +17,15 @@ ACKNOWLEDGED = 40060  # by an earlier try of ours, or by another process (docs/d
 TOO_LATE = 10062
 
 TRY_SECONDS = (1.0, 2.0, 4.0)
-"""How long the first, second and every later try waits. The first leaves room for a second one within the 3 s."""
+"""How long the first, second and later tries wait. The first leaves room for a second within the 3 s."""
 PAUSE_SECONDS = (0.1, 0.2, 0.4, 0.8)
 GIVE_UP_SECONDS = 8.0
-"""Well past Discord's three seconds: from then on it says clearly whether an acknowledgement arrived."""
+"""Well past Discord's three seconds: after that, Discord says clearly whether an acknowledgement arrived."""
 REPLY_SECONDS = 10.0
 
 
 class NotAcknowledged(EncoreError):
-    """Nobody knows whether Discord heard us, and nothing was started."""
+    """We don't know whether Discord heard us; nothing was started."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,11 +43,11 @@ async def acknowledge(
     *,
     put_away: Callable[[], Awaitable[bool]] = _nothing_to_put_away,
 ) -> bool:
-    """Defer, visible to the member alone; False if nothing may be started.
+    """Defer, visible only to the member; False if nothing may be started.
 
     A lost connection doesn't tell whether Discord heard us, so we ask again: it answers 40060 to a repeat and 10062
-    once it is too late. Without an acknowledgement `put_away` takes back what was prepared, before the member reads a
-    word. It returns False if that is no longer certain; then nothing is said here.
+    once it is too late. Without an acknowledgement, `put_away` undoes the preparations before the member reads
+    anything. If it returns False because that is no longer certain, nothing is said here.
 
     Raises:
         NotAcknowledged: it stayed unclear, and `put_away` succeeded.
@@ -89,11 +89,11 @@ async def _arrived(interaction: discord.Interaction[discord.Client]) -> bool | N
 async def reply(
     interaction: discord.Interaction[discord.Client], content: str, *, view: discord.ui.View | None = None
 ) -> None:
-    """Answer the member alone, acknowledged or not; a `view` needs that it was. A failure is one line in the log."""
+    """Answer only the member, acknowledged or not; a `view` needs an acknowledgement. A failure is one log line."""
     try:
         async with asyncio.timeout(REPLY_SECONDS):
             if not interaction.response.is_done():
-                # One that fails leaves an answer to edit all the same, if an earlier one arrived after all.
+                # Even after a failure there is an answer to edit, if an earlier try arrived after all.
                 with contextlib.suppress(*TROUBLES):
                     await interaction.response.send_message(content, ephemeral=True)
                     return

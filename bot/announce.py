@@ -1,4 +1,4 @@
-"""Tells Discord which commands there are: once for each change, beside a bot that works meanwhile."""
+"""Announce the commands to Discord, once for each change, while the bot is working."""
 
 import asyncio
 import hashlib
@@ -21,11 +21,11 @@ Tree = app_commands.CommandTree[discord.Client]
 
 
 class CommandsRejected(Exception):
-    """Discord does not take the commands as they are; `str(error)` is one line that names the field."""
+    """Discord rejects the commands; `str(error)` is one line that names the field."""
 
 
 async def keep_announced(tree: Tree, storage: Storage) -> None:
-    """Announce the commands if they have changed since the last time, and try again until Discord answers.
+    """Announce the commands if they have changed since last time; retry until Discord answers.
 
     Announcing at every start would run into Discord's limits (docs/discord.md 1.4). A rejected set is not sent
     again until the next start.
@@ -44,7 +44,7 @@ async def keep_announced(tree: Tree, storage: Storage) -> None:
             if not failures:
                 log.warning("the commands could not be announced (%s); trying again until it works", cause)
         except Exception:
-            # The bot works without: it must not end because of an answer that nobody expected.
+            # The bot works without this, so an unexpected answer must not end it.
             if not failures:
                 log.exception("the commands could not be announced; trying again until it works")
         else:
@@ -55,17 +55,17 @@ async def keep_announced(tree: Tree, storage: Storage) -> None:
 
 
 async def announce(tree: Tree, storage: Storage) -> int:
-    """Announce all commands, whatever was announced before; how many there are.
+    """Announce all commands, whatever was announced before; returns their number.
 
     Raises:
-        CommandsRejected: Discord refuses them for what they are.
+        CommandsRejected: Discord refuses their content.
         One of `TROUBLES`: Discord did not answer, or refused for another reason.
-        Outage: they are announced, but this could not be written down.
+        Outage: they are announced, but that could not be written down.
     """
     try:
         await tree.sync()
     except app_commands.CommandSyncFailure as error:
-        # discord.py tells the way to the field on several lines, below a heading.
+        # discord.py gives the path to the field on several lines below a heading.
         heading, *path = [line.strip() for line in str(error).splitlines()]
         raise CommandsRejected(f"Discord rejects the commands: {': '.join(path) or heading}") from error
     await _remember(tree, storage, await _digest(tree))
@@ -75,7 +75,7 @@ async def announce(tree: Tree, storage: Storage) -> int:
 async def clear(tree: Tree, storage: Storage) -> None:
     """Remove all global commands from Discord; the next start announces them again.
 
-    Raises: as `announce`, except for `CommandsRejected`.
+    Raises: like `announce`, except for `CommandsRejected`.
     """
     tree.clear_commands(guild=None)
     await tree.sync()
@@ -96,7 +96,7 @@ def _name(tree: Tree) -> str:
 
 
 async def _digest(tree: Tree) -> str:
-    """The same for the same commands and translations, in whatever order they were added."""
+    """Equal for the same commands and translations, in whatever order they were added."""
     translator = tree.translator
     commands = [
         command.to_dict(tree) if translator is None else await command.get_translated_payload(tree, translator)

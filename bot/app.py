@@ -26,13 +26,13 @@ from storage.storage import SqliteStorage
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 8.0
-"""How long open submissions may take to end when the bot is stopped; service managers usually wait for ten."""
+"""How long open submissions may take when the bot is stopped; service managers usually wait ten seconds."""
 GREETING_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """Everything built and nothing started."""
+    """Everything built, nothing started."""
 
     ground: Ground
     parts: tuple[Part, ...]
@@ -69,13 +69,13 @@ class _Stopped(Exception):
 async def run(settings: Settings) -> None:
     """Run all parts until a signal; the first part that dies stops the others and says why."""
     async with build(settings) as app:
-        await app.storage.check_writable()  # one that can only be read is told now, and not at the first command
+        await app.storage.check_writable()  # report a read-only file now, not at the first command
         await run_parts(app, _until_signal)
 
 
 async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
     """Run the parts of `app` until `until` returns."""
-    # The workers speak through the client, which can do so once it has logged in.
+    # The workers speak through the client, which must have logged in.
     logged_in = asyncio.Event()
     submitting: list[asyncio.Task[None]] = []
 
@@ -106,7 +106,7 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _drain(submitters: Sequence[Worker], tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Begin no new submission, and let those under way be answered and written down: nobody else knows the answers."""
+    """Begin no new submission; let those under way get their answers, which would otherwise be lost."""
     for worker in submitters:
         worker.drain()
     _, pending = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
@@ -115,7 +115,7 @@ async def _drain(submitters: Sequence[Worker], tasks: Sequence[asyncio.Task[None
 
 
 async def _listen(app: App) -> None:
-    """Begins once Discord has been greeted, or does not answer: reading the web part would hold up the greeting."""
+    """Begin after greeting Discord, or once it stays silent: importing the web part would hold up the greeting."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(GREETING_SECONDS):
             await app.client.connected.wait()

@@ -1,4 +1,4 @@
-"""The Discord client: what it asks Discord for, whom it serves, and what a member reads when something goes wrong."""
+"""The Discord client: what it asks of Discord, whom it serves, and what a member reads when something fails."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
 
-# Encore never joins a voice channel; discord.py need not warn about what is missing for that.
+# Encore never joins a voice channel, so discord.py need not warn about missing libraries.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 MANY_SERVERS = 2_000
@@ -35,7 +35,7 @@ Interaction: TypeAlias = discord.Interaction["EncoreClient"]
 
 class EncoreTree(app_commands.CommandTree["EncoreClient"]):
     async def interaction_check(self, interaction: Interaction, /) -> bool:
-        """Before every command and suggestion: refuse, in a sentence, where the bot is not at home."""
+        """Before every command and suggestion: refuse politely where the bot does not work."""
         refusal = refusal_of(interaction)
         if refusal is None:
             return True
@@ -46,7 +46,7 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
         return False
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError) -> None:
-        """The one place in which an error becomes words for a member."""
+        """The only place where an error becomes words for a member."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         if isinstance(cause, discord.NotFound) and cause.code == TOO_LATE:
             log.warning("a command was answered too late")
@@ -59,13 +59,13 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
             sentences = (text("This command has changed. Restart Discord or try again in a minute."),)
         else:
             log.error("a command failed", exc_info=cause)
-            # It may have been written down before: nobody may be told that nothing was started.
+            # The command may have been written down, so we cannot say that nothing was started.
             sentences = (text("Something went wrong on my side. Check `/jobs` before you try again."),)
         await reply(interaction, _say(interaction, *sentences))
 
 
 def refusal_of(interaction: Interaction) -> Text | None:
-    """Why nothing is done here, if so: somewhere the bot was only brought along, or in a server it doesn't serve."""
+    """Why the command is refused, if it is: the bot was not added here, or doesn't serve this server."""
     is_in_direct_message = interaction.guild_id is None and interaction.context.dm_channel
     if interaction.is_user_integration() and not interaction.is_guild_integration() and not is_in_direct_message:
         return text("I only work in servers that have added me. Ask someone who manages this server to invite me.")
@@ -79,13 +79,13 @@ def _say(interaction: Interaction, *sentences: Text) -> str:
 
 
 class EncoreClient(commands.Bot):
-    """Made by the composition root, which adds the cogs before it starts."""
+    """Made by the composition root, which adds the cogs before starting it."""
 
     def __init__(self, *, catalogue: Catalogue, servers: Servers, http_trace: aiohttp.TraceConfig) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
-            intents=discord.Intents(guilds=True),  # no privileged ones; enough for upload limits
+            intents=discord.Intents(guilds=True),  # not privileged; enough for upload limits
             tree_cls=EncoreTree,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -96,33 +96,33 @@ class EncoreClient(commands.Bot):
         )
         self.catalogue = catalogue
         self.servers = servers
-        self.connected = asyncio.Event()  # set while the gateway is
+        self.connected = asyncio.Event()  # set while the gateway is connected
         self.disconnected = asyncio.Event()
         self._is_warned_of_size = False
 
     async def login(self, token: str) -> None:
-        """Log in with connections of its own, so that it can be tried again: discord.py would reuse closed ones."""
+        """Log in over new connections, so that it can be repeated: discord.py would reuse closed ones."""
         await self.http.close()
         self.http.connector = discord.utils.MISSING
         await super().login(token)
 
     async def setup_hook(self) -> None:
-        """The last step of a login that succeeded."""
+        """The last step of a successful login."""
         if self.application_id is not None:
             log.info("invite link: %s", invite_link(self.application_id))
 
     async def close(self) -> None:
-        """Also end discord.py's wait for the last server, which it would leave behind to fail on a closed client."""
+        """Also end discord.py's wait for the last server, which would otherwise fail on the closed client."""
         waiting: asyncio.Task[None] | None = getattr(self._connection, "_ready_task", None)
         while waiting is not None and not waiting.done():
-            waiting.cancel()  # again, because Python 3.11 loses a cancellation that meets the next server
+            waiting.cancel()  # again, because Python 3.11 loses a cancellation that coincides with the next server
             await asyncio.wait({waiting}, timeout=0.1)
         await super().close()
 
     async def hang_up(self) -> None:
-        """Drop the connection to the gateway, which discord.py leaves open when an event could not be read."""
+        """Drop the gateway connection, which discord.py leaves open after an event it cannot read."""
         await self.on_disconnect()
-        socket = cast("DiscordWebSocket | None", self.ws)  # it has none before the first connection
+        socket = cast("DiscordWebSocket | None", self.ws)  # None before the first connection
         if socket is not None and socket.open:
             with contextlib.suppress(*TROUBLES):
                 async with asyncio.timeout(HANG_UP_SECONDS):
@@ -153,5 +153,5 @@ class EncoreClient(commands.Bot):
         await self.servers.leave_unless_allowed(guild, self.catalogue)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        """Also of each server that the bot is in when it connects."""
+        """Also called for each server that the bot is in when it connects."""
         await self.servers.leave_unless_allowed(guild, self.catalogue)

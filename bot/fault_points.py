@@ -1,8 +1,8 @@
-"""Named points in the code at which tests kill the process or hold it still. In normal running nothing happens there.
+"""Named points in the code where tests kill the process or hold it. In normal use nothing happens there.
 
 `ENCORE_FAULT=name` kills at a point, `name:3` the third time it is reached, and `stop name` asks the process to end
-there, as a service manager does; `__main__` reads it. `hold` is for tests in
-the same process: it stops whoever comes to a point, so that a race can be written down step by step.
+there, as a service manager does; `__main__` reads it. `hold` is for tests in the same process: it stops every task at a
+point, so that a race can be played step by step.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ def arm(words: str) -> None:
 
 
 def reach(name: str) -> None:
-    """End here, if this point is armed and its time has come: at once, or as the signal to stop is answered."""
+    """End here if this point is armed and its time has come: at once, or as on a stop signal."""
     if not _armed:
         return
     if name in _armed:
@@ -72,14 +72,14 @@ def reach(name: str) -> None:
 
 
 async def pause_at(name: str) -> None:
-    """As `reach`; and wait here while a test holds this point."""
+    """Like `reach`; also wait here while a test holds this point."""
     reach(name)
     if _held and (point := _held.get(name)) is not None:
         await point.arrive()
 
 
 class HeldPoint:
-    """A point at which everyone stops until `release`."""
+    """A point where every task stops until `release`."""
 
     def __init__(self) -> None:
         self._arrivals = asyncio.Semaphore(0)
@@ -90,21 +90,21 @@ class HeldPoint:
         await self._open.wait()
 
     async def reached(self, *, timeout: float = 10) -> None:
-        """Wait until one more task stands here. Raises `TimeoutError` after `timeout` seconds."""
+        """Wait until one more task stops here. Raises `TimeoutError` after `timeout` seconds."""
         async with asyncio.timeout(timeout):
             await self._arrivals.acquire()
 
     def release(self) -> None:
-        """Let everyone pass, those to come as well."""
+        """Let all tasks pass, now and later."""
         self._open.set()
 
 
 @asynccontextmanager
 async def hold(name: str) -> AsyncIterator[HeldPoint]:
-    """Hold the point until `release`, or until the block is left.
+    """Hold the point until `release` or the end of the block.
 
     Raises:
-        ValueError: there is no such point, or it is held already.
+        ValueError: there is no such point, or it is already held.
     """
     if name not in HOLDABLE:
         raise ValueError(f"there is no point {name!r} to hold; there are: {', '.join(sorted(HOLDABLE))}")

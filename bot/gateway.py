@@ -1,4 +1,4 @@
-"""Keeps the client connected, and says plainly why when it cannot be."""
+"""Keep the client connected, and say plainly why if it cannot connect."""
 
 import asyncio
 import logging
@@ -20,10 +20,10 @@ LOGIN_SECONDS = 60.0
 """How long one login may take; discord.py repeats some of its requests for 25 s."""
 LOGIN_CAP_SECONDS = 60.0
 RECONNECT_CAP_SECONDS = 240.0
-"""Every new session costs an IDENTIFY, of which a day has 1000 (docs/discord.md 6). A connection that
-fails again and again begins one every two minutes at most."""
+"""Every new session costs an IDENTIFY, and a day has 1000 (docs/discord.md 6). A connection that keeps failing begins
+one every two minutes at most."""
 STEADY_SECONDS = 60.0
-"""A connection that lasted this long was a good one."""
+"""A connection that lasted this long counts as good."""
 
 REFUSED = "DISCORD_TOKEN is refused by Discord: reset it on the application's page “Bot” and put the new one into .env"
 REPORT = "this is a fault in Encore, please report it"
@@ -39,12 +39,12 @@ FINAL_CLOSE_CODES = {
 
 
 class GatewayError(Exception):
-    """Discord cannot be used until the operator does something; the text names the setting and the remedy."""
+    """Discord cannot be used until the operator acts; the text names the setting and the remedy."""
 
 
 @contextmanager
 def discord_at(api_url: str, gateway_url: str) -> Iterator[None]:
-    """Point discord.py, which keeps its addresses on two classes, at another Discord; put them back afterwards."""
+    """Point discord.py at another Discord, then back; its addresses are attributes of two classes."""
     before = (Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY)
     Route.BASE = api_url
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
@@ -57,7 +57,7 @@ def discord_at(api_url: str, gateway_url: str) -> Iterator[None]:
 async def keep_connected(client: EncoreClient, token: str, logged_in: asyncio.Event, *, deaf_seconds: float) -> None:
     """Log in and stay connected until cancelled; `logged_in` is set once messages can be sent.
 
-    After `deaf_seconds` without the gateway its session is given up and a new one begun.
+    After `deaf_seconds` without the gateway, start a new session.
 
     Raises:
         GatewayError: the token or the application's set-up is refused.
@@ -73,10 +73,10 @@ async def keep_connected(client: EncoreClient, token: str, logged_in: asyncio.Ev
         except discord.PrivilegedIntentsRequired as error:
             raise GatewayError(FINAL_CLOSE_CODES[4014]) from error
         except discord.ConnectionClosed as error:
-            # discord.py raises it only for what it cannot mend, and is closed for good then.
+            # discord.py raises this only for what it cannot recover from, and then stays closed.
             unknown = f"Discord closed the connection for good with code {error.code}; {REPORT}"
             raise GatewayError(FINAL_CLOSE_CODES.get(error.code, unknown)) from error
-        except Exception as error:  # noqa: BLE001  # one connection is over, and not the bot
+        except Exception as error:  # noqa: BLE001  # only a connection has ended, not the bot
             _tell(error)
         if client.is_closed():
             return
@@ -86,8 +86,8 @@ async def keep_connected(client: EncoreClient, token: str, logged_in: asyncio.Ev
 
 
 def _tell(error: Exception) -> None:
-    """One line about what ended a connection: discord.py lets it end by whatever it ran into (docs/discord.md 6)."""
-    # Its first connection fails with an AttributeError, which came of the error that tells why.
+    """Log one line about what ended a connection: with discord.py it can be any exception (docs/discord.md 6)."""
+    # The first connection fails with an AttributeError; its context is the real reason.
     cause = next((each for each in (error, error.__context__) if isinstance(each, TROUBLES)), None)
     if cause is not None:
         log.warning("cannot connect to Discord's gateway (%s); trying again", in_words(cause))
@@ -97,7 +97,7 @@ def _tell(error: Exception) -> None:
 
 
 async def log_in(client: EncoreClient, token: str) -> None:
-    """One login; it may be tried again.
+    """Log in once; may be repeated.
 
     Raises:
         GatewayError: the token is refused.
@@ -117,7 +117,7 @@ async def _keep_logging_in(client: EncoreClient, token: str) -> None:
             await log_in(client, token)
         except GatewayError:
             raise
-        except Exception as error:  # noqa: BLE001  # also an answer that cannot be read, such as a proxy's page
+        except Exception as error:  # noqa: BLE001  # includes an unreadable answer, such as a proxy's page
             if not failures:
                 log.warning("cannot log in to Discord (%s); trying again until it works", in_words(error))
             failures += 1
@@ -129,9 +129,9 @@ async def _keep_logging_in(client: EncoreClient, token: str) -> None:
 
 
 async def _connected(client: EncoreClient, deaf_seconds: float) -> None:
-    """One connection, with all that discord.py does to keep it; raises what it raises.
+    """One connection, with all that discord.py does to keep it; raises whatever discord.py raises.
 
-    Left to itself, discord.py would try to resume at the old address for ever, with up to 17 minutes between two tries
+    Left alone, discord.py would try for ever to resume at the old address, up to 17 minutes apart
     (docs/discord.md 6).
     """
     connection = asyncio.create_task(client.connect(reconnect=True), name="connection")
@@ -148,7 +148,7 @@ async def _connected(client: EncoreClient, deaf_seconds: float) -> None:
 
 
 async def _deaf(client: EncoreClient, seconds: float) -> None:
-    """Returns once the gateway was away for so long."""
+    """Return once the gateway has been away that long."""
     while True:
         await client.disconnected.wait()
         try:

@@ -1,4 +1,4 @@
-"""The folder for sources and tracks while they are needed; what a killed process left of its own is swept away."""
+"""The folder for sources and tracks while they are needed; also removes what a killed process left behind."""
 
 import contextlib
 import fcntl
@@ -13,18 +13,18 @@ PREFIX = "encore-scratch-"
 
 
 class ScratchUnavailable(Exception):
-    """No folder can be made; `str(error)` is one line with the cause and the remedy."""
+    """No folder can be made; `str(error)` is one line with cause and remedy."""
 
 
 @contextmanager
 def scratch_folder(within: Path | None = None) -> Iterator[Path]:
-    """A new folder in `within`, or where `TMPDIR` says; removed on leaving.
+    """A new folder in `within` or `TMPDIR`; removed on leaving.
 
-    Its process holds a lock on it, which the system lets go however that process ends (flock(2)); so the next one to
-    start knows which folders are nobody's. A cleaner of temporary files leaves a locked folder alone (tmpfiles.d(5)).
+    The process locks it, and the system releases the lock however the process ends (flock(2)), so the next one knows
+    which folders are abandoned. Cleaners of temporary files leave locked folders alone (tmpfiles.d(5)).
 
     Raises:
-        ScratchUnavailable: the disk is full, or nothing may be written there.
+        ScratchUnavailable: the disk is full, or the folder is not writable.
     """
     try:
         parent = within or Path(tempfile.gettempdir())
@@ -51,12 +51,12 @@ def _make(parent: Path) -> tuple[Path, int]:
             if folder.exists():
                 return folder, lock
             os.close(lock)
-        # Another process swept it before it was locked.
+        # Another process removed it before it was locked.
 
 
 def _sweep(parent: Path) -> None:
     for folder in parent.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):  # somebody else's, in use, or gone by now
+        with contextlib.suppress(OSError):  # somebody else's, in use, or already gone
             lock = _opened(folder)
             try:
                 if os.fstat(lock).st_uid == os.geteuid():

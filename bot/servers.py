@@ -1,4 +1,4 @@
-"""Which servers the bot serves. It leaves the others, with a word of explanation."""
+"""Which servers the bot serves. It leaves the others with a short explanation."""
 
 import asyncio
 import logging
@@ -16,19 +16,19 @@ log = logging.getLogger(__name__)
 
 
 class Servers:
-    """`allowed` are the ids of `ALLOWED_SERVERS`; empty: every server."""
+    """`allowed` are the ids in `ALLOWED_SERVERS`; empty means every server."""
 
     def __init__(self, allowed: Collection[int]) -> None:
         self._allowed = frozenset(allowed)
         self._leaving: set[int] = set()
-        self._turn = asyncio.Lock()  # one server after the other, however many there are
+        self._turn = asyncio.Lock()  # one server at a time, however many there are
 
     def allows(self, guild_id: int | None) -> bool:
-        """True of direct messages, which belong to no server."""
+        """True for direct messages, which belong to no server."""
         return guild_id is None or not self._allowed or guild_id in self._allowed
 
     async def leave_unless_allowed(self, guild: discord.Guild, catalogue: Catalogue) -> None:
-        """What cannot be left now is tried again with the next connection."""
+        """A server that cannot be left now is tried again on the next connection."""
         if self.allows(guild.id) or guild.id in self._leaving:
             return
         self._leaving.add(guild.id)
@@ -45,7 +45,7 @@ class Servers:
 
 
 async def _say_goodbye(guild: discord.Guild, catalogue: Catalogue) -> None:
-    """In the server's own language, where the bot may write; leaving matters more than saying so."""
+    """In the server's language, if the bot may write there; leaving matters more than the goodbye."""
     channel = next((each for each in _channels(guild) if _may_write(each)), None)
     if channel is None:
         return
@@ -57,7 +57,7 @@ async def _say_goodbye(guild: discord.Guild, catalogue: Catalogue) -> None:
 
 
 def _channels(guild: discord.Guild) -> list[discord.TextChannel]:
-    """The one for messages of the system first, then as they are listed."""
+    """The system channel first, then in their order."""
     system = guild.system_channel
     return [*([system] if system is not None else []), *guild.text_channels]
 

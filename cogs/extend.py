@@ -102,7 +102,7 @@ class ExtendCog(commands.Cog):
             await self._acceptance.begin(intake)
 
     def _model(self, typed: str | None, of_source: str | None) -> str:
-        """The name of the model that is meant, or what was typed if none or several are."""
+        """The model that matches, or the input if none or several do."""
         if not (words := (typed or "").strip()):
             return of_source or self._offer.default.name
         model = model_meant(words, self._offer)
@@ -146,7 +146,7 @@ class ExtendCog(commands.Cog):
         return choices
 
     async def _filled_in(self, interaction: Interaction) -> ExtensionRequest:
-        """What the member filled in so far; anything of it may be missing or unfinished."""
+        """What the member has filled in so far; any of it may be missing or unfinished."""
         options = dict(iter(interaction.namespace))
         source_model = None
         if track := options.get("track"):
@@ -167,7 +167,7 @@ def _choices(interaction: Interaction, suggestions: list[Suggestion]) -> Choices
 
 
 def _check_permissions(interaction: Interaction) -> None:
-    """Before anything is spent: could the result be posted here?"""
+    """Before spending anything: could the result be posted here?"""
     in_thread = isinstance(interaction.channel, discord.Thread)
     lacking = missing(interaction.app_permissions, in_thread=in_thread)
     if lacking:
@@ -182,7 +182,7 @@ def _check_permissions(interaction: Interaction) -> None:
 
 
 def _moment(words: str | None) -> tuple[float | None, str | None]:
-    """The second meant, and the words themselves where they mean none."""
+    """The second it names, or the words themselves if they name none."""
     if words is None:
         return None, None
     try:
@@ -192,7 +192,7 @@ def _moment(words: str | None) -> tuple[float | None, str | None]:
 
 
 def _gender(words: str | None) -> str | None:
-    """The gender that is meant, or what was typed if none or both are."""
+    """The gender that matches, or the input if none or both do."""
     if not (typed := (words or "").strip()):
         return None
     genders = genders_meant(typed)

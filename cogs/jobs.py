@@ -1,4 +1,4 @@
-"""`/jobs`: a member's latest jobs, and what can be done with each. Menu and buttons outlive restarts."""
+"""`/jobs`: a member's latest jobs and what they can do with each. Menu and buttons outlive restarts."""
 
 import logging
 import re
@@ -58,7 +58,7 @@ class JobsCog(commands.Cog):
             await reply(interaction, job_list.jobs_content(jobs, say), view=view)
 
     async def show(self, interaction: Interaction, job_id: str) -> None:
-        """Answer with the details of one job, and with what can be done with it."""
+        """Answer with one job's details and the actions it allows."""
         at = utc_now()
         job, position = await self._members.job(interaction.user.id, job_id)
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
@@ -70,7 +70,7 @@ class JobsCog(commands.Cog):
         await reply(interaction, job_list.job_content(job, position, say, at=at), view=view)
 
     async def act(self, interaction: Interaction, action: JobAction, job_id: str) -> None:
-        """Do it, and answer with what was done."""
+        """Do it, then say what was done."""
         member_id = interaction.user.id
         job, _ = await self._members.job(member_id, job_id)
         match action:
@@ -115,7 +115,7 @@ class JobMenu(discord.ui.DynamicItem[discord.ui.Select[View]], template=re.escap
         item: discord.ui.Item[Any],
         match: re.Match[str],  # noqa: ARG003  # discord.py's
     ) -> Self:
-        assert isinstance(item, discord.ui.Select)  # noqa: S101  # it is what was sent
+        assert isinstance(item, discord.ui.Select)  # noqa: S101  # the menu always sends one
         return cls(item)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
@@ -126,7 +126,7 @@ class JobMenu(discord.ui.DynamicItem[discord.ui.Select[View]], template=re.escap
 
 
 class JobButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTON):
-    """One thing to do with one job, whose id it carries."""
+    """One action on one job, whose id it carries."""
 
     def __init__(self, action: JobAction, job_id: str, *, label: str) -> None:
         style = discord.ButtonStyle.danger if action is JobAction.CANCEL else discord.ButtonStyle.secondary
@@ -151,7 +151,7 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTO
 
 
 async def _answered(interaction: Interaction, work: Callable[[JobsCog], Awaitable[None]]) -> None:
-    """Acknowledge a click, do the work, and say what went wrong: discord.py only logs what such a callback raises."""
+    """Acknowledge a click, do the work, and report errors: discord.py only logs what such a callback raises."""
     say = interaction.client.catalogue.for_reader(str(interaction.locale))
     if (refusal := refusal_of(interaction)) is not None:
         await reply(interaction, say(refusal))
@@ -161,7 +161,7 @@ async def _answered(interaction: Interaction, work: Callable[[JobsCog], Awaitabl
         if not await acknowledge(interaction):
             return
         cog = interaction.client.get_cog(JobsCog.__cog_name__)
-        assert isinstance(cog, JobsCog)  # noqa: S101  # whose items these are
+        assert isinstance(cog, JobsCog)  # noqa: S101  # these items belong to it
         await work(cog)
         return
     except Refused as error:

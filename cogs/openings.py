@@ -1,4 +1,4 @@
-"""Notices when a channel may be open again, so that music nobody could collect is tried at once."""
+"""Notice when a channel may be open again, and deliver uncollected music at once."""
 
 import discord
 from discord.ext import commands

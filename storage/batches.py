@@ -1,4 +1,4 @@
-"""Handles what many tasks want together: those that come while one batch is under way are in the next."""
+"""Handle requests from many tasks together: those that come during one batch go into the next."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,9 +19,9 @@ class _Waiting(Generic[T, R]):
 
 class Batches(Generic[T, R]):
     def __init__(self, handle: Callable[[Sequence[T]], Awaitable[Sequence[R]]], *, seconds: float, name: str) -> None:
-        """`handle` gives one answer for each item, in their order; what it raises is raised for all of the batch.
+        """`handle` returns one answer per item, in order; what it raises is raised for the whole batch.
 
-        Where it takes longer than `seconds`, all who wait by then are told so with a `TimeoutError`.
+        If it takes longer than `seconds`, all that are waiting get a `TimeoutError`.
         """
         self._handle = handle
         self._seconds = seconds
@@ -30,7 +30,7 @@ class Batches(Generic[T, R]):
         self._handling: asyncio.Task[None] | None = None
 
     async def add(self, item: T) -> R:
-        """The answer for `item`. Cancelled meanwhile, it is handled all the same."""
+        """The answer for `item`, which is handled even if this call is cancelled."""
         waiting = _Waiting(item, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._handling is None:
@@ -39,7 +39,7 @@ class Batches(Generic[T, R]):
         return answer
 
     async def close(self) -> None:
-        """Return once everything that waits is handled."""
+        """Return once everything waiting is handled."""
         if self._handling is not None:
             await asyncio.wait([self._handling])
 
@@ -54,7 +54,7 @@ class Batches(Generic[T, R]):
     async def _run_one(self, batch: Sequence[_Waiting[T, R]]) -> None:
         handled = asyncio.ensure_future(self._handle([waiting.item for waiting in batch]))
         while not (await asyncio.wait([handled], timeout=self._seconds))[0]:
-            # One timer for all. What is under way may still come to an end; nobody waits for it any longer.
+            # One timer for all. The work under way may still finish, but nobody waits for it.
             _fail([*batch, *self._waiting], TimeoutError())
             self._waiting = []
         if (error := handled.exception()) is not None:

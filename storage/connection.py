@@ -1,4 +1,4 @@
-"""What SQL is run on: statement by statement from the event loop, or in one piece on the connection's own thread."""
+"""What runs SQL: statement by statement from the event loop, or in one piece on the connection's own thread."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ Value: TypeAlias = str | bytes | int | float | None
 
 
 class Connection:
-    """What the aggregates run their SQL on; `$1` in it stands for the first of `parameters`."""
+    """Runs the aggregates' SQL; `$1` stands for the first of `parameters`."""
 
     def __init__(self, sqlite: aiosqlite.Connection) -> None:
         self._sqlite = sqlite
@@ -25,7 +25,7 @@ class Connection:
             return list(await self._sqlite.execute_fetchall(sql, _numbered(parameters)))
 
     async def fetch_one(self, sql: str, *parameters: Value) -> Row | None:
-        """The first row, if there is one. A statement that writes runs to its end all the same."""
+        """The first row, if any. A statement that writes still runs to its end."""
         rows = await self.fetch_all(sql, *parameters)
         return rows[0] if rows else None
 
@@ -33,18 +33,18 @@ class Connection:
         await self.fetch_all(sql, *parameters)
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        """Run `sql` once for each of `rows`; cheaper than one call each."""
+        """Run `sql` once for each of `rows`; cheaper than separate calls."""
         self._check_usable()
         with outages_typed():
             async with self._sqlite.executemany(sql, [_numbered(row) for row in rows]):
                 pass
 
     def _check_usable(self) -> None:
-        """For those who are lent a connection for a while."""
+        """A hook for connections that are only lent."""
 
 
 class Direct:
-    """What runs its SQL at once, on the connection's own thread."""
+    """Runs SQL directly, on the connection's own thread."""
 
     def __init__(self, sqlite: sqlite3.Connection) -> None:
         self._sqlite = sqlite
@@ -56,13 +56,13 @@ class Direct:
         self._sqlite.executemany(sql, [_numbered(row) for row in rows])
 
     def roll_back(self) -> None:
-        """Undo what is not committed, if there is anything."""
+        """Undo whatever is not committed."""
         if self._sqlite.in_transaction:
             self._sqlite.execute("ROLLBACK")
 
 
 class Sqlite(aiosqlite.Connection):
-    """A connection with its thread, which also takes whole pieces of work."""
+    """A connection with its thread, which also runs whole pieces of work."""
 
     async def run(self, work: Callable[[Direct], T]) -> T:
         done: T = await self._execute(lambda: work(Direct(self._conn)))  # type: ignore[no-untyped-call]
@@ -73,5 +73,5 @@ _NUMBERS = tuple(map(str, range(1, 1000)))
 
 
 def _numbered(parameters: Sequence[Value]) -> dict[str, Value]:
-    """As Python's sqlite3 wants them: `$1` is a name to it."""
+    """As Python's sqlite3 needs them: it takes `$1` for a name."""
     return dict(zip(_NUMBERS, parameters, strict=False))

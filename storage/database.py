@@ -1,7 +1,7 @@
-"""The engine: one SQLite file, a connection that writes, one that reads, and commits that many tasks share.
+"""The engine: one SQLite file, a writing and a reading connection, and commits that many tasks share.
 
-What PostgreSQL would do otherwise is in this file (pragmas, BEGIN IMMEDIATE, the busy time-out), in `connection` and in
-`outages`.
+Whatever would differ for PostgreSQL is in this file (pragmas, BEGIN IMMEDIATE, the busy time-out), in `connection` and
+in `outages`.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BUSY_SECONDS = 2.0
-"""How long a transaction waits, its turn included, for another process that holds the file.
+"""How long a transaction waits, including for its turn, while another process holds the file.
 
-A command is written down before it is acknowledged, for which Discord gives three seconds.
+A command is written down before it is acknowledged, which Discord wants within three seconds.
 """
 
 HANGING_SECONDS = 10.0
-"""A write that takes longer does not succeed: the disk is gone, or so slow that nothing can rely on it."""
+"""A write that takes longer counts as failed: the disk is gone, or too slow to rely on."""
 
-_BUSY_SLICE_SECONDS = 0.2  # one wait inside SQLite: short, so that a queue of tasks does not wait one after the other
+_BUSY_SLICE_SECONDS = 0.2  # one wait inside SQLite: short, so that waiting tasks do not add up their waits
 
 
 class _Participant(Connection):
-    """The writing connection, lent to one transaction until that one is left."""
+    """The writing connection, lent to one transaction until it ends."""
 
     def __init__(self, sqlite: aiosqlite.Connection) -> None:
         super().__init__(sqlite)
@@ -52,7 +52,7 @@ class _Participant(Connection):
         if not self._is_open:
             raise RuntimeError("the transaction was left before this statement")
         if not self._sqlite.in_transaction:
-            # SQLite gave the transaction up after an earlier error; a statement now would stand for itself.
+            # SQLite gave up the transaction after an earlier error; a statement would now commit on its own.
             raise StorageUnavailable("the transaction was rolled back")
 
 
@@ -62,7 +62,7 @@ class _Group:
     def __init__(self) -> None:
         self.outcome: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self.commit: asyncio.Task[None] | None = None
-        self.is_shared = False  # something of an earlier participant is in it
+        self.is_shared = False  # contains an earlier participant's work
 
     def settle(self, failure: Exception | None) -> None:
         if not self.outcome.done():
@@ -70,7 +70,7 @@ class _Group:
 
 
 class Database:
-    """Made by `open_database`. `reading` sees what is committed; writing goes through `transaction`."""
+    """Made by `open_database`. `reading` sees committed data; writing goes through `transaction`."""
 
     def __init__(self, writer: Sqlite, reader: Sqlite, *, busy_seconds: float, hanging_seconds: float) -> None:
         self._writer = writer
@@ -79,18 +79,18 @@ class Database:
         self._busy_seconds = busy_seconds
         self._hanging_seconds = hanging_seconds
         self._turn = asyncio.Lock()  # first come, first served
-        self._coming = 0  # tasks that wait for their turn
-        self._group: _Group | None = None  # begun and not yet committed; changed only by the holder of the turn
+        self._coming = 0  # tasks waiting for their turn
+        self._group: _Group | None = None  # begun but not committed; changed only by the holder of the turn
         self._turn_taken_at: float | None = None  # by the loop's clock
         self._is_away = False
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """All or nothing, and durable when left without an error.
+        """All or nothing; durable once left without an error.
 
-        Tasks take turns inside one transaction of SQLite's, each in its own savepoint, and one commit serves all who
-        were waiting. An error or a cancellation undoes this task's part alone. Cancelled after the block has ended,
-        the part may have been kept.
+        Tasks take turns inside one SQLite transaction, each in its own savepoint, and one commit serves all that were
+        waiting. An error or a cancellation undoes only this task's part. After a cancellation past the end of the
+        block, the part may have been kept.
 
         Raises:
             StorageUnavailable: nothing of it was kept.
@@ -121,10 +121,10 @@ class Database:
             raise unavailable(failure) from failure
 
     async def write_at_once(self, work: Callable[[Direct], T]) -> T:
-        """A transaction of its own, from BEGIN to COMMIT in one piece on the writing thread.
+        """A separate transaction, from BEGIN to COMMIT in one piece on the writing thread.
 
-        In a busy event loop each statement that is awaited waits for the loop as well: this waits for it once.
-        Cancelled meanwhile, it is kept all the same.
+        In a busy event loop, each awaited statement also waits for the loop: this waits for it only once. It is kept
+        even if the caller is cancelled.
 
         Raises:
             StorageUnavailable: nothing of it was kept.
@@ -137,7 +137,7 @@ class Database:
                 return await _to_its_end(self._when_free(partial(_whole, work), deadline))
 
     async def read_at_once(self, work: Callable[[Direct], T]) -> T:
-        """Several queries in one piece on the reading thread; each sees what is committed.
+        """Several queries in one piece on the reading thread; each sees committed data.
 
         Raises:
             StorageUnavailable: the file cannot be read.
@@ -147,7 +147,7 @@ class Database:
 
     @contextmanager
     def _reported_once(self) -> Iterator[None]:
-        """Tell the operator when nothing can be written any more, and when it is possible again."""
+        """Tell the operator once when writing fails, and once when it works again."""
         try:
             yield
         except StorageUnavailable as error:
@@ -161,12 +161,12 @@ class Database:
 
     @property
     def is_writable(self) -> bool:
-        """Whether the latest write succeeded, and the one that is under way, if any, does not hang."""
+        """Whether the latest write succeeded and no current write hangs."""
         held = self._turn_taken_at
         return not self._is_away and (held is None or asyncio.get_running_loop().time() - held < self._hanging_seconds)
 
     async def close(self) -> None:
-        """After the last commit that is under way."""
+        """Return after the commit under way."""
         async with self._turn:
             group = self._group
         if group is not None and group.commit is not None:
@@ -198,7 +198,7 @@ class Database:
                 await self._begin(deadline)
                 self._group = _Group()
                 return
-            try:  # the first of a group needs none: what it did is all there is to undo
+            try:  # the first of a group needs none: its work is all there is to undo
                 await self._run("SAVEPOINT participant")
             except sqlite3.Error as error:
                 await self._abandon(self._group, error)
@@ -237,7 +237,7 @@ class Database:
         if not self._coming:
             await self._end(group)
         elif group.commit is None:
-            # Queues behind the tasks that wait for their turn now, so all of these are in the commit.
+            # It queues behind the tasks now waiting for their turn, so the commit includes all of them.
             group.commit = asyncio.create_task(self._commit(group), name="commit")
 
     async def _commit(self, group: _Group) -> None:
@@ -247,7 +247,7 @@ class Database:
                 if self._group is group:
                     await self._end(group)
         finally:
-            # Only when the event loop ends under it: nobody may wait for ever.
+            # Only if the event loop ends first: nobody may wait for ever.
             group.settle(RuntimeError("stopped during the commit"))
 
     async def _end(self, group: _Group) -> None:
@@ -260,7 +260,7 @@ class Database:
             group.settle(None)
 
     async def _abandon(self, group: _Group, error: sqlite3.Error | None) -> None:
-        """Undo the whole group: SQLite could not undo a part of it, or not commit it, or there is but one part."""
+        """Undo the whole group: SQLite could not undo one part or commit it all, or there is only one part."""
         self._group = None
         if self._writer.in_transaction:
             with suppress(sqlite3.Error):  # `_begin` tries again
@@ -275,10 +275,10 @@ class Database:
 async def open_database(
     path: Path, *, busy_seconds: float = BUSY_SECONDS, hanging_seconds: float = HANGING_SECONDS
 ) -> AsyncIterator[Database]:
-    """The database in the file `path`, made if it is missing and readable by its owner alone.
+    """The database in the file `path`, made if missing and readable only by its owner.
 
     Raises:
-        StorageUnavailable: the file cannot be opened, or is no database.
+        StorageUnavailable: the file cannot be opened, or is not a database.
     """
     await asyncio.to_thread(_make_file, path)
     with outages_typed():
@@ -298,7 +298,7 @@ async def open_database(
         finally:
             await reader.close()
     finally:
-        await writer.close()  # last: it moves the log into the file
+        await writer.close()  # last, because it moves the log into the file
 
 
 async def _connected(path: Path, *, timeout_seconds: float) -> Sqlite:
@@ -309,7 +309,7 @@ async def _connected(path: Path, *, timeout_seconds: float) -> Sqlite:
 
 
 async def copy_database(source: Path, to: Path) -> None:
-    """Write a consistent copy of a database that may be in use; `to` appears when it is whole, for its owner alone.
+    """Copy a database that may be in use, consistently; `to` appears when complete, readable only by its owner.
 
     Raises:
         FileExistsError: there is a file, a folder or a link at `to`.
@@ -343,7 +343,7 @@ async def _configure(writer: aiosqlite.Connection, busy_seconds: float) -> None:
         try:
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            # Another process that opens the file at this moment; SQLite does not wait for that by itself.
+            # Another process is opening the file; SQLite does not wait for that on its own.
             if not is_code(error, sqlite3.SQLITE_BUSY) or loop.time() >= deadline:
                 raise
         else:
@@ -352,7 +352,7 @@ async def _configure(writer: aiosqlite.Connection, busy_seconds: float) -> None:
 
 
 def _make_file(path: Path) -> None:
-    """With its folder; the file holds tokens, so nobody else may read it (its log gets the same rights)."""
+    """Make it and its folder; the file holds tokens, so nobody else may read it (its log gets the same rights)."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
@@ -367,7 +367,7 @@ def _make_new_file(path: Path) -> None:
 
 
 def _begin(direct: Direct) -> None:
-    direct.roll_back()  # what could not be rolled back earlier, on a broken disk
+    direct.roll_back()  # anything that could not be rolled back earlier, on a broken disk
     direct.fetch_all("BEGIN IMMEDIATE")
 
 
@@ -384,7 +384,7 @@ def _whole(work: Callable[[Direct], T], direct: Direct) -> T:
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work` to its end even if this task is cancelled meanwhile; the cancellation is raised afterwards."""
+    """Await `work` to its end even if this task is cancelled; then raise the cancellation."""
     task = asyncio.create_task(work)
     try:
         return await asyncio.shield(task)
@@ -393,5 +393,5 @@ async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # seen; the cancellation is what this task must hear of
+            task.exception()  # mark it as seen; the cancellation matters more here
         raise

@@ -1,4 +1,4 @@
-"""Erases what has become useless and removes old jobs, a few rows at a time."""
+"""Erase what is no longer needed and remove old jobs, a few rows at a time."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,11 +24,11 @@ ENDED_BETWEEN = "SELECT id, ended_ms FROM job WHERE ended_ms > $1 AND ended_ms <
 
 _IDS = "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 JOBS_AT_ONCE = 16
-"""Fewer are filled up by repeating one."""
+"""Fewer are padded by repeating one."""
 
 ERASE_LINKS = f"UPDATE track SET audio_url = '', stream_url = '', image_url = '' WHERE job_id IN {_IDS}"  # noqa: S608  # a constant
 
-# One whose end is still to be told has a due time.
+# A job whose end has not been posted has a due time.
 REMOVABLE = """
 SELECT id FROM job
  WHERE ended_ms < $1 AND due_ms IS NULL AND state IN ('delivered', 'failed', 'cancelled')
@@ -61,22 +61,22 @@ class Housekeeping:
         self._connection = connection
 
     async def erase_tokens(self, *, received_before: datetime, limit: int) -> int:
-        """Of commands that can no longer be answered; how many there were."""
+        """Erase tokens of commands that can no longer be answered; returns their number."""
         return len(await self._connection.fetch_all(ERASE_TOKENS, to_ms(received_before), limit))
 
     async def forget_commands(self, *, before_interaction: int, limit: int) -> int:
-        """Finished ones, which can no longer be delivered twice; how many there were."""
+        """Remove finished commands that Discord can no longer deliver twice; returns their number."""
         return len(await self._connection.fetch_all(FORGET_COMMANDS, before_interaction, limit))
 
     async def erase_links(self, *, ended_after: datetime, ended_before: datetime, limit: int) -> datetime | None:
-        """Of the tracks of jobs that ended in between, the longest ago first; when the last of those ended."""
+        """Erase track links of jobs that ended in between, oldest first; returns when the last of these ended."""
         rows = await self._connection.fetch_all(ENDED_BETWEEN, to_ms(ended_after), to_ms(ended_before), limit)
         for ids in _batches([str(row["id"]) for row in rows]):
             await self._connection.execute(ERASE_LINKS, *ids)
         return from_ms(int(rows[-1]["ended_ms"])) if rows else None
 
     async def remove_jobs(self, *, ended_before: datetime, limit: int) -> int:
-        """With all that belongs to them; their units of quota are added to the sums. How many there were."""
+        """Remove jobs with all that belongs to them, adding their units of quota to the sums; returns their number."""
         rows = await self._connection.fetch_all(REMOVABLE, to_ms(ended_before), limit)
         for ids in _batches([str(row["id"]) for row in rows]):
             for statement in (SUM_UP, *REMOVE):

@@ -1,4 +1,4 @@
-"""Callbacks as they came: recorded once each and applied later. What cannot be applied is set aside."""
+"""Callbacks as they came: each recorded once and applied later. Any that cannot be applied is set aside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from storage.connection import Connection, Direct, Row
 from storage.values import from_ms, to_ms
 
 CALLBACKS_PER_JOB = 64
-"""More are not stored: a task has three regular callbacks, and whoever knows a token must not fill the disk."""
+"""The most that are stored: a task has three regular callbacks, and a known token must not let anyone fill the disk."""
 
 PENDING = """
 SELECT callback.id, job_id, body, received_ms
@@ -37,10 +37,10 @@ UPDATE callback_body SET set_aside_ms = NULL, reason = NULL WHERE set_aside_ms I
 
 NEWEST_ID = "SELECT newest_id FROM inbox"
 
-# Ids are given in blocks; nobody else gets any until this transaction is over.
+# Ids are given in blocks; nobody else gets any until this transaction ends.
 TAKE_IDS = "UPDATE inbox SET newest_id = newest_id + $1 RETURNING newest_id"
 
-# An unknown token selects no job; a repeat meets the unique (job_id, digest).
+# An unknown token selects no job; a repeat violates the unique (job_id, digest).
 RECORD = """
 INSERT INTO callback (id, job_id, digest, received_ms)
 SELECT $1, job.id, $2, $3 FROM job
@@ -52,7 +52,7 @@ ADDED_AFTER = "SELECT id FROM callback WHERE id > $1"
 
 ADD_BODY = "INSERT INTO callback_body (callback_id, body) VALUES ($1, $2)"
 
-# Fewer than 16 are filled up by repeating one.
+# Fewer than 16 are padded by repeating one.
 KNOWN_AMONG = """
 SELECT callback_token FROM job
  WHERE callback_token IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
@@ -72,16 +72,16 @@ class Inbox:
         self._connection = connection
 
     async def newest_id(self) -> int:
-        """The id given last; callbacks recorded from now on have higher ones."""
+        """The last id given; callbacks recorded from now on get higher ones."""
         row = await self._connection.fetch_one(NEWEST_ID)
         return int(row["newest_id"]) if row else 0
 
     async def pending(self, *, after: int = 0, up_to: int = NEWEST, limit: int) -> list[CallbackEntry]:
-        """Callbacks with `after` < id <= `up_to` that are still to be applied, oldest first."""
+        """Pending callbacks with `after` < id <= `up_to`, oldest first."""
         return [_entry(row) for row in await self._connection.fetch_all(PENDING, after, up_to, limit)]
 
     async def entry(self, entry_id: int) -> CallbackEntry | None:
-        """One callback that is still to be applied; None once it is applied or set aside."""
+        """One pending callback; None once it is applied or set aside."""
         row = await self._connection.fetch_one(ENTRY, entry_id)
         return None if row is None else _entry(row)
 
@@ -98,12 +98,12 @@ class Inbox:
         return int(row["count"]) if row else 0
 
     async def take_up_again(self) -> int:
-        """Make every callback that was set aside pending again; how many there were."""
+        """Make every callback that was set aside pending again; returns their number."""
         return len(await self._connection.fetch_all(TAKE_UP_AGAIN))
 
 
 def record_callbacks(connection: Direct, batch: Sequence[CallbackToRecord]) -> list[Recorded]:
-    """Write callbacks down, in their order; what came of each. Only inside a transaction."""
+    """Write callbacks down in order; returns the outcome of each. Only inside a transaction."""
     before = int(connection.fetch_all(TAKE_IDS, len(batch))[0]["newest_id"]) - len(batch)
     numbered = list(enumerate(batch, before + 1))
     connection.execute_many(

@@ -1,4 +1,4 @@
-"""Jobs and tracks of the domain, to rows and back."""
+"""Convert jobs and tracks to rows and back."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ _FAILURE = msgspec.json.Decoder(Failure)
 
 
 def fixed_values(job: Job) -> tuple[Value, ...]:
-    """What never changes, in the order of `INSERT`'s columns."""
+    """The values that never change, in the order of `INSERT`'s columns."""
     place = job.place
     return (
         job.id,
@@ -41,7 +41,7 @@ def fixed_values(job: Job) -> tuple[Value, ...]:
 
 
 def changeable_values(job: Job) -> tuple[Value, ...]:
-    """What `save` writes, in the order of its columns and of the end of `INSERT`'s."""
+    """The values that `save` writes, in the order of its columns and of the last columns in `INSERT`."""
     return (
         job.state,
         job.stage,
@@ -115,7 +115,7 @@ def _place(row: Row) -> Place:
 
 
 def track_values(job: Job, position: int, track: Track) -> tuple[Value, ...]:
-    """In the order of the upsert's columns. Tracks are found by what they are called, whatever the provider told."""
+    """In the order of the upsert's columns. Members find tracks by the names that Encore shows, not the provider's."""
     return (
         job.id,
         track.id,
@@ -147,7 +147,7 @@ def track_from(row: Row) -> Track:
 
 
 def owned_track_from(row: Row) -> OwnedTrack:
-    """Of a row with the columns of both the job and the track."""
+    """Read a row with the columns of both job and track."""
     job, track = job_from(row, []), track_from(row)
     return OwnedTrack(
         job_id=job.id,
@@ -166,7 +166,7 @@ def search_pattern(words: str) -> str:
 
 
 def title_pattern(words: str, *, whole: bool) -> str:
-    """The pattern that finds `words` as the `whole` title or in it: the line above the tags."""
+    """The pattern that finds `words` as the `whole` title or in it; the title is the line above the tags."""
     return f"{_escaped(words)}\n%" if whole else f"%{_escaped(words)}%\n%"
 
 

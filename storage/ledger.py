@@ -1,4 +1,4 @@
-"""The quota's ledger: one row for each unit, and the balance counted from the rows."""
+"""The quota ledger: one row per unit, and the balance counted from the rows."""
 
 from datetime import date, datetime
 
@@ -6,7 +6,7 @@ from bot.domain.quota import QuotaBalance
 from storage.connection import Connection
 from storage.values import to_ms
 
-# Decides and writes in one statement, so that nothing can come in between.
+# Decides and writes in one statement, so that nothing can intervene.
 HOLD = """
 INSERT INTO quota_unit (job_id, member_id, guild_id, day, held_ms)
 SELECT $1, $2, $3, $4, $5
@@ -15,14 +15,14 @@ SELECT $1, $2, $3, $4, $5
 RETURNING job_id
 """
 
-# Only a unit that is still held can be settled: settling twice finds no row.
+# Only a held unit can be settled: settling twice finds no row.
 SETTLE = """
 UPDATE quota_unit SET outcome = $2, settled_ms = $3
  WHERE job_id = $1 AND outcome IS NULL
 RETURNING job_id
 """
 
-# The provider's own fault, found out after the unit was spent.
+# For the provider's own faults, found after the unit was spent.
 REFUND = """
 UPDATE quota_unit SET outcome = 'returned', settled_ms = $2
  WHERE job_id = $1 AND (outcome IS NULL OR outcome = 'spent')
@@ -43,10 +43,10 @@ class Ledger:
     async def hold(
         self, *, job_id: str, member_id: int, guild_id: int | None, day: date, limit: int, at: datetime
     ) -> bool:
-        """Hold one unit; False when `limit` units of that day are held or spent.
+        """Hold one unit; False if `limit` units of that day are held or spent.
 
         Raises:
-            sqlite3.IntegrityError: this job holds a unit already.
+            sqlite3.IntegrityError: this job already holds a unit.
         """
         row = await self._connection.fetch_one(HOLD, job_id, member_id, guild_id, day.isoformat(), to_ms(at), limit)
         return row is not None
@@ -58,7 +58,7 @@ class Ledger:
         return await self._connection.fetch_one(SETTLE, job_id, "returned", to_ms(at)) is not None
 
     async def refund(self, job_id: str, *, at: datetime) -> bool:
-        """Return the unit although it was spent; False when it was returned before."""
+        """Return the unit although it was spent; False if it was already returned."""
         return await self._connection.fetch_one(REFUND, job_id, to_ms(at)) is not None
 
     async def balance(self, member_id: int, *, day: date, limit: int) -> QuotaBalance:

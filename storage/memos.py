@@ -1,4 +1,4 @@
-"""Single values stored under a name, such as the digest of the commands announced last."""
+"""Single values stored under a name, such as the digest of the announced commands."""
 
 from storage.connection import Connection
 

@@ -1,4 +1,4 @@
-"""Which progress messages are behind their jobs: one row for each job whose message may still change."""
+"""Progress messages that are behind their jobs: one row per job whose message may still change."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from storage.values import from_ms, to_ms
 
 ADD = "INSERT INTO progress (job_id, version, due_ms) VALUES ($1, 1, $2) ON CONFLICT (job_id) DO NOTHING"
 
-# What is due earlier stays so. Nothing is due while a worker has the message, or faster than the pace of one message.
+# An earlier due time stays. No message is due while a worker has it, or faster than its pace.
 TOUCH = """
 UPDATE progress
    SET version = version + 1,
@@ -30,7 +30,7 @@ UPDATE progress SET due_ms = $2, not_before_ms = $2
 RETURNING job_id, version, failures
 """
 
-# A change that came in the meantime is shown next, at the pace of one message.
+# A change since then is shown next, at the message's pace.
 SHOWN = """
 UPDATE progress
    SET queue_band = $3, due_ms = CASE WHEN version = $2 THEN $4 ELSE $5 END, not_before_ms = $5, failures = 0
@@ -52,7 +52,7 @@ SELECT job.id AS job_id, progress.queue_band AS queue_band
 
 HASTEN = "UPDATE progress SET due_ms = $1, not_before_ms = $1 WHERE due_ms > $1"
 
-# After a restart members who wait for music read that nothing was lost.
+# After a restart, members waiting for music read that nothing was lost.
 TOUCH_AT_PROVIDER = """
 UPDATE progress SET version = version + 1, due_ms = $1
  WHERE job_id IN (SELECT id FROM job WHERE state IN ('submitting', 'running', 'overdue') AND due_ms IS NOT NULL)
@@ -67,20 +67,20 @@ class ProgressMessages:
         await self._connection.execute(ADD, job_id, to_ms(at))
 
     async def touch(self, job_id: str, *, at: datetime) -> None:
-        """The job changed in a way that its member can see. Does nothing once the message has reached its end."""
+        """Note a change that the member can see. Does nothing once the message is final."""
         await self._connection.execute(TOUCH, job_id, to_ms(at))
 
     async def touch_at_provider(self, *, at: datetime) -> None:
-        """Show all jobs that the provider works on anew."""
+        """Refresh the messages of all jobs at the provider."""
         await self._connection.execute(TOUCH_AT_PROVIDER, to_ms(at))
 
     async def rank(self, bands: Mapping[str, int], *, at: datetime) -> None:
-        """The messages of these waiting jobs name another part of the queue from now on."""
+        """Refresh the messages of these waiting jobs, each with its new band."""
         rows = [(job_id, to_ms(at), band) for job_id, band in bands.items()]
         await self._connection.execute_many(RANK, rows)
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[OutdatedProgress]:
-        """Messages behind their jobs, the longest first, now claimed until `until`."""
+        """Messages behind their jobs, longest overdue first, now claimed until `until`."""
         rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit)
         return [
             OutdatedProgress(job_id=str(row["job_id"]), version=int(row["version"]), failures=int(row["failures"]))
@@ -90,7 +90,7 @@ class ProgressMessages:
     async def shown(
         self, outdated: OutdatedProgress, *, queue_band: int | None, again_at: datetime | None, next_edit_at: datetime
     ) -> None:
-        """The message is as the job was at `outdated.version`.
+        """Note that the message shows the job as of `outdated.version`.
 
         It is due again at `again_at` (None: at the next change), but not before `next_edit_at`.
         """
@@ -100,15 +100,15 @@ class ProgressMessages:
         )
 
     async def put_off(self, outdated: OutdatedProgress, *, until: datetime) -> None:
-        """Try again then, whatever changes before; `outdated.failures` is remembered."""
+        """Try again at `until`, whatever changes before; `outdated.failures` is stored."""
         await self._connection.execute(PUT_OFF, outdated.job_id, to_ms(until), outdated.failures)
 
     async def remove(self, job_id: str) -> None:
-        """The message will not change any more."""
+        """Note that the message is final."""
         await self._connection.execute(REMOVE, job_id)
 
     async def hasten(self, *, until: datetime) -> None:
-        """Make everything due by `until` that is due later."""
+        """Make everything due by `until`."""
         await self._connection.execute(HASTEN, to_ms(until))
 
     async def next_due(self) -> datetime | None:
@@ -116,7 +116,7 @@ class ProgressMessages:
         return None if row is None or row["due_ms"] is None else from_ms(int(row["due_ms"]))
 
     async def queue_head(self, *, limit: int) -> Sequence[QueuedJob]:
-        """The next `limit` jobs in the order of their turns, each with the band that its message names."""
+        """The next `limit` jobs by turn, each with the band that its message names."""
         rows = await self._connection.fetch_all(QUEUE_HEAD, limit)
         return [
             QueuedJob(

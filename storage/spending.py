@@ -21,7 +21,7 @@ class Spending:
         self._connection = connection
 
     async def add(self, guild_id: int | None, *, day: date, submissions: int) -> None:
-        """Count `submissions` more of that day; -1 takes one back that turned out to have started nothing."""
+        """Add `submissions` to that day; -1 takes back one that turned out to have started nothing."""
         await self._connection.execute(ADD, day.isoformat(), guild_id or _DIRECT_MESSAGES, submissions)
 
     async def of_day(self, day: date) -> int:

@@ -1,4 +1,4 @@
-"""The store as the services see it: all aggregates on one database."""
+"""The storage as the services see it: all aggregates on one database."""
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
@@ -22,9 +22,9 @@ from storage.progress import ProgressMessages
 from storage.spending import Spending
 
 CALLBACK_SECONDS = 5.0
-"""How long a callback waits for its look-up, and for being written down; the provider waits 15 s for its answer."""
+"""How long a callback may wait for its look-up and for being written; the provider waits 15 s for an answer."""
 TOKENS_REMEMBERED = 4096
-"""Callbacks of a job come three or more at a time: only the first needs a query. A megabyte."""
+"""A job has three or more callbacks, and only the first needs a query. About a megabyte."""
 
 
 class SqliteWork:
@@ -52,7 +52,7 @@ class SqliteStorage:
         self.reading = SqliteWork(database.reading)
 
     async def close(self) -> None:
-        """Return once every callback that waits is written down."""
+        """Return once every waiting callback is written down."""
         await self._tokens.close()
         await self._callbacks.close()
 
@@ -67,10 +67,10 @@ class SqliteStorage:
             yield SqliteWork(connection)
 
     async def is_callback_token(self, token: str) -> bool:
-        """Whether a job has this callback token; questions of many tasks are asked together.
+        """Whether a job has this callback token; questions from many tasks are asked together.
 
         Raises:
-            StorageUnavailable: that cannot be told now.
+            StorageUnavailable: it cannot be looked up now.
         """
         if token in self._known_tokens:
             return True
@@ -82,7 +82,7 @@ class SqliteStorage:
         return True
 
     async def record_callback(self, *, token: str, body: bytes, at: datetime) -> Recorded:
-        """Write a callback down, durably, once per body and job; calls of many tasks are written together.
+        """Write a callback down durably, once per body and job; calls from many tasks are written together.
 
         Raises:
             StorageUnavailable: it was not written.
@@ -100,11 +100,11 @@ class SqliteStorage:
 
     @property
     def is_writable(self) -> bool:
-        """Whether writing works, as far as the bot's own latest writes tell; it writes every 20 s, even when idle."""
+        """Whether writing works, judging by the bot's latest writes; it writes every 20 s, even when idle."""
         return self._database.is_writable
 
     async def check_writable(self) -> None:
-        """A small write, to the disk.
+        """Make a small write that reaches the disk.
 
         Raises:
             StorageUnavailable: it did not succeed.
@@ -115,7 +115,7 @@ class SqliteStorage:
 
 @asynccontextmanager
 async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> AsyncIterator[SqliteStorage]:
-    """The store in the file `path`, made where it is missing and brought to this program's shape.
+    """The storage in the file `path`, made if missing and migrated to this program's schema.
 
     Raises:
         StorageUnavailable: the file cannot be opened or written.

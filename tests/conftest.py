@@ -1,4 +1,4 @@
-"""What the whole suite says about itself, and holds everywhere: no secret is ever logged."""
+"""What holds for the whole suite: its report header, and that no secret is ever logged."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.end_to_end.openapi import load_openapi
 from tests.support.secrets import Overheard, overhearing, secrets_in
 
 UNDESCRIBED: pytest.StashKey[set[str]] = pytest.StashKey()
-"""Keys that the bot sent and Discord's document does not name: told at the end, but no fault."""
+"""Keys that the bot sent but Discord's document does not name: reported at the end, not a failure."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,12 +20,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     if load_openapi() is None:
-        return "Discord's OpenAPI document is not here: requests are held against the stand-in's own rules alone"
-    return "every request of the end-to-end tests is held against Discord's OpenAPI document"
+        return "Discord's OpenAPI document is not here: requests are only checked against the stand-in's own rules"
+    return "every request of the end-to-end tests is checked against Discord's OpenAPI document"
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401  # of pytest-xdist, which has no types
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401  # from pytest-xdist, which has no types
     told: list[str] = getattr(node, "workeroutput", {}).get("undescribed", [])
     node.config.stash[UNDESCRIBED].update(told)
 
@@ -44,7 +44,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(autouse=True)
 def overheard() -> Iterator[Overheard]:
-    """Everything that the bot's own code logs during a test; a secret in it fails the test."""
+    """Everything that the bot's code logs during a test; a secret in it fails the test."""
     with overhearing() as overheard:
         yield overheard
     assert secrets_in(overheard.lines) == []
@@ -52,7 +52,7 @@ def overheard() -> Iterator[Overheard]:
 
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A piece of eight seconds."""
+    """An eight-second piece."""
     path = tmp_path_factory.mktemp("music") / "paper-boats.mp3"
     compose(path, seconds=8, seed=7)
     return path

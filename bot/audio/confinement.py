@@ -1,6 +1,6 @@
-"""What the audio process gives up before it reads a file: code that takes over the decoder then finds nothing to take.
+"""What the audio process gives up before it reads a file, so that code which takes over the decoder gains nothing.
 
-docs/design.md says what each layer is for, and which systems have it.
+docs/design.md says what each layer is for and which systems have it.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from bot.audio.landlock import give_up_files
 from bot.audio.seccomp import filter_system_calls
 
 _PR_SET_NO_NEW_PRIVS = 38
-_CAPABILITY_VERSION_3 = 0x2008_0522  # <linux/capability.h>: a set has two words of 32 bits
+_CAPABILITY_VERSION_3 = 0x2008_0522  # <linux/capability.h>: a set is two 32-bit words
 
 DESCRIPTORS_MAX = 16  # three streams, the output file, and FFmpeg's duplicates
 
@@ -24,7 +24,7 @@ def _no_new_privileges() -> None:
 
 
 def _drop_capabilities() -> None:
-    """Without them root obeys file permissions, and cannot look into a process that keeps its memory private."""
+    """Without capabilities, even root obeys file permissions and cannot read another process's private memory."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     none_at_all = (ctypes.c_uint32 * 6)()
     kernel.call("capset", ctypes.addressof(header), ctypes.addressof(none_at_all))
@@ -32,18 +32,18 @@ def _drop_capabilities() -> None:
 
 LAYERS: Mapping[str, Callable[[], None]] = MappingProxyType(
     {
-        "no_new_privs": _no_new_privileges,  # first: the kernel asks it of an ordinary user for the others
+        "no_new_privs": _no_new_privileges,  # first: an ordinary user needs it for the others
         "dropped capabilities": _drop_capabilities,
         "Landlock": give_up_files,
-        "seccomp": filter_system_calls,  # last: it refuses the calls that the others need
+        "seccomp": filter_system_calls,  # last: it blocks the calls that the others need
     }
 )
 
 
 def bound(*, memory_bytes: int, cpu_seconds: int, file_bytes: int) -> list[str]:
-    """Limit this process for good, and return the limits that this system could not set.
+    """Limit this process permanently; return the limits that this system could not set.
 
-    It also gets no core dump, few descriptors and no child processes; root may still have those (RLIMIT_NPROC).
+    Core dumps and child processes are off too, and descriptors are few. RLIMIT_NPROC does not stop root.
     """
     limits = {
         "RLIMIT_AS": memory_bytes,
@@ -65,15 +65,15 @@ def bound(*, memory_bytes: int, cpu_seconds: int, file_bytes: int) -> list[str]:
 
 
 def _at_most(wanted: int, hard_limit: int) -> int:
-    """A lower limit, set from outside, stays."""
+    """Keep a lower limit that was set from outside."""
     return wanted if hard_limit == resource.RLIM_INFINITY else min(wanted, hard_limit)
 
 
 def confine(layers: Mapping[str, Callable[[], None]] = LAYERS) -> list[str]:
-    """Put up every layer for good, and return the names of those that this system lacks.
+    """Apply every layer permanently; return the names of those that this system lacks.
 
-    Everything needed later must be open and imported by now. Error output is discarded from here on: it is the bot's
-    own, perhaps a terminal.
+    Everything needed later must already be open and imported. Error output is discarded from here on, because it is the
+    bot's own and may be a terminal.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

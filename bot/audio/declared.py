@@ -1,7 +1,7 @@
-"""How large or how long a file ought to be by its own words; where less is there, it was cut.
+"""How large or how long a file claims to be. If there is less, it was cut off.
 
-Each function reads the structure of one container, nothing of the sound. The bytes come from outside: every read is
-checked against their end and every walk has a bound. A structure that cannot be followed claims nothing.
+Each function reads the structure of one container and never the sound. The bytes come from outside, so every read is
+checked against their end and every walk is bounded. A structure that cannot be followed claims nothing.
 """
 
 import mmap
@@ -11,12 +11,12 @@ from types import MappingProxyType
 
 Octets = bytes | mmap.mmap
 
-_STEPS_MAX = 200_000  # a film of hours has fewer elements; a walk of this many takes a tenth of a second
+_STEPS_MAX = 200_000  # hours of film have fewer elements; this many take a tenth of a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The file has at least `size_bytes` and at least `seconds` of sound. Zero: nothing is claimed."""
+    """The file has at least `size_bytes` and at least `seconds` of sound. Zero claims nothing."""
 
     size_bytes: int = 0
     seconds: float = 0.0
@@ -34,7 +34,7 @@ def _little(octets: bytes) -> int:
 
 
 def _after_id3(data: Octets) -> int:
-    """Where the sound begins behind the ID3v2 tags (id3.org, "ID3v2.4 main structure", section 3.1)."""
+    """Where the sound begins, after any ID3v2 tags (id3.org, "ID3v2.4 main structure", section 3.1)."""
     at = 0
     for _ in range(16):
         header = data[at : at + 10]
@@ -48,12 +48,12 @@ def _after_id3(data: Octets) -> int:
     return at
 
 
-# Writers that cannot go back leave a size that means "until the end": all ones, or just below 2 GiB.
+# Writers that cannot seek leave a size that means "until the end": all ones, or just below 2 GiB.
 _WAV_SIZE_UNKNOWN = 0x7FFF_0000
 
 
 def wav(data: Octets) -> Claim:
-    """The size of the chunk `data` (Microsoft, "Multimedia Programming Interface", RIFF; EBU Tech 3306 for RF64)."""
+    """The size of the `data` chunk (Microsoft, "Multimedia Programming Interface", RIFF; EBU Tech 3306 for RF64)."""
     number = _big if data[:4] == b"RIFX" else _little
     size64 = None
     at = 12
@@ -86,9 +86,9 @@ _MP3_SAMPLE_RATES = (44100, 48000, 32000)
 
 
 def mp3(data: Octets) -> Claim:
-    """The number of frames in a Xing, Info or VBRI header, which is the first frame; without it nothing is claimed.
+    """The frame count of the Xing, Info or VBRI header in the first frame; without one, nothing is claimed.
 
-    Layout: ISO/IEC 11172-3, section 2.4.2.3, and the headers' common description by their users (Xing, Fraunhofer).
+    Layout: ISO/IEC 11172-3, section 2.4.2.3, and the usual descriptions of the headers (Xing, Fraunhofer).
     """
     at = _after_id3(data)
     header = data[at : at + 4]
@@ -111,9 +111,9 @@ def mp3(data: Octets) -> Claim:
 
 
 def ogg(data: Octets) -> Claim:
-    """The end of the last page, and of the packet in it (RFC 3533, section 6).
+    """The end of the last page and of the packet in it (RFC 3533, section 6).
 
-    A last page without its end-of-stream flag is no proof: Android's own recorder never sets it.
+    A last page without the end-of-stream flag proves nothing: Android's own recorder never sets it.
     """
     at = data.rfind(b"OggS")
     while at > 0 and data[at + 4 : at + 5] not in {b"\0", b""}:
@@ -134,7 +134,7 @@ _MP4_TOP_BOXES = frozenset(
 
 
 def _mp4_boxes(data: Octets) -> Iterator[tuple[bytes, int]]:
-    """The boxes at the top of the file: name and where each ends (ISO/IEC 14496-12, section 4.2)."""
+    """The top-level boxes: each one's name and end (ISO/IEC 14496-12, section 4.2)."""
     at = 0
     for _ in range(_STEPS_MAX):
         size, name = _big(data[at : at + 4]), bytes(data[at + 4 : at + 8])
@@ -150,7 +150,7 @@ def _mp4_boxes(data: Octets) -> Iterator[tuple[bytes, int]]:
 
 
 def mp4(data: Octets) -> Claim:
-    """The end of the last box; a file that has begun and has no `moov` goes on somewhere."""
+    """The end of the last box; if no `moov` has come yet, the file should be longer."""
     boxes = list(_mp4_boxes(data))
     if not boxes:
         return NO_CLAIM
@@ -165,14 +165,14 @@ _DOC_TYPE = b"\x42\x82"
 
 
 def _ebml_number(data: Octets, at: int) -> tuple[int, int]:
-    """A number of variable length with its marker, and its length; length 0: there is none (RFC 8794, section 4)."""
+    """A variable-length number, marker included, and its length; length 0 if there is none (RFC 8794, section 4)."""
     first = data[at] if at < len(data) else 0
     length = 9 - first.bit_length() if first else 0
     return _big(data[at : at + length]), length if at + length <= len(data) else 0
 
 
 def webm(data: Octets) -> Claim:
-    """The end of the segment; where its size is unknown (a live recording), the end of the last element in it."""
+    """The end of the segment, or of its last element if its size is unknown (a live recording)."""
     at = 0
     for _ in range(_STEPS_MAX):
         if at >= len(data):
@@ -193,7 +193,7 @@ def webm(data: Octets) -> Claim:
 
 
 def doc_type(data: Octets) -> str:
-    """`webm` or `matroska`; empty where the file does not say (RFC 9559, section 4)."""
+    """`webm` or `matroska`; empty if the file does not say (RFC 9559, section 4)."""
     header = bytes(data[:128])
     at = header.find(_DOC_TYPE)
     if _big(header[:4]) != _EBML_HEADER or at < 0:
@@ -209,7 +209,7 @@ def _nothing(_: Octets) -> Claim:
 
 _BY_DEMUXER: Mapping[str, Callable[[Octets], Claim]] = MappingProxyType(
     {
-        "aac": _nothing,  # bare frames: where they stop, it ends
+        "aac": _nothing,  # bare frames, which announce no length
         "flac": flac,
         "matroska,webm": webm,
         "mov,mp4,m4a,3gp,3g2,mj2": mp4,

@@ -1,4 +1,4 @@
-"""Make a file small enough to be posted. Runs in the audio process."""
+"""Make a file small enough to post. Runs in the audio process."""
 
 import io
 import math
@@ -15,7 +15,7 @@ from bot.audio.questions import Limits, Problem, Unusable
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    kilobits: int  # in a second
+    kilobits: int  # per second
     layout: str
 
 
@@ -31,10 +31,10 @@ _TAG_BYTES = 2048  # ID3 with the title, and the Info frame
 
 
 def fit(file_descriptor: int, to: int, *, limit_bytes: int, limits: Limits) -> bool:
-    """Write one open file to another, `to`, as the best mp3 of at most `limit_bytes`; False: none is that small.
+    """Encode one open file into another, `to`, as the best mp3 within `limit_bytes`; False if none is small enough.
 
     Raises:
-        Unusable: it cannot be decoded, or only at too high a cost.
+        Unusable: it cannot be decoded, or would cost too much.
     """
     with opened(file_descriptor) as container:
         heard = hear(container, sound_track(container), limits)
@@ -52,9 +52,9 @@ def fit(file_descriptor: int, to: int, *, limit_bytes: int, limits: Limits) -> b
 
 
 def qualities_within(limit_bytes: int, *, seconds: float, sample_rate: int, channels: int) -> Iterator[Quality]:
-    """The qualities whose file has at most `limit_bytes`, best first: at a constant bit rate the size is known before.
+    """The qualities that fit into `limit_bytes`, best first. At a constant bit rate the size is known in advance.
 
-    A single channel is not doubled.
+    Mono stays mono.
     """
     frames = math.ceil(seconds * sample_rate / _FRAME_SAMPLES) + 2
     for quality in QUALITIES:
@@ -66,7 +66,7 @@ def qualities_within(limit_bytes: int, *, seconds: float, sample_rate: int, chan
 def _encode(file_descriptor: int, to: int, *, quality: Quality, sample_rate: int, limits: Limits) -> None:
     with (
         opened(file_descriptor) as source,
-        io.FileIO(to, "w", closefd=False) as file,  # unlike "fd:", which PyAV 18 cannot be given for writing
+        io.FileIO(to, "w", closefd=False) as file,  # PyAV 18 cannot write to "fd:"
         av.open(file, "w", format="mp3") as output,
     ):
         if title := readable(source.metadata.get("title", ""))[:_TITLE_MAX]:
@@ -76,6 +76,6 @@ def _encode(file_descriptor: int, to: int, *, quality: Quality, sample_rate: int
             raise TypeError(stream)
         stream.bit_rate = quality.kilobits * 1000
         for frame in frames_of(source, sound_track(source), limits, Heard()):
-            frame.pts = None  # gaps of the source's clock are not filled
+            frame.pts = None  # gaps in the source's clock are not filled
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))

@@ -1,4 +1,4 @@
-"""Open a file as audio and decode it to its end. Runs in the audio process alone, the only place that imports PyAV."""
+"""Open a file as audio and decode it to its end. Runs only in the audio process; nothing else imports PyAV."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 import av.subtitles.codeccontext
-import av.subtitles.stream  # and the line above: PyAV loads both on demand, when it is too late for that
+import av.subtitles.stream  # this and the line above: PyAV would load them on demand, when it is too late
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -17,7 +17,7 @@ from av.stream import Disposition
 
 from bot.audio.questions import Limits, Problem, Unusable
 
-# Everything else that FFmpeg knows stays closed: playlists, which open other files, pictures, subtitles, guesses.
+# Everything else that FFmpeg reads is shut out: playlists, which open other files, pictures, subtitles, guesses.
 DEMUXERS = ("aac", "flac", "matroska", "mov", "mp3", "ogg", "wav")
 _PCM_LITTLE = {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw"}
 _PCM_BIG = {"pcm_s16be", "pcm_s24be", "pcm_s32be", "pcm_f32be", "pcm_f64be"}
@@ -27,7 +27,7 @@ DECODERS = frozenset(_WAV | _PACKED)
 # Photographs that share the film's container (ISO/IEC 23008-12; AVIF).
 _PICTURE_BRANDS = frozenset({"heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis"})
 _PACKETS_BETWEEN_LOOKS_AT_THE_CLOCK = 256
-# Up to PyAV 18 a title that is not UTF-8 was an error unless this was asked for; from 19 on it is always done so.
+# Up to PyAV 18, a title that is not UTF-8 is an error without this option; from 19 on this is the only behaviour.
 _METADATA: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
@@ -35,17 +35,17 @@ _METADATA: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__v
 def opened(file_descriptor: int) -> Iterator[InputContainer]:
     """The open file as a container.
 
-    FFmpeg gets the descriptor and may open nothing beside it: no name, no other file, no address, whatever is written
-    in the file. Without a name the bytes alone decide what it is.
+    FFmpeg gets the descriptor and may open nothing else, no file and no address, whatever the file says. Without a
+    name, only the bytes decide what it is.
 
     Raises:
-        Unusable: it is none of the containers allowed here.
+        Unusable: it is not one of the containers allowed here.
     """
     options = {
         "fd": str(file_descriptor),
         "protocol_whitelist": "fd",
         "format_whitelist": ",".join(DEMUXERS),
-        "codec_whitelist": ",".join(sorted(DECODERS)),  # pictures are not decoded even to look at them
+        "codec_whitelist": ",".join(sorted(DECODERS)),  # pictures are never decoded, not even to inspect them
         "threads": "1",
     }
     try:
@@ -59,12 +59,12 @@ def opened(file_descriptor: int) -> Iterator[InputContainer]:
 
 
 def readable(title: str) -> str:
-    """A text from the container's metadata, with a sign in the place of bytes that are not UTF-8."""
+    """A text from the container's metadata, with a replacement character for bytes that are not UTF-8."""
     return title.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def is_film(container: InputContainer) -> bool:
-    """Whether there are moving pictures; a cover is none."""
+    """Whether there are moving pictures; cover art does not count."""
     still = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
     return any(not stream.disposition & still for stream in container.streams.video)
 
@@ -73,7 +73,7 @@ def sound_track(container: InputContainer) -> AudioStream:
     """The stream that is heard: the first one.
 
     Raises:
-        Unusable: there is none, or its codec is none of those allowed here.
+        Unusable: there is none, or its codec is not allowed here.
     """
     if not container.streams.audio:
         picture = container.metadata.get("major_brand", "").strip() in _PICTURE_BRANDS
@@ -81,7 +81,7 @@ def sound_track(container: InputContainer) -> AudioStream:
             raise Unusable(Problem.NO_AUDIO_TRACK, "film without audio")
         raise Unusable(Problem.NOT_AUDIO, "no audio stream")
     stream = container.streams.audio[0]
-    # The stub promises a codec context; a stream whose codec FFmpeg does not know has none.
+    # The stub promises a codec context, but a stream has none if FFmpeg does not know its codec.
     decoder = getattr(getattr(stream, "codec_context", None), "name", "none")
     if decoder not in DECODERS or (container.format.name == "mp3" and "mp3" not in decoder):
         raise Unusable(Problem.NOT_AUDIO, f"codec {decoder} in {container.format.name}")
@@ -90,7 +90,7 @@ def sound_track(container: InputContainer) -> AudioStream:
 
 @dataclass(slots=True)
 class Heard:
-    """What came out of the decoder. `until_seconds` is where the last of it ends by the file's own clock."""
+    """What came out of the decoder. `until_seconds` is where it ends by the file's own clock."""
 
     samples_at: dict[int, int] = field(default_factory=dict)  # sample rate -> samples
     sample_rate: int = 0
@@ -106,7 +106,7 @@ class Heard:
 
     @property
     def is_noise(self) -> bool:
-        """Most of it could not be decoded: whatever it is, it is not this format."""
+        """Most of it could not be decoded, so it is not really this format."""
         return self.bad_packets > self.good_packets
 
     def add(self, frame: AudioFrame) -> None:
@@ -122,10 +122,10 @@ class Heard:
 
 
 def hear(container: InputContainer, stream: AudioStream, limits: Limits) -> Heard:
-    """Decode all of it; packets that cannot be decoded are counted and skipped.
+    """Decode everything, counting and skipping packets that cannot be decoded.
 
     Raises:
-        Unusable: it exceeds the limit of length or of CPU time.
+        Unusable: it is too long, or takes too much CPU time.
     """
     heard = Heard()
     for _ in frames_of(container, stream, limits, heard):
@@ -134,7 +134,7 @@ def hear(container: InputContainer, stream: AudioStream, limits: Limits) -> Hear
 
 
 def frames_of(container: InputContainer, stream: AudioStream, limits: Limits, heard: Heard) -> Iterator[AudioFrame]:
-    """Every frame of the stream, after `heard` has taken note of it. Raises as `hear`."""
+    """Every frame of the stream, each added to `heard` first. Raises like `hear`."""
     stream.codec_context.thread_count = 1
     for number, packet in enumerate(_packets(container, stream)):
         try:
@@ -155,7 +155,7 @@ def frames_of(container: InputContainer, stream: AudioStream, limits: Limits, he
 
 
 def _packets(container: InputContainer, stream: AudioStream) -> "Iterator[Packet[AudioStream]]":
-    """The stream's packets; a container that cannot be read further ends there."""
+    """The stream's packets, up to where the container can no longer be read."""
     try:
         yield from container.demux(stream)
     except MemoryError:

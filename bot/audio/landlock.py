@@ -1,4 +1,4 @@
-"""Landlock: a process gives up its right to open files, to connect, and to signal others (landlock(7))."""
+"""Landlock: a process gives up its rights to open files, connect, and signal others (landlock(7))."""
 
 import ctypes
 import os
@@ -9,10 +9,10 @@ from bot import kernel
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446
 _GIVE_VERSION = 1
 
-# What each version of the interface added, by the bits of <linux/landlock.h>.
+# What each version of the interface added, as bits of <linux/landlock.h>.
 _FILES = {1: 0x1FFF, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}  # open, list, make, remove, run; move; truncate; ioctl
 _NETWORK = {4: 0b11}  # bind and connect TCP
-_SCOPED = {6: 0b11}  # abstract Unix sockets and signals stay among those confined together
+_SCOPED = {6: 0b11}  # abstract Unix sockets and signals reach only processes in the same domain
 
 
 class _Ruleset(ctypes.Structure):
@@ -20,12 +20,12 @@ class _Ruleset(ctypes.Structure):
 
 
 def give_up_files() -> None:
-    """From here on this process opens no file, and neither reads, traces nor signals a process outside.
+    """From now on this process cannot open a file, nor read, trace or signal a process outside.
 
-    Needs `no_new_privs`. Files and tracing are covered by every version of Landlock, TCP from 4 on, signals from 6 on.
+    Needs `no_new_privs`. Every version of Landlock covers files and tracing; TCP came with 4, signals with 6.
 
     Raises:
-        OSError: the kernel has no Landlock (before 5.13), or it was not enabled at boot.
+        OSError: the kernel has no Landlock (before 5.13), or did not enable it at boot.
     """
     version = kernel.call("syscall", _CREATE_RULESET, 0, 0, _GIVE_VERSION)
     ruleset = _Ruleset(*(_known(bits, version) for bits in (_FILES, _NETWORK, _SCOPED)))

@@ -1,4 +1,4 @@
-"""What a file is: its format from its bytes, its length from decoding it. Runs in the audio process."""
+"""Find out what a file is: its format from its bytes, its length by decoding it. Runs in the audio process."""
 
 import mmap
 import os
@@ -43,7 +43,7 @@ def probe(file_descriptor: int, limits: Limits) -> AudioProperties:
                 codec = stream.codec_context.codec.canonical_name
                 heard = hear(container, stream, limits)
         except Unusable as error:
-            # The index of an mp4 may stand at its end: cut, it cannot even be opened.
+            # The index of an mp4 may be at its end: once cut off, it cannot even be opened.
             if error.problem is Problem.NOT_AUDIO and claim_of(data, _MP4).size_bytes > size_bytes:
                 raise Unusable(Problem.TRUNCATED, f"mp4, {error.log_line}") from error
             raise
@@ -59,13 +59,13 @@ def probe(file_descriptor: int, limits: Limits) -> AudioProperties:
 
 
 def _check_family(data: Octets, demuxer: str) -> None:
-    """Raises `Unusable` for the rest of Matroska, of which only WebM is taken."""
+    """Raises `Unusable` for any Matroska that is not WebM."""
     if demuxer == _WEBM and doc_type(data) != "webm":
         raise Unusable(Problem.NOT_AUDIO, "matroska, not webm")
 
 
 def _check_whole(heard: Heard, data: Octets, demuxer: str) -> None:
-    """Raises `Unusable` where nothing was heard, or less than the file claims."""
+    """Raises `Unusable` if nothing was heard, or less than the file claims."""
     if heard.is_noise:
         line = f"{heard.bad_packets} of {heard.bad_packets + heard.good_packets} packets are damaged"
         raise Unusable(Problem.NOT_AUDIO, line)
@@ -80,5 +80,5 @@ def _check_whole(heard: Heard, data: Octets, demuxer: str) -> None:
 
 
 def _tolerance_seconds(claimed_seconds: float) -> float:
-    """What encoders' delays and a damaged last frame may take away without anyone missing it."""
+    """What encoder delay and a damaged last frame may take away unnoticed."""
     return max(0.25, 0.01 * claimed_seconds)

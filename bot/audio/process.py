@@ -1,4 +1,4 @@
-"""The bot's side of the audio process: ask, wait within limits, believe nothing but a well-formed answer."""
+"""The bot's side of the audio process: ask, wait within limits, accept only a well-formed answer."""
 
 import asyncio
 import contextlib
@@ -25,18 +25,18 @@ PROBE_LIMITS = Limits()
 FIT_LIMITS = Limits(cpu_seconds=90, wall_seconds=180.0)  # encoding costs more than decoding
 
 LONGEST_SECONDS = max(model.source_max_seconds for model in MODELS.values())
-"""What no model takes more of; told when a source is too long even to be measured."""
+"""The longest source that any model takes; reported when a source is too long even to measure."""
 
-_ROOT = Path(__file__).parents[2]  # where `bot` can be imported from
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8"}  # nothing of ours: the bot's environment holds its secrets
+_ROOT = Path(__file__).parents[2]  # `bot` can be imported from here
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8"}  # the bot's own environment holds its secrets
 _LINE_MAX_BYTES = 1 << 14
 
 
 class AudioProcess:
-    """Reads and writes audio, each file in a process of its own that can do nothing else.
+    """Reads and writes audio, each file in its own process that can do nothing else.
 
     Probes and fits have separate slots, so that a delivery never waits for members' files. A file whose process dies,
-    by a signal, for want of memory or at its time limit, is a `SourceTooCostly`. Cancelling a call ends its process.
+    from a signal, lack of memory or its time limit, is a `SourceTooCostly`. Cancelling a call ends its process.
     `worker` is the module that the process runs.
     """
 
@@ -57,7 +57,7 @@ class AudioProcess:
         self._has_told_what_is_missing = False
 
     async def probe(self, path: Path) -> AudioProperties:
-        """What the file is, decoded to its end; its name plays no part.
+        """What the file is, found by decoding it to its end; its name plays no part.
 
         Raises:
             BadSource: one of its subclasses says why the file cannot be used.
@@ -71,10 +71,10 @@ class AudioProcess:
         return answer.properties
 
     async def fit(self, path: Path, to: Path, *, limit_bytes: int) -> bool:
-        """Write the best mp3 of at most `limit_bytes` to `to`; False where none is that small, and then `to` is absent.
+        """Write the best mp3 within `limit_bytes` to `to`. False if none is small enough; then `to` does not exist.
 
         Raises:
-            BadSource: the file at `path` cannot be decoded; `to` is absent.
+            BadSource: the file at `path` cannot be decoded; `to` does not exist.
         """
         fits = False
         async with self._fits:
@@ -97,7 +97,7 @@ class AudioProcess:
             pass_fds=[file.fileno() for file in files],
             cwd=_ROOT,
             env=_ENVIRONMENT,
-            # Standard error stays the bot's until the worker is confined: a broken installation shows there.
+            # Standard error stays the bot's until the worker is confined, so that a broken installation shows.
             start_new_session=True,  # its own process group, which can be killed as one; Ctrl-C does not reach it
         )
 
@@ -130,20 +130,20 @@ class AudioProcess:
 
 
 def _reader(path: Path) -> BinaryIO:
-    """Opened in place: a thread could not hand the file over to a caller that was cancelled meanwhile."""
+    """Not in a thread, which could not hand the file to a caller that was cancelled in the meantime."""
     return path.open("rb")
 
 
 def _writer(path: Path) -> BinaryIO:
-    """As `_reader`."""
+    """Like `_reader`."""
     return path.open("wb")
 
 
 @asynccontextmanager
 async def _output_of(process: "Popen[bytes]") -> AsyncIterator[asyncio.StreamReader]:
-    """The process's output. On leaving, the process and all others of its group are gone.
+    """The process's output. On leaving, its whole process group is gone.
 
-    At most two buffers of `_LINE_MAX_BYTES` are read ahead, whoever holds the other end of the pipe.
+    At most two buffers of `_LINE_MAX_BYTES` are read ahead, whatever the other end sends.
     """
     output = asyncio.StreamReader(limit=_LINE_MAX_BYTES)
     try:
@@ -154,8 +154,8 @@ async def _output_of(process: "Popen[bytes]") -> AsyncIterator[asyncio.StreamRea
         finally:
             transport.close()
     finally:
-        # Before the wait: a leader that has ended keeps its number until then, so the number still means this group.
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter on macOS, if all have ended
+        # Before the wait: until then, even a leader that has ended keeps its id, so the id still means this group.
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # PermissionError: macOS, once all have ended
             os.killpg(process.pid, signal.SIGKILL)
         await asyncio.to_thread(process.wait)
 

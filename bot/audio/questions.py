@@ -1,4 +1,4 @@
-"""What passes between the bot and the audio process: a question on its command line, two lines of JSON back."""
+"""The messages between the bot and the audio process: a question on its command line, two lines of JSON back."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from bot.domain.source import AudioProperties
 
 
 class Problem(StrEnum):
-    """Why a file cannot be used; the bot makes a `BadSource` of it."""
+    """Why a file cannot be used; the bot turns it into a `BadSource`."""
 
     EMPTY = "empty"
     NOT_AUDIO = "not_audio"
@@ -19,7 +19,7 @@ class Problem(StrEnum):
 
 
 class Unusable(Exception):
-    """Raised inside the audio process. `heard_seconds` is what had been decoded by then."""
+    """Raised inside the audio process. `heard_seconds` is how much was decoded before."""
 
     def __init__(self, problem: Problem, log_line: str, *, heard_seconds: float = 0.0) -> None:
         super().__init__(log_line)
@@ -29,12 +29,12 @@ class Unusable(Exception):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one file may cost. `wall_seconds` is the parent's clock, the others hold inside the audio process."""
+    """What one file may cost. The parent measures `wall_seconds`; the audio process enforces the others."""
 
-    memory_bytes: int = 1 << 29  # address space beside the source; the libraries alone take about 150 MiB of it
+    memory_bytes: int = 1 << 29  # address space besides the source; the libraries alone take about 150 MiB of it
     cpu_seconds: int = 20
     wall_seconds: float = 60.0
-    heard_seconds: int = 3600  # decoding stops here: the length of anything shorter is told truly
+    heard_seconds: int = 3600  # decoding stops here; the length of anything shorter is exact
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):

@@ -1,7 +1,7 @@
-"""A filter for system calls in the kernel: what decoding needs is allowed, everything else is refused (seccomp(2)).
+"""A system call filter in the kernel: it allows what decoding needs and refuses everything else (seccomp(2)).
 
-A refused call fails with EPERM and the process lives on: FFmpeg, for one, does without a second thread. A call that a
-later library cannot do without will show as a failing test.
+A refused call fails with EPERM and the process lives on: FFmpeg, for example, manages without a second thread. If a
+later library needs another call, a test will fail.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 # <linux/bpf_common.h>, <linux/seccomp.h>
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, REFUSE, KILL_PROCESS = 0x7FFF_0000, 0x0005_0000 | errno.EPERM, 0x8000_0000
-AT_NUMBER, AT_ARCHITECTURE, AT_SECOND_ARGUMENT = 0, 4, 24  # in struct seccomp_data; the low half of the argument
+AT_NUMBER, AT_ARCHITECTURE, AT_SECOND_ARGUMENT = 0, 4, 24  # in struct seccomp_data; the argument's low half
 
 ARCHITECTURES: Mapping[str, int] = MappingProxyType({"x86_64": 0xC000_003E, "aarch64": 0xC000_00B7})
 """By the machine's name: how the kernel names it to the filter (AUDIT_ARCH_*). All are little-endian with 64 bits."""
@@ -27,12 +27,12 @@ ARCHITECTURES: Mapping[str, int] = MappingProxyType({"x86_64": 0xC000_003E, "aar
 # Name: the number on x86_64, on aarch64 (asm/unistd_64.h, asm-generic/unistd.h).
 ALLOWED: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
-        # Files that are open.
+        # Open files.
         "read": (0, 63),
         "write": (1, 64),
         "close": (3, 57),
         "fstat": (5, 80),
-        "newfstatat": (262, 79),  # glibc's fstat; no filter can see that it names no path
+        "newfstatat": (262, 79),  # glibc's fstat; a filter cannot see that it names no path
         "lseek": (8, 62),
         "readv": (19, 65),
         "writev": (20, 66),
@@ -55,7 +55,7 @@ ALLOWED: Mapping[str, tuple[int, int]] = MappingProxyType(
         "clock_gettime": (228, 113),
         "clock_getres": (229, 114),
         "getrusage": (98, 165),
-        # Itself.
+        # The process itself.
         "rt_sigaction": (13, 134),
         "rt_sigprocmask": (14, 135),
         "rt_sigreturn": (15, 139),
@@ -75,7 +75,7 @@ FCNTL_COMMANDS = (0, 1, 2, 3, 1030)
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """struct sock_filter; `if_true` and `if_false` are how many instructions are jumped over."""
+    """struct sock_filter; `if_true` and `if_false` are how many instructions to skip."""
 
     code: int
     operand: int
@@ -89,8 +89,8 @@ class Instruction:
 def program(machine: str) -> list[Instruction]:
     """The filter for `machine`, one of `ARCHITECTURES`.
 
-    A call of another architecture, such as a 32-bit one on a 64-bit machine, ends the process. Numbers are compared
-    whole, so x32's, which have one bit more, match none.
+    A call from another architecture, such as a 32-bit one on a 64-bit machine, ends the process. Whole numbers are
+    compared, so those of x32, which have an extra bit, never match.
     """
     column = list(ARCHITECTURES).index(machine)
     steps = [
@@ -119,10 +119,10 @@ class _Program(ctypes.Structure):
 
 
 def filter_system_calls() -> None:
-    """Allow this process, for good, nothing but `ALLOWED`. Needs `no_new_privs`.
+    """Restrict this process permanently to `ALLOWED`. Needs `no_new_privs`.
 
     Raises:
-        OSError: the kernel has no filters, or the machine is none of `ARCHITECTURES`.
+        OSError: the kernel has no filters, or the machine is not in `ARCHITECTURES`.
     """
     machine = os.uname().machine
     if machine not in ARCHITECTURES or struct.calcsize("P") != 8:

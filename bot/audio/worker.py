@@ -1,6 +1,6 @@
 """The audio process: `python -m bot.audio.worker QUESTION`, the file on standard input, the answer on output.
 
-Everything that reads members' files happens here, under limits and without rights, so that no file can harm the bot.
+Members' files are only ever read here, within limits and without rights, so that no file can harm the bot.
 """
 
 import os
@@ -15,14 +15,14 @@ from bot.audio.questions import Answer, Confined, Fit, Fitted, Found, Probe, Pro
 
 _STDIN = 0
 _LOG_LINE_MAX = 300
-_WRITE_SLACK_BYTES = 1 << 16  # an encoder may find out only afterwards that it wrote a little too much
+_WRITE_SLACK_BYTES = 1 << 16  # an encoder may write slightly too much before it notices
 
 
 def shut_in(question: Question) -> Confined:
-    """Bound and confine this process for good. Its CPU limit ends it by a signal, if it did not end itself before."""
+    """Bound and confine this process permanently. The CPU limit kills it if it has not ended itself before."""
     limits = question.limits
     missing = bound(
-        # A probed source is mapped: that takes address space, and no memory.
+        # A probed source is mapped, which takes address space but no memory.
         memory_bytes=limits.memory_bytes + (os.fstat(_STDIN).st_size if isinstance(question, Probe) else 0),
         cpu_seconds=limits.cpu_seconds + 2,
         file_bytes=question.limit_bytes + _WRITE_SLACK_BYTES if isinstance(question, Fit) else 0,
@@ -31,7 +31,7 @@ def shut_in(question: Question) -> Confined:
 
 
 def answer_to(question: Question, source: int = _STDIN) -> Answer:
-    """The answer about the open file `source`; that it cannot be used is an answer too."""
+    """The answer about the open file `source`; "it cannot be used" is an answer too."""
     try:
         if isinstance(question, Fit):
             return Fitted(fits=fit(source, question.to, limit_bytes=question.limit_bytes, limits=question.limits))

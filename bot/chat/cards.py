@@ -1,6 +1,6 @@
-"""What the messages that tell a job's end look like: pure, from a job to content, embed and files.
+"""What the message about a job's end looks like: pure, from a job to content, embed and files.
 
-Every card stays within Discord's limits, whatever a member or the provider wrote (docs/discord.md 3).
+Every card fits Discord's limits, whatever a member or the provider wrote (docs/discord.md 3).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,9 +28,9 @@ FILES_MAX = 10
 TITLE_SHOWN_MAX = 200
 STYLE_SHOWN_MAX = 600
 LYRICS_SHOWN_MAX = 1500
-"""Longer lyrics come as a file."""
+"""Longer lyrics are attached as a file."""
 FACTS_ROOM = 1200
-"""What is left of an embed for style, model and the other short fields, and for saying what did not fit."""
+"""The part of an embed kept for style, model and other short fields, and for saying what did not fit."""
 LINK_MAX = 512
 COLOUR = 0x6C5CE7
 FAILED_COLOUR = 0xC0392B
@@ -38,7 +38,7 @@ FAILED_COLOUR = 0xC0392B
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attached:
-    """A file of a message, either at `path` or with `words` in it; `alt` is said of it to those who cannot see it."""
+    """A file in a message, either at `path` or made of `words`; `alt` describes it to those who cannot see it."""
 
     name: str
     alt: str
@@ -57,7 +57,7 @@ class Card:
 
 
 def plainer(card: Card) -> Iterator[Card]:
-    """The card, then without what Discord may refuse in it (pictures, links, the reply), then its words alone."""
+    """The card, then without the parts Discord may refuse (pictures, links, the reply), then only its words."""
     yield card
     if card.embed is not None:
         embed = card.embed.copy()
@@ -71,7 +71,7 @@ def plainer(card: Card) -> Iterator[Card]:
 
 
 def as_list(sentences: Sequence[Text], say: Say) -> str:
-    """One sentence as it is, several as a list; as many as fit into a message."""
+    """One sentence as it is, several as a list, as many as fit into a message."""
     if len(sentences) == 1:
         return say(sentences[0])
     words = ""
@@ -84,7 +84,7 @@ def as_list(sentences: Sequence[Text], say: Say) -> str:
 
 
 def result_card(job: Job, files: Sequence[ResultFile], say: Say, *, preface: Text | None = None) -> Card:
-    """The message that hands over the tracks and pings the member. `preface` says why it comes as it does."""
+    """The message that delivers the tracks and pings the member. `preface` says why it comes this way."""
     first = files[0].track
     title = _plain_title(job, first, say)
     lyrics = "" if job.request.instrumental else (first.lyrics or job.request.prompt).strip()
@@ -134,7 +134,7 @@ def _plain_title(job: Job, track: Track | None, say: Say) -> str:
 
 
 def _attached(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> dict[int, Attached]:
-    """The tracks that are attached, by their numbers from 1."""
+    """The attached tracks, numbered from 1."""
     attached: dict[int, Attached] = {}
     for number, file in enumerate(files, 1):
         if file.path is None or len(attached) == most:
@@ -155,7 +155,7 @@ def _attached(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> 
 
 
 def _facts(job: Job, files: Sequence[ResultFile], say: Say) -> Iterator[tuple[str, str, bool]]:
-    """Name and value of each short field, and whether it stands beside the others."""
+    """Each short field's name and value, and whether it is inline."""
     if style := escape(files[0].track.tags or job.request.style, limit=STYLE_SHOWN_MAX):
         yield say(text("Style")), style, False
     yield say(text("Model")), escape(job.request.model, limit=40), True
@@ -166,7 +166,7 @@ def _facts(job: Job, files: Sequence[ResultFile], say: Say) -> Iterator[tuple[st
 
 
 def _link_field(job: Job, file: ResultFile, number: int, say: Say) -> tuple[str, str]:
-    """Name and value of the field for a track that is not attached."""
+    """The field's name and value for a track that is not attached."""
     name = say(text("Track {number}", number=number))
     url = web_url(file.track.audio_url, limit=LINK_MAX)
     if url is None:
@@ -181,7 +181,7 @@ def _link_field(job: Job, file: ResultFile, number: int, say: Say) -> tuple[str,
 
 
 def _fitting(fields: Sequence[tuple[str, str]], room: int, *, most: int) -> list[tuple[str, str]]:
-    """The first of `fields` that take no more than `room` characters."""
+    """The leading `fields` that take no more than `room` characters."""
     kept = []
     for name, value in fields[:most]:
         room -= len(name) + len(value)
@@ -192,7 +192,7 @@ def _fitting(fields: Sequence[tuple[str, str]], room: int, *, most: int) -> list
 
 
 def _picture(embed: discord.Embed, cover: Path | None, track: Track, title: str, say: Say) -> tuple[Attached, ...]:
-    """The cover as a file, which stays when the provider's link is gone; without it, that link."""
+    """The cover as a file, which outlives the provider's link; without a file, that link."""
     if cover is None:
         if (url := web_url(track.image_url)) is not None:
             embed.set_thumbnail(url=url)
@@ -209,21 +209,21 @@ def failure_card(job: Job, say: Say, *, preface: Text | None = None) -> Card:
 
 
 def mark(job: Job) -> str:
-    """What is looked for in a channel after a restart; the same in every language."""
+    """What to look for in a channel after a restart; the same in every language."""
     return f"Encore · {job.short_id}"
 
 
 def carries_mark(content: str, embeds: Sequence[discord.Embed], job: Job) -> bool:
-    """Whether a message of ours tells the end of `job`. Earlier releases had the mark in the embed's footer alone."""
+    """Whether our message ends `job`. Earlier releases put the mark only in the embed's footer."""
     return f"-# {mark(job)}" in content.splitlines() or any(embed.footer.text == mark(job) for embed in embeds)
 
 
 def file_name(job: Job, track: Track | None = None, number: int | None = None, *, ending: str = "mp3") -> str:
-    """Plain ASCII, as attachments need it: `paper-boats-1.mp3`."""
+    """Plain ASCII, as attachments need: `paper-boats-1.mp3`."""
     stem = slug(plain(shown_title(job, track), limit=100)) or "encore"
     return f"{stem}.{ending}" if number is None else f"{stem}-{number}.{ending}"
 
 
 def escape_lines(words: str) -> str:
-    """Escaped line by line, as lyrics want their lines kept."""
+    """Escape line by line, because lyrics need their lines."""
     return "\n".join(escape(line, limit=400) for line in words.splitlines())

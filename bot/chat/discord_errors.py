@@ -1,4 +1,4 @@
-"""What an error of Discord's means for the way it happened on. Source: docs/discord.md 2.1, 3.1, 5.2."""
+"""What a Discord error means for the route it happened on. Source: docs/discord.md 2.1, 3.1, 5.2."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ TOO_LARGE_CODES = {40005, 50045}
 CLOSED_CODES = {
     10003,  # unknown channel
     10008,  # unknown message
-    10015,  # unknown webhook: the interaction's token is over
+    10015,  # unknown webhook: the interaction's token has expired
     10062,  # unknown interaction
     50001,  # missing access
     50007,  # direct messages are closed
@@ -61,10 +61,10 @@ _CAUSES = (
 
 
 def in_words(error: BaseException) -> str:
-    """What went wrong, in a few words for an operator; never an address or a token."""
+    """What went wrong, in a few words for the operator; never an address or a token."""
     if isinstance(error, discord.HTTPException):
         said = " ".join(error.text.split())[:300]
-        tells_why = 400 <= error.status < 500 and said and not said.startswith("<")  # and not a page for browsers
+        tells_why = 400 <= error.status < 500 and said and not said.startswith("<")  # not a page for browsers
         return f"HTTP {error.status}: {said}" if tells_why else f"HTTP {error.status}"
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return f"HTTP {error.status}"

@@ -1,4 +1,4 @@
-"""What `/jobs` and `/quota` show: pure, and within Discord's limits whatever the jobs are called."""
+"""What `/jobs` and `/quota` show: pure, and within Discord's limits whatever the titles are."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ TITLE_IN_LINE_MAX = 60
 
 
 def quota_content(balance: QuotaBalance, say: Say) -> str:
-    """The balance as a bar and in words."""
+    """The balance, as a bar and in words."""
     return say(
         text(
             "`{bar}` {left} of {limit} left today · {spent} used · {held} in progress · renews {renews_at}",
@@ -41,14 +41,14 @@ def quota_content(balance: QuotaBalance, say: Say) -> str:
 
 
 def jobs_content(jobs: Sequence[tuple[Job, int | None]], say: Say) -> str:
-    """A line for each job, newest first, as many as fit into a message; the number is its place in the queue."""
+    """One line per job, newest first, as many as fit into a message; the number is its place in the queue."""
     if not jobs:
         return say(text("You have no jobs yet. Start one with `/extend`."))
     return _fitting(_job_line(job, position, say) for job, position in jobs)
 
 
 def job_options(jobs: Sequence[tuple[Job, int | None]], say: Say) -> list[discord.SelectOption]:
-    """The same jobs to choose from; their values are the jobs' ids."""
+    """The same jobs as menu options; their values are the jobs' ids."""
     return [
         discord.SelectOption(
             label=_title(job, say, limit=LABEL_MAX),
@@ -97,7 +97,7 @@ _ON_HOLD = text(
 
 
 def open_url(job: Job) -> str | None:
-    """The message that tells the job's end, if its member can open it."""
+    """The address of the message about the job's end, if the member can open it."""
     end = end_of(job)
     return None if end is None else str(link_to(end))
 
@@ -105,7 +105,7 @@ def open_url(job: Job) -> str | None:
 def _job_line(job: Job, position: int | None, say: Say) -> str:
     facts: dict[str, Fact] = {"title": Said(_title(job, say, limit=TITLE_IN_LINE_MAX)), "state": STATE_NAMES[job.state]}
     if job.state in FINAL_STATES:
-        # No words of its own, so there is nothing to translate.
+        # No words, so nothing to translate.
         line = Text("**{title}**: {state} {ended}", {"ended": job.ended_at or job.accepted_at, **facts})
     elif position is not None:
         line = text(
@@ -123,7 +123,7 @@ def _job_line(job: Job, position: int | None, say: Say) -> str:
 
 
 def _track_links(job: Job, say: Say) -> list[str]:
-    """The provider's own links, for as long as they work; only what can be nothing but a link."""
+    """The provider's own links while they work; only what can be nothing but a link."""
     links = []
     for number, track in enumerate(job.tracks, 1):
         if (url := web_url(track.audio_url, limit=LINK_MAX)) is None:

@@ -1,4 +1,4 @@
-"""Says through Discord what the services want said."""
+"""Say through Discord what the services want to say."""
 
 import logging
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ OPERATOR_LOCALE = "en-US"
 
 
 class DiscordMessenger:
-    """`answer_seconds`: how long after the command its answer can still be edited; `watched_seconds`: how long its
-    member looks at it.
+    """`answer_seconds`: how long after the command its answer can be edited. `watched_seconds`: how long its member is
+    assumed to watch it.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class DiscordMessenger:
         await self._tell_directly(place.member_id, [why, *sentences], place.locale)
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
-        """By direct message to the application's owner, or to the owner of its team."""
+        """Send a direct message to the application's owner, or to the owner of its team."""
         application = self._client.application
         if application is None:
             return

@@ -1,8 +1,8 @@
-"""Shares the few requests that Discord allows in a channel: results first, edits when nothing else needs them.
+"""Share out the few requests that Discord allows in a channel: results first, edits when nothing else needs them.
 
-Posts and edits name the same bucket, whether or not Discord counts them together, and discord.py takes what it hears of
-one for the other (docs/discord.md 5.1): twelve results at once drew up to seven answers of 429. Here a request goes
-only if what is known of both kinds leaves room for it.
+Posts and edits name the same bucket, whether or not Discord counts them together, and discord.py confuses the limits of
+the two (docs/discord.md 5.1): twelve results at once drew up to seven answers of 429. Here a request is sent only if
+the known limits of both kinds leave room for it.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ import aiohttp
 from bot.services.common.messenger import RouteBusy
 
 CALM_SECONDS = 1.0
-"""After a result the next one may be on its way already: edits wait for it."""
+"""After a result, edits wait: the next one may already be on its way."""
 EXPECTED_SECONDS = 3.0
-"""For so long edits wait for a result that is being fetched."""
+"""How long edits wait for a result that is being fetched."""
 RETRY_SECONDS = 0.25
-"""discord.py itself repeats what was refused with 429; the others let that go first."""
+"""discord.py repeats a request refused with 429; the others let it go first."""
 SAME_WINDOW_SECONDS = 0.5
 RESERVED = 2
-"""Edits leave so many requests of a window to the results that may come."""
+"""How many requests of a window edits leave for results that may come."""
 SPACING_SECONDS = 1.0
-"""Between two edits that are put off, while the channel's limit is not known."""
+"""Between two postponed edits, while the channel's limit is unknown."""
 PUT_OFF_MAX_SECONDS = 30.0
 TOO_MANY = 429
 FORGET_SECONDS = 60.0
@@ -51,23 +51,23 @@ class Kind(StrEnum):
 
 @dataclass
 class _Budget:
-    """What a channel allows of one kind, as the latest answer told. What is known holds until `resets_at`."""
+    """How many requests of one kind a channel allows, from the latest answer; valid until `resets_at`."""
 
     limit: int = 1
     remaining: int = 0
     resets_at: float = 0.0
     window_seconds: float = 0.0
-    is_asking: bool = False  # a request is out whose answer will tell what is allowed now
+    is_asking: bool = False  # a request is out whose answer will show the current limit
 
     def is_known(self, now: float) -> bool:
         return now < self.resets_at
 
     def has_left(self, now: float, *, reserved: int) -> bool:
-        """Whether nothing that is known speaks against one more request."""
+        """Whether the known limits allow one more request."""
         return not self.is_known(now) or self.remaining > min(reserved, self.limit - 1)
 
     def learn(self, now: float, *, limit: int, remaining: int, reset_after: float, uncounted: int) -> None:
-        """From an answer. So many other requests may not be counted in it yet."""
+        """Learn from an answer, which may not count `uncounted` other requests yet."""
         resets_at = now + reset_after
         if self.is_known(now) and resets_at < self.resets_at + SAME_WINDOW_SECONDS:
             self.remaining = min(self.remaining, remaining)  # answers may overtake each other
@@ -89,27 +89,27 @@ class _Budget:
 class _Channel:
     budgets: dict[Kind, _Budget] = field(default_factory=lambda: {kind: _Budget() for kind in Kind})
     in_flight: int = 0
-    waiting: list[tuple[int, int]] = field(default_factory=list)  # a heap: the most urgent first, then in order
+    waiting: list[tuple[int, int]] = field(default_factory=list)  # a heap: most urgent first, then in order
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    calm_at: float = 0.0  # when edits may go after a result
-    promised_at: float = 0.0  # when the last edit that was put off should be tried again
+    calm_at: float = 0.0  # when edits may resume after a result
+    promised_at: float = 0.0  # when the last postponed edit should be tried again
     used_at: float = 0.0
 
     def has_room(self, kind: Kind, now: float, *, reserved: int = 0) -> bool:
-        """Whether a request may go now. While nothing is known of its kind, they go one by one."""
+        """Whether a request may go now. While its kind's limit is unknown, requests go one by one."""
         own = self.budgets[kind]
         if not own.is_known(now) and own.is_asking:
             return False
         return all(budget.has_left(now, reserved=reserved) for budget in self.budgets.values())
 
     def free_at(self, now: float, *, reserved: int = 0) -> float:
-        """When what is known now leaves room again."""
+        """When the known limits leave room again."""
         full = [each.resets_at for each in self.budgets.values() if not each.has_left(now, reserved=reserved)]
         return max(full, default=now)
 
     @contextmanager
     def request(self, kind: Kind, now: float) -> Iterator[None]:
-        """While one is made."""
+        """Count a request while it is made."""
         own = self.budgets[kind]
         asks = not own.is_known(now)
         own.is_asking = own.is_asking or asks
@@ -131,7 +131,7 @@ class _Channel:
 
 
 class Pacer:
-    """One for each client. `trace` goes into its `http_trace`, so that every answer is heard."""
+    """One per client. `trace` goes into its `http_trace`, to see every answer."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -144,13 +144,13 @@ class Pacer:
         return trace
 
     def expect(self, channel_id: int) -> None:
-        """A result is on its way to the channel."""
+        """Note that a result is on its way to the channel."""
         channel = self._channel(channel_id)
         channel.calm_at = max(channel.calm_at, self._clock() + EXPECTED_SECONDS)
 
     @asynccontextmanager
     async def post(self, channel_id: int, urgency: Urgency) -> AsyncIterator[None]:
-        """For one request that has to be made, such as a new message: entered when it is its turn."""
+        """Wait for the turn of one request that must be made, such as a new message."""
         channel = self._channel(channel_id)
         ticket = (int(urgency), next(self._numbers))
         heapq.heappush(channel.waiting, ticket)
@@ -170,7 +170,7 @@ class Pacer:
 
     @asynccontextmanager
     async def edit(self, channel_id: int) -> AsyncIterator[None]:
-        """For one edit: it goes at once or not at all, since it may have nothing to say any more when it could.
+        """Allow one edit at once or not at all, since it might be out of date by its turn.
 
         Raises:
             RouteBusy: the channel's requests are needed for something else; it says when to try again.
@@ -197,7 +197,7 @@ class Pacer:
                 continue
 
     def _put_off_seconds(self, channel: _Channel, now: float) -> float:
-        """Edits that are put off come back one after the other, as fast as the channel allows."""
+        """Spread postponed edits out, as close together as the channel allows."""
         free_at = max(channel.calm_at, channel.free_at(now, reserved=RESERVED))
         spacing_seconds = channel.budgets[Kind.EDIT].spacing_seconds
         channel.promised_at = max(channel.promised_at + spacing_seconds, free_at, now + 0.1)
@@ -222,7 +222,7 @@ class Pacer:
         context: SimpleNamespace,  # noqa: ARG002  # aiohttp's
         params: aiohttp.TraceRequestEndParams,
     ) -> None:
-        # What is known of deletions says nothing about messages, unless one was refused for theirs.
+        # Limits of deletions say nothing about messages, unless one was refused for the messages' limit.
         kind = {"POST": Kind.POST, "PATCH": Kind.EDIT}.get(params.method)
         if kind is None and params.response.status == TOO_MANY:
             kind = Kind.POST
@@ -230,7 +230,7 @@ class Pacer:
             self.heard(int(found["channel"]), kind, params.response.status, params.response.headers)
 
     def heard(self, channel_id: int, kind: Kind, status: int, headers: Mapping[str, str]) -> None:
-        """An answer to a post or an edit in the channel."""
+        """Take note of an answer to a post or an edit in the channel."""
         channel = self._channels.get(channel_id)
         if channel is None:
             return

@@ -1,10 +1,10 @@
-"""What the bot must be allowed to do in a channel, and the link that invites it with exactly that."""
+"""The permissions that the bot needs in a channel, and the link that invites it with exactly those."""
 
 import discord
 
 from bot.domain.text import Text, text
 
-# Replying to a message and looking for one after a restart both need the history (docs/discord.md 3.3).
+# Replying to a message, and finding one after a restart, both need the history (docs/discord.md 3.3).
 NEEDED = {
     "view_channel": text("View Channel"),
     "send_messages": text("Send Messages"),
@@ -16,7 +16,7 @@ NEEDED = {
 
 
 def missing(allowed: discord.Permissions, *, in_thread: bool) -> list[Text]:
-    """The names, as Discord's own settings show them, of what is needed here and not allowed."""
+    """The missing permissions, named as in Discord's own settings."""
     not_here = "send_messages" if in_thread else "send_messages_in_threads"
     return [name for flag, name in NEEDED.items() if flag != not_here and not getattr(allowed, flag)]
 

@@ -16,5 +16,5 @@ def place_of(interaction: discord.Interaction, *, private: bool) -> Place:
         member_id=interaction.user.id,
         locale=str(interaction.locale),
         private=private,
-        received_at=utc_now(),  # by our own clock, like everything it is compared with
+        received_at=utc_now(),  # our own clock, like all the times it is compared with
     )

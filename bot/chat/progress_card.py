@@ -27,7 +27,7 @@ def reading_content(place: Place, source_name: str, say: Say) -> str:
 
 
 def progress_content(job: Job, view: ProgressView, say: Say) -> str:
-    """Whose job it is and where it stands; at the end a link to the result."""
+    """Whose job it is and its state; in the end a link to the result."""
     member, title = _mention(job.place.member_id), name_of(job)
     if view.is_final or view.state is JobState.UNCOLLECTED:
         return say(_end(view, title, member))
@@ -54,7 +54,7 @@ def progress_content(job: Job, view: ProgressView, say: Say) -> str:
 
 
 def _mention(member_id: int) -> Verbatim:
-    """Shows the member's name. Whether it pings is up to the message's `allowed_mentions`."""
+    """Show the member's name. The message's `allowed_mentions` decides whether it pings."""
     return Verbatim(f"<@{member_id}>")
 
 
@@ -72,7 +72,7 @@ _AT_WORK = {
 
 
 def _now(view: ProgressView) -> Text:
-    """Where the job stands, on its way."""
+    """The state of a job under way."""
     match view.state:
         case JobState.ACCEPTED:
             return waiting(view)
@@ -133,7 +133,7 @@ def waiting(view: ProgressView) -> Text:
 
 
 def _in_line(band: int, since: datetime) -> Text:
-    """By the bands of `bot.domain.progress`."""
+    """The place in line, by the bands of `bot.domain.progress`."""
     return {
         1: text("⏳ Next in line, queued {since}", since=since),
         2: text("⏳ 2nd or 3rd in line, queued {since}", since=since),

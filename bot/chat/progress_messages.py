@@ -1,4 +1,4 @@
-"""The one message that is edited while a job is on its way: posted before anything is read, a link in the end."""
+"""The one message that is edited while a job is under way: posted before anything is read, in the end a link."""
 
 import logging
 from collections.abc import Callable
@@ -19,13 +19,13 @@ from bot.text import Catalogue
 log = logging.getLogger(__name__)
 
 LOOKED_BACK = 50
-"""How many messages are read to find one that was posted just before a restart."""
+"""How many messages to read to find one that was posted just before a restart."""
 BUTTON_URL_MAX = 512
 ARCHIVED, LOCKED, UNKNOWN_CHANNEL = 50083, 160005, 10003
 
 
 class ProgressMessages:
-    """Ordinary messages of the bot's own. They name their member without a ping, and arrive in silence."""
+    """The bot's own ordinary messages. They name their member without a ping, and arrive silently."""
 
     def __init__(self, client: discord.Client, catalogue: Catalogue, pacer: Pacer) -> None:
         self._client = client
@@ -33,7 +33,7 @@ class ProgressMessages:
         self._pacer = pacer
 
     async def begin(self, place: Place, source_name: str, *, is_repeat: bool) -> int:
-        """Post the message; its id. Raises `RouteClosed` with its reason, and `RouteUnavailable`."""
+        """Post the message; returns its id. Raises `RouteClosed` with its reason, and `RouteUnavailable`."""
         content = self._reading(place, source_name)
         channel = self._channel(place)
         with read_as_routes():
@@ -41,7 +41,7 @@ class ProgressMessages:
                 return found.id
             try:
                 async with self._pacer.post(place.channel_id, Urgency.MESSAGE):
-                    # A repeated nonce gives the earlier message back (docs/discord.md 3.3).
+                    # A repeated nonce returns the earlier message (docs/discord.md 3.3).
                     message = await channel.send(content, nonce=f"i{place.interaction_id}", silent=True)
             except discord.HTTPException as error:
                 if error.status not in {403, 404} and error.code not in {ARCHIVED, LOCKED}:
@@ -50,7 +50,7 @@ class ProgressMessages:
         return message.id
 
     async def withdraw(self, place: Place, source_name: str, message_id: int | None) -> None:
-        """Delete the message; None: find it first, if it is there at all. A failure is logged."""
+        """Delete the message; None: find it first, if there is one. A failure is logged."""
         channel = self._channel(place)
         try:
             with read_as_routes():
@@ -74,7 +74,7 @@ class ProgressMessages:
                 await message.edit(content=content, view=buttons)
 
     def shown(self, job: Job, view: ProgressView) -> tuple[str, discord.ui.View | None]:
-        """What the message, or the private answer in its place, says."""
+        """The text of the message, or of the private answer in its place."""
         say = self._catalogue.for_reader(job.place.locale)
         return progress_card.progress_content(job, view, say), _stream_button(view, say)
 
@@ -85,7 +85,7 @@ class ProgressMessages:
         return self._client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
 
     async def _found(self, channel: discord.PartialMessageable, content: str, place: Place) -> discord.Message | None:
-        """The message of an earlier try, which nobody wrote down: the same words, posted after the command came."""
+        """The message of an earlier try that was never written down: same words, posted after the command came."""
         async for message in channel.history(
             limit=LOOKED_BACK, after=discord.Object(place.interaction_id), oldest_first=True
         ):
@@ -110,14 +110,14 @@ class ProgressMessages:
         return text("Discord doesn't let me post in {channel}. Try another channel.", channel=here)
 
     def _lacking(self, channel: object) -> list[Text]:
-        """As far as it is known here; the bot's own roles and the channel's overwrites come with the gateway."""
+        """As far as known here; the bot's own roles and the channel's overwrites come from the gateway."""
         if not isinstance(channel, discord.abc.GuildChannel):
             return []
         return missing(channel.permissions_for(channel.guild.me), in_thread=False)
 
 
 def _why_not_in_thread(thread: object, code: int) -> Text:
-    """`thread` is what is known of it here, if anything."""
+    """`thread` is what is known about it here, if anything."""
     known = thread if isinstance(thread, discord.Thread) else None
     if code == LOCKED or (known is not None and known.locked):
         return text("This thread is locked, so I can't post here.")
@@ -129,7 +129,7 @@ def _why_not_in_thread(thread: object, code: int) -> Text:
 
 
 def _stream_button(view: ProgressView, say: Callable[[Text], str]) -> discord.ui.View | None:
-    """A link needs no handler, so the view is not kept in memory."""
+    """A link needs no handler, so the view does not stay in memory."""
     url = web_url(view.stream_url, limit=BUTTON_URL_MAX)
     if url is None:
         return None

@@ -1,4 +1,4 @@
-"""The ways to a member: the channel, a direct message, and the answer to the command while its token lives."""
+"""The routes to a member: the channel, a direct message, and the answer to the command while its token is valid."""
 
 import io
 import logging
@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 DEFAULT_LIMIT_BYTES = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 SEARCH_MARGIN = timedelta(minutes=2)
 MISSING_PERMISSIONS = 50013
-ORIGINAL = cast("int", "@original")  # Discord takes this word in the place of the first answer's id
+ORIGINAL = cast("int", "@original")  # Discord accepts this word as the first answer's id
 
 PostingChannel: TypeAlias = discord.DMChannel | discord.PartialMessageable
 
 
 class ChannelRoute:
-    """Messages in the channel of the command, or in a direct message: each carries a nonce made from the job's id."""
+    """Messages in the command's channel, or by direct message; each carries a nonce made from the job's id."""
 
     def __init__(self, client: discord.Client, catalogue: Catalogue, pacer: Pacer, *, direct: bool) -> None:
         self.name = "a direct message" if direct else "the channel"
@@ -52,7 +52,7 @@ class ChannelRoute:
         return guild.filesize_limit if guild else DEFAULT_LIMIT_BYTES
 
     async def find_end(self, job: Job, *, since: datetime) -> Posted | None:
-        """Read everything from shortly before `since` on, oldest first, until the job's mark is found."""
+        """Read from shortly before `since`, oldest first, until the job's mark is found."""
         channel = await self._channel(job)
         if not self._may_read_history(job):
             raise HistoryClosed("no permission to read the history")
@@ -87,7 +87,7 @@ class ChannelRoute:
         return _why_directly(job) if self._direct else None
 
     async def _send(self, job: Job, card: cards.Card) -> Posted:
-        """Send the message; where Discord does not take its shape, a plainer one at once."""
+        """Send the message; if Discord refuses its shape, send a plainer one at once."""
         channel = await self._channel(job)
         for shape in cards.plainer(card):
             try:
@@ -122,7 +122,7 @@ class ChannelRoute:
 
 
 class AnswerRoute:
-    """The answer that only the member sees: edited in place, so that saying it twice shows it once."""
+    """The answer that only the member sees: edited in place, so a repeat shows only once."""
 
     name = "the private answer"
 
@@ -136,9 +136,9 @@ class AnswerRoute:
         is_open: bool,
         is_watched: bool,
     ) -> None:
-        """`unclear` is shared: the jobs whose answer was edited without our hearing whether that succeeded.
+        """`unclear` is shared: the jobs whose answer was edited with unknown success.
 
-        `is_watched`: the member asked a moment ago, and sees the answer change without a ping.
+        `is_watched`: the member asked a moment ago and sees the answer change, so needs no ping.
         """
         self._client = client
         self._catalogue = catalogue
@@ -151,7 +151,7 @@ class AnswerRoute:
         return DEFAULT_LIMIT_BYTES
 
     async def find_end(self, job: Job, *, since: datetime) -> Posted | None:  # noqa: ARG002  # there is one answer
-        """Whether the answer says it already. After a restart its member may have been pinged, so is not again."""
+        """The answer, if it already says so. After a restart, no second ping: the first may have been sent."""
         if not self._is_open:
             return None
         answer = answer_of(self._client, job.place)
@@ -202,7 +202,7 @@ class AnswerRoute:
         raise RouteClosed("Discord refuses even plain text")
 
     async def _ping(self, job: Job, answer: discord.Webhook) -> None:
-        """An edit rings nobody, so a short message follows, once: without the music, which must not come twice."""
+        """Edits notify nobody, so send a short message, once, without the music, which must not come twice."""
         member = Verbatim(f"<@{job.place.member_id}>")
         sentence = (
             text("{member} It didn't work out. The reason is in my answer above.", member=member)
@@ -218,14 +218,14 @@ class AnswerRoute:
 
 
 def _pinging(job: Job) -> discord.AllowedMentions:
-    """The job's member and nobody else."""
+    """Ping only the job's member."""
     return discord.AllowedMentions(
         everyone=False, roles=False, users=[discord.Object(job.place.member_id)], replied_user=False
     )
 
 
 def _why_directly(job: Job) -> Text:
-    """Why a job's end comes by direct message."""
+    """Why a job ends with a direct message."""
     channel, failed = Verbatim(f"<#{job.place.channel_id}>"), job.state is JobState.FAILED
     if job.place.private:
         return (
@@ -244,27 +244,27 @@ def _why_directly(job: Job) -> Text:
 
 
 def _discord_time(job: Job, at: datetime) -> datetime:
-    """`at` of our clock by Discord's, which made the interaction's id, and somewhat earlier."""
+    """`at` by Discord's clock, which made the interaction's id, minus a margin."""
     ahead = discord.utils.snowflake_time(job.place.interaction_id) - job.place.received_at
     return at + ahead - SEARCH_MARGIN
 
 
 def answer_of(client: discord.Client, place: Place) -> discord.Webhook:
     answer = discord.Webhook.partial(place.application_id, place.interaction_token, client=client)
-    answer.type = discord.WebhookType.application  # it may send what only the member sees
+    answer.type = discord.WebhookType.application  # it may post what only the member sees
     return answer
 
 
 def end_nonce(job: Job) -> str:
-    """At most 25 characters; the same whenever the end is told in answer to the same command or click."""
+    """At most 25 characters; the same for every post that answers the same command or click."""
     return f"e{sha256(f'{job.id} {job.place.interaction_id}'.encode()).hexdigest()[:24]}"
 
 
 @contextmanager
 def _attachments(card: cards.Card) -> Iterator[list[discord.File]]:
-    """The files of one try: a sent `discord.File` is empty the second time (docs/discord.md 3.1).
+    """The files for one try: a sent `discord.File` is empty the second time (docs/discord.md 3.1).
 
-    They are closed at once: a sent file stays in a reference cycle otherwise, with all its bytes.
+    They are closed at once, because a sent file stays in a reference cycle with all its bytes.
     """
     with ExitStack() as stack:
         attached = []

@@ -1,4 +1,4 @@
-"""Descriptions of commands and options in the languages of the catalogue, for Discord to show."""
+"""Descriptions of commands and options in the catalogue's languages, for Discord to show."""
 
 import logging
 
@@ -10,7 +10,7 @@ from bot.text import Catalogue
 log = logging.getLogger(__name__)
 
 DESCRIPTION_MAX = 100
-"""Characters; Discord would refuse the whole set of commands over one description that is longer."""
+"""Characters. Discord would refuse all commands over one longer description."""
 
 _DESCRIPTIONS = frozenset(
     {
@@ -22,7 +22,7 @@ _DESCRIPTIONS = frozenset(
 
 
 class DescriptionTranslator(app_commands.Translator):
-    """Names stay English, so that `/extend` is `/extend` in every guide and every chat."""
+    """Names stay English, so that `/extend` is `/extend` in every guide and chat."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue

@@ -1,4 +1,4 @@
-"""Who writes into a job's private answer: one at a time."""
+"""Only one at a time writes into a job's private answer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,14 +11,14 @@ BUSY_SECONDS = 1.0
 
 
 class Turns:
-    """A lock for each job, for as long as somebody holds it or waits for it."""
+    """A lock per job, kept while anyone holds it or waits for it."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def taken_now(self, job_id: str) -> AsyncIterator[None]:
-        """For what can wait until later: raises `RouteBusy` if somebody else has the turn."""
+        """For writes that can wait: raises `RouteBusy` if somebody else has the turn."""
         if self._lock(job_id).locked():
             raise RouteBusy(BUSY_SECONDS)
         async with self.taken(job_id):
@@ -26,7 +26,7 @@ class Turns:
 
     @asynccontextmanager
     async def taken(self, job_id: str) -> AsyncIterator[None]:
-        """For what has to be said now: waits until the present turn is over."""
+        """For writes that cannot wait: blocks until the current turn is over."""
         lock = self._lock(job_id)
         async with lock:
             yield

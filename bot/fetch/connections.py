@@ -1,11 +1,11 @@
-"""Connections to public addresses alone, judged where nothing can change any more: as the socket is made.
+"""Connect to public addresses only, checked when the socket is made and nothing can change any more.
 
-A name may be answered differently each time it is asked, so an address that was looked up earlier proves nothing about
-the one that is connected to. Two places of aiohttp are used:
+A name can resolve differently each time, so an earlier look-up proves nothing about the address that is connected to.
+Two hooks of aiohttp are used:
 
-- its resolver: a name with any address that is not public is refused as a whole;
-- its socket factory, which is called with the very address that `connect` is called with next. It sees the literals
-  too, for which aiohttp asks no resolver (`TCPConnector._resolve_host`).
+- its resolver: a name is refused if any of its addresses is not public;
+- its socket factory, which gets the very address that `connect` gets next. It also sees literal addresses, for which
+  aiohttp asks no resolver (`TCPConnector._resolve_host`).
 """
 
 import socket
@@ -20,14 +20,14 @@ from bot.fetch.wire import MeteredSocket, Wire
 
 
 class AddressNotPublic(OSError):
-    """An OSError, because that is how aiohttp expects a connection attempt to fail. Does not name the address."""
+    """An OSError, because aiohttp expects failed connections to raise one. It does not name the address."""
 
     def __init__(self) -> None:
         super().__init__("address is not public")
 
 
 class CheckedResolver(AbstractResolver):
-    """What `resolver` answers; with `public_only`, refused as a whole if one address of it is not public."""
+    """Resolves like `resolver`; with `public_only`, refuses a name if any of its addresses is not public."""
 
     def __init__(self, resolver: AbstractResolver, *, public_only: bool) -> None:
         self._resolver = resolver
@@ -36,16 +36,16 @@ class CheckedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """As the resolver inside.
+        """Like the resolver inside.
 
         Raises:
-            AddressNotPublic: there is an address that is not public.
+            AddressNotPublic: one of the addresses is not public.
             OSError: no address was found.
         """
         try:
             found = await self._resolver.resolve(host, port, family)
         except ValueError as error:
-            # The system's resolver says so of labels that are empty or longer than 63 characters.
+            # Raised by the system's resolver for labels that are empty or longer than 63 characters.
             raise OSError("no host name") from error
         if not found:
             raise OSError("host has no address")
@@ -58,7 +58,7 @@ class CheckedResolver(AbstractResolver):
 
 
 def sockets(wire: Wire, *, public_only: bool) -> Callable[[aiohttp.AddrInfoType], MeteredSocket]:
-    """Makes the sockets of one request; with `public_only`, AddressNotPublic is raised for any other address."""
+    """Makes the sockets of one request; with `public_only`, raises AddressNotPublic for any other address."""
 
     def make(info: aiohttp.AddrInfoType) -> MeteredSocket:
         if public_only and not is_public_literal(str(info[4][0])):
@@ -71,7 +71,7 @@ def sockets(wire: Wire, *, public_only: bool) -> Callable[[aiohttp.AddrInfoType]
 def connector(
     resolver: AbstractResolver, tls: ssl.SSLContext | None, wire: Wire, *, public_only: bool
 ) -> aiohttp.TCPConnector:
-    """For one request."""
+    """A connector for one request."""
     return aiohttp.TCPConnector(
         resolver=CheckedResolver(resolver, public_only=public_only),
         socket_factory=sockets(wire, public_only=public_only),

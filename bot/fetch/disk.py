@@ -1,4 +1,4 @@
-"""Writing what arrives, in threads of its own: it must not wait for whatever else the process runs in threads."""
+"""Write what arrives, in dedicated threads: it must not wait for the process's other threads."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ class Disk:
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="fetch-disk")
 
     async def create(self, path: Path) -> None:
-        """An empty file, in place of what was there. Raises OSError."""
+        """Make an empty file, replacing whatever was there. Raises OSError."""
         await self._to_its_end(partial(_write, path, b"", "wb"))
 
     async def append(self, path: Path, data: bytes) -> None:
@@ -22,11 +22,11 @@ class Disk:
         await self._to_its_end(partial(_write, path, data, "ab"))
 
     async def remove(self, path: Path) -> None:
-        """Fine if there is none."""
+        """It may be missing."""
         await self._to_its_end(partial(path.unlink, missing_ok=True))
 
     async def _to_its_end(self, work: Callable[[], None]) -> None:
-        """Wait for `work` even when cancelled: nothing may be removed while it is being written."""
+        """Wait for `work` even when cancelled: a file must not be removed while it is being written."""
         done = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             await asyncio.shield(done)
@@ -39,6 +39,6 @@ class Disk:
 
 
 def _write(path: Path, data: bytes, mode: str) -> None:
-    """Opened anew for each piece, so that a cancellation finds no open file."""
+    """Open the file for each piece, so that a cancellation never finds it open."""
     with path.open(mode) as file:
         file.write(data)

@@ -1,4 +1,4 @@
-"""Fetching a file from an address that a member or a provider named, as if each of them were an attacker."""
+"""Fetch a file from an address given by a member or a provider, treating each as an attacker."""
 
 import asyncio
 import ssl
@@ -27,27 +27,26 @@ from bot.fetch.wire import Wire
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 WEB_PAGES = frozenset({"text/html", "application/xhtml+xml"})
-WRITE_BYTES = 1 << 20  # one trip to a thread for each
-BUFFER_BYTES = 1 << 16  # aiohttp stops reading at twice as much
-# What comes in smaller pieces is left to gather for a moment: a read costs the same for one byte as for many.
+WRITE_BYTES = 1 << 20  # each piece is one trip to a thread
+BUFFER_BYTES = 1 << 16  # aiohttp stops reading at twice this
+# Let smaller pieces collect for a moment: reading one byte costs as much as reading many.
 SMALL_BYTES = 16 << 10
 GATHER_SECONDS = 0.01
-# `identity`, and nothing is decompressed here: a compressed bomb is no more than its bytes.
+# `identity`, and nothing is decompressed here: a zip bomb stays as small as it came.
 HEADERS = {"User-Agent": "Encore (Discord music bot)", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 class SafeFetcher:
-    """Fetches over https from public addresses, and in any way from the hosts in `private_hosts`.
+    """Fetches over https from public addresses, and over http too from the hosts in `private_hosts`.
 
-    Ports: 443 and all from 1024. Every hop of a redirect is judged like the first; from https there is no way to http.
-    A server has to answer soon, to send at a useful rate, and to send little besides the file: see `FetchLimits`.
-    Names are looked up in a bounded number of threads that belong to this fetcher alone (see `Lookups`), and so do the
-    threads that write.
+    Ports: 443 and all from 1024. Every redirect is checked like the first address, and https never leads to http. A
+    server must answer soon, send at a useful rate, and send little besides the file: see `FetchLimits`. This fetcher
+    has its own threads, a bounded number of them for looking up names (see `Lookups`) and others for writing.
 
-    To be entered once, inside the loop that uses it, which has to be asyncio's own (see `Wire`). It keeps no cookies,
-    sends no referrer and knows no proxy.
+    Enter it once, inside the loop that uses it, which must be asyncio's own (see `Wire`). It keeps no cookies, sends no
+    referrer and uses no proxy.
 
-    `private_hosts` are the words of PRIVATE_HOSTS, see `PrivateHosts.parse` (raises ValueError).
+    `private_hosts` are the entries of PRIVATE_HOSTS, see `PrivateHosts.parse` (raises ValueError).
     """
 
     def __init__(
@@ -73,14 +72,14 @@ class SafeFetcher:
         self._disk.close()
 
     async def fetch(self, url: str, to: Path, *, limit_bytes: int) -> int:
-        """Stream `url` into the file `to`; the number of bytes.
+        """Stream `url` into the file `to`; returns the number of bytes.
 
         Raises:
-            SourceUnreachable: refused, no answer, an error, a web page, too slow. Its log line names the host alone.
+            SourceUnreachable: refused, no answer, an error, a web page, too slow. Its log line names only the host.
             SourceTooLarge: more than `limit_bytes`; refused before the body is read if its length was announced.
             OSError: `to` cannot be written.
 
-        After any of them, and after a cancellation, `to` does not exist. No string is a URL that raises anything else.
+        After any of these, and after a cancellation, `to` does not exist. Whatever the URL, nothing else is raised.
         """
         async with TimeLimit(self._limits) as time_limit:
             target = read_link(url)
@@ -94,7 +93,7 @@ class SafeFetcher:
 
     @asynccontextmanager
     async def _answer(self, url: URL, wire: Wire) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Ask for `url`; what the server answers, its body not read yet. Afterwards the connection is gone."""
+        """Request `url` and yield the response with its body unread. Afterwards the connection is gone."""
         public_only = check(url, self._private_hosts)
         session = aiohttp.ClientSession(
             connector=connector(self._resolver, self._tls, wire, public_only=public_only),
@@ -111,7 +110,7 @@ class SafeFetcher:
                 _wake_when_lost(response)
                 yield response
         except aiohttp.ClientError as error:
-            # The error's own words and its chain may hold the whole URL or an address of our network.
+            # The error's text and its chain may contain the whole URL or an address in our network.
             raise failed(url, error, wire.failure) from None
         finally:
             wire.close()
@@ -134,7 +133,7 @@ class SafeFetcher:
     async def _write(
         self, response: aiohttp.ClientResponse, wire: Wire, time_limit: TimeLimit, to: Path, limit_bytes: int
     ) -> int:
-        """Collect the body into `to`, whose directory exists; the number of bytes."""
+        """Write the body to `to`, whose directory exists; returns the number of bytes."""
         size = 0
         pending = bytearray()
         with time_limit.paused():
@@ -162,12 +161,12 @@ async def _get(session: aiohttp.ClientSession, url: URL) -> aiohttp.ClientRespon
         return await session.get(url, allow_redirects=False)
     except aiohttp.ClientError:
         raise
-    except ValueError:  # a URL that yarl reads and aiohttp does not
+    except ValueError:  # a URL that yarl accepts and aiohttp does not
         raise refused(url, "no URL", UNREADABLE) from None
 
 
 def _wake_when_lost(response: aiohttp.ClientResponse) -> None:
-    """Where its parser gives up in the middle of a body, aiohttp leaves the reader waiting: wake it."""
+    """When its parser gives up in the middle of a body, aiohttp leaves the reader waiting: wake it."""
 
     def end(_: object = None) -> None:
         if not response.content.is_eof() and response.content.exception() is None:
@@ -183,14 +182,14 @@ def _wake_when_lost(response: aiohttp.ClientResponse) -> None:
 
 
 def _check_end(response: aiohttp.ClientResponse, wire: Wire) -> None:
-    """Where a body ends with its connection, aiohttp takes a torn connection for the end: that is no whole file."""
+    """If only the connection's close ends a body, aiohttp takes a broken connection for the end: reject that."""
     ends_with_connection = response.content_length is None and "Transfer-Encoding" not in response.headers
     if ends_with_connection and wire.failure is not None:
         raise failed(response.url, None, wire.failure)
 
 
 def _announced_bytes(response: aiohttp.ClientResponse) -> int | None:
-    """How long the file is going to be, where that is told; raises SourceUnreachable if this is no file."""
+    """The length of the file if it is announced; raises SourceUnreachable if this is not a file."""
     if response.status != 200:
         raise answered_with_error(response.url, response.status)
     if response.content_type in WEB_PAGES:
@@ -199,9 +198,9 @@ def _announced_bytes(response: aiohttp.ClientResponse) -> int | None:
 
 
 async def _gather_more(response: aiohttp.ClientResponse) -> None:
-    """Let the kernel collect for a moment what the server sends in crumbs."""
+    """Give the kernel a moment to collect what the server sends in tiny pieces."""
     transport = response.connection.transport if response.connection is not None else None
-    if transport is None or not transport.is_reading():  # complete, or aiohttp has enough for now
+    if transport is None or not transport.is_reading():  # complete, or enough for aiohttp for now
         return
     transport.pause_reading()
     await asyncio.sleep(GATHER_SECONDS)

@@ -1,4 +1,4 @@
-"""Looking up the names of strangers' servers, in threads of their own."""
+"""Look up the names of strangers' servers, in dedicated threads."""
 
 import asyncio
 import contextlib
@@ -34,11 +34,11 @@ class LookupTooSlow(OSError):
 
 
 class Lookups(AbstractResolver):
-    """The system's resolver, with at most `threads` look-ups under way and `waiting` more in line.
+    """The system's resolver, with at most `threads` look-ups running and `waiting` more in line.
 
-    A look-up cannot be interrupted: its thread stays with it for as long as the name servers keep it waiting. In
-    asyncio's own pool, six names of a slow name server would hold up everything else. The threads are daemons, because
-    the interpreter waits for any other thread when it ends.
+    A look-up cannot be interrupted: it holds its thread for as long as the name servers take. In asyncio's own pool,
+    six names from a slow name server would hold up everything else. The threads are daemons, because the interpreter
+    waits for all others when it exits.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class Lookups(AbstractResolver):
 
         Raises:
             LookupsBusy: the line is full.
-            LookupTooSlow: no answer within the time limit, the wait in line included.
-            OSError: there is no such name.
-            ValueError: this cannot be a name.
+            LookupTooSlow: no answer within the time limit, which includes the wait in line.
+            OSError: the name does not exist.
+            ValueError: it cannot be a name.
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -87,30 +87,30 @@ class Lookups(AbstractResolver):
             self._waiting -= 1
 
     def _look_up(self, host: str, port: int, family: int) -> asyncio.Future[list[Info]]:
-        """Begin the look-up in a thread, which frees its place itself once it is over."""
+        """Start the look-up in a thread, which frees its place when it is done."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[Info]] = loop.create_future()
 
         def look() -> None:
             try:
                 infos = self._getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
-            except Exception as error:  # noqa: BLE001  # whatever it is, the place must be freed
+            except Exception as error:  # noqa: BLE001  # whatever happens, the place must be freed
                 end = partial(self._end, answer, error)
             else:
                 end = partial(self._end, answer, infos)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any longer
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is waiting
                 loop.call_soon_threadsafe(end)
 
         try:
             threading.Thread(target=look, name="look-up", daemon=True).start()
-        except RuntimeError:  # the system has no thread left
+        except RuntimeError:  # the system has no threads left
             self._free.release()
             raise LookupsBusy from None
         return answer
 
     def _end(self, answer: asyncio.Future[list[Info]], found: list[Info] | Exception) -> None:
         self._free.release()
-        if answer.done():  # given up
+        if answer.done():  # the caller gave up
             return
         if isinstance(found, Exception):
             answer.set_exception(found)
@@ -118,11 +118,11 @@ class Lookups(AbstractResolver):
             answer.set_result(found)
 
     async def close(self) -> None:
-        """Threads that are still waiting for a name server end by themselves."""
+        """Threads still waiting for a name server end on their own."""
 
 
 def _address(info: Info) -> str:
-    """The address in `info`; with its zone where it is valid on one link only."""
+    """The address in `info`, with its zone if it is link-local."""
     host, *rest = info[4]
     zone = rest[2] if info[0] == socket.AF_INET6 else 0
     return f"{host}%{zone}" if zone else str(host)

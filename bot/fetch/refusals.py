@@ -1,4 +1,4 @@
-"""What a fetch that failed means for the member, and what the log may say about it."""
+"""What a failed fetch means to the member, and what the log may say about it."""
 
 import aiohttp
 from yarl import URL
@@ -11,7 +11,7 @@ from bot.fetch.time_limit import NO_ANSWER
 from bot.fetch.wire import TooMuchAround
 
 UNREADABLE = text("I can't read this link.")
-# Also said of a name that does not exist: otherwise the answers would tell which names exist in our network.
+# Also used for a name that does not exist; otherwise the answers would reveal which names exist in our network.
 NOT_PUBLIC = text("This link doesn't lead to a public address.")
 NOT_HTTPS = text("I can only open links that start with https://.")
 BUSY = text("I'm looking up too many links right now. Please try again in a minute.")
@@ -23,7 +23,7 @@ GONE_STATUSES = frozenset({404, 410})
 
 
 def refused(url: URL, reason: str, sentence: Text) -> SourceUnreachable:
-    # Path and query can be a secret (a signed link); a host is none.
+    # Path and query can be secret (a signed link); the host is not.
     return SourceUnreachable(f"fetch from {url.raw_host}: {reason}", sentence)
 
 
@@ -37,7 +37,7 @@ def answered_with_error(url: URL, status: int) -> SourceUnreachable:
 
 
 def failed(url: URL, error: aiohttp.ClientError | None, wire_failure: OSError | None) -> SourceUnreachable:
-    """A request that failed; `wire_failure` is what ended the reading, and explains more than aiohttp's `error`."""
+    """A failed request. `wire_failure`, which ended the reading, explains more than aiohttp's `error`."""
     cause: Exception | None = wire_failure or error
     if isinstance(wire_failure, TooMuchAround):
         sentence = TOO_MUCH_AROUND
@@ -51,7 +51,7 @@ def failed(url: URL, error: aiohttp.ClientError | None, wire_failure: OSError | 
         is_hidden = isinstance(cause, AddressNotPublic)
         sentence = NOT_PUBLIC if is_hidden else text("I can't reach the server behind this link.")
     elif isinstance(error, aiohttp.InvalidURL):
-        # Said by aiohttp of IPv4 addresses in spellings such as 127.1 or 2130706433.
+        # Raised by aiohttp for IPv4 spellings such as 127.1 or 2130706433.
         sentence = NOT_PUBLIC
     elif isinstance(error, TimeoutError):
         sentence = NO_ANSWER

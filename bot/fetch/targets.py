@@ -1,4 +1,4 @@
-"""Which links may be fetched: decided before anything is looked up."""
+"""Which links may be fetched, decided before any look-up."""
 
 import re
 
@@ -14,20 +14,20 @@ LINK_MAX_CHARS = 8190
 AUTHORITY_MAX_CHARS = 512
 """A host has 253 characters at most. IDNA takes half a second over 8,000."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# Where services that speak HTTPS are found. The ports below belong to other protocols.
+# Where HTTPS services are found. Lower ports belong to other protocols.
 HTTPS_PORT = 443
 FIRST_FREE_PORT = 1024
 
 
 def read_link(words: str, *, origin: URL | None = None) -> URL:
-    """The URL a stranger wrote, relative to `origin`; raises SourceUnreachable for one that cannot be read."""
+    """A stranger's URL, relative to `origin`; raises SourceUnreachable if it cannot be read."""
     link = words.strip()
     if len(link) <= LINK_MAX_CHARS and not CONTROL.search(link) and len(_authority(link)) <= AUTHORITY_MAX_CHARS:
         try:
             url = URL(link) if origin is None else origin.join(URL(link))
-            # Some of them are worked out only when they are asked for, and fail then.
+            # Some of these are parsed only on access, and fail then.
             _ = url.host, url.port, url.raw_user, url.raw_password, url.raw_path_qs
-        except Exception:  # noqa: BLE001, S110  # parsers raise all sorts over a stranger's words
+        except Exception:  # noqa: BLE001, S110  # parsers raise all sorts of errors on a stranger's input
             pass
         else:
             return url
@@ -35,7 +35,7 @@ def read_link(words: str, *, origin: URL | None = None) -> URL:
 
 
 def _authority(link: str) -> str:
-    """The part with the host, before anything is decoded."""
+    """The part with the host, before decoding."""
     return re.split(r"[/?#]", link.partition("//")[2], maxsplit=1)[0]
 
 
@@ -48,7 +48,7 @@ def read_redirect(origin: URL, location: str) -> URL:
 
 
 def check(url: URL, private_hosts: PrivateHosts) -> bool:
-    """Whether `url` may lead to public addresses only; False for one of the operator's `private_hosts`.
+    """Whether `url` is limited to public addresses; False for one of the operator's `private_hosts`.
 
     Raises:
         SourceUnreachable: it may not be fetched at all.

@@ -1,4 +1,4 @@
-"""How long a server may keep us waiting: for its answer, for each piece of the file, and for all of it."""
+"""How long a server may take: for its answer, for each piece of the file, and in all."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ TOO_LONG = text("This file took too long to download.")
 
 
 class TimeLimit:
-    """A time limit around one fetch, to be entered once; it cancels what is inside and raises SourceUnreachable.
+    """A time limit around one fetch. Enter it once; it cancels the block inside and raises SourceUnreachable.
 
-    It ends with the first of: no answer after `answer_seconds`, a window in which less than a window's worth of the
-    file arrived, `total_seconds`.
+    Whichever comes first: no answer after `answer_seconds`, a window in which less than a window's worth of the file
+    arrived, or `total_seconds`.
     """
 
     def __init__(self, limits: FetchLimits) -> None:
@@ -46,7 +46,7 @@ class TimeLimit:
             raise SourceUnreachable(f"fetch: {sentence.message}", sentence) from None
 
     def answered(self) -> None:
-        """The head of the response is here: the first window begins."""
+        """The head of the response has arrived: start the first window."""
         self._sentence = TOO_SLOW
         self._wait_until(self._time() + self._limits.window_seconds)
 
@@ -58,7 +58,7 @@ class TimeLimit:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """While our own disk is busy, the server is not to blame."""
+        """Stop the clock while our own disk is busy: that is not the server's fault."""
         began_at, next_at = self._time(), self._next_at
         self._wait_until(self._over_at)
         try:

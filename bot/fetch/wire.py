@@ -1,6 +1,6 @@
-"""What is received on the wire, counted where the bytes leave the kernel.
+"""Count what arrives on the wire, as the bytes leave the kernel.
 
-aiohttp bounds a line, a head, and nothing else: interim responses, chunk extensions and one-byte chunks may never
+aiohttp bounds a line and a head, but nothing else: interim responses, chunk extensions and one-byte chunks may never
 end, and none of them is part of the file. So the sockets count. asyncio's selector loop reads a socket through `recv`
 (plain) or `recv_into` (TLS), and an error raised there closes the connection.
 """
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 HEAD_READ_BYTES = 4 << 10
 BODY_READ_BYTES = 32 << 10
 """The most that is parsed in one go, so that other tasks get their turn: 4 kB of interim responses take 1 ms, 32 kB of
-one-byte chunks 3 ms. What asyncio reads by default, 256 kB, would take 50 to 120 ms."""
+one-byte chunks 3 ms. asyncio's default of 256 kB would take 50 to 120 ms."""
 LEAST_READ_BYTES = 256
-"""A read counts as at least this much: one that brings a single byte costs the event loop about the same."""
+"""A read counts as at least this much, because even a single byte costs the event loop about the same."""
 
 
 class TooMuchAround(OSError):
-    """The server sent more around the file than any honest one needs. An OSError, so that the loop closes quietly."""
+    """The server sent more around the file than an honest one needs. An OSError, so that the loop closes quietly."""
 
     def __init__(self) -> None:
         super().__init__("too many bytes around the file")
 
 
 class WireClosed(OSError):
-    """Nothing more is read: we are done with this connection."""
+    """We are done with this connection and read no more."""
 
     def __init__(self) -> None:
         super().__init__("done with this connection")
 
 
 class Wire:
-    """What the sockets of one request may still receive.
+    """How much the sockets of one request may still receive.
 
-    There can be several: aiohttp tries a host's addresses side by side. `failure` is why reading ended early.
+    There can be several, as aiohttp tries a host's addresses side by side. `failure` is why reading ended early.
     """
 
     def __init__(self, limits: FetchLimits) -> None:
@@ -55,14 +55,14 @@ class Wire:
         self.failure: OSError | None = None
 
     def socket(self, info: aiohttp.AddrInfoType) -> "MeteredSocket":
-        """A socket that counts here; `info` as `socket.getaddrinfo` gives it."""
+        """A socket that counts here; `info` is as `socket.getaddrinfo` gives it."""
         family, kind, protocol, _, _ = info
         made = MeteredSocket(family, kind, protocol, self)
         self._sockets.append(made)
         return made
 
     def head_arrived(self) -> None:
-        """From here on the file is read.
+        """From now on the file is read.
 
         Raises:
             RuntimeError: this event loop reads sockets without asking them (uvloop does), so nothing was counted.
@@ -73,11 +73,11 @@ class Wire:
         self._read_bytes = BODY_READ_BYTES
 
     def file_bytes_arrived(self, count: int) -> None:
-        """They do not count against the budget, and bring their share of overhead with them."""
+        """Exempt these bytes from the budget and add their share of overhead to it."""
         self._left_bytes += count * (1 + self._limits.overhead_share)
 
     def close(self) -> None:
-        """Make the loop close what is still open, without waiting for the other side to say goodbye."""
+        """Make the loop close what is still open, without waiting for the other side."""
         self._is_closed = True
         for each in self._sockets:
             with contextlib.suppress(OSError):
@@ -85,7 +85,7 @@ class Wire:
         self._sockets.clear()
 
     def most_bytes(self) -> int:
-        """The most that the next read may bring; raises instead if it may bring nothing."""
+        """The most that the next read may bring; raises if nothing is allowed."""
         if self._is_closed:
             raise WireClosed
         if self._left_bytes <= 0:
@@ -109,7 +109,7 @@ class Wire:
 
 
 class MeteredSocket(socket.socket):
-    """Reads what its wire allows and tells it what came."""
+    """Reads what its wire allows and reports what came."""
 
     def __init__(self, family: int, kind: int, protocol: int, wire: Wire) -> None:
         super().__init__(family, kind, protocol)

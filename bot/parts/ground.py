@@ -1,4 +1,4 @@
-"""The common ground: the parts that face the outside, and what every capability is built from."""
+"""The common ground: the parts that face the outside, and everything that all capabilities share."""
 
 import asyncio
 import logging
@@ -30,13 +30,13 @@ from storage.storage import SqliteStorage, open_storage
 log = logging.getLogger(__name__)
 
 CREDITS_POLLS = 2
-"""An empty account is asked for at half the pace of the jobs."""
+"""An empty account is checked at half the pace of the jobs."""
 CLOSING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """Everything open and nothing started."""
+    """Everything open, nothing started."""
 
     settings: Settings
     storage: SqliteStorage
@@ -44,12 +44,12 @@ class Ground:
     messenger: DiscordMessenger
     provider: SunoClient
     audio: AudioProcess
-    sources: SafeFetcher  # what members name
-    tracks: SafeFetcher  # what the provider names: apart, so that members' slow links never hold up a delivery
+    sources: SafeFetcher  # for members' addresses
+    tracks: SafeFetcher  # for the provider's, kept apart so that members' slow links never hold up a delivery
     operator: Operator
     account: Account
     isolation: Isolation
-    folder: Path  # where sources and tracks are while they are needed
+    folder: Path  # for sources and tracks while they are needed
     bells: Bells
     clock: Clock
 

@@ -12,4 +12,4 @@ class Part:
     cogs: tuple[commands.Cog, ...] = ()
     workers: tuple[Worker, ...] = ()
     submitters: tuple[Worker, ...] = ()
-    """Workers that finish what they have begun before the rest is stopped."""
+    """Workers that finish what they have begun before the others stop."""

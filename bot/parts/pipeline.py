@@ -25,28 +25,28 @@ from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.suno.wire import parse_callback
 
 ACCEPTERS = 12
-"""How many sources are fetched, read and handed over at the same time."""
+"""How many sources are fetched, read and uploaded at the same time."""
 SUBMITTERS = 8
-"""How many submissions wait for their answers at the same time."""
+"""How many submissions wait for an answer at the same time."""
 WATCHERS = 16
-"""How many workers ask after jobs; each asks after a few at the same time."""
+"""How many workers poll jobs; each polls a few at the same time."""
 DEADLINE_POLLS = 2
-"""A deadline counts once tries in vain are as many polls apart."""
+"""A deadline counts only once failed tries are this many polls apart."""
 DELIVERERS = 3
 """How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
 CLAIM_LEASES = 3
-"""With the usual lease longer than any POST takes; to look earlier would be harmless, but say nothing yet."""
+"""With the usual lease, longer than any POST takes; looking earlier is harmless but useless."""
 PROGRESS_WORKERS = 2
-"""Each edits a few messages at the same time; one that hangs does not hold up the other."""
+"""Each edits a few messages at the same time; if one hangs, the other goes on."""
 PROGRESS_PAUSE_SECONDS = 0.2
 
 NOWHERE = "https://encore.invalid/callbacks/"
-"""The provider insists on an address; where it cannot reach us, results are polled (docs/provider.md 1.5)."""
+"""The provider requires an address; if it cannot reach us, results are polled (docs/provider.md 1.5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """What members' commands reach directly, and the workers that do the rest."""
+    """What commands call directly, and the workers that do the rest."""
 
     acceptance: Acceptance
     resend: Resend
@@ -139,7 +139,7 @@ def _submitters(ground: Ground) -> tuple[Worker, ...]:
 
 
 def _listeners(ground: Ground) -> tuple[Worker, ...]:
-    """What the provider says, in callbacks and when it is asked, and what becomes of those it says nothing about."""
+    """Hear from the provider, by callback and by poll, and handle jobs it says nothing about."""
     settings, storage, bells, clock = ground.settings, ground.storage, ground.bells, ground.clock
     queue = CallbackQueue(
         storage,

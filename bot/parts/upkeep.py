@@ -1,4 +1,4 @@
-"""What keeps a process sound that runs for months: the clock, failing jobs, what is no longer needed."""
+"""What keeps a long-running process healthy: the clock, failing jobs, clearing up."""
 
 from bot.parts.ground import Ground
 from bot.parts.part import Part

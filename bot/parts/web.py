@@ -1,4 +1,4 @@
-"""The web port: callbacks and health. Imported late, see `bot.app`: its libraries would hold up the greeting."""
+"""The web port: callbacks and health. Imported late (see `bot.app`): its libraries would hold up the greeting."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,15 +12,15 @@ from bot.web.server import serve
 
 @asynccontextmanager
 async def web_part(ground: Ground) -> AsyncIterator[int]:
-    """Listen; the port.
+    """Listen; yields the port.
 
     Raises:
-        WebServerError: there is no listening on this host and port.
+        WebServerError: it cannot listen on this host and port.
     """
     settings, client, storage = ground.settings, ground.client, ground.storage
 
     def readiness() -> Mapping[str, bool]:
-        # `is_ready` alone stays true while the gateway is away and its session can still be resumed.
+        # `is_ready` alone stays true while the gateway is away with a session that could be resumed.
         return {"gateway": client.is_ready() and client.connected.is_set(), "database": storage.is_writable}
 
     application = build_web(

@@ -1,4 +1,4 @@
-"""The body of a submission, from what a member asks for."""
+"""Build the body of a submission from a member's request."""
 
 from bot.domain.request import ExtensionRequest, Mode
 
@@ -8,11 +8,11 @@ def extend_body(
 ) -> dict[str, object]:
     """The JSON of POST upload-extend (docs/provider.md 1.2); `request` breaks no rule.
 
-    `sent_continue_at` is the second to continue at, which need not be the one that `request` asks for.
+    `sent_continue_at` is the second to continue at; it can differ from the one in `request`.
 
-    `defaultParamFlag` reads backwards: true means custom. `continueAt` and `instrumental` are always sent. A
-    prompt is sent if one was typed, except in custom mode without singing; in default mode it is an idea, even for an
-    instrumental (docs/provider.md 1.5). Newer models get the same field names (docs/provider.md 0).
+    `defaultParamFlag` reads backwards: true means custom. `continueAt` and `instrumental` are always sent. A prompt is
+    sent if the member typed one, except in custom mode without singing; in default mode it is an idea, even for an
+    instrumental (docs/provider.md 1.5). Newer models use the same field names (docs/provider.md 0).
     """
     body: dict[str, object] = {
         "uploadUrl": source_url,

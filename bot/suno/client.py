@@ -1,4 +1,4 @@
-"""The provider's HTTP side: hand over a file, start an extension, ask about it, ask for the credits."""
+"""The provider over HTTP: upload a file, start an extension, ask about it, ask for the credits."""
 
 import asyncio
 import re
@@ -28,13 +28,13 @@ USER_AGENT = f"Encore/{__version__}"
 
 
 def open_session() -> aiohttp.ClientSession:
-    """A session fit for `SunoClient`: no cookies, nothing from the environment, a connection for each request.
+    """A session for `SunoClient`: no cookies, nothing from the environment, a new connection for each request.
 
-    A kept connection can be closed by the server in the moment it is used again; then nobody knows whether the
-    request was heard. With a fresh one, a connection that breaks was really in use.
+    The server can close a kept connection just as it is used again; then nobody knows whether the request arrived. A
+    fresh connection that breaks was really in use.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, limit=0),  # the workers bound how many there are
+        connector=aiohttp.TCPConnector(force_close=True, limit=0),  # the workers limit the number
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         trust_env=False,
@@ -44,11 +44,11 @@ def open_session() -> aiohttp.ClientSession:
 class SunoClient:
     """Talks to one account. Times are seconds; `session` is closed by its opener.
 
-    `submit`, `ask` and `upload` bound one request each, `connect` the way to the first byte sent. Uploads are tried
-    `upload_attempts` times with growing waits from `upload_wait_seconds` on; nothing else is ever repeated here.
+    `submit`, `ask` and `upload` limit one request each, `connect` the time until the first byte is sent. Uploads are
+    tried `upload_attempts` times with growing waits, starting at `upload_wait_seconds`; nothing else is repeated here.
 
     Every method raises `ProviderError`s: `ProviderBusy` (try later), `ProviderOutOfCredits`, `ProviderUnauthorized`,
-    `ProviderRefused` (never) and `ProviderSilent` (sent, no clear answer). None of them holds the key or a URL.
+    `ProviderRefused` (do not retry) and `ProviderSilent` (sent, no clear answer). None contains the key or a URL.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class SunoClient:
     async def extend(
         self, request: ExtensionRequest, *, source_url: str, sent_continue_at: float, callback_url: str
     ) -> str:
-        """Start an extension; the task's id. Costs credits, so it is sent once, whatever happens.
+        """Start an extension and return its task id. Costs credits, so it is sent once, whatever happens.
 
         `sent_continue_at` is seconds; `request` breaks no rule; both URLs are absolute.
 
         Raises:
             ProviderSilent: the task may have started.
-            ProviderError: any other one: nothing was started.
+            ProviderError: any other; nothing was started.
 
         Source: docs/provider.md 1.1 to 1.4.
         """
@@ -111,9 +111,9 @@ class SunoClient:
 
         Raises:
             OSError: the file cannot be read.
-            ProviderError: as for the class; a silent one is harmless here.
+            ProviderError: as for the class; `ProviderSilent` is harmless here.
         """
-        import stamina  # noqa: PLC0415  # costs 14 ms, which the start need not wait for
+        import stamina  # noqa: PLC0415  # takes 14 ms that starting should not wait for
 
         retrying = stamina.AsyncRetryingCaller(
             attempts=self._upload_attempts,
@@ -124,7 +124,7 @@ class SunoClient:
         return await retrying((ProviderBusy, ProviderSilent), self._upload_once, path, name, audio_format)
 
     async def report(self, task_id: str) -> TaskReport:
-        """How a task stands (docs/provider.md 4). Not repeated: the caller will ask again."""
+        """The state of a task (docs/provider.md 4). Not repeated: the caller will ask again."""
         _, body = await self._call(
             "GET",
             f"{self._api_url}/api/v1/generate/record-info",
@@ -137,7 +137,7 @@ class SunoClient:
             raise refusals.silent(f"record-info: {error}") from None
 
     async def credits(self) -> float:
-        """How many credits the account has left (docs/provider.md 5); fractions are possible."""
+        """The credits left in the account (docs/provider.md 5), possibly a fraction."""
         envelope, _ = await self._call("GET", f"{self._api_url}/api/v1/generate/credit", seconds=self._ask_seconds)
         credits_left = read_number(envelope.data)
         if credits_left is None:
@@ -170,10 +170,10 @@ class SunoClient:
         data: aiohttp.FormData | None = None,
         params: Mapping[str, str] | None = None,
     ) -> tuple[Envelope, bytes]:
-        """One request; the envelope of its success and the whole body.
+        """Make one request; returns the envelope of a success and the whole body.
 
-        Redirects are not followed: a 307 would send a paid request again, and the key to another address. Causes are
-        left out of the errors, because aiohttp's can show the request's headers.
+        Redirects are not followed: a 307 would repeat a paid request and send the key to another address. Errors carry
+        no cause, because aiohttp's can show the request's headers.
         """
         try:
             async with self._session.request(
@@ -201,7 +201,7 @@ class SunoClient:
 
 
 async def _body_of(response: aiohttp.ClientResponse) -> bytes:
-    """The body; empty where it is larger than any answer is, so that nothing is read into it."""
+    """The body; empty if it is larger than any real answer, so that it is not interpreted."""
     body = bytearray()
     async for chunk in response.content.iter_chunked(64 * 1024):
         body += chunk
@@ -211,7 +211,7 @@ async def _body_of(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _spellings(url: str) -> tuple[str, ...]:
-    """A URL as an answer may repeat it: whole, without its scheme, its path alone."""
+    """A URL as an answer may quote it: whole, without its scheme, only its path."""
     path = urlsplit(url).path
     return (url, url.partition("://")[2], path if len(path) > 1 else "")
 

@@ -1,7 +1,7 @@
-"""What an answer that is no success means: which error, and whether paid work may have begun.
+"""What an unsuccessful answer means: which error, and whether paid work may have started.
 
-docs/provider.md 1.4. An envelope with an error code says that nothing was started; without one, anything that is
-not plainly a refusal is silence.
+docs/provider.md 1.4. An envelope with an error code means that nothing was started; without one, anything but a plain
+refusal counts as silence.
 """
 
 import re
@@ -31,23 +31,23 @@ _CREDIT_WORDS = re.compile(r"credit|insufficient|balance|top up", re.IGNORECASE)
 _GATEWAY_CODE = re.compile(rb"error code: (\d{3,4})", re.IGNORECASE)
 
 _BUSY = text("The music service is busy at the moment. Nothing was started; try again in a few minutes.")
-_SILENT = text("The music service gave no clear answer. It may have begun all the same, so it is not asked twice.")
+_SILENT = text("The music service gave no clear answer. It may have started anyway, so I won't ask twice.")
 _OUT_OF_CREDITS = text("This bot is out of credits at the music service. Please tell the person who runs it.")
 _UNAUTHORIZED = text("The music service doesn't accept this bot's key. Please tell the person who runs it.")
 _REFUSED = text("The music service refused the request.")
 
 
 def read_answer(status: int, body: bytes, *, secrets: tuple[str, ...] = ()) -> Envelope:
-    """The envelope of a success; `secrets` are cut out of what the provider says otherwise.
+    """The envelope of a success; `secrets` are removed from any error text.
 
     Raises:
-        ProviderError: one of its subclasses, as docs/provider.md 1.4 reads the answer.
+        ProviderError: one of its subclasses, following docs/provider.md 1.4.
     """
     envelope = parse_envelope(body)
     success = OK <= status < 300
     if success and envelope is not None and envelope.code == OK:
         return envelope
-    # A gateway's own error page may be JSON with a code, but does not speak of `msg`.
+    # A gateway's own error page may be JSON with a code, but has no `msg`.
     if envelope is not None and envelope.code != OK and (success or envelope.message is not None):
         raise _fault_of_code(envelope.code, _without(envelope.message or "", secrets))
     raise _fault_of_status(status, body)
@@ -75,7 +75,7 @@ def _fault_of_code(code: int, message: str) -> ProviderError:
 
 
 def _credits_or_rate(code: int, message: str) -> ProviderError:
-    """Told apart by the text; a 429 without a clear one means no credits, as the provider's page has it."""
+    """The text decides; a 429 without a clear one means no credits, as on the provider's page."""
     if _CREDIT_WORDS.search(message):
         return ProviderOutOfCredits(message, _OUT_OF_CREDITS, code=code)
     if _RATE_WORDS.search(message):
@@ -86,7 +86,7 @@ def _credits_or_rate(code: int, message: str) -> ProviderError:
 
 
 def _fault_of_status(status: int, body: bytes) -> ProviderError:
-    """The error of an answer without an envelope: a gateway's, or one that cannot be understood."""
+    """The error of an answer without an envelope: from a gateway, or unintelligible."""
     gateway = _GATEWAY_CODE.search(body)
     message = f"HTTP {status}, {gateway.group().decode().lower()}" if gateway else f"HTTP {status}"
     if status in UNAUTHORIZED_CODES:
@@ -95,7 +95,7 @@ def _fault_of_status(status: int, body: bytes) -> ProviderError:
         return ProviderOutOfCredits(message, _OUT_OF_CREDITS, code=status)
     if status in {TOO_MANY_REQUESTS, UNAVAILABLE, 430, 455}:
         return busy(message, code=status)
-    # A gateway's 408 may follow a request that had gone through: not clear enough to pay twice.
+    # A gateway's 408 may follow a request that went through: too unclear to risk paying twice.
     if status < 300 or status >= 500 or status == REQUEST_TIMEOUT:
         return silent(f"{message}, not understood", code=status)
     return _refused(message, status)

@@ -11,8 +11,9 @@ def signature_is_valid(
 ) -> bool:
     """Whether `signature` is base64(HMAC-SHA256(key, task_id + "." + timestamp)) and `timestamp` is close to `now`.
 
-    `timestamp` is Unix seconds as it stood in the header, `now` is Unix seconds. The provider names no window; 300 s
-    either way is ours. The body is not covered: whoever saw one delivery can send another body with its headers.
+    `timestamp` is Unix seconds as written in the header, `now` is Unix seconds. The provider names no window; 300 s
+    either way is our choice. The body is not signed: someone who saw one callback can send another body with its
+    headers.
     """
     if not key or not re.fullmatch(r"[0-9]{1,12}", timestamp):
         return False

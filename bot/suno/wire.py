@@ -1,4 +1,4 @@
-"""The provider's messages, read into our own types. Strict where a decision hangs on it, tolerant in all else.
+"""The provider's messages, read into our own types. Strict where a decision depends on it, otherwise tolerant.
 
 docs/provider.md 1.4 (answers), 2 (callbacks) and 4 (record-info).
 """
@@ -27,20 +27,20 @@ T = TypeVar("T")
 
 
 class Malformed(Exception):
-    """Bytes that are not the message they should be; says what is wrong, never what was in them."""
+    """Bytes that are not the expected message; says what is wrong, never what was in them."""
 
 
 class MalformedCallback(Malformed):
-    """No callback of the provider's."""
+    """Not a callback from the provider."""
 
 
 class MalformedRecord(Malformed):
-    """No answer of record-info."""
+    """Not an answer from record-info."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What every answer comes in. `message` is None where there was none; `data` is whatever JSON it was."""
+    """What every answer comes in. `message` is None if there was none; `data` is any JSON."""
 
     code: int
     message: str | None
@@ -118,10 +118,10 @@ _KIND_OF_STATUS = {
 
 
 def callback_task_id(body: bytes) -> str | None:
-    """The task that a posted body is about, None where it names none: the quick look that each post gets on arrival.
+    """The task that a posted body names, or None: the quick check that each post gets on arrival.
 
     Raises:
-        MalformedCallback: for everything that is no callback. `parse_callback` may still refuse the tracks in it.
+        MalformedCallback: it is not a callback. `parse_callback` may still reject its tracks.
     """
     task_id, _, _ = _head(_decoded(body, _CALLBACK_HEADS, MalformedCallback))
     return task_id
@@ -131,7 +131,7 @@ def parse_callback(body: bytes) -> TaskReport:
     """What a posted body says. A `complete` may come without any finished track; the caller judges that.
 
     Raises:
-        MalformedCallback: for everything that is no callback, and nothing else for any bytes.
+        MalformedCallback: it is not a callback. No bytes raise anything else.
     """
     callback = _decoded(body, _CALLBACKS, MalformedCallback)
     task_id, code, stage = _head(callback)
@@ -143,10 +143,10 @@ def parse_callback(body: bytes) -> TaskReport:
 
 
 def _head(callback: _CallbackHead) -> tuple[str | None, int, str]:
-    """Its task, its code and its `callbackType`, which only a failure may lack."""
+    """The task, the code and the `callbackType`, which only a failure may omit."""
     code = read_code(callback.code)
     if code is None:
-        raise MalformedCallback("code is no number of an answer")
+        raise MalformedCallback("code is not a number")
     data = callback.data or _CallbackHeadData()
     task_id = data.task_id or data.camel_task_id or callback.task_id or callback.camel_task_id or None
     if task_id is not None and len(task_id) > ID_MAX:
@@ -158,10 +158,10 @@ def _head(callback: _CallbackHead) -> tuple[str | None, int, str]:
 
 
 def parse_record(body: bytes) -> TaskReport:
-    """What record-info says; a word we do not know and a task without tracks are `WAITING`: asked after again.
+    """What record-info says. An unknown status and a task without tracks are `WAITING`, so it is polled again.
 
     Raises:
-        MalformedRecord: the body is no such answer. Whether its `code` is 200 was looked at before.
+        MalformedRecord: the body is not such an answer. The caller has already checked that its `code` is 200.
     """
     record = _decoded(body, _RECORDS, MalformedRecord).data
     if record is None:
@@ -172,7 +172,7 @@ def parse_record(body: bytes) -> TaskReport:
     code = read_code(record.error_code)
     response = record.response or _Response()
     tracks = _tracks(response.camel_tracks or response.snake_tracks or [])
-    # These two are not failures by themselves; with an error's code, and nothing to fetch, they are.
+    # These two are failures only with an error code and nothing to fetch.
     doomed = status in {"PENDING", "CALLBACK_EXCEPTION"} and code not in {None, 0, OK}
     if kind is ReportKind.FAILED or (doomed and not any(track.audio_url for track in tracks)):
         return TaskReport(task_id=task_id, kind=ReportKind.FAILED, code=code, message=_reason(record, status))
@@ -183,7 +183,7 @@ def parse_record(body: bytes) -> TaskReport:
 
 
 def parse_envelope(body: bytes) -> Envelope | None:
-    """The envelope of an answer; None when the body is none."""
+    """The envelope of an answer; None if the body is not one."""
     try:
         told = _decoded(body, _ENVELOPES, Malformed)
     except Malformed:
@@ -196,7 +196,7 @@ def parse_envelope(body: bytes) -> Envelope | None:
 
 
 def read_code(value: object) -> int | None:
-    """A code given as a number or as digits; None for anything else, and for numbers that no code has."""
+    """A code given as a number or as digits; None for anything else and for impossible codes."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,7}", value.strip()):
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= CODE_MAX:
@@ -205,14 +205,14 @@ def read_code(value: object) -> int | None:
 
 
 def read_number(value: object) -> float | None:
-    """A finite number given as a number or as its text; None for anything else."""
+    """A finite number given as a number or as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return number if abs(number) < float("inf") else None  # not a number compares with nothing
+    return number if abs(number) < float("inf") else None  # NaN compares with nothing
 
 
 def one_line(message: str) -> str:
@@ -225,7 +225,7 @@ def _told(message: object) -> str:
 
 
 def _reason(record: _RecordData, status: str) -> str:
-    """The provider's words; those about a refused word are marked so, since its code is that of other refusals."""
+    """The provider's words. Those about a banned word are marked, because its code is shared with other refusals."""
     inside = record.response.error_message if record.response else None
     message = _told(record.error_message) or _told(inside)
     if status == "SENSITIVE_WORD_ERROR" and "sensitive" not in message.lower():
@@ -234,12 +234,12 @@ def _reason(record: _RecordData, status: str) -> str:
 
 
 def _tracks(told: list[dict[str, Any]]) -> tuple[Track, ...]:
-    """The tracks that have an id: what has none cannot be told from a repeat."""
+    """The tracks that have an id; one without cannot be distinguished from a repeat."""
     return tuple(track for track in map(_track, told) if track.id)
 
 
 def _track(told: dict[str, Any]) -> Track:
-    """Callbacks spell keys in snake_case, record-info in camelCase; either is read in both."""
+    """Callbacks use snake_case keys, record-info camelCase; both are read in either."""
     length_seconds = read_number(told.get("duration"))
     return Track(
         id=_text(told, "id"),
@@ -255,7 +255,7 @@ def _track(told: dict[str, Any]) -> Track:
 
 
 def _text(told: dict[str, Any], *names: str) -> str:
-    """The first of these that is a text with something in it."""
+    """The first of these that is a text and not empty."""
     for name in names:
         value = told.get(name)
         if isinstance(value, str) and (stripped := value.replace("\x00", "").strip()):
@@ -273,10 +273,10 @@ _NO_BRACKETS = bytes(set(range(256)) - _BRACKETS.keys())
 
 
 def _too_deep(body: bytes) -> bool:
-    """Whether lists and objects are nested deeper than in any message of the provider's.
+    """Whether lists and objects are nested deeper than in any message from the provider.
 
-    The decoder has a limit of its own, but that one depends on the caller's stack: what was read once must be readable
-    again, from anywhere. Whatever the body, this takes at most a few milliseconds for each 64 KB.
+    The decoder has its own limit, but that depends on the caller's stack: what was read once must stay readable from
+    anywhere. Whatever the body, this takes at most a few milliseconds for each 64 KB.
     """
     if body.count(b"[") + body.count(b"{") <= NESTING_MAX:
         return False
@@ -290,7 +290,7 @@ def _decoded(body: bytes, decoder: msgspec.json.Decoder[T], malformed: type[Malf
     if _too_deep(body):
         raise malformed(f"nested deeper than {NESTING_MAX}")
     try:
-        body.decode()  # the decoder skips what it does not need without looking at its characters
+        body.decode()  # the decoder skips what it does not need without checking its characters
         return decoder.decode(body)
     except UnicodeDecodeError:
         raise malformed("not UTF-8") from None

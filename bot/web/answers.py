@@ -1,9 +1,9 @@
-"""How a request is refused."""
+"""How to refuse a request."""
 
 from aiohttp import web
 
 
 def closing(answer: web.HTTPException) -> web.HTTPException:
-    """The answer, after which the connection is closed; what is left of the request is no next one."""
+    """Close the connection after this answer, so that the rest of the request is not read as the next one."""
     answer.force_close()
     return answer

@@ -27,8 +27,9 @@ def build_web(
 ) -> web.Application:
     """The application with `POST /callbacks/{token}`, `GET /healthz` and `GET /readyz`.
 
-    `task_id_of` raises `malformed` (or a subclass) for what is no callback. With `webhook_key`, callbacks must carry
-    the provider's signature (docs/provider.md 3), which `verify_signature` judges; without, it is never called.
+    `task_id_of` raises `malformed` (or a subclass) for anything but a callback. With `webhook_key`, callbacks must
+    carry the provider's signature (docs/provider.md 3), checked by `verify_signature`, which is never called without a
+    key.
     """
     endpoint = CallbackEndpoint(
         is_token=is_token,
@@ -51,7 +52,7 @@ def build_web(
 def _answering_for_itself(
     handler: Callable[[web.Request], Awaitable[web.Response]],
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Only what fails inside is our own fault, a traceback in the log and a 500: see `bot.web.server` for the rest."""
+    """A failure inside is our own fault: a traceback in the log and a 500. See `bot.web.server` for the rest."""
 
     async def handle(request: web.Request) -> web.Response:
         try:

@@ -1,4 +1,4 @@
-"""Who may be connected at the same time, and who is cut off to make room."""
+"""Who may be connected at the same time, and who is disconnected to make room."""
 
 from typing import Generic, Protocol, TypeVar
 
@@ -14,21 +14,21 @@ C = TypeVar("C", bound=Cuttable)
 class Crowd(Generic[C]):
     """At most `most` connections, of which at most `most_unfinished` have begun a request without finishing its head.
 
-    Where there is one too many, the client that has kept us waiting longest is cut off. A proper request arrives whole
-    within milliseconds, so those who only occupy connections push each other out. Addresses play no part: behind a
-    reverse proxy all clients have the same one.
+    If there is one too many, the client that has kept us waiting longest is cut off. A proper request arrives complete
+    within milliseconds, so clients that only occupy connections push each other out. Addresses play no part: behind a
+    reverse proxy all clients share one.
     """
 
     def __init__(self, *, most: int, most_unfinished: int) -> None:
         self._most = most
         self._most_unfinished = most_unfinished
         self._open: set[C] = set()
-        # Both in the order of waiting, the longest first.
+        # Both ordered by waiting time, longest first.
         self._waiting: dict[C, None] = {}  # between two requests, or in the middle of a head
-        self._unfinished: dict[C, None] = {}  # in the middle of a head, or never heard of
+        self._unfinished: dict[C, None] = {}  # in the middle of a head, or still silent
 
     def admit(self, connection: C) -> bool:
-        """A new connection; False where there is no room, because every other one has a request under way."""
+        """Take a new connection; False if there is no room, because every other one has a request under way."""
         if len(self._open) >= self._most and not self._cut_first(self._waiting):
             return False
         self._open.add(connection)
@@ -36,13 +36,13 @@ class Crowd(Generic[C]):
         return True
 
     def spoke(self, connection: C) -> None:
-        """Something came; if no request is under way, it is the beginning of one, or more of it."""
+        """Bytes came. If no request is under way, they begin or continue one."""
         if connection in self._waiting and connection not in self._unfinished:
             del self._waiting[connection]
             self._begin(connection)
 
     def asked(self, connection: C) -> None:
-        """The head of a request has come in full, and the request is under way now."""
+        """The head of a request is complete; the request is under way now."""
         self._waiting.pop(connection, None)
         self._unfinished.pop(connection, None)
 

@@ -1,4 +1,4 @@
-"""What a supervisor asks of the process: is it alive, is it ready?"""
+"""What a supervisor asks the process: is it alive, is it ready?"""
 
 from collections.abc import Callable, Mapping
 
@@ -10,12 +10,12 @@ async def alive(_request: web.Request) -> web.Response:
 
 
 class ReadyEndpoint:
-    """`readiness` gives each part's name and whether it works. It only looks at what is known: strangers may ask."""
+    """`readiness` gives each part's name and whether it works. It only reads what is known, as strangers may ask."""
 
     def __init__(self, readiness: Callable[[], Mapping[str, bool]]) -> None:
         self._readiness = readiness
 
     async def ready(self, _request: web.Request) -> web.Response:
-        """200 if all parts work, otherwise 503; the parts as a JSON object."""
+        """200 if all parts work, otherwise 503, with the parts as a JSON object."""
         parts = self._readiness()
         return web.json_response(dict(parts), status=200 if all(parts.values()) else 503)

@@ -1,4 +1,4 @@
-"""The provider's callbacks: looked at, written down, acknowledged. The work they cause happens elsewhere."""
+"""Check the provider's callbacks, write them down and answer. They are applied elsewhere."""
 
 import asyncio
 import logging
@@ -15,11 +15,11 @@ from bot.web.answers import closing
 
 log = logging.getLogger(__name__)
 
-# 256 bits in base64url, unguessable; whatever has another shape never reaches the storage.
+# 256 bits in base64url, unguessable; anything of another shape never reaches the storage.
 PATH = "/callbacks/{token:[A-Za-z0-9_-]{43}}"
-# A callback with two tracks and their lyrics has 3 to 15 KB.
+# A callback with two tracks and their lyrics is 3 to 15 KB.
 BODY_LIMIT_BYTES = 64 * 1024
-# The provider waits 15 s for its answer (docs/provider.md 2.3) and sends the message again after that.
+# The provider waits 15 s for an answer (docs/provider.md 2.3), then sends the message again.
 BODY_SECONDS = 5.0
 
 
@@ -37,14 +37,14 @@ class Record(Protocol):
 
 class VerifySignature(Protocol):
     def __call__(self, *, key: str, task_id: str, timestamp: str, signature: str, now: float) -> bool:
-        """Whether a callback's headers were made with `key`, recently; `now` is Unix seconds.
+        """Whether a callback's headers were recently made with `key`; `now` is Unix seconds.
 
-        `timestamp` and `signature` are as they came, empty where they were missing.
+        `timestamp` and `signature` are as they came, empty if missing.
         """
 
 
 class CallbackEndpoint:
-    """`task_id_of` raises `malformed` for what is no callback. `wake` is called once for each new callback.
+    """`task_id_of` raises `malformed` for anything but a callback. `wake` is called once for each new callback.
 
     With `webhook_key`, a callback without the provider's signature is refused.
     """
@@ -74,10 +74,9 @@ class CallbackEndpoint:
         self._storage_away = False
 
     async def receive(self, request: web.Request) -> web.Response:
-        """200 once the callback is durable, 503 where it is not: then the provider sends it again.
+        """200 once the callback is durable, otherwise 503, so that the provider sends it again.
 
-        Whoever does not know a token is answered like one who asks for an unknown page, and nothing of what they sent
-        is read.
+        Without a known token, the answer is the one for an unknown page, and the body is not read.
         """
         try:
             recorded = await self._taken(request)
@@ -131,7 +130,7 @@ class CallbackEndpoint:
         )
 
     def _note_storage(self, *, away: str) -> None:
-        """Log the edges: once when callbacks can no longer be written down, once when they can be again."""
+        """Log only changes: once when callbacks can no longer be written down, once when they can again."""
         if away and not self._storage_away:
             log.error("callbacks cannot be written down, the provider will repeat them: %s", away)
         if not away and self._storage_away:

@@ -1,6 +1,6 @@
-"""Where the application listens, and what a single client may cost: time, memory, connections.
+"""Where the application listens, and what one client may cost: time, memory, connections.
 
-Decision 8 has the reasons for the limits.
+Decision 8 gives the reasons for the limits.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from bot.web.crowd import Crowd
 
 log = logging.getLogger(__name__)
 
-SERVER_NAME = "encore"  # in place of the versions that aiohttp would tell
+SERVER_NAME = "encore"  # instead of the versions that aiohttp would reveal
 
-# Half of the 1024 files that a process can usually open; the database, downloads and the gateway need the others.
+# Half of the 1024 files that a process can usually open; the database, downloads and gateway need the rest.
 MAX_CONNECTIONS = 500
-# Those whose request head has not come in full: together with the next three this bounds their memory to about 7 MB.
+# Connections with an incomplete request head. With the next three this limits their memory to about 7 MB.
 MAX_UNFINISHED = 100
 MAX_LINE_BYTES = 2048
 MAX_FIELD_BYTES = 2048
@@ -41,7 +41,7 @@ REQUEST_MAX_BYTES = 256 * 1024
 IDLE_SECONDS = 30.0
 # How long the rest of a refused request is received and thrown away, so that its sender can see the answer.
 LINGER_SECONDS = 2.0
-# Twice this at most: aiohttp waits for running requests, then cancels them and waits again.
+# At most twice this: aiohttp waits for running requests, then cancels them and waits again.
 SHUTDOWN_SECONDS = 2.0
 
 VERSIONS = (HttpVersion10, HttpVersion11)
@@ -50,11 +50,11 @@ REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection:
 
 
 class WebServerError(Exception):
-    """The web server cannot listen; the text names the setting and the remedy."""
+    """The web server cannot listen; the text names the setting and a remedy."""
 
 
 class _Connection(web.RequestHandler):
-    """One client. It gets a status and no detail for whatever never reaches the application."""
+    """One client. If its request never reaches the application, it gets a status without detail."""
 
     __slots__ = ("_crowd", "_is_refused", "_received_bytes", "_unwanted")
 
@@ -92,8 +92,8 @@ class _Connection(web.RequestHandler):
         self._crowd.spoke(self)
         super().data_received(data)
         if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
-            # What follows would be refused again before the first refusal is answered. Each error's traceback would
-            # hold on to a quarter of a megabyte of what was received until the next full garbage collection.
+            # What follows would be refused again before the first refusal is answered, and each error's traceback would
+            # keep a quarter of a megabyte of input until the next full garbage collection.
             self._is_refused = True
             self._messages[-1][0].exc.__traceback__ = None
         if self._upgraded:
@@ -101,7 +101,7 @@ class _Connection(web.RequestHandler):
             self._message_tail = b""
 
     def pause_writing(self) -> None:
-        """Cut off a client that sends requests without reading the answers, each of which is a few hundred bytes."""
+        """Cut off a client that sends requests without reading the answers, which are only a few hundred bytes each."""
         super().pause_writing()
         self.cut()
 
@@ -112,7 +112,7 @@ class _Connection(web.RequestHandler):
     async def answered(
         self, request: web.BaseRequest, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """What `handler` answers to the request, whose head has come in full."""
+        """The answer of `handler` to a request with a complete head."""
         self._crowd.asked(self)
         self._received_bytes = 0
         try:
@@ -140,12 +140,12 @@ class _Connection(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        # The message quotes the request, which may hold a callback's token; scanners would fill the log besides.
+        # The message quotes the request, which may contain a callback's token; scanners would also fill the log.
         del message
         if request.writer.output_size > 0:
-            raise ConnectionError("an answer was begun already")
+            raise ConnectionError("an answer has already begun")
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            # The application answers for its own faults: this is aiohttp stumbling over the request.
+            # The application answers for its own faults, so this is aiohttp failing on the request.
             log.debug("a request was unreadable (%s)", type(exc).__name__)
             status = HTTPStatus.BAD_REQUEST
         answer = web.Response(status=status, text=f"{status}: {HTTPStatus(status).phrase}")
@@ -153,20 +153,20 @@ class _Connection(web.RequestHandler):
         return answer
 
     def log_exception(self, *args: object, **options: object) -> None:
-        """Say nothing with a traceback of what happens around an answer: strangers could fill the log."""
+        """Log no traceback for failures around an answer: strangers could fill the log."""
         del args
         log.debug("a connection broke off (%s)", type(options.get("exc_info")).__name__)
 
 
 class _Unreadable(web.BaseRequest):
-    """Stands for a request that aiohttp could not make sense of."""
+    """Stands in for a request that aiohttp could not parse."""
 
 
 def _check(request: web.BaseRequest) -> None:
-    """Refuse what aiohttp would stumble over."""
+    """Refuse what aiohttp would fail on."""
     if isinstance(request, _Unreadable) or request.version not in VERSIONS:
         raise closing(web.HTTPBadRequest())
-    # aiohttp would quote one that it does not know, which fails where it is not UTF-8.
+    # aiohttp quotes one that it does not know, which fails unless it is UTF-8.
     if request.headers.get("Expect", CONTINUE).lower() != CONTINUE:
         raise closing(web.HTTPExpectationFailed())
 
@@ -183,16 +183,16 @@ async def serve(
     linger_seconds: float = LINGER_SECONDS,
     shutdown_seconds: float = SHUTDOWN_SECONDS,
 ) -> AsyncIterator[int]:
-    """Serve `app`; the port, which the system chose if `port` is 0.
+    """Serve `app`; yields the port, which the system chooses if `port` is 0.
 
-    On leaving, running requests get `shutdown_seconds` to end.
+    On leaving, running requests get `shutdown_seconds` to finish.
 
     Raises:
-        WebServerError: there is no listening on this host and port.
+        WebServerError: it cannot listen on this host and port.
     """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds)
     await runner.setup()
-    server = cast(web.Server, runner.server)  # there since `setup`
+    server = cast(web.Server, runner.server)  # set by `setup`
     server.request_handler = _through_its_connection(server.request_handler)
     server.request_factory = _always_a_request(server.request_factory)
     crowd = Crowd[_Connection](most=max_connections, most_unfinished=max_unfinished)
@@ -203,7 +203,7 @@ async def serve(
             server,
             crowd,
             loop=loop,
-            access_log=None,  # allowed, as in AppRunner: its lines would hold tokens
+            access_log=None,  # allowed, as in AppRunner: an access log would contain tokens
             auto_decompress=False,  # a small body must stay small
             keepalive_timeout=idle_seconds,
             lingering_time=linger_seconds,
@@ -215,7 +215,7 @@ async def serve(
 
     try:
         try:
-            # With a shorter backlog, the last ones of a burst would knock again after a whole second.
+            # With a shorter backlog, the last ones of a burst would retry only after a second.
             listener = await loop.create_server(connection, host, port, backlog=max_connections)
         except OSError as error:
             raise WebServerError(_remedy(host, port, error)) from error
@@ -237,7 +237,7 @@ def _through_its_connection(
 
 
 def _always_a_request(make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
-    """`make`, or where it fails (an absolute target with a host that is no name), a request that is refused."""
+    """`make`, or if it fails (an absolute target whose host is not a name), a request that is refused."""
 
     def made(
         message: RawRequestMessage,
@@ -248,7 +248,7 @@ def _always_a_request(make: Callable[..., web.BaseRequest]) -> Callable[..., web
     ) -> web.BaseRequest:
         try:
             return make(message, payload, protocol, writer, task)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it lies in what a stranger sent
+        except Exception as error:  # noqa: BLE001  # whatever it is, a stranger's input caused it
             log.debug("a request was unreadable (%s)", type(error).__name__)
             harmless = message._replace(path="/", url=URL("/"))
             return _Unreadable(harmless, payload, protocol, writer, task, asyncio.get_running_loop())

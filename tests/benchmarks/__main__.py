@@ -1,6 +1,6 @@
-"""`make bench`: every benchmark, or those that are named: `python -m tests.benchmarks start_up`.
+"""`make bench`: every benchmark, or the named ones: `python -m tests.benchmarks start_up`.
 
-The exit status says nothing about the goals: a time is no test.
+The exit status says nothing about the goals: a timing is not a test.
 """
 
 import argparse
@@ -36,7 +36,7 @@ PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Speeds and sizes, as ratios.")
-    parser.add_argument("part", nargs="*", help=f"{', '.join(PARTS)}; all of them where none is named")
+    parser.add_argument("part", nargs="*", help=f"{', '.join(PARTS)}; all of them if none is named")
     names: list[str] = parser.parse_args().part or list(PARTS)
     if unknown := set(names) - PARTS.keys():
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
@@ -44,7 +44,7 @@ def main() -> None:
     for name in names:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         rows += asyncio.run(_measured(PARTS[name]))
-    print("Measured in one run beside the stated reference:\n")
+    print("Measured in one run with the stated reference:\n")
     print(table(rows))
 
 

@@ -1,4 +1,4 @@
-"""How soon `/extend` is acknowledged and a suggestion made while 50 jobs run, beside a client that only defers."""
+"""How soon `/extend` is acknowledged and suggestions come with 50 jobs running, against a client that only defers."""
 
 import asyncio
 import tempfile
@@ -19,13 +19,13 @@ from tests.support.storage_samples import a_delivered, a_job, a_track
 
 JOBS = 50
 ASKED = 60
-EARLIER_JOBS = 500  # of the member who asks, two tracks each
-PAUSE_SECONDS = 0.5  # the provider takes two new requests in a second
+EARLIER_JOBS = 500  # the asking member's, two tracks each
+PAUSE_SECONDS = 0.5  # the provider takes two new requests per second
 FIRST_SECONDS = 120.0
 STAGES = ("text", "first", "complete")
 DISCORD = DiscordOptions(rate_limits={}, requests_per_second=None, keep_attachment_bytes=False)
 SUNO = SunoOptions(manual=True, audio=False, rate_limit=0, check_source=False)
-BARE = "a discord.py client that only defers, at rest"
+BARE = "an idle discord.py client that only defers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Times:
 
 
 async def measure() -> list[Row]:
-    """The bot with its jobs first, then the bare client on the same stand-ins; about 75 seconds."""
+    """Measure the bot with its jobs, then the bare client on the same stand-ins; about 75 seconds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "paper-boats.mp3"
@@ -93,7 +93,7 @@ async def finish_what_is_too_much(suno: FakeSuno) -> None:
 
 
 class Asking:
-    """One member, who uses `/extend` and types into two of its options."""
+    """One member who uses `/extend` and types into two of its options."""
 
     def __init__(self, channel: Channel, member: Member, audio: Upload) -> None:
         self.member = member
@@ -111,7 +111,7 @@ class Asking:
 
     async def command(self) -> float:
         invocation = await self.member.command(self._channel, "extend", audio=self._audio)
-        began_at = time.perf_counter()  # the event waits in the gateway's queue and leaves with the next step
+        began_at = time.perf_counter()  # the event waits in the gateway's queue until the next step
         answer = await invocation.acknowledged()
         took_seconds = time.perf_counter() - began_at
         if answer is not Callback.DEFERRED_MESSAGE:

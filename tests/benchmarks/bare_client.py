@@ -1,4 +1,4 @@
-"""What discord.py costs by itself: `python bare_client.py API_URL GATEWAY_URL TOKEN` connects and does nothing else."""
+"""What discord.py alone costs: `python bare_client.py API_URL GATEWAY_URL TOKEN` connects and does nothing else."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""The fastest answers that discord.py gives: `python bare_commands.py API_URL GATEWAY_URL TOKEN` defers, no more.
+"""The fastest answers possible with discord.py: `python bare_commands.py API_URL GATEWAY_URL TOKEN` only defers.
 
-It announces nothing: its `/extend` answers what the real bot has announced.
+It announces nothing: its `/extend` answers the command that the real bot announced.
 """
 
 import sys
@@ -18,7 +18,7 @@ SUGGESTED = [app_commands.Choice(name=f"Paper Boats {number} · V5", value=str(n
 @app_commands.command()
 async def extend(
     interaction: discord.Interaction,
-    audio: discord.Attachment | None = None,  # noqa: ARG001  # the options are there to be parsed
+    audio: discord.Attachment | None = None,  # noqa: ARG001  # discord.py parses the options
     model: str | None = None,  # noqa: ARG001  # as above
     track: str | None = None,  # noqa: ARG001  # as above
 ) -> None:

@@ -1,7 +1,7 @@
-"""200 results at once, two tracks each: how soon each callback is acknowledged, and what the bot needs for them.
+"""200 results at once, two tracks each: how soon each callback is acknowledged, and what they cost the bot.
 
-The references are processes of their own: `python -m tests.benchmarks.burst --take` answers callbacks and stores
-nothing, `--hand-over` fetches every track and posts it, one job after the other.
+The references are separate processes: `python -m tests.benchmarks.burst --take` answers callbacks and stores nothing,
+`--hand-over` fetches and posts every track, one job after the other.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ PATH = "/callbacks/any"
 
 
 async def measure() -> list[Row]:
-    """About two minutes: the provider's rate lets the jobs begin in a hundred seconds."""
+    """About two minutes: at the provider's rate, starting the jobs takes a hundred seconds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "paper-boats.mp3"
@@ -90,7 +90,7 @@ async def barely_taken(callbacks: Sequence[dict[str, object]]) -> Answers:
 
 
 async def plainly_handed_over(town: Town, callbacks: Sequence[dict[str, Any]]) -> float:
-    """Seconds for all; the posts stand in the channel of the others."""
+    """Seconds for all; the posts go into the same channel as the others."""
     words = {
         "address": f"{town.discord.api_url}/channels/{town.songs.id}/messages",
         "token": town.settings.discord_token,
@@ -117,11 +117,11 @@ async def reference_process(way: str) -> AsyncIterator[asyncio.subprocess.Proces
         process.stdin.close()
         await process.wait()
     if process.returncode != 0:
-        raise AssertionError("the reference broke off, see above")
+        raise AssertionError("the reference failed, see above")
 
 
 async def take() -> None:
-    """Serve the bare handler and print its port, until the input is closed; as many may wait as come at once."""
+    """Serve the bare handler and print its port until the input closes; its backlog holds the whole burst."""
     async with bare_server(backlog=JOBS) as port:
         print(port, flush=True)
         await asyncio.to_thread(sys.stdin.read)

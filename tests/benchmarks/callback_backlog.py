@@ -1,6 +1,6 @@
 """100,000 callbacks are pending when the bot starts: how long new ones wait, and how fast the backlog shrinks.
 
-Once with a provider that takes 200 ms for each answer, once with one that never answers.
+Once with a provider that takes 200 ms per answer, once with one that never answers.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ IN_TIME_MS = 1000
 
 @dataclass
 class SlowProvider(FakeProvider):
-    """Answers that a task is complete, after `ANSWER_SECONDS`, or never."""
+    """Answers after `ANSWER_SECONDS` that a task is complete, or never answers."""
 
     hangs: bool = False
     answered: int = 0
@@ -55,7 +55,7 @@ class SlowProvider(FakeProvider):
 
 @dataclass
 class Waits:
-    """How long each new callback waited until it was applied."""
+    """How long each new callback waited to be applied."""
 
     seconds: list[float] = field(default_factory=list)
     since: dict[str, float] = field(default_factory=dict)  # by job
@@ -101,7 +101,7 @@ async def measure() -> list[Row]:
 class Worked:
     longest_ms: float
     without_backlog_ms: float
-    rate: float  # answers of the provider in a second
+    rate: float  # answers from the provider per second
 
 
 def wait_row(what: str, done: Worked) -> Row:
@@ -116,7 +116,7 @@ def wait_row(what: str, done: Worked) -> Row:
 
 
 async def worked(path: Path, provider: SlowProvider, new_jobs: list[tuple[str, str]]) -> Worked:
-    """Start on the backlog in `path` and bring new callbacks meanwhile; then bring some to an empty inbox."""
+    """Start on the backlog in `path` while new callbacks come in; then add some to an empty inbox."""
     async with open_storage(path) as storage:
         waits = await with_new_callbacks(storage, provider, new_jobs, seconds=MEASURED_SECONDS)
         rate = provider.answered / MEASURED_SECONDS
@@ -130,7 +130,7 @@ async def worked(path: Path, provider: SlowProvider, new_jobs: list[tuple[str, s
 async def with_new_callbacks(
     storage: SqliteStorage, provider: SlowProvider, jobs: list[tuple[str, str]], *, seconds: float
 ) -> list[float]:
-    """Run the worker for so long, and record a new `text` callback every `EVERY_SECONDS`; how long each waited."""
+    """Run the worker that long, recording a new `text` callback every `EVERY_SECONDS`; returns how long each waited."""
     bells, waits = Bells(), Waits()
     queue = CallbackQueue(
         storage,
@@ -142,7 +142,7 @@ async def with_new_callbacks(
     )
     worker = asyncio.create_task(Worker("callbacks", queue, bells.callbacks, utc_now).run())
     ends_at = time.perf_counter() + seconds
-    await asyncio.sleep(seconds / 10)  # what was recorded before the first look belongs to the backlog
+    await asyncio.sleep(seconds / 10)  # callbacks recorded before the first look belong to the backlog
     for job_id, token in jobs:
         if time.perf_counter() > ends_at:
             break
@@ -163,7 +163,7 @@ async def ask_for_ever(provider: SlowProvider) -> None:
 
 
 async def fill(path: Path) -> list[tuple[str, str]]:
-    """Running jobs with all their callbacks pending, and further running jobs: the ids and tokens of those."""
+    """Add running jobs with all callbacks pending, and further running jobs; returns the latter's ids and tokens."""
     async with open_storage(path) as storage:
         [(template, _)] = await insert(storage, 1)
         new_jobs = await insert(storage, NEW_JOBS)
@@ -198,7 +198,7 @@ async def fill(path: Path) -> list[tuple[str, str]]:
 
 
 async def insert(storage: SqliteStorage, count: int) -> list[tuple[str, str]]:
-    """Running jobs; their ids and callback tokens."""
+    """Insert running jobs; returns their ids and callback tokens."""
     now = utc_now()
     jobs = [replace(a_job(member_id=number, accepted_at=now)) for number in range(count)]
     async with storage.transaction() as work:

@@ -1,7 +1,7 @@
-"""How many callbacks the web application takes in a second, durably, beside a handler that stores nothing.
+"""How many callbacks the web application records per second, compared with a handler that stores nothing.
 
-The load comes from a process of its own (`python -m tests.benchmarks.callback_rate --load`): connections that are kept
-alive, each with one request under way at a time.
+The load comes from a separate process (`python -m tests.benchmarks.callback_rate --load`): connections kept alive, each
+with one request at a time.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tests.support.storage_samples import a_job
 
 ROOT = Path(__file__).parent.parent.parent
 BODY = (ROOT / "tests" / "fixtures" / "suno" / "callback-complete.json").read_text()
-NUMBERED = "Paper Boats (Extended)"  # a title that is replaced by a number, so that no two callbacks are the same
+NUMBERED = "Paper Boats (Extended)"  # a title to replace by a number, so that no two callbacks are equal
 CONNECTIONS = 100
 REQUESTS = 6_000  # of each measurement
 ROUNDS = 5
@@ -46,12 +46,12 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    rate: float  # answers in a second
-    slow_ms: float  # 99 of 100 answers were faster
+    rate: float  # answers per second
+    slow_ms: float  # the 99th percentile
 
 
 async def measure() -> list[Row]:
-    """Both rates, taken in turns; some seconds."""
+    """Measure both rates in turns; a few seconds."""
     bare: list[Measured] = []
     real: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +80,7 @@ async def measure() -> list[Row]:
 
 @asynccontextmanager
 async def bare_server(*, backlog: int = 128) -> AsyncIterator[int]:
-    """A handler that stores nothing; its port. As many connections as `backlog` may wait to be taken."""
+    """A handler that stores nothing; yields its port. `backlog` connections may wait to be accepted."""
 
     async def receive(request: web.Request) -> web.Response:
         parse_callback(await request.read())
@@ -100,7 +100,7 @@ async def bare_server(*, backlog: int = 128) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def real_server(path: Path) -> AsyncIterator[tuple[int, list[str]]]:
-    """The application on a database with jobs enough; its port and the jobs' tokens."""
+    """The application on a database with enough jobs; yields its port and the jobs' tokens."""
     async with open_storage(path) as storage:
         jobs = [
             replace(a_job(member_id=number), callback_token=secrets.token_urlsafe(32))
@@ -134,12 +134,12 @@ async def loaded(load: Load) -> Measured:
     words = {"port": load.port, "tokens": load.tokens, "first": load.first}
     told, _ = await process.communicate(json.dumps(words).encode())
     if process.returncode != 0:
-        raise AssertionError("the load broke off, see above")
+        raise AssertionError("the load failed, see above")
     return Measured(**json.loads(told))
 
 
 class Caller(asyncio.Protocol):
-    """One connection: sends the next request as soon as its last one is answered."""
+    """One connection: sends the next request as soon as the last one is answered."""
 
     def __init__(self, requests: list[bytes], latencies: list[float], finished: asyncio.Future[None]) -> None:
         self._requests = requests

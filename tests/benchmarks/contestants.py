@@ -1,4 +1,4 @@
-"""The processes that are measured: the real bot, and bare discord.py clients beside it."""
+"""The measured processes: the real bot, and bare discord.py clients."""
 
 import asyncio
 import sys
@@ -27,7 +27,7 @@ def the_bot() -> tuple[str, ...]:
 
 
 def bare(script: str, settings: Settings) -> tuple[str, ...]:
-    """A script of this folder, told where Discord is."""
+    """A script in this folder, with Discord's addresses as arguments."""
     path = Path(__file__).with_name(script)
     return (str(path), settings.discord_api_url, settings.discord_gateway_url, settings.discord_token)
 

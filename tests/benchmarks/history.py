@@ -1,6 +1,6 @@
-"""What a history of 1,000,000 jobs costs each command: the bot on it, beside the bot on its member's own jobs alone.
+"""What a history of 1,000,000 jobs costs each command, compared with a bot that has only its member's jobs.
 
-`python -m tests.benchmarks history`; filling the database takes the most of it, and some gigabytes of the disk.
+`python -m tests.benchmarks history`; filling the database takes most of the time, and a few gigabytes of disk.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ BESIDE = "the same without the history"
 GOAL = Goal(at_most_ratio=1.1)
 
 NUMBERS = "WITH RECURSIVE numbers(n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :jobs)"
-ID = "printf('%08x%024x', (n * 2654435761) & 4294967295, n)"  # spread as random ids are
-AGO = "(86400000 - n * 86400000 / :jobs)"  # milliseconds: a day, from its beginning to now
+ID = "printf('%08x%024x', (n * 2654435761) & 4294967295, n)"  # spread like random ids
+AGO = "(86400000 - n * 86400000 / :jobs)"  # milliseconds: over the last day
 COPIES: Mapping[str, Mapping[str, str]] = {
     "job": {
         "id": ID,
@@ -66,11 +66,11 @@ COPIES: Mapping[str, Mapping[str, str]] = {
     "callback": {"id": f"1000 + n * {CALLBACKS} + callback.id", "job_id": ID},
     "intake": {"interaction_id": "100000000000000000 + n"},
 }
-"""What differs in the copies of the one template, by table and column; `n` counts them."""
+"""What differs between the copies of the template, by table and column; `n` counts them."""
 
 
 async def measure() -> list[Row]:
-    """Two databases, two bots, and one member who asks both in turns; about five minutes."""
+    """Measure two bots on two databases, with one member who asks both in turns; about five minutes."""
     with tempfile.TemporaryDirectory(prefix="encore-history-") as name:
         folders = {history: Path(name) / ("long" if history else "short") for history in (True, False)}
         source = Path(name) / "paper-boats.mp3"
@@ -101,7 +101,7 @@ def row(what: str, milliseconds: Mapping[bool, list[float]]) -> Row:
 async def alternately(
     sides: Mapping[bool, "Side"], times: int, ask: Callable[["Side"], Awaitable[float]]
 ) -> dict[bool, list[float]]:
-    """Milliseconds of each side, asked in turns; who is first changes."""
+    """Milliseconds of each side, asked in turns; they take turns going first."""
     milliseconds: defaultdict[bool, list[float]] = defaultdict(list)
     for number in range(times):
         for history in (True, False) if number % 2 else (False, True):
@@ -161,7 +161,7 @@ ASKING: Mapping[str, Callable[[Side], Awaitable[float]]] = {
     "suggestions for model": lambda side: side.suggestions("extend", "model", "V"),
     "suggestions for track": lambda side: side.suggestions("extend", "track", "Boats"),
     "suggestions for job": lambda side: side.suggestions("cancel", "job", ""),
-    # Last: what is accepted goes on being submitted and shown while others are asked.
+    # Last, because accepted jobs are still submitted and shown while others are measured.
     "/extend acknowledged": lambda side: side.extend(acknowledged),
     "/extend accepted": lambda side: side.extend(answered("Got it")),
 }
@@ -188,7 +188,7 @@ async def a_side(both: StandIns, folder: Path, audio: Upload) -> Side:
 
 
 def fill(path: Path, *, jobs: int, members: int) -> None:
-    """Copy one delivered job, with all that belongs to it, `jobs` times; the indexes are kept while it is done."""
+    """Copy one delivered job, with all that belongs to it, `jobs` times; the indexes stay in place meanwhile."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA synchronous = OFF")
@@ -215,7 +215,7 @@ def fill(path: Path, *, jobs: int, members: int) -> None:
 
 
 def complete(connection: sqlite3.Connection, template: str) -> None:
-    """Give the template what a delivered job leaves behind: its unit of quota, its callbacks, its command."""
+    """Add to the template what a delivered job leaves behind: its unit of quota, its callbacks, its command."""
     today = datetime.now(UTC).date().isoformat()
     connection.execute(
         "INSERT INTO quota_unit VALUES (?, 1, 200, ?, 0, 'spent', 0)",

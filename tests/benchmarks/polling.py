@@ -1,4 +1,4 @@
-"""One round of questions about 5,000 running jobs, at a provider that takes 200 ms for each answer."""
+"""One round of polls of 5,000 running jobs, at a provider that takes 200 ms per answer."""
 
 import asyncio
 import tempfile
@@ -29,7 +29,7 @@ CYCLE_SECONDS = 30.0
 
 @dataclass
 class SlowProvider(FakeProvider):
-    """Counts the questions; `all_asked` once there was one for each job."""
+    """Counts the polls; `all_asked` is set once every job has been polled."""
 
     all_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -48,7 +48,7 @@ async def measure() -> list[Row]:
             await _fill(storage)
             seconds, provider = await _cycle(storage)
     if len(set(provider.asked)) < JOBS:
-        raise AssertionError(f"only {len(set(provider.asked))} of {JOBS} jobs were asked after")
+        raise AssertionError(f"only {len(set(provider.asked))} of {JOBS} jobs were polled")
     return [
         Row(
             what=f"one polling cycle over {JOBS} running jobs, {ANSWER_SECONDS:g} s an answer",
@@ -62,7 +62,7 @@ async def measure() -> list[Row]:
 
 
 async def _cycle(storage: SqliteStorage) -> tuple[float, SlowProvider]:
-    """Seconds until every job was asked after once."""
+    """Seconds until every job has been polled once."""
     provider, bells = SlowProvider(), Bells()
     watch = Watch(
         storage,

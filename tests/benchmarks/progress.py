@@ -1,6 +1,6 @@
-"""What progress messages cost while many jobs wait: a pass with nothing new, and each change of a job.
+"""What progress messages cost while many jobs wait: a pass with nothing new, and each change to a job.
 
-The bot's own service on a real database; its messages go nowhere. The reference is the same with ten jobs waiting.
+The bot's service on a real database; its messages go nowhere. The reference is the same with ten waiting jobs.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ WAITING_BESIDE_CHANGES = 1_000
 CHANGES = 200
 FEW = 10
 CHANGE_SECONDS = 0.5
-"""The provider takes two jobs a second."""
+"""The provider takes two jobs per second."""
 HEARTBEAT_SECONDS = 0.001
 
 
 async def measure() -> list[Row]:
-    """About a minute, most of it for filling the databases."""
+    """About a minute, mostly for filling the databases."""
     many_ms, many_stall_ms = await passes(WAITING)
     few_ms, few_stall_ms = await passes(FEW)
     return [
@@ -64,7 +64,7 @@ async def measure() -> list[Row]:
 
 
 async def passes(waiting: int) -> tuple[float, float]:
-    """Milliseconds of a pass (median), and of the longest stall during all of them."""
+    """Milliseconds for a pass (median) and for the longest stall during all of them."""
     async with a_queue(waiting) as (_, progress, messenger, _):
         messenger.shown.clear()
         times, stalls = [], Stalls()
@@ -79,7 +79,7 @@ async def passes(waiting: int) -> tuple[float, float]:
 
 
 async def changes(waiting: int) -> float:
-    """Milliseconds of CPU for submitting one job and for all the edits that this brings about."""
+    """Milliseconds of CPU for submitting one job and for all the edits that follow."""
     async with a_queue(waiting) as (storage, progress, messenger, clock):
         messenger.shown.clear()
         began_at = time.process_time()
@@ -95,11 +95,11 @@ async def changes(waiting: int) -> float:
 
 
 async def submit(storage: SqliteStorage, clock: TurnedClock) -> None:
-    """As the submitting workers do."""
+    """Submit like the submitting workers."""
     async with storage.transaction() as work:
         job = await work.jobs.claim_turn(now=clock(), until=clock() + timedelta(seconds=30))
     if job is None or job.state is not JobState.SUBMITTING:
-        raise AssertionError("nothing waits any more")
+        raise AssertionError("nothing is waiting")
     async with storage.transaction() as work:
         at = clock()
         started = replace(job, submitted_at=at).after(JobEvent.STARTED, task_id=f"task-{job.id}", due_at=at)
@@ -108,7 +108,7 @@ async def submit(storage: SqliteStorage, clock: TurnedClock) -> None:
 
 @asynccontextmanager
 async def a_queue(waiting: int) -> AsyncIterator[tuple[SqliteStorage, Progress, FakeMessenger, TurnedClock]]:
-    """So many jobs of as many members, whose messages are all up to date."""
+    """This many jobs, each of another member, with all messages up to date."""
     clock, messenger = TurnedClock(), FakeMessenger()
     with tempfile.TemporaryDirectory(prefix="encore-progress-") as folder:
         async with open_storage(Path(folder) / "encore.db") as storage:
@@ -124,7 +124,7 @@ async def a_queue(waiting: int) -> AsyncIterator[tuple[SqliteStorage, Progress, 
 
 
 class Stalls:
-    """How long the loop kept a task waiting that wants to run again every millisecond."""
+    """How long the loop delayed a task that wants to run every millisecond."""
 
     def __init__(self) -> None:
         self.longest = 0.0

@@ -1,4 +1,4 @@
-"""One measurement beside its reference, and the table of all of them."""
+"""One measurement with its reference, and the table of all of them."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ HEAD = ("what", "measured", "reference", "ratio", "goal", "met")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """A bound on the ratio, or, where the goal is a time of its own, on what was measured."""
+    """A bound on the ratio, or on the measurement itself if the goal is a time."""
 
     at_least_ratio: float | None = None
     at_most_ratio: float | None = None
@@ -16,7 +16,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """`measured` and `reference` are in `unit` and were taken in one run; `beside` says what the reference is."""
+    """`measured` and `reference` are in `unit` and from one run; `beside` says what the reference is."""
 
     what: str
     measured: float
@@ -31,7 +31,7 @@ class Row:
 
     @property
     def is_met(self) -> bool | None:
-        """None where there is no goal."""
+        """None if there is no goal."""
         goal = self.goal
         if goal is None:
             return None
@@ -43,7 +43,7 @@ class Row:
 
 
 def table(rows: list[Row]) -> str:
-    """The rows one below the other, columns aligned."""
+    """The rows as lines with aligned columns."""
     lines = [HEAD, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     return "\n".join(
@@ -52,7 +52,7 @@ def table(rows: list[Row]) -> str:
 
 
 def percentile(amounts: list[float], percent: int) -> float:
-    """The smallest of `amounts` that at least so many of 100 do not exceed."""
+    """The smallest of `amounts` that at least this percentage do not exceed."""
     at = -(-len(amounts) * percent // 100) - 1
     return sorted(amounts)[max(0, at)]
 

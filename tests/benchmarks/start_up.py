@@ -1,4 +1,4 @@
-"""How long the bot takes to be there, and how much memory it holds idle, beside a bare discord.py client."""
+"""How long the bot takes to start and how much memory it uses idle, compared with a bare discord.py client."""
 
 import asyncio
 import tempfile
@@ -13,16 +13,16 @@ from tests.benchmarks.rows import Goal, Row
 
 ROUNDS = 9
 IDLE_SECONDS = 3.0
-"""discord.py takes its client for ready two seconds after the last server came; by then both are at rest."""
+"""discord.py calls its client ready two seconds after the last server arrived; then both are idle."""
 SETTLE_SECONDS = 1.0
-"""What the first does after its READY is not to slow the second's start."""
+"""So that the first one's work after its READY does not slow the second one's start."""
 BARE = "a bare discord.py client"
 START_GOAL = Goal(at_most_ratio=1.2)
 MEMORY_GOAL = Goal(at_most_ratio=1.3)
 
 
 async def measure() -> list[Row]:
-    """Each starts in its turn, then both idle side by side; about 50 seconds."""
+    """Start each in turn, then let both idle side by side; about 50 seconds."""
     seconds: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
     megabytes: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as name:
@@ -64,7 +64,7 @@ async def measure() -> list[Row]:
 
 
 def resident_megabytes(pid: int) -> float:
-    """Linux tells it in units of 1024 bytes, which it calls kB."""
+    """Linux reports it in units of 1024 bytes, which it calls kB."""
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) * 1024 / 1_000_000

@@ -1,4 +1,4 @@
-"""How many callbacks can be recorded durably in a second, and what committing them together gains."""
+"""How many callbacks can be recorded durably per second, and how much shared commits gain."""
 
 import asyncio
 import tempfile
@@ -20,7 +20,7 @@ BODY = b'{"code":200,"msg":"All generated successfully.","data":{"callbackType":
 
 
 async def measure() -> list[Row]:
-    """Rates on one disk; a few seconds."""
+    """Measure rates on one disk; a few seconds."""
     with tempfile.TemporaryDirectory() as folder:
         async with open_storage(Path(folder) / "encore.db") as storage:
             tokens = await _fill(storage)
@@ -56,7 +56,7 @@ async def measure() -> list[Row]:
 
 
 async def _fill(storage: SqliteStorage) -> list[str]:
-    """Enough jobs for all the callbacks; their tokens."""
+    """Add enough jobs for all the callbacks; returns their tokens."""
     jobs = [a_job(member_id=number) for number in range((TOGETHER + ONE_BY_ONE) // CALLBACKS_PER_JOB * 4)]
     async with storage.transaction() as work:
         for job in jobs:
@@ -70,7 +70,7 @@ def _expect_new(recorded: Recorded) -> None:
 
 
 async def _rate(times: int, tasks: int, act: Callable[[int], Awaitable[None]]) -> float:
-    """Acts in a second, `tasks` of them at any time."""
+    """Acts per second, `tasks` of them at any time."""
     numbers = iter(range(times))
 
     async def run() -> None:

@@ -17,6 +17,6 @@ async def town(tmp_path: Path, source: Path, request: pytest.FixtureRequest) -> 
 
 @pytest.fixture
 async def slow_town(tmp_path: Path, source: Path) -> AsyncIterator[Town]:
-    """A town whose music service moves only by `suno.finish`."""
+    """A town whose music service only advances with `suno.finish`."""
     async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
         yield town

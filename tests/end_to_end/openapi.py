@@ -1,7 +1,7 @@
-"""Checks requests against Discord's own description of its HTTP API, so that our stand-in is not the only judge.
+"""Check requests against Discord's own description of its HTTP API, so that our stand-in is not the only judge.
 
-The document is no part of the project. It is looked for at `DISCORD_OPENAPI`, then beside the checkout; without it
-`load_openapi` gives None, and whoever wants it skips.
+The document is not part of the project. It is sought at `DISCORD_OPENAPI`, then next to the checkout; without it,
+`load_openapi` returns None and tests that need it are skipped.
 """
 
 import os
@@ -31,10 +31,10 @@ _DOCUMENT = "urn:discord"
 
 @cache
 def load_openapi() -> "OpenApi | None":
-    """Discord's document, read once; None where there is none.
+    """Discord's document, read once; None if there is none.
 
     Raises:
-        FileNotFoundError: `DISCORD_OPENAPI` names a file that is not there; a check that was asked for must not vanish.
+        FileNotFoundError: `DISCORD_OPENAPI` names a missing file; a requested check must not be skipped silently.
     """
     named = os.environ.get("DISCORD_OPENAPI")
     path = Path(named) if named else BESIDE_THE_CHECKOUT
@@ -47,16 +47,16 @@ def load_openapi() -> "OpenApi | None":
 class _Operation:
     """Pointers lead to schemas in the document. `body` None: no body is described."""
 
-    path: Mapping[str, str]  # the path's parameters as given
+    path: Mapping[str, str]  # the path's parameters
     parameters: tuple[tuple[str, Mapping[str, Json]], ...]
     body: str | None
     body_required: bool
 
 
 class OpenApi:
-    """An OpenAPI 3.1 document. Paths are given without `/api/v10`, bodies as what their JSON says.
+    """An OpenAPI 3.1 document. Paths are given without `/api/v10`, bodies as decoded JSON.
 
-    The body of a multipart request is its `payload_json`; its files are not looked at. Schemas are prepared when first
+    The body of a multipart request is its `payload_json`; its files are not checked. Schemas are prepared when first
     needed and kept.
     """
 
@@ -64,14 +64,14 @@ class OpenApi:
         self._document = document
         self._registry: Registry[Json] = Registry().with_resource(_DOCUMENT, DRAFT202012.create_resource(document))
         patterns = {template: _pattern(template) for template in document["paths"]}
-        # `@original` and `@me` are found before the parameters that would take them too.
+        # `@original` and `@me` are matched before parameters that would also accept them.
         self._patterns = sorted(patterns.items(), key=lambda entry: entry[1].groups)
         self._validators: dict[str, Validator] = {}
 
     def violations(self, method: str, path: str, query: Mapping[str, str], body: Json) -> list[str]:
-        """What the document does not allow, one sentence each; `body` None means that none was sent.
+        """Everything that the document does not allow, one sentence each; `body` None means none was sent.
 
-        Keys that no schema names are no violation: see `unknown_keys`.
+        Keys that no schema names are not violations: see `unknown_keys`.
         """
         operation = self._operation(method, path)
         if operation is None:
@@ -150,7 +150,7 @@ class OpenApi:
         return found
 
     def _unknown(self, instance: Json, pointers: list[str], at: str) -> Iterator[str]:
-        """`pointers` lead to all the schemas that hold for `instance`."""
+        """`pointers` lead to all the schemas that apply to `instance`."""
         schemas = [(inner, self._at(inner)) for pointer in pointers for inner in self._parts(pointer, instance)]
         if isinstance(instance, list):
             items = [f"{pointer}/items" for pointer, schema in schemas if "items" in schema]
@@ -167,7 +167,7 @@ class OpenApi:
                     yield f"{at}.{key}"
 
     def _parts(self, pointer: str, instance: Json) -> Iterator[str]:
-        """The schema at `pointer` taken apart; of alternatives those that `instance` fits, or all if it fits none."""
+        """The schema at `pointer`, taken apart; of alternatives, those that `instance` fits, or all if it fits none."""
         schema = self._at(pointer)
         if not isinstance(schema, Mapping):
             return
@@ -191,12 +191,12 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 def _escaped(name: str) -> str:
-    """A name as a step of a JSON pointer."""
+    """A name as a step in a JSON pointer."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
 def _meanings(raw: str) -> Iterator[Json]:
-    """What a word of a query may stand for."""
+    """What a word in a query may mean."""
     yield raw
     yield [raw]
     if re.fullmatch(r"-?\d+", raw):
@@ -206,7 +206,7 @@ def _meanings(raw: str) -> Iterator[Json]:
 
 
 def _causes(error: ValidationError) -> Iterator[ValidationError]:
-    """What is really wrong: of several alternatives, the faults of the one that was meant."""
+    """The real faults: of several alternatives, those of the one that was meant."""
     branches: defaultdict[Json, list[ValidationError]] = defaultdict(list)
     for inner in error.context or ():
         branches[inner.schema_path[0]].append(inner)
@@ -219,7 +219,7 @@ def _causes(error: ValidationError) -> Iterator[ValidationError]:
 
 
 def _is_of_another_kind(error: ValidationError) -> bool:
-    """Whether the fault tells that this alternative was not meant: null for an object, another of Discord's `type`s."""
+    """Whether the fault shows that this alternative was not meant: null for an object, another of Discord's `type`s."""
     is_tag = list(error.path) == ["type"] and error.validator in {"enum", "const", "oneOf", "type"}
     return is_tag or (not error.path and error.validator in {"type", "const"})
 
@@ -233,7 +233,7 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _typed(validator: Validator, types: Json, instance: Json, schema: Mapping[str, Json]) -> Iterator[ValidationError]:
-    """As the specification says, but ids may be numbers: Discord takes them, and libraries send them."""
+    """As specified, but ids may be numbers: Discord takes them, and libraries send them."""
     if schema.get("format") == "snowflake" and type(instance) is int and instance >= 0:
         return
     yield from Draft202012Validator.VALIDATORS["type"](validator, types, instance, schema)
@@ -255,7 +255,7 @@ def _is_int64(value: object) -> bool:
 
 @_FORMATS.checks("snowflake")
 def _is_snowflake(value: object) -> bool:
-    return not re.fullmatch(r"\d+", str(value)) or int(str(value)) < 2**64  # what else it must be, its pattern says
+    return not re.fullmatch(r"\d+", str(value)) or int(str(value)) < 2**64  # the pattern says what else it must be
 
 
 @_FORMATS.checks("date-time", raises=ValueError)

@@ -17,7 +17,7 @@ async def left(town: Town, guild: Guild) -> None:
     assert not guild.has_bot
 
 
-async def test_a_server_that_it_is_already_in_is_left_with_a_goodbye(town: Town) -> None:
+async def test_it_leaves_a_server_that_it_is_already_in_with_a_goodbye(town: Town) -> None:
     other = town.discord.guild("Elsewhere")
     closed, lobby = other.channel("rules"), other.channel("lobby")
     closed.deny("SEND_MESSAGES")
@@ -31,7 +31,7 @@ async def test_a_server_that_it_is_already_in_is_left_with_a_goodbye(town: Town)
     assert town.songs.messages == []
 
 
-async def test_a_server_that_invites_it_is_left_with_a_goodbye_where_the_system_writes(town: Town) -> None:
+async def test_it_leaves_a_server_that_invites_it_with_a_goodbye_in_the_system_channel(town: Town) -> None:
     await town.start(allowed_servers=frozenset({town.guild.id}))
     other = town.discord.guild("Elsewhere", with_bot=False)
     other.channel("lobby")
@@ -43,7 +43,7 @@ async def test_a_server_that_invites_it_is_left_with_a_goodbye_where_the_system_
     assert GOODBYE in other.system_channel.messages[0].content
 
 
-async def test_a_server_in_which_it_may_not_write_is_left_without_a_word(town: Town) -> None:
+async def test_it_leaves_a_server_silently_if_it_may_not_write_there(town: Town) -> None:
     await town.start(allowed_servers=frozenset({town.guild.id}))
     other = town.discord.guild("Elsewhere", with_bot=False)
     lobby = other.channel("lobby")
@@ -55,7 +55,7 @@ async def test_a_server_in_which_it_may_not_write_is_left_without_a_word(town: T
     assert lobby.messages == []
 
 
-async def test_a_server_that_could_not_be_left_is_left_with_the_next_connection(
+async def test_a_server_that_could_not_be_left_is_left_on_the_next_connection(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = town.discord.guild("Elsewhere")

@@ -65,7 +65,7 @@ async def test_a_discord_that_does_not_answer_is_one_line(town: Town, tmp_path: 
 
 
 @pytest.mark.parametrize("action", ["sync", "clear"])
-async def test_a_refused_token_is_one_line(town: Town, tmp_path: Path, action: str) -> None:
+async def test_a_refused_token_is_reported_in_one_line(town: Town, tmp_path: Path, action: str) -> None:
     async with FakeDiscord(DiscordOptions(token="the right one")) as discord:
         town.settings = replace(town.settings, discord_api_url=discord.api_url)
         told = await encore(town, tmp_path, "commands", action, status=1)
@@ -74,5 +74,5 @@ async def test_a_refused_token_is_one_line(town: Town, tmp_path: Path, action: s
     assert told[0].startswith("encore: stopped: DISCORD_TOKEN is refused by Discord: reset it")
 
 
-async def test_the_version_is_told(town: Town, tmp_path: Path) -> None:
+async def test_the_version_is_printed(town: Town, tmp_path: Path) -> None:
     assert await encore(town, tmp_path, "--version") == [f"encore {__version__}"]

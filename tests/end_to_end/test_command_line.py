@@ -1,4 +1,4 @@
-"""`encore run` as an operator meets it: bad settings, a refused token, a taken port, a clean end."""
+"""`encore run` as operators meet it: bad settings, a refused token, a port in use, a clean stop."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ from tests.end_to_end.town import Town, eventually
 from tests.support.process import bot_process, environ_of, said
 
 
-async def test_missing_settings_are_a_line_each_and_exit_2(tmp_path: Path) -> None:
+async def test_each_missing_setting_is_one_line_and_the_exit_status_is_2(tmp_path: Path) -> None:
     async with bot_process({"PYTHONPATH": str(Path.cwd()), "WEB_PORT": "many"}, "run", folder=tmp_path) as bot:
         status = await bot.exit_status()
 
@@ -22,7 +22,7 @@ async def test_missing_settings_are_a_line_each_and_exit_2(tmp_path: Path) -> No
     assert {line.split()[1] for line in bot.said} == {"DISCORD_TOKEN", "SUNO_API_KEY", "WEB_PORT"}
 
 
-async def test_settings_are_read_from_a_file_too(town: Town, tmp_path: Path) -> None:
+async def test_settings_can_come_from_a_file(town: Town, tmp_path: Path) -> None:
     environ = environ_of(town.settings)
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in environ.items() if name.isupper()))
 
@@ -31,7 +31,7 @@ async def test_settings_are_read_from_a_file_too(town: Town, tmp_path: Path) -> 
         assert await bot.end() == 0
 
 
-async def test_it_starts_prints_its_invite_link_and_ends_cleanly_on_sigterm(town: Town, tmp_path: Path) -> None:
+async def test_it_starts_prints_its_invite_link_and_stops_cleanly_on_sigterm(town: Town, tmp_path: Path) -> None:
     async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
         await town.discord.wait_ready(timeout=20)
         await said(bot, "invite link: https://discord.com/oauth2/authorize")
@@ -47,7 +47,7 @@ async def test_it_starts_prints_its_invite_link_and_ends_cleanly_on_sigterm(town
     assert not [line for line in bot.said if "Traceback" in line]
 
 
-async def test_it_ends_cleanly_in_the_middle_of_a_job(town: Town, tmp_path: Path) -> None:
+async def test_it_stops_cleanly_in_the_middle_of_a_job(town: Town, tmp_path: Path) -> None:
     town.suno.script("hold")
     async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
         await town.discord.wait_ready(timeout=20)
@@ -61,7 +61,7 @@ async def test_it_ends_cleanly_in_the_middle_of_a_job(town: Town, tmp_path: Path
         assert await bot.end() == 0
 
 
-async def test_a_refused_token_is_one_line_that_names_the_setting(tmp_path: Path, town: Town) -> None:
+async def test_a_refused_token_is_reported_in_one_line_that_names_the_setting(tmp_path: Path, town: Town) -> None:
     settings = replace(town.settings, discord_token="a.token.of-nobody")
     async with FakeDiscord(DiscordOptions(token="the right one")) as discord:
         settings = replace(settings, discord_api_url=discord.api_url, discord_gateway_url=discord.gateway_url)
@@ -73,7 +73,7 @@ async def test_a_refused_token_is_one_line_that_names_the_setting(tmp_path: Path
     assert not [line for line in bot.said if "Traceback" in line]
 
 
-async def test_a_taken_port_is_one_line_that_names_the_setting(tmp_path: Path, town: Town) -> None:
+async def test_a_port_in_use_is_reported_in_one_line_that_names_the_setting(tmp_path: Path, town: Town) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -86,7 +86,7 @@ async def test_a_taken_port_is_one_line_that_names_the_setting(tmp_path: Path, t
     assert not [line for line in bot.said if "Traceback" in line]
 
 
-async def test_a_database_that_cannot_be_opened_is_one_readable_line(tmp_path: Path, town: Town) -> None:
+async def test_a_database_that_cannot_be_opened_is_reported_in_one_line(tmp_path: Path, town: Town) -> None:
     settings = replace(town.settings, database_path=Path("/proc/encore.db"))
     async with bot_process(environ_of(settings), "run", folder=tmp_path) as bot:
         status = await bot.exit_status()
@@ -97,7 +97,7 @@ async def test_a_database_that_cannot_be_opened_is_one_readable_line(tmp_path: P
     assert not [line for line in bot.said if "Traceback" in line]
 
 
-async def test_the_first_connection_may_fail_and_is_made_again(tmp_path: Path, town: Town) -> None:
+async def test_a_failed_first_connection_is_tried_again(tmp_path: Path, town: Town) -> None:
     town.discord.gateway.refuse_connections(2)
 
     async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
@@ -108,7 +108,7 @@ async def test_the_first_connection_may_fail_and_is_made_again(tmp_path: Path, t
     assert not [line for line in bot.said if "Traceback" in line or "AttributeError" in line]
 
 
-async def test_commands_are_announced_once_and_not_at_every_start(tmp_path: Path, town: Town) -> None:
+async def test_commands_are_announced_once_not_at_every_start(tmp_path: Path, town: Town) -> None:
     for words in ("announced 4 commands to Discord", "ready as encore"):
         async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
             await said(bot, words)
@@ -125,7 +125,7 @@ async def test_an_unknown_command_exits_2_with_the_usage(tmp_path: Path, argumen
     assert any("usage: encore" in line for line in bot.said)
 
 
-async def test_a_demo_of_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+async def test_a_demo_of_a_missing_file_is_reported_in_one_line(tmp_path: Path) -> None:
     environ = {"PYTHONPATH": str(Path.cwd()), "AUDIO": "missing.mp3"}
     async with bot_process(environ, "demo", folder=tmp_path) as bot:
         assert await bot.exit_status() == 1

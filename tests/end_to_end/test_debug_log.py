@@ -1,4 +1,4 @@
-"""`LOG_LEVEL=debug` in a process of its own, with asyncio's debugging switched on: it says more, and no secret."""
+"""`LOG_LEVEL=debug` in a separate process with asyncio's debugging on: it says more, but no secret."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.support.process import bot_process, environ_of, said
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-async def test_a_whole_job_at_debug_shows_no_secret(town: Town, tmp_path: Path, form: str) -> None:
+async def test_a_whole_job_at_debug_level_logs_no_secret(town: Town, tmp_path: Path, form: str) -> None:
     environ = environ_of(town.settings, LOG_LEVEL="debug", LOG_FORMAT=form, PYTHONASYNCIODEBUG="1")
 
     async with bot_process(environ, "run", folder=tmp_path) as bot:

@@ -1,4 +1,4 @@
-"""The way of the result to its member: too large, channel gone, closed, lost, answered twice."""
+"""How results reach their member: too large, channel gone, closed, lost, answered twice."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 POST = ("POST", "/channels/{channel_id}/messages")
 
 
-async def test_a_track_larger_than_the_server_takes_is_encoded_to_fit(town: Town) -> None:
+async def test_a_track_too_large_for_the_server_is_encoded_to_fit(town: Town) -> None:
     await town.start()
     town.suno.script("file-large 12")
 
@@ -25,7 +25,7 @@ async def test_a_track_larger_than_the_server_takes_is_encoded_to_fit(town: Town
     assert all(file.size_bytes <= 10 * MIB for file in result.attachments)
 
 
-async def test_a_boosted_server_takes_the_same_track_as_it_is(tmp_path: Path, source: Path) -> None:
+async def test_a_boosted_server_takes_the_same_track_unchanged(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source) as town:
         town.guild.upgrade(2)
         await town.start()
@@ -37,14 +37,14 @@ async def test_a_boosted_server_takes_the_same_track_as_it_is(tmp_path: Path, so
         assert all(file.size_bytes >= 12_000_000 for file in result.attachments)
 
 
-async def test_a_server_that_takes_less_than_it_says_gets_links_with_their_end(tmp_path: Path, source: Path) -> None:
+async def test_a_server_that_takes_less_than_it_says_gets_links_with_an_expiry(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, discord=DiscordOptions(upload_limit_bytes=20_000)) as town:
         await town.start()
         tiny = tmp_path / "tiny.mp3"
         tiny.write_bytes(source.read_bytes())
         posted_elsewhere = town.stand_ins.settings.private_hosts
 
-        # The member's own file is over the limit too, so it comes from another place.
+        # The member's own file is also over the limit, so it comes from elsewhere.
         assert posted_elsewhere
         url = await _served_by_the_provider(town, tiny)
         await town.extend(url=url)
@@ -57,7 +57,7 @@ async def test_a_server_that_takes_less_than_it_says_gets_links_with_their_end(t
 
 
 async def _served_by_the_provider(town: Town, path: Path) -> str:
-    """The provider's upload host serves any file it was given."""
+    """The provider's upload host serves any file it is given."""
     form = aiohttp.FormData({"uploadPath": "tests", "fileName": path.name})
     form.add_field("file", path.open("rb"), filename=path.name)
     headers = {"Authorization": f"Bearer {town.settings.suno_api_key}"}
@@ -69,7 +69,7 @@ async def _served_by_the_provider(town: Town, path: Path) -> str:
 
 
 @pytest.mark.parametrize("trouble", ["deleted", "forbidden"])
-async def test_a_channel_that_is_gone_by_then_leads_to_a_direct_message(slow_town: Town, trouble: str) -> None:
+async def test_a_deleted_channel_leads_to_a_direct_message(slow_town: Town, trouble: str) -> None:
     town = slow_town
     await town.start()
     await town.extend()
@@ -87,7 +87,7 @@ async def test_a_channel_that_is_gone_by_then_leads_to_a_direct_message(slow_tow
     await town.job_in(JobState.DELIVERED)
 
 
-async def test_a_bot_that_was_kicked_keeps_the_music_to_be_collected(slow_town: Town) -> None:
+async def test_a_kicked_bot_keeps_the_music_until_it_is_collected(slow_town: Town) -> None:
     await slow_town.start()
     await slow_town.extend()
     await slow_town.suno.wait_for_submit()
@@ -99,7 +99,7 @@ async def test_a_bot_that_was_kicked_keeps_the_music_to_be_collected(slow_town: 
     assert (await slow_town.balance()).left == 9
 
 
-async def test_with_nowhere_to_post_the_music_is_paid_for_and_the_member_reads_where_it_is(town: Town) -> None:
+async def test_with_nowhere_to_post_the_music_is_paid_for_and_the_member_reads_where_to_find_it(town: Town) -> None:
     await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
     town.suno.script("no-callbacks")
     town.mia.close_dms()
@@ -140,7 +140,7 @@ async def test_whatever_happens_to_the_post_it_is_made_once(slow_town: Town, kin
     assert (await town.balance()).spent == 1
 
 
-async def test_an_interaction_that_is_delivered_twice_makes_one_job(town: Town) -> None:
+async def test_an_interaction_delivered_twice_makes_one_job(town: Town) -> None:
     await town.start()
     town.discord.gateway.deliver_twice()
 
@@ -178,7 +178,7 @@ async def test_a_command_acknowledged_too_late_starts_nothing(town: Town) -> Non
     assert town.suno.submits == 0
 
 
-async def test_a_gateway_that_reconnects_and_replays_makes_no_second_job(town: Town) -> None:
+async def test_a_gateway_that_reconnects_and_replays_starts_no_second_job(town: Town) -> None:
     await town.start()
     invocation = await town.extend()
     await invocation.response()
@@ -193,8 +193,8 @@ async def test_a_gateway_that_reconnects_and_replays_makes_no_second_job(town: T
 
 
 @pytest.mark.parametrize("private", [True, False])
-async def test_a_token_that_died_early_keeps_no_result_away(tmp_path: Path, source: Path, private: bool) -> None:
-    """Discord forgets it at times before its 15 minutes are over (docs/discord.md 2.2)."""
+async def test_a_token_that_expires_early_does_not_stop_the_result(tmp_path: Path, source: Path, private: bool) -> None:
+    """Discord sometimes forgets it before its 15 minutes are over (docs/discord.md 2.2)."""
     short = DiscordOptions(interaction_seconds=60)
     async with a_town(tmp_path, source, replace(QUICK, manual=True), short) as town:
         await town.start()
@@ -212,10 +212,8 @@ async def test_a_token_that_died_early_keeps_no_result_away(tmp_path: Path, sour
         assert len(ends(town.songs)) + len(ends(town.mia.dm)) == 1
 
 
-async def test_a_gateway_that_stays_away_is_left_for_a_new_session(
-    town: Town, caplog: pytest.LogCaptureFixture
-) -> None:
-    """discord.py by itself would try to resume the old one for ever (docs/discord.md 6)."""
+async def test_a_gateway_that_stays_away_leads_to_a_new_session(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    """discord.py alone would try to resume the old one for ever (docs/discord.md 6)."""
     await town.start(deaf_seconds=0.4)
     town.discord.gateway.refuse_connections(1_000_000)
     town.discord.gateway.drop()
@@ -236,7 +234,7 @@ async def until_the_session_is_given_up(caplog: pytest.LogCaptureFixture) -> Non
     await eventually(given_up)
 
 
-async def test_a_deleted_progress_message_does_not_keep_the_result_away(slow_town: Town) -> None:
+async def test_a_deleted_progress_message_does_not_stop_the_result(slow_town: Town) -> None:
     town = slow_town
     await town.start()
     await town.extend()
@@ -249,7 +247,7 @@ async def test_a_deleted_progress_message_does_not_keep_the_result_away(slow_tow
     assert len((await town.result()).attachments) == 2
 
 
-async def test_progress_goes_on_after_discord_was_away(town: Town) -> None:
+async def test_progress_continues_after_discord_was_away(town: Town) -> None:
     await town.start()
     town.discord.troubles.add("PATCH", "/channels/*", TroubleKind.ERROR_BEFORE, 2, status=503)
 
@@ -262,7 +260,7 @@ async def test_progress_goes_on_after_discord_was_away(town: Town) -> None:
     await eventually(done)
 
 
-async def test_the_upload_of_a_file_by_two_members_at_once_mixes_nothing(town: Town) -> None:
+async def test_two_members_uploading_at_once_get_their_own_music(town: Town) -> None:
     await town.start()
     ben = town.discord.member("Ben", guild=town.guild)
 
@@ -287,7 +285,7 @@ async def test_the_files_of_a_delivery_leave_nothing_behind(town: Town) -> None:
     assert QUICK.audio  # the files were real
 
 
-async def test_an_uncollected_result_is_posted_as_soon_as_the_channel_opens_again(town: Town) -> None:
+async def test_an_uncollected_result_is_posted_as_soon_as_the_channel_reopens(town: Town) -> None:
     await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
     town.suno.script("no-callbacks")
     town.mia.close_dms()

@@ -1,4 +1,4 @@
-"""Somebody learned a job's callback address: nothing that they invent spoils the job or reaches a member."""
+"""Somebody has a job's callback address: nothing they invent spoils the job or reaches a member."""
 
 import json
 
@@ -19,7 +19,7 @@ def a_callback(job: Job, kind: str, *, url: str = INVENTED, task_id: str | None 
 
 
 async def call_back(town: Town, job: Job, body: str) -> int:
-    """What anybody with the address can send; the status of the answer."""
+    """Send what anybody with the address can send; returns the answer's status."""
     address = f"{town.settings.public_url}/callbacks/{job.callback_token}"
     headers = {"Content-Type": "application/json"}
     async with aiohttp.ClientSession() as session, session.post(address, data=body, headers=headers) as answer:
@@ -59,8 +59,8 @@ async def test_an_invented_complete_changes_nothing_and_the_true_one_is_posted(s
     assert len(ends(town.songs)) == 1
 
 
-async def test_an_invented_file_that_can_be_fetched_is_not_posted_either(slow_town: Town) -> None:
-    """The music of another job, as an attacker with an account of their own might name it."""
+async def test_an_invented_file_is_not_posted_even_if_it_can_be_fetched(slow_town: Town) -> None:
+    """The music of another job, as an attacker with their own account might name it."""
     town = slow_town
     job = await a_running_job(town)
     await town.extend()
@@ -79,7 +79,7 @@ async def test_an_invented_file_that_can_be_fetched_is_not_posted_either(slow_to
     assert theirs not in [track.audio_url for track in posted.tracks]
 
 
-async def test_an_invented_error_fails_nothing(slow_town: Town) -> None:
+async def test_an_invented_error_does_not_fail_the_job(slow_town: Town) -> None:
     town = slow_town
     job = await a_running_job(town)
 
@@ -94,7 +94,7 @@ async def test_an_invented_error_fails_nothing(slow_town: Town) -> None:
     assert (await town.balance()).spent == 1
 
 
-async def test_another_jobs_task_is_not_taken_for_this_one(slow_town: Town) -> None:
+async def test_a_callback_cannot_pass_off_another_jobs_task_as_this_ones(slow_town: Town) -> None:
     town = slow_town
     job = await a_running_job(town)
 

@@ -1,4 +1,4 @@
-"""What members and their files are called can neither ring anybody nor change what a message looks like."""
+"""Names of members and files can neither ping anybody nor change what a message looks like."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def ringing(town: Town) -> str:
 
 
 @pytest.mark.parametrize("field", ["title", "style", "prompt"])
-async def test_no_text_of_a_member_rings_another_or_breaks_a_message(town: Town, field: str) -> None:
+async def test_no_text_from_a_member_pings_another_or_breaks_a_message(town: Town, field: str) -> None:
     words = f"{ringing(town)[:60]} {BREAKING}"
     texts = {"title": "Boats", "style": "folk", "prompt": "la"}
     limits = {"title": 80, "style": 200, "prompt": 2000}
@@ -32,7 +32,7 @@ async def test_no_text_of_a_member_rings_another_or_breaks_a_message(town: Town,
     assert all("\n# big" not in message.content for message in town.songs.messages)
 
 
-async def test_a_file_of_any_name_is_shown_and_sent_back_under_a_harmless_one(town: Town, tmp_path: Path) -> None:
+async def test_a_file_with_any_name_is_shown_and_sent_back_under_a_harmless_one(town: Town, tmp_path: Path) -> None:
     named = tmp_path / "@everyone <@1> ..%2f..%2fetc [x](y) .mp3"
     named.write_bytes(town.source.read_bytes())
     await town.start()

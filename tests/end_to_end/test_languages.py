@@ -1,4 +1,4 @@
-"""A language is a file: its readers see the commands in it, and are answered in it."""
+"""A language is a file: its readers see the commands and get their answers in it."""
 
 from pathlib import Path
 

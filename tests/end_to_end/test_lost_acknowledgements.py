@@ -1,4 +1,4 @@
-"""The connection is lost while a command is being acknowledged: a job and an answer, or neither; never one and "no"."""
+"""The connection is lost during an acknowledgement: a job and an answer, or neither; never a job and a "no"."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,14 +18,14 @@ NOTHING_STARTED = "I couldn't reach Discord in time, so nothing was started. Ple
 
 @pytest.fixture
 async def patient_town(tmp_path: Path, source: Path) -> AsyncIterator[Town]:
-    """A town whose Discord waits longer than the bot does for an acknowledgement."""
+    """A town whose Discord waits longer for an acknowledgement than the bot does."""
     async with a_town(tmp_path, source, QUICK, DiscordOptions(acknowledge_seconds=60)) as town:
         town.settings = replace(town.settings, lease_seconds=30)
         yield town
 
 
 async def check_that_nothing_was_started(town: Town) -> None:
-    """And that nothing will be: the command is put away."""
+    """Nor will anything start later: the command is put away."""
 
     async def is_put_away() -> bool:
         return await town.app.storage.reading.intakes.next_due() is None
@@ -79,7 +79,7 @@ async def test_with_a_lease_shorter_than_the_trouble_it_is_one_or_the_other(town
         assert town.suno.submits == 1
 
 
-async def test_a_command_that_discord_never_heard_us_acknowledge_starts_nothing(town: Town) -> None:
+async def test_a_command_whose_acknowledgement_never_arrived_starts_nothing(town: Town) -> None:
     await town.start(lease_seconds=30)
     town.discord.troubles.add("POST", CALLBACK, TroubleKind.ABORT_BEFORE, times=1000)
 
@@ -96,7 +96,7 @@ async def no_clear_answer(town: Town) -> None:
     town.discord.troubles.add("POST", CALLBACK, TroubleKind.ABORT_BEFORE, times=1000)
 
 
-async def test_an_acknowledgement_that_stays_unclear_is_told_once_nothing_can_start_any_more(
+async def test_an_unclear_acknowledgement_is_reported_once_nothing_can_start_any_more(
     patient_town: Town,
 ) -> None:
     town = patient_town
@@ -109,7 +109,7 @@ async def test_an_acknowledgement_that_stays_unclear_is_told_once_nothing_can_st
     await check_that_nothing_was_started(town)
 
 
-async def test_another_command_that_stays_unclear_says_the_same(patient_town: Town) -> None:
+async def test_other_commands_report_an_unclear_acknowledgement_too(patient_town: Town) -> None:
     town = patient_town
     await town.start()
 

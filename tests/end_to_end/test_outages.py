@@ -1,4 +1,4 @@
-"""The machine fails under the bot: a locked database, a full disk, a file that cannot be written."""
+"""The machine fails: a locked database, a full disk, a file that cannot be written."""
 
 import logging
 import resource
@@ -20,13 +20,13 @@ CANNOT_WRITE = "I cannot write anything down at the moment. Please try again in 
 
 @asynccontextmanager
 async def locked(path: Path) -> AsyncIterator[None]:
-    """Another program holds the file for writing."""
+    """Another program holds the file's write lock."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=0)
 
     async def take() -> bool:
         try:
             connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:  # the bot is at it; this thread is its thread, so no waiting here
+        except sqlite3.OperationalError:  # the bot is using it on this same thread, so no waiting here
             return False
         return True
 
@@ -39,7 +39,7 @@ async def locked(path: Path) -> AsyncIterator[None]:
 
 
 def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """What an operator reads of the bot's own words, from warnings on."""
+    """The bot's own log lines from warnings up, as the operator reads them."""
     return [
         record
         for record in caplog.records
@@ -47,7 +47,7 @@ def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     ]
 
 
-async def test_a_locked_database_is_told_to_the_member_in_time_and_to_the_operator_once(
+async def test_a_locked_database_is_reported_to_the_member_in_time_and_to_the_operator_once(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     await town.start()
@@ -69,7 +69,7 @@ async def test_a_locked_database_is_told_to_the_member_in_time_and_to_the_operat
     assert failed.exc_info is None
 
 
-async def test_a_result_that_comes_while_the_database_is_locked_is_posted_once_afterwards(slow_town: Town) -> None:
+async def test_a_result_that_arrives_while_the_database_is_locked_is_posted_once_afterwards(slow_town: Town) -> None:
     town = slow_town
     await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
     await town.extend()
@@ -82,7 +82,7 @@ async def test_a_result_that_comes_while_the_database_is_locked_is_posted_once_a
     assert len(ends(town.songs)) == 1
 
 
-async def test_an_answer_to_a_submission_is_kept_until_it_can_be_written(town: Town) -> None:
+async def test_the_answer_to_a_submission_is_kept_until_it_can_be_written(town: Town) -> None:
     await town.start()
     town.suno.script("slow-answer 0.5", "no-callbacks")
     await town.extend()
@@ -97,7 +97,7 @@ async def test_an_answer_to_a_submission_is_kept_until_it_can_be_written(town: T
 
 
 def fill_the_disk(bot: BotProcess) -> None:
-    """No file of that process can grow, as on a full disk."""
+    """Stop every file of that process from growing, as on a full disk."""
     hard = resource.prlimit(bot.process.pid, resource.RLIMIT_FSIZE)[1]
     resource.prlimit(bot.process.pid, resource.RLIMIT_FSIZE, (0, hard))
 
@@ -113,7 +113,7 @@ async def all_delivered(town: Town) -> bool:
     return {job.state for job in jobs} == {JobState.DELIVERED}
 
 
-async def test_a_full_disk_stops_nothing_for_good(tmp_path: Path, source: Path) -> None:
+async def test_the_bot_recovers_from_a_full_disk(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, QUICK) as town:
         environ = environ_of(town.settings, POLL_AFTER_SECONDS="0.5", POLL_EVERY_SECONDS="0.5", LEASE_SECONDS="1")
         async with bot_process(environ, "run", folder=tmp_path) as bot:
@@ -143,12 +143,12 @@ async def test_a_full_disk_stops_nothing_for_good(tmp_path: Path, source: Path) 
         assert not any("Traceback" in line for line in bot.said)
 
 
-async def test_a_file_that_may_not_be_written_ends_the_start_with_the_remedy(tmp_path: Path, source: Path) -> None:
+async def test_a_file_that_cannot_be_written_stops_the_start_with_a_remedy(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, QUICK) as town:
         async with open_storage(town.settings.database_path):
             pass
         with town.settings.database_path.open("r+b") as file:
-            file.seek(18)  # a version that this SQLite reads and does not write
+            file.seek(18)  # a version that this SQLite reads but does not write
             file.write(b"\x03")
         async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
             assert await bot.exit_status() == 1

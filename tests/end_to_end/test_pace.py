@@ -15,7 +15,7 @@ AT_THE_REAL_RATE = replace(QUICK, manual=True, rate_limit=REQUESTS_PER_WINDOW, r
 
 
 async def test_never_more_than_twenty_in_ten_seconds_even_across_a_restart(tmp_path: Path, source: Path) -> None:
-    """The stand-in refuses what comes too soon, as the provider does; here nothing is refused."""
+    """The stand-in refuses early submissions, like the provider; here none is refused."""
     more = 3
     async with a_town(tmp_path, source, AT_THE_REAL_RATE) as town:
         town.settings = replace(town.settings, quota_per_day=100)
@@ -28,12 +28,12 @@ async def test_never_more_than_twenty_in_ten_seconds_even_across_a_restart(tmp_p
         await town.suno.wait_for_submit(REQUESTS_PER_WINDOW + more, timeout_seconds=30)
 
         submissions = [request for request in town.suno.requests if request.path.endswith("upload-extend")]
-        assert len(submissions) == REQUESTS_PER_WINDOW + more  # none was refused, none was repeated
+        assert len(submissions) == REQUESTS_PER_WINDOW + more  # none was refused or repeated
         started_at = [task.accepted_at for task in town.suno.tasks.values()]
         assert all(late - early > WINDOW_SECONDS for early, late in zip(started_at, started_at[20:], strict=False))
 
 
-async def test_an_empty_account_is_told_to_its_operator_once_and_goes_on_when_it_is_filled(
+async def test_the_operator_hears_once_of_an_empty_account_and_work_resumes_when_it_is_filled(
     tmp_path: Path, source: Path
 ) -> None:
     async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
@@ -55,7 +55,7 @@ async def test_an_empty_account_is_told_to_its_operator_once_and_goes_on_when_it
         assert town.suno.submits == 3
 
 
-async def test_a_member_with_many_jobs_does_not_hold_up_another_whose_place_is_shown(
+async def test_a_member_with_many_jobs_does_not_hold_up_another_who_sees_their_place(
     tmp_path: Path, source: Path
 ) -> None:
     async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
@@ -85,7 +85,7 @@ async def test_a_key_that_is_refused_is_told_to_the_member_and_to_the_operator_o
     async def put_away() -> bool:
         return await town.app.storage.reading.intakes.next_due() is None
 
-    await eventually(put_away)  # otherwise a restart would go on with it
+    await eventually(put_away)  # otherwise a restart would continue with it
     await town.stop()
     await town.start()
     await town.extend()
@@ -100,10 +100,10 @@ MESSAGES = "/channels/{channel_id}/messages"
 
 
 @pytest.mark.parametrize("shared", [True, False])
-async def test_twelve_results_at_once_are_posted_before_any_edits_and_hardly_refused(
+async def test_twelve_results_at_once_are_posted_before_any_edits_with_hardly_a_refusal(
     tmp_path: Path, source: Path, shared: bool
 ) -> None:
-    """Whether a channel's posts and edits share five requests in a window, or each have as many."""
+    """Whether a channel's posts and edits share five requests per window or have five each."""
     five = RateLimit(5, 1.5)
     discord = DiscordOptions(
         rate_limits={("POST", MESSAGES): five, ("PATCH", f"{MESSAGES}/{{message_id}}"): five},

@@ -1,4 +1,4 @@
-"""Each error of the provider, at the submission and afterwards, as its member meets it."""
+"""Each provider error, at the submission and afterwards, as members meet it."""
 
 import pytest
 
@@ -14,9 +14,9 @@ def submissions(town: Town) -> int:
 
 
 async def failed(town: Town) -> Message:
-    """The news of a failure: a new message that mentions the member; the unit is returned.
+    """The message about a failure, which is new and mentions the member; the unit is returned.
 
-    It answers the progress message, if the job lived long enough to have one.
+    It replies to the progress message, if the job got far enough to have one.
     """
     result = await town.result()
     job = await town.job_in(JobState.FAILED)
@@ -31,7 +31,7 @@ async def failed(town: Town) -> Message:
 
 
 async def failed_alone(town: Town, invocation: Invocation) -> Message:
-    """The news of a failure for its member alone: in the answer to the command."""
+    """The message about a failure for its member only: in the answer to the command."""
     answer = await invocation.wait_until(lambda message: message.embeds, timeout=30)
     await town.job_in(JobState.FAILED)
     assert answer.is_ephemeral
@@ -43,7 +43,7 @@ async def failed_alone(town: Town, invocation: Invocation) -> Message:
 
 
 @pytest.mark.parametrize("code", ["400", "404", "409", "413", "422", "451", "505", "553"])
-async def test_a_refused_submission_is_told_to_its_member_alone_and_not_repeated(town: Town, code: str) -> None:
+async def test_only_the_member_hears_of_a_refused_submission_and_it_is_not_repeated(town: Town, code: str) -> None:
     await town.start()
     town.suno.script(f"error {code}")
 
@@ -54,7 +54,7 @@ async def test_a_refused_submission_is_told_to_its_member_alone_and_not_repeated
     assert town.suno.submits == 0
 
 
-async def test_a_model_that_the_provider_no_longer_takes_is_told_in_its_own_words(town: Town) -> None:
+async def test_a_model_that_the_provider_no_longer_takes_is_reported_in_its_own_words(town: Town) -> None:
     await town.start()
     town.suno.script("error 400-model")
 
@@ -65,7 +65,7 @@ async def test_a_model_that_the_provider_no_longer_takes_is_told_in_its_own_word
 
 
 @pytest.mark.parametrize("code", ["405", "430", "455", "500", "429-frequency"])
-async def test_a_submission_that_comes_too_early_is_tried_again_until_it_is_taken(town: Town, code: str) -> None:
+async def test_a_submission_that_comes_too_early_is_repeated_until_it_is_taken(town: Town, code: str) -> None:
     await town.start()
     town.suno.script(f"error {code} 2")
 
@@ -77,7 +77,7 @@ async def test_a_submission_that_comes_too_early_is_tried_again_until_it_is_take
     assert town.suno.submits == 1
 
 
-async def test_a_plain_503_started_nothing_and_is_tried_again(town: Town) -> None:
+async def test_a_plain_503_started_nothing_so_it_is_tried_again(town: Town) -> None:
     await town.start()
     town.suno.script("http 503 2")
 
@@ -88,7 +88,7 @@ async def test_a_plain_503_started_nothing_and_is_tried_again(town: Town) -> Non
 
 
 @pytest.mark.parametrize("code", ["402", "429"])
-async def test_without_credits_the_job_waits_in_its_place(town: Town, code: str) -> None:
+async def test_without_credits_the_job_keeps_its_place(town: Town, code: str) -> None:
     await town.start()
     town.suno.script(f"error {code} 1")
 
@@ -115,9 +115,7 @@ async def test_a_submission_without_a_clear_answer_is_never_repeated(town: Town,
 
 
 @pytest.mark.parametrize("trouble", ["http 502", "http 504", "html", "drop", "no-task-id"])
-async def test_a_submission_that_was_begun_without_an_answer_is_completed_by_its_callback(
-    town: Town, trouble: str
-) -> None:
+async def test_a_submission_without_an_answer_is_completed_by_its_callback(town: Town, trouble: str) -> None:
     await town.start()
     town.suno.script(f"{trouble} started")
 
@@ -139,7 +137,7 @@ async def test_an_unknown_outcome_ends_at_the_deadline_with_the_unit_returned(to
     assert submissions(town) == 1
 
 
-async def test_callbacks_that_are_faster_than_the_answer_are_kept(town: Town) -> None:
+async def test_callbacks_that_overtake_the_answer_are_kept(town: Town) -> None:
     await town.start()
     town.suno.script("late-answer")
 
@@ -157,11 +155,11 @@ async def test_callbacks_that_are_faster_than_the_answer_are_kept(town: Town) ->
         ("callback-error 400-lyrics", "didn't accept the lyrics"),
         ("callback-error 413", "someone else's work"),
         ("callback-error 531", "didn't accept the lyrics"),
-        ("sensitive-word", "didn't accept"),  # record-info knows that it was a word, a callback only that it was a text
+        ("sensitive-word", "didn't accept"),  # record-info says that it was a word, a callback only that it was a text
         ("stuck", "someone else's work"),
     ],
 )
-async def test_what_is_wrong_with_a_members_texts_or_audio_is_told_to_that_member_alone(
+async def test_only_the_member_reads_what_is_wrong_with_their_texts_or_audio(
     town: Town, trouble: str, words: str
 ) -> None:
     await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
@@ -185,7 +183,7 @@ async def test_what_is_wrong_with_a_members_texts_or_audio_is_told_to_that_membe
         ("generate-failed", ""),
     ],
 )
-async def test_a_task_that_fails_is_told_with_its_reason(town: Town, trouble: str, words: str) -> None:
+async def test_a_failed_task_is_reported_with_its_reason(town: Town, trouble: str, words: str) -> None:
     await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
     town.suno.script(trouble)
 

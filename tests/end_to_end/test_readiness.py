@@ -1,4 +1,4 @@
-"""What `/readyz` tells whoever supervises the bot."""
+"""What `/readyz` tells the bot's supervisor."""
 
 import asyncio
 import sqlite3
@@ -28,13 +28,13 @@ async def test_the_bot_is_not_ready_while_the_gateway_is_away(town: Town) -> Non
     await town.start()
     port = town.settings.web_port
     gateway = town.discord.gateway
-    # The client's own word for being ready comes two seconds after it is connected.
+    # The client calls itself ready two seconds after connecting.
     await eventually(partial(is_reported, port, 200, {"gateway": True, "database": True}))
 
     gateway.refuse_connections(1_000_000)
     gateway.drop()
     await eventually(partial(is_reported, port, 503, {"gateway": False, "database": True}))
-    assert town.app.client.is_ready()  # which is why it is not enough to ask this
+    assert town.app.client.is_ready()  # so this check alone is not enough
 
     gateway.refuse_connections(0)
     await eventually(partial(is_reported, port, 200, {"gateway": True, "database": True}))
@@ -54,7 +54,7 @@ async def test_the_bot_is_not_ready_while_it_cannot_write_to_its_database(town: 
     await eventually(partial(is_reported, port, 200, {"gateway": True, "database": True}))
 
 
-async def test_asking_whether_the_bot_is_ready_writes_nothing(town: Town) -> None:
+async def test_a_readiness_check_writes_nothing(town: Town) -> None:
     async with build(replace(town.settings, web_port=0)) as app, web_part(app.ground) as port:
         with closing(sqlite3.connect(Path(town.settings.database_path))) as other:
             version = other.execute("PRAGMA data_version").fetchone()

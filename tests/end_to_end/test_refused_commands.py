@@ -1,4 +1,4 @@
-"""Every way in which `/extend` is refused: told to the member alone, nothing held, nothing started."""
+"""Every way `/extend` is refused: only the member sees it, nothing is held, nothing started."""
 
 import asyncio
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.end_to_end.town import Town
 
 
 async def refused(town: Town, invocation: Invocation, *words: str) -> str:
-    """The refusal's words; it is ephemeral, holds nothing and leaves the channel empty."""
+    """The text of the refusal, which is ephemeral, holds nothing and leaves the channel empty."""
     answer = await invocation.wait_until(lambda message: words[0] in message.content, timeout=20)
     for each in words:
         assert each in answer.content
@@ -31,7 +31,7 @@ async def refused(town: Town, invocation: Invocation, *words: str) -> str:
         ("READ_MESSAGE_HISTORY", "Read Message History"),
     ],
 )
-async def test_a_channel_in_which_the_bot_may_not_post_is_told_before_anything_is_spent(
+async def test_a_channel_where_the_bot_may_not_post_is_reported_before_anything_is_spent(
     town: Town, permission: str, name: str
 ) -> None:
     await town.start()
@@ -70,7 +70,7 @@ async def test_no_source_and_two_sources_are_refused(town: Town) -> None:
     await refused(town, both, "Give one piece of audio")
 
 
-async def test_files_that_are_no_use_are_refused_with_what_is_wrong(town: Town, tmp_path: Path) -> None:
+async def test_unusable_files_are_refused_with_the_reason(town: Town, tmp_path: Path) -> None:
     await town.start(max_source_mb=1)
     film = tmp_path / "cut.wav"
     compose(film, seconds=6)
@@ -95,13 +95,13 @@ async def test_files_that_are_no_use_are_refused_with_what_is_wrong(town: Town, 
         ("not a link", "link"),
     ],
 )
-async def test_links_that_lead_nowhere_good_are_refused(town: Town, url: str, words: str) -> None:
+async def test_unusable_links_are_refused(town: Town, url: str, words: str) -> None:
     await town.start()
 
     await refused(town, await town.extend(url=url), words)
 
 
-async def test_every_broken_rule_is_told_at_once_with_the_numbers(town: Town) -> None:
+async def test_all_broken_rules_are_reported_at_once_with_their_numbers(town: Town) -> None:
     await town.start()
 
     invocation = await town.extend(
@@ -121,7 +121,7 @@ async def test_every_broken_rule_is_told_at_once_with_the_numbers(town: Town) ->
     assert content.count("•") == 6
 
 
-async def test_nonsense_where_the_list_was_not_used_is_refused(town: Town) -> None:
+async def test_nonsense_typed_past_the_list_is_refused(town: Town) -> None:
     await town.start()
 
     await refused(town, await town.extend(model="V99"), "There's no model `V99` here", "`V3_5`, `V4`", "`V6_MINI`")
@@ -150,7 +150,7 @@ async def test_a_used_up_quota_says_when_it_renews(town: Town) -> None:
     assert town.suno.submits == 1
 
 
-async def test_of_many_commands_at_once_exactly_as_many_are_taken_as_are_left(town: Town) -> None:
+async def test_of_many_commands_at_once_exactly_as_many_are_accepted_as_units_are_left(town: Town) -> None:
     await town.start(quota_per_day=3)
 
     invocations = [await town.extend() for _ in range(100)]

@@ -1,4 +1,4 @@
-"""The process ends while a job is on its way, and another one goes on."""
+"""The process ends during a job, and another one continues."""
 
 import asyncio
 from dataclasses import replace
@@ -30,7 +30,7 @@ async def test_a_job_that_runs_while_the_bot_is_away_is_delivered_afterwards(tmp
         assert (await town.balance()).spent == 1
 
 
-async def test_a_job_that_finished_while_the_bot_was_away_is_asked_for(tmp_path: Path, source: Path) -> None:
+async def test_a_job_that_finished_while_the_bot_was_away_is_polled(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
         await town.start(poll_after_seconds=0.5, poll_every_seconds=0.5)
         await town.extend()
@@ -45,7 +45,7 @@ async def test_a_job_that_finished_while_the_bot_was_away_is_asked_for(tmp_path:
         assert len((await town.result()).attachments) == 2
 
 
-async def test_a_command_that_was_cut_off_is_gone_on_with(town: Town) -> None:
+async def test_an_interrupted_command_is_resumed(town: Town) -> None:
     await town.start()
     town.suno.next_call("file-stream-upload", "hold")
     await town.extend()
@@ -60,11 +60,11 @@ async def test_a_command_that_was_cut_off_is_gone_on_with(town: Town) -> None:
 
     assert len((await town.result()).attachments) == 2
     assert (await town.balance()).left == 9
-    assert len(town.songs.messages) == 2  # the result, and the progress message that was there before
+    assert len(town.songs.messages) == 2  # the result, and the earlier progress message
 
 
-async def test_a_progress_message_that_nobody_wrote_down_is_found_and_used(town: Town) -> None:
-    """Even when Discord no longer knows its nonce, so that posting it again would make a second one."""
+async def test_a_progress_message_that_was_not_written_down_is_found_and_used(town: Town) -> None:
+    """Even after Discord has forgotten its nonce, when posting again would make a second one."""
     await town.start()
     async with hold("after the progress message is posted") as posted:
         await town.extend()

@@ -1,4 +1,4 @@
-"""Discord fails while the bot starts: it keeps trying, and then everything works."""
+"""Discord fails while the bot starts: the bot keeps trying until everything works."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ ANNOUNCE = "/applications/{application_id}/commands"
 
 
 def lines(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
-    """What an operator read; each is one line, without a traceback."""
+    """The operator's log; each entry is one line, without a traceback."""
     records = [record for record in caplog.records if record.levelno >= level and not record.name.endswith("sandbox")]
     assert not [record for record in records if record.exc_info]
     return [record.getMessage() for record in records]
@@ -36,7 +36,7 @@ async def check_a_job(town: Town) -> None:
 
 @asynccontextmanager
 async def started(town: Town, *more: app_commands.Command[Any, ..., None]) -> AsyncIterator[App]:
-    """The bot with more commands than it has; it is connected, and perhaps nothing is announced."""
+    """The bot with extra commands, connected, perhaps with nothing announced."""
     leave = asyncio.Event()
 
     async def until() -> None:
@@ -74,7 +74,7 @@ async def test_a_login_that_fails_is_tried_again(
     await check_a_job(town)
 
 
-async def test_a_discord_that_cannot_be_reached_at_first_is_waited_for(town: Town, tmp_path: Path) -> None:
+async def test_the_bot_waits_for_a_discord_that_cannot_be_reached_at_first(town: Town, tmp_path: Path) -> None:
     options = DiscordOptions(port=free_port())
     api_url, gateway_url = (f"{kind}://127.0.0.1:{options.port}" for kind in ("http", "ws"))
     settings = replace(
@@ -132,14 +132,14 @@ async def test_a_rejected_set_of_commands_names_the_field_and_is_not_sent_again(
     assert len(line.splitlines()) == 1
     announced = [request for request in town.discord.requests if request.method == "PUT"]
     assert [request.status for request in announced] == [200, 400]
-    town.discord.requests.remove(announced[1])  # it breaks Discord's document on purpose
+    town.discord.requests.remove(announced[1])  # it violates Discord's document on purpose
 
 
 async def logged(caplog: pytest.LogCaptureFixture, words: str) -> bool:
     return words in caplog.text
 
 
-async def test_an_event_that_cannot_be_read_leads_to_a_new_connection_and_not_to_the_end(
+async def test_an_unreadable_event_ends_the_connection_but_not_the_bot(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = await town.start()
@@ -148,12 +148,12 @@ async def test_an_event_that_cannot_be_read_leads_to_a_new_connection_and_not_to
     await town.discord.gateway.wait_identified(2)
 
     await check_a_job(town)
-    assert len(town.discord.gateway.sessions) == 1  # the old connection is not left behind
+    assert len(town.discord.gateway.sessions) == 1  # the old connection is closed
     assert app.client.connected.is_set()
     assert lines(caplog) == ["cannot read what Discord sent (KeyError); connecting again"]
 
 
-async def test_a_bot_in_very_many_servers_is_told_once_that_it_will_need_sharding(
+async def test_a_bot_in_very_many_servers_logs_once_that_it_will_need_sharding(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(1_999):

@@ -1,4 +1,4 @@
-"""A service manager stops the bot while the provider has not answered a submission yet."""
+"""A service manager stops the bot before the provider has answered a submission."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +8,8 @@ from tests.end_to_end.town import QUICK, a_town
 from tests.support.process import bot_process, environ_of
 
 
-async def test_a_stop_waits_for_the_answer_to_an_open_submission(tmp_path: Path, source: Path) -> None:
-    """Without PUBLIC_URL nobody else would ever tell which task it is."""
+async def test_stopping_waits_for_the_answer_to_an_open_submission(tmp_path: Path, source: Path) -> None:
+    """Without PUBLIC_URL, nothing else would ever reveal the task."""
     async with a_town(tmp_path, source, QUICK) as town:
         town.settings = replace(town.settings, public_url="")
         environ = environ_of(town.settings, POLL_AFTER_SECONDS="0.2", POLL_EVERY_SECONDS="0.2")
@@ -29,7 +29,7 @@ async def test_a_stop_waits_for_the_answer_to_an_open_submission(tmp_path: Path,
         assert not (await town.job_in(JobState.DELIVERED)).outcome_unknown
 
 
-async def test_a_stop_does_not_wait_for_ever_for_an_answer(tmp_path: Path, source: Path) -> None:
+async def test_stopping_does_not_wait_for_ever_for_an_answer(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, QUICK) as town:
         town.suno.next_submit("hold started")
         async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:

@@ -1,4 +1,4 @@
-"""Two bots on one token and one database, as when a new version is started before the old one has ended."""
+"""Two bots on one token and database, as when a new version starts before the old one has stopped."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from bot.sandbox.stand_ins import free_port, running
 from tests.end_to_end.town import Town, ends
 
 
-async def test_each_command_makes_one_job_and_one_post_whoever_hears_it(town: Town) -> None:
+async def test_each_command_makes_one_job_and_one_post_whichever_process_hears_it(town: Town) -> None:
     await town.start()
     port = free_port()
     other = replace(town.settings, web_port=port, public_url=f"http://127.0.0.1:{port}")

@@ -17,7 +17,7 @@ from tests.end_to_end.town import QUICK, Town, a_town, eventually
 TESTED_ELSEWHERE = {"audio", "url", "track", "instrumental", "private"}
 
 
-async def test_an_attachment_comes_back_continued(town: Town, tmp_path: Path) -> None:
+async def test_an_attachment_is_continued(town: Town, tmp_path: Path) -> None:
     await town.start()
 
     invocation = await town.extend(continue_at="0:05")
@@ -46,7 +46,7 @@ async def test_the_source_reaches_the_provider_byte_for_byte(town: Town) -> None
         assert await answer.read() == town.source.read_bytes()
 
 
-async def test_progress_is_told_stage_by_stage_in_one_message(tmp_path: Path, source: Path) -> None:
+async def test_progress_is_shown_stage_by_stage_in_one_message(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
         await town.start()
         await town.extend()
@@ -136,7 +136,7 @@ async def test_custom_with_vocals_sends_every_option(town: Town) -> None:
 
 
 async def sent(town: Town, **options: object) -> dict[str, object]:
-    """What reaches the music service of one `/extend`, without the addresses in it."""
+    """What reaches the music service from one `/extend`, without addresses."""
     await town.extend(**options)
     await town.suno.wait_for_submit()
     body = next(request.json for request in town.suno.requests if request.path.endswith("/upload-extend"))
@@ -185,7 +185,7 @@ async def test_an_idea_for_an_instrumental_is_sent(town: Town) -> None:
     }
 
 
-async def test_the_default_mode_takes_everything_from_the_source(town: Town) -> None:
+async def test_default_mode_takes_everything_from_the_source(town: Town) -> None:
     await town.start()
 
     assert await sent(town, prompt="more of it") == {
@@ -197,7 +197,7 @@ async def test_the_default_mode_takes_everything_from_the_source(town: Town) -> 
     }
 
 
-async def test_what_a_person_would_type_is_understood(town: Town) -> None:
+async def test_natural_input_is_understood(town: Town) -> None:
     await town.start()
 
     body = await sent(
@@ -225,7 +225,7 @@ async def test_what_a_person_would_type_is_understood(town: Town) -> None:
 
 
 @pytest.mark.parametrize(("continue_at", "second"), [("0.5", 1.0), ("0:07.7", 7.7), ("end", 7.0)])
-async def test_any_moment_inside_the_audio_is_taken(town: Town, continue_at: str, second: float) -> None:
+async def test_any_moment_inside_the_audio_is_accepted(town: Town, continue_at: str, second: float) -> None:
     await town.start()
 
     assert (await sent(town, continue_at=continue_at))["continueAt"] == second
@@ -241,7 +241,7 @@ async def test_the_acceptance_says_what_was_left_out(town: Town) -> None:
     assert "The music service can't start before 0:01, so I moved `continue_at` there." in answer.content
 
 
-async def test_a_private_acceptance_says_so_in_a_message_of_its_own(town: Town) -> None:
+async def test_a_private_acceptance_says_what_was_left_out_in_a_separate_message(town: Town) -> None:
     await town.start()
 
     invocation = await town.extend(instrumental=True, vocal_gender="male", private=True)
@@ -273,7 +273,7 @@ async def test_the_operators_models_are_suggested_and_the_operators_default_is_s
     assert body["model"] == "V4"
 
 
-async def test_a_track_made_with_a_model_that_is_gone_by_now_is_continued_with_it(town: Town) -> None:
+async def test_a_track_made_with_a_retired_model_is_continued_with_it(town: Town) -> None:
     await town.start()
     await town.extend(style="folk", title="Boats", prompt="la la", model="V3_5")
     await town.result()
@@ -289,7 +289,7 @@ async def test_a_track_made_with_a_model_that_is_gone_by_now_is_continued_with_i
     assert (await town.job()).request.model == "V3_5"
 
 
-async def test_a_long_title_is_cut_so_that_the_rest_of_the_suggestion_is_seen(town: Town) -> None:
+async def test_a_long_title_is_cut_so_that_the_rest_of_the_suggestion_shows(town: Town) -> None:
     await town.start()
     await town.extend(style="folk", title="La " * 32 + "end", prompt="la la", model="V5")
     await town.result()
@@ -329,7 +329,7 @@ async def test_without_a_public_address_results_are_polled(town: Town) -> None:
     assert all(callback.status != 200 for callback in town.suno.callbacks_sent)
 
 
-async def test_a_private_result_is_seen_by_the_member_alone(town: Town) -> None:
+async def test_only_the_member_sees_a_private_result(town: Town) -> None:
     await town.start()
 
     invocation = await town.extend(private=True)
@@ -340,7 +340,7 @@ async def test_a_private_result_is_seen_by_the_member_alone(town: Town) -> None:
     assert len(answer.attachments) == 2
 
 
-async def test_a_private_result_comes_by_direct_message_when_the_answers_time_is_over(slow_town: Town) -> None:
+async def test_a_private_result_comes_by_direct_message_once_the_answer_is_too_old(slow_town: Town) -> None:
     await slow_town.start()
     await slow_town.extend(private=True)
     await slow_town.job_in(JobState.RUNNING)
@@ -355,7 +355,7 @@ async def test_a_private_result_comes_by_direct_message_when_the_answers_time_is
     assert slow_town.songs.messages == []
 
 
-async def test_quota_jobs_and_cancel_tell_a_member_their_own_things(tmp_path: Path, source: Path) -> None:
+async def test_quota_jobs_and_cancel_show_members_only_their_own_things(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
         await town.start()
         await town.extend(title="Boats", style="folk", prompt="la")
@@ -378,7 +378,7 @@ async def test_quota_jobs_and_cancel_tell_a_member_their_own_things(tmp_path: Pa
         await town.songs.wait_for(lambda message: "cancelled" in message.content)
 
 
-async def test_a_long_text_of_lyrics_is_attached_whole(town: Town) -> None:
+async def test_long_lyrics_are_attached_whole(town: Town) -> None:
     await town.start()
     lyrics = "\n".join(f"line {number} of a long song" for number in range(100))
 
@@ -389,7 +389,7 @@ async def test_a_long_text_of_lyrics_is_attached_whole(town: Town) -> None:
     assert result.attachments[-1].data.decode() == lyrics
 
 
-async def test_the_shortest_and_oddest_formats_find_their_way(town: Town, tmp_path: Path) -> None:
+async def test_the_shortest_and_oddest_files_work(town: Town, tmp_path: Path) -> None:
     await town.start(quota_per_day=20)
     for number, suffix in enumerate(("wav", "flac", "ogg", "opus", "m4a", "webm", "mp4"), 1):
         piece = tmp_path / f"piece.{suffix}"

@@ -1,4 +1,4 @@
-"""What members see in the channel, in their answers and in direct messages, beside the music itself."""
+"""What members see in the channel, in their answers and in direct messages, besides the music itself."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ async def waiting_job(town: Town) -> Job:
 # The progress message
 
 
-async def test_a_member_reads_that_the_file_is_being_read_before_anything_is_handed_over(town: Town) -> None:
+async def test_a_member_reads_that_the_file_is_being_read_before_anything_is_uploaded(town: Town) -> None:
     await town.start()
     town.suno.next_call("file-stream-upload", "hold")
 
@@ -108,7 +108,7 @@ async def a_minute_after_the_end(town: Town) -> None:
         (403, 160005, "This thread is locked"),
     ],
 )
-async def test_where_nothing_can_be_posted_the_member_reads_why_and_nothing_is_handed_over(
+async def test_if_nothing_can_be_posted_the_member_reads_why_and_nothing_is_uploaded(
     town: Town, status: int, code: int, words: str
 ) -> None:
     await town.start()
@@ -130,7 +130,7 @@ async def test_a_refused_command_leaves_nothing_behind_in_the_channel(town: Town
     await town.songs.wait_until(lambda here: not here.messages)
 
 
-async def test_discord_being_away_for_a_moment_refuses_nobody(town: Town) -> None:
+async def test_a_short_outage_of_discord_refuses_nobody(town: Town) -> None:
     await town.start()
     town.discord.troubles.add(*POST, TroubleKind.ERROR_BEFORE, status=503)
     town.discord.troubles.add(*POST, TroubleKind.ABORT_AFTER)
@@ -141,9 +141,7 @@ async def test_discord_being_away_for_a_moment_refuses_nobody(town: Town) -> Non
     assert len(town.songs.messages) == 2
 
 
-async def test_a_refusal_that_comes_too_late_for_the_answer_is_a_direct_message_that_says_why(
-    tmp_path: Path, town: Town
-) -> None:
+async def test_a_refusal_too_late_for_the_answer_is_a_direct_message_that_says_why(tmp_path: Path, town: Town) -> None:
     await town.start()
     held = town.discord.troubles.add("GET", "/ephemeral-attachments/*", TroubleKind.HOLD_BEFORE)
     notes = tmp_path / "notes.mp3"
@@ -161,7 +159,7 @@ async def test_a_refusal_that_comes_too_late_for_the_answer_is_a_direct_message_
 # Titles, covers and words for those who cannot see
 
 
-async def test_without_a_title_a_song_is_called_after_its_source_everywhere(town: Town, tmp_path: Path) -> None:
+async def test_an_untitled_song_is_named_after_its_source_everywhere(town: Town, tmp_path: Path) -> None:
     piece = tmp_path / "Harbour Lights.mp3"
     compose(piece, seconds=6)
     await town.start()
@@ -178,7 +176,7 @@ async def test_without_a_title_a_song_is_called_after_its_source_everywhere(town
     assert job.tracks
 
 
-async def test_every_attachment_says_what_it_is_and_the_cover_is_one_of_them(town: Town) -> None:
+async def test_every_attachment_including_the_cover_says_what_it_is(town: Town) -> None:
     await town.start()
 
     await town.extend(style="folk", title="Boats", prompt="la la " * 400)
@@ -197,8 +195,8 @@ async def test_every_attachment_says_what_it_is_and_the_cover_is_one_of_them(tow
 # Private results and direct messages
 
 
-async def test_a_private_result_pings_its_member_once_and_brings_the_music_once(slow_town: Town) -> None:
-    """Even if the answer to the edit that brings it is lost, so that it is made again."""
+async def test_a_private_result_pings_its_member_once_and_posts_the_music_once(slow_town: Town) -> None:
+    """Even if the answer to its edit is lost, so that the edit is repeated."""
     town = slow_town
     await town.start(watched_seconds=0.0)
     invocation = await town.extend(private=True)
@@ -220,8 +218,8 @@ async def test_a_private_result_pings_its_member_once_and_brings_the_music_once(
     assert sum(bool(version.attachments) for version in answer.versions) == 1
 
 
-async def test_a_private_result_stays_when_an_edit_was_on_its_way_before_it(slow_town: Town) -> None:
-    """In order: an edit is about to be made, the result is written into the same answer, then the edit goes on."""
+async def test_a_private_result_is_not_overwritten_by_an_earlier_edit(slow_town: Town) -> None:
+    """In order: an edit is about to be made, the result is written into the same answer, then the edit continues."""
     town = slow_town
     await town.start()
     invocation = await town.extend(private=True)
@@ -245,8 +243,8 @@ async def test_a_private_result_stays_when_an_edit_was_on_its_way_before_it(slow
     assert "ready" in answer.content
 
 
-async def test_a_private_result_waits_for_an_edit_that_has_begun_and_then_takes_its_place(slow_town: Town) -> None:
-    """In order: an edit knows what it will say, the result comes, the edit is made, then the result."""
+async def test_a_private_result_waits_for_a_started_edit_and_then_replaces_it(slow_town: Town) -> None:
+    """In order: an edit has its text, the result arrives, the edit is made, then the result is posted."""
     town = slow_town
     await town.start()
     invocation = await town.extend(private=True)
@@ -269,7 +267,7 @@ async def test_a_private_result_waits_for_an_edit_that_has_begun_and_then_takes_
     assert "lyrics are written" in [version.content for version in answer.versions][-2]
 
 
-async def test_jobs_never_links_to_an_answer_that_only_its_member_saw(town: Town) -> None:
+async def test_jobs_never_links_to_a_private_answer(town: Town) -> None:
     await town.start()
     invocation = await town.extend(private=True)
     await invocation.wait_until(lambda message: message.attachments, timeout=30)
@@ -282,7 +280,7 @@ async def test_jobs_never_links_to_an_answer_that_only_its_member_saw(town: Town
     assert "Open" not in buttons(shown)
 
 
-async def test_a_direct_message_says_why_it_is_one(slow_town: Town) -> None:
+async def test_a_direct_message_says_why_it_was_sent(slow_town: Town) -> None:
     town = slow_town
     await town.start()
     await town.extend()
@@ -362,7 +360,7 @@ async def held_back(town: Town, job: Job) -> Job:
     return held
 
 
-async def test_a_button_on_a_job_in_another_state_or_on_one_that_was_erased_answers_with_a_sentence(
+async def test_a_button_for_a_changed_or_erased_job_answers_with_a_sentence(
     town: Town,
 ) -> None:
     town.suno.credits = 0

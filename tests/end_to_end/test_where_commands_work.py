@@ -5,7 +5,7 @@ import pytest
 from tests.end_to_end.town import Town
 
 
-async def test_commands_are_for_servers_and_the_bots_own_direct_messages(town: Town) -> None:
+async def test_commands_work_in_servers_and_in_the_bots_own_direct_messages(town: Town) -> None:
     await town.start()
 
     declared = {each["name"]: (each["integration_types"], each["contexts"]) for each in town.discord.commands}
@@ -23,7 +23,7 @@ async def test_quota_and_jobs_work_in_a_direct_message(town: Town) -> None:
 
 
 @pytest.mark.parametrize("name", ["extend", "quota", "jobs"])
-async def test_a_member_who_brought_the_bot_along_reads_that_it_works_in_its_servers(town: Town, name: str) -> None:
+async def test_a_member_who_uses_the_bot_outside_its_servers_reads_where_it_works(town: Town, name: str) -> None:
     await town.start()
     elsewhere = town.discord.guild("Elsewhere", with_bot=False)
     lobby = elsewhere.channel("lobby")
@@ -35,13 +35,13 @@ async def test_a_member_who_brought_the_bot_along_reads_that_it_works_in_its_ser
     assert answer.is_ephemeral
 
 
-async def test_a_suggestion_where_the_bot_is_not_at_home_is_empty(town: Town) -> None:
+async def test_suggestions_are_empty_where_the_bot_does_not_work(town: Town) -> None:
     await town.start()
     elsewhere = town.discord.guild("Elsewhere", with_bot=False)
     lobby = elsewhere.channel("lobby")
     elsewhere.join(town.mia)
     town.mia.install_app()
     for command in town.discord.commands:
-        command["integration_types"] = [0, 1]  # as a client may still have it from another time
+        command["integration_types"] = [0, 1]  # as a client may still have it cached
 
     assert await town.mia.autocomplete(lobby, "extend", focused="model", value="V") == []

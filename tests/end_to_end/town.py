@@ -1,4 +1,4 @@
-"""A server with a channel and a member in it, the real bot, and both stand-ins: what every way through starts from."""
+"""A server with a channel and a member, the real bot, and both stand-ins: where every end-to-end test starts."""
 
 import asyncio
 import re
@@ -21,9 +21,9 @@ from tests.support.secrets import overhearing, secrets_in
 
 PATIENCE_SECONDS = 30.0
 QUICK = SunoOptions(time_scale=0.002, continuation_seconds=3, rate_limit=0)
-"""A task takes 0.4 s; the provider's rate has tests of its own."""
+"""A task takes 0.4 s; the provider's rate has its own tests."""
 UNHURRIED = DiscordOptions(rate_limits={})
-"""Progress is shown 80 times as often here as in real life, so Discord's limits for a channel would be all one sees."""
+"""Progress is shown 80 times as often here as in real life, so Discord's channel limits would dominate."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Town:
         return self.apps[-1]
 
     async def start(self, **changes: Any) -> App:  # noqa: ANN401  # settings of any type
-        """Start the bot; it ends with the test, or with `stop`."""
+        """Start the bot; it stops with the test, or with `stop`."""
         self.stack = AsyncExitStack()
         app = await self.stack.enter_async_context(running(self.stand_ins, replace(self.settings, **changes)))
         self.apps.append(app)
@@ -60,7 +60,7 @@ class Town:
         await self.stack.aclose()
 
     async def announced(self, *, other_than: str = "") -> str:
-        """The digest of the announced commands, once it is stored: the last thing that a start writes."""
+        """The digest of the announced commands once stored, the last thing that a start writes."""
         memos, name = self.app.storage.reading.memos, f"commands of {self.app.client.application_id}"
 
         async def is_stored() -> bool:
@@ -70,13 +70,13 @@ class Town:
         return await memos.get(name) or ""
 
     async def extend(self, **options: Any) -> Invocation:  # noqa: ANN401  # options of any type
-        """Mia uses `/extend` in #songs; with the source as `audio` unless another way is named."""
+        """Mia uses `/extend` in #songs, with the source as `audio` unless given otherwise."""
         if not {"url", "track", "audio"} & options.keys():
             options["audio"] = Upload(self.source)
         return await self.mia.command(self.songs, "extend", **options)
 
     async def result(self, number: int = 1) -> Message:
-        """The channel's n-th message that hands over tracks or tells a failure."""
+        """The channel's n-th message with tracks or a failure."""
         return await ended(self.songs, number)
 
     async def job(self) -> Job:
@@ -84,7 +84,7 @@ class Town:
         return (await self.app.storage.reading.jobs.of_member(self.mia.id, limit=1))[0]
 
     async def job_in(self, state: JobState) -> Job:
-        """Mia's latest job once it is in `state`; jobs change only with requests, which are waited for."""
+        """Mia's latest job once it is in `state`; waits for requests, as jobs change only with those."""
         found: list[Job] = []
 
         async def look() -> bool:
@@ -104,7 +104,7 @@ class Town:
 
 
 async def ended(channel: Channel, number: int = 1) -> Message:
-    """The n-th message in `channel` that tells a job's end."""
+    """The n-th message in `channel` about a job's end."""
     await channel.wait_until(lambda here: len(ends(here)) >= number, timeout=PATIENCE_SECONDS)
     return ends(channel)[number - 1]
 
@@ -114,9 +114,9 @@ def ends(channel: Channel) -> list[Message]:
 
 
 async def eventually(look: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> None:
-    """Until `look` holds; for what only the database tells, which no event announces."""
+    """Wait until `look` is true; for database changes, which no event announces."""
     async with asyncio.timeout(seconds):
-        while not await look():  # noqa: ASYNC110  # the database tells nobody
+        while not await look():  # noqa: ASYNC110  # the database sends no events
             await asyncio.sleep(0.01)
 
 
@@ -152,7 +152,7 @@ async def a_town(
 
 
 def check_secrets(town: Town, logged: list[str]) -> None:
-    """No secret in anything that was logged or posted: tokens, the key, callback addresses, signed links."""
+    """No secret in anything logged or posted: tokens, the key, callback addresses, signed links."""
     secrets = {town.settings.discord_token, town.settings.suno_api_key}
     secrets |= {interaction.token for interaction in town.discord.world.interactions.values()}
     for task in town.suno.tasks.values():
@@ -172,21 +172,21 @@ def check_secrets(town: Town, logged: list[str]) -> None:
 
 
 def check_requests(town: Town) -> None:
-    """Every request of the bot against Discord's OpenAPI document, where it is present (see `openapi`)."""
+    """Check the bot's requests against Discord's OpenAPI document, if present (see `openapi`)."""
     openapi = load_openapi()
     if openapi is None:
         return
     problems = [
         f"{request.method} {request.path}: {problem}"
         for request in town.discord.requests
-        if request.status is not None  # of a bot that was killed meanwhile, it did not arrive whole
+        if request.status is not None  # from a bot that was killed, so it is incomplete
         for problem in openapi.violations(request.method, request.path, request.query, request.payload)
     ]
     assert not problems, "\n".join(problems)
 
 
 def undescribed_keys(town: Town) -> set[str]:
-    """What the bot sent that Discord's document does not name, such as `PATCH body.tts`."""
+    """Keys that the bot sent and Discord's document does not name, such as `PATCH body.tts`."""
     openapi = load_openapi()
     if openapi is None:
         return set()

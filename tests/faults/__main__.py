@@ -1,4 +1,4 @@
-"""`make faults`: the whole of the killing and of the troubles, with a table at the end."""
+"""`make faults`: all the kills and troubles, with a table at the end."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ from tests.faults.troubles import HUNDRED, RECONNECT, TROUBLES, TWO_PROCESSES, h
 
 RANDOM_ROUNDS = 200
 TOWNS = 10
-"""The random rounds are spread over so many databases."""
+"""How many databases the random rounds are spread over."""
 BURST_JOBS = 200
 TRACK_BYTES = 3_500_000
 
@@ -29,7 +29,7 @@ Act = Callable[[Town, Path], Awaitable[Balance]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One row of the table; `act` works in a town of its own, on a database of its own."""
+    """One row of the table; `act` works in its own town, on its own database."""
 
     fault: str
     rounds: int
@@ -76,7 +76,7 @@ async def bursting(source: Path) -> Balance:
 
 
 async def everything(rounds: int, seed: int) -> bool:
-    """Print the table; whether nothing was lost, doubled or unbalanced."""
+    """Print the table; returns whether nothing was lost, doubled or unbalanced."""
     rows: list[tuple[str, int, Balance]] = []
     with tempfile.TemporaryDirectory(prefix="encore-faults-") as name:
         source = Path(name) / "piece.mp3"
@@ -98,7 +98,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=RANDOM_ROUNDS)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # a killed bot breaks off in the middle of requests
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # a killed bot stops in the middle of requests
     return 0 if asyncio.run(everything(options.rounds, options.seed)) else 1
 
 

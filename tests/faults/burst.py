@@ -1,7 +1,7 @@
-"""Many jobs are called back as complete at the same moment: what became of each, and what it cost the bot.
+"""Many jobs are called back as complete at once: the outcome of each, and the cost to the bot.
 
-The callbacks come from a process of its own (`python -m tests.faults.burst --send`), which has nothing else to do: the
-stand-ins hand out and take in the tracks meanwhile, and would open their connections one after the other.
+The callbacks come from a separate process (`python -m tests.faults.burst --send`): the stand-ins are busy serving and
+receiving tracks, and would open their connections one after the other.
 """
 
 import asyncio
@@ -37,16 +37,16 @@ NEVER_POLLED = {
 }
 MEMBERS = ("Ben", "Cem", "Dora", "Edda")
 TRACKS = 2
-ANSWER_SECONDS = 15.0  # as long as the provider waits for its answer
+ANSWER_SECONDS = 15.0  # as long as the provider waits for an answer
 ANSWER_BYTES = 65_536
 DELIVERY_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """To requests that were made at once, in their order; `seconds` are from each one's connecting to its answer.
+    """Answers to simultaneous requests, in order; `seconds` run from each connection to its answer.
 
-    `began_at` is of the machine's monotonic clock, which all processes share.
+    `began_at` is by the machine's monotonic clock, which all processes share.
     """
 
     began_at: float
@@ -56,15 +56,15 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burst:
-    """`growth_bytes`: by how much the bot's resident memory at its most exceeded what it was just before."""
+    """`growth_bytes`: how far the bot's peak resident memory exceeded its level just before."""
 
     callbacks: list[Json]
     answers: Answers
     posted_seconds: float  # from the first callback to the last post
     growth_bytes: int
-    in_flight: int  # jobs whose tracks were on the bot's disk at the same time, at most
+    in_flight: int  # the most jobs with tracks on the bot's disk at the same time
     children_ran: bool  # processes whose memory is not counted
-    files: list[int]  # of each post
+    files: list[int]  # per post
     balance: Balance
 
     @property
@@ -86,7 +86,7 @@ async def a_town_with_tracks(folder: Path, source: Path, *, track_bytes: int) ->
 
 
 async def burst(town: Town, folder: Path, *, jobs: int) -> Burst:
-    """Let `jobs` of several members run, and call them back at once; until each of them is settled."""
+    """Run `jobs` of several members and call them back at once; returns when all are settled."""
     environ = environ_of(town.settings, **NEVER_POLLED)
     async with bot_process(environ, "run", folder=folder) as bot:
         try:
@@ -99,7 +99,7 @@ async def burst(town: Town, folder: Path, *, jobs: int) -> Burst:
 
 
 async def begin(town: Town, jobs: int) -> None:
-    """Until so many run. As many commands are given at once as the provider takes in one window of its rate."""
+    """Start jobs until this many run, giving at once as many commands as the provider takes in one window."""
     members = [town.mia, *(town.discord.member(name, guild=town.guild) for name in MEMBERS)]
     for first in range(0, jobs, REQUESTS_PER_WINDOW):
         numbers = range(first, min(first + REQUESTS_PER_WINDOW, jobs))
@@ -126,7 +126,7 @@ async def command(town: Town, member: Member) -> None:
 async def call_back(town: Town, bot: BotProcess, disk: Path) -> Burst:
     tasks = list(town.suno.tasks.values())
     for task in tasks:
-        await town.suno.finish(task.id)  # its tracks are there to be fetched; nothing is sent
+        await town.suno.finish(task.id)  # its tracks can be fetched, but nothing is sent
     links = Links(base=town.suno.api_url)
     callbacks = [stage_callback(task, Stage.COMPLETE, links).body for task in tasks]
     paths = [urlsplit(task.callback_url).path for task in tasks]
@@ -150,9 +150,9 @@ async def call_back(town: Town, bot: BotProcess, disk: Path) -> Burst:
 
 
 async def all_posted(town: Town, disk: Path, *, jobs: int) -> tuple[int, float]:
-    """Until every job's end is told: of how many jobs there were tracks on `disk` at most, and the monotonic time.
+    """Wait until every job's end is posted; the most jobs that had tracks on `disk`, and the monotonic time.
 
-    The disk is looked at whenever something comes to Discord.
+    The disk is checked at each request to Discord.
     """
     in_flight = 0
 
@@ -166,26 +166,26 @@ async def all_posted(town: Town, disk: Path, *, jobs: int) -> tuple[int, float]:
 
 
 def forget_peak(pid: int) -> int:
-    """Let the peak of the process's memory count from now on; what is resident now, in bytes."""
+    """Reset the process's memory peak; returns the bytes resident now."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
     return resident_bytes(pid, "VmRSS")
 
 
 def resident_bytes(pid: int, field: str) -> int:
-    """VmRSS: now; VmHWM: at its most. Linux tells both in units of 1024 bytes, which it calls kB."""
+    """VmRSS: now; VmHWM: the peak. Linux reports both in units of 1024 bytes, which it calls kB."""
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith(f"{field}:"))
     return int(line.split()[1]) * 1024
 
 
 def ticks_of_children(pid: int) -> int:
-    """The processor time of the process's children that have ended, in hundredths of a second."""
+    """The CPU time of the process's ended children, in hundredths of a second."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[13]) + int(fields[14])  # cutime and cstime, the 16th and 17th of proc(5)
 
 
 async def post_at_once(port: int, paths: Sequence[str], bodies: Sequence[Json]) -> Answers:
-    """Each body to its path on `port` of this machine, each over a connection of its own, none after another."""
+    """Post each body to its path on local port `port`, all at once, each over its own connection."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.faults.burst", "--send"),
         cwd=ROOT,
@@ -195,7 +195,7 @@ async def post_at_once(port: int, paths: Sequence[str], bodies: Sequence[Json]) 
     requests = [request(path, json.dumps(body)) for path, body in zip(paths, bodies, strict=True)]
     told, _ = await process.communicate(json.dumps({"port": port, "requests": requests}).encode())
     if process.returncode != 0:
-        raise AssertionError("the sender broke off, see above")
+        raise AssertionError("the sender failed, see above")
     return Answers(**json.loads(told))
 
 
@@ -207,7 +207,7 @@ def request(path: str, body: str) -> str:
 
 
 async def send(port: int, requests: Sequence[str]) -> Answers:
-    """Every connection is asked for before the first one is there."""
+    """Open all connections before the first one is established."""
     began_at = time.monotonic()
     async with asyncio.timeout(ANSWER_SECONDS):
         answered = await asyncio.gather(*(exchange(port, each.encode()) for each in requests))
@@ -217,7 +217,7 @@ async def send(port: int, requests: Sequence[str]) -> Answers:
 
 
 async def exchange(port: int, sent: bytes) -> tuple[int, float]:
-    """The status of the answer, and after how many seconds its first bytes came."""
+    """The answer's status, and the seconds until its first bytes."""
     loop = asyncio.get_running_loop()
     with socket.socket() as connection:
         connection.setblocking(False)

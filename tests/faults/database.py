@@ -1,4 +1,4 @@
-"""What goes wrong under the bot: a backup is put back midway, the clock jumps forward, rows cannot be read."""
+"""Trouble with the machine: a backup restored midway, a clock that jumps forward, unreadable rows."""
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,11 +15,11 @@ COMMANDS = 6
 JUMP_DAYS = 3
 RESTORED = "a backup is restored midway"
 JUMPED = "the clock jumps forward by three days midway"
-POISONED = "rows that cannot be read, beside good ones"
+POISONED = "unreadable rows among good ones"
 
 
 async def restored_midway(town: Town, folder: Path) -> Balance:
-    """The copy is made while jobs run; what they become afterwards is forgotten with the database it replaces."""
+    """The backup is made while jobs run; everything later is lost with the database it replaces."""
     database = town.settings.database_path
     async with a_bot(town, folder):
         await connected(town, 1)
@@ -41,7 +41,7 @@ async def restored_midway(town: Town, folder: Path) -> Balance:
 
 
 async def jumped_forward(town: Town, folder: Path) -> Balance:
-    """Every time in the database is moved three days into the past, which is the same to a bot that starts then."""
+    """Move every time in the database three days into the past, which looks the same to a bot that starts then."""
     town.suno.script("no-callbacks")
     async with a_bot(town, folder):
         await connected(town, 1)
@@ -61,7 +61,7 @@ async def jumped_forward(town: Town, folder: Path) -> Balance:
 
 
 def move_to_the_past(database: Path) -> None:
-    """All but the command's own times: a command that is three days old could not be answered."""
+    """All but the command's own times: a three-day-old command could not be answered."""
     columns = ("accepted_ms", "submitted_ms", "heard_ms", "finished_ms", "due_ms")
     changes = ", ".join(f"{column} = {column} - {JUMP_DAYS * 86_400_000}" for column in columns)
     connection = sqlite3.connect(database)
@@ -74,7 +74,7 @@ def move_to_the_past(database: Path) -> None:
 
 
 async def poisoned(town: Town, folder: Path) -> Balance:
-    """Half of the jobs are spoilt while the bot is away. The others are posted, and so are these once repaired."""
+    """Half of the jobs are corrupted while the bot is down. The others are posted, and these too once repaired."""
     database = town.settings.database_path
     town.suno.script("no-callbacks")
     async with a_bot(town, folder):
@@ -100,7 +100,7 @@ async def poisoned(town: Town, folder: Path) -> Balance:
 
 
 async def others_are_delivered(town: Town, number: int) -> bool:
-    """Those that can be read; the messages of the others wait as well."""
+    """The readable ones; the messages of the others wait too."""
     return [job.state for job in await all_jobs(town)] == [JobState.DELIVERED] * number
 
 

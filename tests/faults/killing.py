@@ -1,4 +1,4 @@
-"""Kill the bot where it hurts, start it again on the same database, and count what became of the jobs."""
+"""Kill the bot where it hurts, restart it on the same database, and count the outcomes of the jobs."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ from tests.end_to_end.town import Town, a_town, eventually
 from tests.support.process import BotProcess, bot_process, environ_of
 
 SUNO = SunoOptions(
-    # A start takes long in comparison with a task here, so callbacks are repeated more often than the provider does it.
+    # Starting takes long compared with a task here, so callbacks are repeated more often than by the provider.
     time_scale=0.003,
     audio=False,
     rate_limit=0,
@@ -32,15 +32,15 @@ DISCORD = DiscordOptions(rate_limits={}, requests_per_second=None)
 LEASE_SECONDS = 1.0
 KILLED = -9
 UNANSWERED = "while a submit is under way"
-"""Not a place in the code: the provider has the request, and its answer is not there yet."""
+"""Not a point in the code: the provider has the request but has not answered."""
 SETTLE_SECONDS = 60.0
 MARK = re.compile(r"^-# Encore · (\w+)$", re.MULTILINE)
-"""What each message that tells a job's end carries."""
+"""The mark on each message about a job's end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What must be zero.
+    """Counts that must all be zero.
 
     `lost`: jobs without their post, commands without an answer; `doubled`: posts, submissions and progress messages
     too many; `ledger_difference`: units that do not add up.
@@ -77,14 +77,14 @@ async def a_bot(town: Town, folder: Path, *, fault: str = "") -> AsyncIterator[B
 
 
 async def connected(town: Town, sessions: int) -> None:
-    """Until the bot has identified so often in all, and its commands are there."""
+    """Wait until the bot has identified this many times and its commands are announced."""
     await town.discord.gateway.wait_identified(sessions, timeout=30)
     await town.discord.wait_for_commands("extend", timeout=30)
 
 
 async def killed_at(point: str, town: Town, folder: Path, *, stopped: bool = False) -> list[str]:
-    """One `/extend` whose process is killed at `point`, or `stopped` as by a service manager, and a second process that
-    brings it to its end; what its member was told.
+    """One `/extend` whose process is killed at `point`, or `stopped` as by a service manager, and finished by a second
+    process; returns what its member read.
     """
     if point == UNANSWERED:
         town.suno.next_submit("hold 1 started")
@@ -108,13 +108,13 @@ async def killed_at(point: str, town: Town, folder: Path, *, stopped: bool = Fal
 
 
 def check_swept(town: Town) -> None:
-    """The running bot keeps no more on the disk than its own folder, whatever the killed ones left there."""
+    """The running bot has only its own folder on disk, whatever the killed ones left there."""
     folders = [path.name for path in town.settings.database_path.parent.glob(f"{PREFIX}*")]
     assert len(folders) == 1, folders
 
 
 async def settled(town: Town, *, jobs: int) -> None:
-    """Until no job is on its way, no command waits, every end was told and every progress message shows it."""
+    """Wait until no job or command is open and every end is posted and shown in its progress message."""
     async with open_storage(town.settings.database_path) as storage:
 
         async def quiet() -> bool:
@@ -140,7 +140,7 @@ async def all_jobs(town: Town) -> list[Job]:
 
 
 async def count(town: Town) -> Balance:
-    """Hold what the database says against what both stand-ins saw."""
+    """Compare the database with what both stand-ins saw."""
     jobs = await all_jobs(town)
     said = [message for channel in town.guild.channels for message in channel.messages]
     marks = Counter(mark for message in said for mark in MARK.findall(message.content))
@@ -168,7 +168,7 @@ async def count(town: Town) -> Balance:
 
 
 def unanswered(town: Town, jobs: list[Job]) -> int:
-    """Commands that were acknowledged and came to nothing: neither a job nor a word to their member."""
+    """Commands that were acknowledged and came to nothing: neither a job nor a message."""
     taken = {job.place.interaction_id for job in jobs}
     return sum(
         interaction.original is not None and interaction.original.is_thinking and interaction.id not in taken
@@ -184,7 +184,7 @@ def _by_member(jobs: list[Job]) -> dict[int, list[Job]]:
 
 
 async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int) -> Balance:
-    """Let members send commands, kill after a random while, start again, so often; then let all come to its end."""
+    """Let members send commands, kill after a random time, restart; repeat, then let everything finish."""
     chance = random.Random(seed)
     members = [town.mia, *(town.discord.member(name, guild=town.guild) for name in ("Ben", "Cem", "Dora"))]
     for number in range(1, rounds + 1):
@@ -192,7 +192,7 @@ async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int) 
             await connected(town, number)
             for _ in range(chance.randint(1, 3)):
                 await _command(town, chance.choice(members))
-            # The one sleep that is the test: the moment of the kill.
+            # The only sleep that is the test itself: it sets the moment of the kill.
             await asyncio.sleep(chance.uniform(0.0, 1.5))
             bot.process.kill()
             await bot.exit_status()

@@ -1,4 +1,4 @@
-"""As many results at once as the provider starts at once: none lost, none doubled, few in flight, memory bounded."""
+"""As many results at once as the provider can start: none lost, none doubled, few in flight, memory bounded."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from tests.faults.burst import TRACKS, a_town_with_tracks, burst
 
 TRACK_BYTES = 3_500_000
 SHARE = 3
-"""What is in flight is a tenth of all tracks; the bot's memory may grow by one part in so many."""
+"""A tenth of all tracks is in flight; the bot's memory may grow by this fraction of them."""
 
 
-async def test_results_that_come_all_at_once_are_posted_once_each_and_not_held_together(
+async def test_results_that_come_all_at_once_are_each_posted_once_and_few_are_held_at_a_time(
     tmp_path: Path, source: Path
 ) -> None:
     async with a_town_with_tracks(tmp_path, source, track_bytes=TRACK_BYTES) as town:

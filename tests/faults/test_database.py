@@ -1,4 +1,4 @@
-"""A backup put back midway, a clock that jumps, rows that cannot be read: nothing is lost and nothing doubled."""
+"""A backup restored midway, a clock that jumps, unreadable rows: nothing is lost and nothing doubled."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""SIGKILL at each named point: submitted at most once, posted exactly once, the ledger balanced, the member told."""
+"""SIGKILL at each named point: submitted at most once, posted exactly once, ledger balanced, member informed."""
 
 from pathlib import Path
 
@@ -18,9 +18,7 @@ UNTOLD = {"inside a migration", "after the command is written down"}
 
 
 @pytest.mark.parametrize("point", sorted({*POINTS, UNANSWERED}))
-async def test_a_bot_that_is_killed_there_loses_nothing_and_doubles_nothing(
-    point: str, tmp_path: Path, source: Path
-) -> None:
+async def test_a_bot_killed_there_loses_nothing_and_doubles_nothing(point: str, tmp_path: Path, source: Path) -> None:
     async with a_town_to_kill_in(tmp_path, source) as town:
         told = await killed_at(point, town, tmp_path)
         balance = await count(town)
@@ -34,9 +32,7 @@ async def test_a_bot_that_is_killed_there_loses_nothing_and_doubles_nothing(
 
 
 @pytest.mark.parametrize("point", sorted({*POINTS, UNANSWERED} - {"inside a migration"}))
-async def test_a_bot_that_is_stopped_there_loses_nothing_and_doubles_nothing(
-    point: str, tmp_path: Path, source: Path
-) -> None:
+async def test_a_bot_stopped_there_loses_nothing_and_doubles_nothing(point: str, tmp_path: Path, source: Path) -> None:
     async with a_town_to_kill_in(tmp_path, source) as town:
         await killed_at(point, town, tmp_path, stopped=True)
         balance = await count(town)
@@ -44,7 +40,7 @@ async def test_a_bot_that_is_stopped_there_loses_nothing_and_doubles_nothing(
     assert balance.is_whole, balance
 
 
-async def test_killed_at_a_few_random_moments_under_load_all_adds_up(tmp_path: Path, source: Path) -> None:
+async def test_everything_adds_up_after_kills_at_random_moments_under_load(tmp_path: Path, source: Path) -> None:
     async with a_town_to_kill_in(tmp_path, source) as town:
         balance = await killed_at_random(town, tmp_path, rounds=4, seed=1)
 

@@ -1,4 +1,4 @@
-"""What goes wrong at Discord and at the provider, while many jobs flow through one bot or through two."""
+"""Trouble at Discord and at the provider, while many jobs flow through one bot or two."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -35,7 +35,7 @@ TROUBLES: Mapping[str, Callable[[Town], object]] = {
     "submitting: 430, five times": lambda town: town.suno.next_submit("error 430", times=5),
     "submitting: a gateway's page": lambda town: town.suno.script("http 502 started"),
     "callbacks: five of each": lambda town: town.suno.script("duplicate 5"),
-    "callbacks: in another order": lambda town: town.suno.script("out-of-order"),
+    "callbacks: out of order": lambda town: town.suno.script("out-of-order"),
     "callbacks: none": lambda town: town.suno.script("no-callbacks"),
 }
 TWO_PROCESSES = "two processes on one database"
@@ -44,7 +44,7 @@ HUNDRED = "100 commands at once of a member with 3 left"
 
 
 async def in_trouble(trouble: str, town: Town, folder: Path) -> Balance:
-    """`COMMANDS` commands while the trouble lasts; what became of them."""
+    """`COMMANDS` commands while the trouble lasts; returns the balance."""
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(a_bot(town, folder))
         sessions = 1
@@ -66,7 +66,7 @@ async def in_trouble(trouble: str, town: Town, folder: Path) -> Balance:
 
 
 async def hundred_at_once(town: Town, folder: Path) -> Balance:
-    """Exactly as many jobs as there were units left; each job more counts as a difference of the ledger."""
+    """Exactly as many jobs as units left; each extra job counts as a ledger difference."""
     town.settings = replace(town.settings, quota_per_day=LEFT)
     async with a_bot(town, folder):
         await connected(town, 1)

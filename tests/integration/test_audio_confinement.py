@@ -1,4 +1,4 @@
-"""A file that takes over the decoder gets nowhere. The attacks are real, and work where nothing holds them back."""
+"""A file that takes over the decoder gets nowhere. The attacks are real, and succeed without confinement."""
 
 import asyncio
 import contextlib
@@ -32,19 +32,19 @@ FILES = {"read_the_database", "write_to_the_database", "list_files", "write_a_fi
 MEMORY = {"read_environment", "read_memory", "read_memory_by_system_call", "attach"}
 SOCKETS = {"connect", "connect_to_unix_socket", "make_a_socket_pair"}
 PROCESSES = {"fork", "start_a_program"}
-# What a container or a careful system may refuse to anybody.
+# What a container or a hardened system may refuse to everyone.
 REFUSED_TO_MANY = {"make_a_namespace", "use_io_uring", *MEMORY} - {"read_environment"}
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the layers are those of the Linux kernel")
 AN_ORDINARY_USER = 65534 if os.geteuid() == 0 else None
-"""None: whoever runs the tests."""
-AS_WHOM = {None: "as whoever runs the tests", AN_ORDINARY_USER: "as an ordinary user"}
+"""None: the user who runs the tests."""
+AS_WHOM = {None: "as the user who runs the tests", AN_ORDINARY_USER: "as an ordinary user"}
 as_anybody = pytest.mark.parametrize("user", AS_WHOM, ids=AS_WHOM.get)
 
 
 @pytest.fixture(scope="module")
 def missing() -> list[str]:
-    """The layers that this system lacks."""
+    """The layers missing on this system."""
     script = "from bot.audio.confinement import confine\nprint(*confine(), sep='\\n')"
     asked = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
     return asked.stdout.split("\n")
@@ -57,7 +57,7 @@ def need(layer: str, missing: list[str]) -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Unlike `tmp_path`, every user can get at it."""
+    """Unlike `tmp_path`, accessible to every user."""
     folder = Path(tempfile.mkdtemp(prefix="encore-attacked-"))
     folder.chmod(0o777)
     for name in ("encore.db", "left-for-you"):
@@ -69,7 +69,7 @@ def folder() -> Iterator[Path]:
 
 @asynccontextmanager
 async def a_bot(folder: Path, *, user: int | None = None, private: bool = True) -> AsyncIterator[Target]:
-    """A process with a secret, a database, and two servers beside it."""
+    """A process with a secret, a database, and two servers."""
     async with AsyncExitStack() as stack:
         tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         unix = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -99,7 +99,7 @@ async def a_bot(folder: Path, *, user: int | None = None, private: bool = True) 
 
 
 async def ordered(folder: Path, orders: Orders, limits: Limits | None = None) -> str:
-    """What comes of it when the real AudioProcess is handed a file with `orders`: the error's words."""
+    """Hand the real AudioProcess a file with `orders`; returns the error's text."""
     file = folder / "piece.mp3"
     file.write_bytes(msgspec.json.encode(orders))
     audio = AudioProcess(worker="tests.support.taken_over", probe_limits=limits or Limits())
@@ -121,7 +121,7 @@ def done(found: dict[str, str]) -> set[str]:
 
 
 @linux
-async def test_every_attack_works_where_nothing_holds_it_back(folder: Path) -> None:
+async def test_every_attack_works_without_confinement(folder: Path) -> None:
     found = await attacked(folder, Orders(layers=(), limits=False), private=False)
 
     assert set(ATTACKS) - done(found) <= REFUSED_TO_MANY, found
@@ -142,7 +142,7 @@ async def test_a_file_that_takes_over_the_decoder_gets_nowhere(
 
 @linux
 @as_anybody
-async def test_the_filter_of_system_calls_alone_refuses_all_but_memory(
+async def test_the_system_call_filter_alone_stops_every_attack_but_on_memory(
     user: int | None, folder: Path, missing: list[str]
 ) -> None:
     need("seccomp", missing)
@@ -154,7 +154,7 @@ async def test_the_filter_of_system_calls_alone_refuses_all_but_memory(
 
 @linux
 @as_anybody
-async def test_landlock_alone_keeps_files_and_the_bots_memory_closed(
+async def test_landlock_alone_protects_files_and_the_bots_memory(
     user: int | None, folder: Path, missing: list[str]
 ) -> None:
     need("Landlock", missing)
@@ -179,22 +179,22 @@ async def test_root_without_capabilities_cannot_look_into_the_bot(folder: Path, 
 
 @linux
 @pytest.mark.parametrize("private", [True, False])
-async def test_a_bot_that_keeps_its_memory_private_is_closed_to_its_own_user(private: bool, folder: Path) -> None:
+async def test_private_memory_is_closed_even_to_the_bots_own_user(private: bool, folder: Path) -> None:
     found = await attacked(folder, Orders(user=AN_ORDINARY_USER, layers=(), limits=False), private=private)
 
     assert done(found) & MEMORY == set() if private else "read_environment" in done(found)
 
 
 @linux
-async def test_an_ordinary_user_is_kept_from_making_processes_by_the_limits_alone(folder: Path) -> None:
+async def test_the_limits_alone_keep_an_ordinary_user_from_making_processes(folder: Path) -> None:
     found = await attacked(folder, Orders(user=AN_ORDINARY_USER, layers=()))
 
     assert done(found) & (PROCESSES | {"take_memory"}) == set()
 
 
 @linux
-async def test_half_a_gibibyte_is_more_than_there_is(folder: Path) -> None:
-    """For root, too."""
+async def test_half_a_gibibyte_cannot_be_allocated(folder: Path) -> None:
+    """Even by root."""
     found = await attacked(folder, Orders(layers=()))
 
     assert found["take_memory"] == os.strerror(errno.ENOMEM)
@@ -202,7 +202,7 @@ async def test_half_a_gibibyte_is_more_than_there_is(folder: Path) -> None:
 
 @linux
 async def test_the_running_bot_keeps_its_memory_private() -> None:
-    """As the kernel says of the process that is about to run it."""
+    """According to the kernel, for the process that is about to run it."""
     script = "from bot.__main__ import _run\nfrom bot import kernel\nfrom bot.settings import Settings\n"
     script += "print(kernel.call('prctl', 3, 0, 0, 0, 0))\n"  # PR_GET_DUMPABLE
     script += "_run(Settings(discord_token='invented', suno_api_key='invented')).close()\n"
@@ -228,7 +228,7 @@ async def test_nothing_is_written_to_the_operators_terminal() -> None:
     assert seen == b"before "
 
 
-async def test_the_decoder_needs_nothing_that_it_would_have_to_load_later() -> None:
+async def test_the_decoder_loads_nothing_later() -> None:
     script = "import pkgutil, sys, bot.audio.worker, av\n"
     script += "print(*(m.name for m in pkgutil.walk_packages(av.__path__, 'av.') if m.name not in sys.modules))"
     process = await asyncio.create_subprocess_exec(
@@ -239,7 +239,7 @@ async def test_the_decoder_needs_nothing_that_it_would_have_to_load_later() -> N
     assert set(output.decode().split()) <= {"av.__main__", "av.datasets"}
 
 
-async def test_what_the_system_lacks_is_told_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_missing_layers_are_logged_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     file, audio = folder / "piece.mp3", AudioProcess(worker="tests.support.taken_over")
     file.write_bytes(msgspec.json.encode(Orders(layers=(), limits=False, missing=("Landlock", "seccomp"))))
 
@@ -253,7 +253,7 @@ async def test_what_the_system_lacks_is_told_once(folder: Path, caplog: pytest.L
 
 
 class Presence:
-    """Sees through a named pipe whether a process has come that keeps it open, and whether it is gone."""
+    """Sees through a named pipe whether a process has opened it, and whether it is gone."""
 
     def __init__(self, folder: Path, name: str = "fifo") -> None:
         self.path = folder / name
@@ -261,7 +261,7 @@ class Presence:
         self._reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
 
     def has_come(self) -> bool:
-        with contextlib.suppress(BlockingIOError):  # it has come and is still there
+        with contextlib.suppress(BlockingIOError):  # it is still there
             return os.read(self._reader, 100) == b"here"
         return False
 
@@ -290,8 +290,8 @@ async def test_a_process_left_behind_does_not_outlive_the_answer(folder: Path) -
 
 
 async def test_a_process_left_behind_does_not_outlive_the_time_limit(folder: Path) -> None:
-    """Its parent has ended; it keeps the pipe open, so that no end of file is ever read."""
-    for wall_seconds in (2.0, 8.0, 32.0):  # a slow machine may not even have started it by the first of them
+    """Its parent has ended, but it keeps the pipe open, so the end of the file never comes."""
+    for wall_seconds in (2.0, 8.0, 32.0):  # by the first of them, a slow machine may not even have started it
         presence = Presence(folder, f"fifo-{wall_seconds}")
         orders = msgspec.structs.replace(UNCONFINED, leave="a sleeper", answers=False, fifo=str(presence.path))
         assert "still running" in await ordered(folder, orders, Limits(wall_seconds=wall_seconds))

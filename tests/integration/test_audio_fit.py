@@ -1,4 +1,4 @@
-"""Making a file small enough to be posted."""
+"""Making a file small enough to post."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ async def test_the_best_quality_that_fits_is_taken(audio: AudioProcess, tmp_path
     assert bit_rates == {1_000_000: (256_000, 2), 60_000: (112_000, 2), 25_000: (40_000, 1)}
 
 
-async def test_where_no_quality_is_small_enough_nothing_is_left_behind(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_if_no_quality_is_small_enough_nothing_is_left_behind(audio: AudioProcess, tmp_path: Path) -> None:
     source, to = tmp_path / "piece.wav", tmp_path / "small.mp3"
     compose(source, seconds=8.0)
 
@@ -65,7 +65,7 @@ async def test_the_title_is_kept(audio: AudioProcess, tmp_path: Path) -> None:
         assert result.metadata["title"] == "Über den Wolken"
 
 
-async def test_of_a_title_that_is_not_utf8_what_can_be_read_is_kept(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_the_readable_part_of_a_title_that_is_not_utf8_is_kept(audio: AudioProcess, tmp_path: Path) -> None:
     source, to = tmp_path / "piece.flac", tmp_path / "small.mp3"
     compose(source, seconds=1.0, title="Uber den Wolken")
     source.write_bytes(source.read_bytes().replace(b"Uber", b"\xdcber"))
@@ -76,7 +76,7 @@ async def test_of_a_title_that_is_not_utf8_what_can_be_read_is_kept(audio: Audio
         assert result.metadata["title"] == "\N{REPLACEMENT CHARACTER}ber den Wolken"
 
 
-async def test_what_is_no_audio_cannot_be_made_smaller(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_audio_cannot_be_made_smaller(audio: AudioProcess, tmp_path: Path) -> None:
     source, to = tmp_path / "piece.wav", tmp_path / "small.mp3"
     source.write_bytes(b"no music" * 1000)
 

@@ -16,7 +16,7 @@ SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".webm", "
 EACH = 8
 SEED = 20261122
 
-# One audio process for all files: it answers as the real one does, one file after the other, and as shut in.
+# One audio process for all files: it answers like the real one, equally confined, one file after the other.
 SCRIPT = """
 import fcntl, os, sys
 import msgspec
@@ -35,7 +35,7 @@ for file in files:
 
 
 def damaged(data: bytes, dice: random.Random) -> bytes:
-    """One to ten bytes or stretches changed, doubled or lost, more often near the start, where the structure is."""
+    """One to ten bytes or stretches changed, doubled or dropped, more often near the start, where the structure is."""
     damage = bytearray(data)
     for _ in range(dice.choice((1, 2, 10))):
         at = dice.randrange(min(400, len(damage)) if dice.random() < 0.6 else len(damage))
@@ -51,7 +51,7 @@ def damaged(data: bytes, dice: random.Random) -> bytes:
     return bytes(damage)
 
 
-async def test_damaged_files_give_facts_or_a_reason(tmp_path: Path) -> None:
+async def test_damaged_files_give_properties_or_a_reason(tmp_path: Path) -> None:
     dice, paths = random.Random(SEED), []
     for suffix in SUFFIXES:
         compose(tmp_path / f"whole{suffix}", seconds=1.5)

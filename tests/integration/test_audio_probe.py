@@ -70,14 +70,14 @@ def a_zip() -> bytes:
 
 
 def a_wav(*, sample_rate: int, samples: int) -> bytes:
-    """16 bits, one channel."""
+    """16-bit mono."""
     form = struct.pack("<HHIIHH", 1, 1, sample_rate, sample_rate * 2, 2, 16)
     body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 2 * samples) + bytes(2 * samples)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def a_sparse_wav(path: Path, *, seconds: int, sample_rate: int, channels: int, bits: int, form: int) -> None:
-    """Silence without bytes on the disk. `form`: 1 is for whole numbers, 3 for floating point."""
+    """Silence that takes no disk space. `form`: 1 is integer, 3 floating point."""
     frame = channels * bits // 8
     size = seconds * sample_rate * frame
     chunk = struct.pack("<HHIIHH", form, channels, sample_rate, sample_rate * frame, frame, bits)
@@ -126,7 +126,7 @@ def audio() -> AudioProcess:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-async def test_every_format_is_known_by_its_bytes(suffix: str, audio: AudioProcess, tmp_path: Path) -> None:
+async def test_every_format_is_recognised_by_its_bytes(suffix: str, audio: AudioProcess, tmp_path: Path) -> None:
     piece = a_piece(tmp_path, suffix)
     unnamed = piece.rename(tmp_path / "photo.jpg")
 
@@ -140,20 +140,22 @@ async def test_every_format_is_known_by_its_bytes(suffix: str, audio: AudioProce
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-async def test_a_file_cut_at_three_fifths_breaks_off(suffix: str, audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_file_cut_at_three_fifths_is_reported_as_cut_off(
+    suffix: str, audio: AudioProcess, tmp_path: Path
+) -> None:
     piece = a_piece(tmp_path, suffix, seconds=5.0)
     data = piece.read_bytes()
     piece.write_bytes(data[: len(data) * 3 // 5])
 
     if suffix == ".aac":
-        # Bare frames carry no length of the whole: what is there is a shorter piece.
+        # Bare frames carry no total length, so this is simply a shorter piece.
         assert (await audio.probe(piece)).length_seconds == pytest.approx(3.0, abs=0.2)
         return
     with pytest.raises(SourceTruncated):
         await audio.probe(piece)
 
 
-async def test_a_break_is_told_with_what_was_heard(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_cut_file_is_reported_with_the_length_heard(audio: AudioProcess, tmp_path: Path) -> None:
     piece = a_piece(tmp_path, ".wav", seconds=4.0)
     piece.write_bytes(piece.read_bytes()[: 44 + 2 * 24000 * 3])
 
@@ -161,7 +163,7 @@ async def test_a_break_is_told_with_what_was_heard(audio: AudioProcess, tmp_path
         await audio.probe(piece)
 
 
-async def test_a_film_whose_index_comes_first_breaks_off_in_its_sound(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_cut_film_with_its_index_first_is_reported_as_cut_off(audio: AudioProcess, tmp_path: Path) -> None:
     film = tmp_path / "film.m4a"
     rewrapped(a_piece(tmp_path, ".m4a"), film, "mp4", {"movflags": "faststart"})
     whole = film.read_bytes()
@@ -171,8 +173,8 @@ async def test_a_film_whose_index_comes_first_breaks_off_in_its_sound(audio: Aud
         await audio.probe(film)
 
 
-async def test_an_mp3_without_a_header_is_taken_as_far_as_it_goes(audio: AudioProcess, tmp_path: Path) -> None:
-    """Nothing in it says how long it was."""
+async def test_an_mp3_without_a_header_is_accepted_at_the_length_it_has(audio: AudioProcess, tmp_path: Path) -> None:
+    """Nothing in the file says how long it was."""
     piece = tmp_path / "silence.mp3"
     silent_mp3_of_size(piece, 200_000)
     piece.write_bytes(piece.read_bytes()[:120_000])
@@ -180,7 +182,7 @@ async def test_an_mp3_without_a_header_is_taken_as_far_as_it_goes(audio: AudioPr
     assert (await audio.probe(piece)).length_seconds == pytest.approx(3.0, abs=0.1)
 
 
-async def test_a_live_webm_has_no_length_and_is_measured_all_the_same(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_live_webm_without_a_length_is_measured(audio: AudioProcess, tmp_path: Path) -> None:
     live = tmp_path / "live.webm"
     rewrapped(a_piece(tmp_path, ".webm"), live, "webm", {"live": "1"})
 
@@ -201,7 +203,7 @@ async def test_damage_in_the_middle_is_tolerated(audio: AudioProcess, tmp_path: 
     assert (await audio.probe(piece)).length_seconds == pytest.approx(10.0, abs=0.5)
 
 
-async def test_what_is_damaged_throughout_is_no_audio(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_file_damaged_throughout_is_not_audio(audio: AudioProcess, tmp_path: Path) -> None:
     piece = a_piece(tmp_path, ".m4a")
     data = bytearray(piece.read_bytes())
     start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
@@ -212,14 +214,14 @@ async def test_what_is_damaged_throughout_is_no_audio(audio: AudioProcess, tmp_p
         await audio.probe(piece)
 
 
-async def test_a_cover_does_not_make_a_film(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_file_with_a_cover_is_not_a_film(audio: AudioProcess, tmp_path: Path) -> None:
     piece = a_piece(tmp_path, ".mp3")
     piece.write_bytes(a_cover_tag(a_png()) + piece.read_bytes())
 
     assert (await audio.probe(piece)).format is AudioFormat.MP3
 
 
-async def test_a_cover_alone_is_no_audio(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_cover_alone_is_not_audio(audio: AudioProcess, tmp_path: Path) -> None:
     path = tmp_path / "cover.mp3"
     path.write_bytes(a_cover_tag(a_png()))
 
@@ -234,7 +236,9 @@ async def test_a_film_without_sound_has_its_own_sentence(audio: AudioProcess, tm
         await audio.probe(tmp_path / "film.mp4")
 
 
-async def test_the_same_film_without_sound_as_a_photograph_is_no_audio(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_the_same_film_without_sound_marked_as_a_photograph_is_not_audio(
+    audio: AudioProcess, tmp_path: Path
+) -> None:
     film = tmp_path / "photo.heic"
     a_silent_film(film)
     film.write_bytes(film.read_bytes().replace(b"ftypisom", b"ftypheic", 1))
@@ -286,7 +290,9 @@ async def test_a_wav_without_a_sample_rate_is_refused(audio: AudioProcess, tmp_p
     ],
     ids=["letter", "png", "jpeg", "zip", "noise", "zeros", "html", "four letters", "subtitles"],
 )
-async def test_what_is_no_audio_is_refused(make: Callable[[], bytes], audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_audio_is_refused(
+    make: Callable[[], bytes], audio: AudioProcess, tmp_path: Path
+) -> None:
     path = tmp_path / "piece.mp3"
     path.write_bytes(make())
 
@@ -306,7 +312,7 @@ async def test_what_is_no_audio_is_refused(make: Callable[[], bytes], audio: Aud
     ids=["hls", "concat", "pls", "sdp", "dash"],
 )
 async def test_a_list_of_other_files_opens_none_of_them(words: str, audio: AudioProcess, tmp_path: Path) -> None:
-    """A real piece is named, so that only the refusal can keep it from being heard."""
+    """It names a real piece, so only the refusal keeps it from being read."""
     real = a_piece(tmp_path, ".mp3")
     for target in (str(real), real.name, f"file:{real}", "/etc/passwd", "http://127.0.0.1:9/piece.mp3"):
         listing = tmp_path / "piece.m3u8"
@@ -316,7 +322,7 @@ async def test_a_list_of_other_files_opens_none_of_them(words: str, audio: Audio
             await audio.probe(listing)
 
 
-async def test_what_is_a_little_too_long_is_told_its_length(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_source_slightly_too_long_is_reported_with_its_length(audio: AudioProcess, tmp_path: Path) -> None:
     longest = max(model.source_max_seconds for model in MODELS.values())
     (tmp_path / "long.wav").write_bytes(a_wav(sample_rate=8000, samples=8000 * (longest + 5)))
 
@@ -331,7 +337,7 @@ async def test_what_is_a_little_too_long_is_told_its_length(audio: AudioProcess,
 async def test_the_largest_formats_are_read_within_the_limits(
     sample_rate: int, channels: int, bits: int, form: int, audio: AudioProcess, tmp_path: Path
 ) -> None:
-    """As long as the longest source of any model; the files are of 369 and 553 MB."""
+    """As long as the longest source of any model: 369 and 553 MB."""
     longest = max(model.source_max_seconds for model in MODELS.values())
     piece = tmp_path / "large.wav"
     a_sparse_wav(piece, seconds=longest, sample_rate=sample_rate, channels=channels, bits=bits, form=form)
@@ -339,7 +345,7 @@ async def test_the_largest_formats_are_read_within_the_limits(
     assert (await audio.probe(piece)).length_seconds == longest
 
 
-async def test_a_title_that_is_not_utf8_is_no_obstacle(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_title_that_is_not_utf8_does_no_harm(audio: AudioProcess, tmp_path: Path) -> None:
     piece = tmp_path / "piece.flac"
     compose(piece, seconds=1.0, title="Paper Boats")
     piece.write_bytes(piece.read_bytes().replace(b"Paper Boats", b"P\xe4per B\xf6ats"))
@@ -347,8 +353,8 @@ async def test_a_title_that_is_not_utf8_is_no_obstacle(audio: AudioProcess, tmp_
     assert (await audio.probe(piece)).format is AudioFormat.FLAC
 
 
-async def test_what_decodes_to_hours_is_not_decoded_to_its_end(audio: AudioProcess, tmp_path: Path) -> None:
-    """8 kB, which last an hour and more: one sample a second."""
+async def test_a_file_that_decodes_to_hours_is_not_decoded_to_its_end(audio: AudioProcess, tmp_path: Path) -> None:
+    """8 kB that last over an hour: one sample a second."""
     (tmp_path / "bomb.wav").write_bytes(a_wav(sample_rate=1, samples=4000))
 
     with pytest.raises(SourceTooLong):

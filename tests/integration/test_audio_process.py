@@ -18,7 +18,7 @@ from bot.sandbox.sounds import compose, silent_mp3_of_size
 ROOT = Path(__file__).parents[2]
 LONG_ENOUGH_BYTES = 60_000_000  # about a second of decoding
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for its children in /proc")
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds its children in /proc")
 
 
 def children() -> set[int]:
@@ -28,12 +28,12 @@ def children() -> set[int]:
 
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # another process sets no event here
+        while not condition():  # noqa: ASYNC110  # another process cannot set an event here
             await asyncio.sleep(0.002)
 
 
 def workers(before: set[int]) -> set[int]:
-    """The new children that have become audio processes: until then they show what their parent shows."""
+    """The new children that have become audio processes: until then they look like their parent."""
     lines = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children() - before}
     return {child for child, line in lines.items() if b"bot.audio.worker" in line}
 
@@ -71,7 +71,7 @@ async def test_cancelling_the_caller_ends_the_process(long_file: Path) -> None:
     audio, before = AudioProcess(), children()
 
     task = asyncio.create_task(audio.probe(long_file))
-    os.kill(await a_new_worker(before), signal.SIGSTOP)  # it will not end by itself
+    os.kill(await a_new_worker(before), signal.SIGSTOP)  # it will not end on its own
     task.cancel()
     await asyncio.wait({task}, timeout=20)
 
@@ -95,11 +95,11 @@ async def test_a_cancelled_fit_leaves_nothing_behind(long_file: Path, tmp_path: 
 
 
 @needs_proc
-async def test_the_clock_on_the_wall_ends_the_process(long_file: Path) -> None:
+async def test_the_wall_clock_limit_ends_the_process(long_file: Path) -> None:
     audio, before = AudioProcess(probe_limits=Limits(wall_seconds=0.5)), children()
 
     task = asyncio.create_task(audio.probe(long_file))
-    os.kill(await a_new_worker(before), signal.SIGSTOP)  # it will not end by itself
+    os.kill(await a_new_worker(before), signal.SIGSTOP)  # it will not end on its own
     async with asyncio.timeout(20):
         with pytest.raises(SourceTooCostly, match="still running"):
             await task
@@ -107,7 +107,7 @@ async def test_the_clock_on_the_wall_ends_the_process(long_file: Path) -> None:
     assert children() <= before
 
 
-async def test_spent_cpu_time_ends_the_decoding(tmp_path: Path) -> None:
+async def test_the_cpu_limit_ends_the_decoding(tmp_path: Path) -> None:
     compose(tmp_path / "piece.mp3", seconds=1.0)
     audio = AudioProcess(probe_limits=Limits(cpu_seconds=0))
 
@@ -115,14 +115,14 @@ async def test_spent_cpu_time_ends_the_decoding(tmp_path: Path) -> None:
         await audio.probe(tmp_path / "piece.mp3")
 
 
-async def test_what_was_too_long_anyway_is_called_too_long(long_file: Path) -> None:
+async def test_a_source_that_is_too_long_anyway_is_called_too_long(long_file: Path) -> None:
     audio = AudioProcess(probe_limits=Limits(heard_seconds=600))
 
     with pytest.raises(SourceTooLong):
         await audio.probe(long_file)
 
 
-async def test_too_much_memory_ends_the_process_and_not_the_bot(long_file: Path, tmp_path: Path) -> None:
+async def test_too_much_memory_ends_the_process_but_not_the_bot(long_file: Path, tmp_path: Path) -> None:
     compose(tmp_path / "piece.mp3", seconds=1.0)
     audio = AudioProcess(probe_limits=Limits(memory_bytes=LONG_ENOUGH_BYTES))
 
@@ -130,7 +130,7 @@ async def test_too_much_memory_ends_the_process_and_not_the_bot(long_file: Path,
         await audio.probe(long_file)
 
 
-async def test_a_decoder_in_an_endless_loop_is_ended_by_the_system() -> None:
+async def test_the_system_kills_a_decoder_in_an_endless_loop() -> None:
     script = "from bot.audio.confinement import bound\nbound(memory_bytes=1 << 29, cpu_seconds=1, file_bytes=0)\n"
     script += "while True: pass"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=ROOT)
@@ -141,7 +141,7 @@ async def test_a_decoder_in_an_endless_loop_is_ended_by_the_system() -> None:
     assert -code in {signal.SIGKILL, signal.SIGXCPU}
 
 
-async def test_the_process_can_write_no_file_while_it_probes(tmp_path: Path) -> None:
+async def test_the_process_cannot_write_a_file_while_it_probes(tmp_path: Path) -> None:
     to = tmp_path / "file"
     script = "import sys\nfrom bot.audio.confinement import bound\n"
     script += "bound(memory_bytes=1 << 29, cpu_seconds=60, file_bytes=0)\n"
@@ -160,7 +160,7 @@ async def test_the_process_can_write_no_file_while_it_probes(tmp_path: Path) -> 
 async def test_the_process_knows_nothing_of_the_bots_environment(
     long_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen from outside: the environment that the system shows for the child."""
+    """Seen from outside, in the environment that the system shows for the child."""
     monkeypatch.setenv("DISCORD_TOKEN", "invented")
     audio, before = AudioProcess(), children()
 
@@ -203,7 +203,7 @@ async def test_a_delivery_does_not_wait_for_members_files(long_file: Path, tmp_p
     await until(lambda: len(workers(before)) == 2)
     stopped = workers(before)
     for process in stopped:
-        os.kill(process, signal.SIGSTOP)  # as a file would that keeps the decoder busy for a minute
+        os.kill(process, signal.SIGSTOP)  # like a file that keeps the decoder busy for a minute
 
     async with asyncio.timeout(20):
         assert await audio.fit(tmp_path / "piece.wav", tmp_path / "small.mp3", limit_bytes=50_000)

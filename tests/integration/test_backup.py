@@ -1,4 +1,4 @@
-"""`encore backup`, and going on from the copy."""
+"""`encore backup`, and continuing from the copy."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.support.process import ROOT, bot_process
 from tests.support.storage_samples import NOW, a_job
 
 
-async def test_a_copy_of_the_live_database_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_copy_of_the_live_database_continues_where_it_was(tmp_path: Path) -> None:
     job = a_job()
     async with open_storage(tmp_path / "encore.db") as live:
         async with live.transaction() as work:
@@ -40,7 +40,7 @@ async def test_a_copy_never_overwrites_a_file_and_needs_a_database(tmp_path: Pat
     assert (tmp_path / "copy.db").read_text() == "precious"
 
 
-async def test_the_command_copies_and_says_plainly_where_it_cannot(tmp_path: Path) -> None:
+async def test_the_command_copies_or_says_plainly_why_it_cannot(tmp_path: Path) -> None:
     environ = {"PYTHONPATH": str(ROOT), "DISCORD_TOKEN": "t", "SUNO_API_KEY": "k", "DATABASE_URL": "sqlite:///live.db"}
     async with open_storage(tmp_path / "live.db"):
         async with bot_process(environ, "backup", "copy.db", folder=tmp_path) as first:

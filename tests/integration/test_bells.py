@@ -21,7 +21,7 @@ async def test_a_ring_wakes_one_worker_and_that_one_may_wake_another() -> None:
     await asyncio.wait_for(second, 1)
 
 
-async def test_a_ring_between_the_look_and_the_rest_is_not_missed() -> None:
+async def test_a_ring_between_the_look_and_the_sleep_is_not_missed() -> None:
     bell = Bell()
     seen = bell.rung
     bell.ring()
@@ -29,7 +29,7 @@ async def test_a_ring_between_the_look_and_the_rest_is_not_missed() -> None:
     await asyncio.wait_for(bell.wait(seen=seen, timeout_seconds=60), 1)
 
 
-async def test_a_worker_that_was_cancelled_takes_no_ring_away_from_the_others() -> None:
+async def test_a_cancelled_worker_takes_no_ring_from_the_others() -> None:
     bell = Bell()
     gone, other = await resting(bell), await resting(bell)
     gone.cancel()

@@ -1,4 +1,4 @@
-"""What the benchmarks say about their own numbers; nothing here is measured."""
+"""How the benchmarks present their numbers; nothing is measured here."""
 
 import re
 from dataclasses import replace
@@ -26,7 +26,7 @@ def test_a_goal_binds_the_ratio_or_what_was_measured(goal: Goal | None, is_met: 
     assert replace(ROW, goal=goal).is_met is is_met
 
 
-def test_the_table_has_a_line_for_each_row_with_its_reference_and_verdict() -> None:
+def test_the_table_has_a_line_per_row_with_its_reference_and_verdict() -> None:
     rows = [replace(ROW, goal=Goal(at_most_ratio=1.1)), replace(ROW, what="memory", measured=58.76, unit="MB")]
 
     lines = table(rows).splitlines()

@@ -1,4 +1,4 @@
-"""Which recorded callbacks are applied when, and that none is in the way of another."""
+"""When recorded callbacks are applied, and that none gets in another's way."""
 
 import asyncio
 import logging
@@ -23,12 +23,12 @@ from tests.support.storage_samples import a_job
 
 
 class UnreadableError(ValueError):
-    """What this version of the bot says of a body it does not understand."""
+    """Raised for a body that this version of the bot does not understand."""
 
 
 @dataclass
 class Town:
-    """A queue on a database, with jobs whose callbacks are recorded by name; `applied` are the names that were done."""
+    """A queue on a database, with jobs whose callbacks have names; `applied` are the names applied."""
 
     storage: SqliteStorage
     clock: TurnedClock
@@ -38,7 +38,7 @@ class Town:
     applied: list[str] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
     can_read_all: bool = False  # what begins with "unreadable"
-    errors: dict[str, Exception] = field(default_factory=dict)  # raised for these names, again and again
+    errors: dict[str, Exception] = field(default_factory=dict)  # raised for these names every time
     slow: Callable[[str], bool] = lambda _name: False
     answered: asyncio.Event = field(default_factory=asyncio.Event)  # what the slow ones wait for
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -66,7 +66,7 @@ class Town:
         await self._note(lambda: self.applied.append(name))
 
     async def record(self, *names: str) -> None:
-        """Each to another job, as far as there are jobs."""
+        """Each for another job, as far as there are jobs."""
         await asyncio.gather(
             *(
                 self.storage.record_callback(
@@ -145,7 +145,7 @@ async def test_a_new_callback_passes_a_backlog_that_waits_for_slow_answers(town:
         await town.until(lambda: len(town.applied) == 101)
 
 
-async def test_one_slow_answer_holds_up_nobody_else(town: Town) -> None:
+async def test_one_slow_answer_holds_up_no_other_callback(town: Town) -> None:
     await town.record("slow", *(f"old {number}" for number in range(60)))
     town.slow = lambda name: name.startswith("slow")
     async with town.working():
@@ -157,7 +157,7 @@ async def test_one_slow_answer_holds_up_nobody_else(town: Town) -> None:
         await town.until(lambda: len(town.applied) == 122)
 
 
-async def test_however_many_come_at_once_only_so_many_are_looked_into_together(town: Town) -> None:
+async def test_only_a_limited_number_of_callbacks_is_handled_at_a_time(town: Town) -> None:
     town.slow = lambda _name: True
     async with town.working():
         await town.record("first")
@@ -166,14 +166,14 @@ async def test_however_many_come_at_once_only_so_many_are_looked_into_together(t
         await town.until(lambda: len(town.begun) >= NEW_AT_ONCE)
         for _ in range(3):
             town.bell.ring()
-            await town.storage.reading.inbox.newest_id()  # time enough to begin more of them
+            await town.storage.reading.inbox.newest_id()  # enough time to begin more of them
 
         assert len(town.begun) == NEW_AT_ONCE
         town.answered.set()
         await town.until(lambda: len(town.applied) == 101)
 
 
-async def test_a_callback_that_cannot_be_read_is_set_aside_and_the_others_are_applied(
+async def test_an_unreadable_callback_is_set_aside_and_the_others_are_applied(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     await town.record("one", "unreadable", "two")
@@ -191,7 +191,7 @@ async def test_a_callback_that_cannot_be_read_is_set_aside_and_the_others_are_ap
     assert sentence.facts == {"callback": "2", "count": 1}
 
 
-async def test_the_operator_is_not_told_of_each_of_hundreds_that_cannot_be_read(town: Town) -> None:
+async def test_the_operator_does_not_get_hundreds_of_notices_of_unreadable_callbacks(town: Town) -> None:
     queue = town.queue()
     await town.record("one", *(f"unreadable {number}" for number in range(150)))
     await run_dry(queue)
@@ -205,7 +205,7 @@ async def test_the_operator_is_not_told_of_each_of_hundreds_that_cannot_be_read(
     assert len(town.messenger.operator) == 2
 
 
-async def test_a_start_tries_once_more_what_was_set_aside(town: Town) -> None:
+async def test_a_start_retries_callbacks_that_were_set_aside(town: Town) -> None:
     await town.record("unreadable")
     await run_dry(town.queue())
     await run_dry(town.queue())
@@ -219,7 +219,7 @@ async def test_a_start_tries_once_more_what_was_set_aside(town: Town) -> None:
     assert await town.storage.reading.inbox.count_set_aside() == 0
 
 
-async def test_an_unexpected_failure_is_tried_again_with_growing_pauses_then_set_aside(
+async def test_an_unexpected_failure_is_retried_with_growing_pauses_then_set_aside(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     town.errors["poisoned"] = ZeroDivisionError("of all things")
@@ -231,7 +231,7 @@ async def test_an_unexpected_failure_is_tried_again_with_growing_pauses_then_set
     pauses = []
     while (due := await queue.next_due()) is not None:
         pauses.append((due - town.clock()).total_seconds())
-        assert not await queue.step()  # not before its time
+        assert not await queue.step()  # not early
         town.clock.turn(pauses[-1])
         await run_dry(queue)
 
@@ -244,7 +244,7 @@ async def test_an_unexpected_failure_is_tried_again_with_growing_pauses_then_set
     assert with_traceback[0].getMessage() == "callback 1 failed at try 1 (of all things)"
 
 
-async def test_what_fails_for_a_while_is_applied_in_the_end(town: Town) -> None:
+async def test_a_callback_that_fails_for_a_while_is_applied_in_the_end(town: Town) -> None:
     town.errors["odd"] = ZeroDivisionError()
     await town.record("odd")
     queue = town.queue()
@@ -273,7 +273,7 @@ async def test_an_outage_of_the_database_counts_against_no_callback(town: Town) 
     assert town.messenger.operator == []
 
 
-async def test_a_clock_that_is_set_back_makes_nothing_wait_long(town: Town) -> None:
+async def test_no_callback_waits_long_after_the_clock_was_set_back(town: Town) -> None:
     town.errors["odd"] = ZeroDivisionError()
     await town.record("odd")
     queue = town.queue()
@@ -286,7 +286,7 @@ async def test_a_clock_that_is_set_back_makes_nothing_wait_long(town: Town) -> N
     assert town.applied == ["odd"]
 
 
-async def test_what_is_under_way_at_the_end_is_applied_by_the_next_start(town: Town) -> None:
+async def test_callbacks_under_way_at_the_stop_are_applied_after_the_next_start(town: Town) -> None:
     await town.record("slow")
     town.slow = lambda _name: True
     async with town.working():
@@ -308,6 +308,6 @@ async def test_restarts_while_callbacks_come_in_miss_none(town: Town) -> None:
             await town.until(lambda: bool(town.begun))
     await run_dry(town.queue())
 
-    # Where the end came between the writing and the note of it, a name is missing from `applied`.
+    # If the stop came between the write and its note, a name is missing from `applied`.
     assert await town.pending() == []
     assert await town.storage.reading.inbox.count_set_aside() == 0

@@ -1,4 +1,4 @@
-"""The machine fails under work that was taken in before: it is kept, told, and gone on with."""
+"""The machine fails with work under way: the work is kept, reported and resumed."""
 
 import errno
 import logging
@@ -14,7 +14,7 @@ from tests.support.pipeline import LIMIT, TRACKS, a_pipeline
 FULL_DISK = OSError(errno.ENOSPC, "No space left on device")
 
 
-async def test_a_command_that_cannot_be_written_down_as_a_job_is_kept_and_gone_on_with(tmp_path: Path) -> None:
+async def test_a_command_that_cannot_become_a_job_yet_is_kept_and_resumed(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path, busy_seconds=0.1) as pipeline:
         another_program = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)
         pipeline.fetcher.on_fetch = lambda: another_program.execute("BEGIN IMMEDIATE")
@@ -33,7 +33,7 @@ async def test_a_command_that_cannot_be_written_down_as_a_job_is_kept_and_gone_o
         assert (await pipeline.balance()).left == LIMIT - 1
 
 
-async def test_without_room_for_the_source_the_member_is_told_and_nothing_is_held(
+async def test_without_room_for_the_source_the_member_hears_why_and_nothing_is_held(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with a_pipeline(tmp_path) as pipeline:
@@ -63,7 +63,7 @@ async def test_without_room_for_the_tracks_the_delivery_is_tried_again(tmp_path:
         assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
-async def test_a_progress_message_that_could_not_be_written_down_is_the_one_that_is_used_later(tmp_path: Path) -> None:
+async def test_a_progress_message_that_could_not_be_written_down_is_used_later(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path, busy_seconds=0.1) as pipeline:
         another_program = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)
         pipeline.messenger.on_begin = lambda: another_program.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""A callback is news, and the provider's own record is what counts: whoever knows an address can invent a callback."""
+"""A callback is only news and the provider's record decides, because anyone who knows an address can invent one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ def says(pipeline: Pipeline, kind: ReportKind, *, tracks: int = 0) -> None:
 
 
 @pytest.mark.parametrize("kind", ["complete", "error"])
-async def test_an_end_that_the_record_does_not_know_changes_nothing_but_is_asked_after_soon(
+async def test_an_end_that_the_record_does_not_confirm_changes_nothing_but_is_polled_soon(
     pipeline: Pipeline, kind: str
 ) -> None:
     job = await pipeline.running()
@@ -45,7 +45,7 @@ async def test_an_end_that_the_record_does_not_know_changes_nothing_but_is_asked
     assert (await pipeline.job(job)).state is JobState.FINISHED
 
 
-async def test_the_record_counts_where_both_tell_an_end(pipeline: Pipeline) -> None:
+async def test_the_record_counts_if_both_report_an_end(pipeline: Pipeline) -> None:
     job = await pipeline.running()
     says(pipeline, ReportKind.COMPLETE, tracks=2)
 
@@ -67,7 +67,7 @@ async def test_invented_tracks_never_reach_the_job(pipeline: Pipeline) -> None:
     assert after.due_at == pipeline.clock()
 
 
-async def test_a_record_that_is_merely_behind_does_not_hold_the_tracks_up(pipeline: Pipeline) -> None:
+async def test_a_record_that_is_only_behind_does_not_hold_the_tracks_up(pipeline: Pipeline) -> None:
     job = await pipeline.running()
     says(pipeline, ReportKind.FIRST, tracks=2)
 
@@ -90,7 +90,7 @@ async def test_a_callback_is_believed_while_the_provider_cannot_be_asked(
     assert (await pipeline.job(job)).state is JobState.FINISHED
 
 
-async def test_a_task_that_the_provider_does_not_know_is_not_believed(pipeline: Pipeline) -> None:
+async def test_a_task_unknown_to_the_provider_is_not_believed(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     pipeline.provider.answers = [ProviderSilent("timeout")]
     await pipeline.submission.step()
@@ -102,7 +102,7 @@ async def test_a_task_that_the_provider_does_not_know_is_not_believed(pipeline: 
     assert (after.state, after.task_id, after.outcome_unknown) == (JobState.SUBMITTING, None, True)
 
 
-async def test_the_answer_to_the_submission_counts_more_than_a_callback_before_it(pipeline: Pipeline) -> None:
+async def test_the_answer_to_the_submission_outweighs_an_earlier_callback(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     async with pipeline.storage.transaction() as work:
         claimed = await work.jobs.claim_turn(now=pipeline.clock(), until=pipeline.clock())

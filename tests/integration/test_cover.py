@@ -1,4 +1,4 @@
-"""A result's picture is attached where it can be had, and never holds the music back."""
+"""A result's picture is attached if available, and never holds the music back."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ IMAGE_URL = "https://images.example/one.jpeg"
 
 @dataclass
 class FetcherOfPictures(FakeFetcher):
-    """Gives `picture` for the cover's address, once `may_answer` is set."""
+    """Returns `picture` for the cover's address, once `may_answer` is set."""
 
     picture: bytes = PNG
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
@@ -62,11 +62,11 @@ def posted(pipeline: Pipeline) -> list[ResultFile]:
         (b"", None),
     ],
 )
-def test_a_picture_is_known_by_its_bytes_and_by_nothing_else(head: bytes, ending: str | None) -> None:
+def test_a_picture_is_recognised_only_by_its_bytes(head: bytes, ending: str | None) -> None:
     assert image_ending(head) == ending
 
 
-async def test_a_cover_comes_with_the_music_under_the_ending_of_its_bytes(tmp_path: Path) -> None:
+async def test_a_cover_comes_with_the_music_with_the_ending_for_its_bytes(tmp_path: Path) -> None:
     fetcher = FetcherOfPictures()
     fetcher.may_answer.set()
     async with a_pipeline(tmp_path, fetcher=fetcher) as pipeline:
@@ -79,7 +79,7 @@ async def test_a_cover_comes_with_the_music_under_the_ending_of_its_bytes(tmp_pa
 
 
 @pytest.mark.parametrize("trouble", ["unreachable", "broken", "hanging", "no picture"])
-async def test_without_its_cover_the_music_comes_all_the_same(tmp_path: Path, trouble: str) -> None:
+async def test_the_music_comes_even_without_its_cover(tmp_path: Path, trouble: str) -> None:
     fetcher = FetcherOfPictures()
     if trouble == "unreachable":
         fetcher.errors[IMAGE_URL] = SourceUnreachable("404", text("gone"))

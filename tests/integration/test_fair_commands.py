@@ -1,4 +1,4 @@
-"""Commands are read in turns, and nobody keeps everybody else waiting."""
+"""Commands are read in turns, so that nobody keeps everybody else waiting."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -55,7 +55,7 @@ async def test_a_fourth_command_is_asked_to_wait_and_leaves_nothing_behind(pipel
     assert await pipeline.acceptance.write_down(a_command(pipeline, 4, MIA))
 
 
-async def test_a_command_delivered_twice_is_no_command_too_many(pipeline: Pipeline) -> None:
+async def test_a_command_delivered_twice_counts_once(pipeline: Pipeline) -> None:
     commands = [a_command(pipeline, number, MIA) for number in (1, 2, 3)]
     await begun(pipeline, *commands)
 

@@ -1,4 +1,4 @@
-"""What arrives from a server that is allowed, whatever the server does. Real sockets on the loopback address."""
+"""What arrives from an allowed server, whatever it does. Real sockets on the loopback address."""
 
 import asyncio
 import gzip
@@ -61,7 +61,7 @@ async def test_an_empty_file_is_a_file_of_no_bytes(to: Path) -> None:
     assert to.read_bytes() == b""
 
 
-async def test_what_was_there_before_is_replaced(to: Path) -> None:
+async def test_an_existing_file_is_replaced(to: Path) -> None:
     to.write_bytes(b"older and longer")
     async with serving(saying(ok(b"new"))) as server:
         await fetched(server, to)
@@ -69,14 +69,14 @@ async def test_what_was_there_before_is_replaced(to: Path) -> None:
     assert to.read_bytes() == b"new"
 
 
-async def test_the_query_of_a_signed_link_is_sent_as_it_was_given(to: Path) -> None:
+async def test_the_query_of_a_signed_link_is_sent_unchanged(to: Path) -> None:
     async with serving(saying(ok(b"a"))) as server:
         await fetched(server, to, path="/a%20b/c%2Fd.mp3?ex=65&hm=a%2Bb%3D&is=%C3%A4")
 
     assert server.heads[0].splitlines()[0] == "GET /a%20b/c%2Fd.mp3?ex=65&hm=a%2Bb%3D&is=%C3%A4 HTTP/1.1"
 
 
-async def test_a_request_tells_only_who_asks(to: Path) -> None:
+async def test_a_request_reveals_only_who_is_asking(to: Path) -> None:
     async with serving(saying(ok(b"a"))) as server:
         await fetched(server, to)
 
@@ -125,7 +125,7 @@ async def test_an_endless_body_ends_at_the_limit(to: Path) -> None:
 
 async def test_bytes_beyond_the_announced_length_are_not_read(to: Path) -> None:
     async with serving(saying(head(200, "Content-Length: 4"), b"goodbad")) as server:
-        # Whether this is an error depends on how the bytes happen to be cut into packets.
+        # Whether this is an error depends on how the bytes are split into packets.
         with suppress(SourceUnreachable):
             assert await fetched(server, to) == 4
 
@@ -140,7 +140,7 @@ async def test_a_body_shorter_than_announced_is_an_error(to: Path) -> None:
     assert not to.exists()
 
 
-async def test_a_connection_torn_in_the_middle_is_an_error(to: Path) -> None:
+async def test_a_connection_broken_in_the_middle_is_an_error(to: Path) -> None:
     async def tear(writer: asyncio.StreamWriter) -> None:
         writer.write(head(200, "Content-Length: 500000") + b"x" * 1000)
         await writer.drain()
@@ -154,7 +154,7 @@ async def test_a_connection_torn_in_the_middle_is_an_error(to: Path) -> None:
     assert not to.exists()
 
 
-async def test_a_compressed_bomb_is_no_more_than_its_bytes(to: Path) -> None:
+async def test_a_compressed_bomb_is_not_unpacked(to: Path) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     async with serving(saying(ok(bomb, "Content-Encoding: gzip"))) as server:
         assert await fetched(server, to) == len(bomb)
@@ -163,7 +163,7 @@ async def test_a_compressed_bomb_is_no_more_than_its_bytes(to: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 300, 302, 304, 401, 403, 404, 410, 416, 429, 500, 503])
-async def test_any_status_but_200_is_said(status: int, to: Path) -> None:
+async def test_any_status_but_200_is_reported(status: int, to: Path) -> None:
     async with serving(saying(head(status, "Content-Length: 0"))) as server:
         with pytest.raises(SourceUnreachable) as caught:
             await fetched(server, to)
@@ -173,7 +173,7 @@ async def test_any_status_but_200_is_said(status: int, to: Path) -> None:
     assert not to.exists()
 
 
-async def test_a_web_page_is_no_file(to: Path) -> None:
+async def test_a_web_page_is_not_a_file(to: Path) -> None:
     async with serving(saying(ok(b"<html>", "Content-Type: text/html; charset=utf-8"))) as server:
         with pytest.raises(SourceUnreachable) as caught:
             await fetched(server, to)
@@ -213,7 +213,7 @@ async def test_garbage_is_an_error_like_any_other(garbage: bytes, to: Path) -> N
     assert not to.exists()
 
 
-async def test_a_redirect_is_followed_relative_ones_too(to: Path) -> None:
+async def test_redirects_are_followed_including_relative_ones(to: Path) -> None:
     async def answer(writer: asyncio.StreamWriter) -> None:
         first = len(server.heads) == 1
         writer.write(
@@ -244,7 +244,7 @@ async def test_five_redirects_are_followed_and_no_more(redirects: int, *, arrive
     assert len(server.heads) == 6
 
 
-async def test_a_redirect_in_a_circle_ends(to: Path) -> None:
+async def test_a_redirect_loop_ends(to: Path) -> None:
     async with serving(saying(head(301, "Location: /song.mp3", "Content-Length: 0"))) as server:
         with pytest.raises(SourceUnreachable, match="too many redirects"):
             await fetched(server, to)
@@ -282,7 +282,7 @@ async def test_a_port_where_nobody_listens_is_unreachable(to: Path) -> None:
     assert "can't reach" in caught.value.sentence.message
 
 
-async def test_a_fetch_that_is_cancelled_leaves_nothing(to: Path) -> None:
+async def test_a_cancelled_fetch_leaves_nothing(to: Path) -> None:
     sent = asyncio.Event()
 
     async def half(writer: asyncio.StreamWriter) -> None:
@@ -303,7 +303,7 @@ async def test_a_fetch_that_is_cancelled_leaves_nothing(to: Path) -> None:
     assert not to.exists()
 
 
-async def test_a_place_that_cannot_be_written_is_no_fault_of_the_link(tmp_path: Path) -> None:
+async def test_an_unwritable_place_is_not_blamed_on_the_link(tmp_path: Path) -> None:
     async with serving(saying(ok(b"abc"))) as server:
         with pytest.raises(FileNotFoundError):
             await fetched(server, tmp_path / "missing" / "source")

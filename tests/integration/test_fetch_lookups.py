@@ -1,4 +1,4 @@
-"""Slow name servers: what they hold up, and what they do not. The look-ups are real but for the name servers."""
+"""Slow name servers: what they hold up, and what not. Only the name servers are fake."""
 
 import asyncio
 import socket
@@ -42,7 +42,7 @@ def names() -> Iterator[SlowNames]:
 
 
 async def all_asked(names: SlowNames, count: int) -> None:
-    """Until `count` look-ups are under way."""
+    """Wait until `count` look-ups are under way."""
     async with asyncio.timeout(10):
         for _ in range(count):
             while not names.asked.acquire(blocking=False):  # noqa: ASYNC110  # a thread's event
@@ -80,7 +80,7 @@ async def test_slow_name_servers_hold_up_nothing_else(names: SlowNames, tmp_path
 
 
 async def test_links_can_be_fetched_while_all_other_threads_are_busy(names: SlowNames, tmp_path: Path) -> None:
-    """Neither looking up nor writing needs the threads that everything else shares."""
+    """Neither look-ups nor writes need the threads that everything else shares."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(1))
     busy = loop.run_in_executor(None, names.answer.wait, 30)
@@ -92,7 +92,7 @@ async def test_links_can_be_fetched_while_all_other_threads_are_busy(names: Slow
     await busy
 
 
-async def test_when_too_many_names_are_being_looked_up_the_member_is_told(names: SlowNames, tmp_path: Path) -> None:
+async def test_the_member_hears_if_too_many_names_are_being_looked_up(names: SlowNames, tmp_path: Path) -> None:
     lookups = Lookups(threads=2, waiting=3, getaddrinfo=names.getaddrinfo)
     async with asyncio.timeout(20), SafeFetcher(private_hosts=(), resolver=lookups) as fetcher:
         tasks = slow_fetches(fetcher, tmp_path, 5)
@@ -114,7 +114,7 @@ async def test_a_name_that_is_not_found_in_time_is_given_up(names: SlowNames, tm
             assert caught.value.sentence == NOT_FOUND_IN_TIME, reason
 
 
-async def test_a_look_up_that_was_given_up_keeps_its_place_until_it_ends(names: SlowNames) -> None:
+async def test_an_abandoned_look_up_keeps_its_place_until_it_ends(names: SlowNames) -> None:
     lookups = Lookups(threads=1, waiting=1, timeout_seconds=0.2, getaddrinfo=names.getaddrinfo)
     with pytest.raises(LookupTooSlow):
         await lookups.resolve("slow.example", 443)
@@ -126,14 +126,14 @@ async def test_a_look_up_that_was_given_up_keeps_its_place_until_it_ends(names: 
         while True:
             try:
                 found = await lookups.resolve("fast.example", 443)
-            except LookupTooSlow:  # the thread is still on its way out
+            except LookupTooSlow:  # the thread is still ending
                 continue
             break
 
     assert [result["host"] for result in found] == ["127.0.0.1"]
 
 
-async def test_whoever_gives_up_in_line_leaves_room_for_the_next(names: SlowNames) -> None:
+async def test_giving_up_in_line_leaves_room_for_the_next(names: SlowNames) -> None:
     lookups = Lookups(threads=1, waiting=1, getaddrinfo=names.getaddrinfo)
     first = asyncio.create_task(lookups.resolve("slow.example", 443))
     await all_asked(names, 1)
@@ -150,7 +150,7 @@ async def test_whoever_gives_up_in_line_leaves_room_for_the_next(names: SlowName
         assert await last
 
 
-async def test_a_look_up_that_fails_in_an_unknown_way_gives_its_place_back() -> None:
+async def test_an_unexpected_failure_frees_the_place_of_a_look_up() -> None:
     def broken(*_: object) -> list[Any]:
         raise ZeroDivisionError
 
@@ -170,12 +170,12 @@ async def test_the_system_is_asked_for_all_addresses() -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example", "a\0b", "\ud800"])
-async def test_what_cannot_be_a_name_is_not_found(host: str) -> None:
+async def test_an_impossible_name_is_not_found(host: str) -> None:
     with pytest.raises(OSError):
         await CheckedResolver(Lookups(), public_only=True).resolve(host, 443)
 
 
-def test_a_name_server_that_never_answers_does_not_hold_up_the_end_of_the_process() -> None:
+def test_a_silent_name_server_does_not_hold_up_the_exit_of_the_process() -> None:
     program = (
         "import asyncio, time\n"
         "from bot.fetch.lookups import Lookups\n"

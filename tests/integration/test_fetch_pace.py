@@ -1,4 +1,4 @@
-"""How long a slow server is waited for. Real sockets on the loopback address; what sleeps here are slow servers."""
+"""How long the bot waits for a slow server. Real sockets on the loopback address; only the slow servers sleep."""
 
 import asyncio
 import os
@@ -48,7 +48,7 @@ async def test_a_server_that_trickles_is_dropped_long_before_the_time_is_up(tric
     assert not to.exists()
 
 
-async def test_a_slow_but_steady_server_is_waited_for(to: Path) -> None:
+async def test_a_slow_but_steady_server_gets_its_time(to: Path) -> None:
     async def steady(writer: asyncio.StreamWriter) -> None:
         writer.write(head(200, "Content-Length: 120000"))
         for _ in range(60):
@@ -78,7 +78,7 @@ WAITS = {
 
 
 @pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
-async def test_a_server_that_never_comes_to_the_file_is_dropped(wait: Answer, to: Path) -> None:
+async def test_a_server_that_never_gets_to_the_file_is_dropped(wait: Answer, to: Path) -> None:
     async with serving(wait) as server:
         with pytest.raises(SourceUnreachable) as caught:
             await fetched(server, to, FetchLimits(answer_seconds=0.4))
@@ -111,7 +111,7 @@ async def test_a_file_that_arrives_well_but_takes_too_long_is_given_up(to: Path)
 
 
 async def test_a_server_is_not_blamed_for_our_own_slow_disk(tmp_path: Path) -> None:
-    """The file is a pipe here: it can be written once somebody reads it, which happens after more than a window."""
+    """The file is a pipe here, writable once somebody reads it, which takes longer than a window."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
@@ -131,7 +131,7 @@ async def test_a_server_is_not_blamed_for_our_own_slow_disk(tmp_path: Path) -> N
 
 
 def whole(reader: int, size: int) -> bytes:
-    """All that is written into the pipe; closing it earlier would break it for whoever opens it next."""
+    """Everything written to the pipe; closing it earlier would break it for the next opener."""
     data = b""
     while len(data) < size:
         data += os.read(reader, size)

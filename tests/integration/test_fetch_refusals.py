@@ -1,4 +1,4 @@
-"""What is never fetched. A listener on the loopback address plays the service inside that must not be reached."""
+"""What is never fetched. A listener on the loopback address plays the internal service that must not be reached."""
 
 import asyncio
 import socket
@@ -23,7 +23,7 @@ Answer = Callable[[str], bytes]
 
 
 class Listener:
-    """Counts who comes, and answers each request with what `answer` makes of its head."""
+    """Counts connections, and answers each request with `answer` of its head."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
@@ -58,7 +58,7 @@ async def listening(answer: Answer = secret, *, tls: ssl.SSLContext | None = Non
 
 
 class FixedResolver(AbstractResolver):
-    """Answers from a table; a name that is not in it does not exist."""
+    """Answers from a table; names not in it do not exist."""
 
     def __init__(self, table: Mapping[str, list[str]]) -> None:
         self._table = table
@@ -88,7 +88,7 @@ class FixedResolver(AbstractResolver):
 
 
 class TurningResolver(FixedResolver):
-    """Answers with a public address when it is asked first, and with the loopback address from then on."""
+    """Answers with a public address the first time, and with the loopback address after that."""
 
     def __init__(self) -> None:
         super().__init__({"turning.example": [PUBLIC]})
@@ -109,7 +109,7 @@ async def refused(
     resolver: AbstractResolver | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> SourceUnreachable:
-    """The error with which `url` is refused; nothing may be left behind."""
+    """The error that refuses `url`; nothing may be left behind."""
     fetcher = SafeFetcher(
         private_hosts=private_hosts, resolver=resolver, tls=tls, limits=FetchLimits(connect_seconds=5)
     )
@@ -157,7 +157,7 @@ def to(tmp_path: Path) -> Path:
         "[::1%25lo]",
     ],
 )
-async def test_no_spelling_reaches_this_machine(host: str, to: Path) -> None:
+async def test_no_spelling_of_an_address_reaches_this_machine(host: str, to: Path) -> None:
     async with listening() as inside:
         error = await refused(f"https://{host}:{inside.port}/secret", to)
 
@@ -200,7 +200,7 @@ async def test_no_literal_reaches_the_network_inside(host: str, to: Path) -> Non
         [],
     ],
 )
-async def test_a_name_is_refused_for_one_address_that_is_not_public(addresses: list[str], to: Path) -> None:
+async def test_a_name_with_one_address_that_is_not_public_is_refused(addresses: list[str], to: Path) -> None:
     async with listening() as inside:
         resolver = FixedResolver({"inside.example": addresses})
         error = await refused(f"https://inside.example:{inside.port}/", to, resolver=resolver)
@@ -209,7 +209,7 @@ async def test_a_name_is_refused_for_one_address_that_is_not_public(addresses: l
         assert inside.visits == 0
 
 
-async def test_names_inside_cannot_be_told_from_names_that_do_not_exist(to: Path) -> None:
+async def test_names_in_our_network_look_like_names_that_do_not_exist(to: Path) -> None:
     resolver = FixedResolver({"vault.internal": ["10.1.2.3"]})
 
     known = await refused("https://vault.internal/", to, resolver=resolver)
@@ -218,7 +218,7 @@ async def test_names_inside_cannot_be_told_from_names_that_do_not_exist(to: Path
     assert known.sentence == unknown.sentence == NOT_PUBLIC
 
 
-async def test_an_answer_that_turns_is_judged_each_time_it_is_given() -> None:
+async def test_a_changing_answer_is_checked_each_time() -> None:
     resolver = CheckedResolver(TurningResolver(), public_only=True)
 
     first = await resolver.resolve("turning.example", 443)
@@ -228,15 +228,15 @@ async def test_an_answer_that_turns_is_judged_each_time_it_is_given() -> None:
     assert [result["host"] for result in first] == [PUBLIC]
 
 
-async def test_a_name_that_turned_to_this_machine_reaches_nothing(to: Path) -> None:
+async def test_a_name_that_turns_to_this_machine_reaches_nothing(to: Path) -> None:
     resolver = TurningResolver()
-    await resolver.resolve("turning.example")  # whoever looked first was shown a public address
+    await resolver.resolve("turning.example")  # the first look-up returned a public address
     async with listening() as inside:
         error = await refused(f"https://turning.example:{inside.port}/", to, resolver=resolver)
 
         assert error.sentence == NOT_PUBLIC
         assert inside.visits == 0
-        assert len(resolver.asked) == 2  # one look for one connection: nothing is looked up again in between
+        assert len(resolver.asked) == 2  # one look-up per connection, with none in between
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "::ffff:10.0.0.1", "127.1", "localhost"])
@@ -271,7 +271,7 @@ def test_a_socket_is_made_for_a_public_address() -> None:
         "http://127.0.0.1:99999/",
     ],
 )
-async def test_a_redirect_leads_nowhere_that_a_link_could_not(location: str, to: Path) -> None:
+async def test_a_redirect_cannot_lead_where_a_link_could_not(location: str, to: Path) -> None:
     async with listening() as inside, listening(forwarding(location.format(port=inside.port))) as allowed:
         await refused(f"http://127.0.0.1:{allowed.port}/", to, private_hosts=(f"127.0.0.1:{allowed.port}",))
 
@@ -279,7 +279,7 @@ async def test_a_redirect_leads_nowhere_that_a_link_could_not(location: str, to:
         assert allowed.visits == 1
 
 
-async def test_an_allowed_host_is_allowed_on_the_port_that_was_named_alone(to: Path) -> None:
+async def test_an_allowed_host_is_allowed_only_on_its_listed_port(to: Path) -> None:
     async with listening() as inside:
         await refused(f"http://127.0.0.1:{inside.port}/", to, private_hosts=(f"127.0.0.1:{inside.port + 1}",))
 
@@ -327,7 +327,7 @@ async def test_an_allowed_host_may_be_named_by_its_name(to: Path) -> None:
         f"https://{'a.' * 2000}example/",
     ],
 )
-async def test_what_is_no_usable_link_is_refused(link: str, to: Path) -> None:
+async def test_an_unusable_link_is_refused(link: str, to: Path) -> None:
     await refused(link, to)
 
 
@@ -343,7 +343,7 @@ async def test_neither_log_nor_sentence_repeats_what_may_be_secret(to: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"])
-async def test_no_proxy_of_the_environment_is_used(name: str, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_in_the_environment_is_not_used(name: str, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with listening() as proxy, listening() as allowed:
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         fetcher = SafeFetcher(private_hosts=("127.0.0.1",))
@@ -353,7 +353,7 @@ async def test_no_proxy_of_the_environment_is_used(name: str, to: Path, monkeypa
         assert (proxy.visits, allowed.visits) == (0, 1)
 
 
-async def test_https_is_spoken(to: Path) -> None:
+async def test_https_works(to: Path) -> None:
     async with listening(tls=anonymous_tls(ssl.PROTOCOL_TLS_SERVER)) as allowed:
         fetcher = SafeFetcher(private_hosts=("127.0.0.1",), tls=anonymous_tls(ssl.PROTOCOL_TLS_CLIENT))
         async with asyncio.timeout(20), fetcher:
@@ -366,10 +366,10 @@ async def test_a_server_that_cannot_prove_who_it_is_is_refused(to: Path) -> None
     async with listening(tls=anonymous_tls(ssl.PROTOCOL_TLS_SERVER)) as server:
         await refused(f"https://127.0.0.1:{server.port}/", to, private_hosts=("127.0.0.1",))
 
-        assert server.visits == 0  # no word was exchanged
+        assert server.visits == 0  # nothing was exchanged
 
 
-async def test_a_server_that_speaks_no_tls_is_refused(to: Path) -> None:
+async def test_a_server_without_tls_is_refused(to: Path) -> None:
     async def plain(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(secret(""))
         writer.close()
@@ -381,7 +381,7 @@ async def test_a_server_that_speaks_no_tls_is_refused(to: Path) -> None:
     assert "secure" in error.sentence.message
 
 
-async def test_from_https_there_is_no_way_to_http(to: Path) -> None:
+async def test_https_never_leads_to_http(to: Path) -> None:
     async with (
         listening() as plain,
         listening(forwarding(f"http://127.0.0.1:{plain.port}/"), tls=anonymous_tls(ssl.PROTOCOL_TLS_SERVER)) as allowed,

@@ -1,4 +1,4 @@
-"""Whatever a stranger writes, as a link or in an answer: a refusal and never another error."""
+"""Whatever a stranger writes, as a link or in an answer, leads to a refusal and never to another error."""
 
 import asyncio
 from contextlib import suppress
@@ -43,7 +43,7 @@ LINKS = st.one_of(URLS, st.text())
 
 
 def judged(link: str) -> URL | None:
-    """The URL if it may be fetched; the only error there is, is a refusal."""
+    """The URL if it may be fetched; the only possible error is a refusal."""
     try:
         url = read_link(link)
         check(url, PrivateHosts())
@@ -58,7 +58,7 @@ def judged(link: str) -> URL | None:
 @example("https://[::1]@/")
 @example("https://:@[::1]@")
 @example("//:80/..")
-def test_no_string_is_more_than_a_refused_link(link: str) -> None:
+def test_any_string_is_at_worst_a_refused_link(link: str) -> None:
     judged(link)
 
 
@@ -67,7 +67,7 @@ def test_no_string_is_more_than_a_refused_link(link: str) -> None:
 @example("https://xn--a/")
 @example("https://[::1]@/")
 @example("//:80/..")
-def test_no_redirect_is_more_than_a_refused_link(location: str) -> None:
+def test_any_redirect_is_at_worst_a_refused_link(location: str) -> None:
     with suppress(SourceUnreachable):
         check(read_redirect(URL("https://a.example/b?c"), location), PrivateHosts())
 
@@ -78,7 +78,7 @@ def test_no_redirect_is_more_than_a_refused_link(location: str) -> None:
 @example("https://[::1]@/")
 def test_no_string_makes_a_fetch_raise_anything_but_a_refusal(link: str) -> None:
     url = judged(link)
-    assume(url is None or not is_public_literal(url.raw_host or ""))  # nothing outside is to be reached
+    assume(url is None or not is_public_literal(url.raw_host or ""))  # nothing outside may be reached
 
     async def fetch() -> None:
         fetcher = SafeFetcher(private_hosts=(), resolver=FixedResolver({}), limits=FetchLimits(connect_seconds=2))
@@ -94,7 +94,7 @@ def test_no_string_makes_a_fetch_raise_anything_but_a_refusal(link: str) -> None
     "link", [f"https://a.example/{'a' * LINK_MAX_CHARS}", f"https://{'a.' * 300}example/", f"https://a@{'ﷺ' * 8000}"]
 )
 def test_a_link_of_excessive_length_is_not_even_parsed(link: str) -> None:
-    """The parser of host names would take half a second of everybody's time."""
+    """The host name parser would block everybody for half a second."""
     with pytest.raises(SourceUnreachable) as caught:
         read_link(link)
 
@@ -111,7 +111,7 @@ def test_a_link_of_excessive_length_is_not_even_parsed(link: str) -> None:
         (f"https://a.example/?{'a' * 6000}", "a.example"),
     ],
 )
-def test_unusual_links_are_read_all_the_same(link: str, host: str) -> None:
+def test_unusual_links_are_read(link: str, host: str) -> None:
     url = judged(link)
 
     assert url is not None

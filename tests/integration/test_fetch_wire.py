@@ -1,4 +1,4 @@
-"""What a server may send besides the file, and how often it may make us read. Real sockets on the loopback address."""
+"""What a server may send besides the file, and how many reads it may cause. Real sockets on the loopback address."""
 
 import asyncio
 import os
@@ -75,7 +75,7 @@ async def test_a_server_that_floods_us_with_anything_but_the_file_is_dropped(
 
 
 async def test_a_head_that_comes_byte_by_byte_costs_us_few_reads(to: Path) -> None:
-    """Each byte is a packet of its own here: the server and the bot take turns in one event loop."""
+    """Each byte is a separate packet here: the server and the bot take turns in one event loop."""
     async with serving(repeating(b"a", after=head(200).removesuffix(b"\r\n") + b"X: ")) as server:
         with pytest.raises(SourceUnreachable) as caught:
             await fetched(server, to)
@@ -84,7 +84,7 @@ async def test_a_head_that_comes_byte_by_byte_costs_us_few_reads(to: Path) -> No
 
 
 async def test_a_file_that_comes_byte_by_byte_is_read_in_larger_pieces(to: Path) -> None:
-    """Read one by one, these packets would count as 20,000 * 256 bytes, and be too much."""
+    """Read one by one, these packets would count as 20,000 * 256 bytes, which is too much."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(head(200, "Content-Length: 20000"))
@@ -135,7 +135,7 @@ async def test_the_body_of_a_redirect_is_not_read(scheme: str, to: Path) -> None
 
 
 def rude_server(listener: socket.socket, left: threading.Event) -> None:
-    """Answers one request over TLS and then reads only the bare connection: it never says goodbye."""
+    """Answers one request over TLS, then reads only the raw connection: it never closes TLS."""
     connection, _ = listener.accept()
     bare = connection.dup()
     tls = anonymous_tls(ssl.PROTOCOL_TLS_SERVER).wrap_socket(connection, server_side=True)
@@ -150,7 +150,7 @@ def rude_server(listener: socket.socket, left: threading.Event) -> None:
 
 
 async def test_a_server_that_never_says_goodbye_does_not_keep_its_connection(to: Path) -> None:
-    """TLS has a goodbye of its own, for which asyncio would wait 30 s."""
+    """TLS has its own closing message, for which asyncio would wait 30 s."""
     left = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=rude_server, args=(listener, left), daemon=True)
@@ -163,8 +163,8 @@ async def test_a_server_that_never_says_goodbye_does_not_keep_its_connection(to:
         thread.join()
 
 
-async def test_a_fetch_that_is_cancelled_with_much_unread_gives_its_connection_up(tmp_path: Path) -> None:
-    """The file is a pipe here, which cannot be written until somebody reads it."""
+async def test_a_fetch_cancelled_with_much_unread_gives_up_its_connection(tmp_path: Path) -> None:
+    """The file is a pipe here, not writable until somebody reads it."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     sent = asyncio.Event()
@@ -177,7 +177,7 @@ async def test_a_fetch_that_is_cancelled_with_much_unread_gives_its_connection_u
     async with serving(answer, tls=server_tls("https")) as server:
         fetch = asyncio.create_task(fetched(server, pipe, scheme="https"))
         await sent.wait()
-        await asyncio.sleep(0.5)  # until nothing more is taken from the server
+        await asyncio.sleep(0.5)  # until nothing more is read from the server
         fetch.cancel()
         await asyncio.sleep(0)
         await asyncio.to_thread(pipe.read_bytes)
@@ -222,7 +222,7 @@ async def test_a_body_that_turns_into_garbage_ends_the_fetch_at_once(garbage: by
     assert not to.exists()
 
 
-async def test_a_torn_connection_is_not_the_end_of_a_file_of_unknown_length(to: Path) -> None:
+async def test_a_broken_connection_is_not_the_end_of_a_file_of_unknown_length(to: Path) -> None:
     async def tear(writer: asyncio.StreamWriter) -> None:
         writer.write(head(200) + b"x" * 1000)
         await writer.drain()
@@ -284,7 +284,7 @@ def test_the_budget_ends_and_grows_with_the_file(wire: Wire) -> None:
     assert isinstance(wire.failure, TooMuchAround)
 
 
-def test_reading_byte_by_byte_uses_the_budget_up_sooner(wire: Wire) -> None:
+def test_reading_byte_by_byte_uses_up_the_budget_sooner(wire: Wire) -> None:
     theirs, ours = connected(wire)
     with theirs, ours:
         theirs.sendall(b"x" * 1000)

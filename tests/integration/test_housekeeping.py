@@ -1,4 +1,4 @@
-"""The database does not grow for ever, and secrets go as soon as they are useless."""
+"""The database does not grow for ever, and secrets are erased once they are no longer needed."""
 
 import sqlite3
 from datetime import timedelta
@@ -32,7 +32,7 @@ def rows(folder: Path, sql: str) -> list[tuple[object, ...]]:
         database.close()
 
 
-async def test_a_token_goes_once_its_command_can_no_longer_be_answered(tmp_path: Path) -> None:
+async def test_a_token_is_erased_once_its_command_can_no_longer_be_answered(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path) as pipeline:
         await pipeline.accepted()
         await swept(pipeline)
@@ -43,7 +43,7 @@ async def test_a_token_goes_once_its_command_can_no_longer_be_answered(tmp_path:
         assert rows(tmp_path, "SELECT interaction_token FROM job") == [("",)]
 
 
-async def test_a_sources_link_goes_once_it_is_submitted(tmp_path: Path) -> None:
+async def test_a_sources_link_is_erased_once_it_is_submitted(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path) as pipeline:
         job = await pipeline.accepted()
         assert job.source_url
@@ -52,7 +52,7 @@ async def test_a_sources_link_goes_once_it_is_submitted(tmp_path: Path) -> None:
         assert not (await pipeline.job(job)).source_url
 
 
-async def test_links_of_tracks_go_when_the_providers_files_are_gone(tmp_path: Path) -> None:
+async def test_track_links_are_erased_when_the_providers_files_are_gone(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path) as pipeline:
         await delivered(pipeline)
         pipeline.clock.turn(13 * 86400)
@@ -64,7 +64,7 @@ async def test_links_of_tracks_go_when_the_providers_files_are_gone(tmp_path: Pa
         assert rows(tmp_path, "SELECT count(*) FROM track WHERE audio_url <> ''") == [(0,)]
 
 
-async def test_finished_jobs_go_after_their_days_and_the_ledgers_sums_stay(tmp_path: Path) -> None:
+async def test_finished_jobs_are_removed_after_their_days_and_the_ledgers_sums_stay(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path) as pipeline:
         await delivered(pipeline, number=2)
         running = await pipeline.running()
@@ -79,7 +79,7 @@ async def test_finished_jobs_go_after_their_days_and_the_ledgers_sums_stay(tmp_p
         assert rows(tmp_path, "SELECT count(*) FROM quota_unit") == [(1,)]
 
 
-async def test_a_job_whose_end_is_still_to_be_told_stays(tmp_path: Path) -> None:
+async def test_a_job_whose_end_has_not_been_posted_stays(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path) as pipeline:
         job = await pipeline.accepted()
         await pipeline.submission.step()
@@ -90,7 +90,7 @@ async def test_a_job_whose_end_is_still_to_be_told_stays(tmp_path: Path) -> None
         assert (await pipeline.job(job)).state is JobState.FAILED
 
 
-async def test_a_large_backlog_is_worked_off_in_small_steps_with_breaths(tmp_path: Path) -> None:
+async def test_a_large_backlog_is_worked_off_in_small_steps_with_pauses(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path) as pipeline:
         for member_id in range(30):
             for _ in range(LIMIT):

@@ -1,4 +1,4 @@
-"""The services on a real database, step by step, with a clock that is turned and a provider that does as it is told."""
+"""The services on a real database, step by step, with a clock that tests set and a scripted provider."""
 
 import math
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
         yield pipeline
 
 
-# Taking a command in
+# Accepting a command
 
 
 async def test_an_accepted_job_holds_one_unit_and_waits(pipeline: Pipeline) -> None:
@@ -51,7 +51,7 @@ async def test_an_accepted_job_holds_one_unit_and_waits(pipeline: Pipeline) -> N
     assert pipeline.messenger.answers == [[GOT_IT]]
 
 
-async def test_every_broken_rule_and_the_bad_source_are_told_at_once_and_nothing_is_held(pipeline: Pipeline) -> None:
+async def test_all_broken_rules_and_a_bad_source_are_reported_at_once_and_nothing_is_held(pipeline: Pipeline) -> None:
     pipeline.audio.error = NotAudio()
 
     job = await pipeline.extend(title="Boats", vocal_gender="x", style_weight=2.0)
@@ -64,7 +64,7 @@ async def test_every_broken_rule_and_the_bad_source_are_told_at_once_and_nothing
 
 @pytest.mark.parametrize("option", ["style_weight", "weirdness", "audio_weight"])
 @pytest.mark.parametrize(("weight", "written"), [(math.nan, "NaN"), (math.inf, "Infinity")])
-async def test_a_weight_that_is_no_number_is_refused_by_its_own_rule(
+async def test_a_weight_that_is_not_a_number_is_refused_by_its_own_rule(
     pipeline: Pipeline, option: str, weight: float, written: str
 ) -> None:
     weights: dict[str, Any] = {option: weight}
@@ -77,7 +77,7 @@ async def test_a_weight_that_is_no_number_is_refused_by_its_own_rule(
     assert (await pipeline.balance()).held == 0
 
 
-async def test_what_an_instrumental_has_no_use_for_is_left_out_and_the_member_is_told(pipeline: Pipeline) -> None:
+async def test_options_useless_to_an_instrumental_are_left_out_and_the_member_reads_which(pipeline: Pipeline) -> None:
     job = await pipeline.accepted(
         instrumental=True, style="folk", title="Boats", prompt="la la", vocal_gender="f", continue_at=0.5
     )
@@ -94,7 +94,7 @@ async def test_what_an_instrumental_has_no_use_for_is_left_out_and_the_member_is
     assert pipeline.messenger.added == []
 
 
-async def test_a_private_command_is_told_what_was_left_out_in_a_message_of_its_own(pipeline: Pipeline) -> None:
+async def test_a_private_command_reports_what_was_left_out_in_a_separate_message(pipeline: Pipeline) -> None:
     await pipeline.accepted(instrumental=True, vocal_gender="f", private=True)
 
     assert [sentence.message for sentence in pipeline.messenger.added[0]] == [
@@ -125,7 +125,7 @@ async def test_a_member_without_units_is_refused_before_anything_is_read(pipelin
     assert pipeline.fetcher.fetched == []
 
 
-async def test_an_upload_that_fails_holds_nothing(pipeline: Pipeline) -> None:
+async def test_a_failed_upload_holds_nothing(pipeline: Pipeline) -> None:
     pipeline.provider.upload_error = ProviderBusy("maintenance", code=455)
 
     assert await pipeline.extend() is None
@@ -134,7 +134,7 @@ async def test_an_upload_that_fails_holds_nothing(pipeline: Pipeline) -> None:
     assert "isn't taking files right now" in pipeline.messenger.answers[-1][0].message
 
 
-async def test_a_command_that_a_dead_process_left_is_gone_on_with(pipeline: Pipeline) -> None:
+async def test_a_command_left_by_a_dead_process_is_resumed(pipeline: Pipeline) -> None:
     place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=pipeline.clock())
     source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
     left = Intake(
@@ -143,7 +143,7 @@ async def test_a_command_that_a_dead_process_left_is_gone_on_with(pipeline: Pipe
     async with pipeline.storage.transaction() as work:
         await work.intakes.claim(left)
 
-    assert not await pipeline.acceptance.step()  # somebody may still be at it
+    assert not await pipeline.acceptance.step()  # somebody may still be working on it
     pipeline.clock.turn(181)
     assert await pipeline.acceptance.step()
 
@@ -190,7 +190,7 @@ async def test_a_submitted_job_runs_under_its_task(pipeline: Pipeline) -> None:
     assert not await pipeline.submission.step()
 
 
-async def test_a_busy_provider_puts_the_job_back_into_its_place(pipeline: Pipeline) -> None:
+async def test_a_busy_provider_puts_the_job_back_in_its_place(pipeline: Pipeline) -> None:
     first, second = await pipeline.accepted(), await pipeline.accepted(member_id=2002)
     pipeline.provider.answers = [ProviderBusy("too frequent", code=430)]
 
@@ -204,7 +204,7 @@ async def test_a_busy_provider_puts_the_job_back_into_its_place(pipeline: Pipeli
     assert (await pipeline.job(first)).state is JobState.RUNNING
 
 
-async def test_a_refused_job_fails_is_told_and_gets_its_unit_back(pipeline: Pipeline) -> None:
+async def test_a_refused_job_fails_with_a_message_and_gets_its_unit_back(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     pipeline.provider.answers = [ProviderRefused("no", code=400)]
 
@@ -275,7 +275,7 @@ async def test_an_unknown_outcome_returns_its_unit_once_at_the_deadline(pipeline
     assert (await pipeline.storage.reading.ledger.balance(MIA, day=day, limit=LIMIT)).left == LIMIT
 
 
-async def test_a_job_that_was_claimed_and_never_sent_goes_back_to_its_place(pipeline: Pipeline) -> None:
+async def test_a_job_that_was_claimed_but_never_sent_goes_back_to_its_place(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     async with pipeline.storage.transaction() as work:
         await work.jobs.claim_turn(now=pipeline.clock(), until=pipeline.clock() + timedelta(seconds=30))
@@ -304,7 +304,7 @@ async def test_a_submission_whose_process_died_is_unknown_and_not_repeated(pipel
     assert not await pipeline.submission.step()
 
 
-async def test_a_callback_that_is_faster_than_the_answer_is_kept(pipeline: Pipeline) -> None:
+async def test_a_callback_that_overtakes_the_answer_is_kept(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     claimed: list[Job] = []
     async with pipeline.storage.transaction() as work:
@@ -318,7 +318,7 @@ async def test_a_callback_that_is_faster_than_the_answer_is_kept(pipeline: Pipel
     assert (await pipeline.job(job)).state is JobState.FINISHED
 
 
-# News of the task
+# News about the task
 
 
 async def test_callbacks_lead_from_text_to_the_finished_tracks(pipeline: Pipeline) -> None:
@@ -334,7 +334,7 @@ async def test_callbacks_lead_from_text_to_the_finished_tracks(pipeline: Pipelin
     assert (after.state, len(after.tracks)) == (JobState.FINISHED, 2)
 
 
-async def test_late_news_and_a_late_error_never_undo_what_is_finished(pipeline: Pipeline) -> None:
+async def test_late_news_and_late_errors_never_undo_a_finished_job(pipeline: Pipeline) -> None:
     job = await pipeline.running()
     await pipeline.call_back(job, "complete")
     finished = await pipeline.job(job)
@@ -356,7 +356,7 @@ async def test_an_error_callback_fails_the_job_and_returns_the_unit(pipeline: Pi
     assert (await pipeline.balance()).left == LIMIT
 
 
-async def test_a_complete_without_any_track_is_asked_after_again(pipeline: Pipeline) -> None:
+async def test_a_complete_callback_without_a_track_is_polled_again(pipeline: Pipeline) -> None:
     job = await pipeline.running()
 
     await pipeline.call_back(job, "complete", tracks=0)
@@ -368,7 +368,7 @@ async def test_a_complete_without_any_track_is_asked_after_again(pipeline: Pipel
     assert (await pipeline.job(job)).state is JobState.FINISHED
 
 
-async def test_a_silent_job_is_asked_after_and_an_unreachable_provider_changes_nothing(pipeline: Pipeline) -> None:
+async def test_a_silent_job_is_polled_and_an_unreachable_provider_changes_nothing(pipeline: Pipeline) -> None:
     job = await pipeline.running()
     assert job.task_id is not None
     pipeline.provider.reports[job.task_id] = ProviderBusy("away")
@@ -383,7 +383,7 @@ async def test_a_silent_job_is_asked_after_and_an_unreachable_provider_changes_n
     assert (await pipeline.job(job)).state is JobState.RUNNING
 
 
-async def test_an_overdue_job_is_still_asked_after_and_can_finish(pipeline: Pipeline) -> None:
+async def test_an_overdue_job_is_still_polled_and_can_finish(pipeline: Pipeline) -> None:
     job = await pipeline.running()
     assert job.task_id is not None
     pipeline.clock.turn(901)
@@ -413,7 +413,7 @@ async def test_a_finished_job_is_posted_once_and_its_unit_spent(pipeline: Pipeli
     assert (await pipeline.balance()).spent == 1
 
 
-async def test_a_post_whose_answer_was_lost_is_found_and_not_made_again(pipeline: Pipeline) -> None:
+async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(pipeline: Pipeline) -> None:
     job = await pipeline.finished()
     way = pipeline.messenger.ways[0]
     way.after_effect = [RouteUnavailable("connection lost")]
@@ -438,7 +438,7 @@ async def test_a_closed_channel_leads_to_a_direct_message(pipeline: Pipeline) ->
     assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
-async def test_with_nowhere_to_post_the_music_waits_to_be_collected_and_stays_paid_for(pipeline: Pipeline) -> None:
+async def test_with_nowhere_to_post_the_music_waits_uncollected_and_its_unit_stays_spent(pipeline: Pipeline) -> None:
     pipeline.messenger.ways = [FakeRoute(errors=[RouteClosed("gone")])]
     job = await pipeline.finished()
 
@@ -449,7 +449,7 @@ async def test_with_nowhere_to_post_the_music_waits_to_be_collected_and_stays_pa
     assert (await pipeline.balance()).left == LIMIT - 1
 
 
-async def test_files_that_turn_out_too_large_are_encoded_again_and_at_last_linked(pipeline: Pipeline) -> None:
+async def test_files_that_turn_out_too_large_are_encoded_again_and_finally_linked(pipeline: Pipeline) -> None:
     way = pipeline.messenger.ways[0]
     way.errors = [RouteTooSmall("413"), RouteTooSmall("413")]
     await pipeline.finished()
@@ -460,7 +460,7 @@ async def test_files_that_turn_out_too_large_are_encoded_again_and_at_last_linke
     assert [file.path for file in files] == [None, None]
 
 
-async def test_tracks_that_cannot_be_fetched_are_asked_for_again(pipeline: Pipeline) -> None:
+async def test_tracks_that_cannot_be_fetched_are_requested_again(pipeline: Pipeline) -> None:
     job = await pipeline.running()
     gone = SourceUnreachable("404", text("gone"))
     pipeline.fetcher.errors = {track.audio_url: gone for track in TRACKS}
@@ -490,7 +490,7 @@ async def test_tracks_that_are_gone_fail_the_job_only_at_the_deadline(pipeline: 
     after = await pipeline.job(job)
     assert after.failure is not None
     assert after.failure.reason is FailureReason.TRACKS_GONE
-    assert await pipeline.delivery.step()  # and the member is told
+    assert await pipeline.delivery.step()  # and the member reads it
     assert pipeline.messenger.ways[0].told_failures == [job.id]
     day = quota_day(BEGINNING)
     assert (await pipeline.storage.reading.ledger.balance(MIA, day=day, limit=LIMIT)).left == LIMIT
@@ -520,7 +520,7 @@ async def test_a_running_job_and_another_members_job_cannot_be_cancelled(pipelin
     assert (await pipeline.job(job)).state is JobState.RUNNING
 
 
-async def test_a_track_of_ones_own_can_be_a_source_with_its_model(pipeline: Pipeline) -> None:
+async def test_a_members_own_track_can_be_a_source_with_its_model(pipeline: Pipeline) -> None:
     await pipeline.finished()
     await pipeline.delivery.step()
 
@@ -532,7 +532,7 @@ async def test_a_track_of_ones_own_can_be_a_source_with_its_model(pipeline: Pipe
 
 
 async def delivered(pipeline: Pipeline, title: str, *, model: str = "V5") -> Job:
-    """A job of Mia's with two tracks of that title."""
+    """A job of Mia's with two tracks of the given title."""
     job = await pipeline.accepted(style="folk", title=title, prompt="la la", model=model)
     assert await pipeline.submission.step()
     task_id = (await pipeline.job(job)).task_id
@@ -555,7 +555,7 @@ async def test_a_title_means_the_newest_track_that_has_it(pipeline: Pipeline) ->
         assert (choice.track_id, choice.model, choice.takes) == (newest.tracks[0].id, "V4_5", 2)
 
 
-async def test_a_part_of_a_title_is_enough_if_it_is_in_no_other(pipeline: Pipeline) -> None:
+async def test_part_of_a_title_is_enough_if_no_other_title_contains_it(pipeline: Pipeline) -> None:
     boats = await delivered(pipeline, "Paper Boats")
     await delivered(pipeline, "Harbour")
 
@@ -564,7 +564,7 @@ async def test_a_part_of_a_title_is_enough_if_it_is_in_no_other(pipeline: Pipeli
     assert (choice.track_id, choice.name, choice.takes) == (boats.tracks[0].id, "Paper Boats", 2)
 
 
-async def test_a_take_is_chosen_by_its_number_behind_the_title(pipeline: Pipeline) -> None:
+async def test_a_take_is_chosen_by_the_number_after_its_title(pipeline: Pipeline) -> None:
     boats = await delivered(pipeline, "Paper Boats")
 
     for words in ("Paper Boats take 2", "boats take 2"):
@@ -574,7 +574,7 @@ async def test_a_take_is_chosen_by_its_number_behind_the_title(pipeline: Pipelin
         await pipeline.members.source_from_track(MIA, "Paper Boats take 3")
 
 
-async def test_words_that_could_mean_several_titles_are_answered_with_all_of_them(pipeline: Pipeline) -> None:
+async def test_ambiguous_words_are_answered_with_all_matching_titles(pipeline: Pipeline) -> None:
     await delivered(pipeline, "Paper Boats")
     await delivered(pipeline, "Paper Planes")
 
@@ -587,7 +587,7 @@ async def test_words_that_could_mean_several_titles_are_answered_with_all_of_the
     )
 
 
-async def test_a_track_that_is_not_there_is_named(pipeline: Pipeline) -> None:
+async def test_a_track_that_cannot_be_found_is_named(pipeline: Pipeline) -> None:
     with pytest.raises(Refused) as refused:
         await pipeline.members.source_from_track(MIA, "*boats*")
 

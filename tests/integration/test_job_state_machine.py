@@ -46,7 +46,7 @@ MAY_HAVE_STARTED = {"started", "silent"}
 
 
 def is_paid_for(job: Job) -> bool:
-    """Its tracks exist, or existed until nobody had collected them in time."""
+    """Its tracks exist, or expired because nobody collected them in time."""
     expired = job.failure is not None and job.failure.reason is FailureReason.UNDELIVERABLE
     return job.state in MADE_STATES or expired
 
@@ -66,7 +66,7 @@ class JobLife(RuleBasedStateMachine):
 
     @initialize(target=jobs, member_id=st.sampled_from(MEMBERS))
     def begin_with_a_finished_job(self, member_id: int) -> MultipleResults[Job] | Job:
-        """Left to chance, few examples would ever come to a delivery."""
+        """By chance alone, few examples would reach a delivery."""
         self.begin()
         return self.extend_and_finish(member_id)
 
@@ -77,7 +77,7 @@ class JobLife(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """A new process on the same database: only the provider, the channel and the clock remember."""
+        """A new process on the same database: otherwise only the provider, the channel and the clock remember."""
         provider, clock, count = self.pipeline.provider, self.pipeline.clock, self.pipeline.interactions
         self.runner.run(self.opened.__aexit__(None, None, None))
         self.begin()
@@ -91,11 +91,11 @@ class JobLife(RuleBasedStateMachine):
 
     @rule(target=jobs, member_id=st.sampled_from(MEMBERS))
     def extend_and_finish(self, member_id: int) -> MultipleResults[Job] | Job:
-        """The usual way in one step, so that much of what is tried happens around the delivery."""
+        """The usual course in one step, so that many steps happen around the delivery."""
         job = self.runner.run(self.pipeline.extend(member_id=member_id))
         if job is None:
             return multiple()
-        for _ in range(3):  # others may be before it in the queue
+        for _ in range(3):  # others may be ahead of it in the queue
             self.submit("started")
         self.call_back(job, "complete", 2)
         return job
@@ -112,7 +112,7 @@ class JobLife(RuleBasedStateMachine):
 
     @rule(job=jobs, kind=st.sampled_from(["text", "first", "complete"]), tracks=st.integers(0, 2))
     def call_back(self, job: Job, kind: str, tracks: int) -> None:
-        """Only what was submitted is called back about."""
+        """Call back about a submitted job."""
         if any(job.callback_token in url for url in self.started):
             self.runner.run(self._call_back(job, kind, 200, tracks))
 
@@ -157,7 +157,7 @@ class JobLife(RuleBasedStateMachine):
         self.posts.after_effect = [RouteUnavailable("lost")] if trouble == "after" else []
         for _ in range(tries):
             self.runner.run(self.pipeline.delivery.step())
-            self.pipeline.clock.turn(60)  # what was put off is due again
+            self.pipeline.clock.turn(60)  # everything postponed is due again
         self.posts.errors, self.posts.after_effect = [], []
 
     @rule(job=consumes(jobs))
@@ -192,7 +192,7 @@ class JobLife(RuleBasedStateMachine):
                 self._check_order(job)
 
     def _check_order(self, job: Job) -> None:
-        """What is finished ends delivered, or failed only because no way to the member was left."""
+        """A finished job ends delivered, or failed only because no route to the member was left."""
         if job.state in MADE_STATES:
             self.once_finished.add(job.id)
         elif job.id in self.once_finished:

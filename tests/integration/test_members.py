@@ -1,4 +1,4 @@
-"""What members can do with their jobs, and with nobody else's."""
+"""What members can do with their own jobs, but not with anybody else's."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,7 +31,7 @@ async def test_only_its_member_sees_a_job_or_does_anything_with_it(pipeline: Pip
     assert (await pipeline.job(job)).state is JobState.ON_HOLD
 
 
-async def test_a_job_that_is_no_longer_kept_is_told_so(pipeline: Pipeline) -> None:
+async def test_a_removed_job_is_reported_as_gone(pipeline: Pipeline) -> None:
     with pytest.raises(Refused) as refused:
         await pipeline.members.job(MIA, "0" * 32)
 

@@ -1,4 +1,4 @@
-"""`make messages`: what it writes into the template and into the languages' files."""
+"""`make messages`: what it writes into the template and the language files."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ BIN = Path(sys.prefix) / "bin"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A small project in which one sentence is said."""
+    """A small project with one sentence."""
     for name in ("babel.cfg", "tools/messages.sh"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -35,7 +35,7 @@ def language(checkout: Path) -> Path:
     return checkout / "bot" / "locales" / "de" / "LC_MESSAGES" / "encore.po"
 
 
-def test_a_language_is_begun_with_every_sentence_and_no_placeholders(checkout: Path) -> None:
+def test_a_new_language_starts_with_every_sentence_untranslated(checkout: Path) -> None:
     gather(checkout, "de")
 
     assert language(checkout).read_text(encoding="utf-8") == (
@@ -70,7 +70,7 @@ def test_gathering_again_changes_nothing(checkout: Path) -> None:
     assert [path.name for path in (checkout / "bot" / "locales").rglob("*.new")] == []
 
 
-def test_a_sentence_that_changed_waits_for_its_translator(checkout: Path) -> None:
+def test_a_changed_sentence_waits_for_its_translator(checkout: Path) -> None:
     gather(checkout, "de")
     file = language(checkout)
     file.write_text(
@@ -83,7 +83,7 @@ def test_a_sentence_that_changed_waits_for_its_translator(checkout: Path) -> Non
     assert '#, fuzzy, python-brace-format\nmsgid "Hello, {name}."\nmsgstr "Hallo {name}."' in file.read_text("utf-8")
 
 
-def test_sentences_of_storage_are_gathered_and_those_of_the_stand_ins_are_not(checkout: Path) -> None:
+def test_sentences_in_storage_are_gathered_but_not_those_in_the_stand_ins(checkout: Path) -> None:
     say(checkout, "The disk is full.", "storage")
     say(checkout, "Nobody reads this.", "bot/sandbox")
 

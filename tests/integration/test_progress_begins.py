@@ -1,4 +1,4 @@
-"""The progress message is posted before anything is read or held, and there is one of it whatever happens."""
+"""The progress message is posted before anything is read or held, and exactly once, whatever happens."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
 
 
 async def left_behind(pipeline: Pipeline, *, message_id: int | None) -> Intake:
-    """A command whose worker died after it had posted the message, with or without having written that down."""
+    """A command whose worker died after posting the message, before or after writing that down."""
     place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=pipeline.clock())
     source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
     intake = Intake(
@@ -56,7 +56,7 @@ async def test_the_message_is_there_before_the_source_is_read_and_becomes_the_jo
     assert pipeline.messenger.begun == [False]
 
 
-async def test_where_the_bot_cannot_post_nothing_is_read_and_the_member_learns_why(pipeline: Pipeline) -> None:
+async def test_if_the_bot_cannot_post_nothing_is_read_and_the_member_learns_why(pipeline: Pipeline) -> None:
     why = text("This thread is locked, so I can't post here.")
     pipeline.messenger.posting_errors = [RouteClosed("403", why=why)]
 
@@ -77,7 +77,7 @@ async def test_discord_is_asked_a_few_times_before_a_command_is_refused(pipeline
     assert "isn't letting me post right now" in pipeline.messenger.answers[-1][0].message
 
 
-async def test_a_refused_command_takes_its_message_away(pipeline: Pipeline) -> None:
+async def test_a_refused_command_removes_its_message(pipeline: Pipeline) -> None:
     pipeline.audio.error = NotAudio()
 
     assert await pipeline.extend() is None
@@ -96,7 +96,7 @@ async def test_a_member_without_units_is_refused_before_anything_is_posted(pipel
     assert pipeline.messenger.begun == []
 
 
-async def test_a_takeover_goes_on_with_the_message_that_was_written_down(pipeline: Pipeline) -> None:
+async def test_a_takeover_continues_with_the_message_that_was_written_down(pipeline: Pipeline) -> None:
     await left_behind(pipeline, message_id=4242)
 
     assert await pipeline.acceptance.step()
@@ -107,7 +107,7 @@ async def test_a_takeover_goes_on_with_the_message_that_was_written_down(pipelin
     assert pipeline.messenger.begun == []
 
 
-async def test_a_takeover_looks_for_a_message_that_nobody_wrote_down(pipeline: Pipeline) -> None:
+async def test_a_takeover_looks_for_a_message_that_was_not_written_down(pipeline: Pipeline) -> None:
     await left_behind(pipeline, message_id=None)
 
     assert await pipeline.acceptance.step()
@@ -131,7 +131,7 @@ async def test_a_command_that_can_no_longer_be_answered_leaves_no_message_behind
     assert pipeline.messenger.placeholders == {}
 
 
-async def test_a_refusal_after_the_answers_time_comes_by_direct_message(pipeline: Pipeline) -> None:
+async def test_a_refusal_too_late_for_the_answer_comes_by_direct_message(pipeline: Pipeline) -> None:
     pipeline.audio.error = NotAudio()
 
     def too_late() -> None:
@@ -143,7 +143,7 @@ async def test_a_refusal_after_the_answers_time_comes_by_direct_message(pipeline
     assert "not audio" in pipeline.messenger.told_directly[0][0].message
 
 
-async def test_a_private_command_is_told_in_its_answer_and_posts_nothing(pipeline: Pipeline) -> None:
+async def test_a_private_command_shows_progress_in_its_answer_and_posts_nothing(pipeline: Pipeline) -> None:
     job = await pipeline.accepted(private=True)
 
     assert pipeline.messenger.answers == [[READING]]

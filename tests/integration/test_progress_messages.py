@@ -1,4 +1,4 @@
-"""Progress messages on a real database: shown when they change, at their pace, each for itself."""
+"""Progress messages on a real database: shown when they change, at their pace, independently."""
 
 import asyncio
 import logging
@@ -26,13 +26,13 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
 
 
 async def look(pipeline: Pipeline) -> None:
-    """Until nothing is behind."""
+    """Run passes until nothing is behind."""
     while await pipeline.progress.step():
         pass
 
 
 async def accepted(pipeline: Pipeline, count: int) -> list[Job]:
-    """One job of each of so many members."""
+    """One job each of this many members."""
     return [await pipeline.accepted(member_id=2000 + number) for number in range(count)]
 
 
@@ -52,7 +52,7 @@ async def cancel(pipeline: Pipeline, job: Job) -> None:
     await pipeline.members.cancel(job.place.member_id, job.id)
 
 
-async def test_a_message_changes_with_its_job_and_not_faster_than_the_pace(pipeline: Pipeline) -> None:
+async def test_a_message_follows_its_job_no_faster_than_the_pace(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     await look(pipeline)
     await look(pipeline)
@@ -69,7 +69,7 @@ async def test_a_message_changes_with_its_job_and_not_faster_than_the_pace(pipel
     assert set(pipeline.messenger.edited) == {job.progress_message_id}
 
 
-async def test_the_end_is_shown_once_and_then_no_more(pipeline: Pipeline) -> None:
+async def test_the_end_is_shown_once(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     await look(pipeline)
     await cancel(pipeline, job)
@@ -105,7 +105,7 @@ async def test_a_result_that_comes_at_once_is_never_announced_first(pipeline: Pi
     assert JobState.FINISHED not in [view.state for view in views(pipeline, job)]
 
 
-async def test_places_in_line_are_shown_anew_only_when_their_part_of_the_queue_changes(pipeline: Pipeline) -> None:
+async def test_places_in_line_are_updated_only_when_their_band_changes(pipeline: Pipeline) -> None:
     jobs = await accepted(pipeline, 9)
     await look(pipeline)
     assert [bands(pipeline, job) for job in jobs] == [[1], [2], [2], [4], [4], [4], [7], [7], [7]]
@@ -175,7 +175,7 @@ async def test_after_a_restart_only_members_whose_music_is_being_made_read_that_
         assert views(pipeline, waiting) == []
 
 
-async def test_what_a_dead_process_had_claimed_is_shown_once_its_claim_has_ended(pipeline: Pipeline) -> None:
+async def test_a_message_claimed_by_a_dead_process_is_shown_after_the_claim_expires(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     async with pipeline.storage.transaction() as work:
         until = pipeline.clock().replace(minute=1)
@@ -202,8 +202,8 @@ async def test_a_change_that_comes_while_a_message_is_being_shown_is_shown_next(
     assert [view.state for view in views(pipeline, job)] == [JobState.CANCELLED]
 
 
-async def test_a_private_result_is_not_overwritten_by_a_pass_that_had_begun_before(pipeline: Pipeline) -> None:
-    """In order: a pass claims the message, the result is delivered meanwhile, then the pass writes."""
+async def test_a_private_result_is_not_overwritten_by_a_pass_that_began_before_it(pipeline: Pipeline) -> None:
+    """In order: a pass claims the message, the result is delivered, then the pass writes."""
     job = await pipeline.accepted(private=True)
     assert await pipeline.submission.step()
     await look(pipeline)
@@ -238,7 +238,7 @@ async def test_a_message_waits_while_the_result_is_written_into_the_same_answer(
     assert len(views(pipeline, job)) == 1
 
 
-async def test_one_message_that_always_fails_stops_no_other_and_is_set_aside(
+async def test_a_message_that_always_fails_is_set_aside_and_holds_up_no_other(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     poisoned, healthy = await accepted(pipeline, 2)
@@ -261,7 +261,7 @@ async def test_one_message_that_always_fails_stops_no_other_and_is_set_aside(
     assert poisoned.short_id in line.getMessage()
     await cancel(pipeline, poisoned)
     pipeline.clock.turn(5)
-    await look(pipeline)  # its job goes its way all the same
+    await look(pipeline)  # its job continues
     assert (await pipeline.job(poisoned)).state is JobState.CANCELLED
 
 
@@ -276,7 +276,7 @@ async def test_while_discord_is_away_messages_are_tried_again_and_then_shown(pip
     assert len(views(pipeline, job)) == 1
 
 
-async def test_a_busy_channel_puts_its_edits_off(pipeline: Pipeline) -> None:
+async def test_a_busy_channel_postpones_its_edits(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     pipeline.messenger.progress_errors = [RouteBusy(7.0)]
 
@@ -288,7 +288,7 @@ async def test_a_busy_channel_puts_its_edits_off(pipeline: Pipeline) -> None:
     assert len(views(pipeline, job)) == 1
 
 
-async def test_a_closed_channel_is_tried_again_only_with_the_next_change(pipeline: Pipeline) -> None:
+async def test_a_closed_channel_is_tried_again_only_at_the_next_change(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     pipeline.messenger.progress_errors = [RouteClosed("no permission")]
 
@@ -302,7 +302,9 @@ async def test_a_closed_channel_is_tried_again_only_with_the_next_change(pipelin
     assert [view.state for view in views(pipeline, job)] == [JobState.CANCELLED]
 
 
-async def test_an_outage_of_the_database_is_told_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_outage_of_the_database_is_logged_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with a_pipeline(tmp_path, busy_seconds=0.1) as pipeline:
         await accepted(pipeline, 5)
         other = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)

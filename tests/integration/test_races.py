@@ -1,4 +1,4 @@
-"""Races, each written down in one order: a step is held where another one may overtake it."""
+"""Races, each played in one order: a step is held where another may overtake it."""
 
 import asyncio
 from dataclasses import replace

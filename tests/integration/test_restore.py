@@ -25,7 +25,7 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
         yield pipeline
 
 
-async def test_a_job_that_waited_in_the_copy_is_on_hold_until_its_member_decides(tmp_path: Path) -> None:
+async def test_a_job_waiting_in_the_backup_is_on_hold_until_its_member_decides(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider()
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
         job = await pipeline.accepted()
@@ -41,7 +41,7 @@ async def test_a_job_that_waited_in_the_copy_is_on_hold_until_its_member_decides
     assert len(provider.extended) == 1
 
 
-async def test_a_callback_tells_that_a_job_on_hold_was_submitted_after_the_copy(tmp_path: Path) -> None:
+async def test_a_callback_shows_that_a_job_on_hold_was_submitted_after_the_backup(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider()
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
         job = await pipeline.accepted()
@@ -134,7 +134,7 @@ async def test_a_job_on_hold_that_nobody_continues_gives_its_unit_back(tmp_path:
         assert (await pipeline.balance()).left == LIMIT
 
 
-async def test_the_copy_stays_and_the_database_from_before_is_kept(tmp_path: Path, pipeline: Pipeline) -> None:
+async def test_the_backup_stays_and_the_old_database_is_kept(tmp_path: Path, pipeline: Pipeline) -> None:
     await pipeline.accepted()
     await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
     other = tmp_path / "other"
@@ -158,7 +158,9 @@ async def test_nothing_is_restored_under_a_running_bot(tmp_path: Path, pipeline:
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all", None])
-async def test_what_is_no_backup_is_refused_and_the_database_stays(tmp_path: Path, content: bytes | None) -> None:
+async def test_a_file_that_is_not_a_backup_is_refused_and_the_database_stays(
+    tmp_path: Path, content: bytes | None
+) -> None:
     copy = tmp_path / "copy.db"
     if content is not None:
         copy.write_bytes(content)
@@ -185,7 +187,7 @@ async def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     assert failed.said == ["encore: stopped: there is no file gone.db"]
 
 
-async def test_a_copy_never_follows_a_link_and_is_for_its_owner_alone(tmp_path: Path, pipeline: Pipeline) -> None:
+async def test_a_copy_never_follows_a_link_and_only_its_owner_can_read_it(tmp_path: Path, pipeline: Pipeline) -> None:
     await pipeline.accepted()
     target = tmp_path / "target"
     (tmp_path / "copy.db").symlink_to(target)
@@ -199,7 +201,7 @@ async def test_a_copy_never_follows_a_link_and_is_for_its_owner_alone(tmp_path: 
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
-async def test_the_operator_is_warned_of_a_database_that_others_can_read(
+async def test_the_operator_is_warned_about_a_database_that_others_can_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "encore.db").touch(mode=0o644)
@@ -213,7 +215,7 @@ async def test_the_operator_is_warned_of_a_database_that_others_can_read(
 # Databases of earlier releases
 
 
-async def test_a_database_of_the_first_release_is_brought_up_to_date_with_all_its_jobs(tmp_path: Path) -> None:
+async def test_a_database_of_the_first_release_is_migrated_with_all_its_jobs(tmp_path: Path) -> None:
     dump = (ROOT / "tests/fixtures/databases/0001.sql").read_text()
     old = sqlite3.connect(tmp_path / "encore.db")
     old.executescript(dump)

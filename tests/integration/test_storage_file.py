@@ -59,7 +59,7 @@ async def test_a_migration_that_fails_leaves_nothing_and_is_tried_again(tmp_path
     assert [row["name"] for row in applied] == ["0001_one.sql", "0002_two.sql"]
 
 
-async def test_a_newer_database_is_told(tmp_path: Path) -> None:
+async def test_a_newer_database_is_reported(tmp_path: Path) -> None:
     first = Migration(1, "0001_one.sql", "CREATE TABLE one (id INTEGER);")
     second = Migration(2, "0002_two.sql", "CREATE TABLE two (id INTEGER);")
     async with open_database(tmp_path / "encore.db") as database:
@@ -69,7 +69,7 @@ async def test_a_newer_database_is_told(tmp_path: Path) -> None:
             await migrate(database, [first])
 
 
-async def test_callbacks_of_an_older_database_keep_what_is_still_to_be_applied(tmp_path: Path) -> None:
+async def test_pending_callbacks_of_an_older_database_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "encore.db"
     async with open_database(path) as database:
         await migrate(database, known_migrations()[:1])
@@ -93,7 +93,7 @@ async def test_callbacks_of_an_older_database_keep_what_is_still_to_be_applied(t
     assert repeats == [Recorded.REPEAT, Recorded.REPEAT, Recorded.NEW]
 
 
-async def test_two_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
+async def test_two_processes_starting_at_once_migrate_once(tmp_path: Path) -> None:
     await asyncio.gather(*(a_made_file(tmp_path / "data" / "encore.db") for _ in range(4)))
 
     async with open_database(tmp_path / "data" / "encore.db") as database:
@@ -103,7 +103,7 @@ async def test_two_processes_that_start_at_once_migrate_once(tmp_path: Path) -> 
     assert row["times"] == len(known_migrations())
 
 
-async def test_a_backup_is_a_database_of_what_was_committed(tmp_path: Path) -> None:
+async def test_a_backup_is_a_database_with_everything_committed(tmp_path: Path) -> None:
     job = a_job()
     async with open_storage(tmp_path / "encore.db") as storage:
         async with storage.transaction() as work:
@@ -117,7 +117,7 @@ async def test_a_backup_is_a_database_of_what_was_committed(tmp_path: Path) -> N
         assert await copy.reading.jobs.live() == [job]
 
 
-async def test_a_backup_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+async def test_a_backup_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     async with open_storage(tmp_path / "encore.db"):
         (tmp_path / "file").touch()
 

@@ -62,7 +62,9 @@ async def test_an_unknown_token_records_nothing(storage: Storage, token: str) ->
     assert await bodies(storage) == []
 
 
-async def test_an_applied_callback_is_pending_no_more_and_its_repeat_stays_a_repeat(storage: Storage, job: Job) -> None:
+async def test_an_applied_callback_is_no_longer_pending_and_its_repeat_stays_a_repeat(
+    storage: Storage, job: Job
+) -> None:
     await record(storage, job.callback_token, b"one")
     await record(storage, job.callback_token, b"two")
     first, _ = await storage.reading.inbox.pending(limit=10)
@@ -76,14 +78,14 @@ async def test_an_applied_callback_is_pending_no_more_and_its_repeat_stays_a_rep
     assert await bodies(storage) == [b"two"]
 
 
-async def test_only_a_token_of_a_job_is_one(storage: Storage, job: Job) -> None:
+async def test_only_a_jobs_token_counts(storage: Storage, job: Job) -> None:
     tokens = [job.callback_token, "unknown", "", "tökén", "\udcff", "x" * 8000, "a\x00b"]
 
-    for _ in range(2):  # the second time, what is known is remembered
+    for _ in range(2):  # the second time, known tokens are remembered
         assert await asyncio.gather(*map(storage.is_callback_token, tokens)) == [True] + [False] * 6
 
 
-async def test_a_hundred_tokens_at_once_are_told_apart(storage: Storage) -> None:
+async def test_a_hundred_tokens_asked_at_once_get_the_right_answers(storage: Storage) -> None:
     jobs = [a_job(member_id=number) for number in range(50)]
     async with storage.transaction() as work:
         for job in jobs:
@@ -115,7 +117,7 @@ async def test_the_inbox_is_read_in_parts(storage: Storage, job: Job) -> None:
     assert await inbox.entry(ids[1]) == (await inbox.pending(limit=2))[1]
 
 
-async def test_what_is_set_aside_is_kept_counted_and_offered_again_when_asked_for(storage: Storage, job: Job) -> None:
+async def test_a_callback_set_aside_is_kept_counted_and_offered_again_on_request(storage: Storage, job: Job) -> None:
     await record(storage, job.callback_token, b"one")
     await record(storage, job.callback_token, b"two")
     first, _ = await storage.reading.inbox.pending(limit=10)
@@ -164,7 +166,7 @@ async def test_an_applied_callback_leaves_no_body_behind(tmp_path: Path, storage
         assert other.execute("SELECT count(*) FROM callback").fetchone() == (1,)
 
 
-async def test_whoever_knows_a_token_cannot_fill_the_disk(storage: Storage, job: Job) -> None:
+async def test_a_known_token_cannot_fill_the_disk(storage: Storage, job: Job) -> None:
     recorded = await asyncio.gather(*(record(storage, job.callback_token, b"%d" % number) for number in range(100)))
     later = await record(storage, job.callback_token, b"one more")
 
@@ -173,7 +175,7 @@ async def test_whoever_knows_a_token_cannot_fill_the_disk(storage: Storage, job:
     assert len(await bodies(storage)) == 64
 
 
-async def test_two_hundred_at_once_are_told_apart_and_kept_in_order(storage: Storage) -> None:
+async def test_two_hundred_callbacks_at_once_are_recorded_in_order(storage: Storage) -> None:
     jobs = [a_job(member_id=number) for number in range(40)]
     async with storage.transaction() as work:
         for job in jobs:
@@ -210,7 +212,7 @@ async def test_a_recorded_callback_is_on_disk(tmp_path: Path, storage: Storage, 
         other.close()
 
 
-async def test_one_who_hangs_up_does_not_stop_the_others(storage: Storage, job: Job) -> None:
+async def test_a_caller_that_hangs_up_does_not_stop_the_others(storage: Storage, job: Job) -> None:
     async with asyncio.timeout(20):
         tasks = [asyncio.create_task(record(storage, job.callback_token, b"%d" % number)) for number in range(10)]
         await asyncio.sleep(0)
@@ -241,7 +243,7 @@ async def test_callbacks_that_cannot_be_written_are_refused_and_later_ones_taken
         assert storage.is_writable
 
 
-async def test_closing_writes_what_waits(tmp_path: Path) -> None:
+async def test_closing_writes_the_waiting_callbacks(tmp_path: Path) -> None:
     job = a_job()
     async with open_storage(tmp_path / "encore.db") as storage:
         async with storage.transaction() as work:
@@ -272,7 +274,7 @@ async def test_an_interaction_is_taken_once_even_when_it_is_finished(storage: St
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 0.1 + 0.2])
-async def test_a_number_is_read_as_it_was_written_down_even_if_it_is_none(storage: Storage, number: float) -> None:
+async def test_a_number_is_read_back_as_written_even_if_it_is_not_a_number(storage: Storage, number: float) -> None:
     intake = an_intake()
     intake = replace(intake, request=replace(intake.request, style_weight=number))
     async with storage.transaction() as work:
@@ -297,7 +299,7 @@ async def test_a_finished_command_leaves_no_secret_behind(tmp_path: Path, storag
         other.close()
 
 
-async def test_commands_whose_worker_is_gone_are_claimed_whole_and_once(storage: Storage) -> None:
+async def test_commands_whose_worker_died_are_claimed_whole_and_once(storage: Storage) -> None:
     due, due_too, later = an_intake(due_at=NOW), an_intake(due_at=after(-1)), an_intake(due_at=after(1))
     async with storage.transaction() as work:
         for intake in (due, due_too, later):

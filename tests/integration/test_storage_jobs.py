@@ -40,7 +40,7 @@ async def save(storage: Storage, *jobs: Job) -> None:
             await work.jobs.save(job)
 
 
-async def test_a_job_is_read_as_it_was_inserted(storage: Storage) -> None:
+async def test_a_job_is_read_back_as_inserted(storage: Storage) -> None:
     job = a_job()
 
     await insert(storage, job)
@@ -48,7 +48,7 @@ async def test_a_job_is_read_as_it_was_inserted(storage: Storage) -> None:
     assert await storage.reading.jobs.get(job.id) == job
 
 
-async def test_a_job_is_read_as_it_was_saved_in_every_field(storage: Storage) -> None:
+async def test_every_field_of_a_job_is_read_back_as_saved(storage: Storage) -> None:
     job = a_job()
     await insert(storage, job)
     changed = a_job_with_everything(job)
@@ -58,7 +58,7 @@ async def test_a_job_is_read_as_it_was_saved_in_every_field(storage: Storage) ->
     assert await storage.reading.jobs.get(job.id) == changed
 
 
-async def test_a_job_inserted_with_everything_is_read_so(storage: Storage) -> None:
+async def test_a_job_inserted_with_every_field_set_is_read_back(storage: Storage) -> None:
     job = a_job_with_everything(a_job())
 
     await insert(storage, job)
@@ -111,7 +111,7 @@ async def test_an_interaction_makes_one_job(storage: Storage) -> None:
     assert len(await storage.reading.jobs.live()) == 1
 
 
-async def test_what_is_not_there_is_none(storage: Storage) -> None:
+async def test_missing_things_are_none(storage: Storage) -> None:
     jobs = storage.reading.jobs
 
     assert await jobs.get("nothing") is None
@@ -146,7 +146,7 @@ async def test_jobs_of_a_member_come_newest_first_up_to_the_limit(storage: Stora
 
 
 @pytest.mark.parametrize("state", JobState)
-async def test_a_job_is_live_until_it_ended(storage: Storage, state: JobState) -> None:
+async def test_a_job_is_live_until_it_ends(storage: Storage, state: JobState) -> None:
     await insert(storage, a_job(state=state))
 
     live = await storage.reading.jobs.live()
@@ -170,7 +170,7 @@ async def test_only_a_members_waiting_jobs_can_be_cancelled(storage: Storage) ->
     assert await storage.reading.jobs.cancellable(1, limit=2) == waiting[:0:-1]
 
 
-async def test_only_due_jobs_in_the_states_asked_for_are_claimed(storage: Storage) -> None:
+async def test_only_due_jobs_in_the_given_states_are_claimed(storage: Storage) -> None:
     due = replace(a_job(state=JobState.RUNNING), due_at=NOW)
     longer_due = replace(a_job(state=JobState.OVERDUE, accepted_at=after(-5)), due_at=after(-1))
     not_due = replace(a_job(state=JobState.RUNNING), due_at=after(0.001))
@@ -188,7 +188,7 @@ async def test_only_due_jobs_in_the_states_asked_for_are_claimed(storage: Storag
     assert await storage.reading.jobs.next_due(list(JobState)) == NOW
 
 
-async def test_what_is_due_longest_is_claimed_first(storage: Storage) -> None:
+async def test_the_longest_overdue_is_claimed_first(storage: Storage) -> None:
     jobs = [replace(a_job(state=JobState.RUNNING), due_at=after(-number)) for number in range(3)]
     await insert(storage, *jobs)
 
@@ -200,7 +200,7 @@ async def test_what_is_due_longest_is_claimed_first(storage: Storage) -> None:
     assert nothing == []
 
 
-async def test_a_failed_job_that_is_due_is_claimed_to_be_told(storage: Storage) -> None:
+async def test_a_failed_job_that_is_due_is_claimed_for_its_message(storage: Storage) -> None:
     failed = replace(a_job(state=JobState.FAILED), due_at=NOW, ended_at=NOW)
     await insert(storage, failed)
 
@@ -247,7 +247,7 @@ async def test_delivered_tracks_of_a_member_come_newest_first(storage: Storage) 
 
 
 def an_untitled_job() -> Job:
-    """Its tracks are called as the provider says."""
+    """Its tracks have the provider's titles."""
     return replace(a_job(), request=ExtensionRequest(prompt="more of it"))
 
 
@@ -299,7 +299,7 @@ async def test_a_title_is_found_whole_or_in_part_but_not_among_the_tags(storage:
     assert await found("über", whole=False, limit=1) == ["track-3"]
 
 
-async def test_a_track_that_was_told_an_id_is_called_and_found_by_its_sources_name(storage: Storage) -> None:
+async def test_a_track_titled_with_an_id_is_named_and_found_by_its_sources_name(storage: Storage) -> None:
     untitled = ExtensionRequest(prompt="more of it")
     job = replace(a_job(), request=untitled, source_name="Harbour Song.mp3")
     await insert(storage, a_delivered(job, a_track(1, title="3f9c1d0a5b7e4c2d8f6a1b3c5d7e9f00")))
@@ -342,7 +342,7 @@ async def test_the_usual_time_is_the_median_of_the_latest_fifty(storage: Storage
     assert await storage.reading.jobs.usual_seconds() == 124.5
 
 
-async def test_the_oldest_that_waits_is_found_among_those_at_work(storage: Storage) -> None:
+async def test_the_oldest_waiting_job_is_found_among_running_ones(storage: Storage) -> None:
     assert await storage.reading.jobs.oldest_waiting() is None
     first, second = a_job(accepted_at=after(1)), a_job(accepted_at=after(2))
     await insert(storage, a_job(accepted_at=after(0), state=JobState.RUNNING), second, first)
@@ -350,7 +350,7 @@ async def test_the_oldest_that_waits_is_found_among_those_at_work(storage: Stora
     assert await storage.reading.jobs.oldest_waiting() == first
 
 
-async def test_what_is_due_too_late_is_hastened_and_nothing_else(storage: Storage) -> None:
+async def test_only_jobs_due_too_late_are_hastened(storage: Storage) -> None:
     early, late, never = (replace(a_job(), due_at=due) for due in (after(5), after(5000), None))
     await insert(storage, early, late, never)
 
@@ -361,7 +361,7 @@ async def test_what_is_due_too_late_is_hastened_and_nothing_else(storage: Storag
     assert [job and job.due_at for job in found] == [after(5), after(30), None]
 
 
-async def test_other_tracks_can_take_the_place_of_those_known(storage: Storage) -> None:
+async def test_other_tracks_can_replace_the_known_ones(storage: Storage) -> None:
     job = a_delivered(a_job(), a_track(1), a_track(2))
     await insert(storage, job)
 

@@ -1,4 +1,4 @@
-"""The quota's ledger, on a real file."""
+"""The quota ledger, on a real file."""
 
 import asyncio
 import random
@@ -96,7 +96,7 @@ async def test_a_hundred_simultaneous_holds_with_three_left_give_three(storage: 
     assert (await balance(storage)).left == 0
 
 
-async def test_it_is_so_from_two_processes_too(tmp_path: Path, storage: Storage) -> None:
+async def test_two_processes_share_the_same_limit(tmp_path: Path, storage: Storage) -> None:
     async with open_storage(tmp_path / "encore.db") as other:
         held = await asyncio.gather(
             *(hold(own, f"job-{number}-{name}") for number in range(50) for name, own in (("a", storage), ("b", other)))
@@ -118,7 +118,7 @@ async def test_a_unit_held_in_a_transaction_that_fails_is_not_held(storage: Stor
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_the_balance_is_that_of_a_plain_account_book(storage: Storage, seed: int) -> None:
+async def test_the_balance_matches_a_plain_account_book(storage: Storage, seed: int) -> None:
     rng = random.Random(seed)
     book: dict[str, str] = {}
     for number in range(150):

@@ -1,4 +1,4 @@
-"""Which progress messages are behind their jobs: claimed once, at their pace, found without looking at the others."""
+"""Progress messages that are behind their jobs: claimed once, at their pace, found without reading the others."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ async def touch(storage: SqliteStorage, job: Job, *, at: datetime) -> None:
         await work.progress.touch(job.id, at=at)
 
 
-async def test_what_is_claimed_belongs_to_one_worker_until_its_time(storage: SqliteStorage) -> None:
+async def test_a_claimed_message_belongs_to_one_worker_until_the_claim_expires(storage: SqliteStorage) -> None:
     jobs = await add(storage, 3)
 
     first = await claim(storage, now=NOW, until=after(30), limit=2)
@@ -68,7 +68,7 @@ async def test_a_shown_message_is_due_again_at_the_next_change_and_at_its_pace(s
     assert await storage.reading.progress.next_due() == after(4)
 
 
-async def test_a_change_during_the_showing_is_shown_next(storage: SqliteStorage) -> None:
+async def test_a_change_during_an_edit_is_shown_next(storage: SqliteStorage) -> None:
     (job,) = await add(storage)
     (claimed,) = await claim(storage, now=NOW, until=after(30))
     await touch(storage, job, at=after(1))
@@ -79,7 +79,7 @@ async def test_a_change_during_the_showing_is_shown_next(storage: SqliteStorage)
     assert await storage.reading.progress.next_due() == after(4)
 
 
-async def test_what_time_alone_changes_is_due_at_that_time(storage: SqliteStorage) -> None:
+async def test_a_message_that_changes_with_time_alone_is_due_at_that_time(storage: SqliteStorage) -> None:
     await add(storage)
     (claimed,) = await claim(storage, now=NOW, until=after(30))
 
@@ -88,7 +88,7 @@ async def test_what_time_alone_changes_is_due_at_that_time(storage: SqliteStorag
     assert await storage.reading.progress.next_due() == after(120)
 
 
-async def test_what_was_put_off_is_left_alone_until_then_and_remembers_its_failures(storage: SqliteStorage) -> None:
+async def test_a_postponed_message_waits_and_remembers_its_failures(storage: SqliteStorage) -> None:
     (job,) = await add(storage)
     (claimed,) = await claim(storage, now=NOW, until=after(30))
     async with storage.transaction() as work:
@@ -104,7 +104,7 @@ async def test_what_was_put_off_is_left_alone_until_then_and_remembers_its_failu
     assert at_last.failures == 0
 
 
-async def test_only_messages_that_name_another_part_of_the_queue_are_due(storage: SqliteStorage) -> None:
+async def test_only_messages_whose_band_changed_are_due(storage: SqliteStorage) -> None:
     first, second = await add(storage, 2)
     for claimed in await claim(storage, now=NOW, until=after(30)):
         await show(storage, claimed)
@@ -156,7 +156,7 @@ async def test_after_the_clock_was_set_back_everything_is_due_soon(storage: Sqli
         (progress.TOUCH_AT_PROVIDER, "job_due"),
     ],
 )
-async def test_what_is_behind_is_found_by_an_index_however_many_wait(
+async def test_outdated_messages_are_found_by_an_index_however_many_wait(
     storage: SqliteStorage, tmp_path: Path, sql: str, index: str
 ) -> None:
     await add(storage)

@@ -1,4 +1,4 @@
-"""No query costs more because the bot has run for years. Every SQL statement in `storage` is found and planned."""
+"""No query gets slower because the bot has run for years. Finds and plans every SQL statement in `storage`."""
 
 import ast
 import importlib
@@ -18,13 +18,13 @@ VERBS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ", "REPLACE ")
 
 STAYS_SMALL = {
     "queue": "one row",
-    "memo": "one row for each thing remembered by name",
+    "memo": "one row for each name",
     "migration": "one row for each file in storage/migrations",
 }
 HOLDS_ONLY_WORK_LEFT = {
     "job_queue": "jobs that wait",
-    "job_live": "jobs that are not over",
-    "job_due": "jobs that somebody has to look at",
+    "job_live": "jobs that have not ended",
+    "job_due": "jobs with work to do",
     "job_set_aside": "jobs that cannot be read, a handful",
     "progress_due": "progress messages that are behind",
 }
@@ -37,7 +37,7 @@ MAY_READ_ON = {
     "restore.IS_OURS": "reads the names of the tables",
     "restore.SHOW_HOLD": "as restore.HOLD_BACK",
 }
-"""Queries that the plan alone would condemn, each with the reason why they are cheap all the same."""
+"""Queries that look expensive in their plan, each with the reason why it is cheap."""
 
 
 def is_sql(value: object) -> TypeGuard[str]:
@@ -45,7 +45,7 @@ def is_sql(value: object) -> TypeGuard[str]:
 
 
 def constants_in(tree: ast.Module) -> dict[str, ast.expr]:
-    """What is assigned to a name of the module itself."""
+    """The module-level assignments."""
     return {
         node.targets[0].id: node.value
         for node in tree.body
@@ -54,7 +54,7 @@ def constants_in(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def hidden_in(source: str) -> list[str]:
-    """SQL statements that are no constants of the module, where nobody would find them."""
+    """SQL statements outside the module's constants, where nobody would find them."""
     tree = ast.parse(source)
     open_to_all = {id(inner) for value in constants_in(tree).values() for inner in ast.walk(value)}
     return [
@@ -65,9 +65,9 @@ def hidden_in(source: str) -> list[str]:
 
 
 def queries_of(module: str, source: str) -> Iterator[tuple[str, str]]:
-    """Each SQL statement that a constant of the module holds, alone or with others, by a name for it.
+    """Each SQL statement in the module's constants, alone or among others, with a name for it.
 
-    A name that begins with an underscore holds a part of other statements.
+    A name that starts with an underscore holds part of other statements.
     """
     values = vars(importlib.import_module(f"storage.{module}"))
     for name in constants_in(ast.parse(source)):
@@ -84,7 +84,7 @@ QUERIES = dict(query for module, source in SOURCES.items() for query in queries_
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[sqlite3.Connection]:
-    """A database of today's shape."""
+    """A database with today's schema."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(REMEMBER_MIGRATIONS)
         for migration in known_migrations():
@@ -99,10 +99,10 @@ def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
 
 
 def reads_on(step: str) -> bool:
-    """Whether a step of a plan reads rows that only pile up."""
+    """Whether a step of a plan reads rows that keep piling up."""
     words = step.split()
     if "AUTOMATIC" in words:
-        return True  # SQLite would read the table to make an index for this one query
+        return True  # SQLite would read the whole table to build an index for this one query
     if words[0] != "SCAN" or words[1:3] == ["CONSTANT", "ROW"]:
         return False
     return words[1] not in STAYS_SMALL and words[-1] not in HOLDS_ONLY_WORK_LEFT

@@ -22,7 +22,7 @@ async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
 
 
 async def order(storage: Storage, *members: int) -> list[Job]:
-    """One accepted job for each of `members`, in this order."""
+    """Insert one accepted job for each of `members`, in this order."""
     jobs = [a_job(member_id=member) for member in members]
     async with storage.transaction() as work:
         for job in jobs:
@@ -40,7 +40,7 @@ async def claim_member(storage: Storage) -> int | None:
     return None if job is None else job.place.member_id
 
 
-async def test_thirty_waiting_jobs_put_off_anothers_by_one(storage: Storage) -> None:
+async def test_thirty_waiting_jobs_delay_another_members_by_one(storage: Storage) -> None:
     await order(storage, *[1] * 30)
     (other,) = await order(storage, 2)
 
@@ -48,7 +48,7 @@ async def test_thirty_waiting_jobs_put_off_anothers_by_one(storage: Storage) -> 
     assert [await claim_member(storage) for _ in range(4)] == [1, 2, 1, 1]
 
 
-async def test_it_is_so_in_the_middle_of_the_thirty_too(storage: Storage) -> None:
+async def test_the_same_holds_in_the_middle_of_the_thirty(storage: Storage) -> None:
     await order(storage, *[1] * 30)
     assert [await claim_member(storage) for _ in range(10)] == [1] * 10
 
@@ -63,7 +63,7 @@ async def test_members_with_many_jobs_alternate(storage: Storage) -> None:
     assert [await claim_member(storage) for _ in range(8)] == [1, 2, 3, 1, 2, 1, 2, None]
 
 
-async def test_one_who_comes_back_after_each_job_does_not_starve_those_who_wait(storage: Storage) -> None:
+async def test_a_member_who_returns_after_each_job_does_not_starve_the_others(storage: Storage) -> None:
     await order(storage, 2, 1, 1, 1)
     claimed = []
     for _ in range(6):
@@ -93,7 +93,7 @@ async def test_a_job_that_was_put_back_keeps_its_turn(storage: Storage) -> None:
     assert (again.id, again.submitted_at) == (first.id, None)
 
 
-async def test_a_put_back_job_does_not_turn_the_queue_back(storage: Storage) -> None:
+async def test_a_job_put_back_does_not_turn_the_queue_back(storage: Storage) -> None:
     await order(storage, 1)
     early = await claim(storage)
     assert early
@@ -139,7 +139,7 @@ async def test_positions_are_the_order_of_claiming(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_whoever_had_nothing_waiting_is_put_off_by_one_job_of_each_other_member(
+async def test_a_member_with_nothing_waiting_is_delayed_by_one_job_of_each_other_member(
     storage: Storage, seed: int
 ) -> None:
     rng = random.Random(seed)
@@ -164,10 +164,10 @@ async def test_whoever_had_nothing_waiting_is_put_off_by_one_job_of_each_other_m
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_while_a_member_waits_each_other_member_is_served_once_at_most(storage: Storage, seed: int) -> None:
+async def test_while_a_member_waits_each_other_member_is_served_at_most_once(storage: Storage, seed: int) -> None:
     rng = random.Random(seed)
     waiting = Counter[int]()
-    served: dict[int, Counter[int]] = {}  # for each waiting member: who was served since its last job, or its coming
+    served: dict[int, Counter[int]] = {}  # per waiting member: who was served since their last job, or their arrival
     claims = 0
     for _ in range(300):
         if rng.random() < 0.52:

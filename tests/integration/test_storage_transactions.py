@@ -35,21 +35,21 @@ async def add(database: Database, name: str) -> None:
 
 
 def count_commits(path: Path) -> int:
-    """The committed frames of the log, counted in the file itself: a frame that ends a commit names the file's size."""
+    """The commits in the log, counted in the file itself: a frame that ends a commit gives the database's size."""
     log = path.with_name(path.name + "-wal").read_bytes()
     page_size = int.from_bytes(log[8:12], "big")
     frames = range(32, len(log) - 23, page_size + 24)
     return sum(int.from_bytes(log[start + 4 : start + 8], "big") > 0 for start in frames)
 
 
-async def test_what_was_committed_is_read_by_the_other_connection(tmp_path: Path) -> None:
+async def test_the_other_connection_reads_committed_data(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
         await add(database, "one")
 
         assert await names(database) == ["one"]
 
 
-async def test_what_is_not_committed_is_read_by_nobody_else(tmp_path: Path) -> None:
+async def test_nobody_else_reads_uncommitted_data(tmp_path: Path) -> None:
     async with notes(tmp_path) as database, database.transaction() as connection:
         await connection.execute(ADD, "one")
 
@@ -71,7 +71,7 @@ async def test_an_error_undoes_the_transaction(tmp_path: Path) -> None:
         assert await names(database) == ["two"]
 
 
-async def test_a_broken_constraint_undoes_its_own_part_of_the_group_alone(tmp_path: Path) -> None:
+async def test_a_broken_constraint_undoes_only_its_own_part_of_the_group(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
         results = await asyncio.gather(
             add(database, "one"), add(database, "one"), add(database, "two"), return_exceptions=True
@@ -91,11 +91,11 @@ async def test_a_hundred_transactions_share_few_commits(tmp_path: Path) -> None:
         assert count_commits(tmp_path / "notes.db") - before == 1
 
 
-async def test_it_is_on_disk_when_the_block_is_left(tmp_path: Path) -> None:
+async def test_it_is_on_disk_when_the_block_ends(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
         await add(database, "one")
 
-        # Another connection, while ours is open: what it sees was committed to the file.
+        # Another connection, while ours is open: it sees only what was committed to the file.
         other = sqlite3.connect(tmp_path / "notes.db")
         try:
             assert other.execute("SELECT name FROM note").fetchall() == [("one",)]
@@ -103,7 +103,7 @@ async def test_it_is_on_disk_when_the_block_is_left(tmp_path: Path) -> None:
             other.close()
 
 
-async def test_cancellation_in_the_middle_of_a_statement_undoes_this_part_alone(tmp_path: Path) -> None:
+async def test_cancellation_in_the_middle_of_a_statement_undoes_only_this_part(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
         entered = asyncio.Event()
 
@@ -111,7 +111,7 @@ async def test_cancellation_in_the_middle_of_a_statement_undoes_this_part_alone(
             async with database.transaction() as connection:
                 await connection.execute(ADD, "cancelled")
                 entered.set()
-                # Long enough to be cancelled in; it still runs to its end in SQLite's thread.
+                # Long enough to be cancelled midway; it still runs to its end in SQLite's thread.
                 await connection.execute(
                     "INSERT INTO note (name) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
                     " WHERE i < 300000) SELECT 'n' || max(i) FROM n"
@@ -130,7 +130,7 @@ async def test_cancellation_in_the_middle_of_a_statement_undoes_this_part_alone(
             assert await names(database) == ["one", "two"]
 
 
-async def test_cancelling_at_any_step_forgets_no_commit_and_keeps_all_or_nothing(tmp_path: Path) -> None:
+async def test_cancelling_at_any_step_loses_no_commit_and_stays_all_or_nothing(tmp_path: Path) -> None:
     """One of four is cancelled after 0, 1, 2, ... rounds of the loop: the others are kept, it is whole or absent."""
 
     async def pair(database: Database, name: str) -> None:
@@ -154,7 +154,7 @@ async def test_cancelling_at_any_step_forgets_no_commit_and_keeps_all_or_nothing
         await add(database, "still works")
 
 
-async def test_cancelling_those_who_wait_for_their_turn_disturbs_nobody(tmp_path: Path) -> None:
+async def test_cancelling_a_task_that_waits_for_its_turn_disturbs_nobody(tmp_path: Path) -> None:
     async with notes(tmp_path) as database, asyncio.timeout(20):
         async with database.transaction() as connection:
             await connection.execute(ADD, "first")
@@ -177,7 +177,7 @@ async def test_a_connection_cannot_be_used_after_its_transaction(tmp_path: Path)
         assert await names(database) == []
 
 
-async def test_a_locked_database_is_told_and_works_again_once_it_is_free(tmp_path: Path) -> None:
+async def test_a_locked_database_is_reported_and_works_again_once_it_is_free(tmp_path: Path) -> None:
     async with notes(tmp_path, busy_seconds=0.3) as database:
         other = sqlite3.connect(tmp_path / "notes.db", isolation_level=None)
         try:
@@ -193,7 +193,7 @@ async def test_a_locked_database_is_told_and_works_again_once_it_is_free(tmp_pat
         assert await names(database) == ["two"]
 
 
-async def test_a_queue_of_tasks_does_not_wait_for_a_locked_database_one_after_the_other(tmp_path: Path) -> None:
+async def test_queued_tasks_wait_for_a_locked_database_together(tmp_path: Path) -> None:
     async with notes(tmp_path, busy_seconds=1) as database:
         other = sqlite3.connect(tmp_path / "notes.db", isolation_level=None)
         try:
@@ -208,7 +208,7 @@ async def test_a_queue_of_tasks_does_not_wait_for_a_locked_database_one_after_th
         assert all(isinstance(result, StorageUnavailable) for result in results)
 
 
-async def test_a_short_lock_of_another_process_is_waited_for(tmp_path: Path) -> None:
+async def test_a_transaction_waits_out_a_short_lock_of_another_process(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
         other = sqlite3.connect(tmp_path / "notes.db", isolation_level=None)
         try:
@@ -224,9 +224,9 @@ async def test_a_short_lock_of_another_process_is_waited_for(tmp_path: Path) -> 
         assert await names(database) == ["one"]
 
 
-async def test_a_full_disk_is_told_and_works_again_once_there_is_room(tmp_path: Path) -> None:
+async def test_a_full_disk_is_reported_and_works_again_once_there_is_room(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
-        await database._writer.execute_fetchall("PRAGMA max_page_count = 1")  # not less than it has already
+        await database._writer.execute_fetchall("PRAGMA max_page_count = 1")  # not less than it already has
 
         with pytest.raises(StorageUnavailable, match="full"):
             await add(database, "x" * 100_000)
@@ -237,7 +237,7 @@ async def test_a_full_disk_is_told_and_works_again_once_there_is_room(tmp_path: 
 
 
 @pytest.mark.parametrize("earlier", [0, 1, 2])
-async def test_when_sqlite_gives_the_whole_transaction_up_everyone_in_the_group_is_told(
+async def test_if_sqlite_gives_up_the_whole_transaction_every_task_in_the_group_gets_an_error(
     tmp_path: Path, earlier: int
 ) -> None:
     async with notes(tmp_path) as database, asyncio.timeout(20):
@@ -246,7 +246,7 @@ async def test_when_sqlite_gives_the_whole_transaction_up_everyone_in_the_group_
             async with database.transaction() as connection:
                 await connection.execute(ADD, "one")
                 with pytest.raises(sqlite3.IntegrityError):
-                    # As SQLite does by itself on some errors of the disk.
+                    # As SQLite itself does on some disk errors.
                     await connection.execute("INSERT OR ROLLBACK INTO note (name) VALUES ('one')")
                 # Outside of any transaction this would be kept.
                 await connection.execute(ADD, "astray")
@@ -262,7 +262,7 @@ async def test_when_sqlite_gives_the_whole_transaction_up_everyone_in_the_group_
         assert await names(database) == ["later"]
 
 
-async def test_a_transaction_that_sqlite_gave_up_is_told_even_if_its_task_goes_on(tmp_path: Path) -> None:
+async def test_a_transaction_that_sqlite_gave_up_is_an_error_even_if_its_task_continues(tmp_path: Path) -> None:
     async with notes(tmp_path) as database, asyncio.timeout(20):
 
         async def goes_on() -> None:
@@ -277,7 +277,7 @@ async def test_a_transaction_that_sqlite_gave_up_is_told_even_if_its_task_goes_o
         assert await names(database) == ["later"]
 
 
-async def test_a_commit_that_fails_is_told_to_all_and_keeps_nothing(tmp_path: Path) -> None:
+async def test_a_failed_commit_is_an_error_for_all_and_keeps_nothing(tmp_path: Path) -> None:
     async with notes(tmp_path) as database, asyncio.timeout(20):
         async with database.transaction() as connection:
             await connection.execute(
@@ -296,7 +296,7 @@ async def test_a_commit_that_fails_is_told_to_all_and_keeps_nothing(tmp_path: Pa
         assert await names(database) == ["two"]
 
 
-async def test_closing_waits_for_the_commit_that_is_under_way(tmp_path: Path) -> None:
+async def test_closing_waits_for_the_commit_under_way(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
         entered, leave = asyncio.Event(), asyncio.Event()
 
@@ -321,13 +321,13 @@ async def test_reading_cannot_write(tmp_path: Path) -> None:
             await database.reading.execute(ADD, "one")
 
 
-async def test_wrong_sql_is_not_taken_for_an_outage(tmp_path: Path) -> None:
+async def test_wrong_sql_does_not_count_as_an_outage(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
         with pytest.raises(sqlite3.OperationalError):
             await database.reading.execute("SELECT nothing FROM nowhere")
 
 
-async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "letter.db").write_bytes(b"Dear reader, " * 1000)
 
     with pytest.raises(StorageUnavailable, match="not a database"):
@@ -335,7 +335,7 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(StorageUnavailable, match="cannot make the file"):
@@ -343,7 +343,7 @@ async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
             pass
 
 
-async def test_only_its_owner_may_read_the_file_and_its_log(tmp_path: Path) -> None:
+async def test_only_its_owner_can_read_the_file_and_its_log(tmp_path: Path) -> None:
     async with notes(tmp_path):
         files = sorted(tmp_path.iterdir())
 
@@ -361,7 +361,7 @@ async def test_each_commit_is_synced(tmp_path: Path) -> None:
         assert settings == ["wal", 2, 1]
 
 
-async def test_a_write_that_hangs_is_noticed_by_those_who_only_look(tmp_path: Path) -> None:
+async def test_a_hanging_write_is_noticed_without_writing(tmp_path: Path) -> None:
     async with open_database(tmp_path / "notes.db", hanging_seconds=0) as database:
         assert database.is_writable
         async with database.transaction():
@@ -428,7 +428,7 @@ async def test_a_transaction_in_one_piece_that_fails_leaves_nothing(tmp_path: Pa
         assert await names(database) == ["one", "three"]
 
 
-async def test_a_transaction_in_one_piece_waits_for_another_process_and_not_for_ever(tmp_path: Path) -> None:
+async def test_a_transaction_in_one_piece_waits_for_another_process_but_not_for_ever(tmp_path: Path) -> None:
     async with notes(tmp_path, busy_seconds=0.3) as database, asyncio.timeout(20):
         other = sqlite3.connect(tmp_path / "notes.db", isolation_level=None)
         try:

@@ -1,4 +1,4 @@
-"""The lyrics' callback mostly comes without the streams; record-info has them a moment later."""
+"""The lyrics callback usually comes without the streams; record-info has them a moment later."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from bot.domain.reports import ReportKind, TaskReport
 from tests.support.pipeline import a_pipeline
 
 
-async def test_a_stream_that_becomes_known_after_the_lyrics_wakes_the_progress_message(tmp_path: Path) -> None:
+async def test_a_stream_found_after_the_lyrics_updates_the_progress_message(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path) as pipeline:
         job = await pipeline.running()
         assert job.task_id is not None

@@ -1,4 +1,4 @@
-"""What is kept across restarts of all that is sent: the provider's rate, and the pause of an empty account."""
+"""What submissions keep across restarts: the provider's rate, and the pause for an empty account."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -23,14 +23,14 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
 
 
 async def submitted(pipeline: Pipeline) -> int:
-    """How many jobs are submitted now, one after the other."""
+    """How many jobs can be submitted now, one after the other."""
     number = 0
     while await pipeline.submission.step():
         number += 1
     return number
 
 
-async def test_a_job_without_a_place_in_the_rate_goes_on_waiting_and_can_be_cancelled(pipeline: Pipeline) -> None:
+async def test_a_job_that_the_rate_holds_back_keeps_waiting_and_can_be_cancelled(pipeline: Pipeline) -> None:
     for _ in range(LIMIT):
         await pipeline.accepted()
 
@@ -45,7 +45,7 @@ async def test_a_job_without_a_place_in_the_rate_goes_on_waiting_and_can_be_canc
     assert await submitted(pipeline) == 1
 
 
-async def test_a_restart_does_not_begin_a_new_window(tmp_path: Path) -> None:
+async def test_a_restart_does_not_start_a_new_window(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider()
     async with a_pipeline(tmp_path, clock=clock, provider=provider, window=THREE) as pipeline:
         for _ in range(LIMIT):
@@ -72,7 +72,7 @@ async def test_two_processes_share_one_window(tmp_path: Path) -> None:
         assert await submitted(one) + await submitted(other) == 1
 
 
-async def test_a_request_counts_from_its_answer_on_however_long_it_was_on_its_way(pipeline: Pipeline) -> None:
+async def test_a_request_counts_from_its_answer_however_long_it_took(pipeline: Pipeline) -> None:
     for _ in range(LIMIT):
         await pipeline.accepted()
     pipeline.provider.on_extend = lambda: pipeline.clock.turn(2)
@@ -81,7 +81,7 @@ async def test_a_request_counts_from_its_answer_on_however_long_it_was_on_its_wa
     assert await pipeline.submission.next_due() == pipeline.clock() + timedelta(seconds=10 - 4)
 
 
-async def test_after_the_clock_was_set_back_one_window_is_waited_for(pipeline: Pipeline) -> None:
+async def test_after_the_clock_was_set_back_one_window_passes_before_the_next_submission(pipeline: Pipeline) -> None:
     for _ in range(LIMIT):
         await pipeline.accepted()
     assert await submitted(pipeline) == 3
@@ -96,12 +96,12 @@ async def test_after_the_clock_was_set_back_one_window_is_waited_for(pipeline: P
     assert await submitted(pipeline) == 2
 
 
-async def test_the_operator_is_told_once_that_there_are_no_credits_and_once_that_they_are_back(tmp_path: Path) -> None:
+async def test_the_operator_hears_once_that_credits_are_gone_and_once_that_they_are_back(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider(answers=[OUT_OF_CREDITS, OUT_OF_CREDITS], credits_left=3)
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
         await pipeline.accepted()
         await pipeline.submission.step()
-        pipeline.submission._account.ask_at = None  # as a second submission that was under way by then
+        pipeline.submission._account.ask_at = None  # like a second submission that was already under way
         await pipeline.submission.step()
         assert [len(told) for told in pipeline.messenger.operator] == [1]
 

@@ -1,4 +1,4 @@
-"""The client against a scripted server: what it sends, and what each answer comes to."""
+"""The client against a scripted server: what it sends, and what it makes of each answer."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ SUCCESS = (FIXTURES / "submit-success.json").read_bytes()
 
 @dataclass
 class Scripted:
-    """Answers every request with the same thing and keeps what it was sent."""
+    """Gives every request the same answer and keeps what it received."""
 
     status: int = 200
     body: bytes = SUCCESS
@@ -77,9 +77,7 @@ def enveloped(code: object, msg: object = "", data: object = None) -> bytes:
     return json.dumps({"code": code, "msg": msg, "data": data}).encode()
 
 
-async def test_an_extension_is_sent_as_the_fact_sheet_says_and_gives_its_task(
-    client: SunoClient, scripted: Scripted
-) -> None:
+async def test_an_extension_is_sent_as_documented_and_returns_its_task(client: SunoClient, scripted: Scripted) -> None:
     assert await extend(client) == TASK
 
     [(method, address, headers, body)] = scripted.requests
@@ -107,7 +105,7 @@ async def test_texts_in_any_script_arrive_whole(client: SunoClient, scripted: Sc
     assert json.loads(scripted.requests[0][3])["prompt"] == words
 
 
-async def test_every_request_says_who_asks_also_on_a_strange_session(client: SunoClient, scripted: Scripted) -> None:
+async def test_every_request_says_who_asks_even_on_another_session(client: SunoClient, scripted: Scripted) -> None:
     async with aiohttp.ClientSession() as session:
         strange = SunoClient(session, api_url=client._api_url, upload_url=client._upload_url, api_key=KEY)
         await extend(strange)
@@ -146,7 +144,7 @@ async def test_cookies_are_neither_kept_nor_sent(client: SunoClient, scripted: S
     ],
 )
 @pytest.mark.parametrize("real_status", [False, True])
-async def test_every_recorded_refusal_has_its_type_and_nothing_was_started(
+async def test_every_recorded_refusal_has_its_type_and_started_nothing(
     client: SunoClient, scripted: Scripted, name: str, error: type[ProviderError], *, real_status: bool
 ) -> None:
     scripted.body = (FIXTURES / f"{name}.json").read_bytes()
@@ -161,7 +159,7 @@ async def test_every_recorded_refusal_has_its_type_and_nothing_was_started(
     assert len(scripted.requests) == 1
 
 
-def test_no_recorded_refusal_is_left_out_here() -> None:
+def test_no_recorded_refusal_is_missing_here() -> None:
     assert len(list(FIXTURES.glob("*submit-error-*.json"))) == 15
 
 
@@ -185,7 +183,7 @@ def test_no_recorded_refusal_is_left_out_here() -> None:
         (1001, "", ProviderRefused),
     ],
 )
-async def test_other_codes_are_told_apart_too(
+async def test_other_codes_are_distinguished_too(
     client: SunoClient, scripted: Scripted, code: object, msg: str, error: type[ProviderError]
 ) -> None:
     scripted.body = enveloped(code, msg)
@@ -229,7 +227,7 @@ async def test_a_status_without_an_envelope_speaks_for_itself(
 
     assert (type(found), found.code) == (error, status)
     assert found.may_have_started is (error is ProviderSilent)
-    assert len(scripted.requests) == 1  # a redirect is not followed either
+    assert len(scripted.requests) == 1  # redirects are not followed either
 
 
 async def test_a_gateway_that_bars_the_client_is_named_in_the_log(client: SunoClient, scripted: Scripted) -> None:
@@ -275,7 +273,7 @@ async def test_a_success_that_names_no_task_may_have_started_one(
     assert len(scripted.requests) == 1
 
 
-async def test_a_code_in_digits_is_a_success_too(client: SunoClient, scripted: Scripted) -> None:
+async def test_a_success_code_given_as_digits_is_a_success(client: SunoClient, scripted: Scripted) -> None:
     scripted.body = enveloped("200", "success", {"taskId": TASK})
 
     assert await extend(client) == TASK
@@ -328,7 +326,7 @@ async def test_an_odd_task_id_stays_one_parameter(client: SunoClient, scripted: 
         (503, b"", ProviderBusy),
     ],
 )
-async def test_a_report_that_is_not_to_be_had_is_an_error_of_a_known_type(
+async def test_an_unavailable_report_is_an_error_of_a_known_type(
     client: SunoClient, scripted: Scripted, status: int, body: bytes, error: type[ProviderError]
 ) -> None:
     scripted.status, scripted.body = status, body
@@ -338,7 +336,7 @@ async def test_a_report_that_is_not_to_be_had_is_an_error_of_a_known_type(
 
 
 @pytest.mark.parametrize(("told", "credits_left"), [(100, 100.0), (99.6, 99.6), ("88.4", 88.4), (0, 0.0), (-3, -3.0)])
-async def test_credits_are_a_number_however_written(
+async def test_credits_are_read_however_the_number_is_written(
     client: SunoClient, scripted: Scripted, told: object, credits_left: float
 ) -> None:
     scripted.body = enveloped(200, "success", told)
@@ -354,7 +352,7 @@ async def test_the_recorded_credits_are_read(client: SunoClient, scripted: Scrip
 
 
 @pytest.mark.parametrize("told", [None, "many", "nan", True, {"credits": 3}, [3]])
-async def test_credits_that_are_no_number_are_no_answer(client: SunoClient, scripted: Scripted, told: object) -> None:
+async def test_credits_that_are_not_a_number_are_an_error(client: SunoClient, scripted: Scripted, told: object) -> None:
     scripted.body = enveloped(200, "success", told)
 
     with pytest.raises(ProviderSilent):

@@ -1,4 +1,4 @@
-"""Connections that are never made, break, or stay silent: who may be asked again, and who may not."""
+"""Connections that fail, break or stay silent: which requests may be repeated, and which not."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class RawServer:
-    """Reads whole requests and lets `on_get` and `on_post` do what they like with the connection."""
+    """Reads whole requests and lets `on_get` and `on_post` do anything with the connection."""
 
     on_get: Handler
     on_post: Handler
@@ -133,7 +133,7 @@ async def test_a_post_on_a_kept_connection_that_breaks_is_sent_exactly_once(way_
         assert found.may_have_started
 
 
-async def test_a_get_on_a_kept_connection_that_breaks_is_repeated_by_the_library() -> None:
+async def test_the_library_repeats_a_get_on_a_kept_connection_that_breaks() -> None:
     async def once(writer: asyncio.StreamWriter) -> None:
         await (say(CREDITS) if server.requests.count("GET") != 2 else hang_up)(writer)
 
@@ -184,7 +184,7 @@ async def test_no_answer_in_time_may_have_started_a_task() -> None:
         assert server.requests == ["POST"]
 
 
-async def test_an_answer_that_stops_halfway_ends_with_the_time_too() -> None:
+async def test_an_answer_that_stops_halfway_runs_into_the_time_limit() -> None:
     async def half(writer: asyncio.StreamWriter) -> None:
         writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"code": 200')
         await writer.drain()
@@ -193,7 +193,7 @@ async def test_an_answer_that_stops_halfway_ends_with_the_time_too() -> None:
         assert type(await fault(a_client(session, server.port, seconds=0.3))) is ProviderSilent
 
 
-async def test_where_nobody_listens_nothing_was_started() -> None:
+async def test_a_refused_connection_means_that_nothing_was_started() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         async with open_session() as session:
@@ -236,7 +236,7 @@ async def test_a_handshake_that_fails_means_that_nothing_was_started(answer: Han
     assert type(found) is ProviderBusy
 
 
-async def test_an_address_that_is_none_means_that_nothing_was_started() -> None:
+async def test_an_invalid_address_means_that_nothing_was_started() -> None:
     async with open_session() as session:
         client = SunoClient(session, api_url="http://", upload_url="http://", api_key=KEY)
 

@@ -1,4 +1,4 @@
-"""Handing over a file: streamed, byte for byte, under a name of its own."""
+"""Uploading a file: streamed, byte for byte, under a unique name."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ class Upload:
 
 @dataclass
 class Receiver:
-    """Reads uploads piece by piece and answers with `answers` in turn, the last one for ever."""
+    """Reads uploads piece by piece and gives `answers` in turn, repeating the last."""
 
     answers: list[tuple[int, bytes]] = field(default_factory=lambda: [(200, SUCCESS)])
     uploads: list[Upload] = field(default_factory=list)
@@ -133,7 +133,7 @@ async def test_the_upload_carries_key_client_folder_and_length(
         ("0b6c5f4e8d7a4c0f9e1d2b3a4f5e6d7c.mp3", "audio-*.mp3"),
     ],
 )
-async def test_a_source_is_uploaded_under_a_safe_name_that_people_can_read(
+async def test_a_source_is_uploaded_under_a_safe_readable_name(
     client: SunoClient, receiver: Receiver, song: Path, name: str, stored_as: str
 ) -> None:
     await client.upload(song, name=name, audio_format=AudioFormat.MP3)
@@ -209,7 +209,7 @@ async def test_a_refused_upload_is_not_tried_again(
         "https://x/a b",
     ],
 )
-async def test_an_answer_without_a_web_address_is_no_success(
+async def test_an_answer_without_a_web_address_is_not_a_success(
     client: SunoClient, receiver: Receiver, song: Path, url: object
 ) -> None:
     receiver.answers = [(200, json.dumps({"success": True, "code": 200, "data": {"downloadUrl": url}}).encode())]
@@ -218,7 +218,7 @@ async def test_an_answer_without_a_web_address_is_no_success(
         await client.upload(song, name="song.mp3", audio_format=AudioFormat.MP3)
 
 
-async def test_a_file_that_is_gone_is_no_fault_of_the_provider(
+async def test_a_missing_file_is_not_blamed_on_the_provider(
     client: SunoClient, receiver: Receiver, tmp_path: Path
 ) -> None:
     with pytest.raises(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""A command is written down, and nobody knows whether Discord heard us acknowledge it."""
+"""A command is written down, but it is unknown whether Discord heard the acknowledgement."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -61,7 +61,7 @@ async def test_a_command_that_cannot_be_put_away_is_left_to_a_worker(pipeline: P
     another_program = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)
     another_program.execute("BEGIN IMMEDIATE")
 
-    assert not await pipeline.acceptance.forget(intake)  # so nobody is told that nothing was started
+    assert not await pipeline.acceptance.forget(intake)  # so nobody reads that nothing was started
 
     another_program.close()
     pipeline.messenger.can_answer = False  # it was never acknowledged

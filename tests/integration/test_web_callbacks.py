@@ -1,4 +1,4 @@
-"""The provider's callbacks over real sockets, with a store that is a list."""
+"""The provider's callbacks over real sockets, with a list as storage."""
 
 import asyncio
 import gzip
@@ -44,12 +44,12 @@ class Away(EncoreError):
 
 
 class Inbox:
-    """Knows one token, keeps what it is given, and can be away or slow."""
+    """Knows one token, keeps what it gets, and can be unavailable or slow."""
 
     def __init__(self) -> None:
         self.kept: list[tuple[str, bytes]] = []
         self.calls = 0
-        self.read: list[bytes] = []  # the bodies that were looked at
+        self.read: list[bytes] = []  # the checked bodies
         self.times: list[datetime] = []
         self.woken = 0
         self.fault: Exception | None = None
@@ -113,7 +113,7 @@ async def post(url: str, body: bytes = COMPLETE, *, headers: dict[str, str] | No
 
 
 async def spoken(url: str, request: bytes) -> int:
-    """The status that the server answers to these bytes, before it closes the connection."""
+    """The status that the server answers to these bytes before closing the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", URL(url).port)
     writer.write(request)
     answer = await reader.read()
@@ -136,7 +136,7 @@ async def test_a_callback_is_written_down_as_it_came_and_the_work_is_woken() -> 
     assert inbox.woken == 1
 
 
-async def test_it_is_acknowledged_only_once_it_is_written_down() -> None:
+async def test_a_callback_is_acknowledged_only_once_it_is_written_down() -> None:
     inbox = Inbox()
     inbox.gate = asyncio.Event()
     async with callbacks(inbox) as url:
@@ -171,7 +171,7 @@ async def test_a_hundred_at_once_are_written_down_once() -> None:
     assert len(inbox.kept) == inbox.woken == 1
 
 
-async def test_an_unknown_token_is_answered_like_any_page_that_does_not_exist() -> None:
+async def test_an_unknown_token_is_answered_like_any_unknown_page() -> None:
     inbox = Inbox()
     async with callbacks(inbox) as url:
         unknown = await post(url + OTHER_TOKEN)
@@ -191,7 +191,7 @@ async def test_an_unknown_token_is_answered_like_any_page_that_does_not_exist() 
         b"Content-Length: 1\r\n\r\n{",
     ],
 )
-async def test_nothing_is_read_of_what_comes_with_an_unknown_token(rest: bytes) -> None:
+async def test_the_body_sent_with_an_unknown_token_is_not_read(rest: bytes) -> None:
     inbox = Inbox()
     async with callbacks(inbox, webhook_key="key") as url:
         status = await spoken(url, request_head(OTHER_TOKEN, "Connection: close")[:-2] + rest)
@@ -248,7 +248,7 @@ async def test_another_method_is_refused(method: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b"{", b"\xff\xfe", b"\x00", b'{"data": 1}', b"a=b"])
-async def test_what_is_no_callback_is_refused(body: bytes) -> None:
+async def test_a_body_that_is_not_a_callback_is_refused(body: bytes) -> None:
     inbox = Inbox()
     async with callbacks(inbox) as url:
         status, told = await post(url + TOKEN, body)
@@ -304,7 +304,7 @@ async def test_a_larger_body_in_chunks_is_refused() -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", b"{", COMPLETE[:-1]])
-async def test_a_body_that_does_not_arrive_is_not_waited_for(begun: bytes) -> None:
+async def test_a_body_that_does_not_arrive_is_given_up(begun: bytes) -> None:
     inbox = Inbox()
     async with callbacks(inbox, body_seconds=0.1) as url:
         status = await spoken(url, request_head(TOKEN, f"Content-Length: {len(COMPLETE)}") + begun)
@@ -322,7 +322,7 @@ async def test_broken_chunks_are_refused() -> None:
     assert inbox.calls == 0
 
 
-async def test_a_sender_who_leaves_half_way_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_sender_that_leaves_halfway_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
     inbox = Inbox()
     async with callbacks(inbox) as url:
         _, writer = await asyncio.open_connection("127.0.0.1", URL(url).port)
@@ -348,7 +348,7 @@ async def test_a_sender_who_leaves_half_way_leaves_nothing(caplog: pytest.LogCap
         ({"x-webhook-timestamp": "1", "x-webhook-signature": "5c79a1d2f0e94b6b8c3d7a10e2f4be8e.1"}, 200),
     ],
 )
-async def test_a_signature_is_demanded_where_there_is_a_key(headers: dict[str, str], status: int) -> None:
+async def test_a_signature_is_required_if_there_is_a_key(headers: dict[str, str], status: int) -> None:
     inbox = Inbox()
     async with callbacks(inbox, webhook_key="key") as url:
         answered, _ = await post(url + TOKEN, headers=headers)
@@ -373,7 +373,7 @@ async def test_a_body_takes_at_most_64_kb() -> None:
 
 
 @pytest.mark.parametrize("fault", [Away(), OSError(28, "No space left on device"), TimeoutError()])
-async def test_where_nothing_can_be_written_down_the_provider_is_asked_to_repeat(
+async def test_if_nothing_can_be_written_down_the_provider_is_asked_to_repeat(
     fault: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="bot")
@@ -386,12 +386,12 @@ async def test_where_nothing_can_be_written_down_the_provider_is_asked_to_repeat
 
     assert (away, back) == ([503, 503, 503], [200, 200, 200])
     assert inbox.woken == 1
-    # The edges, and nothing of the token.
+    # Only the changes, and nothing about the token.
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
     assert TOKEN not in caplog.text
 
 
-async def test_where_tokens_cannot_be_looked_up_the_provider_is_asked_to_repeat() -> None:
+async def test_if_tokens_cannot_be_looked_up_the_provider_is_asked_to_repeat() -> None:
     class Blind(Inbox):
         async def is_token(self, token: str) -> bool:
             del token
@@ -401,7 +401,7 @@ async def test_where_tokens_cannot_be_looked_up_the_provider_is_asked_to_repeat(
         assert (await post(url + TOKEN))[0] == 503
 
 
-async def test_a_fault_of_our_own_is_logged_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_our_own_fault_is_logged_and_not_revealed(caplog: pytest.LogCaptureFixture) -> None:
     inbox = Inbox()
     inbox.fault = RuntimeError("a fault of ours")
     async with callbacks(inbox) as url:
@@ -413,7 +413,7 @@ async def test_a_fault_of_our_own_is_logged_and_not_told(caplog: pytest.LogCaptu
     assert inbox.woken == 0
 
 
-async def test_nothing_is_logged_of_what_goes_well_or_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+async def test_successes_and_refusals_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("asyncio").setLevel(logging.INFO)
     inbox = Inbox()

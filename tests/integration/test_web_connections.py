@@ -17,7 +17,7 @@ STRANGER = b"POST /callbacks/" + b"x" * 42 + b" HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-async def test_floods_of_headers_without_end_are_cut_and_others_are_served_meanwhile() -> None:
+async def test_endless_headers_are_cut_off_and_others_are_served_meanwhile() -> None:
     flood = b"".join(b"X-%d: " % number + b"a" * 4000 + b"\r\n" for number in range(200))
 
     async def pour(port: int) -> bytes:
@@ -25,7 +25,7 @@ async def test_floods_of_headers_without_end_are_cut_and_others_are_served_meanw
             try:
                 talk.say(b"POST /callbacks/x HTTP/1.1\r\n" + flood)
                 return (await talk.rest())[9:12]  # after the protocol's version
-            except ConnectionResetError:  # cut before all of it was said
+            except ConnectionResetError:  # cut before everything was sent
                 return b""
 
     parts = Parts()
@@ -150,14 +150,14 @@ async def test_a_known_token_may_send_small_chunks_but_not_for_ever(chunks: int,
 
 
 @pytest.mark.parametrize("begun", [b"", b"P", b"POST / HTTP/1.1\r\n", POST[:60]])
-async def test_a_head_that_does_not_arrive_is_not_waited_for(begun: bytes) -> None:
+async def test_a_head_that_does_not_arrive_is_given_up(begun: bytes) -> None:
     async with serving(Parts(), idle_seconds=0.1) as port, talking(port) as talk:
         talk.say(begun)
 
         assert await talk.rest() == b""
 
 
-async def test_a_head_that_comes_drop_by_drop_is_not_waited_for() -> None:
+async def test_a_head_that_trickles_in_is_given_up() -> None:
     async with serving(Parts(), idle_seconds=0.2) as port, talking(port) as talk:
 
         async def drip() -> None:
@@ -170,7 +170,7 @@ async def test_a_head_that_comes_drop_by_drop_is_not_waited_for() -> None:
         try:
             assert await talk.rest() == b""
         except ConnectionResetError:
-            pass  # closed as well; a drop was under way
+            pass  # also closed, with bytes still arriving
         finally:
             dripping.cancel()
 
@@ -236,7 +236,7 @@ async def test_clients_that_finish_no_request_push_each_other_out_and_nobody_els
         assert (await idle.answer())[0] == 200
 
 
-async def test_a_next_request_that_stays_unfinished_counts_like_a_first() -> None:
+async def test_an_unfinished_later_request_counts_like_a_first() -> None:
     async with serving(Parts(), max_unfinished=2) as port, talking(port) as talk:
         talk.say(POST)
         assert (await talk.answer())[0] == 200
@@ -246,7 +246,7 @@ async def test_a_next_request_that_stays_unfinished_counts_like_a_first() -> Non
             assert await cut(talk)
 
 
-async def test_a_client_that_reads_no_answer_is_cut_off() -> None:
+async def test_a_client_that_reads_no_answers_is_cut_off() -> None:
     async with serving(Parts()) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
 

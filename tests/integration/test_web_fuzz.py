@@ -57,7 +57,7 @@ class Fuzz:
         self._random = random.Random(seed)
 
     def requests(self) -> bytes:
-        """One, or several that follow each other on one connection."""
+        """One request, or several in a row on one connection."""
         words = b"".join(self._request() for _ in range(self._random.choice((1, 1, 1, 2, 3))))
         return self._mutated(words) if self._random.random() < 0.2 else words
 
@@ -88,7 +88,7 @@ class Fuzz:
 
 
 async def answers(port: int, *parts: bytes) -> list[int]:
-    """The statuses that the server answers until it closes the connection."""
+    """The statuses that the server answers before closing the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     said = b""
     try:
@@ -98,14 +98,14 @@ async def answers(port: int, *parts: bytes) -> list[int]:
         while more := await reader.read(65_536):
             said += more
     except ConnectionError:
-        pass  # closed before everything was said
+        pass  # closed before everything was sent
     finally:
         writer.close()
     return [int(status) for status in re.findall(rb"HTTP/\d\.\d (\d{3})", said)]
 
 
 def loud(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What an operator reads who has not asked for the details."""
+    """What the operator reads at the usual log level."""
     return [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG or record.exc_info]
 
 
@@ -135,7 +135,7 @@ async def test_a_stranger_gets_neither_a_500_nor_a_traceback(seed: int, caplog: 
 @pytest.mark.parametrize(
     "expectation", [b"\xff", b"100-continue\xff", b"\xc3\xa9", "100-contİnue".encode(), b"miracles", b"100-continue, a"]
 )
-async def test_an_expectation_that_is_not_known_is_refused_without_an_echo(
+async def test_an_unknown_expectation_is_refused_without_an_echo(
     path: str, expectation: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: ".encode() + expectation + b"\r\n\r\n{}"
@@ -145,14 +145,14 @@ async def test_an_expectation_that_is_not_known_is_refused_without_an_echo(
     assert loud(caplog) == []
 
 
-async def test_a_sender_who_waits_for_leave_to_send_the_body_gets_it() -> None:
+async def test_a_sender_that_asks_before_sending_the_body_may_send_it() -> None:
     head, body = POST.replace(b"Host: a", b"Host: a\r\nConnection: close\r\nExpect: 100-Continue")[:-2], b"{}"
     async with serving(Parts()) as port:
         assert await answers(port, head, body) == [100, 200]
 
 
 @pytest.mark.parametrize("target", [b"http://xn--a/", b"http://xn--\xff/healthz", b"//xn--a/healthz"])
-async def test_a_target_that_cannot_be_read_is_refused(target: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unreadable_target_is_refused(target: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(Parts()) as port:
         [status] = await answers(port, b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 

@@ -1,4 +1,4 @@
-"""The listener, its limits, and the pages for whoever supervises the process. Real sockets."""
+"""The listener, its limits, and the pages for a supervisor. Real sockets."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from bot.web.server import WebServerError, serve
 from tests.support.web import POST, Parts, Talk, asked, serving, talking
 
 
-async def test_who_is_alive_says_ok() -> None:
+async def test_the_health_page_says_ok() -> None:
     async with serving(Parts()) as port:
         status, _, body = await asked(port, "/healthz")
 
@@ -26,7 +26,7 @@ async def test_who_is_alive_says_ok() -> None:
         ({"gateway": False, "database": False}, 503),
     ],
 )
-async def test_who_is_ready_names_its_checks(checks: dict[str, bool], status: int) -> None:
+async def test_the_readiness_page_names_its_checks(checks: dict[str, bool], status: int) -> None:
     parts = Parts()
     parts.checks = checks
     async with serving(parts) as port:
@@ -65,7 +65,7 @@ async def test_everything_else_is_not_found(path: str) -> None:
     assert (status, body) == (404, b"404: Not Found")
 
 
-async def test_a_page_that_is_only_read_takes_no_other_method() -> None:
+async def test_a_read_only_page_takes_no_other_method() -> None:
     async with serving(Parts()) as port:
         assert (await asked(port, "/healthz", method="POST", headers="Content-Length: 0\r\n"))[0] == 405
         assert (await asked(port, "/readyz", method="DELETE"))[0] == 405
@@ -81,7 +81,7 @@ async def test_a_page_that_is_only_read_takes_no_other_method() -> None:
         b"nonsense\r\n\r\n",
     ],
 )
-async def test_no_answer_says_what_it_runs_on(words: bytes) -> None:
+async def test_no_answer_reveals_the_software(words: bytes) -> None:
     async with serving(Parts()) as port, talking(port) as talk:
         talk.say(words)
         answer = (await talk.rest()).lower()
@@ -109,7 +109,7 @@ async def test_no_answer_says_what_it_runs_on(words: bytes) -> None:
     ],
     ids=range(12),
 )
-async def test_what_is_no_request_is_refused_without_an_echo(words: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_invalid_request_is_refused_without_an_echo(words: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(Parts()) as port:
         async with talking(port) as talk:
             talk.say(words)
@@ -139,7 +139,7 @@ async def test_a_long_target_is_refused() -> None:
         assert (await asked(port, "/" + "a" * 2100))[0] == 400
 
 
-async def test_a_request_that_is_under_way_is_finished_before_the_end() -> None:
+async def test_a_request_under_way_is_finished_before_the_server_stops() -> None:
     parts = Parts()
     parts.gate.clear()
     async with asyncio.timeout(30):
@@ -156,7 +156,7 @@ async def test_a_request_that_is_under_way_is_finished_before_the_end() -> None:
     assert parts.recorded == 1
 
 
-async def test_one_that_hangs_and_one_that_idles_do_not_hold_up_the_end() -> None:
+async def test_a_hanging_and_an_idle_connection_do_not_hold_up_the_stop() -> None:
     parts = Parts()
     parts.gate.clear()
     loop = asyncio.get_running_loop()
@@ -178,7 +178,7 @@ async def test_one_that_hangs_and_one_that_idles_do_not_hold_up_the_end() -> Non
     assert parts.recorded == 0
 
 
-async def test_after_the_end_nobody_listens() -> None:
+async def test_nobody_listens_after_the_stop() -> None:
     async with serving(Parts()) as port:
         pass
 
@@ -202,7 +202,7 @@ async def test_a_host_that_is_not_ours_is_an_error_that_names_the_remedy(host: s
             pytest.fail("nobody can listen there")
 
 
-async def test_an_ordinary_day_leaves_no_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_ordinary_use_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("asyncio").setLevel(logging.INFO)
     async with serving(Parts()) as port, talking(port) as talk:

@@ -1,4 +1,4 @@
-"""What code would try that has taken over the audio process. Each returns if it worked and raises `OSError` if not."""
+"""What code would try after taking over the audio process. Each returns if it worked and raises `OSError` if not."""
 
 import contextlib
 import ctypes
@@ -24,7 +24,7 @@ _SMALL_PROGRAM = shutil.which("true") or "true"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What there is to be had: the bot's process, the address of its secret, its files and two servers."""
+    """What an attacker wants: the bot's process, the address of its secret, its files and two servers."""
 
     pid: int
     address: int
@@ -153,9 +153,9 @@ def take_memory(_: Target) -> None:
 
 
 def become_another_program(_: Target) -> None:
-    """Of a program that does not exist: that the kernel looked for it is enough."""
+    """For a program that does not exist; it is enough that the kernel looked for it."""
     with contextlib.suppress(FileNotFoundError):
-        os.execv("/does/not/exist", ["it"])  # noqa: S606  # as an attacker would
+        os.execv("/does/not/exist", ["it"])  # noqa: S606  # like an attacker
 
 
 ATTACKS: dict[str, Callable[[Target], None]] = {
@@ -171,7 +171,7 @@ ATTACKS: dict[str, Callable[[Target], None]] = {
 
 
 def outcomes(target: Target) -> Iterator[tuple[str, str]]:
-    """Try everything; each attack's name, and `done` or why it failed."""
+    """Try everything; returns each attack's name with `done` or the reason for its failure."""
     for name, attack in ATTACKS.items():
         try:
             attack(target)

@@ -1,4 +1,4 @@
-"""A bot made of bare requests, and a real one of discord.py, for the tests of the stand-in for Discord."""
+"""A bot made of bare requests, and a real discord.py bot, for testing the stand-in for Discord."""
 
 import asyncio
 import io
@@ -38,7 +38,7 @@ def a_label(component: Json, label: str = "Lyrics") -> Json:
 
 
 def a_modal(*rows: Json) -> Json:
-    """A form; with nothing else in it than one text input, called `prompt`."""
+    """A form with one text input, called `prompt`."""
     prompt = a_label({"type": 4, "custom_id": "prompt", "style": 2, "max_length": 100})
     return {"title": "Extend", "custom_id": "form", "components": list(rows) or [prompt]}
 
@@ -50,7 +50,7 @@ class Reply:
     headers: Mapping[str, str]
 
     def field_errors(self, path: str) -> list[str]:
-        """The codes of what is wrong with the field at `path`, such as `embeds.0.title`."""
+        """The error codes of the field at `path`, such as `embeds.0.title`."""
         node = self.body["errors"]
         for key in filter(None, path.split(".")):
             node = node.get(key, {})
@@ -73,7 +73,7 @@ class Api:
         data: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """`files` are sent as `files[n]` beside `payload_json`; `data` replaces the whole body."""
+        """`files` are sent as `files[n]` with `payload_json`; `data` replaces the whole body."""
         sent = {**({"Authorization": f"Bot {token}"} if token else {}), **(headers or {})}
         body: bytes | str | aiohttp.FormData | None = data
         if data is None and files:
@@ -113,7 +113,7 @@ class Api:
         to: str = "",
         files: Sequence[tuple[str, bytes]] = (),
     ) -> Reply:
-        """A followup, or with `to` (`@original` or an id) something done to an answer."""
+        """Send a followup, or with `to` (`@original` or an id), act on an answer."""
         path = f"/webhooks/{self.discord.application_id}/{invocation.interaction.token}"
         return await self.ask(method, f"{path}/messages/{to}" if to else path, json, files=files, token=None)
 
@@ -161,7 +161,7 @@ def a_bot(intents: discord.Intents | None = None) -> commands.Bot:
 
 @contextmanager
 def led_to(fake: FakeDiscord) -> Iterator[None]:
-    """discord.py keeps its addresses on two classes; they are put back afterwards."""
+    """discord.py keeps its addresses on two classes; they are restored afterwards."""
     before = (Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY)
     Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = fake.api_url, yarl.URL(fake.gateway_url)
     try:

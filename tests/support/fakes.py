@@ -1,4 +1,4 @@
-"""Parts that do as they are told: a clock that is turned, a provider and a messenger that keep what they were asked."""
+"""Scripted parts: a clock that tests set, a provider and a messenger that record their calls."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 class TurnedClock:
-    """`steady_seconds` only goes forward, as the monotonic clock does, and knows nothing of jumps."""
+    """`steady_seconds` only goes forward, like the monotonic clock, and ignores jumps."""
 
     def __init__(self) -> None:
         self.now = BEGINNING
@@ -32,18 +32,18 @@ class TurnedClock:
         return self._steady_seconds
 
     def turn(self, seconds: float) -> None:
-        """Time passes; a negative number sets the clock back."""
+        """Let time pass; a negative number sets the clock back."""
         self.now += timedelta(seconds=seconds)
         self._steady_seconds += max(0.0, seconds)
 
     def jump(self, seconds: float) -> None:
-        """Somebody sets the clock."""
+        """Set the clock, as somebody might."""
         self.now += timedelta(seconds=seconds)
 
 
 @dataclass
 class FakeProvider:
-    """`answers` are what the next submissions get: a task id or an error; then task ids without end."""
+    """`answers` are for the next submissions: a task id or an error; after that, new task ids."""
 
     answers: list[str | ProviderError] = field(default_factory=list)
     reports: dict[str, TaskReport | ProviderError] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class FakeProvider:
 
 @dataclass
 class FakeFetcher:
-    """Gives `body` for every URL, or the error that is set for it."""
+    """Returns `body` for every URL, or raises the error set for it."""
 
     body: bytes = b"audio"
     errors: dict[str, Exception] = field(default_factory=dict)
@@ -130,7 +130,7 @@ class FakeAudio:
 
 @dataclass
 class FakeRoute:
-    """`errors` are raised by the next posts; `after_effect` are raised though the message is there."""
+    """The next posts raise `errors`; `after_effect` errors are raised although the message was posted."""
 
     name: str = "the channel"
     limit_bytes: int = 10_000_000
@@ -172,7 +172,7 @@ class FakeRoute:
 
 @dataclass
 class FakeMessenger:
-    """`shown` is what the progress messages said; `unshowable` jobs raise their error each time they are shown."""
+    """`shown` is what the progress messages said; `unshowable` jobs raise their error each time."""
 
     ways: list[FakeRoute] = field(default_factory=lambda: [FakeRoute()])
     private_ways: list[FakeRoute] = field(default_factory=list)
@@ -184,9 +184,9 @@ class FakeMessenger:
     unshowable: dict[str, Exception] = field(default_factory=dict)
     posting_errors: list[Exception] = field(default_factory=list)
     operator: list[list[Text]] = field(default_factory=list)
-    edited: list[int | None] = field(default_factory=list)  # the message that each showing edits
-    placeholders: dict[int, int] = field(default_factory=dict)  # by interaction: the progress messages that stand
-    begun: list[bool] = field(default_factory=list)  # whether each posting was the repeat of another one
+    edited: list[int | None] = field(default_factory=list)  # the message that each edit changes
+    placeholders: dict[int, int] = field(default_factory=dict)  # by interaction: the existing progress messages
+    begun: list[bool] = field(default_factory=list)  # whether each post was a repeat
     on_begin: Callable[[], object] = lambda: None
     withdrawn: list[int] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)  # jobs whose private answer is being written

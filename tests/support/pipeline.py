@@ -1,4 +1,4 @@
-"""All services on a real database, with a clock that is turned and a provider that does as it is told."""
+"""All services on a real database, with a clock that tests set and a scripted provider."""
 
 import json
 from collections.abc import AsyncIterator
@@ -141,7 +141,7 @@ class Pipeline:
         return await self.job(job)
 
     async def call_back(self, job: Job, kind: str, *, code: int = 200, tracks: int = 2, confirmed: bool = True) -> None:
-        """A callback of the job's task; the provider's record says the same where it is `confirmed`."""
+        """A callback about the job's task; if `confirmed`, the provider's record says the same."""
         if confirmed and kind in {"complete", "error"}:
             end = ReportKind.COMPLETE if kind == "complete" else ReportKind.FAILED
             task_id = job.task_id or "task-told"
@@ -179,7 +179,7 @@ async def a_pipeline(
     caps: Caps = Caps(),  # noqa: B008  # as above
     keep_tracks_days: int = 0,
 ) -> AsyncIterator[Pipeline]:
-    """Everything but Discord and the provider, on a database in `folder`; anew on the same one after a restart."""
+    """Everything but Discord and the provider, on a database in `folder`; call it again to restart on the same one."""
     clock = clock or TurnedClock()
     provider = provider or FakeProvider()
     fetcher = fetcher or FakeFetcher()

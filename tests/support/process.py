@@ -1,4 +1,4 @@
-"""The bot as a process of its own, as an operator starts it."""
+"""The bot as a separate process, as an operator starts it."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ SECRETS = ("DISCORD_TOKEN", "SUNO_API_KEY", "SUNO_WEBHOOK_KEY")
 
 
 def environ_of(settings: Settings, **more: str) -> dict[str, str]:
-    """The variables that lead to `settings`; nothing of this process's own environment but what Python needs."""
+    """The variables for `settings`, with nothing from this process's environment but what Python needs."""
     return {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(ROOT),
@@ -42,13 +42,13 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
 
 @dataclass
 class BotProcess:
-    """`said` is what it wrote so far, on both of its outputs."""
+    """`said` is its output so far, from both streams."""
 
     process: asyncio.subprocess.Process
     said: list[str] = field(default_factory=list)
 
     async def end(self) -> int:
-        """Ask it to end as an operator's supervisor does; its exit status."""
+        """Ask it to stop like a supervisor; returns its exit status."""
         self.process.terminate()
         async with asyncio.timeout(END_SECONDS):
             return await self.process.wait()
@@ -59,7 +59,7 @@ class BotProcess:
 
 
 async def said(bot: BotProcess, words: str) -> None:
-    """Until the process has said `words`."""
+    """Wait until the process has printed `words`."""
     async with asyncio.timeout(20):
         while not any(words in line for line in bot.said):  # noqa: ASYNC110  # another process's output
             await asyncio.sleep(0.02)
@@ -67,7 +67,7 @@ async def said(bot: BotProcess, words: str) -> None:
 
 @asynccontextmanager
 async def bot_process(environ: dict[str, str], *arguments: str, folder: Path) -> AsyncIterator[BotProcess]:
-    """`python -m bot ARGUMENTS` in `folder`; killed on leaving where it still runs."""
+    """`python -m bot ARGUMENTS` in `folder`; killed on leaving if still running."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

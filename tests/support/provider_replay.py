@@ -1,4 +1,4 @@
-"""How today's code reads the provider's messages that earlier releases met.
+"""How today's code reads the provider's messages from the time of earlier releases.
 
 `python -m tests.support.provider_replay 1` prints the outcomes of release 1, to be stored as its `expected.json`.
 """
@@ -33,7 +33,7 @@ def expected_of(release: str) -> Mapping[str, Outcome]:
 
 
 def outcome_of(message: Path) -> Outcome:
-    """What today's code makes of it; the file's name says what kind of message it is."""
+    """What today's code makes of a message; the file's name gives its kind."""
     body = message.read_bytes()
     if message.name.startswith("callback-"):
         return _of_report(parse_callback, body)
@@ -43,7 +43,7 @@ def outcome_of(message: Path) -> Outcome:
 
 
 def _of_report(parse: Callable[[bytes], TaskReport], body: bytes) -> Outcome:
-    """The report, and a running job once it is applied."""
+    """The report, and a running job after applying it."""
     report = parse(body)
     job = apply_report(_a_running_job(report), report, at=after(60))
     return {
@@ -62,7 +62,7 @@ def _a_running_job(report: TaskReport) -> Job:
 
 
 def _of_answer(body: bytes) -> Outcome:
-    """A success, or which error an answer of HTTP 200 is and whether paid work may have begun."""
+    """A success, or the error of an HTTP 200 answer and whether paid work may have started."""
     try:
         envelope = read_answer(200, body)
     except ProviderError as error:

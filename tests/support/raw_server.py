@@ -1,4 +1,4 @@
-"""A server on the loopback address that says exactly what a test tells it to, honest or not."""
+"""A server on the loopback address that sends exactly what a test wants, honest or not."""
 
 import asyncio
 import ssl
@@ -9,9 +9,9 @@ Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 class Server:
-    """Reads the head of each request, keeps it, and lets `answer` speak; an answer may be endless.
+    """Reads and keeps each request's head and lets `answer` reply; an answer may be endless.
 
-    `left` is set once the other side has closed a connection, or torn it.
+    `left` is set once the other side has closed or broken a connection.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -63,7 +63,7 @@ def saying(*pieces: bytes) -> Answer:
 
 
 def repeating(piece: bytes, *, after: bytes = b"", every_seconds: float = 0) -> Answer:
-    """`after` once, then `piece` for ever."""
+    """Send `after` once, then `piece` for ever."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(after)

@@ -1,4 +1,4 @@
-"""What may never stand in a line that an operator reads or in a message, by its shape or its value."""
+"""What must never appear in a log line or a message, by its shape or its value."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ VALUES = frozenset({API_KEY, TOKEN, "invented-interaction-token"})
 
 
 def secrets_in(lines: Iterable[str], *, more: Iterable[str] = ()) -> list[str]:
-    """The lines that hold one of the shapes, the values, or `more` of them."""
+    """The lines that contain one of the shapes, the values, or `more` values."""
     values = VALUES | {value for value in more if len(value) >= SHORTEST}
     return [
         line for line in lines if any(shape.search(line) for shape in SHAPES) or any(value in line for value in values)
@@ -29,7 +29,7 @@ def secrets_in(lines: Iterable[str], *, more: Iterable[str] = ()) -> list[str]:
 
 
 class Overheard(logging.Handler):
-    """What the bot's own code logs, before `bot.logs` cleans it."""
+    """What the bot's code logs, before `bot.logs` cleans it."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -42,7 +42,7 @@ class Overheard(logging.Handler):
 
 @contextmanager
 def overhearing() -> Iterator[Overheard]:
-    """Listen to all that is logged, down to what only `LOG_LEVEL=debug` shows."""
+    """Record everything logged, including what only `LOG_LEVEL=debug` shows."""
     overheard = Overheard()
     loggers = [logging.getLogger(name) for name in OWN]
     before = [logger.level for logger in loggers]

@@ -46,7 +46,7 @@ def a_track(number: int = 1, *, title: str = "Tide", tags: str = "folk, calm") -
 
 
 def a_job(*, member_id: int = 1, accepted_at: datetime = NOW, state: JobState = JobState.ACCEPTED) -> Job:
-    """An accepted job with ids of its own, due at once."""
+    """An accepted job with unique ids, due at once."""
     number = next(_numbers)
     return Job(
         id=f"{number:032x}",
@@ -73,7 +73,7 @@ def a_job(*, member_id: int = 1, accepted_at: datetime = NOW, state: JobState = 
 
 
 def a_job_with_everything(job: Job) -> Job:
-    """`job` with another value in each of its changeable fields."""
+    """`job` with a different value in each changeable field."""
     return replace(
         job,
         place=replace(job.place, interaction_token=""),

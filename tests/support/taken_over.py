@@ -1,6 +1,6 @@
-"""An audio process that a file has taken over: it sets itself up as the real one does, then does as the file says.
+"""An audio process taken over by a file: it sets itself up like the real one, then does what the file says.
 
-The file is `Orders`, as JSON. What comes of them is the answer's log line.
+The file is `Orders`, as JSON. Their outcome is the answer's log line.
 """
 
 import os
@@ -17,9 +17,9 @@ from tests.support.attacks import Target, outcomes
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """`layers` and `limits`: None is all of them, as in the real process. `user`: whom to become first.
+    """`layers` and `limits`: None means all, as in the real process. `user`: the user to become first.
 
-    `fifo` is a named pipe that the process and its children hold open: its reader sees when the last of them is gone.
+    `fifo` is a named pipe that the process and its children hold open, so its reader sees when the last one is gone.
     """
 
     layers: tuple[str, ...] | None = None

@@ -1,6 +1,6 @@
-"""The bot's process, as far as an attacker is concerned: it has a secret in its environment and in its memory.
+"""The bot's process as an attacker sees it: with a secret in its environment and its memory.
 
-It prints the address of the secret, and ends with its standard input.
+It prints the secret's address, and ends when its standard input closes.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ def main() -> None:
     if privacy == "private":
         kernel.keep_memory_private()
     elif user:
-        kernel.call("prctl", _PR_SET_DUMPABLE, 1, 0, 0, 0)  # which a change of user has taken away
+        kernel.call("prctl", _PR_SET_DUMPABLE, 1, 0, 0, 0)  # lost by the change of user
     print(ctypes.addressof(memory), flush=True)
     sys.stdin.read()
 

@@ -1,4 +1,4 @@
-"""The web application on a socket, with parts that a test can turn, and connections that are spoken to in bytes."""
+"""The web application on a socket, with parts that tests can set, and connections that take raw bytes."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ POST = f"POST {CALLBACK} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{{}}".e
 
 
 class Parts:
-    """What the application is built from; a test turns what it cares about."""
+    """What the application is built from; a test sets what it cares about."""
 
     def __init__(self) -> None:
         self.checks: Mapping[str, bool] = {"gateway": True, "database": True}
@@ -87,7 +87,7 @@ async def serving(
 
 
 class Talk:
-    """One connection, spoken to in bytes."""
+    """One connection, used with raw bytes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -113,7 +113,7 @@ class Talk:
         return int(head.split(" ", 2)[1]), head, await self._reader.readexactly(length)
 
     async def rest(self) -> bytes:
-        """What comes until the other side closes."""
+        """Everything until the other side closes."""
         return await self._reader.read()
 
 

@@ -26,7 +26,7 @@ from bot.fetch.addresses import NOT_PUBLIC_IPV4, NOT_PUBLIC_IPV6, PrivateHosts, 
         "64:ff9b::8.8.8.8",
     ],
 )
-def test_an_address_of_the_internet_is_public(literal: str) -> None:
+def test_an_internet_address_is_public(literal: str) -> None:
     assert is_public(ip_address(literal))
 
 
@@ -88,7 +88,7 @@ def test_an_address_of_the_internet_is_public(literal: str) -> None:
         "ff02::1",
     ],
 )
-def test_any_other_address_is_not(literal: str) -> None:
+def test_any_other_address_is_not_public(literal: str) -> None:
     assert not is_public(ip_address(literal))
 
 
@@ -99,12 +99,12 @@ def test_a_refused_network_is_refused_from_its_first_to_its_last_address(network
 
 
 @given(st.ip_addresses(v=4))
-def test_no_ipv4_address_is_public_that_the_registry_calls_otherwise(address: IPv4Address) -> None:
+def test_no_ipv4_address_is_public_against_the_registry(address: IPv4Address) -> None:
     assert not is_public(address) or (address.is_global and not address.is_multicast)
 
 
 @given(st.ip_addresses(v=6))
-def test_no_ipv6_address_is_public_that_the_registry_calls_otherwise(address: IPv6Address) -> None:
+def test_no_ipv6_address_is_public_against_the_registry(address: IPv6Address) -> None:
     carries_ipv4 = address.ipv4_mapped is not None or (int(address) >> 32) == int(IPv6Address("64:ff9b::")) >> 32
 
     assert not is_public(address) or carries_ipv4 or (address.is_global and not address.is_multicast)
@@ -118,7 +118,7 @@ def test_an_ipv4_address_inside_an_ipv6_address_is_judged_as_itself(address: IPv
 
 
 @pytest.mark.parametrize("word", ["", "localhost", "127.1", "2130706433", "0x7f.0.0.1", "010.8.8.8", "8.8.8.8 "])
-def test_what_is_no_plainly_written_address_is_not_public(word: str) -> None:
+def test_anything_but_a_plain_address_is_not_public(word: str) -> None:
     assert not is_public_literal(word)
 
 
@@ -134,7 +134,7 @@ def test_what_is_no_plainly_written_address_is_not_public(word: str) -> None:
         ("[::1]:8080", "0:0:0:0:0:0:0:1", 8080),
     ],
 )
-def test_a_host_that_is_named_is_allowed(word: str, host: str, port: int) -> None:
+def test_a_listed_host_is_allowed(word: str, host: str, port: int) -> None:
     assert PrivateHosts.parse([word]).allow(host, port)
 
 
@@ -150,15 +150,15 @@ def test_a_host_that_is_named_is_allowed(word: str, host: str, port: int) -> Non
         ("127.0.0.1", "::ffff:127.0.0.1", 80),
     ],
 )
-def test_a_host_that_only_resembles_it_is_not(word: str, host: str, port: int) -> None:
+def test_a_similar_host_is_not_allowed(word: str, host: str, port: int) -> None:
     assert not PrivateHosts.parse([word]).allow(host, port)
 
 
-def test_nothing_is_allowed_where_nothing_is_named() -> None:
+def test_an_empty_list_allows_nothing() -> None:
     assert not PrivateHosts.parse([]).allow("127.0.0.1", 80)
 
 
 @pytest.mark.parametrize("word", ["", ":80", "host:", "host:0", "host:65536", "host:http", "host:²", "[::1]80", "[]:1"])
-def test_a_word_that_names_no_host_is_refused(word: str) -> None:
+def test_a_word_that_is_not_a_host_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match="names"):
         PrivateHosts.parse([word])

@@ -1,4 +1,4 @@
-"""What containers claim about themselves, read from bytes made by hand."""
+"""What containers claim about themselves, from handmade bytes."""
 
 import struct
 
@@ -40,24 +40,24 @@ def test_chunks_of_odd_size_before_the_data_are_padded() -> None:
 
 
 @pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000])
-def test_a_wav_that_was_written_into_a_pipe_claims_nothing(size: int) -> None:
+def test_a_wav_written_to_a_pipe_claims_nothing(size: int) -> None:
     assert wav(a_wav(claimed=size, present=100)) == NO_CLAIM
 
 
-def test_a_wav_of_more_than_four_gigabytes_says_its_size_in_ds64() -> None:
+def test_a_wav_over_four_gigabytes_gives_its_size_in_ds64() -> None:
     ds64 = b"ds64" + struct.pack("<IQQQI", 28, 0, 5_000_000_000, 0, 0)
     head = b"RF64" + b"\xff" * 4 + b"WAVE" + ds64 + b"data" + b"\xff" * 4
 
     assert wav(head + bytes(50)) == Claim(size_bytes=len(head) + 5_000_000_000)
 
 
-def test_a_wav_cut_before_its_data_ends_beyond_its_end() -> None:
+def test_a_wav_cut_before_its_data_claims_to_be_longer() -> None:
     cut = a_wav(claimed=10, present=0)[:30]
 
     assert wav(cut).size_bytes > len(cut)
 
 
-def test_flac_says_its_samples() -> None:
+def test_a_flac_claims_its_samples() -> None:
     packed = 44100 << 44 | 1 << 41 | 15 << 36 | 441000
     head = b"fLaC\0\0\0\x22" + bytes(10) + packed.to_bytes(8, "big") + bytes(16)
 
@@ -67,13 +67,13 @@ def test_flac_says_its_samples() -> None:
 
 
 @pytest.mark.parametrize("name", [b"Xing", b"Info"])
-def test_an_mp3_says_its_frames(name: bytes) -> None:
+def test_an_mp3_claims_its_frames(name: bytes) -> None:
     frame = an_mp3_frame(name + struct.pack(">III", 3, 1000, 417_000), tag_at=36)
 
     assert mp3(frame) == Claim(seconds=1000 * (1152 / 44100))
 
 
-def test_an_mp3_says_its_bytes_where_it_does_not_say_its_frames() -> None:
+def test_an_mp3_without_a_frame_count_claims_its_bytes() -> None:
     tag = b"ID3\3\0\0\0\0\1\0" + bytes(128)
     frame = an_mp3_frame(b"Xing" + struct.pack(">III", 2, 0, 5000), tag_at=36)
 
@@ -104,20 +104,20 @@ def test_a_cut_inside_a_page_header_is_seen(kept: int) -> None:
     assert ogg(cut).size_bytes > len(cut)
 
 
-def test_a_packet_that_goes_on_behind_the_last_page_is_missed() -> None:
+def test_a_packet_that_continues_past_the_last_page_is_missed() -> None:
     page = an_ogg_page(10, 255)
 
     assert ogg(page).size_bytes > len(page)
 
 
-def test_a_last_page_without_its_flag_is_no_cut() -> None:
+def test_a_last_page_without_its_flag_is_not_a_cut() -> None:
     """Android's recorder writes such files."""
     pages = an_ogg_page(10, flags=2) + an_ogg_page(30)
 
     assert ogg(pages).size_bytes == len(pages)
 
 
-def test_letters_that_look_like_a_page_are_none() -> None:
+def test_letters_that_look_like_a_page_are_not_one() -> None:
     page = an_ogg_page(40)[:-40] + b"OggS!".ljust(40, b"x")
 
     assert ogg(page).size_bytes == len(page)
@@ -130,7 +130,7 @@ def test_an_mp4_ends_with_its_last_box() -> None:
     assert mp4(whole[:-1]) == Claim(size_bytes=len(whole))
 
 
-def test_an_mp4_that_breaks_off_before_its_index_goes_on_somewhere() -> None:
+def test_an_mp4_cut_before_its_index_claims_to_be_longer() -> None:
     without_index = a_box(b"ftyp", 16) + a_box(b"mdat", 100)
 
     assert mp4(without_index).size_bytes > len(without_index)
@@ -145,7 +145,7 @@ def test_boxes_may_have_long_sizes_or_reach_to_the_end() -> None:
     assert mp4(index + to_the_end).size_bytes == len(index + to_the_end)
 
 
-def test_what_follows_the_last_box_is_ignored() -> None:
+def test_bytes_after_the_last_box_are_ignored() -> None:
     whole = a_box(b"ftyp", 16) + a_box(b"moov", 50)
 
     assert mp4(whole + b"\xff" * 40).size_bytes == len(whole)
@@ -172,7 +172,7 @@ def test_a_live_webm_ends_with_its_last_block() -> None:
     assert webm(whole[:-61]).size_bytes > len(whole) - 61
 
 
-def test_a_webm_is_told_from_its_family() -> None:
+def test_webm_is_distinguished_from_other_matroska() -> None:
     assert doc_type(an_ebml(b"webm")) == "webm"
     assert doc_type(an_ebml(b"matroska")) == "matroska"
     assert doc_type(b"RIFF" + bytes(60)) == ""

@@ -1,4 +1,4 @@
-"""The filter of system calls, run here as the kernel runs it: for both architectures, whichever this machine is."""
+"""The system call filter, run here like in the kernel, for both architectures on any machine."""
 
 import re
 from functools import cache
@@ -28,7 +28,7 @@ X32_BIT = 0x4000_0000
 I386 = 0x4000_0003
 F_SETOWN, F_SETSIG = 8, 10
 
-# Where the kernel's own headers have the numbers, and what they call a number there.
+# The kernel headers that have the numbers, and the prefix of their names.
 HEADERS = {
     "x86_64": (Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), r"#define __NR_(\w+) (\d+)"),
     "aarch64": (Path("/usr/include/asm-generic/unistd.h"), r"#define __NR(?:3264)?_(\w+) (\d+)"),
@@ -73,7 +73,7 @@ DANGEROUS = {
 
 
 def verdict(machine: str, number: int, *, architecture: int | None = None, second_argument: int = 0) -> int:
-    """What the filter says of a system call: `struct seccomp_data` goes in, the operand of a `RETURN` comes out."""
+    """The filter's verdict on a system call: `struct seccomp_data` goes in, the operand of a `RETURN` comes out."""
     data = {
         AT_NUMBER: number,
         AT_ARCHITECTURE: ARCHITECTURES[machine] if architecture is None else architecture,
@@ -95,7 +95,7 @@ def verdict(machine: str, number: int, *, architecture: int | None = None, secon
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_what_decoding_needs_is_allowed_and_nothing_else(machine: str) -> None:
+def test_only_what_decoding_needs_is_allowed(machine: str) -> None:
     column = MACHINES.index(machine)
 
     allowed = {number for number in range(1000) if verdict(machine, number) == ALLOW}
@@ -105,7 +105,7 @@ def test_what_decoding_needs_is_allowed_and_nothing_else(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_calls_that_reach_out_of_the_process_are_refused(machine: str) -> None:
+def test_calls_that_reach_outside_the_process_are_refused(machine: str) -> None:
     column = MACHINES.index(machine)
     numbers = {name: both[column] for name, both in DANGEROUS.items()}
 
@@ -115,7 +115,7 @@ def test_calls_that_reach_out_of_the_process_are_refused(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_fcntl_may_look_and_duplicate_but_not_have_signals_sent(machine: str) -> None:
+def test_fcntl_may_read_flags_and_duplicate_but_not_request_signals(machine: str) -> None:
     fcntl = ALLOWED["fcntl"][MACHINES.index(machine)]
 
     allowed = {command for command in range(2000) if verdict(machine, fcntl, second_argument=command) == ALLOW}
@@ -125,8 +125,8 @@ def test_fcntl_may_look_and_duplicate_but_not_have_signals_sent(machine: str) ->
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_a_call_of_another_architecture_ends_the_process(machine: str) -> None:
-    """`read` has the number of `restart_syscall` there, and `write` the one of `exit`."""
+def test_a_call_from_another_architecture_ends_the_process(machine: str) -> None:
+    """There, `restart_syscall` has the number of `read`, and `exit` that of `write`."""
     assert {verdict(machine, number, architecture=I386) for number in range(1000)} == {KILL_PROCESS}
 
 
@@ -135,7 +135,7 @@ def test_no_number_of_x32_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_the_numbers_are_those_of_the_kernels_headers(machine: str) -> None:
+def test_the_numbers_match_the_kernels_headers(machine: str) -> None:
     header, pattern = HEADERS[machine]
     if not header.exists():
         pytest.skip(f"{header} is not installed")

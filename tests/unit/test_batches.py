@@ -1,4 +1,4 @@
-"""What many tasks want at once is handled together."""
+"""Requests from many tasks are handled together."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from storage.batches import Batches
 
 
 class Doubling:
-    """Doubles numbers, once it may; keeps what it was given together."""
+    """Doubles numbers once allowed; keeps the batches it was given."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -27,7 +27,7 @@ class Doubling:
         return Batches(self.handle, seconds=seconds, name="double")
 
 
-async def test_whoever_comes_during_a_batch_is_in_the_next() -> None:
+async def test_items_that_arrive_during_a_batch_go_into_the_next() -> None:
     doubling = Doubling()
     batches = doubling.batches_of()
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
@@ -40,7 +40,7 @@ async def test_whoever_comes_during_a_batch_is_in_the_next() -> None:
     assert doubling.batches == [[1], [2, 3]]
 
 
-async def test_an_error_is_heard_by_its_batch_alone() -> None:
+async def test_an_error_reaches_only_its_own_batch() -> None:
     doubling = Doubling()
     doubling.error = ZeroDivisionError()
     doubling.gate.set()
@@ -53,7 +53,7 @@ async def test_an_error_is_heard_by_its_batch_alone() -> None:
     assert await batches.add(3) == 6
 
 
-async def test_nobody_waits_longer_than_the_time_and_work_continues_afterwards() -> None:
+async def test_nobody_waits_beyond_the_time_limit_and_work_continues_afterwards() -> None:
     doubling = Doubling()
     batches = doubling.batches_of(seconds=0.05)
     async with asyncio.timeout(10):
@@ -69,7 +69,7 @@ async def test_nobody_waits_longer_than_the_time_and_work_continues_afterwards()
         await batches.close()
 
 
-async def test_whoever_leaves_does_not_hold_up_the_others() -> None:
+async def test_a_caller_that_leaves_does_not_hold_up_the_others() -> None:
     doubling = Doubling()
     batches = doubling.batches_of()
     async with asyncio.timeout(10):

@@ -1,4 +1,4 @@
-"""Whatever a job holds, every message about it is one that Discord takes: the stand-in's own refusals decide."""
+"""Whatever a job contains, Discord takes every message about it, judged by the stand-in's own refusals."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -74,7 +74,7 @@ def jobs(draw: st.DrawFn) -> Job:
 def check(
     content: str, *, embed: discord.Embed | None = None, files: int = 0, components: list[Any] | None = None
 ) -> None:
-    """Raise what the stand-in would answer with."""
+    """Raise the refusal that the stand-in would send."""
     data: dict[str, Any] = {"content": content, "components": components or []}
     if embed is not None:
         data["embeds"] = [embed.to_dict()]
@@ -95,7 +95,7 @@ def check_card(card: cards.Card) -> None:
 @given(
     job=jobs(), attached=st.integers(0, 30), cover=st.sampled_from([None, Path("cover.webp")]), preface=st.booleans()
 )
-def test_a_result_and_a_failure_are_taken(job: Job, attached: int, cover: Path | None, preface: bool) -> None:
+def test_discord_takes_a_result_and_a_failure(job: Job, attached: int, cover: Path | None, preface: bool) -> None:
     files = [
         ResultFile(track=track, path=Path("one.mp3") if number < attached else None, cover=cover)
         for number, track in enumerate(job.tracks)
@@ -108,7 +108,7 @@ def test_a_result_and_a_failure_are_taken(job: Job, attached: int, cover: Path |
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(job=jobs(), band=st.sampled_from([None, *BANDS]))
-def test_a_progress_message_is_taken(job: Job, band: int | None) -> None:
+def test_discord_takes_a_progress_message(job: Job, band: int | None) -> None:
     view = progress_of(job, band=band, usual_seconds=None, began_at=NOW, at=NOW)
 
     check(progress_content(job, view, SAY))
@@ -117,7 +117,7 @@ def test_a_progress_message_is_taken(job: Job, band: int | None) -> None:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(mine=st.lists(jobs(), min_size=1, max_size=4), times=st.integers(1, 8))
-def test_the_list_of_jobs_and_each_ones_details_are_taken(mine: list[Job], times: int) -> None:
+def test_discord_takes_the_list_of_jobs_and_the_details_of_each(mine: list[Job], times: int) -> None:
     listed = [(replace(job, id=f"{number:032x}"), 7) for number, job in enumerate(mine * times)]
     options = [option.to_dict() for option in job_list.job_options(listed, SAY)]
     menu = {"type": 3, "custom_id": "encore:jobs", "options": options}

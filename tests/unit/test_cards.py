@@ -1,4 +1,4 @@
-"""The messages that tell a job's end, in English, and that nothing of members or of the provider breaks their form."""
+"""The messages about a job's end, in English; no text from members or the provider breaks them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -65,11 +65,11 @@ def test_a_result_mentions_the_member_and_shows_the_facts(say: Callable[[Text], 
     assert card.embed.thumbnail.url == "https://files.example/one.png"
 
 
-def test_one_track_is_told_in_the_singular(say: Callable[[Text], str]) -> None:
+def test_one_track_is_announced_in_the_singular(say: Callable[[Text], str]) -> None:
     assert "Your track is ready." in cards.result_card(a_job(), a_result(a_job(), tracks=1), say).content
 
 
-def test_a_result_without_a_title_is_called_after_the_source_and_never_after_an_id(say: Callable[[Text], str]) -> None:
+def test_an_untitled_result_is_named_after_the_source_and_never_after_an_id(say: Callable[[Text], str]) -> None:
     job = replace(untitled(a_job()), source_name="Paper Boats.mp3")
     files = [
         replace(file, track=replace(file.track, title="3f9a2c1e-0000-4000-8000-0305e82c3301")) for file in a_result(job)
@@ -82,7 +82,7 @@ def test_a_result_without_a_title_is_called_after_the_source_and_never_after_an_
     assert [file.name for file in card.files] == ["paper-boats-1.mp3", "paper-boats-2.mp3"]
 
 
-def test_a_result_of_which_only_ids_are_known_is_untitled(say: Callable[[Text], str]) -> None:
+def test_a_result_with_nothing_but_ids_is_untitled(say: Callable[[Text], str]) -> None:
     job = replace(untitled(a_job()), source_name="3f9a2c1e7b.mp3")
 
     card = cards.result_card(job, a_result(job), say)
@@ -108,7 +108,7 @@ def test_every_attachment_says_what_it_is_to_those_who_cannot_see_it(say: Callab
     }
 
 
-def test_the_cover_is_shown_from_the_attached_file_which_stays(say: Callable[[Text], str]) -> None:
+def test_the_cover_is_shown_from_the_attached_file(say: Callable[[Text], str]) -> None:
     card = cards.result_card(a_job(), a_result(a_job(), cover=Path("x/picture.png")), say)
 
     assert card.embed is not None
@@ -117,7 +117,7 @@ def test_the_cover_is_shown_from_the_attached_file_which_stays(say: Callable[[Te
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "https://xn--a/", "https://[::1]@/", "", "https://x y/"])
-def test_a_picture_that_is_no_web_address_is_left_out(say: Callable[[Text], str], url: str) -> None:
+def test_a_picture_without_a_web_address_is_left_out(say: Callable[[Text], str], url: str) -> None:
     files = [replace(file, track=replace(file.track, image_url=url)) for file in a_result(a_job())]
 
     card = cards.result_card(a_job(), files, say)
@@ -137,7 +137,7 @@ def test_long_lyrics_come_as_a_file(say: Callable[[Text], str]) -> None:
     assert not card.embed.description
 
 
-def test_a_track_too_large_for_the_server_is_a_link_with_its_end(say: Callable[[Text], str]) -> None:
+def test_a_track_too_large_for_the_server_is_a_link_with_an_expiry(say: Callable[[Text], str]) -> None:
     job = replace(a_job(), finished_at=BEGINNING)
 
     card = cards.result_card(job, a_result(job, linked=True), say)
@@ -148,7 +148,7 @@ def test_a_track_too_large_for_the_server_is_a_link_with_its_end(say: Callable[[
     assert f"<t:{int((BEGINNING + timedelta(days=14)).timestamp())}:R>" in link
 
 
-def test_of_more_tracks_than_a_message_takes_the_others_are_links(say: Callable[[Text], str]) -> None:
+def test_tracks_beyond_the_attachment_limit_are_links(say: Callable[[Text], str]) -> None:
     card = cards.result_card(a_job(), a_result(a_job(), tracks=14), say)
 
     attached = [file for file in card.files if file.path is not None]
@@ -156,7 +156,7 @@ def test_of_more_tracks_than_a_message_takes_the_others_are_links(say: Callable[
     assert len(attached) + sum(name is not None and name.startswith("Track") for name in fields_of(card)) == 14
 
 
-def test_what_does_not_fit_at_all_is_counted(say: Callable[[Text], str]) -> None:
+def test_tracks_that_do_not_fit_at_all_are_counted(say: Callable[[Text], str]) -> None:
     files = [
         replace(file, track=replace(file.track, audio_url="https://files.example/" + "x" * 480))
         for file in a_result(a_job(), tracks=12, linked=True)
@@ -168,7 +168,7 @@ def test_what_does_not_fit_at_all_is_counted(say: Callable[[Text], str]) -> None
     assert fields["…"] == f"{12 - shown} more tracks don't fit here."
 
 
-def test_words_of_members_and_of_the_provider_cannot_break_a_message(say: Callable[[Text], str]) -> None:
+def test_words_from_members_and_the_provider_cannot_break_a_message(say: Callable[[Text], str]) -> None:
     job = a_job()
     job = replace(
         job,
@@ -206,7 +206,7 @@ def test_file_names_are_plain_ascii(title: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("reason", list(FailureReason))
-def test_every_failure_says_what_happened_and_what_became_of_the_extension(
+def test_every_failure_says_what_happened_and_whether_an_extension_was_used(
     say: Callable[[Text], str], reason: FailureReason
 ) -> None:
     job = replace(a_job(), state=JobState.FAILED, failure=Failure(reason=reason, provider_message="boom"))
@@ -222,7 +222,7 @@ def test_every_failure_says_what_happened_and_what_became_of_the_extension(
     assert ("Your extension was refunded." in words) is refunded
 
 
-def test_a_message_is_known_by_the_mark_in_its_words_or_in_an_older_ones_footer(say: Callable[[Text], str]) -> None:
+def test_a_message_is_recognised_by_its_mark_in_the_text_or_in_an_older_footer(say: Callable[[Text], str]) -> None:
     job, other = a_job(), replace(a_job(), id="f" * 32)
     footer = discord.Embed().set_footer(text=cards.mark(job))
 
@@ -247,7 +247,7 @@ def test_a_plainer_card_keeps_its_words_and_its_mark(say: Callable[[Text], str])
     assert all(cards.carries_mark(each.content, [], job) for each in (first, without_pictures, words_alone))
 
 
-def test_several_sentences_are_a_list_and_never_longer_than_a_message(say: Callable[[Text], str]) -> None:
+def test_several_sentences_become_a_list_that_fits_into_a_message(say: Callable[[Text], str]) -> None:
     assert cards.as_list([text("One.")], say) == "One."
     assert cards.as_list([text("One."), text("Two.")], say) == "• One.\n• Two."
     assert cards.as_list([text("x" * 900)] * 5, say).count("•") == 2

@@ -1,4 +1,4 @@
-"""No option of `/extend` is lost on its way to the provider, and no command is left untried or unexplained."""
+"""No option of `/extend` is lost on its way to the provider, and no command goes untested or unexplained."""
 
 import importlib
 import pkgutil
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = {"audio", "url", "track"}
 NOT_IN_THE_REQUEST = SOURCES | {"private"}
 NOT_TYPED = {"continue_at_words", "source_length", "source_model"}
-NOT_SENT_AS_TYPED = NOT_TYPED | {"continue_at"}  # the job says where the continuation really starts
+NOT_SENT_AS_TYPED = NOT_TYPED | {"continue_at"}  # the job holds where the continuation really starts
 
 OTHER_VALUES: dict[type, object] = {str: "other", bool: True, float: 0.5, int: 2}
 

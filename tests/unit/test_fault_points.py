@@ -30,7 +30,7 @@ async def test_a_held_point_stops_a_task_until_it_is_released() -> None:
     assert steps == ["before", "after"]
 
 
-async def test_once_released_a_point_stops_nobody_else() -> None:
+async def test_a_released_point_stops_nobody_else() -> None:
     async with hold("before the post") as point:
         point.release()
         async with asyncio.timeout(1):
@@ -89,8 +89,8 @@ def test_an_unknown_point_cannot_be_armed() -> None:
         fault_points.arm("before lunch")
 
 
-def test_every_point_is_somewhere_in_the_code() -> None:
-    """And the code names no other; a point that can be held is passed by `pause_at`."""
+def test_every_point_is_in_the_code() -> None:
+    """And the code names no others; points that can be held use `pause_at`."""
     called = [
         (how, name)
         for folder in ("bot", "cogs", "storage")

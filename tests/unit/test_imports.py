@@ -13,7 +13,7 @@ BELOW_SERVICES = ("bot.domain", "bot.errors", "bot.fault_points")
 SERVICES = ("bot.services", *BELOW_SERVICES)
 CHAT = ("bot.chat", "bot.text", *SERVICES)
 
-# What each part may import of the project besides itself. A new part needs a row.
+# What each part may import from the project besides itself. A new part needs a row.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.domain": (),
     "bot.errors": ("bot.domain",),
@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.logs": (),
     "bot.scratch": (),
     "bot.text": ("bot.domain",),
-    # Three floors: the capabilities, what the operator cares for, the common ground. Capabilities never meet.
+    # Three floors: the capabilities, the operator's concerns, the common ground. Capabilities never import each other.
     "bot.services.pipeline": ("bot.services.operator", "bot.services.common", *BELOW_SERVICES),
     "bot.services.members": ("bot.services.operator", "bot.services.common", *BELOW_SERVICES),
     "bot.services.operator": ("bot.services.common", *BELOW_SERVICES),
@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.client": ("bot.acknowledge", "bot.servers", *CHAT),
     "bot.gateway": ("bot.client", *CHAT),
     "cogs": ("bot.acknowledge", "bot.client", *CHAT),
-    # The composition root: the parts by capability, and what chooses and runs them.
+    # The composition root: the parts by capability, and the code that chooses and runs them.
     "bot.parts": (
         *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.scratch", "bot.servers", "bot.settings"),
         *("bot.suno", "bot.web", "cogs", "storage", *CHAT),
@@ -75,9 +75,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.sandbox.suno": ("bot.sandbox.sounds",),
     "bot.sandbox": ("bot.app", "bot.audio", "bot.domain", "bot.errors", "bot.logs", "bot.settings"),
 }
-# Who alone may import these.
+# The only modules that may import these.
 ONLY_IN: dict[str, tuple[str, ...]] = {
-    # FFmpeg on foreign bytes stays in the audio process; the sandbox makes and measures sounds of its own.
+    # FFmpeg reads foreign bytes only in the audio process; the sandbox makes and measures its own sounds.
     "av": ("bot.audio", "bot.sandbox.sounds", "bot.sandbox.suno.material"),
     "PIL": ("bot.audio", "bot.sandbox.sounds"),
     "aiosqlite": ("storage",),
@@ -102,7 +102,7 @@ PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"
 
 
 def imported(module: str, source: str) -> Iterator[str]:
-    """Every module that `source` imports anywhere in it, by its full name."""
+    """Every module that `source` imports anywhere, by its full name."""
     package = module.split(".") if module in PACKAGES else module.split(".")[:-1]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -120,7 +120,7 @@ def within(name: str, parts: tuple[str, ...]) -> bool:
 
 
 def part_of(module: str) -> str | None:
-    """The row of the table for `module`: the longest that fits."""
+    """The table's row for `module`: the longest match."""
     return max((part for part in MAY_IMPORT if within(module, (part,))), key=len, default=None)
 
 
@@ -131,7 +131,7 @@ def wrong_imports(module: str, source: str) -> list[str]:
     wrong = []
     for name in imported(module, source):
         if within(name, ("bot", "cogs", "storage", "tests")):
-            # `bot` itself holds nothing but the version.
+            # `bot` itself contains only the version.
             allowed = name == "bot" or within(name, (part, *MAY_IMPORT[part]))
         else:
             owners = ONLY_IN.get(name.partition(".")[0])
@@ -175,7 +175,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if within(name, ("bot.domain",))])
-def test_the_domain_needs_the_standard_library_alone(module: str) -> None:
+def test_the_domain_needs_only_the_standard_library(module: str) -> None:
     names = set(imported(module, MODULES[module].read_text(encoding="utf-8")))
 
     assert {

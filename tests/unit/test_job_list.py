@@ -36,11 +36,11 @@ def test_a_line_leads_with_the_title_and_says_when_a_finished_job_ended(say: Say
     assert content == f"**Tide**: done {ended} · [open](https://discord.com/channels/200/300/5)"
 
 
-def test_a_waiting_job_tells_its_place_in_line(say: Say) -> None:
+def test_a_waiting_job_shows_its_place_in_line(say: Say) -> None:
     assert job_list.jobs_content([(a_job(), 3)], say).startswith("**Tide**: waiting, number 3 in line, queued <t:")
 
 
-def test_a_private_result_is_never_linked_to(say: Say) -> None:
+def test_a_private_result_is_never_linked(say: Say) -> None:
     job = delivered()
     private = replace(job, place=replace(job.place, private=True))
 
@@ -49,7 +49,7 @@ def test_a_private_result_is_never_linked_to(say: Say) -> None:
     assert job_list.open_url(replace(private, final_channel_id=999)) == "https://discord.com/channels/@me/999/5"
 
 
-def test_many_jobs_fit_into_one_message_and_none_is_told_too(say: Say) -> None:
+def test_many_jobs_fit_into_one_message_and_no_jobs_get_a_sentence(say: Say) -> None:
     assert len(job_list.jobs_content([(delivered(), None)] * 30, say)) <= 2000
     assert job_list.jobs_content([], say) == "You have no jobs yet. Start one with `/extend`."
 
@@ -62,7 +62,7 @@ def test_each_job_can_be_chosen_by_its_title(say: Say) -> None:
     assert option.description == f"done · {NOW.day} Nov · {NOW:%H:%M} UTC"
 
 
-def test_the_details_of_a_job_show_its_tracks_while_their_files_are_there(say: Say) -> None:
+def test_a_jobs_details_show_its_tracks_while_their_files_exist(say: Say) -> None:
     job = delivered()
 
     fresh = job_list.job_content(job, None, say, at=after(60))
@@ -73,7 +73,7 @@ def test_the_details_of_a_job_show_its_tracks_while_their_files_are_there(say: S
     assert f"From 0:59.2 with V5 · `{job.short_id}`" in old
 
 
-def test_a_link_of_the_providers_that_is_none_is_left_out(say: Say) -> None:
+def test_a_provider_link_that_is_not_a_link_is_left_out(say: Say) -> None:
     job = delivered(tracks=(Track(id="one", audio_url="https://x) [click](https://evil.example"), a_track(2)))
 
     content = job_list.job_content(job, None, say, at=after(60))
@@ -121,7 +121,7 @@ def test_a_failed_job_says_why(say: Say) -> None:
         (JobState.CANCELLED, ()),
     ],
 )
-def test_only_what_can_be_done_with_a_job_is_offered(state: JobState, actions: tuple[JobAction, ...]) -> None:
+def test_only_possible_actions_are_offered(state: JobState, actions: tuple[JobAction, ...]) -> None:
     assert actions_on(delivered(state=state), at=after(60)) == actions
 
 
@@ -142,7 +142,7 @@ def test_nothing_is_sent_again_once_the_files_are_gone() -> None:
     assert actions_on(delivered(tracks=()), at=after(60)) == ()
 
 
-def test_a_quota_is_told_as_a_bar_and_in_words(say: Say) -> None:
+def test_a_quota_is_shown_as_a_bar_and_in_words(say: Say) -> None:
     balance = QuotaBalance(limit=10, held=1, spent=3, day=BEGINNING.date())
 
     assert job_list.quota_content(balance, say).startswith("`███▒░░░░░░` 6 of 10 left today · 3 used · 1 in progress")

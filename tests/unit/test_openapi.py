@@ -1,4 +1,4 @@
-"""The checker of requests, on a small description of our own and on Discord's where that is at hand."""
+"""The request checker, on a small description of our own, and on Discord's if available."""
 
 import io
 import json
@@ -153,11 +153,11 @@ def test_a_long_value_is_not_repeated_whole(small: OpenApi) -> None:
     assert violation.endswith("is too long")
 
 
-def test_all_violations_are_told_at_once(small: OpenApi) -> None:
+def test_all_violations_are_reported_at_once(small: OpenApi) -> None:
     assert len(small.violations("PUT", "/things/x", {"what": "1"}, {"id": "x", "kind": 3})) == 4
 
 
-def test_unknown_keys_are_reported_and_no_violation(small: OpenApi) -> None:
+def test_unknown_keys_are_reported_but_are_no_violation(small: OpenApi) -> None:
     body = {"more": 1, "node": {"type": 2, "inner": [{"type": 1, "word": "a", "extra": 1}]}, "names": {"de": "x"}}
 
     assert small.violations("PATCH", f"/things/{ID}", {}, body) == []
@@ -190,12 +190,12 @@ def test_paths_are_matched_literally_first(small: OpenApi) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/nowhere"), ("DELETE", f"/things/{ID}"), ("GET", f"/things/{ID}/x")]
 )
-def test_what_is_not_described_is_a_violation(small: OpenApi, method: str, path: str) -> None:
+def test_anything_not_described_is_a_violation(small: OpenApi, method: str, path: str) -> None:
     assert small.violations(method, path, {}, None) == [f"{method} {path} is not described"]
     assert small.unknown_keys(method, path, {"a": 1}) == []
 
 
-def test_a_body_is_there_when_it_must_and_only_where_it_may(small: OpenApi) -> None:
+def test_a_body_is_present_if_required_and_absent_unless_allowed(small: OpenApi) -> None:
     assert small.violations("PUT", f"/things/{ID}", {}, None) == ["body is missing"]
     assert small.violations("PATCH", f"/things/{ID}", {}, None) == []
     assert small.violations("GET", "/things/@mine", {}, {}) == ["body: none is described"]
@@ -236,7 +236,7 @@ def test_without_a_document_there_is_none(tmp_path: Path, monkeypatch: pytest.Mo
     assert load_openapi() is None
 
 
-def test_discord_takes_what_the_library_sends_as_a_message(real: OpenApi) -> None:
+def test_discord_takes_the_messages_that_the_library_sends(real: OpenApi) -> None:
     embed = discord.Embed(title="Tide", colour=1, timestamp=discord.utils.utcnow()).set_footer(text="Encore")
     embed.add_field(name="Style", value="folk").set_thumbnail(url="https://images.invalid/1.jpeg")
     file = discord.File(io.BytesIO(b"sound"), "tide.mp3")
@@ -245,7 +245,7 @@ def test_discord_takes_what_the_library_sends_as_a_message(real: OpenApi) -> Non
         body = json.loads(parameters.multipart[0]["value"])
 
     assert real.violations("POST", MESSAGES, {}, body) == []
-    # discord.py writes this one into every embed; Discord does not describe it.
+    # discord.py puts this one into every embed; Discord does not document it.
     assert real.unknown_keys("POST", MESSAGES, body) == ["body.embeds.0.flags"]
 
 
@@ -267,7 +267,7 @@ def test_discord_takes_what_the_library_sends_as_a_message(real: OpenApi) -> Non
         ({"attachments": [{"filename": "a.mp3"}]}, "body.attachments.0:"),
     ],
 )
-def test_discord_does_not_take_such_a_message(real: OpenApi, body: dict[str, Any], where: str) -> None:
+def test_discord_refuses_such_a_message(real: OpenApi, body: dict[str, Any], where: str) -> None:
     (violation,) = real.violations("POST", MESSAGES, {}, body)
 
     assert violation.startswith(where)
@@ -297,7 +297,7 @@ def test_discord_takes_such_an_answer_to_an_interaction(real: OpenApi, body: dic
         ({"type": 8, "data": {"choices": [{"name": "x", "value": "x"}] * 26}}, "body.data.choices:"),
     ],
 )
-def test_discord_does_not_take_such_an_answer(real: OpenApi, body: dict[str, Any], where: str) -> None:
+def test_discord_refuses_such_an_answer(real: OpenApi, body: dict[str, Any], where: str) -> None:
     (violation,) = real.violations("POST", CALLBACK, {}, body)
 
     assert violation.startswith(where)

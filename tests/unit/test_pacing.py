@@ -1,4 +1,4 @@
-"""A channel's few requests are shared: results first, edits when nothing else needs them, and hardly ever a 429."""
+"""A channel's few requests are shared out: results first, edits when nothing else needs them, hardly ever a 429."""
 
 import asyncio
 import time
@@ -19,9 +19,9 @@ LIMIT = 5
 
 @dataclass
 class Bucket:
-    """A channel that takes `LIMIT` requests in a window, which slides or begins with its first request.
+    """A channel that takes `LIMIT` requests per window, which slides or begins with its first request.
 
-    `apart`: posts and edits are counted each for itself.
+    `apart`: posts and edits are counted separately.
     """
 
     pacer: Pacer
@@ -32,7 +32,7 @@ class Bucket:
     taken: list[str] = field(default_factory=list)
 
     async def ask(self, name: str, kind: Kind = Kind.POST) -> None:
-        """As discord.py does: what is refused is repeated after the time that the answer names."""
+        """Like discord.py: repeat a refused request after the time that the answer names."""
         used = self.used[kind if self.apart else None]
         while True:
             await asyncio.sleep(0.005)
@@ -76,7 +76,7 @@ def posting(pacer: Pacer, bucket: Bucket, name: str, urgency: Urgency = Urgency.
 
 
 async def edit(pacer: Pacer, bucket: Bucket, name: str) -> None:
-    """As the progress workers do: what is busy is tried again when it should be free."""
+    """Like the progress workers: if busy, try again when it should be free."""
     while True:
         try:
             async with pacer.edit(SONGS):
@@ -99,7 +99,7 @@ async def test_many_results_and_edits_at_once_are_never_refused(slides: bool, ap
         assert bucket.taken[:12] == [f"result {number}" for number in range(12)]
 
 
-async def test_what_others_use_up_is_noticed_after_one_refusal() -> None:
+async def test_other_programs_requests_are_noticed_after_one_refusal() -> None:
     async with a_bucket(slides=True) as (pacer, bucket):
         bucket.used[None].extend([time.monotonic()] * LIMIT)
 
@@ -108,7 +108,7 @@ async def test_what_others_use_up_is_noticed_after_one_refusal() -> None:
         assert bucket.refused == 1
 
 
-async def test_results_overtake_other_messages_that_wait() -> None:
+async def test_results_overtake_other_waiting_messages() -> None:
     async with a_bucket() as (pacer, bucket):
         others = [posting(pacer, bucket, "reading", Urgency.MESSAGE) for _ in range(LIMIT + 2)]
         await asyncio.gather(*others[:LIMIT])
@@ -142,7 +142,7 @@ async def test_an_edit_waits_for_a_result_that_is_being_fetched_but_not_for_ever
     assert not await is_busy(pacer)
 
 
-async def test_edits_leave_some_requests_to_results_and_come_back_one_after_the_other() -> None:
+async def test_edits_leave_some_requests_for_results_and_return_one_by_one() -> None:
     async with a_bucket() as (pacer, bucket):
         put_off: list[float] = []
         for _ in range(LIMIT + 1):
@@ -170,7 +170,7 @@ async def test_another_channel_is_not_held_up() -> None:
         await full
 
 
-async def test_a_cancelled_post_leaves_its_place_to_the_next() -> None:
+async def test_a_cancelled_post_gives_its_place_to_the_next() -> None:
     async with a_bucket() as (pacer, bucket):
         for _ in range(LIMIT):
             await posting(pacer, bucket, "result")
@@ -203,9 +203,9 @@ async def is_busy(pacer: Pacer) -> bool:
         return True
 
 
-async def test_channels_that_are_quiet_are_forgotten() -> None:
+async def test_quiet_channels_are_forgotten() -> None:
     now = [0.0]
-    clock: Callable[[], float] = lambda: now[0]  # noqa: E731  # a clock that is turned
+    clock: Callable[[], float] = lambda: now[0]  # noqa: E731  # a clock that the test sets
     pacer = Pacer(clock=clock)
     for channel_id in range(1500):
         async with pacer.post(channel_id, Urgency.MESSAGE):

@@ -1,6 +1,6 @@
 """What the provider said to earlier releases means the same today.
 
-A test that fails here has found a change of meaning. If the change is meant, store the new outcome with it.
+A failing test here has found a change of meaning. If it is intended, store the new outcome with it.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ MESSAGES = [(release, message) for release in ALL for message in messages_of(rel
 @pytest.mark.parametrize(
     ("release", "message"), MESSAGES, ids=[f"{release}/{message.stem}" for release, message in MESSAGES]
 )
-def test_a_message_of_an_earlier_release_means_what_it_is_expected_to(release: str, message: Path) -> None:
+def test_a_message_from_an_earlier_release_keeps_its_meaning(release: str, message: Path) -> None:
     assert outcome_of(message) == expected_of(release)[message.stem]
 
 

@@ -35,7 +35,7 @@ async def process_holding_one(parent: Path) -> tuple[asyncio.subprocess.Process,
     return process, Path((await process.stdout.readline()).decode().strip())
 
 
-def test_the_folder_is_gone_afterwards_with_all_that_was_in_it(tmp_path: Path) -> None:
+def test_the_folder_is_removed_afterwards_with_everything_in_it(tmp_path: Path) -> None:
     with scratch_folder(tmp_path) as folder:
         (folder / "tracks").mkdir()
         (folder / "tracks" / "0.mp3").write_bytes(b"sound")
@@ -43,7 +43,7 @@ def test_the_folder_is_gone_afterwards_with_all_that_was_in_it(tmp_path: Path) -
     assert not folders_in(tmp_path)
 
 
-async def test_what_a_killed_process_left_behind_is_swept_away_and_what_a_living_one_uses_is_not(
+async def test_the_folder_of_a_killed_process_is_removed_but_not_that_of_a_living_one(
     tmp_path: Path,
 ) -> None:
     killed, left = await process_holding_one(tmp_path)
@@ -55,13 +55,13 @@ async def test_what_a_killed_process_left_behind_is_swept_away_and_what_a_living
     with scratch_folder(tmp_path) as own:
         assert folders_in(tmp_path) == sorted([used, own])
         assert (used / "piece.mp3").exists()
-    await alive.communicate(b"")  # its input ends, and so does it
+    await alive.communicate(b"")  # it ends with its input
 
     assert alive.returncode == 0
     assert not folders_in(tmp_path)
 
 
-def test_processes_that_start_together_sweep_nothing_of_each_other(tmp_path: Path) -> None:
+def test_processes_that_start_together_leave_each_others_folders_alone(tmp_path: Path) -> None:
     def work(number: int) -> bool:
         with scratch_folder(tmp_path) as folder:
             (folder / str(number)).touch()
@@ -73,7 +73,7 @@ def test_processes_that_start_together_sweep_nothing_of_each_other(tmp_path: Pat
     assert not folders_in(tmp_path)
 
 
-def test_a_link_that_bears_the_name_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_with_such_a_name_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "file").touch()
@@ -85,6 +85,6 @@ def test_a_link_that_bears_the_name_is_not_followed(tmp_path: Path) -> None:
     assert (precious / "file").exists()
 
 
-def test_where_no_folder_can_be_made_the_error_names_the_setting_and_the_remedy(tmp_path: Path) -> None:
+def test_if_no_folder_can_be_made_the_error_names_the_setting_and_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ScratchUnavailable, match="set TMPDIR to a folder with room"), scratch_folder(tmp_path / "gone"):
         pass

@@ -13,7 +13,7 @@ SUFFIXES = (".mp3", ".wav", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".webm", "
 
 
 def heard(path: Path) -> "array[int]":
-    """The file's samples, 24000 a second."""
+    """The file's samples, 24000 per second."""
     samples = array("h")
     resampler = av.AudioResampler(format="s16", layout="mono", rate=24000)
     with av.open(str(path), "r") as source:
@@ -38,7 +38,7 @@ def test_a_piece_lasts_as_long_as_asked_and_can_be_heard(suffix: str, tmp_path: 
     assert loudness(samples) > 500
 
 
-def test_the_same_seed_gives_the_same_piece_and_another_seed_another(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_piece_and_another_seed_a_different_one(tmp_path: Path) -> None:
     for name, seed in (("one.wav", 1), ("again.wav", 1), ("other.wav", 2)):
         compose(tmp_path / name, seconds=1.0, seed=seed)
 

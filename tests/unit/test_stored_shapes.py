@@ -1,4 +1,4 @@
-"""What an older release stored as JSON can still be read: whatever was added since has a default."""
+"""JSON stored by older releases can still be read: every field added since has a default."""
 
 import ast
 import dataclasses
@@ -29,11 +29,11 @@ ALWAYS_THERE: dict[type, frozenset[str]] = {
     ),
     SourceChoice: frozenset({"kind", "name", "locator"}),
 }
-"""The fields without a default in the first release, which every stored row has. Nothing is ever added here."""
+"""The fields that had no default in the first release, so every stored row has them. Never add to these."""
 
 
 def types_in(source: str) -> Iterator[str]:
-    """The names of the types that a module decodes JSON into, whichever of msgspec's ways it takes."""
+    """The names of the types that a module decodes JSON into, by any of msgspec's functions."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
@@ -53,7 +53,7 @@ def stored_types() -> Iterator[type]:
 
 
 def decoded(kind: Any) -> Iterator[type]:  # noqa: ANN401  # any annotation
-    """The dataclasses that JSON is decoded into, through `kind` and all its fields."""
+    """The dataclasses that JSON is decoded into, from `kind` through all its fields."""
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         yield kind
         for annotation in get_type_hints(kind).values():
@@ -65,7 +65,7 @@ def decoded(kind: Any) -> Iterator[type]:  # noqa: ANN401  # any annotation
 DECODED = sorted({part for kind in stored_types() for part in decoded(kind)}, key=lambda kind: kind.__name__)
 
 
-def test_what_storage_reads_as_json_is_found() -> None:
+def test_every_type_that_storage_reads_as_json_is_found() -> None:
     source = "a = msgspec.json.Decoder(A)\nmsgspec.convert(x, B)\nmsgspec.json.decode(x, type=C)\n_A.decode(row)"
 
     assert list(types_in(source)) == ["A", "B", "C"]
@@ -96,21 +96,21 @@ STORED = {
         '"request":{"model":"V3_5","continue_at_words":"soon"},"due_at":"2026-11-22T12:00:00Z"}'
     ),
 }
-"""The least that the first release wrote."""
+"""The smallest rows that the first release wrote."""
 
 
 @pytest.mark.parametrize("kind", STORED)
-def test_what_the_first_release_wrote_is_read(kind: type) -> None:
+def test_rows_from_the_first_release_are_read(kind: type) -> None:
     assert isinstance(msgspec.json.decode(STORED[kind], type=kind), kind)
 
 
-def test_whatever_is_decoded_has_an_old_row_here() -> None:
+def test_every_decoded_type_has_an_old_row_here() -> None:
     assert set(stored_types()) <= set(STORED)
 
 
 @pytest.mark.parametrize("kind", STORED)
 def test_a_field_from_a_newer_release_does_not_stop_this_one(kind: type) -> None:
-    """After going back to an older release."""
+    """After a downgrade."""
     newer = STORED[kind].replace("{", '{"invented_later":1,' if STORED[kind] != "{}" else '{"invented_later":1', 1)
 
     assert isinstance(msgspec.json.decode(newer, type=kind), kind)

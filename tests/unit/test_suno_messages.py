@@ -1,4 +1,4 @@
-"""Callbacks and answers about tasks, from recorded and invented bodies."""
+"""Callbacks and answers about tasks, with recorded and invented bodies."""
 
 import json
 from pathlib import Path
@@ -74,9 +74,7 @@ def a_record(status: object, *, tracks: object = None, **more: object) -> bytes:
         ("callback-complete-camel-taskid.json", ReportKind.COMPLETE, [True, True]),
     ],
 )
-def test_every_recorded_callback_of_a_task_that_goes_well_is_read(
-    name: str, kind: ReportKind, ready: list[bool]
-) -> None:
+def test_every_recorded_callback_of_a_successful_task_is_read(name: str, kind: ReportKind, ready: list[bool]) -> None:
     report = parse_callback((FIXTURES / name).read_bytes())
 
     assert (report.task_id, report.kind, report.code, report.message) == (TASK, kind, None, "")
@@ -93,11 +91,11 @@ def test_every_recorded_error_callback_is_a_failure_with_its_code_and_words(path
     assert (report.code, report.message) == (message["code"], message["msg"])
 
 
-def test_no_recorded_callback_is_left_out_here() -> None:
+def test_no_recorded_callback_is_missing_here() -> None:
     assert len(list(FIXTURES.glob("callback-*.json"))) == 9 + len(list(FIXTURES.glob("callback-error*.json")))
 
 
-def test_all_that_a_callback_says_about_a_track_is_kept() -> None:
+def test_everything_that_a_callback_says_about_a_track_is_kept() -> None:
     report = parse_callback((FIXTURES / "callback-first.json").read_bytes())
 
     assert report.tracks[0] == FINISHED
@@ -132,11 +130,11 @@ def test_every_recorded_status_is_read(name: str, kind: ReportKind, ready: list[
     assert [bool(track.audio_url) for track in report.tracks] == ready
 
 
-def test_no_recorded_status_is_left_out_here() -> None:
+def test_no_recorded_status_is_missing_here() -> None:
     assert len(list(FIXTURES.glob("record-info-*.json"))) == 10
 
 
-def test_a_refused_word_is_told_apart_from_refused_lyrics() -> None:
+def test_a_refused_word_is_distinguished_from_refused_lyrics() -> None:
     report = parse_record((FIXTURES / "record-info-sensitive-word-error.json").read_bytes())
 
     assert failure_of(report).reason is FailureReason.SENSITIVE
@@ -158,7 +156,7 @@ def test_the_task_id_is_found_in_each_of_its_places(place: dict[str, object]) ->
 
 
 @pytest.mark.parametrize("task_id", [None, ""])
-def test_a_callback_without_a_task_id_is_still_one(task_id: str | None) -> None:
+def test_a_callback_without_a_task_id_is_still_a_callback(task_id: str | None) -> None:
     body = posted({"code": 200, "data": {"callbackType": "text", "task_id": task_id}})
 
     assert parse_callback(body).task_id is None
@@ -169,7 +167,7 @@ def test_capitals_in_the_type_make_no_difference(stage: str) -> None:
     assert parse_callback(a_callback(stage=stage)).kind is ReportKind.COMPLETE
 
 
-def test_an_unknown_type_means_go_on_waiting() -> None:
+def test_an_unknown_type_means_keep_waiting() -> None:
     assert parse_callback(a_callback(a_track(), stage="mastering")).kind is ReportKind.WAITING
 
 
@@ -218,7 +216,7 @@ def test_of_an_endless_message_no_more_is_looked_at_than_could_be_shown() -> Non
 
 
 @pytest.mark.parametrize("message", [None, 7, ["x"], {"x": 1}])
-def test_a_message_that_is_no_text_counts_as_none(message: object) -> None:
+def test_a_message_that_is_not_a_text_counts_as_none(message: object) -> None:
     assert parse_callback(a_callback(stage="error", code=500, msg=message)).message == ""
 
 
@@ -258,7 +256,7 @@ def test_a_track_without_a_web_address_is_unfinished(link: object) -> None:
     assert parse_callback(a_callback(a_track(audio_url=link))).tracks[0].audio_url == ""
 
 
-def test_a_single_track_need_not_stand_in_a_list() -> None:
+def test_a_single_track_need_not_be_in_a_list() -> None:
     body = posted({"code": 200, "data": {"callbackType": "complete", "data": a_track()}})
 
     assert [track.id for track in parse_callback(body).tracks] == ["one"]
@@ -273,7 +271,7 @@ def test_many_tracks_are_kept_in_their_order_and_one_without_an_id_is_not() -> N
     assert [track.id for track in report.tracks] == names
 
 
-def test_unknown_keys_are_overlooked_at_every_level() -> None:
+def test_unknown_keys_are_ignored_at_every_level() -> None:
     body = posted(
         {
             "code": 200,
@@ -285,14 +283,14 @@ def test_unknown_keys_are_overlooked_at_every_level() -> None:
     assert parse_callback(body).kind is ReportKind.FIRST
 
 
-def test_lyrics_full_of_brackets_are_no_nesting() -> None:
+def test_brackets_in_lyrics_are_not_nesting() -> None:
     lyrics = "[Verse] {la} " * 400
 
     assert parse_callback(a_callback(a_track(prompt=lyrics))).tracks[0].lyrics == lyrics.strip()
 
 
 @pytest.mark.parametrize("tracks", [None, [], [a_track(audio_url="")], [{"audioUrl": AUDIO}]])
-def test_a_success_without_anything_to_fetch_is_asked_after_again(tracks: object) -> None:
+def test_a_success_without_anything_to_fetch_is_polled_again(tracks: object) -> None:
     report = parse_record(a_record("SUCCESS", tracks=tracks))
 
     assert (report.kind, report.tracks) == (ReportKind.WAITING, ())
@@ -307,14 +305,14 @@ def test_a_success_counts_the_tracks_that_can_be_fetched(status: str) -> None:
     assert (report.kind, [track.id for track in report.tracks]) == (ReportKind.COMPLETE, ["one"])
 
 
-def test_a_callback_exception_whose_tracks_are_unfinished_is_asked_after_again() -> None:
+def test_a_callback_exception_with_unfinished_tracks_is_polled_again() -> None:
     report = parse_record(a_record("CALLBACK_EXCEPTION", tracks=[{"id": "one", "streamAudioUrl": AUDIO}]))
 
     assert report.kind is ReportKind.WAITING
 
 
 @pytest.mark.parametrize("status", ["GENERATING", "FAILED", "", None, 7])
-def test_an_unknown_status_means_go_on_waiting(status: object) -> None:
+def test_an_unknown_status_means_keep_waiting(status: object) -> None:
     assert parse_record(a_record(status, errorCode=500)).kind is ReportKind.WAITING
 
 
@@ -347,16 +345,16 @@ def test_a_failure_may_have_its_words_inside_the_response() -> None:
     assert (report.code, report.message) == (501, "no luck")
 
 
-def test_an_unknown_task_is_asked_after_again() -> None:
+def test_an_unknown_task_is_polled_again() -> None:
     assert parse_record(posted({"code": 200, "msg": "success", "data": None})).kind is ReportKind.WAITING
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'{"data": 7}', b'{"data": {"taskId": 7}}', b"\xff"])
-def test_what_is_no_answer_about_a_task_is_malformed(body: bytes) -> None:
+def test_anything_but_an_answer_about_a_task_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedRecord):
         parse_record(body)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"code": null}', b'{"code": 1.5}', b'{"code": "ok"}'])
-def test_what_has_no_code_is_no_envelope(body: bytes) -> None:
+def test_a_body_without_a_code_is_not_an_envelope(body: bytes) -> None:
     assert parse_envelope(body) is None

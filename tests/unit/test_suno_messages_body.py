@@ -1,4 +1,4 @@
-"""What is sent for each way of asking, held against the recorded requests."""
+"""The body sent in each mode, compared with the recorded requests."""
 
 import json
 from dataclasses import replace
@@ -56,7 +56,7 @@ def test_each_mode_is_sent_as_it_was_recorded(request_: ExtensionRequest, contin
     assert sent(request_, continue_at) == recorded(name)
 
 
-def test_the_least_that_is_sent_also_says_whether_it_is_instrumental() -> None:
+def test_even_the_smallest_request_says_whether_it_is_instrumental() -> None:
     assert sent(ExtensionRequest(model="V4_5")) == recorded("request-default-minimal.json") | {"instrumental": False}
 
 

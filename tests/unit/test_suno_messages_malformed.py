@@ -1,4 +1,4 @@
-"""Whatever is posted to the callback address ends in a report or in `MalformedCallback`."""
+"""Anything posted to the callback address ends in a report or in `MalformedCallback`."""
 
 import json
 import sys
@@ -38,7 +38,7 @@ CALLBACK = st.fixed_dictionaries(
 )
 DEEPEST = b"[" * NESTING_MAX + b"]" * NESTING_MAX
 
-PATIENT = settings(deadline=None)  # a busy machine is no failure
+PATIENT = settings(deadline=None)  # a slow machine is not a failure
 
 
 def outcome(body: bytes) -> TaskReport | None:
@@ -86,7 +86,7 @@ def outcome(body: bytes) -> TaskReport | None:
         b'{"code": 200, "data": {"callbackType": "complete"}} {}',
     ],
 )
-def test_what_is_no_callback_is_malformed(body: bytes) -> None:
+def test_anything_but_a_callback_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedCallback):
         parse_callback(body)
 
@@ -119,7 +119,7 @@ def test_bombs_and_broken_text_are_malformed(body: bytes) -> None:
         parse_callback(body)
 
 
-def test_the_nesting_that_is_read_does_not_depend_on_where_it_is_read() -> None:
+def test_the_nesting_limit_does_not_depend_on_the_callers_stack() -> None:
     body = b'{"code": 200, "data": {"callbackType": "text"}, "x": ' + DEEPEST[1:-1] + b"}"
 
     def from_below(frames: int) -> object:
@@ -144,7 +144,7 @@ def test_the_nesting_that_is_read_does_not_depend_on_where_it_is_read() -> None:
     ],
     ids=range(7),
 )
-def test_the_quick_look_on_arrival_refuses_what_is_no_callback(body: bytes) -> None:
+def test_the_quick_check_on_arrival_refuses_anything_but_a_callback(body: bytes) -> None:
     with pytest.raises(MalformedCallback):
         callback_task_id(body)
 
@@ -166,7 +166,7 @@ def test_a_string_that_never_ends_is_refused_in_good_time() -> None:
         parse_callback(body)
 
 
-def test_what_is_said_about_a_malformed_body_repeats_nothing_of_it() -> None:
+def test_errors_about_a_malformed_body_quote_none_of_it() -> None:
     body = b'{"code": "swordfish", "data": {"callbackType": "swordfish", "task_id": "swordfish", "data": "swordfish"}}'
 
     with pytest.raises(MalformedCallback) as caught:
@@ -189,7 +189,7 @@ def test_arbitrary_json_ends_in_a_report_or_malformed(value: object) -> None:
 
 @settings(PATIENT, max_examples=400)
 @given(CALLBACK)
-def test_what_is_almost_a_callback_ends_in_a_report_or_malformed(value: object) -> None:
+def test_an_almost_valid_callback_ends_in_a_report_or_malformed(value: object) -> None:
     report = outcome(json.dumps(value, allow_nan=True).encode())
 
     if report is not None:

@@ -1,4 +1,4 @@
-"""The signature of callbacks, held against the computed check value."""
+"""The signature of callbacks, compared with the computed check value."""
 
 import base64
 import hmac
@@ -56,7 +56,7 @@ def test_any_difference_makes_it_invalid(difference: dict[str, str]) -> None:
     assert not valid(**difference)
 
 
-def test_without_a_key_nothing_is_valid_not_even_what_no_key_signs() -> None:
+def test_without_a_key_nothing_is_valid_not_even_a_signature_by_an_empty_key() -> None:
     message = f"{GENUINE['task_id']}.{GENUINE['timestamp']}".encode()
     signature = base64.b64encode(hmac.digest(b"", message, "sha256")).decode()
 
@@ -66,7 +66,7 @@ def test_without_a_key_nothing_is_valid_not_even_what_no_key_signs() -> None:
 @pytest.mark.parametrize(
     ("seconds", "accepted"), [(0, True), (300, True), (-300, True), (301, False), (-301, False), (86_400, False)]
 )
-def test_it_holds_for_a_window_around_its_time(seconds: int, accepted: bool) -> None:
+def test_it_is_valid_within_a_window_around_its_time(seconds: int, accepted: bool) -> None:
     assert valid(now=SIGNED_AT + seconds) is accepted
 
 

@@ -1,4 +1,4 @@
-"""Descriptions of commands and options in the languages that have a catalogue."""
+"""Descriptions of commands and options in the languages with a catalogue."""
 
 import logging
 from pathlib import Path
@@ -18,7 +18,7 @@ OPTION = COMMAND.parameters[0]
 
 
 async def payload(folder: Path) -> dict[str, Any]:
-    """What Discord is sent about `/cancel`."""
+    """What is sent to Discord about `/cancel`."""
     tree = app_commands.CommandTree(discord.Client(intents=discord.Intents.none()))
     return await COMMAND.get_translated_payload(tree, DescriptionTranslator(Catalogue.load(folder)))
 
@@ -44,7 +44,7 @@ async def test_descriptions_are_sent_in_each_language_under_discords_codes(tmp_p
     assert option["description_localizations"] == {"de": "Welcher"}
 
 
-async def test_names_stay_english_even_where_the_catalogue_knows_the_word(tmp_path: Path) -> None:
+async def test_names_stay_english_even_if_the_catalogue_has_the_word(tmp_path: Path) -> None:
     a_language(tmp_path, "de", {COMMAND.name: "abbrechen", OPTION.name: "auftrag"})
 
     sent = await payload(tmp_path)

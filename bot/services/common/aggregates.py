@@ -1,4 +1,4 @@
-"""What the services need from each aggregate of the storage, one protocol each; `ports.Work` has them all."""
+"""What the services need from each aggregate in storage, one protocol each; `ports.Work` has them all."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -20,7 +20,7 @@ class Jobs(Protocol):
     async def by_interaction(self, interaction_id: int) -> Job | None: ...
 
     async def by_prefix(self, member_id: int, prefix: str) -> Job | None:
-        """The member's newest job whose id begins so."""
+        """The member's newest job whose id begins this way."""
 
     async def save(self, job: Job) -> None:
         """Write all of the job's changeable fields and its tracks. Only inside the transaction that read it."""
@@ -41,25 +41,25 @@ class Jobs(Protocol):
         """No worker looks at the job until `take_up_again` or some other change, unless it has left `state` already."""
 
     async def all_set_aside(self, *, limit: int) -> list[str]:
-        """Their ids, the longest set aside first."""
+        """The ids of the jobs set aside, oldest first."""
 
     async def take_up_again(self, *, at: datetime) -> int:
-        """Make every job that was set aside due again; how many there were."""
+        """Make every job that was set aside due again; returns their number."""
 
     async def task_is_taken(self, task_id: str, *, by_other_than: str) -> bool:
-        """Whether another job already has this task of the provider's."""
+        """Whether this task already belongs to another job."""
 
     async def hasten_uncollected(self, guild_id: int, *, at: datetime) -> bool:
-        """A channel of this server may be open again; whether anything waited for that."""
+        """Retry uncollected jobs, since a channel of this server may be open again; False if there were none."""
 
     async def forget_tracks(self, job_id: str) -> None:
-        """Before others are saved that are to take their place."""
+        """Remove a job's tracks before their replacements are saved."""
 
     async def oldest_waiting(self) -> Job | None:
         """The accepted job that has waited longest."""
 
     async def claim_turn(self, *, now: datetime, until: datetime) -> Job | None:
-        """The accepted job that is due and whose turn it is, now `submitting`, not sent, with `due_at` = `until`."""
+        """The due job whose turn it is, now `submitting` but not sent, with `due_at` = `until`."""
 
     async def claim_due(
         self, states: Sequence[JobState], *, now: datetime, until: datetime, limit: int, owner: str | None = None
@@ -73,16 +73,16 @@ class Jobs(Protocol):
         """Nothing is due later than `until` any more. What is claimed stays its owner's."""
 
     async def next_due(self, states: Sequence[JobState]) -> datetime | None:
-        """When the next of them is due."""
+        """When the next one is due."""
 
     async def queue_position(self, job_id: str) -> int | None:
-        """1 for the job that is submitted next; None when it is not waiting."""
+        """1 for the job that is submitted next; None if it is not waiting."""
 
     async def live(self) -> list[Job]:
-        """All jobs that have not ended, oldest first."""
+        """All jobs that can still change, oldest first."""
 
     async def of_member(self, member_id: int, *, limit: int) -> list[Job]:
-        """Newest first."""
+        """The member's jobs, newest first."""
 
     async def cancellable(self, member_id: int, *, limit: int) -> list[Job]: ...
 
@@ -90,12 +90,12 @@ class Jobs(Protocol):
         """The member's delivered tracks, newest first; `search` is a part of title or tags, in any case."""
 
     async def tracks_titled(self, member_id: int, title: str, *, whole: bool, limit: int) -> list[OwnedTrack]:
-        """As `tracks_of`, with this title, or with this in the title if it need not be the `whole` one."""
+        """Like `tracks_of`, with this title, or if not `whole`, with this in the title."""
 
     async def track(self, member_id: int, track_id: str) -> OwnedTrack | None: ...
 
     async def usual_seconds(self) -> float | None:
-        """Median seconds from submission to the finished tracks, over the latest jobs; None before the first."""
+        """Median seconds from submission to finished tracks over the latest jobs; None before the first."""
 
 
 class Ledger(Protocol):
@@ -104,16 +104,16 @@ class Ledger(Protocol):
     async def hold(
         self, *, job_id: str, member_id: int, guild_id: int | None, day: date, limit: int, at: datetime
     ) -> bool:
-        """Hold one unit; False when `limit` units of that day are held or spent."""
+        """Hold one unit; False if `limit` units of that day are held or spent."""
 
     async def spend(self, job_id: str, *, at: datetime) -> bool:
-        """Settle the held unit as spent; False when it was settled before."""
+        """Settle the held unit as spent; False if it was already settled."""
 
     async def give_back(self, job_id: str, *, at: datetime) -> bool:
-        """Settle the held unit as returned; False when it was settled before."""
+        """Settle the held unit as returned; False if it was already settled."""
 
     async def refund(self, job_id: str, *, at: datetime) -> bool:
-        """Return the unit although it was spent; False when it was returned before."""
+        """Return the unit although it was spent; False if it was already returned."""
 
     async def balance(self, member_id: int, *, day: date, limit: int) -> QuotaBalance: ...
 
@@ -125,7 +125,7 @@ class Intakes(Protocol):
         """Write the command down, for its writer to have; False when its interaction was written down before."""
 
     async def open_of(self, member_id: int) -> int:
-        """How many of the member's commands are still on their way to becoming a job or a refusal."""
+        """How many of the member's commands have not yet become a job or a refusal."""
 
     async def hand_over(self, interaction_id: int, *, due_at: datetime) -> bool:
         """Its writer leaves it to the workers; False if one of them took it over before."""
@@ -134,7 +134,7 @@ class Intakes(Protocol):
         """Its writer finishes it; False if a worker took it over before."""
 
     async def is_open(self, interaction_id: int) -> bool:
-        """Whether somebody is still to make a job of it."""
+        """Whether it is still to become a job."""
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[ClaimedIntake]:
         """Commands that wait, or whose worker is gone, now `owner`'s until `until`."""
@@ -155,7 +155,7 @@ class Intakes(Protocol):
         """Nothing is due later than `until` any more. What is claimed stays its owner's."""
 
     async def next_due(self) -> datetime | None:
-        """When the next of them is due."""
+        """When the next one is due."""
 
     async def all_set_aside(self, *, limit: int) -> list[int]:
         """The interactions of the commands that this release cannot read, the longest set aside first."""
@@ -165,19 +165,19 @@ class Intakes(Protocol):
 
 
 class Inbox(Protocol):
-    """Callbacks have ids that grow in the order in which they were recorded."""
+    """Callback ids grow in the order of recording."""
 
     async def newest_id(self) -> int:
-        """The id given last; callbacks recorded from now on have higher ones."""
+        """The last id given; callbacks recorded from now on get higher ones."""
 
     async def pending(self, *, after: int = 0, up_to: int = NEWEST, limit: int) -> Sequence[CallbackEntry]:
-        """Callbacks with `after` < id <= `up_to` that are still to be applied, oldest first."""
+        """Pending callbacks with `after` < id <= `up_to`, oldest first."""
 
     async def entry(self, entry_id: int) -> CallbackEntry | None:
-        """One callback that is still to be applied; None once it is applied or set aside."""
+        """One pending callback; None once it is applied or set aside."""
 
     async def mark_applied(self, entry_id: int) -> None:
-        """Forget its body. A repeat is still recognised."""
+        """Forget its body; a repeat is still recognised."""
 
     async def set_aside(self, entry_id: int, *, at: datetime, reason: str) -> None:
         """Keep it, but do not offer it again until `take_up_again`."""
@@ -185,11 +185,11 @@ class Inbox(Protocol):
     async def count_set_aside(self) -> int: ...
 
     async def take_up_again(self) -> int:
-        """Make every callback that was set aside pending again; how many there were."""
+        """Make every callback that was set aside pending again; returns their number."""
 
 
 class Memos(Protocol):
-    """Small things remembered by name, such as which commands were last announced to Discord."""
+    """Single values stored under a name, such as the digest of the announced commands."""
 
     async def get(self, name: str) -> str | None: ...
 
@@ -197,50 +197,50 @@ class Memos(Protocol):
 
 
 class ProgressMessages(Protocol):
-    """Which progress messages are behind their jobs: a queue of their own, so that a pass looks at changes alone."""
+    """A queue of the progress messages that are behind their jobs, so that a pass looks only at changes."""
 
     async def add(self, job_id: str, *, at: datetime) -> None: ...
 
     async def touch(self, job_id: str, *, at: datetime) -> None:
-        """The job changed in a way that its member can see. Does nothing once the message has reached its end."""
+        """Note a change that the member can see. Does nothing once the message is final."""
 
     async def touch_at_provider(self, *, at: datetime) -> None:
-        """Show all jobs that the provider works on anew."""
+        """Refresh the messages of all jobs at the provider."""
 
     async def rank(self, bands: Mapping[str, int], *, at: datetime) -> None:
-        """The messages of these waiting jobs name another part of the queue from now on."""
+        """Refresh the messages of these waiting jobs, each with its new band."""
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[OutdatedProgress]:
-        """Messages behind their jobs, the longest first, now claimed until `until`."""
+        """Messages behind their jobs, longest overdue first, now claimed until `until`."""
 
     async def shown(
         self, outdated: OutdatedProgress, *, queue_band: int | None, again_at: datetime | None, next_edit_at: datetime
     ) -> None:
-        """The message is as the job was at `outdated.version`.
+        """Note that the message shows the job as of `outdated.version`.
 
         It is due again at `again_at` (None: at the next change), but not before `next_edit_at`.
         """
 
     async def put_off(self, outdated: OutdatedProgress, *, until: datetime) -> None:
-        """Try again then, whatever changes before; `outdated.failures` is remembered."""
+        """Try again at `until`, whatever changes before; `outdated.failures` is stored."""
 
     async def remove(self, job_id: str) -> None:
-        """The message will not change any more."""
+        """Note that the message is final."""
 
     async def hasten(self, *, until: datetime) -> None:
-        """Make everything due by `until` that is due later."""
+        """Make everything due by `until`."""
 
     async def next_due(self) -> datetime | None: ...
 
     async def queue_head(self, *, limit: int) -> Sequence[QueuedJob]:
-        """The next `limit` jobs in the order of their turns, each with the band that its message names."""
+        """The next `limit` jobs by turn, each with the band that its message names."""
 
 
 class Spending(Protocol):
     """Submissions that may have cost credits, by UTC day and server; `guild_id` None: direct messages."""
 
     async def add(self, guild_id: int | None, *, day: date, submissions: int) -> None:
-        """Count `submissions` more of that day; -1 takes one back that turned out to have started nothing."""
+        """Add `submissions` to that day; -1 takes back one that turned out to have started nothing."""
 
     async def of_day(self, day: date) -> int: ...
 
@@ -248,14 +248,14 @@ class Spending(Protocol):
 
 
 class Housekeeping(Protocol):
-    """Each method does at most `limit` rows and says how many there were."""
+    """Each method handles at most `limit` rows and returns how many it found."""
 
     async def erase_tokens(self, *, received_before: datetime, limit: int) -> int: ...
 
     async def forget_commands(self, *, before_interaction: int, limit: int) -> int: ...
 
     async def erase_links(self, *, ended_after: datetime, ended_before: datetime, limit: int) -> datetime | None:
-        """Those of jobs that ended in between, the longest ago first; when the last of them ended."""
+        """Erase the links of jobs that ended in between, oldest first; returns when the last of these ended."""
 
     async def remove_jobs(self, *, ended_before: datetime, limit: int) -> int:
-        """With all that belongs to them; their units of quota are added to the sums."""
+        """Remove jobs with all that belongs to them; their units of quota are added to the sums."""

@@ -1,4 +1,4 @@
-"""How one worker wakes another early. The work is found in the database: a bell that is missed costs only time."""
+"""How one worker wakes another early. Work is found in the database, so a missed bell costs only time."""
 
 import asyncio
 from collections import deque
@@ -8,19 +8,19 @@ from bot.domain.jobs import AT_PROVIDER_STATES, Job, JobState
 
 
 class Bell:
-    """Rung when there is new work; each ring wakes one of the workers that listen."""
+    """Rung for new work; each ring wakes one of the listening workers."""
 
     def __init__(self) -> None:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self.rung = 0
 
     def ring(self) -> None:
-        """There is work: wake one worker, or keep the next one from going to rest."""
+        """Wake one worker, or keep the next one from going to sleep."""
         self.rung += 1
         self.wake_another()
 
     def wake_another(self) -> None:
-        """There may be more work than one worker can do."""
+        """Wake one more worker: there may be work for several."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
@@ -28,7 +28,7 @@ class Bell:
                 return
 
     async def wait(self, *, seen: int, timeout_seconds: float) -> None:
-        """Return once this worker is woken, at once if the bell was rung more than `seen` times, or after the time."""
+        """Return when woken or after the time; at once if the bell was rung more than `seen` times."""
         if self.rung != seen:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -44,7 +44,7 @@ class Bell:
 
 
 class Bells:
-    """One for each kind of work."""
+    """One bell per kind of work."""
 
     def __init__(self) -> None:
         self.submit = Bell()
@@ -55,7 +55,7 @@ class Bells:
         self.intake = Bell()
 
     def job_changed(self, job: Job) -> None:
-        """Wake those whom the job concerns in its new state."""
+        """Wake the workers concerned with the job's new state."""
         self.progress.ring()
         if job.state is JobState.ACCEPTED:
             self.submit.ring()
@@ -66,6 +66,6 @@ class Bells:
             self.deliver.ring()
 
     def all_due(self) -> None:
-        """After times themselves were changed."""
+        """Wake them after the due times themselves have changed."""
         for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake):
             bell.ring()

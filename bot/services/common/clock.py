@@ -1,4 +1,4 @@
-"""Where the time comes from; given to every service, so that tests can turn it."""
+"""Where the time comes from; passed to every service, so that tests can set it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

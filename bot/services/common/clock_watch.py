@@ -1,4 +1,4 @@
-"""Notices that the system's clock jumped, so that nothing waits for a time that was meant otherwise."""
+"""Notice when the system's clock jumps, so that nothing waits for a wrong time."""
 
 import logging
 import time
@@ -14,14 +14,14 @@ log = logging.getLogger(__name__)
 SEEN = "clock last seen"
 LOOK_SECONDS = 20.0
 TOLERATED_SECONDS = 5.0
-"""Steps as small as these are what time services do, and harm nothing."""
+"""Time services make steps this small, which do no harm."""
 
 
 class ClockWatch:
-    """The step of a worker that compares the clock with one that only goes forward, and with the last run's.
+    """A worker's step: compare the clock with one that only goes forward, and with the last run's time.
 
-    What is due later than in `grace_seconds` is made due then. Those who are at work on something renew their claims
-    within that time; for the others an early look is harmless.
+    After a step back, everything becomes due within `grace_seconds`. Active workers renew their claims in that time;
+    for the rest, an early look is harmless.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ClockWatch:
                 "the system's clock went back by %.0f s; everything that waits is looked at again", back_seconds
             )
         if self._seen is not None and -back_seconds > TOLERATED_SECONDS:
-            # Nothing needs to be done: no deadline counts without several real tries on a clock that nobody sets.
+            # No action needed: no deadline counts without several real tries on a clock that nobody sets.
             log.warning("the system's clock went forward by %.0f s; deadlines wait for a few more tries", -back_seconds)
         async with self._storage.transaction() as work:
             if back_seconds > TOLERATED_SECONDS:
@@ -68,7 +68,7 @@ class ClockWatch:
         return False
 
     async def _expected(self, count_seconds: float) -> datetime | None:
-        """What the clock should show at least; at a start, no less than when it was last seen."""
+        """The least that the clock should show; at a start, the time when it was last seen."""
         if self._seen is not None:
             seen_at, seen_count = self._seen
             return seen_at + timedelta(seconds=count_seconds - seen_count)

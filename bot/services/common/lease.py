@@ -1,4 +1,4 @@
-"""A claim that is renewed while its work is done: a dead process is noticed soon, a slow one is not disturbed."""
+"""A claim that is renewed during the work: a dead process is noticed soon, a slow one is left alone."""
 
 import asyncio
 import logging

@@ -13,9 +13,9 @@ from bot.domain.text import Text
 
 
 class RouteClosed(Exception):
-    """This way to the member is closed: no such channel, no permission, direct messages off.
+    """This route to the member is closed: no such channel, no permission, direct messages off.
 
-    `why` says so to the member, where that is known.
+    `why` is the reason for the member, if known.
     """
 
     def __init__(self, summary: str = "", *, why: Text | None = None) -> None:
@@ -24,15 +24,15 @@ class RouteClosed(Exception):
 
 
 class RouteUnavailable(Exception):
-    """No clear answer this time; the same message may be sent again, it will not appear twice."""
+    """No clear answer this time; the same message may be sent again and will not appear twice."""
 
 
 class HistoryClosed(RouteUnavailable):
-    """The channel may be written to, but not searched."""
+    """The channel can be written to, but not searched."""
 
 
 class RouteBusy(Exception):
-    """Not now: what matters more goes first. Worth another try in `seconds`."""
+    """Not now: something more important goes first. Try again in `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"busy for {seconds:.1f} s")
@@ -40,11 +40,11 @@ class RouteBusy(Exception):
 
 
 class RouteTooSmall(Exception):
-    """A file is larger than is taken here, whatever was announced."""
+    """A file is too large here, whatever limit was announced."""
 
 
 class RouteRefused(RouteClosed):
-    """Discord does not take the message in this shape; a plainer one may do."""
+    """Discord refuses the message in this shape; a plainer one may work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class Posted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFile:
-    """A track ready to be posted: `path` is the file to attach, or None where only its link can be given.
+    """A track ready to post: `path` is the file to attach, or None if only its link can be given.
 
-    `cover` is its picture, if that could be fetched.
+    `cover` is its picture, if it could be fetched.
     """
 
     track: Track
@@ -66,17 +66,17 @@ class ResultFile:
 
 
 class Route(Protocol):
-    """One way to a job's member."""
+    """One route to a job's member."""
 
     name: str
 
     async def upload_limit_bytes(self, job: Job) -> int:
-        """The largest file that is taken here, read now."""
+        """The current limit for files here."""
 
     async def find_end(self, job: Job, *, since: datetime) -> Posted | None:
-        """The message that told the job's end, where an earlier try since then may have sent it.
+        """The message about the job's end, if an earlier try has sent it since then.
 
-        Raises `HistoryClosed` where the bot may not look, and `RouteUnavailable` where it cannot find out now.
+        Raises `HistoryClosed` if the bot may not look, and `RouteUnavailable` if it cannot find out now.
         """
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted: ...
@@ -86,44 +86,44 @@ class Route(Protocol):
 
 class Messenger(Protocol):
     def routes(self, job: Job) -> Sequence[Route]:
-        """The ways to the member, best first."""
+        """The routes to the member, best first."""
 
     async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
-        """Say something to the member alone, in answer to the command; False when that is not possible any more."""
+        """Answer the command, visible only to the member; False if that is no longer possible."""
 
     async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
-        """As `answer`, for a command that was perhaps never acknowledged; False if it was not, or is too old.
+        """Like `answer`, for a command that may never have been acknowledged; False if it was not, or is too old.
 
-        Raises `RouteUnavailable` while Discord does not say.
+        Raises `RouteUnavailable` if Discord does not say.
         """
 
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:
-        """Say something to the member alone in a message of its own; the command has been answered before."""
+        """Add a message that only the member sees; the command has already been answered."""
 
     async def tell(self, place: Place, sentences: Sequence[Text]) -> None:
-        """Say something to the member alone: in answer to the command, or once that is over by direct message."""
+        """Tell only the member: in the answer to the command, or by direct message once that is too old."""
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
-        """Say something to the operator, where that can be done; the log says it in any case."""
+        """Tell the operator if possible; the log says it in any case."""
 
     async def begin_progress(self, place: Place, source_name: str, *, is_repeat: bool) -> int:
-        """Post the progress message, which says that the source is being read; its id.
+        """Post the progress message, which says that the source is being read; returns its id.
 
-        `is_repeat`: an earlier try may have posted it; then that message is the one.
+        `is_repeat`: an earlier try may have posted it; then that message is used.
         Raises `RouteClosed`, with its reason, and `RouteUnavailable`.
         """
 
     async def withdraw_progress(self, place: Place, source_name: str, message_id: int | None) -> None:
-        """Remove the progress message of a command that came to nothing; None: if there is one."""
+        """Remove the progress message of a command that came to nothing; None: if there is any."""
 
     async def show_progress(self, job: Job, view: ProgressView) -> None:
-        """Edit the job's progress message, or the answer that it is.
+        """Edit the job's progress message, or the answer in its place.
 
         Raises `RouteBusy`, `RouteClosed` and `RouteUnavailable`.
         """
 
     def alone(self, job_id: str) -> AbstractAsyncContextManager[None]:
-        """While it is held, nobody else writes into the private answer of this job.
+        """While held, nobody else writes into this job's private answer.
 
-        Raises `RouteBusy` where somebody does so now.
+        Raises `RouteBusy` if somebody is writing now.
         """

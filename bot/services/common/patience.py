@@ -1,4 +1,4 @@
-"""How often something was really tried before it is given up, on a clock that nobody sets."""
+"""Count real tries before giving up, on a clock that nobody sets."""
 
 import time
 from collections.abc import Callable
@@ -17,13 +17,13 @@ class _Failed:
 
 class Patience:
     """Counts failed attempts since this process started. A deadline alone proves nothing: after a long downtime or a
-    jump of the clock it has passed for everything at once, before anything was tried.
+    jump of the clock, it has passed for everything at once, before anything was tried.
     """
 
     def __init__(
         self, *, spread_seconds: float, tries: int = TRIES, steady_seconds: Callable[[], float] = time.monotonic
     ) -> None:
-        """Over after `tries` failures in a row, the first and the last at least `spread_seconds` apart."""
+        """Runs out after `tries` failures in a row, the first and last at least `spread_seconds` apart."""
         self._spread_seconds = spread_seconds
         self._tries = tries
         self._steady_seconds = steady_seconds
@@ -45,5 +45,5 @@ class Patience:
         return self._steady_seconds() - failed.first_seconds >= self._spread_seconds
 
     def forget(self, key: str) -> None:
-        """It succeeded, or is not tried any longer."""
+        """It succeeded, or is no longer tried."""
         self._failed.pop(key, None)

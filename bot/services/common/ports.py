@@ -1,4 +1,4 @@
-"""What the services need from the parts around them. The parts know nothing of these; mypy checks that they fit."""
+"""What the services need from the parts around them. The parts do not know these; mypy checks that they fit."""
 
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -30,28 +30,28 @@ class Provider(Protocol):
     async def extend(
         self, request: ExtensionRequest, *, source_url: str, sent_continue_at: float, callback_url: str
     ) -> str:
-        """Start paid work; the task's id. Sent once, whatever happens."""
+        """Start paid work; returns the task's id. Sent once, whatever happens."""
 
     async def report(self, task_id: str) -> TaskReport:
-        """How a task stands."""
+        """The state of a task."""
 
     async def credits(self) -> float:
-        """How many credits the account has left."""
+        """The credits left in the account."""
 
 
 class AudioTools(Protocol):
     async def probe(self, path: Path) -> AudioProperties:
-        """What the file is, decoded to its end. Raises `BadSource`'s subclasses."""
+        """What the file is, found by decoding it to its end. Raises subclasses of `BadSource`."""
 
     async def fit(self, path: Path, to: Path, *, limit_bytes: int) -> bool:
-        """Write an mp3 of at most `limit_bytes` to `to`; False where no acceptable quality is that small."""
+        """Write an mp3 within `limit_bytes` to `to`; False if no acceptable quality is small enough."""
 
 
 class Fetcher(Protocol):
     async def fetch(self, url: str, to: Path, *, limit_bytes: int) -> int:
-        """Stream `url` into the file `to`; the number of bytes.
+        """Stream `url` into the file `to`; returns the number of bytes.
 
-        Raises `SourceUnreachable` and `SourceTooLarge`; what was written by then is removed.
+        Raises `SourceUnreachable` and `SourceTooLarge`; a partial file is removed.
         """
 
 
@@ -79,13 +79,13 @@ class Work(Protocol):
 class Storage(Protocol):
     @property
     def reading(self) -> Work:
-        """For queries alone; sees what is committed."""
+        """For queries only; sees committed data."""
 
     def transaction(self) -> AbstractAsyncContextManager[Work]:
-        """All or nothing; returns from `__aexit__` once it is durable. Transactions of many tasks share a commit."""
+        """All or nothing; durable once `__aexit__` returns. Transactions of many tasks share a commit."""
 
     async def is_callback_token(self, token: str) -> bool:
         """Whether a job has this callback token."""
 
     async def record_callback(self, *, token: str, body: bytes, at: datetime) -> Recorded:
-        """Write a callback down, durably, once per body and job. Calls of many tasks are written together."""
+        """Write a callback down durably, once per body and job. Calls from many tasks are written together."""

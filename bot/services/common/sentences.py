@@ -1,4 +1,4 @@
-"""Sentences about jobs and tracks that more than one part says."""
+"""Sentences about jobs and tracks that several parts use."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -45,12 +45,12 @@ _REASONS = {
     FailureReason.PROVIDER: text("The music service couldn't make it. Trying again later often helps."),
 }
 
-# What was posted too late was still made, and paid for.
+# A track posted too late was still made and paid for.
 _SETTLED = {FailureReason.TRACKS_GONE: REFUNDED, FailureReason.UNDELIVERABLE: None}
 
 
 def failure_sentences(failure: Failure | None) -> list[Text]:
-    """What happened, the provider's own words if there are any, and whether an extension was used."""
+    """What happened, the provider's own words if any, and whether an extension was used."""
     failure = failure or Failure(reason=FailureReason.PROVIDER)
     sentences = [_REASONS[failure.reason]]
     if failure.provider_message:
@@ -60,7 +60,7 @@ def failure_sentences(failure: Failure | None) -> list[Text]:
 
 
 def name_of(job: Job, track: Track | None = None) -> Said | Text:
-    """What the job, or one of its tracks, is called in a sentence."""
+    """The name of the job, or of one of its tracks, in a sentence."""
     title = shown_title(job, track)
     return Said(title) if title else UNTITLED
 

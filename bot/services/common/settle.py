@@ -1,4 +1,4 @@
-"""The only way in which services write a job: with its unit of quota and its progress message, in one transaction."""
+"""The only way services write a job: with its unit of quota and its progress message, in one transaction."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -12,15 +12,15 @@ NEEDS_SOURCE = frozenset({JobState.ACCEPTED, JobState.SUBMITTING, JobState.ON_HO
 
 
 async def insert(work: Work, job: Job, *, at: datetime) -> None:
-    """Add an accepted job, whose unit is held already."""
+    """Add an accepted job, whose unit is already held."""
     await work.jobs.insert(job)
     await work.progress.add(job.id, at=at)
 
 
 async def save(work: Work, job: Job, *, before: Job, at: datetime) -> None:
-    """Write `job`, which was `before`; settle its unit when its state says so. Settling twice changes nothing."""
+    """Write `job`, which was `before`; settle its unit if its state says so. Settling twice changes nothing."""
     if job.state not in NEEDS_SOURCE:
-        job = replace(job, source_url="")  # signed, so a secret; of no use any more
+        job = replace(job, source_url="")  # signed, so a secret; no longer needed
     await work.jobs.save(job)
     if looks_different(before, job):
         await work.progress.touch(job.id, at=at)
@@ -38,7 +38,7 @@ def _was_not_started(job: Job) -> bool:
 
 
 async def _settle_unit(work: Work, job: Job, *, at: datetime) -> None:
-    """Spent once tracks exist; returned when a job ends without any, or with none that could ever be fetched."""
+    """Spend it once tracks exist; return it if the job ends without any, or with none that could be fetched."""
     if job.state in MADE_STATES:
         await work.ledger.spend(job.id, at=at)
     elif job.state is JobState.FAILED:

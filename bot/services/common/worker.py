@@ -1,4 +1,4 @@
-"""The loop that all background work shares: look for work, do it, wait for the bell or the next due time."""
+"""The loop of all background work: look for work, do it, wait for the bell or the next due time."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ from bot.services.common.clock import Clock
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 30.0
-"""How long a worker rests at most: work that another process made is found by then."""
+"""The longest that a worker sleeps, and so until it finds work from another process."""
 OUTAGE_SECONDS = 5.0
-"""How long it rests at most while the database cannot be used."""
+"""The longest that it sleeps while the database cannot be used."""
 
 
 class Task(Protocol):
@@ -27,10 +27,10 @@ class Task(Protocol):
 
 
 class Worker:
-    """Runs a task for ever; any number of workers may share one."""
+    """Runs a task for ever; several workers may share one."""
 
     def __init__(self, name: str, task: Task, bell: Bell, clock: Clock, *, pause_seconds: float = 0) -> None:
-        """`pause_seconds`: how long it takes breath after each look, however often the bell rings."""
+        """`pause_seconds`: how long it pauses after each look, however often the bell rings."""
         self.name = name
         self._task = task
         self._bell = bell
@@ -39,7 +39,7 @@ class Worker:
         self._is_draining = False
 
     def drain(self) -> None:
-        """Take no new work: `run` returns once the step that is under way has ended."""
+        """Take no new work: `run` returns after the current step."""
         self._is_draining = True
         self._bell.wake_another()
 
@@ -62,7 +62,7 @@ class Worker:
                 log.debug("%s: waits (%s)", self.name, error)
                 failures += 1
                 wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=OUTAGE_SECONDS)
-            except Exception as error:  # noqa: BLE001  # whatever it is, the other work goes on
+            except Exception as error:  # noqa: BLE001  # whatever it is, other work continues
                 if not failures:
                     self._tell(error)
                 failures += 1
@@ -72,7 +72,7 @@ class Worker:
                 await self._bell.wait(seen=seen, timeout_seconds=wait_seconds)
 
     def _tell(self, error: Exception) -> None:
-        """A traceback only for what is a fault of the program, and not of the machine's."""
+        """Log a traceback only for a fault of the program, not of the machine."""
         is_ours = not isinstance(error, OSError)
         log.error("%s: a step failed (%s); trying again until it works", self.name, error, exc_info=is_ours)
 

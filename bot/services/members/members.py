@@ -1,4 +1,4 @@
-"""What members ask about their own things: quota, jobs, earlier tracks; and cancelling or continuing a job."""
+"""What members can see and do: their quota, jobs and earlier tracks; cancelling or continuing a job."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,7 +40,7 @@ class Members:
         return [(job, await self._position(job)) for job in jobs]
 
     async def try_uncollected(self, guild_id: int) -> None:
-        """A channel of this server may be open again: try to post what nobody could collect."""
+        """Try to post uncollected music: a channel of this server may be open again."""
         async with self._storage.transaction() as work:
             is_due = await work.jobs.hasten_uncollected(guild_id, at=self._clock())
         if is_due:
@@ -54,7 +54,7 @@ class Members:
         """One of the member's jobs, with its place in the queue if it waits.
 
         Raises:
-            Refused: there is none with this id, or it is somebody else's.
+            Refused: no job has this id, or it is somebody else's.
         """
         job = _own(await self._storage.reading.jobs.get(job_id), member_id)
         return job, await self._position(job)
@@ -101,10 +101,10 @@ class Members:
         return next(iter(_titled(words, latest, whole=True) or _titled(words, latest, whole=False)), None)
 
     async def continue_(self, member_id: int, job_id: str) -> Job:
-        """Let a job that was put on hold by a restore wait for its turn again; it keeps its place.
+        """Put a job held by a restore back in line; it keeps its place.
 
         Raises:
-            Refused: no such job of this member, or it is not on hold.
+            Refused: the member has no such job, or it is not on hold.
         """
         async with self._storage.transaction() as work:
             found = _own(await work.jobs.get(job_id), member_id)
@@ -130,10 +130,10 @@ class Members:
         return await self._storage.reading.jobs.tracks_of(member_id, search=typed.strip(), limit=CHOICES_MAX)
 
     async def source_from_track(self, member_id: int, words: str) -> SourceChoice:
-        """The member's track with the id or the title that `words` are; of a title used again, the newest.
+        """The member's track whose id or title is `words`; if several share the title, the newest.
 
         Raises:
-            Refused: no track of the member's is meant, or tracks of several titles are.
+            Refused: no track of the member matches, or several with different titles do.
         """
         if (chosen := await self._storage.reading.jobs.track(member_id, words.strip())) is not None:
             return _source(chosen)

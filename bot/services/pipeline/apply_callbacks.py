@@ -1,4 +1,4 @@
-"""Applies the recorded callbacks to their jobs. They are news; what is true is asked of the provider."""
+"""Apply recorded callbacks to their jobs. They are only news: the provider's record decides."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ class _Belief:
 
 
 class Callbacks:
-    """What one callback leads to. `bot.services.pipeline.callback_queue` says which one, and when."""
+    """Applies one callback. `bot.services.pipeline.callback_queue` decides which and when."""
 
     def __init__(self, storage: Storage, provider: Provider, bells: Bells, clock: Clock) -> None:
         self._storage = storage

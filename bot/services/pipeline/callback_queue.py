@@ -1,6 +1,6 @@
-"""Which recorded callback is applied when: new ones at once, the backlog beside them, and none in the way of another.
+"""When to apply which callback: new ones at once, the backlog alongside, and none in another's way.
 
-Decision 8 has the reasons.
+Decision 8 gives the reasons.
 """
 
 import asyncio
@@ -23,15 +23,15 @@ from bot.services.operator.notices import Operator
 log = logging.getLogger(__name__)
 
 NEW_AT_ONCE = 32
-"""The provider starts two tasks a second at most, and each ends once: even where every question takes 8 s, there is a
-free place for a new callback."""
+"""The provider starts at most two tasks a second, and each ends once: even if every question takes 8 s, there is a free
+place for a new callback."""
 OLD_AT_ONCE = 32
-"""How many of the backlog are looked into at the same time, however long it is."""
+"""How many backlog callbacks are handled at the same time, however long it is."""
 TRIES = 6
 PAUSE_MAX = timedelta(minutes=5)
 OUTAGE_SECONDS = 2.0
 LOOK_SECONDS = 1.0
-"""How long callbacks whose pause is over, and free places, may wait to be noticed."""
+"""How long it may take to notice free places, and callbacks whose pause is over."""
 TELL_AGAIN_AFTER = timedelta(hours=1)
 REASON_MAX = 500
 
@@ -42,7 +42,7 @@ class Postponed(Exception):
 
 @dataclass(slots=True)
 class _Lane:
-    """The part of the inbox with `after` < id <= `up_to`; `after` moves ahead as its callbacks are begun."""
+    """The part of the inbox with `after` < id <= `up_to`; `after` advances as callbacks are begun."""
 
     places: int
     after: int = 0
@@ -55,7 +55,7 @@ class _Lane:
 
 
 class CallbackQueue:
-    """The step of the callbacks worker: begin what there are places for, then wait until something has changed."""
+    """The step of the callbacks worker: fill the free places, then wait until something changes."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class CallbackQueue:
         *,
         backoff_base_seconds: float = 2.0,
     ) -> None:
-        """`apply` may be repeated for one entry; whatever it raises concerns that entry alone."""
+        """`apply` may be repeated for an entry; whatever it raises concerns only that entry."""
         self._storage = storage
         self._parse = parse
         self._apply = apply
@@ -78,7 +78,7 @@ class CallbackQueue:
         self._backoff_base_seconds = backoff_base_seconds
         self._is_ready = False
         self._new = _Lane(NEW_AT_ONCE)
-        self._old = _Lane(OLD_AT_ONCE)  # recorded before this process began to look; and what is tried again
+        self._old = _Lane(OLD_AT_ONCE)  # the backlog, and everything that is tried again
         self._again_at: dict[int, datetime] = {}
         self._failures: Counter[int] = Counter()
         self._notified_at: datetime | None = None
@@ -96,7 +96,7 @@ class CallbackQueue:
         return bool(under_way)
 
     async def next_due(self) -> datetime | None:
-        """When a callback is tried again. New ones ring."""
+        """When to try a callback again; new ones ring."""
         return min(self._again_at.values(), default=None)
 
     async def _begin_more(self) -> None:
@@ -107,12 +107,12 @@ class CallbackQueue:
         self._begin(self._old, await self._next_of(self._old))
 
     async def _look_back(self) -> None:
-        """What was set aside is tried once more: a new release may be able to read what the last one could not."""
+        """Retry callbacks that were set aside: a new release may be able to read them."""
         async with self._storage.transaction() as work:
             count = await work.inbox.take_up_again()
             newest_id = await work.inbox.newest_id()
         if count:
-            log.info("%d callbacks that had been set aside are tried once more", count)
+            log.info("%d callbacks that had been set aside are tried again", count)
         self._old.up_to = self._new.after = newest_id
         self._is_ready = True
 
@@ -123,17 +123,17 @@ class CallbackQueue:
         if entries:
             lane.after = entries[-1].id
         elif lane is self._old:
-            lane.after = lane.up_to  # the backlog is done, and nothing will be added to it
+            lane.after = lane.up_to  # the backlog is done, and nothing is ever added to it
         return list(entries)
 
     async def _due_again(self) -> list[CallbackEntry]:
         now = self._clock()
-        waiting = self._again_at.items()  # beyond the longest pause only after the clock was set back
+        waiting = self._again_at.items()  # later than the longest pause only if the clock was set back
         due = [entry_id for entry_id, at in waiting if at <= now or at > now + PAUSE_MAX][: self._old.free]
         entries = [await self._storage.reading.inbox.entry(entry_id) for entry_id in due]
         for entry_id in due:
             del self._again_at[entry_id]
-        return [entry for entry in entries if entry is not None]  # else another process has done it
+        return [entry for entry in entries if entry is not None]  # otherwise another process has done it
 
     def _begin(self, lane: _Lane, entries: list[CallbackEntry]) -> None:
         for entry in entries:
@@ -142,7 +142,7 @@ class CallbackQueue:
             task.add_done_callback(lane.under_way.discard)
 
     async def _wait(self, under_way: set[asyncio.Task[None]], seen: int) -> None:
-        """Until one of them is done, or the bell rings for a new callback."""
+        """Wait until one of them is done, or the bell rings for a new callback."""
         rung = asyncio.create_task(self._bell.wait(seen=seen, timeout_seconds=LOOK_SECONDS), name="callbacks bell")
         try:
             await asyncio.wait({*under_way, rung}, return_when=asyncio.FIRST_COMPLETED)
@@ -151,14 +151,14 @@ class CallbackQueue:
             await asyncio.gather(rung, return_exceptions=True)
 
     async def _abandon(self) -> None:
-        """What is under way stays pending, for the next step or the next start."""
+        """Leave the ones under way pending, for the next step or start."""
         under_way = self._new.under_way | self._old.under_way
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _work(self, entry: CallbackEntry) -> None:
-        """One callback; nothing that happens to it reaches the others."""
+        """Handle one callback; its failure does not affect the others."""
         try:
             await self._apply_or_set_aside(entry)
         except (Outage, Postponed):
@@ -166,7 +166,7 @@ class CallbackQueue:
         except asyncio.CancelledError:
             self._put_off(entry, 0)
             raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, the others are not to wait for it
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others must not wait for it
             self._failed(entry, error)
         else:
             self._failures.pop(entry.id, None)
@@ -187,7 +187,7 @@ class CallbackQueue:
     async def _apply_or_set_aside(self, entry: CallbackEntry) -> None:
         try:
             reported = self._parse(entry.body)
-        except Exception as error:  # noqa: BLE001  # it would be the same at every try
+        except Exception as error:  # noqa: BLE001  # every try would end the same
             await self._set_aside(entry, f"it cannot be read: {error}")
             return
         try:
@@ -206,7 +206,7 @@ class CallbackQueue:
             count = await work.inbox.count_set_aside()
         line = f"callback {entry.id} of job {entry.job_id[:8]} was set aside, {count} in all; {reason}"
         if self._notified_at is not None and now - self._notified_at < TELL_AGAIN_AFTER:
-            log.error(line)  # a release that cannot read any of them would tell the operator thousands of times
+            log.error(line)  # a release that can read none of them would tell the operator thousands of times
             return
         self._notified_at = now
         await self._operator.tell(

@@ -1,4 +1,4 @@
-"""What the operator lets the bot spend in a UTC day, in all and for each server."""
+"""How much the operator lets the bot spend per UTC day, in all and for each server."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from bot.services.common.ports import Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """Credits; None: no limit. Used inside the transaction that claims a job, where no other submission can come in."""
+    """In credits; None: no limit. Used in the transaction that claims a job, so no other submission can intervene."""
 
     per_day: int | None = None
     per_server_per_day: int | None = None
@@ -28,7 +28,7 @@ class Caps:
         return None
 
     async def count(self, work: Work, job: Job, *, now: datetime) -> None:
-        """`job` is submitted now."""
+        """Count `job`, which is being submitted."""
         await work.spending.add(job.place.guild_id, day=quota_day(now), submissions=1)
 
 

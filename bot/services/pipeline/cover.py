@@ -1,4 +1,4 @@
-"""The picture of a result, which is attached because the provider's link dies within two weeks."""
+"""The picture of a result, attached because the provider's link dies within two weeks."""
 
 import asyncio
 import logging
@@ -17,9 +17,9 @@ _HEAD_BYTES = 12
 
 
 async def fetch_cover(fetcher: Fetcher, tracks: Sequence[Track], folder: Path) -> Path | None:
-    """The first track's picture, in `folder` under the ending that its bytes ask for.
+    """The first track's picture, in `folder`, with the file ending that its bytes call for.
 
-    None for whatever goes wrong: nobody waits for a picture, and no result is held back for want of one.
+    None if anything goes wrong: a missing picture never holds a result back.
     """
     url = next((track.image_url for track in tracks if web_url(track.image_url) is not None), None)
     if url is None:
@@ -29,7 +29,7 @@ async def fetch_cover(fetcher: Fetcher, tracks: Sequence[Track], folder: Path) -
         async with asyncio.timeout(COVER_SECONDS):
             await fetcher.fetch(url, path, limit_bytes=COVER_MAX_BYTES)
             return await asyncio.to_thread(_named_by_its_bytes, path)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the music is what counts
+    except Exception as error:  # noqa: BLE001  # whatever it is, the music matters more
         log.info("a cover could not be fetched (%r)", error)
         return None
 
@@ -41,7 +41,7 @@ def _named_by_its_bytes(path: Path) -> Path | None:
 
 
 def image_ending(head: bytes) -> str | None:
-    """The ending for a file that begins so; None for what is no image that Discord shows."""
+    """The ending for a file that begins this way; None if it is not an image that Discord shows."""
     if head.startswith(b"\xff\xd8\xff"):
         return "jpg"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):

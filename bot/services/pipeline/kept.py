@@ -1,4 +1,4 @@
-"""Copies of finished tracks, where the operator wants them kept longer than the provider keeps its own."""
+"""Copies of finished tracks, for operators who keep them longer than the provider does."""
 
 import asyncio
 import hashlib
@@ -18,9 +18,9 @@ SWEPT_AT_ONCE = 100
 
 
 class KeptTracks:
-    """One folder for each job under `folder`; with `days` 0 nothing is kept. Also the step of a worker that tidies up.
+    """One folder per job under `folder`; with `days` 0 nothing is kept. Also a worker's step that tidies up.
 
-    A copy that cannot be written is no reason to hold a result back.
+    A result is not held back if its copy cannot be written.
     """
 
     def __init__(self, folder: Path, *, days: int, clock: Clock) -> None:
@@ -30,16 +30,16 @@ class KeptTracks:
         self._due_at = clock()
 
     def expires_at(self, job: Job) -> datetime:
-        """When neither the provider nor a copy here has the tracks any more."""
+        """When both the provider's tracks and our copies are gone."""
         made_at = job.finished_at or job.accepted_at
         return made_at + max(FILES_KEPT, timedelta(days=self._days))
 
     async def copied(self, job_id: str, track_id: str, to: Path) -> bool:
-        """Write our copy of the track to `to`; False where there is none."""
+        """Write our copy of the track to `to`; False if there is none."""
         return bool(self._days) and await asyncio.to_thread(self._copied, self._place(job_id, track_id), to)
 
     async def keep(self, job_id: str, paths: Mapping[str, Path]) -> None:
-        """Copy the tracks' files, given by the tracks' ids."""
+        """Copy the files, mapped by track id."""
         if self._days:
             try:
                 await asyncio.to_thread(self._keep, job_id, paths)
@@ -47,7 +47,7 @@ class KeptTracks:
                 log.warning("job %s: no copy of its tracks could be kept (%s)", job_id[:8], error)
 
     def _place(self, job_id: str, track_id: str) -> Path:
-        """The provider's ids may be anything, and are no names for files."""
+        """The provider's ids may be anything, so they cannot be file names."""
         return self._folder / job_id / f"{hashlib.sha256(track_id.encode()).hexdigest()[:16]}.mp3"
 
     def _copied(self, place: Path, to: Path) -> bool:
@@ -69,7 +69,7 @@ class KeptTracks:
         return self._due_at
 
     async def step(self) -> bool:
-        """Remove copies that are old enough, a few at a time; everything where the operator wants none any more."""
+        """Remove old copies, a few at a time; all of them if the operator no longer wants any."""
         now = self._clock()
         oldest = (now - timedelta(days=self._days)).timestamp()
         removed = await asyncio.to_thread(self._remove_older_than, oldest)

@@ -1,4 +1,4 @@
-"""Brings a job's tracks onto a route: fetched, made to fit, posted."""
+"""Put a job's tracks onto a route: fetch them, make them fit, post them."""
 
 import logging
 from contextlib import AsyncExitStack
@@ -15,7 +15,7 @@ from bot.services.pipeline.tracks import FetchedTracks, TrackFiles
 log = logging.getLogger(__name__)
 
 SMALLEST_LIMIT_BYTES = 8_000_000
-"""What is tried when Discord takes less than it announced (docs/discord.md 3.1)."""
+"""The sizes to try if Discord takes less than it announced (docs/discord.md 3.1)."""
 
 
 class Posting:
@@ -25,16 +25,16 @@ class Posting:
         self._files = files
 
     async def fetched(self, job: Job, stack: AsyncExitStack, *, may_be_partial: bool) -> FetchedTracks:
-        """The job's tracks on disk until `stack` is left.
+        """The job's tracks on disk, until `stack` closes.
 
         Raises:
-            BadSource: one is missing, and `may_be_partial` is not set or all are.
+            BadSource: a track is missing without `may_be_partial`, or all are.
             OSError: there is no room for them.
         """
         await fault_points.pause_at("while a track is fetched")
         fetched = await stack.enter_async_context(self._files.fetched(job))
         if not fetched.is_complete and job.task_id is not None:
-            # The links may have expired, or a forged callback may have named them: the provider knows better.
+            # The links may have expired, or come from a forged callback: ask the provider.
             again = await self._asked_again(job)
             if again is None and fetched.error is not None:
                 # It may have new links to files that are gone from where we looked.
@@ -69,7 +69,7 @@ class Posting:
         raise RouteClosed("even links were too large")
 
     async def keep(self, job: Job, fetched: FetchedTracks) -> None:
-        """Keep copies, if the operator wants them; after the post, which they must not hold up."""
+        """Keep copies if the operator wants them; after the post, which they must not delay."""
         await self._files.keep(job, fetched)
 
     async def _asked_again(self, job: Job) -> Job | None:
@@ -84,6 +84,6 @@ class Posting:
         async with self._storage.transaction() as work:
             current = await work.jobs.get(job.id)
             if current is not None:
-                await work.jobs.forget_tracks(job.id)  # some of them may have been invented
+                await work.jobs.forget_tracks(job.id)  # some of the old ones may have been invented
                 await work.jobs.save(replace(current, tracks=report.tracks))
         return replace(job, tracks=report.tracks)

@@ -1,6 +1,6 @@
-"""Keeps each job's progress message up to date: only when it changed, and not more often than the pace allows.
+"""Update each job's progress message, only when it changed and no more often than the pace allows.
 
-What is behind is a queue of its own in the database (`work.progress`): a pass costs what changed, not what waits.
+Outdated messages have their own queue in the database (`work.progress`): a pass costs what changed, not what waits.
 """
 
 import asyncio
@@ -24,23 +24,23 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8
 """How many messages one worker edits at the same time."""
 QUEUE_LOOKED_AT = BANDS_END_AT + 19
-"""How far into the queue a pass looks: somewhat further than messages tell places apart."""
+"""How far into the queue a pass looks: a little further than the last band that messages name."""
 SHOW_SECONDS = 12.0
-"""How long one edit may take: whoever hangs is tried again later, and the others go first."""
+"""How long one edit may take: one that hangs is tried again later, after the others."""
 TRIES = 6
-"""Unexpected failures after which a message is left as it is."""
+"""After this many unexpected failures a message is left as it is."""
 UNAVAILABLE_TRIES = 100
-"""The same while Discord does not answer clearly: some eight hours."""
+"""The same while Discord does not answer clearly: about eight hours."""
 UNREADABLE_SECONDS = 3600.0
-"""How seldom a job is looked at that this version cannot read."""
+"""How long until a job that this version cannot read is tried again."""
 
 Record: TypeAlias = Callable[[Work], Awaitable[None]]
-"""What is written down about a message."""
+"""Writes down the outcome for one message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressTimes:
-    """Seconds. `every`: the pace of one message; `lease`: after which a dead worker's message is taken over."""
+    """In seconds. `every`: the pace of one message; `lease`: when a dead worker's message is taken over."""
 
     every: float
     lease: float = 30
@@ -49,7 +49,7 @@ class ProgressTimes:
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """What all messages of one pass are shown with; `bands` has the head of the queue."""
+    """What all messages of one pass share; `bands` covers the head of the queue."""
 
     bands: Mapping[str, int]
     usual_seconds: float | None
@@ -66,13 +66,13 @@ class Progress:
         self._began_at = clock()
         self._has_begun = False
         self.set_aside = 0
-        """How many messages could not be shown for an unknown reason and were left as they are."""
+        """How many messages were left as they are after unknown failures."""
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.progress.next_due()
 
     async def step(self) -> bool:
-        """Bring a few messages up to date; False when none is behind."""
+        """Update a few messages; False if none is behind."""
         if not self._has_begun:
             await self._take_over()
         await self._look_at_queue()
@@ -90,7 +90,7 @@ class Progress:
         return True
 
     async def _take_over(self) -> None:
-        """After a restart members whose music is being made read that nothing was lost."""
+        """After a restart, tell members whose music is being made that nothing was lost."""
         async with self._storage.transaction() as work:
             await work.progress.touch_at_provider(at=self._clock())
         self._has_begun = True
@@ -121,7 +121,7 @@ class Progress:
             return await work.progress.claim_due(now=now, until=until, limit=AT_ONCE)
 
     async def _bring_up_to_date(self, outdated: OutdatedProgress, one_pass: _Pass) -> Record:
-        """Show one message; what to write down about it afterwards. Raises nothing: the other messages go on."""
+        """Show one message; returns what to write down afterwards. Never raises, so that the others continue."""
         try:
             async with asyncio.timeout(SHOW_SECONDS):
                 return await self._show(outdated, one_pass)
@@ -132,13 +132,13 @@ class Progress:
             return self._put_off(outdated, seconds=self._times.backoff_base)
         except (RouteUnavailable, TimeoutError) as error:
             return self._failed(outdated, error, tries=UNAVAILABLE_TRIES)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the other messages are shown
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other messages continue
             return self._failed(outdated, error, tries=TRIES)
 
     async def _show(self, outdated: OutdatedProgress, one_pass: _Pass) -> Record:
         await fault_points.pause_at("before a progress message is shown")
         async with self._messenger.alone(outdated.job_id):
-            # Read here, while nobody else writes to the member about this job: what was true a moment ago may be over.
+            # Read here, while nobody else writes to the member about this job: earlier data may be out of date.
             job = await self._storage.reading.jobs.get(outdated.job_id)
             await fault_points.pause_at("after a progress view is read")
             if job is None:
@@ -148,7 +148,7 @@ class Progress:
                 try:
                     await self._messenger.show_progress(job, step.view)
                 except RouteClosed as error:
-                    # The next change tries it again: there are few, and the channel may be open by then.
+                    # The next change tries again: there are few, and the channel may have opened.
                     log.info("job %s: its progress cannot be shown (%s)", job.short_id, error)
         return self._shown(outdated, step)
 
@@ -175,7 +175,7 @@ class Progress:
         return lambda work: work.progress.put_off(outdated, until=until)
 
     def _failed(self, outdated: OutdatedProgress, error: Exception, *, tries: int) -> Record:
-        """Try again after growing pauses; a message that fails every time is left as it is."""
+        """Try again after growing pauses; leave a message as it is if it keeps failing."""
         failures = outdated.failures + 1
         if failures < tries:
             log.debug("job %s: progress not shown at try %d (%r)", _short(outdated), failures, error)

@@ -1,4 +1,4 @@
-"""The provider's rate over all that is sent: kept in the database, so that restarts and other processes count too."""
+"""The provider's rate limit, kept in the database so that it spans restarts and processes."""
 
 from datetime import datetime
 from uuid import uuid4
@@ -10,9 +10,9 @@ SENT = "latest submissions"
 
 
 class Rate:
-    """Used inside the transactions in which a job is claimed, and in which the answer to it is written down.
+    """Used in the transactions that claim a job and that write the answer down.
 
-    Each attempt has an entry of its own: the provider counts those that it refuses as well.
+    Each attempt has its own entry: the provider also counts those that it refuses.
     """
 
     def __init__(self, window: SlidingWindow) -> None:
@@ -24,17 +24,17 @@ class Rate:
         return free_at if free_at > now else None
 
     async def take(self, memos: Memos, *, now: datetime) -> str:
-        """One submission is sent now; the id of this attempt."""
+        """Count a submission that is sent now; returns the id of this attempt."""
         attempt_id = uuid4().hex
         await self._write(memos, {**await self._counted(memos, now), attempt_id: now})
         return attempt_id
 
     async def answered(self, memos: Memos, attempt_id: str, *, now: datetime) -> None:
-        """The attempt counts from now: it reached the provider by now at the latest, however slow it was."""
+        """Count the attempt from now: however slow it was, it has reached the provider."""
         await self._write(memos, {**await self._counted(memos, now), attempt_id: now})
 
     async def _counted(self, memos: Memos, now: datetime) -> dict[str, datetime]:
-        """Attempts with their times; one in the future, from before the clock was set back, counts from now on."""
+        """Attempts and their times; one in the future, from before the clock was set back, counts from now."""
         lines = (line.split() for line in (await memos.get(SENT) or "").splitlines())
         sent = {attempt_id: datetime.fromisoformat(at) for attempt_id, at in lines}
         counted = {attempt_id: min(at, now) for attempt_id, at in sent.items() if self._window.counts(at, now=now)}

@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 TRACK_MAX_BYTES = 200_000_000
 COVER_GRACE_SECONDS = 1.0
-"""The cover is fetched beside the tracks; once these are there it is not waited for any longer."""
+"""The cover is fetched alongside the tracks; once they are here, it gets this much longer."""
 FIT_SHARE = 0.98
-"""Room is left for the message around the files."""
+"""Room for the message around the files."""
 
 
 CLEARLY_GONE = (SourceGone, SourceTooLarge, SourceEmpty, NotAudio)
@@ -46,12 +46,12 @@ class FetchedTracks:
         return bool(self.paths) and self.error is None
 
     def check(self, *, may_be_partial: bool) -> None:
-        """Raises `BadSource` where a track is missing that may still come."""
+        """Raises `BadSource` if a track is missing that may still come."""
         if self.error is not None and not (may_be_partial and self.paths):
             raise self.error
 
     async def fitted(self, limit_bytes: int) -> list[ResultFile]:
-        """Each track as a file of at most `limit_bytes`, encoded anew where needed; without a path where none fits."""
+        """Each track as a file within `limit_bytes`, re-encoded if needed; without a path if none fits."""
         return [
             ResultFile(track=track, path=await self._fitted(track, limit_bytes), cover=self.cover)
             for track in self.tracks
@@ -65,7 +65,7 @@ class FetchedTracks:
         try:
             fits = await self.audio.fit(path, smaller, limit_bytes=int(limit_bytes * FIT_SHARE))
         except BadSource as error:
-            log.warning("a track could not be encoded anew (%s); its link is posted", error)
+            log.warning("a track could not be re-encoded (%s); posting its link", error)
             return None
         log.info("a track of %d bytes %s %d", path.stat().st_size, "fits" if fits else "cannot fit", limit_bytes)
         return smaller if fits else None
@@ -80,7 +80,7 @@ class TrackFiles:
 
     @asynccontextmanager
     async def fetched(self, job: Job) -> AsyncIterator[FetchedTracks]:
-        """The tracks that have audio, in a folder of their own that is gone afterwards."""
+        """The tracks that have audio, in their own folder, which is removed afterwards."""
         folder = Path(tempfile.mkdtemp(prefix="tracks-", dir=self._folder))
         cover = asyncio.create_task(fetch_cover(self._fetcher, job.tracks, folder), name="cover")
         try:
@@ -108,7 +108,7 @@ class TrackFiles:
             shutil.rmtree(folder, ignore_errors=True)
 
     async def keep(self, job: Job, fetched: FetchedTracks) -> None:
-        """Keep copies, if the operator wants them; after the post, which they must not hold up."""
+        """Keep copies if the operator wants them; after the post, which they must not delay."""
         await self._kept.keep(job.id, fetched.paths)
 
     async def _fetch(self, job: Job, track: Track, path: Path) -> None:
@@ -116,7 +116,7 @@ class TrackFiles:
             await self._fetcher.fetch(track.audio_url, path, limit_bytes=TRACK_MAX_BYTES)
 
     async def _measured(self, track: Track, path: Path) -> Track:
-        """The provider leaves the length out at times; a file that is no audio is not what was promised."""
+        """The provider sometimes omits the length; a file that is not audio is not what was promised."""
         if track.length_seconds:
             return track
         properties = await self._audio.probe(path)
