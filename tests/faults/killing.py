@@ -130,6 +130,10 @@ async def settled(town: Town, *, jobs: int) -> None:
             await eventually(quiet, seconds=SETTLE_SECONDS)
         except TimeoutError as error:
             error.add_note("\n".join(map(str, await storage.reading.jobs.live())))
+            reading = storage.reading
+            error.add_note(
+                f"commands due {await reading.intakes.next_due()}, messages {await reading.progress.next_due()}"
+            )
             raise
 
 

@@ -80,6 +80,9 @@ class Isolation:
         async with self._storage.transaction() as work:
             count = await work.jobs.take_up_again(at=self._clock())
             commands = await work.intakes.take_up_again(at=self._clock())
+            if count:
+                # Their messages were put off for as long as they could not be read.
+                await work.progress.hasten(until=self._clock())
         self._taken_up = True
         if count:
             log.info("%d jobs that had been set aside are tried once more", count)
