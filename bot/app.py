@@ -81,19 +81,26 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
 
     async def stop() -> None:
         await until()
-        if logged_in.is_set():
-            await _drain(submitters, submitting)
         raise _Stopped
+
+    async def drained(work: Awaitable[None]) -> None:
+        """Whatever ends a part ends all of them, but not before open submissions have their answers."""
+        try:
+            await work
+        except Exception:
+            if logged_in.is_set():
+                await _drain(submitters, submitting)
+            raise
 
     submitters = tuple(chain.from_iterable(part.submitters for part in app.parts))
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(stop(), name="stop")
+            group.create_task(drained(stop()), name="stop")
             gateway = keep_connected(
                 app.client, app.settings.discord_token, logged_in, deaf_seconds=app.settings.deaf_seconds
             )
-            group.create_task(gateway, name="gateway")
-            group.create_task(_listen(app), name="web")
+            group.create_task(drained(gateway), name="gateway")
+            group.create_task(drained(_listen(app)), name="web")
             submitting.extend(
                 group.create_task(_after(logged_in, worker.run), name=worker.name) for worker in submitters
             )

@@ -19,6 +19,12 @@ MESSAGE_READ_MAX = 10_000
 """Of a message, before the URLs in it are replaced."""
 ID_MAX = 128
 """Of a task or a track; real ones are 32 hex digits or a UUID (docs/provider.md 1.4)."""
+TITLE_MAX = 500
+TAGS_MAX = 2_000
+LYRICS_MAX = 20_000
+LINK_MAX = 2_048
+TRACKS_MAX = 10
+"""As many files as a message may have; a task has two."""
 NESTING_MAX = 64
 CODE_MAX = 9_999_999
 LENGTH_MAX_SECONDS = 86_400
@@ -234,22 +240,22 @@ def _reason(record: _RecordData, status: str) -> str:
 
 
 def _tracks(told: list[dict[str, Any]]) -> tuple[Track, ...]:
-    """The tracks that have an id; one without cannot be distinguished from a repeat."""
-    return tuple(track for track in map(_track, told) if track.id)
+    """The tracks that have an id, ten at most; one without cannot be distinguished from a repeat."""
+    return tuple(track for track in map(_track, told[:TRACKS_MAX]) if track.id)
 
 
 def _track(told: dict[str, Any]) -> Track:
     """Callbacks use snake_case keys, record-info camelCase; both are read in either."""
     length_seconds = read_number(told.get("duration"))
     return Track(
-        id=_text(told, "id"),
+        id=_text(told, "id")[:ID_MAX],
         audio_url=_link(told, "audio_url", "audioUrl"),
         stream_url=_link(told, "stream_audio_url", "streamAudioUrl"),
         image_url=_link(told, "image_url", "imageUrl"),
-        title=_text(told, "title"),
-        tags=_text(told, "tags"),
-        lyrics=_text(told, "prompt"),
-        model_name=_text(told, "model_name", "modelName"),
+        title=_text(told, "title")[:TITLE_MAX],
+        tags=_text(told, "tags")[:TAGS_MAX],
+        lyrics=_text(told, "prompt")[:LYRICS_MAX],
+        model_name=_text(told, "model_name", "modelName")[:ID_MAX],
         length_seconds=length_seconds if length_seconds and 0 < length_seconds <= LENGTH_MAX_SECONDS else None,
     )
 
@@ -265,7 +271,7 @@ def _text(told: dict[str, Any], *names: str) -> str:
 
 def _link(told: dict[str, Any], *names: str) -> str:
     link = _text(told, *names)
-    return link if link.lower().startswith(("https://", "http://")) else ""
+    return link if len(link) <= LINK_MAX and link.lower().startswith(("https://", "http://")) else ""
 
 
 _BRACKETS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}

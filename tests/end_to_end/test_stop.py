@@ -1,9 +1,11 @@
 """A service manager stops the bot before the provider has answered a submission."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.jobs import JobState
+from storage.storage import open_storage
 from tests.end_to_end.town import QUICK, a_town
 from tests.support.process import bot_process, environ_of
 
@@ -40,3 +42,21 @@ async def test_stopping_does_not_wait_for_ever_for_an_answer(tmp_path: Path, sou
             assert await bot.end() == 0
 
         assert any("not answered within 8 s" in line for line in bot.said)
+
+
+async def test_a_bot_that_discord_throws_out_still_waits_for_an_answer_it_has_paid_for(
+    tmp_path: Path, source: Path
+) -> None:
+    async with a_town(tmp_path, source, QUICK) as town:
+        town.suno.next_submit("slow-answer 3")
+        async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
+            await town.discord.gateway.wait_identified(1, timeout=30)
+            await town.discord.wait_for_commands("extend", timeout=30)
+            await town.extend()
+            await town.suno.wait_for_submit()
+            town.discord.gateway.drop(code=4004)
+            assert await asyncio.wait_for(bot.process.wait(), 30) == 1
+
+        async with open_storage(town.settings.database_path) as storage:
+            (job,) = await storage.reading.jobs.of_member(town.mia.id, limit=2)
+        assert job.task_id == next(iter(town.suno.tasks))

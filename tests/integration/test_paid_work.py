@@ -590,3 +590,13 @@ async def test_a_row_that_this_release_cannot_read_is_set_aside_and_the_next_sta
         await pipeline.watch.step()
 
         assert (await pipeline.job(unreadable)).state is JobState.FINISHED
+
+
+async def test_the_task_of_one_job_is_never_the_answer_to_another(pipeline: Pipeline) -> None:
+    first, second = await pipeline.running(), await pipeline.accepted()
+    pipeline.provider.answers = [first.task_id or ""]
+
+    await pipeline.submission.step()
+
+    kept = await pipeline.job(second)
+    assert (kept.task_id, kept.outcome_unknown, kept.state) == (None, True, JobState.SUBMITTING)

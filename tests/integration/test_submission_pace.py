@@ -8,7 +8,8 @@ import pytest
 
 from bot.domain.jobs import FailureReason, JobState
 from bot.domain.pace import SlidingWindow
-from bot.errors import ProviderOutOfCredits, ProviderUnauthorized
+from bot.errors import ProviderBusy, ProviderOutOfCredits, ProviderUnauthorized
+from bot.services.pipeline.rate import SENT
 from tests.support.fakes import FakeProvider, TurnedClock
 from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
 
@@ -155,3 +156,27 @@ async def test_a_job_that_can_never_be_submitted_is_given_up_at_the_deadline(pip
     assert (after.state, after.failure.reason) == (JobState.FAILED, FailureReason.NEVER_STARTED)
     assert (await pipeline.balance()).left == LIMIT
     assert not await pipeline.waiting.step()
+
+
+async def test_an_unreadable_attempt_in_the_memo_does_not_stop_submissions(pipeline: Pipeline) -> None:
+    async with pipeline.storage.transaction() as work:
+        await work.memos.put(SENT, f"of another release\nattempt {pipeline.clock().isoformat()}")
+    for _ in range(LIMIT):
+        await pipeline.accepted()
+
+    assert await submitted(pipeline) == 2
+
+
+async def test_every_refused_attempt_takes_a_place_of_its_own_in_the_window(pipeline: Pipeline) -> None:
+    pipeline.provider.answers = [ProviderBusy("too many", code=430) for _ in range(3)]
+    begun_at = pipeline.clock()
+    await pipeline.accepted()
+    while len(pipeline.provider.extended) < 3:
+        await submitted(pipeline)
+        pipeline.clock.turn(0.5)
+
+    await pipeline.accepted()
+    assert pipeline.clock() - begun_at < timedelta(seconds=10)
+    assert await submitted(pipeline) == 0
+    pipeline.clock.turn(10)
+    assert await submitted(pipeline) == 2

@@ -9,9 +9,15 @@ import pytest
 from bot.domain.jobs import FailureReason, Track
 from bot.domain.reports import ReportKind, failure_of
 from bot.suno.wire import (
+    ID_MAX,
     LENGTH_MAX_SECONDS,
+    LINK_MAX,
+    LYRICS_MAX,
     MESSAGE_MAX,
     MESSAGE_READ_MAX,
+    TAGS_MAX,
+    TITLE_MAX,
+    TRACKS_MAX,
     MalformedRecord,
     parse_callback,
     parse_envelope,
@@ -263,10 +269,10 @@ def test_a_single_track_need_not_be_in_a_list() -> None:
 
 
 def test_many_tracks_are_kept_in_their_order_and_one_without_an_id_is_not() -> None:
-    names = [f"track-{number}" for number in range(40)]
+    names = [f"track-{number}" for number in range(8)]
     tracks = [a_track(id=name) for name in names]
 
-    report = parse_callback(a_callback(*tracks[:20], {"audio_url": AUDIO}, a_track(id=5), *tracks[20:]))
+    report = parse_callback(a_callback(*tracks[:4], {"audio_url": AUDIO}, a_track(id=5), *tracks[4:]))
 
     assert [track.id for track in report.tracks] == names
 
@@ -358,3 +364,22 @@ def test_anything_but_an_answer_about_a_task_is_malformed(body: bytes) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"code": null}', b'{"code": 1.5}', b'{"code": "ok"}'])
 def test_a_body_without_a_code_is_not_an_envelope(body: bytes) -> None:
     assert parse_envelope(body) is None
+
+
+def test_a_record_with_thousands_of_endless_tracks_is_cut_to_what_a_message_holds() -> None:
+    track = {
+        "id": "i" * 999,
+        "audioUrl": AUDIO,
+        "imageUrl": "https://media.example.com/" + "p" * LINK_MAX,
+        "title": "t" * 99_999,
+        "tags": "g" * 99_999,
+        "prompt": "l" * 99_999,
+    }
+    tracks = [{**track, "id": f"{number}{track['id']}"} for number in range(3_000)]
+    body = {"code": 200, "data": {"taskId": TASK, "status": "SUCCESS", "response": {"sunoData": tracks}}}
+
+    found = parse_record(json.dumps(body).encode()).tracks
+
+    assert len(found) == TRACKS_MAX
+    sizes = {(len(each.id), len(each.title), len(each.tags), len(each.lyrics), each.image_url) for each in found}
+    assert sizes == {(ID_MAX, TITLE_MAX, TAGS_MAX, LYRICS_MAX, "")}

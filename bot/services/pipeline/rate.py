@@ -35,8 +35,7 @@ class Rate:
 
     async def _counted(self, memos: Memos, now: datetime) -> dict[str, datetime]:
         """Attempts and their times; one in the future, from before the clock was set back, counts from now."""
-        lines = (line.split() for line in (await memos.get(SENT) or "").splitlines())
-        sent = {attempt_id: datetime.fromisoformat(at) for attempt_id, at in lines}
+        sent = dict(filter(None, map(_attempt, (await memos.get(SENT) or "").splitlines())))
         counted = {attempt_id: min(at, now) for attempt_id, at in sent.items() if self._window.counts(at, now=now)}
         if any(at > now for at in sent.values()):
             await self._write(memos, counted)
@@ -44,3 +43,12 @@ class Rate:
 
     async def _write(self, memos: Memos, sent: dict[str, datetime]) -> None:
         await memos.put(SENT, "\n".join(f"{attempt_id} {at.isoformat()}" for attempt_id, at in sent.items()))
+
+
+def _attempt(line: str) -> tuple[str, datetime] | None:
+    """An attempt and its time; None for a line that only another release can read, which must not stop everything."""
+    try:
+        attempt_id, at = line.split()
+        return attempt_id, datetime.fromisoformat(at)
+    except ValueError:
+        return None

@@ -166,6 +166,9 @@ class Submission:
             at = self._clock()
             await self._rate.answered(work.memos, attempt_id, now=at)
             after = change(current, at)
+            if after.task_id is not None and await work.jobs.task_is_taken(after.task_id, by_other_than=job.id):
+                log.error("job %s: the answer to its submission names the task of another job", job.short_id)
+                after = replace(current, outcome_unknown=True, due_at=at + timedelta(seconds=self._times.overdue))
             if after is not current:
                 await settle.save(work, after, before=current, at=at)
         self._bells.job_changed(after)
