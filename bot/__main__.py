@@ -6,13 +6,14 @@ import gc
 import os
 import sys
 from collections.abc import Coroutine, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 
 from bot import __version__, fault_points
-from bot.settings import Settings, SettingsError
+from bot.settings import SETTINGS, Settings, SettingsError
 
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
@@ -30,8 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if armed := os.environ.get("ENCORE_FAULT"):
         fault_points.arm(armed)
-    environ = {**_from_file(Path(".env")), **{name: value for name, value in os.environ.items() if value.strip()}}
     try:
+        environ = {**_from_file(Path(".env")), **{name: value for name, value in os.environ.items() if value.strip()}}
         return _finished(_work(options, environ))
     except SettingsError as error:
         for problem in error.problems:
@@ -85,9 +86,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _from_file(path: Path) -> Mapping[str, str]:
-    if not path.is_file():
+    """The settings in `path`; none if there is no such file.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    if not path.exists():
         return {}
-    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    if path.is_dir():
+        raise SettingsError((f"{path.absolute()} cannot be read: it is a folder; put a file with your settings there",))
+    try:
+        found = dotenv_values(path)
+    except UnicodeDecodeError:
+        raise SettingsError((f"{path.absolute()} is not UTF-8 text: save it again as UTF-8",)) from None
+    except OSError as error:
+        raise SettingsError((f"{path.absolute()} cannot be read: {error.strerror}",)) from None
+    for name in found.keys() - SETTINGS:
+        if similar := get_close_matches(name, SETTINGS, n=1):
+            print(f"encore: {name} in {path.absolute()} is not a setting; did you mean {similar[0]}?", file=sys.stderr)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _set_up_logs(settings: Settings, *, level: str) -> None:

@@ -298,3 +298,5 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "LOG_LEVEL": _word("debug", "info", "warning", "error"),
     "LOG_FORMAT": _word("text", "json"),
 }
+SETTINGS = frozenset({*_PARSERS, "AUDIO", "CONTINUE_AT"})
+"""The names that `.env` may hold for us; the last two are for the demo."""

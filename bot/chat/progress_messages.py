@@ -13,7 +13,7 @@ from bot.domain.jobs import Job, Place
 from bot.domain.links import web_url
 from bot.domain.progress import ProgressView
 from bot.domain.text import Text, Verbatim, text
-from bot.services.common.messenger import RouteClosed, RouteUnavailable
+from bot.services.common.messenger import RouteClosed, RouteRefused, RouteUnavailable
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
@@ -64,13 +64,25 @@ class ProgressMessages:
             log.warning("a progress message could not be removed (%s)", error)
 
     async def show(self, job: Job, view: ProgressView) -> None:
-        """Edit the message. Raises `RouteBusy`, `RouteClosed` and `RouteUnavailable`."""
+        """Edit the message, without its button if Discord refuses that.
+
+        Raises `RouteBusy`, `RouteClosed` and `RouteUnavailable`.
+        """
         if job.progress_message_id is None:
             return
         content, buttons = self.shown(job, view)
         message = self._channel(job.place).get_partial_message(job.progress_message_id)
+        try:
+            await self._edit(message, content, buttons)
+        except RouteRefused as error:
+            if buttons is None:
+                raise
+            log.warning("job %s: its progress is shown without a button (%s)", job.short_id, error)
+            await self._edit(message, content, None)
+
+    async def _edit(self, message: discord.PartialMessage, content: str, buttons: discord.ui.View | None) -> None:
         with read_as_routes():
-            async with self._pacer.edit(job.place.channel_id):
+            async with self._pacer.edit(message.channel.id):
                 await message.edit(content=content, view=buttons)
 
     def shown(self, job: Job, view: ProgressView) -> tuple[str, discord.ui.View | None]:

@@ -31,6 +31,29 @@ async def test_settings_can_come_from_a_file(town: Town, tmp_path: Path) -> None
         assert await bot.end() == 0
 
 
+@pytest.mark.parametrize("content", ["DISCORD_TOKEN=a\n".encode("utf-16"), b"SUNO_API_KEY=\xe9\n", None])
+async def test_an_env_file_that_cannot_be_read_is_named_in_one_line(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / ".env"
+    file.mkdir() if content is None else file.write_bytes(content)
+
+    async with bot_process({"PYTHONPATH": str(Path.cwd())}, "run", folder=tmp_path) as bot:
+        assert await bot.exit_status() == 2
+
+    (line,) = bot.said
+    assert str(file) in line
+    assert "save it again as UTF-8" in line or "cannot be read" in line
+
+
+async def test_a_misspelt_setting_in_the_env_file_is_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("QUOTA_PERDAY=3\nCOMPOSE_PROJECT_NAME=music\n")
+
+    async with bot_process({"PYTHONPATH": str(Path.cwd())}, "run", folder=tmp_path) as bot:
+        assert await bot.exit_status() == 2
+
+    assert bot.said[0].endswith("is not a setting; did you mean QUOTA_PER_DAY?")
+    assert not any("COMPOSE" in line for line in bot.said)
+
+
 async def test_it_starts_prints_its_invite_link_and_stops_cleanly_on_sigterm(town: Town, tmp_path: Path) -> None:
     async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
         await town.discord.wait_ready(timeout=20)

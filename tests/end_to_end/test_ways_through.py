@@ -9,7 +9,7 @@ import pytest
 
 from bot.audio.process import AudioProcess
 from bot.domain.jobs import JobState
-from bot.sandbox.discord import Upload
+from bot.sandbox.discord import TroubleKind, Upload
 from bot.sandbox.sounds import compose
 from cogs.extend import ExtendCog
 from tests.end_to_end.town import QUICK, Town, a_town, eventually
@@ -64,9 +64,27 @@ async def test_progress_is_shown_stage_by_stage_in_one_message(tmp_path: Path, s
         shown = [version.content for version in progress.versions]
         assert "Reading **paper-boats**" in shown[0]
         assert all("from 0:07 with V5" in content for content in shown[1:-1])
-        assert len(set(shown)) == len(shown)
+        edits = [(version.content, str(version.components)) for version in progress.versions]
+        assert len(set(edits)) == len(edits)
         assert stream["label"] == "Listen while it's being made"
         assert [message for message in town.songs.messages if not message.embeds] == [progress]
+
+
+async def test_progress_is_shown_without_its_button_if_discord_refuses_that(tmp_path: Path, source: Path) -> None:
+    async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
+        await town.start()
+        await town.extend()
+        await town.songs.wait_for(lambda message: "Composing" in message.content)
+        task_id = next(iter(town.suno.tasks))
+        await town.suno.finish(task_id, "text")
+        await town.songs.wait_for(lambda message: "lyrics are written" in message.content and message.components)
+        town.discord.troubles.add(
+            "PATCH", "/channels/*/messages/*", TroubleKind.ERROR_BEFORE, status=400, code=50035, message="Invalid URL"
+        )
+
+        await town.suno.finish(task_id, "first")
+
+        await town.songs.wait_for(lambda message: "first track is ready" in message.content and not message.components)
 
 
 async def test_a_link_is_fetched_and_continued(town: Town) -> None:
