@@ -28,7 +28,7 @@ from bot.services.common.patience import Patience
 from bot.services.common.ports import Storage
 from bot.services.operator.isolation import Isolation
 from bot.services.pipeline.kept import KeptTracks
-from bot.services.pipeline.posting import Posting
+from bot.services.pipeline.posting import Posting, notified
 from bot.services.pipeline.tracks import CLEARLY_GONE, FetchedTracks
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Delivery:
         bells: Bells,
         clock: Clock,
     ) -> None:
-        """`patience`: how often a job past its deadline is tried in vain before it is given up."""
+        """`patience`: how many tries must fail after the deadline before the job is given up."""
         self._storage = storage
         self._messenger = messenger
         self._posting = posting
@@ -132,12 +132,12 @@ class Delivery:
             log.warning("job %s: somebody else has taken its delivery over", job.short_id)
 
     async def _settle(self, job: Job, outcome: Posted | Change) -> None:
-        """Write down what came of it. A post counts whoever owns the job by now, so that nobody posts it again.
+        """Record the outcome. A post counts even if the job has a new owner by now, who would otherwise post again.
 
         Raises:
-            LeaseLost: it came to nothing here, and somebody else is at it or has ended it.
+            LeaseLost: nothing was posted here, and another owner is working on it or has ended it.
         """
-        change = partial(_notified, outcome) if isinstance(outcome, Posted) else outcome
+        change = partial(notified, outcome) if isinstance(outcome, Posted) else outcome
         async with self._storage.transaction() as work:
             is_ours = await work.jobs.release(job.id, owner=self._owner)
             current = await work.jobs.get(job.id)
@@ -160,7 +160,7 @@ class Delivery:
             return await work.jobs.renew(job.id, owner=self._owner, until=until)
 
     async def _tell(self, job: Job, lease: Lease) -> Posted | Change:
-        """Try every way to the member; the message, or what to write into the job where there is none."""
+        """Try every way to the member. Returns the message, or how to change the job if there is none."""
         try:
             posted = await self._by_any_route(job, lease)
         except RouteUnavailable as error:
@@ -234,7 +234,7 @@ class Delivery:
             raise
 
     def _later(self, job: Job, at: datetime, *, may_be_posted: bool, unfetched: Exception | None = None) -> Job:
-        """Try again after a pause; past the deadline, and tried in vain often enough, stop trying like this.
+        """Try again after a pause; stop once the deadline has passed and enough tries have failed.
 
         `unfetched` is why the tracks could not be fetched. Where it says nothing about them, they are tried for as long
         as the files are kept.
@@ -259,7 +259,7 @@ class Delivery:
         waits_for = WaitReason.DOWNLOAD if unfetched is not None else None
         return replace(job, due_at=at + timedelta(seconds=wait_seconds), waits_for=waits_for)
 
-    def _nowhere(self, job: Job, at: datetime, *, may_be_posted: bool = False) -> Job:
+    def _nowhere(self, job: Job, at: datetime, *, may_be_posted: bool) -> Job:
         """Every way to the member is closed: failures are left untold, tracks are kept and tried again."""
         tried_at = job.post_tried_at if may_be_posted else None
         if job.state is JobState.FAILED:
@@ -283,15 +283,3 @@ class Delivery:
             post_tried_at=tried_at,
             due_at=at + timedelta(seconds=pause_seconds),
         )
-
-
-def _notified(posted: Posted, job: Job, at: datetime) -> Job:
-    notified = replace(
-        job,
-        final_channel_id=posted.channel_id,
-        final_message_id=posted.message_id,
-        notified_at=at,
-        due_at=None,
-        post_tried_at=None,
-    )
-    return notified if job.state is JobState.FAILED else notified.after(JobEvent.POSTED, ended_at=at)

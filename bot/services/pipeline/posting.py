@@ -3,9 +3,10 @@
 import logging
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import datetime
 
 from bot import fault_points
-from bot.domain.jobs import Job
+from bot.domain.jobs import Job, JobEvent, JobState
 from bot.errors import ProviderError, SourceUnreachable
 from bot.services.common.lease import Lease
 from bot.services.common.messenger import Posted, Route, RouteClosed, RouteTooSmall
@@ -87,3 +88,16 @@ class Posting:
                 await work.jobs.forget_tracks(job.id)  # some of the old ones may have been invented
                 await work.jobs.save(replace(current, tracks=report.tracks))
         return replace(job, tracks=report.tracks)
+
+
+def notified(posted: Posted, job: Job, at: datetime) -> Job:
+    """The job once its end is in the message `posted`; a result that is posted is delivered."""
+    changed = replace(
+        job,
+        final_channel_id=posted.channel_id,
+        final_message_id=posted.message_id,
+        notified_at=at,
+        due_at=None,
+        post_tried_at=None,
+    )
+    return changed if job.state is JobState.FAILED else changed.after(JobEvent.POSTED, ended_at=at)

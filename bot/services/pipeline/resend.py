@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from bot.domain.jobs import Job, JobEvent, JobState, Place
+from bot.domain.jobs import Job, JobState, Place
 from bot.domain.text import Text, Verbatim, text
 from bot.errors import BadSource, Refused
 from bot.services.common import settle
@@ -15,7 +15,7 @@ from bot.services.common.clock import Clock
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, Posted, Route, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage
-from bot.services.pipeline.posting import Posting
+from bot.services.pipeline.posting import Posting, notified
 
 log = logging.getLogger(__name__)
 
@@ -151,21 +151,13 @@ class Resend:
             await work.jobs.save(as_before)
 
     async def _collected(self, job: Job, posted: Posted) -> None:
-        """It counts whoever owns the job by now, so that nobody posts it again."""
+        """Record the post, even if the job has a new owner by now: otherwise that one would post it again."""
         at = self._clock()
         async with self._storage.transaction() as work:
             current = await work.jobs.get(job.id)
             if current is None or current.state is not JobState.UNCOLLECTED:
                 return
-            after = current.after(
-                JobEvent.POSTED,
-                final_channel_id=posted.channel_id,
-                final_message_id=posted.message_id,
-                notified_at=at,
-                ended_at=at,
-                due_at=None,
-                post_tried_at=None,
-            )
+            after = notified(posted, current, at)
             await settle.save(work, after, before=current, at=at)
         self._bells.job_changed(after)
 
