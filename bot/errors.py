@@ -164,3 +164,8 @@ class ProviderSilent(ProviderError):
     """Sent and not understood: a timeout, a lost connection, a gateway's error page, an answer without a task id."""
 
     may_have_started = True
+
+
+def denies_task(error: Exception) -> bool:
+    """Whether the provider answered a question about a task that it knows none of that id."""
+    return isinstance(error, ProviderRefused) and not isinstance(error, ProviderUnauthorized)

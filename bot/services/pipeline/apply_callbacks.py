@@ -9,7 +9,7 @@ from bot import fault_points
 from bot.domain.inbox_entry import CallbackEntry
 from bot.domain.jobs import WAITING_STATES, Job, JobEvent, JobState
 from bot.domain.reports import ENDS, REPORTED_STATES, ReportKind, TaskReport, apply_report, confirmed, hint
-from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
+from bot.errors import ProviderError, denies_task
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 ASK_SECONDS = 8.0
 AGAIN_SECONDS = 3.0
-"""How soon a job is polled whose callback the provider does not confirm."""
+"""How soon the provider is asked again about a task that it does not confirm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class Callbacks:
             async with asyncio.timeout(ASK_SECONDS):
                 record = await self._provider.report(task_id)
         except (ProviderError, TimeoutError) as error:
-            if isinstance(error, ProviderRefused) and not isinstance(error, ProviderUnauthorized):
-                return _Belief(None)  # the provider knows no such task, or not yet
+            if denies_task(error):
+                return _Belief(None)  # it may not know the task yet
             log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, reported.kind)
             if job.task_id is None:
                 raise Postponed from error
@@ -120,6 +120,6 @@ class Callbacks:
             return started if is_known else job
         if job.task_id is None:
             job = replace(job, named_task_id=named)
-        # While the submission is under way, its sender finds out what became of it.
+        # While the submission is under way, its sender will learn the outcome.
         is_under_way = job.state is JobState.SUBMITTING and job.task_id is None and not job.outcome_unknown
         return job if is_under_way or (job.due_at is not None and job.due_at <= soon) else replace(job, due_at=soon)

@@ -9,21 +9,20 @@ from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.progress import looks_different
 from bot.domain.reports import ReportKind, TaskReport, apply_report
-from bot.errors import ProviderError, ProviderRefused, ProviderUnauthorized
+from bot.errors import ProviderError, denies_task
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.patience import Patience
 from bot.services.common.ports import Provider, Storage
 from bot.services.operator.isolation import Isolation
+from bot.services.pipeline.apply_callbacks import AGAIN_SECONDS
 
 log = logging.getLogger(__name__)
 
 WATCHED = (JobState.RUNNING, JobState.OVERDUE, JobState.SUBMITTING)
 AT_ONCE = 4
 """How many jobs one worker asks after at the same time: one slow answer holds up no more than these."""
-AGAIN_SECONDS = 3.0
-"""How soon the provider is asked again about a task that it does not confirm."""
 UNKNOWN_TRIES = 5
 """How often it may deny a task that a callback named before that callback counts as invented."""
 
@@ -148,7 +147,7 @@ class Watch:
         try:
             report = await self._provider.report(task_id)
         except ProviderError as error:
-            denied = isinstance(error, ProviderRefused) and not isinstance(error, ProviderUnauthorized)
+            denied = denies_task(error)
             if not denied:
                 if not self._unreachable:
                     log.warning("the provider does not answer questions about tasks (%s); asking on", error)
