@@ -276,7 +276,7 @@ class Jobs:
         return await self._connection.fetch_one(RENEW, job_id, owner, to_ms(until)) is not None
 
     async def release(self, job_id: str, *, owner: str) -> bool:
-        """End the claim, in the transaction that writes what came of it; False where it is no longer this owner's."""
+        """End the claim, in the transaction that writes the outcome; False if it is no longer this owner's."""
         return await self._connection.fetch_one(RELEASE, job_id, owner) is not None
 
     async def put_off(self, job_id: str, state: JobState, *, until: datetime) -> None:

@@ -37,7 +37,7 @@ DELIVERERS = 3
 CLAIM_LEASES = 3
 """With the usual lease, longer than any POST takes; looking earlier is harmless but useless."""
 PROGRESS_WORKERS = 2
-"""Each edits a few messages at the same time; if one hangs, the other goes on."""
+"""Each edits a few messages at the same time; if one hangs, the other still works."""
 PROGRESS_PAUSE_SECONDS = 0.2
 
 NOWHERE = "https://encore.invalid/callbacks/"

@@ -9,5 +9,5 @@ ALTER TABLE intake ADD COLUMN set_aside_ms BIGINT;  -- this release cannot read 
 
 CREATE INDEX intake_set_aside ON intake (set_aside_ms) WHERE set_aside_ms IS NOT NULL;
 
--- Whoever had these is gone.
+-- Their workers are gone.
 UPDATE intake SET claimed_by = 'the one who wrote it down' WHERE due_ms IS NOT NULL;

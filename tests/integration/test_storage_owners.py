@@ -1,4 +1,4 @@
-"""Whoever claims a job or a command owns it until it is released, finished or claimed by another."""
+"""A claim makes its claimer the owner until the work is released, finished or claimed by another."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

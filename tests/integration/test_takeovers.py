@@ -1,4 +1,4 @@
-"""Work has one owner. Whoever lost a claim, to a frozen process or a jump of the clock, leaves without a word."""
+"""Work has one owner. A worker that lost its claim, after a freeze or a jump of the clock, leaves without a word."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -96,7 +96,7 @@ async def test_a_command_stays_with_its_worker_when_the_clock_is_set_back(pipeli
     assert said(pipeline) == [[GOT_IT]]
 
 
-async def test_whoever_wakes_up_after_another_has_made_the_job_says_nothing(
+async def test_a_worker_that_wakes_up_after_another_made_the_job_says_nothing(
     pipeline: Pipeline, other: Pipeline
 ) -> None:
     await pipeline.waiting_command()
@@ -117,7 +117,7 @@ async def test_whoever_wakes_up_after_another_has_made_the_job_says_nothing(
     assert (await pipeline.balance()).held == 1
 
 
-async def test_whoever_finds_the_source_unusable_after_a_takeover_refuses_nothing(
+async def test_a_worker_that_cannot_use_the_source_after_a_takeover_refuses_nothing(
     pipeline: Pipeline, other: Pipeline
 ) -> None:
     await pipeline.waiting_command()
@@ -186,7 +186,7 @@ async def test_a_command_that_was_refused_stays_refused_when_the_process_ends_wh
 # Deliveries
 
 
-async def test_whoever_wakes_up_before_its_post_does_not_post_what_another_has_posted(
+async def test_a_worker_that_wakes_up_before_its_post_does_not_repeat_another_post(
     pipeline: Pipeline, other: Pipeline
 ) -> None:
     job = await pipeline.finished()

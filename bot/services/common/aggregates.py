@@ -32,7 +32,7 @@ class Jobs(Protocol):
         """Keep the claim on a job until then; False where it is no longer this owner's."""
 
     async def release(self, job_id: str, *, owner: str) -> bool:
-        """End the claim, in the transaction that writes what came of it; False where it is no longer this owner's."""
+        """End the claim, in the transaction that writes the outcome; False if it is no longer this owner's."""
 
     async def put_off(self, job_id: str, state: JobState, *, until: datetime) -> None:
         """Look at the job again then, unless it has left `state`."""
@@ -119,7 +119,7 @@ class Ledger(Protocol):
 
 
 class Intakes(Protocol):
-    """Whoever lost a command to another owner gets False from each method that takes an `owner`, and writes nothing."""
+    """Methods that take an `owner` return False and write nothing if the command now belongs to another."""
 
     async def claim(self, intake: Intake) -> bool:
         """Write the command down, for its writer to have; False when its interaction was written down before."""

@@ -158,7 +158,7 @@ class Acceptance:
         return bool(claimed)
 
     async def _take(self, command: ClaimedIntake) -> None:
-        """One command, as long as it is ours: whoever takes it over speaks to its member from then on."""
+        """Work on one command for as long as it is ours. After a takeover, only its new owner speaks to the member."""
         place = command.intake.place
         self._in_hand.add(place.interaction_id)
         try:
@@ -269,7 +269,7 @@ class Acceptance:
         raise Refused([NO_ANSWER, UNUSED])
 
     async def _refuse(self, command: ClaimedIntake, sentences: Sequence[Text]) -> None:
-        """Tell the member alone. Written down first: whoever takes over from here may only refuse it as well.
+        """Tell the member alone. The refusal is stored first, so that a new owner can only refuse as well.
 
         Raises:
             LeaseLost: somebody else decides about it.
