@@ -142,10 +142,10 @@ def parse_callback(body: bytes) -> TaskReport:
     callback = _decoded(body, _CALLBACKS, MalformedCallback)
     task_id, code, stage = _head(callback)
     if code != OK or stage == "error":
-        return TaskReport(task_id=task_id, kind=ReportKind.FAILED, code=code, message=_told(callback.msg))
-    told = (callback.data and callback.data.data) or []
+        return TaskReport(task_id=task_id, kind=ReportKind.FAILED, code=code, message=_words(callback.msg))
+    raw = (callback.data and callback.data.data) or []
     kind = _KIND_OF_CALLBACK.get(stage, ReportKind.WAITING)
-    return TaskReport(task_id=task_id, kind=kind, tracks=_tracks([told] if isinstance(told, dict) else told))
+    return TaskReport(task_id=task_id, kind=kind, tracks=_tracks([raw] if isinstance(raw, dict) else raw))
 
 
 def _head(callback: _CallbackHead) -> tuple[str | None, int, str]:
@@ -191,14 +191,14 @@ def parse_record(body: bytes) -> TaskReport:
 def parse_envelope(body: bytes) -> Envelope | None:
     """The envelope of an answer; None if the body is not one."""
     try:
-        told = _decoded(body, _ENVELOPES, Malformed)
+        raw = _decoded(body, _ENVELOPES, Malformed)
     except Malformed:
         return None
-    code = read_code(told.code)
+    code = read_code(raw.code)
     if code is None:
         return None
-    message = told.msg if isinstance(told.msg, str) else None
-    return Envelope(code=code, message=message, data=told.data)
+    message = raw.msg if isinstance(raw.msg, str) else None
+    return Envelope(code=code, message=message, data=raw.data)
 
 
 def read_code(value: object) -> int | None:
@@ -226,51 +226,51 @@ def one_line(message: str) -> str:
     return " ".join(without_urls(message[:MESSAGE_READ_MAX].replace("\x00", "")).split())[:MESSAGE_MAX]
 
 
-def _told(message: object) -> str:
+def _words(message: object) -> str:
     return one_line(message) if isinstance(message, str) else ""
 
 
 def _reason(record: _RecordData, status: str) -> str:
     """The provider's words. Those about a banned word are marked, because its code is shared with other refusals."""
     inside = record.response.error_message if record.response else None
-    message = _told(record.error_message) or _told(inside)
+    message = _words(record.error_message) or _words(inside)
     if status == "SENSITIVE_WORD_ERROR" and "sensitive" not in message.lower():
         return f"Sensitive word: {message}".removesuffix(": ")
     return message
 
 
-def _tracks(told: list[dict[str, Any]]) -> tuple[Track, ...]:
+def _tracks(raw: list[dict[str, Any]]) -> tuple[Track, ...]:
     """The tracks that have an id, ten at most; one without cannot be distinguished from a repeat."""
-    return tuple(track for track in map(_track, told[:TRACKS_MAX]) if track.id)
+    return tuple(track for track in map(_track, raw[:TRACKS_MAX]) if track.id)
 
 
-def _track(told: dict[str, Any]) -> Track:
+def _track(raw: dict[str, Any]) -> Track:
     """Callbacks use snake_case keys, record-info camelCase; both are read in either."""
-    length_seconds = read_number(told.get("duration"))
+    length_seconds = read_number(raw.get("duration"))
     return Track(
-        id=_text(told, "id")[:ID_MAX],
-        audio_url=_link(told, "audio_url", "audioUrl"),
-        stream_url=_link(told, "stream_audio_url", "streamAudioUrl"),
-        image_url=_link(told, "image_url", "imageUrl"),
-        title=_text(told, "title")[:TITLE_MAX],
-        tags=_text(told, "tags")[:TAGS_MAX],
-        lyrics=_text(told, "prompt")[:LYRICS_MAX],
-        model_name=_text(told, "model_name", "modelName")[:ID_MAX],
+        id=_text(raw, "id")[:ID_MAX],
+        audio_url=_link(raw, "audio_url", "audioUrl"),
+        stream_url=_link(raw, "stream_audio_url", "streamAudioUrl"),
+        image_url=_link(raw, "image_url", "imageUrl"),
+        title=_text(raw, "title")[:TITLE_MAX],
+        tags=_text(raw, "tags")[:TAGS_MAX],
+        lyrics=_text(raw, "prompt")[:LYRICS_MAX],
+        model_name=_text(raw, "model_name", "modelName")[:ID_MAX],
         length_seconds=length_seconds if length_seconds and 0 < length_seconds <= LENGTH_MAX_SECONDS else None,
     )
 
 
-def _text(told: dict[str, Any], *names: str) -> str:
+def _text(raw: dict[str, Any], *names: str) -> str:
     """The first of these that is a text and not empty."""
     for name in names:
-        value = told.get(name)
+        value = raw.get(name)
         if isinstance(value, str) and (stripped := value.replace("\x00", "").strip()):
             return stripped
     return ""
 
 
-def _link(told: dict[str, Any], *names: str) -> str:
-    link = _text(told, *names)
+def _link(raw: dict[str, Any], *names: str) -> str:
+    link = _text(raw, *names)
     return link if len(link) <= LINK_MAX and link.lower().startswith(("https://", "http://")) else ""
 
 
