@@ -123,19 +123,12 @@ NO_SUCH_TASK = (
 )
 
 
-async def unanswered(pipeline: Pipeline) -> Job:
-    job = await pipeline.accepted()
-    pipeline.provider.answers = [ProviderSilent("timeout")]
-    await pipeline.submission.step()
-    return await pipeline.job(job)
-
-
 @pytest.mark.parametrize("kind", ["text", "first", "complete", "error"])
 @pytest.mark.parametrize("denial", NO_SUCH_TASK)
 async def test_an_invented_task_does_not_keep_the_true_one_out(
     pipeline: Pipeline, kind: str, denial: ProviderError | TaskReport
 ) -> None:
-    job = await unanswered(pipeline)
+    job = await pipeline.unanswered()
     pipeline.provider.reports["made-up"] = denial
 
     await pipeline.call_back(replace(job, task_id="made-up"), kind, confirmed=False)
@@ -150,7 +143,7 @@ async def test_an_invented_task_does_not_keep_the_true_one_out(
 
 
 async def test_lyrics_of_a_task_that_the_provider_knows_start_the_job(pipeline: Pipeline) -> None:
-    job = await unanswered(pipeline)
+    job = await pipeline.unanswered()
 
     await pipeline.call_back(job, "text", tracks=0)
 
@@ -159,7 +152,7 @@ async def test_lyrics_of_a_task_that_the_provider_knows_start_the_job(pipeline: 
 
 
 async def test_a_callback_that_names_no_task_says_nothing_about_a_job_without_one(pipeline: Pipeline) -> None:
-    job = await unanswered(pipeline)
+    job = await pipeline.unanswered()
     body = b'{"code": 200, "data": {"callbackType": "complete", "data": [{"id": "x", "audio_url": "https://a.b/x"}]}}'
 
     await pipeline.storage.record_callback(token=job.callback_token, body=body, at=pipeline.clock())
@@ -170,7 +163,7 @@ async def test_a_callback_that_names_no_task_says_nothing_about_a_job_without_on
 
 @pytest.mark.parametrize("kind", ["text", "complete"])
 async def test_without_a_task_a_callback_waits_until_the_provider_can_be_asked(pipeline: Pipeline, kind: str) -> None:
-    job = await unanswered(pipeline)
+    job = await pipeline.unanswered()
     pipeline.provider.reports["task-told"] = ProviderBusy("away", code=503)
 
     await pipeline.call_back(job, kind, confirmed=False)

@@ -12,6 +12,7 @@ from bot.domain.quota import QuotaBalance, quota_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
+from bot.errors import ProviderSilent
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.patience import Patience
@@ -113,6 +114,13 @@ class Pipeline:
         job = await self.extend(member_id=member_id, private=private, **changes)
         assert job is not None
         return job
+
+    async def unanswered(self) -> Job:
+        """A job whose submission was sent and never answered."""
+        self.provider.answers = [ProviderSilent("timeout")]
+        job = await self.accepted()
+        await self.submission.step()
+        return await self.job(job)
 
     async def held_back(self, job: Job | None = None) -> Job:
         """A job that waited in the backup from which the database was restored."""
