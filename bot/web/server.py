@@ -4,6 +4,7 @@ Decision 8 gives the reasons for the limits.
 """
 
 import asyncio
+import contextlib
 import errno
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -56,14 +57,14 @@ class WebServerError(Exception):
 class _Connection(web.RequestHandler):
     """One client. If its request never reaches the application, it gets a status without detail."""
 
-    __slots__ = ("_crowd", "_is_refused", "_received_bytes", "_unwanted")
+    __slots__ = ("_crowd", "_is_lost", "_is_refused", "_received_bytes")
 
     def __init__(self, server: web.Server, crowd: "Crowd[_Connection]", **options: Any) -> None:  # noqa: ANN401
         super().__init__(server, **options)
         self._crowd = crowd
         self._is_refused = False  # then whatever still comes is thrown away
         self._received_bytes = 0  # since the latest head
-        self._unwanted: StreamReader | None = None  # the body whose rest is thrown away
+        self._is_lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._crowd.admit(self):
@@ -78,9 +79,7 @@ class _Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._crowd.left(self)
         super().connection_lost(exc)
-        if self._unwanted is not None:
-            self._unwanted.feed_eof()  # or aiohttp would go on waiting for it
-            self._unwanted = None
+        self._is_lost.set()
 
     def data_received(self, data: bytes) -> None:
         self._received_bytes += len(data)
@@ -133,9 +132,21 @@ class _Connection(web.RequestHandler):
         if not request.content.is_eof():
             # Nobody wants the rest of its body, and to find its end would mean to parse it.
             self._is_refused = True
-            self._unwanted = request.content
             resp.force_close()
-        return await super().finish_response(request, resp, start_time)
+        finished = await super().finish_response(request, resp, start_time)
+        if self._is_refused and not self._messages:
+            await self._linger()
+            request.content.feed_eof()  # or aiohttp would wait for it, too
+        return finished
+
+    async def _linger(self) -> None:
+        """Let the client read its last answer: closing a socket with unread input resets the connection at once."""
+        if self.transport is None:
+            return
+        cast(asyncio.WriteTransport, self.transport).write_eof()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._lingering_time):
+                await self._is_lost.wait()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

@@ -95,6 +95,14 @@ async def test_what_follows_a_refused_request_is_thrown_away_and_then_cut_off(
         assert (await asked(port, "/healthz"))[0] == 200
 
 
+async def test_the_refusal_of_a_head_that_is_too_long_reaches_its_sender() -> None:
+    """Closing a socket while input is unread would reset the connection, and the answer would be lost."""
+    async with serving(Parts(), linger_seconds=20) as port, talking(port) as talk:
+        talk.say(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * (REQUEST_MAX_BYTES - 100))
+
+        assert (await talk.rest()).startswith(b"HTTP/1.0 400 ")
+
+
 async def test_a_body_costs_no_memory_before_its_token_is_known() -> None:
     """In one-byte chunks, each of which would be an object of its own."""
     parts = Parts()
