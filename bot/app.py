@@ -21,7 +21,7 @@ from bot.parts.upkeep import upkeep_part
 from bot.services.common.clock import Clock, utc_now
 from bot.services.common.worker import Worker
 from bot.settings import Settings
-from storage.storage import SqliteStorage
+from storage.storage import SqlStorage
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class App:
         return self.ground.client
 
     @property
-    def storage(self) -> SqliteStorage:
+    def storage(self) -> SqlStorage:
         return self.ground.storage
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from storage.database import copy_database
+from storage.engines.sqlite_file import copy_database
 
 
 class BackupError(Exception):

@@ -17,6 +17,10 @@ class StorageUnavailable(Outage):
         )
 
 
+class Conflict(Exception):
+    """A row breaks a constraint, such as being there already."""
+
+
 class DatabaseTooNew(Exception):
     """The file was written by a later version of the program: run that one, or restore an older file."""
 

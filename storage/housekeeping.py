@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from storage.connection import Connection, Value
+from storage.engines.base import Connection, Value
 from storage.values import from_ms, to_ms
 
 ERASE_TOKENS = """

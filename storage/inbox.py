@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from bot.domain.inbox_entry import NEWEST, CallbackEntry, Recorded
-from storage.connection import Connection, Direct, Row
+from storage.engines.base import Connection, Many, Query, Row, Script
 from storage.values import from_ms, to_ms
 
 CALLBACKS_PER_JOB = 64
@@ -102,33 +102,36 @@ class Inbox:
         return len(await self._connection.fetch_all(TAKE_UP_AGAIN))
 
 
-def record_callbacks(connection: Direct, batch: Sequence[CallbackToRecord]) -> list[Recorded]:
+def record_callbacks(batch: Sequence[CallbackToRecord]) -> Script[list[Recorded]]:
     """Write callbacks down in order; returns the outcome of each. Only inside a transaction."""
-    before = int(connection.fetch_all(TAKE_IDS, len(batch))[0]["newest_id"]) - len(batch)
+    (newest,) = yield Query(TAKE_IDS, (len(batch),))
+    before = int(newest["newest_id"]) - len(batch)
     numbered = list(enumerate(batch, before + 1))
-    connection.execute_many(
+    yield Many(
         RECORD,
         [
             (number, sha256(each.body).digest(), to_ms(each.at), each.token, CALLBACKS_PER_JOB)
             for number, each in numbered
         ],
     )
-    added = {int(row["id"]) for row in connection.fetch_all(ADDED_AFTER, before)}
-    connection.execute_many(ADD_BODY, [(number, each.body) for number, each in numbered if number in added])
-    known = known_tokens(connection, sorted({each.token for number, each in numbered if number not in added}))
+    rows = yield Query(ADDED_AFTER, (before,))
+    added = {int(row["id"]) for row in rows}
+    yield Many(ADD_BODY, [(number, each.body) for number, each in numbered if number in added])
+    known = yield from known_tokens(sorted({each.token for number, each in numbered if number not in added}))
     return [
         Recorded.NEW if number in added else Recorded.REPEAT if each.token in known else Recorded.UNKNOWN
         for number, each in numbered
     ]
 
 
-def known_tokens(connection: Direct, tokens: Sequence[str]) -> set[str]:
+def known_tokens(tokens: Sequence[str]) -> Script[set[str]]:
     """Those of `tokens` that belong to a job."""
     known: set[str] = set()
     for start in range(0, len(tokens), _ASKED_AT_ONCE):
         asked = list(tokens[start : start + _ASKED_AT_ONCE])
         asked += [asked[0]] * (_ASKED_AT_ONCE - len(asked))
-        known.update(str(row["callback_token"]) for row in connection.fetch_all(KNOWN_AMONG, *asked))
+        rows = yield Query(KNOWN_AMONG, asked)
+        known.update(str(row["callback_token"]) for row in rows)
     return known
 
 

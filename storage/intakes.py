@@ -10,7 +10,7 @@ import msgspec
 
 from bot.domain.jobs import ClaimedIntake, Intake
 from bot.domain.text import Text
-from storage.connection import Connection, Row, Value
+from storage.engines.base import Connection, Row, Value
 from storage.sentences import sentences_from, stored_sentences
 from storage.values import from_ms, to_ms
 

@@ -9,7 +9,7 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioProperties, SourceKind
 from bot.domain.titles import shown_title
 from bot.domain.tracks import folded
-from storage.connection import Row, Value
+from storage.engines.base import Row, Value
 from storage.values import from_ms, to_json, to_ms
 
 _REQUEST = msgspec.json.Decoder(ExtensionRequest)

@@ -14,7 +14,7 @@ from itertools import groupby
 import msgspec
 
 from bot.domain.jobs import Job, JobState, OwnedTrack
-from storage.connection import Connection, Row, Value
+from storage.engines.base import Connection, Row, Value
 from storage.job_rows import (
     changeable_values,
     fixed_values,
@@ -239,7 +239,7 @@ class Jobs:
         """Add an accepted job and give it its turn. Only inside a transaction.
 
         Raises:
-            sqlite3.IntegrityError: its id, its interaction or its callback token is there already.
+            Conflict: its id, its interaction or its callback token is there already.
         """
         turn, seat = await self._next_turn(job.place.member_id)
         await self._connection.execute(INSERT, turn, seat, *fixed_values(job), *changeable_values(job))

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from bot.domain.quota import QuotaBalance
-from storage.connection import Connection
+from storage.engines.base import Connection
 from storage.values import to_ms
 
 # Decides and writes in one statement, so that nothing can intervene.
@@ -46,7 +46,7 @@ class Ledger:
         """Hold one unit; False if `limit` units of that day are held or spent.
 
         Raises:
-            sqlite3.IntegrityError: this job already holds a unit.
+            Conflict: this job already holds a unit.
         """
         row = await self._connection.fetch_one(HOLD, job_id, member_id, guild_id, day.isoformat(), to_ms(at), limit)
         return row is not None

@@ -1,6 +1,6 @@
 """Single values stored under a name, such as the digest of the announced commands."""
 
-from storage.connection import Connection
+from storage.engines.base import Connection
 
 GET = "SELECT value FROM memo WHERE name = $1"
 

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 from bot import fault_points
-from storage.connection import Connection
-from storage.database import Database
+from storage.engines.base import Connection, Engine
 from storage.errors import DatabaseTooNew
 from storage.values import to_ms
 
@@ -49,7 +48,7 @@ def known_migrations() -> tuple[Migration, ...]:
 
 
 async def migrate(
-    database: Database,
+    engine: Engine,
     migrations: Sequence[Migration] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
@@ -61,7 +60,7 @@ async def migrate(
     """
     known = known_migrations() if migrations is None else migrations
     for migration in known:
-        async with database.transaction() as connection:
+        async with engine.transaction() as connection:
             if await _newest(connection, known) >= migration.number:
                 continue
             for statement in statements(migration.sql):

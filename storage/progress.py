@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain.progress import OutdatedProgress, QueuedJob
-from storage.connection import Connection
+from storage.engines.base import Connection
 from storage.values import from_ms, to_ms
 
 ADD = "INSERT INTO progress (job_id, version, due_ms) VALUES ($1, 1, $2) ON CONFLICT (job_id) DO NOTHING"

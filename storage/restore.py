@@ -9,8 +9,8 @@ from pathlib import Path
 
 from storage import lock
 from storage.backup import BackupError
-from storage.connection import Connection
-from storage.database import copy_database, open_database
+from storage.engines.base import Connection
+from storage.engines.sqlite_file import copy_database, open_sqlite
 from storage.migrate import migrate
 from storage.values import to_ms
 
@@ -75,7 +75,7 @@ async def restore(copy: Path, database: Path) -> Restored:
 
 async def _prepared(fresh: Path, copy: Path) -> int:
     now = datetime.now(UTC)
-    async with open_database(fresh) as opened:
+    async with open_sqlite(fresh) as opened:
         row = await opened.reading.fetch_one(IS_OURS)
         if row is None or int(row["tables"]) != 3:  # the tables named there
             raise BackupError(f"{copy} is a database, but not one of Encore's")

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from storage.connection import Connection
+from storage.engines.base import Connection
 
 ADD = """
 INSERT INTO spending (day, guild_id, submissions) VALUES ($1, $2, $3)

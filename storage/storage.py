@@ -9,8 +9,8 @@ from pathlib import Path
 from bot.domain.inbox_entry import Recorded
 from storage import lock
 from storage.batches import Batches
-from storage.connection import Connection
-from storage.database import BUSY_SECONDS, Database, open_database
+from storage.engines.base import BUSY_SECONDS, Connection, Engine
+from storage.engines.sqlite_file import open_sqlite
 from storage.housekeeping import Housekeeping
 from storage.inbox import CallbackToRecord, Inbox, known_tokens, record_callbacks
 from storage.intakes import Intakes
@@ -27,7 +27,7 @@ TOKENS_REMEMBERED = 4096
 """A job has three or more callbacks, and only the first needs a query. About a megabyte."""
 
 
-class SqliteWork:
+class SqlWork:
     """The aggregates, bound to one transaction or to plain reading."""
 
     def __init__(self, connection: Connection) -> None:
@@ -41,15 +41,15 @@ class SqliteWork:
         self.housekeeping = Housekeeping(connection)
 
 
-class SqliteStorage:
+class SqlStorage:
     """Made by `open_storage`. Times are kept to the millisecond."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._tokens = Batches(self._known_among, seconds=CALLBACK_SECONDS, name="look up callback tokens")
         self._known_tokens: OrderedDict[str, None] = OrderedDict()
         self._callbacks = Batches(self._record, seconds=CALLBACK_SECONDS, name="record callbacks")
-        self.reading = SqliteWork(database.reading)
+        self.reading = SqlWork(engine.reading)
 
     async def close(self) -> None:
         """Return once every waiting callback is written down."""
@@ -57,14 +57,14 @@ class SqliteStorage:
         await self._callbacks.close()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[SqliteWork]:
-        """All or nothing; durable once it is left without an error (see `Database.transaction`).
+    async def transaction(self) -> AsyncIterator[SqlWork]:
+        """All or nothing; durable once it is left without an error (see `Engine.transaction`).
 
         Raises:
             StorageUnavailable: nothing of it was kept.
         """
-        async with self._database.transaction() as connection:
-            yield SqliteWork(connection)
+        async with self._engine.transaction() as connection:
+            yield SqlWork(connection)
 
     async def is_callback_token(self, token: str) -> bool:
         """Whether a job has this callback token; questions from many tasks are asked together.
@@ -92,16 +92,16 @@ class SqliteStorage:
         return await self._callbacks.add(CallbackToRecord(token=token, body=body, at=at))
 
     async def _known_among(self, tokens: Sequence[str]) -> list[bool]:
-        known = await self._database.read_at_once(lambda direct: known_tokens(direct, tokens))
+        known = await self._engine.read_at_once(lambda: known_tokens(tokens))
         return [token in known for token in tokens]
 
     async def _record(self, callbacks: Sequence[CallbackToRecord]) -> list[Recorded]:
-        return await self._database.write_at_once(lambda direct: record_callbacks(direct, callbacks))
+        return await self._engine.write_at_once(lambda: record_callbacks(callbacks))
 
     @property
     def is_writable(self) -> bool:
         """Whether writing works, judging by the bot's latest writes; it writes every 20 s, even when idle."""
-        return self._database.is_writable
+        return self._engine.is_writable
 
     async def check_writable(self) -> None:
         """Make a small write that reaches the disk.
@@ -114,7 +114,7 @@ class SqliteStorage:
 
 
 @asynccontextmanager
-async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> AsyncIterator[SqliteStorage]:
+async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> AsyncIterator[SqlStorage]:
     """The storage in the file `path`, made if missing and migrated to this program's schema.
 
     Raises:
@@ -122,9 +122,9 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
         DatabaseTooNew: a later program has changed it.
     """
     with lock.shared(path):
-        async with open_database(path, busy_seconds=busy_seconds) as database:
-            await migrate(database)
-            storage = SqliteStorage(database)
+        async with open_sqlite(path, busy_seconds=busy_seconds) as engine:
+            await migrate(engine)
+            storage = SqlStorage(engine)
             try:
                 yield storage
             finally:

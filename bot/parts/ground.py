@@ -25,7 +25,7 @@ from bot.services.operator.notices import Operator
 from bot.settings import Settings
 from bot.suno.client import SunoClient, open_session
 from bot.text import LOCALES, Catalogue
-from storage.storage import SqliteStorage, open_storage
+from storage.storage import SqlStorage, open_storage
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Ground:
     """Everything open, nothing started."""
 
     settings: Settings
-    storage: SqliteStorage
+    storage: SqlStorage
     client: EncoreClient
     messenger: DiscordMessenger
     provider: SunoClient

@@ -24,7 +24,7 @@ from bot.services.operator.notices import Operator
 from bot.services.pipeline.apply_callbacks import Callbacks
 from bot.services.pipeline.callback_queue import OLD_AT_ONCE, CallbackQueue
 from bot.suno.wire import parse_callback
-from storage.storage import SqliteStorage, open_storage
+from storage.storage import SqlStorage, open_storage
 from tests.benchmarks.rows import Goal, Row, table
 from tests.support.fakes import FakeMessenger, FakeProvider
 from tests.support.pipeline import TRACKS
@@ -128,7 +128,7 @@ async def worked(path: Path, provider: SlowProvider, new_jobs: list[tuple[str, s
 
 
 async def with_new_callbacks(
-    storage: SqliteStorage, provider: SlowProvider, jobs: list[tuple[str, str]], *, seconds: float
+    storage: SqlStorage, provider: SlowProvider, jobs: list[tuple[str, str]], *, seconds: float
 ) -> list[float]:
     """Run the worker that long, recording a new `text` callback every `EVERY_SECONDS`; returns how long each waited."""
     bells, waits = Bells(), Waits()
@@ -197,7 +197,7 @@ async def fill(path: Path) -> list[tuple[str, str]]:
     return new_jobs
 
 
-async def insert(storage: SqliteStorage, count: int) -> list[tuple[str, str]]:
+async def insert(storage: SqlStorage, count: int) -> list[tuple[str, str]]:
     """Insert running jobs; returns their ids and callback tokens."""
     now = utc_now()
     jobs = [replace(a_job(member_id=number, accepted_at=now)) for number in range(count)]

@@ -17,7 +17,7 @@ from bot.services.common.worker import Worker
 from bot.services.operator.isolation import Isolation
 from bot.services.operator.notices import Operator
 from bot.services.pipeline.watch import AT_ONCE, Watch, WatchTimes
-from storage.storage import SqliteStorage, open_storage
+from storage.storage import SqlStorage, open_storage
 from tests.benchmarks.rows import Goal, Row, table
 from tests.support.fakes import FakeMessenger, FakeProvider
 from tests.support.storage_samples import a_job
@@ -61,7 +61,7 @@ async def measure() -> list[Row]:
     ]
 
 
-async def _cycle(storage: SqliteStorage) -> tuple[float, SlowProvider]:
+async def _cycle(storage: SqlStorage) -> tuple[float, SlowProvider]:
     """Seconds until every job has been polled once."""
     provider, bells = SlowProvider(), Bells()
     watch = Watch(
@@ -87,7 +87,7 @@ async def _cycle(storage: SqliteStorage) -> tuple[float, SlowProvider]:
     return seconds, provider
 
 
-async def _fill(storage: SqliteStorage) -> None:
+async def _fill(storage: SqlStorage) -> None:
     now = utc_now()
     async with storage.transaction() as work:
         for number in range(JOBS):

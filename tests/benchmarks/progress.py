@@ -16,7 +16,7 @@ from statistics import median
 from bot.domain.jobs import JobEvent, JobState
 from bot.services.common import settle
 from bot.services.pipeline.progress import Progress, ProgressTimes
-from storage.storage import SqliteStorage, open_storage
+from storage.storage import SqlStorage, open_storage
 from tests.benchmarks.rows import Goal, Row
 from tests.support.fakes import FakeMessenger, TurnedClock
 from tests.support.storage_samples import a_job
@@ -94,7 +94,7 @@ async def changes(waiting: int) -> float:
     return spent / CHANGES * 1000
 
 
-async def submit(storage: SqliteStorage, clock: TurnedClock) -> None:
+async def submit(storage: SqlStorage, clock: TurnedClock) -> None:
     """Submit like the submitting workers."""
     async with storage.transaction() as work:
         job = await work.jobs.claim_turn(now=clock(), until=clock() + timedelta(seconds=30))
@@ -107,7 +107,7 @@ async def submit(storage: SqliteStorage, clock: TurnedClock) -> None:
 
 
 @asynccontextmanager
-async def a_queue(waiting: int) -> AsyncIterator[tuple[SqliteStorage, Progress, FakeMessenger, TurnedClock]]:
+async def a_queue(waiting: int) -> AsyncIterator[tuple[SqlStorage, Progress, FakeMessenger, TurnedClock]]:
     """This many jobs, each of another member, with all messages up to date."""
     clock, messenger = TurnedClock(), FakeMessenger()
     with tempfile.TemporaryDirectory(prefix="encore-progress-") as folder:

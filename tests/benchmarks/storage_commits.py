@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.domain.inbox_entry import Recorded
 from storage.inbox import CALLBACKS_PER_JOB
-from storage.storage import SqliteStorage, open_storage
+from storage.storage import SqlStorage, open_storage
 from tests.benchmarks.rows import Row, table
 from tests.support.storage_samples import NOW, a_job
 
@@ -55,7 +55,7 @@ async def measure() -> list[Row]:
     ]
 
 
-async def _fill(storage: SqliteStorage) -> list[str]:
+async def _fill(storage: SqlStorage) -> list[str]:
     """Add enough jobs for all the callbacks; returns their tokens."""
     jobs = [a_job(member_id=number) for number in range((TOGETHER + ONE_BY_ONE) // CALLBACKS_PER_JOB * 4)]
     async with storage.transaction() as work:

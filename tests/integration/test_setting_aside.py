@@ -8,6 +8,7 @@ import pytest
 from bot.domain.jobs import Job, JobState
 from bot.domain.reports import ReportKind, TaskReport
 from bot.services.operator.isolation import TRIES
+from tests.support.database import tamper
 from tests.support.fakes import FakeProvider, FakeRoute, TurnedClock
 from tests.support.pipeline import TRACKS, Pipeline, a_pipeline
 
@@ -86,8 +87,8 @@ async def test_a_row_that_this_release_cannot_read_is_set_aside_and_the_next_sta
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
         await pipeline.isolation.step()  # as at every start
         unreadable, good = await pipeline.running(), await pipeline.running()
-        await pipeline.storage._database._writer.execute_fetchall(
-            "UPDATE job SET state = 'running', stage = 'dancing' WHERE id = $1", {"1": unreadable.id}
+        await tamper(
+            pipeline.storage, "UPDATE job SET state = 'running', stage = 'dancing' WHERE id = $1", unreadable.id
         )
         provider.reports["task-2"] = TaskReport(task_id="task-2", kind=ReportKind.COMPLETE, tracks=TRACKS)
         clock.turn(31)
@@ -97,7 +98,7 @@ async def test_a_row_that_this_release_cannot_read_is_set_aside_and_the_next_sta
 
         assert (await pipeline.job(good)).state is JobState.FINISHED
         assert len(pipeline.messenger.operator) == 1
-        await pipeline.storage._database._writer.execute_fetchall("UPDATE job SET stage = 'queued'")
+        await tamper(pipeline.storage, "UPDATE job SET stage = 'queued'")
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
         await pipeline.isolation.step()
         provider.reports["task-1"] = TaskReport(task_id="task-1", kind=ReportKind.COMPLETE, tracks=TRACKS)

@@ -12,7 +12,7 @@ import pytest
 from bot.domain.inbox_entry import Recorded
 from bot.domain.jobs import JobState
 from storage.backup import back_up
-from storage.database import open_database
+from storage.engines.sqlite_file import open_sqlite
 from storage.errors import DatabaseTooNew, StorageUnavailable
 from storage.migrate import Migration, known_migrations, migrate, statements
 from storage.storage import open_storage
@@ -48,7 +48,7 @@ async def test_a_migration_that_fails_leaves_nothing_and_is_tried_again(tmp_path
     good = Migration(1, "0001_one.sql", "CREATE TABLE one (id INTEGER);")
     bad = Migration(2, "0002_two.sql", "CREATE TABLE two (id INTEGER); CREATE TABLE one (id INTEGER);")
     mended = Migration(2, "0002_two.sql", "CREATE TABLE two (id INTEGER);")
-    async with open_database(tmp_path / "encore.db") as database:
+    async with open_sqlite(tmp_path / "encore.db") as database:
         with pytest.raises(sqlite3.OperationalError):
             await migrate(database, [good, bad])
         await migrate(database, [good, mended])
@@ -62,7 +62,7 @@ async def test_a_migration_that_fails_leaves_nothing_and_is_tried_again(tmp_path
 async def test_a_newer_database_is_reported(tmp_path: Path) -> None:
     first = Migration(1, "0001_one.sql", "CREATE TABLE one (id INTEGER);")
     second = Migration(2, "0002_two.sql", "CREATE TABLE two (id INTEGER);")
-    async with open_database(tmp_path / "encore.db") as database:
+    async with open_sqlite(tmp_path / "encore.db") as database:
         await migrate(database, [first, second])
 
         with pytest.raises(DatabaseTooNew, match=r"0002.*0001"):
@@ -71,7 +71,7 @@ async def test_a_newer_database_is_reported(tmp_path: Path) -> None:
 
 async def test_pending_callbacks_of_an_older_database_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "encore.db"
-    async with open_database(path) as database:
+    async with open_sqlite(path) as database:
         await migrate(database, known_migrations()[:1])
     job = a_job()
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
@@ -96,7 +96,7 @@ async def test_pending_callbacks_of_an_older_database_are_kept(tmp_path: Path) -
 async def test_two_processes_starting_at_once_migrate_once(tmp_path: Path) -> None:
     await asyncio.gather(*(a_made_file(tmp_path / "data" / "encore.db") for _ in range(4)))
 
-    async with open_database(tmp_path / "data" / "encore.db") as database:
+    async with open_sqlite(tmp_path / "data" / "encore.db") as database:
         row = await database.reading.fetch_one("SELECT count(*) AS times FROM migration")
 
     assert row

@@ -17,12 +17,12 @@ from bot.services.common.ports import Storage
 from storage.errors import StorageUnavailable
 from storage.inbox import CALLBACKS_PER_JOB
 from storage.intakes import WRITER
-from storage.storage import SqliteStorage, open_storage
+from storage.storage import SqlStorage, open_storage
 from tests.support.storage_samples import NOW, a_job, after, an_intake
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
     async with open_storage(tmp_path / "encore.db") as opened:
         yield opened
 

@@ -1,7 +1,6 @@
 """Jobs and their tracks, on a real file."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,8 @@ import pytest
 from bot.domain.jobs import FINAL_STATES, LIVE_STATES, Job, JobEvent, JobState, Track, next_state
 from bot.domain.request import ExtensionRequest
 from bot.services.common.ports import Storage
-from storage.storage import SqliteStorage, open_storage
+from storage.errors import Conflict
+from storage.storage import SqlStorage, open_storage
 from tests.support.storage_samples import (
     NOW,
     a_delivered,
@@ -104,7 +104,7 @@ async def test_an_interaction_makes_one_job(storage: Storage) -> None:
     job = a_job()
     await insert(storage, job)
 
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(Conflict):
         await insert(storage, replace(a_job(), place=job.place))
 
     assert await storage.reading.jobs.by_interaction(job.place.interaction_id) == job
@@ -374,7 +374,7 @@ async def test_other_tracks_can_replace_the_known_ones(storage: Storage) -> None
     assert found.tracks == (a_track(3),)
 
 
-async def test_two_processes_never_claim_the_same_job(tmp_path: Path, storage: SqliteStorage) -> None:
+async def test_two_processes_never_claim_the_same_job(tmp_path: Path, storage: SqlStorage) -> None:
     running = [replace(a_job(state=JobState.RUNNING), due_at=NOW) for _ in range(40)]
     waiting = [a_job(member_id=number % 3) for number in range(40)]
     await insert(storage, *running, *waiting)

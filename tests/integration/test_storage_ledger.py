@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from bot.domain.quota import QuotaBalance
 from bot.services.common.ports import Storage
+from storage.errors import Conflict
 from storage.storage import open_storage
 from tests.support.storage_samples import NOW
 
@@ -83,7 +83,7 @@ async def test_a_limit_of_zero_holds_nothing(storage: Storage) -> None:
 async def test_a_job_cannot_hold_twice(storage: Storage) -> None:
     await hold(storage, "job")
 
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(Conflict):
         await hold(storage, "job")
 
     assert (await balance(storage)).held == 1

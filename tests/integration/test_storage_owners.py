@@ -9,23 +9,23 @@ import pytest
 
 from bot.domain.jobs import Intake, Job, JobState
 from bot.domain.text import Day, Megabytes, Said, Seconds, Text, Verbatim, counted, text
-from storage.database import open_database
+from storage.engines.sqlite_file import open_sqlite
 from storage.migrate import known_migrations, migrate
 from storage.sentences import sentences_from, stored_sentences
-from storage.storage import SqliteStorage, open_storage
+from storage.storage import SqlStorage, open_storage
 from tests.support.storage_samples import NOW, a_job, after, an_intake
 
 STATE = JobState.UNCOLLECTED
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
     async with open_storage(tmp_path / "encore.db") as opened:
         yield opened
 
 
 @pytest.fixture
-async def job(storage: SqliteStorage) -> Job:
+async def job(storage: SqlStorage) -> Job:
     """One that waits."""
     job = replace(a_job(state=STATE), due_at=after(300))
     async with storage.transaction() as work:
@@ -34,7 +34,7 @@ async def job(storage: SqliteStorage) -> Job:
 
 
 @pytest.fixture
-async def intake(storage: SqliteStorage) -> Intake:
+async def intake(storage: SqlStorage) -> Intake:
     """One that waits, acknowledged."""
     intake = an_intake(interaction_id=5)
     async with storage.transaction() as work:
@@ -44,7 +44,7 @@ async def intake(storage: SqliteStorage) -> Intake:
 
 
 async def test_a_job_that_waits_can_be_claimed_ahead_of_its_time_and_then_belongs_to_that_owner(
-    storage: SqliteStorage, job: Job
+    storage: SqlStorage, job: Job
 ) -> None:
     async with storage.transaction() as work:
         claimed = await work.jobs.claim(job.id, STATE, now=NOW, until=after(30), owner="one")
@@ -61,7 +61,7 @@ async def test_a_job_that_waits_can_be_claimed_ahead_of_its_time_and_then_belong
 
 
 async def test_a_job_is_claimed_in_the_state_it_is_in_and_never_when_nothing_is_owed(
-    storage: SqliteStorage, job: Job
+    storage: SqlStorage, job: Job
 ) -> None:
     async with storage.transaction() as work:
         assert await work.jobs.claim(job.id, JobState.FINISHED, now=NOW, until=after(30), owner="one") is None
@@ -69,7 +69,7 @@ async def test_a_job_is_claimed_in_the_state_it_is_in_and_never_when_nothing_is_
         assert await work.jobs.claim(job.id, STATE, now=NOW, until=after(30), owner="one") is None
 
 
-async def test_a_job_whose_owner_is_gone_goes_to_the_next_one(storage: SqliteStorage, job: Job) -> None:
+async def test_a_job_whose_owner_is_gone_goes_to_the_next_one(storage: SqlStorage, job: Job) -> None:
     async with storage.transaction() as work:
         await work.jobs.claim(job.id, STATE, now=NOW, until=after(30), owner="one")
         (claimed,) = await work.jobs.claim_due([STATE], now=after(30), until=after(60), limit=1, owner="two")
@@ -79,7 +79,7 @@ async def test_a_job_whose_owner_is_gone_goes_to_the_next_one(storage: SqliteSto
         assert await work.jobs.renew(job.id, owner="two", until=after(90))
 
 
-async def test_news_of_channels_and_clocks_leave_a_claimed_job_to_its_owner(storage: SqliteStorage, job: Job) -> None:
+async def test_news_of_channels_and_clocks_leave_a_claimed_job_to_its_owner(storage: SqlStorage, job: Job) -> None:
     guild_id = job.place.guild_id
     assert guild_id is not None
     async with storage.transaction() as work:
@@ -91,7 +91,7 @@ async def test_news_of_channels_and_clocks_leave_a_claimed_job_to_its_owner(stor
         assert await work.jobs.renew(job.id, owner="one", until=after(40))
 
 
-async def test_only_its_owner_changes_a_command(storage: SqliteStorage, intake: Intake) -> None:
+async def test_only_its_owner_changes_a_command(storage: SqlStorage, intake: Intake) -> None:
     async with storage.transaction() as work:
         (claimed,) = await work.intakes.claim_due(now=NOW, until=after(30), limit=1, owner="one")
         assert (claimed.was_claimed, claimed.refusal) == (False, ())
@@ -114,7 +114,7 @@ async def test_only_its_owner_changes_a_command(storage: SqliteStorage, intake: 
         assert not await work.intakes.finish(5, owner="two")
 
 
-async def test_a_command_that_was_not_handed_over_was_its_writers(storage: SqliteStorage) -> None:
+async def test_a_command_that_was_not_handed_over_was_its_writers(storage: SqlStorage) -> None:
     async with storage.transaction() as work:
         await work.intakes.claim(an_intake(interaction_id=6))
 
@@ -125,7 +125,7 @@ async def test_a_command_that_was_not_handed_over_was_its_writers(storage: Sqlit
 
 
 async def test_a_command_of_an_earlier_release_may_have_been_in_somebodys_hands(tmp_path: Path) -> None:
-    async with open_database(tmp_path / "encore.db") as database:
+    async with open_sqlite(tmp_path / "encore.db") as database:
         await migrate(database, [known for known in known_migrations() if known.number < 6])
         async with database.transaction() as connection:
             await connection.execute("INSERT INTO intake (interaction_id, due_ms) VALUES (1, 0), (2, NULL)")

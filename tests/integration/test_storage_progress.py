@@ -12,17 +12,17 @@ import pytest
 from bot.domain.jobs import Job, JobState
 from bot.domain.progress import OutdatedProgress
 from storage import progress
-from storage.storage import SqliteStorage, open_storage
+from storage.storage import SqlStorage, open_storage
 from tests.support.storage_samples import NOW, a_job, after
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
     async with open_storage(tmp_path / "encore.db") as storage:
         yield storage
 
 
-async def add(storage: SqliteStorage, count: int = 1, *, at: datetime = NOW) -> list[Job]:
+async def add(storage: SqlStorage, count: int = 1, *, at: datetime = NOW) -> list[Job]:
     jobs = [a_job(member_id=number + 1) for number in range(count)]
     async with storage.transaction() as work:
         for job in jobs:
@@ -31,22 +31,22 @@ async def add(storage: SqliteStorage, count: int = 1, *, at: datetime = NOW) -> 
     return jobs
 
 
-async def claim(storage: SqliteStorage, *, now: datetime, until: datetime, limit: int = 100) -> list[OutdatedProgress]:
+async def claim(storage: SqlStorage, *, now: datetime, until: datetime, limit: int = 100) -> list[OutdatedProgress]:
     async with storage.transaction() as work:
         return await work.progress.claim_due(now=now, until=until, limit=limit)
 
 
-async def show(storage: SqliteStorage, claimed: OutdatedProgress, *, again_at: datetime | None = None) -> None:
+async def show(storage: SqlStorage, claimed: OutdatedProgress, *, again_at: datetime | None = None) -> None:
     async with storage.transaction() as work:
         await work.progress.shown(claimed, queue_band=1, again_at=again_at, next_edit_at=after(4))
 
 
-async def touch(storage: SqliteStorage, job: Job, *, at: datetime) -> None:
+async def touch(storage: SqlStorage, job: Job, *, at: datetime) -> None:
     async with storage.transaction() as work:
         await work.progress.touch(job.id, at=at)
 
 
-async def test_a_claimed_message_belongs_to_one_worker_until_the_claim_expires(storage: SqliteStorage) -> None:
+async def test_a_claimed_message_belongs_to_one_worker_until_the_claim_expires(storage: SqlStorage) -> None:
     jobs = await add(storage, 3)
 
     first = await claim(storage, now=NOW, until=after(30), limit=2)
@@ -57,7 +57,7 @@ async def test_a_claimed_message_belongs_to_one_worker_until_the_claim_expires(s
     assert (len(first), len(second), len(later)) == (2, 1, 3)
 
 
-async def test_a_shown_message_is_due_again_at_the_next_change_and_at_its_pace(storage: SqliteStorage) -> None:
+async def test_a_shown_message_is_due_again_at_the_next_change_and_at_its_pace(storage: SqlStorage) -> None:
     (job,) = await add(storage)
     (claimed,) = await claim(storage, now=NOW, until=after(30))
     await show(storage, claimed)
@@ -68,7 +68,7 @@ async def test_a_shown_message_is_due_again_at_the_next_change_and_at_its_pace(s
     assert await storage.reading.progress.next_due() == after(4)
 
 
-async def test_a_change_during_an_edit_is_shown_next(storage: SqliteStorage) -> None:
+async def test_a_change_during_an_edit_is_shown_next(storage: SqlStorage) -> None:
     (job,) = await add(storage)
     (claimed,) = await claim(storage, now=NOW, until=after(30))
     await touch(storage, job, at=after(1))
@@ -79,7 +79,7 @@ async def test_a_change_during_an_edit_is_shown_next(storage: SqliteStorage) -> 
     assert await storage.reading.progress.next_due() == after(4)
 
 
-async def test_a_message_that_changes_with_time_alone_is_due_at_that_time(storage: SqliteStorage) -> None:
+async def test_a_message_that_changes_with_time_alone_is_due_at_that_time(storage: SqlStorage) -> None:
     await add(storage)
     (claimed,) = await claim(storage, now=NOW, until=after(30))
 
@@ -88,7 +88,7 @@ async def test_a_message_that_changes_with_time_alone_is_due_at_that_time(storag
     assert await storage.reading.progress.next_due() == after(120)
 
 
-async def test_a_postponed_message_waits_and_remembers_its_failures(storage: SqliteStorage) -> None:
+async def test_a_postponed_message_waits_and_remembers_its_failures(storage: SqlStorage) -> None:
     (job,) = await add(storage)
     (claimed,) = await claim(storage, now=NOW, until=after(30))
     async with storage.transaction() as work:
@@ -104,7 +104,7 @@ async def test_a_postponed_message_waits_and_remembers_its_failures(storage: Sql
     assert at_last.failures == 0
 
 
-async def test_only_messages_whose_band_changed_are_due(storage: SqliteStorage) -> None:
+async def test_only_messages_whose_band_changed_are_due(storage: SqlStorage) -> None:
     first, second = await add(storage, 2)
     for claimed in await claim(storage, now=NOW, until=after(30)):
         await show(storage, claimed)
@@ -117,7 +117,7 @@ async def test_only_messages_whose_band_changed_are_due(storage: SqliteStorage) 
     assert [(each.job_id, each.shown_band) for each in head] == [(first.id, 1), (second.id, 2)]
 
 
-async def test_a_job_without_a_message_still_counts_in_the_queue(storage: SqliteStorage) -> None:
+async def test_a_job_without_a_message_still_counts_in_the_queue(storage: SqlStorage) -> None:
     first, second = await add(storage, 2)
     async with storage.transaction() as work:
         await work.progress.remove(first.id)
@@ -127,7 +127,7 @@ async def test_a_job_without_a_message_still_counts_in_the_queue(storage: Sqlite
     assert [(each.job_id, each.shown_band) for each in head] == [(first.id, None), (second.id, None)]
 
 
-async def test_after_a_restart_only_messages_of_jobs_at_the_provider_are_due(storage: SqliteStorage) -> None:
+async def test_after_a_restart_only_messages_of_jobs_at_the_provider_are_due(storage: SqlStorage) -> None:
     waiting, running = await add(storage, 2)
     for claimed in await claim(storage, now=NOW, until=after(30)):
         await show(storage, claimed)
@@ -139,7 +139,7 @@ async def test_after_a_restart_only_messages_of_jobs_at_the_provider_are_due(sto
     assert waiting.id != running.id
 
 
-async def test_after_the_clock_was_set_back_everything_is_due_soon(storage: SqliteStorage) -> None:
+async def test_after_the_clock_was_set_back_everything_is_due_soon(storage: SqlStorage) -> None:
     await add(storage, at=after(3600))
     async with storage.transaction() as work:
         await work.progress.hasten(until=after(30))
@@ -157,7 +157,7 @@ async def test_after_the_clock_was_set_back_everything_is_due_soon(storage: Sqli
     ],
 )
 async def test_outdated_messages_are_found_by_an_index_however_many_wait(
-    storage: SqliteStorage, tmp_path: Path, sql: str, index: str
+    storage: SqlStorage, tmp_path: Path, sql: str, index: str
 ) -> None:
     await add(storage)
     with closing(sqlite3.connect(tmp_path / "encore.db")) as connection:

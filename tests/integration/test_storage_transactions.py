@@ -1,4 +1,4 @@
-"""What `Database.transaction` promises, on real files: all or nothing, together, and durable."""
+"""What `SqliteEngine.transaction` promises, on real files: all or nothing, together, and durable."""
 
 import asyncio
 import sqlite3
@@ -9,29 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from storage.connection import Connection, Direct
-from storage.database import Database, open_database
-from storage.errors import StorageUnavailable
+from storage.engines.base import Connection, Many, Query, Script
+from storage.engines.sqlite import SqliteEngine
+from storage.engines.sqlite_file import open_sqlite
+from storage.errors import Conflict, StorageUnavailable
 
 ADD = "INSERT INTO note (name) VALUES ($1)"
 
 
 @asynccontextmanager
-async def notes(tmp_path: Path, *, busy_seconds: float = 5) -> AsyncIterator[Database]:
+async def notes(tmp_path: Path, *, busy_seconds: float = 5) -> AsyncIterator[SqliteEngine]:
     """A database with one table of names."""
-    async with open_database(tmp_path / "notes.db", busy_seconds=busy_seconds) as database:
+    async with open_sqlite(tmp_path / "notes.db", busy_seconds=busy_seconds) as database:
         async with database.transaction() as connection:
             await connection.execute("CREATE TABLE IF NOT EXISTS note (name TEXT NOT NULL PRIMARY KEY)")
         yield database
 
 
-async def names(database: Database) -> list[str]:
+async def names(database: SqliteEngine) -> list[str]:
     return [row["name"] for row in await database.reading.fetch_all("SELECT name FROM note ORDER BY name")]
 
 
-async def add(database: Database, name: str) -> None:
+async def add(database: SqliteEngine, name: str) -> None:
     async with database.transaction() as connection:
         await connection.execute(ADD, name)
+
+
+def adding(*names: str) -> Script[None]:
+    yield Many(ADD, [(name,) for name in names])
 
 
 def count_commits(path: Path) -> int:
@@ -77,7 +82,7 @@ async def test_a_broken_constraint_undoes_only_its_own_part_of_the_group(tmp_pat
             add(database, "one"), add(database, "one"), add(database, "two"), return_exceptions=True
         )
 
-        assert [type(result) for result in results] == [type(None), sqlite3.IntegrityError, type(None)]
+        assert [type(result) for result in results] == [type(None), Conflict, type(None)]
         assert await names(database) == ["one", "two"]
 
 
@@ -133,7 +138,7 @@ async def test_cancellation_in_the_middle_of_a_statement_undoes_only_this_part(t
 async def test_cancelling_at_any_step_loses_no_commit_and_stays_all_or_nothing(tmp_path: Path) -> None:
     """One of four is cancelled after 0, 1, 2, ... rounds of the loop: the others are kept, it is whole or absent."""
 
-    async def pair(database: Database, name: str) -> None:
+    async def pair(database: SqliteEngine, name: str) -> None:
         async with database.transaction() as connection:
             await connection.execute(ADD, name + "-a")
             await connection.execute(ADD, name + "-b")
@@ -245,7 +250,7 @@ async def test_if_sqlite_gives_up_the_whole_transaction_every_task_in_the_group_
         async def gives_up() -> None:
             async with database.transaction() as connection:
                 await connection.execute(ADD, "one")
-                with pytest.raises(sqlite3.IntegrityError):
+                with pytest.raises(Conflict):
                     # As SQLite itself does on some disk errors.
                     await connection.execute("INSERT OR ROLLBACK INTO note (name) VALUES ('one')")
                 # Outside of any transaction this would be kept.
@@ -268,7 +273,7 @@ async def test_a_transaction_that_sqlite_gave_up_is_an_error_even_if_its_task_co
         async def goes_on() -> None:
             async with database.transaction() as connection:
                 await connection.execute(ADD, "one")
-                with suppress(sqlite3.IntegrityError):
+                with suppress(Conflict):
                     await connection.execute("INSERT OR ROLLBACK INTO note (name) VALUES ('one')")
 
         results = await asyncio.gather(goes_on(), add(database, "later"), return_exceptions=True)
@@ -331,7 +336,7 @@ async def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None
     (tmp_path / "letter.db").write_bytes(b"Dear reader, " * 1000)
 
     with pytest.raises(StorageUnavailable, match="not a database"):
-        async with open_database(tmp_path / "letter.db"):
+        async with open_sqlite(tmp_path / "letter.db"):
             pass
 
 
@@ -339,7 +344,7 @@ async def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(StorageUnavailable, match="cannot make the file"):
-        async with open_database(tmp_path / "file" / "notes.db"):
+        async with open_sqlite(tmp_path / "file" / "notes.db"):
             pass
 
 
@@ -362,7 +367,7 @@ async def test_each_commit_is_synced(tmp_path: Path) -> None:
 
 
 async def test_a_hanging_write_is_noticed_without_writing(tmp_path: Path) -> None:
-    async with open_database(tmp_path / "notes.db", hanging_seconds=0) as database:
+    async with open_sqlite(tmp_path / "notes.db", hanging_seconds=0) as database:
         assert database.is_writable
         async with database.transaction():
             assert not database.is_writable
@@ -385,7 +390,7 @@ async def test_a_commit_for_several_tasks_that_hangs_is_noticed_as_well(tmp_path
             inside[number].set()
             await leave[number].wait()
 
-    async with open_database(tmp_path / "notes.db", hanging_seconds=0) as database, asyncio.timeout(20):
+    async with open_sqlite(tmp_path / "notes.db", hanging_seconds=0) as database, asyncio.timeout(20):
         await database._writer.set_trace_callback(hang)
         tasks = [asyncio.create_task(write(0))]
         for number in range(2):
@@ -407,9 +412,9 @@ async def test_a_commit_for_several_tasks_that_hangs_is_noticed_as_well(tmp_path
 async def test_a_transaction_in_one_piece_is_whole_and_waits_its_turn(tmp_path: Path) -> None:
     async with notes(tmp_path) as database:
 
-        def add_two(direct: Direct) -> int:
-            direct.execute_many(ADD, [("one",), ("two",)])
-            return len(direct.fetch_all("SELECT name FROM note"))
+        def add_two() -> Script[int]:
+            yield Many(ADD, [("one",), ("two",)])
+            return len((yield Query("SELECT name FROM note")))
 
         counts = await asyncio.gather(add(database, "zero"), database.write_at_once(add_two), add(database, "three"))
 
@@ -421,8 +426,8 @@ async def test_a_transaction_in_one_piece_that_fails_leaves_nothing(tmp_path: Pa
     async with notes(tmp_path) as database:
         await add(database, "one")
 
-        with pytest.raises(sqlite3.IntegrityError):
-            await database.write_at_once(lambda direct: direct.execute_many(ADD, [("two",), ("one",)]))
+        with pytest.raises(Conflict):
+            await database.write_at_once(lambda: adding("two", "one"))
 
         await add(database, "three")
         assert await names(database) == ["one", "three"]
@@ -434,10 +439,10 @@ async def test_a_transaction_in_one_piece_waits_for_another_process_but_not_for_
         try:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StorageUnavailable, match="locked"):
-                await database.write_at_once(lambda direct: direct.execute_many(ADD, [("one",)]))
+                await database.write_at_once(lambda: adding("one"))
             asyncio.get_running_loop().call_later(0.05, other.execute, "ROLLBACK")
 
-            await database.write_at_once(lambda direct: direct.execute_many(ADD, [("one",)]))
+            await database.write_at_once(lambda: adding("one"))
         finally:
             other.close()
 

@@ -80,8 +80,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     # FFmpeg reads foreign bytes only in the audio process; the sandbox makes and measures its own sounds.
     "av": ("bot.audio", "bot.sandbox.sounds", "bot.sandbox.suno.material"),
     "PIL": ("bot.audio", "bot.sandbox.sounds"),
-    "aiosqlite": ("storage",),
-    "sqlite3": ("storage",),
+    "aiosqlite": ("storage.engines",),
+    "sqlite3": ("storage.engines", "storage.migrate"),
     "babel": ("bot.text",),
     "dotenv": ("bot.__main__",),
     "discord": (

@@ -1,20 +1,19 @@
-"""What runs SQL: statement by statement from the event loop, or in one piece on the connection's own thread."""
+"""What runs SQL on SQLite: statement by statement from the event loop, or in one piece on the connection's thread."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import aiosqlite
 
-from storage.outages import outages_typed
+from storage.engines.base import Many, Row, Script, Step, Value, storable
+from storage.engines.sqlite_outages import outages_typed
 
 T = TypeVar("T")
-Row: TypeAlias = sqlite3.Row
-Value: TypeAlias = str | bytes | int | float | None
 
 
-class Connection:
-    """Runs the aggregates' SQL; `$1` stands for the first of `parameters`."""
+class SqliteConnection:
+    """See `storage.engines.base.Connection`."""
 
     def __init__(self, sqlite: aiosqlite.Connection) -> None:
         self._sqlite = sqlite
@@ -25,7 +24,6 @@ class Connection:
             return list(await self._sqlite.execute_fetchall(sql, _numbered(parameters)))
 
     async def fetch_one(self, sql: str, *parameters: Value) -> Row | None:
-        """The first row, if any. A statement that writes still runs to its end."""
         rows = await self.fetch_all(sql, *parameters)
         return rows[0] if rows else None
 
@@ -33,7 +31,6 @@ class Connection:
         await self.fetch_all(sql, *parameters)
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        """Run `sql` once for each of `rows`; cheaper than separate calls."""
         self._check_usable()
         with outages_typed():
             async with self._sqlite.executemany(sql, [_numbered(row) for row in rows]):
@@ -49,11 +46,25 @@ class Direct:
     def __init__(self, sqlite: sqlite3.Connection) -> None:
         self._sqlite = sqlite
 
-    def fetch_all(self, sql: str, *parameters: Value) -> list[Row]:
-        return self._sqlite.execute(sql, _numbered(parameters)).fetchall()
+    def execute(self, sql: str) -> None:
+        self._sqlite.execute(sql)
 
-    def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        self._sqlite.executemany(sql, [_numbered(row) for row in rows])
+    def run_script(self, script: Script[T]) -> T:
+        rows: Sequence[Row] = ()
+        try:
+            step = next(script)
+            while True:
+                rows = self._run_step(step)
+                step = script.send(rows)
+        except StopIteration as stop:
+            done: T = stop.value
+            return done
+
+    def _run_step(self, step: Step) -> Sequence[Row]:
+        if isinstance(step, Many):
+            self._sqlite.executemany(step.sql, [_numbered(row) for row in step.rows])
+            return ()
+        return self._sqlite.execute(step.sql, _numbered(step.parameters)).fetchall()
 
     def roll_back(self) -> None:
         """Undo whatever is not committed."""
@@ -74,4 +85,4 @@ _NUMBERS = tuple(map(str, range(1, 1000)))
 
 def _numbered(parameters: Sequence[Value]) -> dict[str, Value]:
     """As Python's sqlite3 needs them: it takes `$1` for a name."""
-    return dict(zip(_NUMBERS, parameters, strict=False))
+    return dict(zip(_NUMBERS, map(storable, parameters), strict=False))

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from storage.errors import StorageUnavailable
+from storage.errors import Conflict, StorageUnavailable
 
 _ANOTHER_PROGRAM = "another program holds the file of DATABASE_URL: end it, or what it does with the file"
 RIGHTS = "this process needs the right to write the file of DATABASE_URL and its folder"
@@ -41,9 +41,11 @@ def unavailable(error: Exception) -> StorageUnavailable:
 
 @contextmanager
 def outages_typed() -> Iterator[None]:
-    """Raise the errors that an operator can do something about as `StorageUnavailable`, all others as they are."""
+    """Raise SQLite's errors as the storage's own where somebody can do something about them, all others as they are."""
     try:
         yield
+    except sqlite3.IntegrityError as error:
+        raise Conflict(str(error)) from error
     except sqlite3.Error as error:
         if _code(error) in _OUTAGES:
             raise unavailable(error) from error

@@ -1,44 +1,23 @@
-"""The engine: one SQLite file, a writing and a reading connection, and commits that many tasks share.
-
-Whatever would differ for PostgreSQL is in this file (pragmas, BEGIN IMMEDIATE, the busy time-out), in `connection` and
-in `outages`.
-"""
+"""SQLite: one file, a writing and a reading connection, and commits that many tasks share."""
 
 import asyncio
-import logging
-import os
-import secrets
 import sqlite3
-import stat
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
 
-from storage.connection import Connection, Direct, Sqlite
+from storage.engines.base import Availability, Connection, Script
+from storage.engines.sqlite_connection import Direct, Sqlite, SqliteConnection
+from storage.engines.sqlite_outages import is_code, outages_typed, unavailable
 from storage.errors import StorageUnavailable
-from storage.outages import RIGHTS, is_code, outages_typed, unavailable
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 2.0
-"""How long a transaction waits, including for its turn, while another process holds the file.
 
-A command is written down before it is acknowledged, which Discord wants within three seconds.
-"""
-
-HANGING_SECONDS = 10.0
-"""A write that takes longer counts as failed: the disk is gone, or too slow to rely on."""
-
-_BUSY_SLICE_SECONDS = 0.2  # one wait inside SQLite: short, so that waiting tasks do not add up their waits
-
-
-class _Participant(Connection):
+class _Participant(SqliteConnection):
     """The writing connection, lent to one transaction until it ends."""
 
     def __init__(self, sqlite: aiosqlite.Connection) -> None:
@@ -69,20 +48,18 @@ class _Group:
             self.outcome.set_result(failure)
 
 
-class Database:
-    """Made by `open_database`. `reading` sees committed data; writing goes through `transaction`."""
+class SqliteEngine:
+    """Made by `open_sqlite`. See `storage.engines.base.Engine`."""
 
     def __init__(self, writer: Sqlite, reader: Sqlite, *, busy_seconds: float, hanging_seconds: float) -> None:
         self._writer = writer
         self._reader = reader
-        self.reading = Connection(reader)
+        self.reading: Connection = SqliteConnection(reader)
         self._busy_seconds = busy_seconds
-        self._hanging_seconds = hanging_seconds
+        self._availability = Availability(hanging_seconds=hanging_seconds)
         self._turn = asyncio.Lock()  # first come, first served
         self._coming = 0  # tasks waiting for their turn
         self._group: _Group | None = None  # begun but not committed; changed only by the holder of the turn
-        self._turn_taken_at: float | None = None  # by the loop's clock
-        self._is_away = False
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -95,7 +72,7 @@ class Database:
         Raises:
             StorageUnavailable: nothing of it was kept.
         """
-        with self._reported_once():
+        with self._availability.reported_once():
             async with self._shared_transaction() as participant:
                 yield participant
 
@@ -120,50 +97,26 @@ class Database:
         if failure is not None:
             raise unavailable(failure) from failure
 
-    async def write_at_once(self, work: Callable[[Direct], T]) -> T:
-        """A separate transaction, from BEGIN to COMMIT in one piece on the writing thread.
+    async def write_at_once(self, script: Callable[[], Script[T]]) -> T:
+        """Run it from BEGIN to COMMIT in one piece on the writing thread.
 
-        In a busy event loop, each awaited statement also waits for the loop: this waits for it only once. It is kept
-        even if the caller is cancelled.
-
-        Raises:
-            StorageUnavailable: nothing of it was kept.
+        In a busy event loop, each awaited statement also waits for the loop: this waits for it only once.
         """
         deadline = asyncio.get_running_loop().time() + self._busy_seconds
-        with self._reported_once(), outages_typed():
+        with self._availability.reported_once(), outages_typed():
             async with self._next_turn():
                 if self._group is not None:
                     await _to_its_end(self._end(self._group))
-                return await _to_its_end(self._when_free(partial(_whole, work), deadline))
+                return await _to_its_end(self._when_free(partial(_whole, script), deadline))
 
-    async def read_at_once(self, work: Callable[[Direct], T]) -> T:
-        """Several queries in one piece on the reading thread; each sees committed data.
-
-        Raises:
-            StorageUnavailable: the file cannot be read.
-        """
+    async def read_at_once(self, script: Callable[[], Script[T]]) -> T:
+        """Run it in one piece on the reading thread."""
         with outages_typed():
-            return await self._reader.run(work)
-
-    @contextmanager
-    def _reported_once(self) -> Iterator[None]:
-        """Tell the operator once when writing fails, and once when it works again."""
-        try:
-            yield
-        except StorageUnavailable as error:
-            if not self._is_away:
-                log.error("%s. Work waits until writing works again", error)  # noqa: TRY400  # one line
-            self._is_away = True
-            raise
-        if self._is_away:
-            log.warning("the database can be written again")
-        self._is_away = False
+            return await self._reader.run(lambda direct: direct.run_script(script()))
 
     @property
     def is_writable(self) -> bool:
-        """Whether the latest write succeeded and no current write hangs."""
-        held = self._turn_taken_at
-        return not self._is_away and (held is None or asyncio.get_running_loop().time() - held < self._hanging_seconds)
+        return self._availability.is_writable
 
     async def close(self) -> None:
         """Return after the commit under way."""
@@ -184,12 +137,11 @@ class Database:
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
-        """What is done in a turn that was just acquired: `is_writable` sees how long it takes."""
-        self._turn_taken_at = asyncio.get_running_loop().time()
+        """What is done in a turn that was just acquired."""
         try:
-            yield
+            with self._availability.timed():
+                yield
         finally:
-            self._turn_taken_at = None
             self._turn.release()
 
     async def _join(self, deadline: float) -> None:
@@ -271,111 +223,16 @@ class Database:
         await self._writer.execute_fetchall(sql)
 
 
-@asynccontextmanager
-async def open_database(
-    path: Path, *, busy_seconds: float = BUSY_SECONDS, hanging_seconds: float = HANGING_SECONDS
-) -> AsyncIterator[Database]:
-    """The database in the file `path`, made if missing and readable only by its owner.
-
-    Raises:
-        StorageUnavailable: the file cannot be opened, or is not a database.
-    """
-    await asyncio.to_thread(_make_file, path)
-    with outages_typed():
-        writer = await _connected(path, timeout_seconds=_BUSY_SLICE_SECONDS)
-    try:
-        with outages_typed():
-            await _configure(writer, busy_seconds)
-            reader = await _connected(path, timeout_seconds=busy_seconds)
-        try:
-            reader.row_factory = sqlite3.Row
-            await reader.execute_fetchall("PRAGMA query_only = ON")
-            database = Database(writer, reader, busy_seconds=busy_seconds, hanging_seconds=hanging_seconds)
-            try:
-                yield database
-            finally:
-                await database.close()
-        finally:
-            await reader.close()
-    finally:
-        await writer.close()  # last, because it moves the log into the file
-
-
-async def _connected(path: Path, *, timeout_seconds: float) -> Sqlite:
-    connect = partial(sqlite3.connect, path, timeout=timeout_seconds, isolation_level=None)
-    sqlite = Sqlite(connect, iter_chunk_size=64)  # what `aiosqlite.connect` does with its own class
-    _ = await sqlite
-    return sqlite
-
-
-async def copy_database(source: Path, to: Path) -> None:
-    """Copy a database that may be in use, consistently; `to` appears when complete, readable only by its owner.
-
-    Raises:
-        FileExistsError: there is a file, a folder or a link at `to`.
-        StorageUnavailable: the copy could not be written.
-    """
-    part = to.with_name(f".{to.name}.{secrets.token_hex(8)}.part")
-    if os.path.lexists(to):  # noqa: ASYNC240  # quick, and nothing else runs meanwhile
-        raise FileExistsError(to)
-    try:
-        await asyncio.to_thread(_make_new_file, part)
-        try:
-            with outages_typed():
-                async with aiosqlite.connect(source) as original, aiosqlite.connect(part) as copy:
-                    await original.backup(copy)
-            await asyncio.to_thread(os.link, part, to, follow_symlinks=False)  # unlike a rename, it replaces nothing
-        finally:
-            part.unlink(missing_ok=True)  # quick, and nothing else runs meanwhile
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise StorageUnavailable(f"cannot write the copy: {error.strerror}") from error
-
-
-async def _configure(writer: aiosqlite.Connection, busy_seconds: float) -> None:
-    writer.row_factory = sqlite3.Row
-    await writer.execute_fetchall("PRAGMA foreign_keys = ON")
-    await writer.execute_fetchall("PRAGMA synchronous = FULL")
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + busy_seconds
-    while True:
-        try:
-            await writer.execute_fetchall("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            # Another process is opening the file; SQLite does not wait for that on its own.
-            if not is_code(error, sqlite3.SQLITE_BUSY) or loop.time() >= deadline:
-                raise
-        else:
-            return
-        await asyncio.sleep(0.01)
-
-
-def _make_file(path: Path) -> None:
-    """Make it and its folder; the file holds tokens, so nobody else may read it (its log gets the same rights)."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            log.warning("other users of this machine can read or write %s, which holds tokens: chmod 600 it", path)
-    except OSError as error:
-        raise StorageUnavailable(f"cannot make the file: {error.strerror}", remedy=RIGHTS) from error
-
-
-def _make_new_file(path: Path) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-
-
 def _begin(direct: Direct) -> None:
     direct.roll_back()  # anything that could not be rolled back earlier, on a broken disk
-    direct.fetch_all("BEGIN IMMEDIATE")
+    direct.execute("BEGIN IMMEDIATE")
 
 
-def _whole(work: Callable[[Direct], T], direct: Direct) -> T:
+def _whole(script: Callable[[], Script[T]], direct: Direct) -> T:
     _begin(direct)
     try:
-        done = work(direct)
-        direct.fetch_all("COMMIT")
+        done = direct.run_script(script())
+        direct.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):  # the next transaction tries again
             direct.roll_back()

@@ -1,0 +1,160 @@
+"""What the aggregates need from a database, whichever engine it is."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from storage.errors import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Value: TypeAlias = str | bytes | int | float | None
+
+BUSY_SECONDS = 2.0
+"""How long a transaction waits, including for its turn, while other processes write.
+
+A command is written down before it is acknowledged, which Discord wants within three seconds.
+"""
+
+HANGING_SECONDS = 10.0
+"""A write that takes longer counts as failed: the database is gone, or too slow to rely on."""
+
+
+class Row(Protocol):
+    """One row of a result, by the names of its columns."""
+
+    def __getitem__(self, name: str, /) -> Any: ...  # noqa: ANN401
+
+
+class Connection(Protocol):
+    """Runs the aggregates' SQL; `$1` stands for the first of `parameters`.
+
+    Each method raises `StorageUnavailable` for an outage, and `Conflict` if a row breaks a constraint.
+    """
+
+    async def fetch_all(self, sql: str, *parameters: Value) -> Sequence[Row]: ...
+
+    async def fetch_one(self, sql: str, *parameters: Value) -> Row | None:
+        """The first row, if any. A statement that writes still runs to its end."""
+
+    async def execute(self, sql: str, *parameters: Value) -> None: ...
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Run `sql` once for each of `rows`; cheaper than separate calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A step of a script that is answered with its rows."""
+
+    sql: str
+    parameters: Sequence[Value] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A step of a script that runs `sql` once for each of `rows`, and is answered with no rows."""
+
+    sql: str
+    rows: Sequence[Sequence[Value]]
+
+
+Step: TypeAlias = Query | Many
+Script: TypeAlias = Generator[Step, Sequence[Row], T]
+"""Steps that belong together, without waiting for anything else in between. Each engine runs them in its own way."""
+
+
+class Engine(Protocol):
+    """One database. `reading` sees committed data; writing goes through `transaction` and `write_at_once`."""
+
+    @property
+    def reading(self) -> Connection: ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
+        """All or nothing, one at a time across all processes; durable once left without an error.
+
+        After a cancellation past the end of the block, it may have been kept.
+
+        Raises:
+            StorageUnavailable: nothing of it was kept.
+        """
+
+    async def write_at_once(self, script: Callable[[], Script[T]]) -> T:
+        """Run a script as a separate transaction. It is kept even if the caller is cancelled.
+
+        Raises:
+            StorageUnavailable: nothing of it was kept.
+        """
+
+    async def read_at_once(self, script: Callable[[], Script[T]]) -> T:
+        """Run a script that only reads; each of its queries sees committed data.
+
+        Raises:
+            StorageUnavailable: the database cannot be read.
+        """
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the latest write succeeded and no current write hangs."""
+
+
+class Availability:
+    """Whether writing works. The operator hears once when it fails, and once when it works again."""
+
+    def __init__(self, *, hanging_seconds: float) -> None:
+        self._hanging_seconds = hanging_seconds
+        self._is_away = False
+        self._writing_since: dict[int, float] = {}  # by the loop's clock
+        self._writes = 0
+
+    @contextmanager
+    def reported_once(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageUnavailable as error:
+            if not self._is_away:
+                log.error("%s. Work waits until writing works again", error)  # noqa: TRY400  # one line
+            self._is_away = True
+            raise
+        if self._is_away:
+            log.warning("the database can be written again")
+        self._is_away = False
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Around a write that has its turn: `is_writable` sees how long it takes."""
+        self._writes += 1
+        number = self._writes
+        self._writing_since[number] = asyncio.get_running_loop().time()
+        try:
+            yield
+        finally:
+            del self._writing_since[number]
+
+    @property
+    def is_writable(self) -> bool:
+        if self._is_away:
+            return False
+        oldest = min(self._writing_since.values(), default=None)
+        return oldest is None or asyncio.get_running_loop().time() - oldest < self._hanging_seconds
+
+
+def storable(value: Value) -> Value:
+    """`value` without what not every engine can store in a text: NUL characters and lone surrogates."""
+    if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+        return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return value
+
+
+def _is_unicode(value: str) -> bool:
+    if value.isascii():
+        return True
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
