@@ -61,17 +61,17 @@ async def migrate(
     known = known_migrations() if migrations is None else migrations
     for migration in known:
         async with engine.transaction() as connection:
-            if await _newest(connection, known) >= migration.number:
+            if await _newest(engine, connection, known) >= migration.number:
                 continue
             for statement in statements(migration.sql):
-                await connection.execute(statement)
+                await connection.execute(engine.dialect(statement))
             fault_points.reach("inside a migration")
             await connection.execute(MARK_APPLIED, migration.number, migration.name, to_ms(clock()))
         log.info("database: %s applied", migration.name)
 
 
-async def _newest(connection: Connection, known: Sequence[Migration]) -> int:
-    await connection.execute(REMEMBER_MIGRATIONS)
+async def _newest(engine: Engine, connection: Connection, known: Sequence[Migration]) -> int:
+    await connection.execute(engine.dialect(REMEMBER_MIGRATIONS))
     row = await connection.fetch_one(NEWEST_APPLIED)
     newest = int(row["number"]) if row else 0
     if newest > known[-1].number:

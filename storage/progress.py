@@ -33,7 +33,8 @@ RETURNING job_id, version, failures
 # A change since then is shown next, at the message's pace.
 SHOWN = """
 UPDATE progress
-   SET queue_band = $3, due_ms = CASE WHEN version = $2 THEN $4 ELSE $5 END, not_before_ms = $5, failures = 0
+   SET queue_band = $3, due_ms = CASE WHEN version = $2 THEN CAST($4 AS BIGINT) ELSE CAST($5 AS BIGINT) END,
+       not_before_ms = $5, failures = 0
  WHERE job_id = $1
 """
 

@@ -11,6 +11,7 @@ from storage import lock
 from storage.batches import Batches
 from storage.engines.base import BUSY_SECONDS, Connection, Engine
 from storage.engines.sqlite_file import open_sqlite
+from storage.errors import StorageUnavailable
 from storage.housekeeping import Housekeeping
 from storage.inbox import CallbackToRecord, Inbox, known_tokens, record_callbacks
 from storage.intakes import Intakes
@@ -115,17 +116,43 @@ class SqlStorage:
 
 @asynccontextmanager
 async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> AsyncIterator[SqlStorage]:
-    """The storage in the file `path`, made if missing and migrated to this program's schema.
+    """The storage in the SQLite file `path`, made if missing and migrated to this program's schema.
 
     Raises:
         StorageUnavailable: the file cannot be opened or written.
         DatabaseTooNew: a later program has changed it.
     """
     with lock.shared(path):
-        async with open_sqlite(path, busy_seconds=busy_seconds) as engine:
-            await migrate(engine)
-            storage = SqlStorage(engine)
-            try:
-                yield storage
-            finally:
-                await storage.close()
+        async with open_sqlite(path, busy_seconds=busy_seconds) as engine, _opened(engine) as storage:
+            yield storage
+
+
+@asynccontextmanager
+async def open_shared_storage(
+    url: str, *, connections: int, busy_seconds: float = BUSY_SECONDS
+) -> AsyncIterator[SqlStorage]:
+    """The storage in the PostgreSQL database at `url`, migrated to this program's schema.
+
+    Raises:
+        StorageUnavailable: it cannot be used, as the text says, or asyncpg is missing.
+        DatabaseTooNew: a later program has changed it.
+    """
+    try:
+        from storage.engines.postgres import open_postgres  # noqa: PLC0415  # asyncpg is optional, and takes memory
+    except ModuleNotFoundError as error:
+        raise StorageUnavailable("PostgreSQL needs asyncpg", remedy="pip install 'encore-bot[postgres]'") from error
+    async with (
+        open_postgres(url, connections=connections, busy_seconds=busy_seconds) as engine,
+        _opened(engine) as storage,
+    ):
+        yield storage
+
+
+@asynccontextmanager
+async def _opened(engine: Engine) -> AsyncIterator[SqlStorage]:
+    await migrate(engine)
+    storage = SqlStorage(engine)
+    try:
+        yield storage
+    finally:
+        await storage.close()

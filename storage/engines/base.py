@@ -97,6 +97,9 @@ class Engine(Protocol):
             StorageUnavailable: the database cannot be read.
         """
 
+    def dialect(self, migration: str) -> str:
+        """One statement of a migration, in this engine's words."""
+
     @property
     def is_writable(self) -> bool:
         """Whether the latest write succeeded and no current write hangs."""

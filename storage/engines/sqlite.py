@@ -2,16 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiosqlite
 
 from storage.engines.base import Availability, Connection, Script
 from storage.engines.sqlite_connection import Direct, Sqlite, SqliteConnection
 from storage.engines.sqlite_outages import is_code, outages_typed, unavailable
+from storage.engines.tasks import to_its_end
 from storage.errors import StorageUnavailable
 
 T = TypeVar("T")
@@ -83,14 +84,14 @@ class SqliteEngine:
             participant = _Participant(self._writer)
             keep = False
             try:
-                await _to_its_end(self._join(deadline))
+                await to_its_end(self._join(deadline))
                 yield participant
                 keep = True
             finally:
                 participant.close()
                 group = self._group
                 if group is not None:
-                    await _to_its_end(self._leave(group, keep=keep))
+                    await to_its_end(self._leave(group, keep=keep))
         if group is None:
             raise AssertionError("a transaction was left that had not begun")
         failure = await asyncio.shield(group.outcome)
@@ -106,13 +107,16 @@ class SqliteEngine:
         with self._availability.reported_once(), outages_typed():
             async with self._next_turn():
                 if self._group is not None:
-                    await _to_its_end(self._end(self._group))
-                return await _to_its_end(self._when_free(partial(_whole, script), deadline))
+                    await to_its_end(self._end(self._group))
+                return await to_its_end(self._when_free(partial(_whole, script), deadline))
 
     async def read_at_once(self, script: Callable[[], Script[T]]) -> T:
         """Run it in one piece on the reading thread."""
         with outages_typed():
             return await self._reader.run(lambda direct: direct.run_script(script()))
+
+    def dialect(self, migration: str) -> str:
+        return migration
 
     @property
     def is_writable(self) -> bool:
@@ -238,17 +242,3 @@ def _whole(script: Callable[[], Script[T]], direct: Direct) -> T:
             direct.roll_back()
         raise
     return done
-
-
-async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work` to its end even if this task is cancelled; then raise the cancellation."""
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # mark it as seen; the cancellation matters more here
-        raise

@@ -1,0 +1,290 @@
+"""PostgreSQL: a bounded pool of connections, and one writing transaction at a time.
+
+READ COMMITTED alone would let two processes claim the same work, so each writing transaction first takes one advisory
+lock, which lasts until it ends (decision 21).
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+import asyncpg
+
+from storage.engines.base import (
+    BUSY_SECONDS,
+    HANGING_SECONDS,
+    Availability,
+    Connection,
+    Many,
+    Row,
+    Script,
+    Value,
+    storable,
+)
+from storage.engines.postgres_outages import outages_typed
+from storage.engines.tasks import to_its_end
+from storage.errors import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+CONNECTIONS = 8
+"""Half of them at most are used for writing, so that reading never waits for a turn."""
+OLDEST_VERSION = 14
+COMMAND_SECONDS = 60.0
+"""A server that does not answer for so long is gone, as after a lost network. Migrations may take a while."""
+
+WRITER_LOCK = 0x656E636F7265  # "encore"; of this database alone
+
+BEGIN = """
+BEGIN; SET LOCAL lock_timeout = '{busy_ms}ms'; SET LOCAL idle_in_transaction_session_timeout = '{hanging_ms}ms'
+"""
+TAKE_TURN = "SELECT pg_advisory_xact_lock($1), pg_current_xact_id()::text AS transaction_id"
+WAS_COMMITTED = "SELECT pg_xact_status($1::text::xid8) AS status"
+PROPERTIES = """
+SELECT current_setting('server_version_num')::int / 10000 AS version, pg_encoding_to_char(encoding) AS encoding,
+       datcollate AS collation, datctype AS characters, datname AS name
+  FROM pg_database WHERE datname = current_database()
+"""
+BYTE_ORDER = ("C", "POSIX", "C.UTF-8", "C.utf8")
+"""Collations that order texts as SQLite does."""
+
+
+class _Lent:
+    """See `storage.engines.base.Connection`. A connection of the pool, lent until `close`."""
+
+    def __init__(self, pg: Any) -> None:  # noqa: ANN401  # asyncpg has no types
+        self._pg = pg
+        self._is_open = True
+
+    def close(self) -> None:
+        self._is_open = False
+
+    async def fetch_all(self, sql: str, *parameters: Value) -> Sequence[Row]:
+        self._check_usable()
+        with outages_typed():
+            rows: Sequence[Row] = await self._pg.fetch(sql, *map(storable, parameters))
+            return rows
+
+    async def fetch_one(self, sql: str, *parameters: Value) -> Row | None:
+        rows = await self.fetch_all(sql, *parameters)
+        return rows[0] if rows else None
+
+    async def execute(self, sql: str, *parameters: Value) -> None:
+        await self.fetch_all(sql, *parameters)
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        self._check_usable()
+        with outages_typed():
+            await self._pg.executemany(sql, [[*map(storable, row)] for row in rows])
+
+    async def control(self, sql: str) -> None:
+        """Begin or end a transaction; several statements may be separated by semicolons."""
+        with outages_typed():
+            await self._pg.execute(sql)
+
+    async def roll_back(self) -> None:
+        """Undo whatever is not committed."""
+        if self._pg.is_in_transaction():
+            with suppress(StorageUnavailable):  # then the server undoes it when it notices
+                await self.control("ROLLBACK")
+
+    async def run_script(self, script: Script[T]) -> T:
+        try:
+            step = next(script)
+            while True:
+                if isinstance(step, Many):
+                    await self.execute_many(step.sql, step.rows)
+                    step = script.send(())
+                else:
+                    step = script.send(await self.fetch_all(step.sql, *step.parameters))
+        except StopIteration as stop:
+            done: T = stop.value
+            return done
+
+    def _check_usable(self) -> None:
+        if not self._is_open:
+            raise RuntimeError("the transaction was left before this statement")
+
+
+class _Reading:
+    """See `storage.engines.base.Connection`. Borrows a connection for each statement."""
+
+    def __init__(self, engine: "PostgresEngine") -> None:
+        self._engine = engine
+
+    async def fetch_all(self, sql: str, *parameters: Value) -> Sequence[Row]:
+        async with self._engine.lent() as lent:
+            return await lent.fetch_all(sql, *parameters)
+
+    async def fetch_one(self, sql: str, *parameters: Value) -> Row | None:
+        async with self._engine.lent() as lent:
+            return await lent.fetch_one(sql, *parameters)
+
+    async def execute(self, sql: str, *parameters: Value) -> None:
+        await self.fetch_all(sql, *parameters)
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        async with self._engine.lent() as lent:
+            await lent.execute_many(sql, rows)
+
+
+class PostgresEngine:
+    """Made by `open_postgres`. See `storage.engines.base.Engine`."""
+
+    def __init__(self, pool: Any, *, busy_seconds: float, hanging_seconds: float, writers: int) -> None:  # noqa: ANN401
+        self._pool = pool
+        self._busy_seconds = busy_seconds
+        self._hanging_seconds = hanging_seconds
+        self._begin_sql = BEGIN.format(busy_ms=int(busy_seconds * 1000), hanging_ms=int(hanging_seconds * 1000))
+        self._writers = asyncio.Semaphore(writers)  # first come, first served
+        self._availability = Availability(hanging_seconds=hanging_seconds)
+        self.reading: Connection = _Reading(self)
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[_Lent]:
+        """A connection of the pool, outside a transaction."""
+        with outages_typed():
+            pg = await self._pool.acquire(timeout=self._busy_seconds)
+        lent = _Lent(pg)
+        try:
+            yield lent
+        finally:
+            lent.close()
+            with suppress(Exception):  # a connection that cannot be given back has been closed
+                await to_its_end(self._pool.release(pg, timeout=self._busy_seconds))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """See `Engine.transaction`; first come, first served, in this process and among all."""
+        async with self._transaction() as lent:
+            yield lent
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[_Lent]:
+        with self._availability.reported_once():
+            async with self._writers, self.lent() as lent:
+                with self._availability.timed():
+                    try:
+                        transaction_id = await to_its_end(self._begin(lent))
+                        yield lent
+                    except BaseException:
+                        await to_its_end(lent.roll_back())
+                        raise
+                    await to_its_end(self._commit(lent, transaction_id))
+
+    async def write_at_once(self, script: Callable[[], Script[T]]) -> T:
+        return await to_its_end(self._whole(script))
+
+    async def _whole(self, script: Callable[[], Script[T]]) -> T:
+        async with self._transaction() as lent:
+            return await lent.run_script(script())
+
+    async def read_at_once(self, script: Callable[[], Script[T]]) -> T:
+        async with self.lent() as lent:
+            return await lent.run_script(script())
+
+    def dialect(self, migration: str) -> str:
+        """SQLite's one integer type has eight bytes; PostgreSQL's INTEGER has four."""
+        return re.sub(r"\bINTEGER\b", "BIGINT", migration)
+
+    @property
+    def is_writable(self) -> bool:
+        return self._availability.is_writable
+
+    async def _begin(self, lent: _Lent) -> str:
+        """Begin a transaction that nobody else writes in; returns its id."""
+        await lent.control(self._begin_sql)
+        row = await lent.fetch_one(TAKE_TURN, WRITER_LOCK)
+        return str(row["transaction_id"]) if row else ""
+
+    async def _commit(self, lent: _Lent, transaction_id: str) -> None:
+        try:
+            await lent.control("COMMIT")
+        except StorageUnavailable:
+            if not await self._was_committed(transaction_id):
+                raise
+
+    async def _was_committed(self, transaction_id: str) -> bool:
+        """Ask the server what became of a commit whose answer was lost; False if it does not answer for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._hanging_seconds):
+                while True:
+                    with suppress(StorageUnavailable):
+                        row = await self.reading.fetch_one(WAS_COMMITTED, transaction_id)
+                        if row and row["status"] != "in progress":
+                            return bool(row["status"] == "committed")
+                    await asyncio.sleep(0.1)
+        return False
+
+
+@asynccontextmanager
+async def open_postgres(
+    url: str,
+    *,
+    connections: int = CONNECTIONS,
+    busy_seconds: float = BUSY_SECONDS,
+    hanging_seconds: float = HANGING_SECONDS,
+) -> AsyncIterator[PostgresEngine]:
+    """The database at `url`, with at most `connections` at once (two at least).
+
+    Raises:
+        StorageUnavailable: it cannot be reached, or was not created as Encore needs it.
+    """
+    with outages_typed():
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=connections,
+            timeout=busy_seconds,
+            command_timeout=COMMAND_SECONDS,
+            server_settings={"application_name": "encore"},
+            reset=_roll_back,
+        )
+    try:
+        engine = PostgresEngine(
+            pool,
+            busy_seconds=busy_seconds,
+            hanging_seconds=hanging_seconds,
+            writers=max(1, connections // 2),
+        )
+        await _check_properties(engine)
+        yield engine
+    finally:
+        await _close(pool)
+
+
+async def _check_properties(engine: PostgresEngine) -> None:
+    row = await engine.reading.fetch_one(PROPERTIES)
+    if row is None:
+        return
+    if row["version"] < OLDEST_VERSION:
+        raise StorageUnavailable(
+            f"PostgreSQL {row['version']} is too old", remedy=f"use PostgreSQL {OLDEST_VERSION} or newer"
+        )
+    if row["encoding"] != "UTF8" or row["collation"] not in BYTE_ORDER or row["characters"] not in BYTE_ORDER:
+        raise StorageUnavailable(
+            f"the database {row['name']} has the encoding {row['encoding']} and the collation {row['collation']}",
+            remedy=(
+                f"create it with: CREATE DATABASE {row['name']} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"
+                " LC_CTYPE 'C'"
+            ),
+        )
+
+
+async def _close(pool: Any) -> None:  # noqa: ANN401
+    try:
+        async with asyncio.timeout(HANGING_SECONDS):
+            await pool.close()
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        pool.terminate()
+
+
+async def _roll_back(pg: Any) -> None:  # noqa: ANN401
+    """All that a connection may bring back to the pool; asyncpg's own reset would take a round trip each time."""
+    if pg.is_in_transaction():
+        await pg.execute("ROLLBACK")

@@ -1,0 +1,69 @@
+"""Which of PostgreSQL's errors an operator can do something about, and what."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+
+from storage.errors import Conflict, StorageUnavailable
+
+_NOT_THERE = "check that the server of DATABASE_URL runs and can be reached"
+_RIGHTS = "check the user and password in DATABASE_URL, and the rights of that user"
+_CONNECTIONS = "lower DATABASE_CONNECTIONS, or raise max_connections of the server"
+
+_CONSTRAINT = "23"
+_OUTAGES = {
+    "08": _NOT_THERE,
+    "25006": "DATABASE_URL leads to a standby, which can't be written: name the primary",
+    "25P03": "this process hung in a transaction; it tries again",
+    "28": _RIGHTS,
+    "3D": "create the database that DATABASE_URL names; docs/operating.md has the command",
+    "40": "another transaction was in the way; it is tried again",
+    "42501": _RIGHTS,
+    "53100": "make room on the server's disk",
+    "53300": _CONNECTIONS,
+    "53": "the server needs more memory or disk",
+    "55P03": "other processes write for too long: check what holds the database",
+    "57": "the server is stopping, starting or was told to end this; it is tried again",
+    "58": "check the server's disk and log",
+    "XX": "check the server's log",
+}
+"""By SQLSTATE or its class (appendix A of PostgreSQL's manual): what an operator can do about it."""
+
+
+@contextmanager
+def outages_typed() -> Iterator[None]:
+    """Raise asyncpg's errors as the storage's own where somebody can do something about them, all others as they are.
+
+    Only for code that calls nothing but asyncpg: it takes a time-out for the database's.
+    """
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        typed = _server_error(error) if isinstance(error, asyncpg.PostgresError) else _client_error(error)
+        if typed is None:
+            raise
+        raise typed from error
+
+
+def _server_error(error: Any) -> Exception | None:  # noqa: ANN401  # asyncpg has no types
+    state = str(error.sqlstate)
+    if state.startswith(_CONSTRAINT):
+        return Conflict(str(error))
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return StorageUnavailable("another process changed the tables", remedy="it is tried again")
+    remedy = _OUTAGES.get(state, _OUTAGES.get(state[:2]))
+    return None if remedy is None else StorageUnavailable(str(error), remedy=remedy)
+
+
+def _client_error(error: Exception) -> Exception | None:
+    if isinstance(error, TimeoutError):
+        return StorageUnavailable("PostgreSQL did not answer in time", remedy=_NOT_THERE)
+    if isinstance(error, OSError):
+        return StorageUnavailable(error.strerror or str(error), remedy=_NOT_THERE)
+    if isinstance(error, asyncpg.exceptions.ClientConfigurationError):
+        return StorageUnavailable(f"DATABASE_URL: {error}", remedy="see .env.example")
+    if isinstance(error, asyncpg.InternalClientError) or "clos" in str(error):
+        return StorageUnavailable("the connection was lost", remedy=_NOT_THERE)
+    return None  # the program's own mistake
