@@ -113,6 +113,15 @@ def ends(channel: Channel) -> list[Message]:
     return [message for message in channel.messages if message.embeds]
 
 
+async def sent(town: Town, **options: object) -> dict[str, object]:
+    """What reaches the music service from one `/extend`, without addresses."""
+    await town.extend(**options)
+    await town.suno.wait_for_submit()
+    body = next(request.json for request in town.suno.requests if request.path.endswith("/upload-extend"))
+    assert body is not None
+    return {name: value for name, value in body.items() if name not in {"uploadUrl", "callBackUrl"}}
+
+
 async def eventually(look: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until `look` is true; for database changes, which no event announces."""
     async with asyncio.timeout(seconds):

@@ -2,17 +2,29 @@
 
 import logging
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.domain.jobs import Intake
+from bot.domain.request import ExtensionRequest
+from bot.domain.source import SourceChoice, SourceKind
 from bot.services.pipeline.accept import GOT_IT, TOO_LATE
-from tests.support.pipeline import LIMIT, a_pipeline
+from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
+from tests.support.storage_samples import a_place
 
 TAKEOVER_SECONDS = 181
 ANSWER_SECONDS = 900
+
+
+@pytest.fixture
+async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
+    async with a_pipeline(tmp_path) as pipeline:
+        yield pipeline
 
 
 @pytest.mark.parametrize("can_answer", [True, False])
@@ -123,3 +135,48 @@ async def test_a_command_that_a_later_release_can_read_is_gone_on_with(tmp_path:
         assert await pipeline.acceptance.step()
 
         assert await pipeline.latest_job() is not None
+
+
+async def test_a_command_left_by_a_dead_process_is_resumed(pipeline: Pipeline) -> None:
+    place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=pipeline.clock())
+    source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
+    left = Intake(
+        place=place, source=source, request=ExtensionRequest(), due_at=pipeline.clock() + timedelta(seconds=180)
+    )
+    async with pipeline.storage.transaction() as work:
+        await work.intakes.claim(left)
+
+    assert not await pipeline.acceptance.step()  # somebody may still be working on it
+    pipeline.clock.turn(181)
+    assert await pipeline.acceptance.step()
+
+    assert await pipeline.storage.reading.jobs.by_interaction(1) is not None
+
+
+async def test_a_command_that_was_never_acknowledged_starts_nothing(pipeline: Pipeline) -> None:
+    place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=pipeline.clock())
+    source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
+    left = Intake(place=place, source=source, request=ExtensionRequest(), due_at=pipeline.clock())
+    assert await pipeline.acceptance.write_down(left)  # and then the process died
+    pipeline.messenger.can_answer = False
+    pipeline.clock.turn(200)
+
+    assert await pipeline.acceptance.step()
+
+    assert await pipeline.storage.reading.jobs.by_interaction(1) is None
+
+
+async def test_a_command_too_old_to_be_answered_is_put_away(pipeline: Pipeline) -> None:
+    place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=pipeline.clock())
+    source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
+    left = Intake(
+        place=place, source=source, request=ExtensionRequest(), due_at=pipeline.clock() + timedelta(seconds=180)
+    )
+    async with pipeline.storage.transaction() as work:
+        await work.intakes.claim(left)
+    pipeline.clock.turn(900)
+
+    assert await pipeline.acceptance.step()
+
+    assert await pipeline.storage.reading.jobs.by_interaction(1) is None
+    assert not await pipeline.acceptance.step()

@@ -121,3 +121,24 @@ async def test_a_job_that_is_not_on_hold_cannot_be_continued(pipeline: Pipeline)
         await pipeline.members.continue_(MIA, job.id)
 
     assert "Only a job on hold" in refused.value.sentences[0].message
+
+
+async def test_a_waiting_job_can_be_cancelled_and_costs_nothing(pipeline: Pipeline) -> None:
+    job = await pipeline.accepted()
+
+    cancelled = await pipeline.members.cancel(MIA, job.short_id)
+
+    assert cancelled.state is JobState.CANCELLED
+    assert (await pipeline.balance()).left == LIMIT
+    assert not await pipeline.submission.step()
+
+
+async def test_a_running_job_and_another_members_job_cannot_be_cancelled(pipeline: Pipeline) -> None:
+    job = await pipeline.running()
+
+    with pytest.raises(Refused):
+        await pipeline.members.cancel(MIA, job.short_id)
+    with pytest.raises(Refused):
+        await pipeline.members.cancel(2002, job.short_id)
+
+    assert (await pipeline.job(job)).state is JobState.RUNNING

@@ -175,6 +175,25 @@ class Pipeline:
         return await self.storage.reading.ledger.balance(member_id, day=day, limit=LIMIT)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What the services are built from."""
+
+    folder: Path
+    bells: Bells
+    storage: SqlStorage
+    clock: TurnedClock
+    provider: FakeProvider
+    fetcher: FakeFetcher
+    audio: FakeAudio
+    messenger: FakeMessenger
+    operator: Operator
+    account: Account
+    isolation: Isolation
+    kept: KeptTracks
+    posting: Posting
+
+
 @asynccontextmanager
 async def a_pipeline(
     folder: Path,
@@ -191,85 +210,116 @@ async def a_pipeline(
     clock = clock or TurnedClock()
     provider = provider or FakeProvider()
     fetcher = fetcher or FakeFetcher()
-    audio, messenger, bells = FakeAudio(), FakeMessenger(), Bells()
-
-    def patience(spread_seconds: float) -> Patience:
-        return Patience(spread_seconds=spread_seconds, steady_seconds=clock.steady_seconds)
-
+    audio, messenger = FakeAudio(), FakeMessenger()
     async with open_storage(folder / "encore.db", busy_seconds=busy_seconds) as storage:
         operator = Operator(storage, messenger, clock)
-        account = Account(provider, operator, every_seconds=60, patience=patience(900), clock=clock)
-        isolation = Isolation(storage, operator, backoff_base_seconds=2, clock=clock)
         kept = KeptTracks(folder / "tracks", days=keep_tracks_days, clock=clock)
-        posting = Posting(storage, provider, TrackFiles(fetcher, audio, kept, folder))
-        yield Pipeline(
-            bells=bells,
+        base = Base(
+            folder=folder,
+            bells=Bells(),
             storage=storage,
             clock=clock,
             provider=provider,
             fetcher=fetcher,
             audio=audio,
             messenger=messenger,
-            isolation=isolation,
+            operator=operator,
+            account=Account(provider, operator, every_seconds=60, patience=patience(clock, 900), clock=clock),
+            isolation=Isolation(storage, operator, backoff_base_seconds=2, clock=clock),
             kept=kept,
-            acceptance=Acceptance(
-                storage,
-                provider,
-                audio,
-                fetcher,
-                messenger,
-                account,
-                folder=folder,
-                limits=AcceptLimits(
-                    quota_per_day=LIMIT, open_commands=3, max_source_bytes=1_000_000, takeover=180, token=870
-                ),
-                bells=bells,
-                clock=clock,
-            ),
-            submission=Submission(
-                storage,
-                provider,
-                isolation,
-                account=account,
-                rate=Rate(window),
-                caps=caps,
-                callback_url=lambda token: f"https://encore.example/callbacks/{token}",
-                times=SubmitTimes(first_poll=30, overdue=900),
-                bells=bells,
-                clock=clock,
-            ),
-            watch=Watch(
-                storage,
-                provider,
-                isolation,
-                patience=patience(60),
-                long_patience=patience(86400),
-                times=WatchTimes(poll_every=30, overdue=900, give_up=86400),
-                bells=bells,
-                clock=clock,
-            ),
-            waiting=Waiting(storage, account, give_up_seconds=86400, bells=bells, clock=clock),
-            callbacks=CallbackQueue(
-                storage,
-                parse_callback,
-                Callbacks(storage, provider, bells, clock).apply,
-                operator,
-                bells.callbacks,
-                clock,
-            ),
-            delivery=Delivery(
-                storage,
-                messenger,
-                posting,
-                kept,
-                isolation,
-                patience=patience(60),
-                times=DeliveryTimes(lease=30, give_up=86400, backoff_base=2),
-                bells=bells,
-                clock=clock,
-            ),
-            progress=Progress(storage, messenger, times=ProgressTimes(every=4), clock=clock),
-            posting=posting,
-            resend=Resend(storage, messenger, posting, lease_seconds=30, bells=bells, clock=clock),
-            members=Members(storage, quota_per_day=LIMIT, bells=bells, clock=clock),
+            posting=Posting(storage, provider, TrackFiles(fetcher, audio, kept, folder)),
         )
+        yield pipeline_on(base, window=window, caps=caps)
+
+
+def patience(clock: TurnedClock, spread_seconds: float) -> Patience:
+    return Patience(spread_seconds=spread_seconds, steady_seconds=clock.steady_seconds)
+
+
+def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
+    storage, bells, clock = base.storage, base.bells, base.clock
+    return Pipeline(
+        bells=bells,
+        storage=storage,
+        clock=clock,
+        provider=base.provider,
+        fetcher=base.fetcher,
+        audio=base.audio,
+        messenger=base.messenger,
+        isolation=base.isolation,
+        kept=base.kept,
+        acceptance=an_acceptance(base),
+        submission=a_submission(base, window=window, caps=caps),
+        watch=a_watch(base),
+        waiting=Waiting(storage, base.account, give_up_seconds=86400, bells=bells, clock=clock),
+        callbacks=CallbackQueue(
+            storage,
+            parse_callback,
+            Callbacks(storage, base.provider, bells, clock).apply,
+            base.operator,
+            bells.callbacks,
+            clock,
+        ),
+        delivery=a_delivery(base),
+        progress=Progress(storage, base.messenger, times=ProgressTimes(every=4), clock=clock),
+        posting=base.posting,
+        resend=Resend(storage, base.messenger, base.posting, lease_seconds=30, bells=bells, clock=clock),
+        members=Members(storage, quota_per_day=LIMIT, bells=bells, clock=clock),
+    )
+
+
+def an_acceptance(base: Base) -> Acceptance:
+    return Acceptance(
+        base.storage,
+        base.provider,
+        base.audio,
+        base.fetcher,
+        base.messenger,
+        base.account,
+        folder=base.folder,
+        limits=AcceptLimits(quota_per_day=LIMIT, open_commands=3, max_source_bytes=1_000_000, takeover=180, token=870),
+        bells=base.bells,
+        clock=base.clock,
+    )
+
+
+def a_submission(base: Base, *, window: SlidingWindow, caps: Caps) -> Submission:
+    return Submission(
+        base.storage,
+        base.provider,
+        base.isolation,
+        account=base.account,
+        rate=Rate(window),
+        caps=caps,
+        callback_url=lambda token: f"https://encore.example/callbacks/{token}",
+        times=SubmitTimes(first_poll=30, overdue=900),
+        bells=base.bells,
+        clock=base.clock,
+    )
+
+
+def a_watch(base: Base) -> Watch:
+    return Watch(
+        base.storage,
+        base.provider,
+        base.isolation,
+        patience=patience(base.clock, 60),
+        long_patience=patience(base.clock, 86400),
+        times=WatchTimes(poll_every=30, overdue=900, give_up=86400),
+        bells=base.bells,
+        clock=base.clock,
+    )
+
+
+def a_delivery(base: Base) -> Delivery:
+    return Delivery(
+        base.storage,
+        base.messenger,
+        base.posting,
+        base.kept,
+        base.isolation,
+        patience=patience(base.clock, 60),
+        times=DeliveryTimes(lease=30, give_up=86400, backoff_base=2),
+        bells=base.bells,
+        clock=base.clock,
+    )
