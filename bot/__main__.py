@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -110,7 +111,8 @@ def _from_file(path: Path) -> Mapping[str, str]:
 def _set_up_logs(settings: Settings, *, level: str) -> None:
     from bot import logs  # noqa: PLC0415  # a bad setting is told before anything heavy is imported
 
-    secrets = (settings.discord_token, settings.suno_api_key, settings.suno_webhook_key)
+    password = urlsplit(settings.postgres_url).password or ""
+    secrets = (settings.discord_token, settings.suno_api_key, settings.suno_webhook_key, unquote(password))
     logs.set_up(level=level, form=settings.log_format, secrets=secrets)
 
 

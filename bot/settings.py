@@ -39,7 +39,9 @@ class Settings:
     public_url: str = ""
     web_host: str = "0.0.0.0"  # noqa: S104  # the provider calls from outside
     web_port: int = 8080
-    database_path: Path = Path("data/encore.db")
+    database_path: Path = Path("data/encore.db")  # beside it: copies of tracks, whatever the database
+    postgres_url: str = field(default="", repr=False)  # instead of the file at `database_path`
+    database_connections: int = 8
     quota_per_day: int = 10
     open_commands_per_member: int = 3
     credits_per_day: int | None = None
@@ -86,7 +88,7 @@ class Settings:
         values: dict[str, object] = {}
         for name, parse in _PARSERS.items():
             if (value := reader.read(name, parse)) is not None:
-                values["database_path" if name == "DATABASE_URL" else name.lower()] = value
+                values[_field_of(name, value)] = value
         for name, remedy in _REQUIRED.items():
             if not environ.get(name, "").strip():
                 reader.problems.append(f"{name} is not set: {remedy}")
@@ -186,10 +188,29 @@ def _word(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
-def _database(raw: str) -> Path:
+def _database(raw: str) -> Path | str:
+    """A file's path, or PostgreSQL's address as it is."""
+    if raw.startswith(("postgresql://", "postgres://")):
+        try:
+            named = urlsplit(raw).path.strip("/")
+        except ValueError:
+            named = ""
+        if not named:
+            # Without the value itself, which holds a password.
+            raise ValueError("names no database: use postgresql://user:password@host/encore")
+        return raw
     if not raw.startswith("sqlite:///") or raw == "sqlite:///":
-        raise ValueError("is no sqlite:/// address: use sqlite:///data/encore.db, or four slashes for an absolute path")
+        raise ValueError(
+            "is neither sqlite:///data/encore.db (four slashes for an absolute path)"
+            " nor postgresql://user:password@host/encore"
+        )
     return Path(raw.removeprefix("sqlite:///"))
+
+
+def _field_of(name: str, value: object) -> str:
+    if name != "DATABASE_URL":
+        return name.lower()
+    return "postgres_url" if isinstance(value, str) else "database_path"
 
 
 def _model(raw: str) -> str:
@@ -279,6 +300,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "WEB_HOST": _secret,
     "WEB_PORT": _whole(0, 65535),
     "DATABASE_URL": _database,
+    "DATABASE_CONNECTIONS": _whole(2, 1000),
     "QUOTA_PER_DAY": _whole(0, 1_000_000),
     "OPEN_COMMANDS_PER_MEMBER": _whole(1, 1000),
     "CREDITS_PER_DAY": _credits,

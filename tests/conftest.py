@@ -1,6 +1,9 @@
 """What holds for the whole suite: its report header, and that no secret is ever logged."""
 
+import asyncio
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +11,53 @@ import pytest
 
 from bot.sandbox.sounds import compose
 from tests.end_to_end.openapi import load_openapi
+from tests.support import database
+from tests.support.postgres_server import NoServer, running_server
 from tests.support.secrets import Overheard, overhearing, secrets_in
 
 UNDESCRIBED: pytest.StashKey[set[str]] = pytest.StashKey()
 """Keys that the bot sent but Discord's document does not name: reported at the end, not a failure."""
 
 
+SERVER: pytest.StashKey[ExitStack] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgres"),
+        default="sqlite",
+        help="the engine for all tests with a database; postgres starts a throw-away server",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[UNDESCRIBED] = set()
+    config.stash[SERVER] = ExitStack()
+    if config.getoption("--database") == "postgres" and not hasattr(config, "workerinput"):
+        try:
+            server = config.stash[SERVER].enter_context(running_server())
+        except NoServer as error:
+            raise pytest.UsageError(str(error)) from error
+        os.environ[database.SERVER] = server.url_of("postgres")  # workers inherit it
 
 
-def pytest_report_header() -> str:
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[SERVER].close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if database.on_postgres():
+        for item in items:
+            if item.get_closest_marker("sqlite"):
+                item.add_marker(pytest.mark.skip(reason="about SQLite's file"))
+
+
+def pytest_report_header() -> list[str]:
+    return [_documents(), f"databases: {'PostgreSQL' if database.on_postgres() else 'SQLite'}"]
+
+
+def _documents() -> str:
     if load_openapi() is None:
         return "Discord's OpenAPI document is not here: requests are only checked against the stand-in's own rules"
     return "every request of the end-to-end tests is checked against Discord's OpenAPI document"
@@ -48,6 +87,13 @@ def overheard() -> Iterator[Overheard]:
     with overhearing() as overheard:
         yield overheard
     assert secrets_in(overheard.lines) == []
+
+
+@pytest.fixture(autouse=True)
+def databases() -> Iterator[None]:
+    """The PostgreSQL databases of a test go with it."""
+    yield
+    asyncio.run(database.drop_databases())
 
 
 @pytest.fixture(scope="session")

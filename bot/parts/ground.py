@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from bot.services.operator.notices import Operator
 from bot.settings import Settings
 from bot.suno.client import SunoClient, open_session
 from bot.text import LOCALES, Catalogue
-from storage.storage import SqlStorage, open_storage
+from storage.storage import SqlStorage, open_shared_storage, open_storage
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Ground:
 async def open_ground(settings: Settings, *, clock: Clock) -> AsyncIterator[Ground]:
     """Open the parts; on leaving, close them in reverse."""
     async with AsyncExitStack() as stack:
-        storage = await stack.enter_async_context(open_storage(settings.database_path))
+        storage = await stack.enter_async_context(_storage(settings))
         folder = stack.enter_context(scratch_folder())
         provider = await stack.enter_async_context(_provider(settings))
         sources, tracks = [
@@ -88,6 +88,12 @@ async def open_ground(settings: Settings, *, clock: Clock) -> AsyncIterator[Grou
             bells=Bells(),
             clock=clock,
         )
+
+
+def _storage(settings: Settings) -> AbstractAsyncContextManager[SqlStorage]:
+    if settings.postgres_url:
+        return open_shared_storage(settings.postgres_url, connections=settings.database_connections)
+    return open_storage(settings.database_path)
 
 
 @asynccontextmanager

@@ -24,6 +24,10 @@ HANGING_SECONDS = 10.0
 """A write that takes longer counts as failed: the database is gone, or too slow to rely on."""
 
 
+WRITER_LOCK = 0x656E636F7265
+"""PostgreSQL's advisory lock of each writing transaction, within its database: "encore" as a number."""
+
+
 class Row(Protocol):
     """One row of a result, by the names of its columns."""
 

@@ -16,6 +16,7 @@ import asyncpg
 from storage.engines.base import (
     BUSY_SECONDS,
     HANGING_SECONDS,
+    WRITER_LOCK,
     Availability,
     Connection,
     Many,
@@ -37,8 +38,6 @@ CONNECTIONS = 8
 OLDEST_VERSION = 14
 COMMAND_SECONDS = 60.0
 """A server that does not answer for so long is gone, as after a lost network. Migrations may take a while."""
-
-WRITER_LOCK = 0x656E636F7265  # "encore"; of this database alone
 
 BEGIN = """
 BEGIN; SET LOCAL lock_timeout = '{busy_ms}ms'; SET LOCAL idle_in_transaction_session_timeout = '{hanging_ms}ms'

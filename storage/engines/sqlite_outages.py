@@ -44,7 +44,7 @@ def outages_typed() -> Iterator[None]:
     """Raise SQLite's errors as the storage's own where somebody can do something about them, all others as they are."""
     try:
         yield
-    except Conflict as error:
+    except sqlite3.IntegrityError as error:
         raise Conflict(str(error)) from error
     except sqlite3.Error as error:
         if _code(error) in _OUTAGES:

@@ -6,8 +6,8 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.sandbox.discord import TroubleKind
-from storage.storage import open_storage
 from tests.end_to_end.town import Town, check_secrets, eventually
+from tests.support.database import open_storage
 from tests.support.process import bot_process, environ_of, said
 
 

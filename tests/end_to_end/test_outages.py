@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import JobState
-from storage.storage import open_storage
 from tests.end_to_end.town import QUICK, Town, a_town, ended, ends, eventually
+from tests.support.database import open_storage
 from tests.support.process import BotProcess, bot_process, environ_of
 
 CANNOT_WRITE = "I cannot write anything down at the moment. Please try again in a few minutes."

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.jobs import JobState
-from storage.storage import open_storage
 from tests.end_to_end.town import QUICK, Town, a_town
+from tests.support.database import open_storage
 from tests.support.process import BotProcess, bot_process, environ_of
 
 

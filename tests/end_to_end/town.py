@@ -17,6 +17,7 @@ from bot.sandbox.suno import FakeSuno, SunoOptions
 from bot.services.common.clock import utc_now
 from bot.settings import Settings
 from tests.end_to_end.openapi import load_openapi
+from tests.support.database import postgres_url_for
 from tests.support.secrets import overhearing, secrets_in
 
 PATIENCE_SECONDS = 30.0
@@ -135,11 +136,14 @@ async def a_town(
 ) -> AsyncIterator[Town]:
     """Everything but the bot, which `Town.start` starts; at the end each request is held against Discord's document."""
     async with stand_ins(suno, folder=folder, discord=discord) as both:
+        postgres_url = await postgres_url_for(both.settings.database_path)
         guild = both.discord.guild("Harbour Choir")
         town = Town(
             stand_ins=both,
             settings=replace(
                 both.settings,
+                postgres_url=postgres_url,
+                database_connections=4,
                 progress_every_seconds=0.05,
                 retry_base_seconds=0.05,
                 lease_seconds=1.0,

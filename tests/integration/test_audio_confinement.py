@@ -46,7 +46,7 @@ as_anybody = pytest.mark.parametrize("user", AS_WHOM, ids=AS_WHOM.get)
 def missing() -> list[str]:
     """The layers missing on this system."""
     script = "from bot.audio.confinement import confine\nprint(*confine(), sep='\\n')"
-    asked = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+    asked = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
     return asked.stdout.split("\n")
 
 

@@ -6,9 +6,11 @@ import pytest
 
 from bot.domain.quota import quota_day
 from storage.backup import BackupError, back_up
-from storage.storage import open_storage
+from tests.support.database import open_storage
 from tests.support.process import ROOT, bot_process
 from tests.support.storage_samples import NOW, a_job
+
+pytestmark = pytest.mark.sqlite
 
 
 async def test_a_copy_of_the_live_database_continues_where_it_was(tmp_path: Path) -> None:

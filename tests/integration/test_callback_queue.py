@@ -17,7 +17,8 @@ from bot.services.common.worker import Worker
 from bot.services.operator.notices import Operator
 from bot.services.pipeline.callback_queue import NEW_AT_ONCE, OLD_AT_ONCE, TRIES, CallbackQueue
 from storage.errors import StorageUnavailable
-from storage.storage import SqlStorage, open_storage
+from storage.storage import SqlStorage
+from tests.support.database import open_storage
 from tests.support.fakes import FakeMessenger, TurnedClock
 from tests.support.storage_samples import a_job
 

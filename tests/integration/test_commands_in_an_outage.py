@@ -2,29 +2,30 @@
 
 import errno
 import logging
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from bot.domain.jobs import JobState
 from storage.errors import StorageUnavailable
+from tests.support.database import AnotherProgram
 from tests.support.pipeline import LIMIT, TRACKS, a_pipeline
 
 FULL_DISK = OSError(errno.ENOSPC, "No space left on device")
 
 
-async def test_a_command_that_cannot_become_a_job_yet_is_kept_and_resumed(tmp_path: Path) -> None:
+async def test_a_command_that_cannot_become_a_job_yet_is_kept_and_resumed(
+    tmp_path: Path, other: AnotherProgram
+) -> None:
     async with a_pipeline(tmp_path, busy_seconds=0.1) as pipeline:
-        another_program = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)
-        pipeline.fetcher.on_fetch = lambda: another_program.execute("BEGIN IMMEDIATE")
+        pipeline.fetcher.on_fetch = other.hold
 
         with pytest.raises(StorageUnavailable):
             await pipeline.extend()
 
         assert "I've kept your command" in pipeline.messenger.answers[-1][0].message
         assert await pipeline.storage.reading.jobs.live() == []
-        another_program.close()
+        other.let_go()
         pipeline.fetcher.on_fetch = lambda: None
         pipeline.clock.turn(181)
         assert await pipeline.acceptance.step()
@@ -63,16 +64,17 @@ async def test_without_room_for_the_tracks_the_delivery_is_tried_again(tmp_path:
         assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
-async def test_a_progress_message_that_could_not_be_written_down_is_used_later(tmp_path: Path) -> None:
+async def test_a_progress_message_that_could_not_be_written_down_is_used_later(
+    tmp_path: Path, other: AnotherProgram
+) -> None:
     async with a_pipeline(tmp_path, busy_seconds=0.1) as pipeline:
-        another_program = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)
-        pipeline.messenger.on_begin = lambda: another_program.execute("BEGIN IMMEDIATE")
+        pipeline.messenger.on_begin = other.hold
         with pytest.raises(StorageUnavailable):
             await pipeline.extend()
         (message_id,) = pipeline.messenger.placeholders.values()
         assert pipeline.provider.uploaded == []
 
-        another_program.close()
+        other.let_go()
         pipeline.messenger.on_begin = lambda: None
         pipeline.clock.turn(181)
         assert await pipeline.acceptance.step()

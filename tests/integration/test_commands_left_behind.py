@@ -1,9 +1,7 @@
 """Commands that nobody looked after for a while, or that nobody can read."""
 
 import logging
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +12,7 @@ from bot.domain.jobs import Intake
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.services.pipeline.accept import GOT_IT, TOO_LATE
+from tests.support.database import tamper
 from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
 from tests.support.storage_samples import a_place
 
@@ -90,12 +89,11 @@ async def test_a_command_is_put_away_for_certain_even_if_the_clock_was_set_back(
         assert not await pipeline.acceptance.step()
 
 
-def damage(path: Path, *, mend: bool = False) -> None:
+async def damage(pipeline: Pipeline, *, mend: bool = False) -> None:
     """Write the kind of the commands' sources in a way that only a later release knows."""
     known, unknown = '"kind": "url"', '"kind": "river"'
     change = (unknown, known) if mend else (known, unknown)
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE intake SET payload = replace(payload, ?, ?)", change)
+    await tamper(pipeline.storage, "UPDATE intake SET payload = replace(payload, $1, $2)", *change)
 
 
 async def test_a_command_that_cannot_be_read_is_set_aside_and_the_others_go_on(
@@ -104,7 +102,7 @@ async def test_a_command_that_cannot_be_read_is_set_aside_and_the_others_go_on(
     async with a_pipeline(tmp_path) as pipeline:
         await pipeline.isolation.step()
         await pipeline.waiting_command()
-        damage(tmp_path / "encore.db")
+        await damage(pipeline)
         await pipeline.waiting_command()
 
         with caplog.at_level(logging.ERROR):
@@ -122,10 +120,10 @@ async def test_a_command_that_cannot_be_read_is_set_aside_and_the_others_go_on(
 async def test_a_command_that_a_later_release_can_read_is_gone_on_with(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path) as pipeline:
         await pipeline.waiting_command()
-        damage(tmp_path / "encore.db")
+        await damage(pipeline)
         await pipeline.acceptance.step()
         clock = pipeline.clock
-    damage(tmp_path / "encore.db", mend=True)
+        await damage(pipeline, mend=True)
     clock.turn(60)
 
     async with a_pipeline(tmp_path, clock=clock) as pipeline:

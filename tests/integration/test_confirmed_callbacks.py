@@ -11,9 +11,6 @@ from bot.domain.jobs import Job, JobState, Stage
 from bot.domain.reports import ReportKind, TaskReport
 from bot.errors import ProviderBusy, ProviderError, ProviderRefused, ProviderSilent, ProviderUnauthorized
 from bot.fault_points import hold
-from storage.backup import back_up
-from storage.restore import restore
-from tests.support.fakes import TurnedClock
 from tests.support.pipeline import TRACKS, Pipeline, a_pipeline
 
 
@@ -201,18 +198,13 @@ async def test_a_name_is_asked_about_once_the_submission_has_failed_to_answer(pi
 async def test_an_invented_task_neither_starts_nor_ends_a_job_on_hold(
     tmp_path: Path, kind: str, denial: ProviderError | TaskReport
 ) -> None:
-    clock = TurnedClock()
-    async with a_pipeline(tmp_path, clock=clock) as pipeline:
-        job = await pipeline.accepted()
-        await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
-    await restore(tmp_path / "copy.db", tmp_path / "encore.db")
-    async with a_pipeline(tmp_path, clock=clock) as pipeline:
-        on_hold = await pipeline.job(job)
+    async with a_pipeline(tmp_path) as pipeline:
+        on_hold = await pipeline.job(await pipeline.held_back())
         pipeline.provider.reports["task-told"] = denial
 
-        await pipeline.call_back(job, kind, confirmed=False)
-        clock.turn(60)
+        await pipeline.call_back(on_hold, kind, confirmed=False)
+        pipeline.clock.turn(60)
         await pipeline.waiting.step()
 
         assert on_hold.state is JobState.ON_HOLD
-        assert await pipeline.job(job) == on_hold
+        assert await pipeline.job(on_hold) == on_hold

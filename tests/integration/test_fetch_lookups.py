@@ -188,7 +188,7 @@ def test_a_silent_name_server_does_not_hold_up_the_exit_of_the_process() -> None
         "asyncio.run(main())\n"
     )
     root = Path(__file__).parents[2]
-    ended = subprocess.run(  # noqa: S603  # our own words
+    ended = subprocess.run(  # our own words
         [sys.executable, "-c", program], check=False, cwd=root, capture_output=True, text=True, timeout=60
     )
 

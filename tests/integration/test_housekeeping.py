@@ -1,11 +1,11 @@
 """The database does not grow for ever, and secrets are erased once they are no longer needed."""
 
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
 from bot.domain.jobs import JobState
 from bot.services.operator.housekeeping import Housekeeping, HousekeepingTimes
+from tests.support.database import rows
 from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
 
 TIMES = HousekeepingTimes(answer_seconds=870, keep_jobs_days=365, keep_tracks_days=0)
@@ -24,23 +24,15 @@ async def swept(pipeline: Pipeline, *, steps: int = 1) -> Housekeeping:
     return housekeeping
 
 
-def rows(folder: Path, sql: str) -> list[tuple[object, ...]]:
-    database = sqlite3.connect(folder / "encore.db")
-    try:
-        return database.execute(sql).fetchall()
-    finally:
-        database.close()
-
-
 async def test_a_token_is_erased_once_its_command_can_no_longer_be_answered(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path) as pipeline:
         await pipeline.accepted()
         await swept(pipeline)
-        assert rows(tmp_path, "SELECT interaction_token FROM job") != [("",)]
+        assert await rows(tmp_path / "encore.db", "SELECT interaction_token FROM job") != [("",)]
         pipeline.clock.turn(871)
         await swept(pipeline)
 
-        assert rows(tmp_path, "SELECT interaction_token FROM job") == [("",)]
+        assert await rows(tmp_path / "encore.db", "SELECT interaction_token FROM job") == [("",)]
 
 
 async def test_a_sources_link_is_erased_once_it_is_submitted(tmp_path: Path) -> None:
@@ -57,11 +49,11 @@ async def test_track_links_are_erased_when_the_providers_files_are_gone(tmp_path
         await delivered(pipeline)
         pipeline.clock.turn(13 * 86400)
         await swept(pipeline)
-        assert rows(tmp_path, "SELECT count(*) FROM track WHERE audio_url <> ''") == [(2,)]
+        assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM track WHERE audio_url <> ''") == [(2,)]
         pipeline.clock.turn(2 * 86400)
         await swept(pipeline)
 
-        assert rows(tmp_path, "SELECT count(*) FROM track WHERE audio_url <> ''") == [(0,)]
+        assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM track WHERE audio_url <> ''") == [(0,)]
 
 
 async def test_finished_jobs_are_removed_after_their_days_and_the_ledgers_sums_stay(tmp_path: Path) -> None:
@@ -73,10 +65,12 @@ async def test_finished_jobs_are_removed_after_their_days_and_the_ledgers_sums_s
 
         left = [job.id for job in await pipeline.storage.reading.jobs.of_member(1001, limit=10)]
         assert left == [running.id]
-        assert rows(tmp_path, "SELECT count(*) FROM track") == [(0,)]
-        assert rows(tmp_path, "SELECT count(*) FROM callback") == [(0,)]
-        assert rows(tmp_path, "SELECT month, outcome, units FROM quota_sum") == [("2026-11", "spent", 2)]
-        assert rows(tmp_path, "SELECT count(*) FROM quota_unit") == [(1,)]
+        assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM track") == [(0,)]
+        assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM callback") == [(0,)]
+        assert await rows(tmp_path / "encore.db", "SELECT month, outcome, units FROM quota_sum") == [
+            ("2026-11", "spent", 2)
+        ]
+        assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM quota_unit") == [(1,)]
 
 
 async def test_a_job_whose_end_has_not_been_posted_stays(tmp_path: Path) -> None:
@@ -100,9 +94,9 @@ async def test_a_large_backlog_is_worked_off_in_small_steps_with_pauses(tmp_path
         pipeline.clock.turn(366 * 86400)
         housekeeping = await swept(pipeline)
         assert await housekeeping.next_due() == pipeline.clock() + timedelta(seconds=0.5)
-        assert rows(tmp_path, "SELECT count(*) FROM job") == [(150 - 64,)]
+        assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM job") == [(150 - 64,)]
         await housekeeping.step()
         await housekeeping.step()
 
-        assert rows(tmp_path, "SELECT count(*) FROM job") == [(0,)]
+        assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM job") == [(0,)]
         assert await housekeeping.next_due() == pipeline.clock() + timedelta(seconds=600)

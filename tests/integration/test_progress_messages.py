@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from bot.fault_points import hold
 from bot.services.common.messenger import RouteBusy, RouteClosed, RouteUnavailable
 from bot.services.pipeline.progress import TRIES
 from storage.errors import StorageUnavailable
+from tests.support.database import AnotherProgram, tamper
 from tests.support.fakes import TurnedClock
 from tests.support.pipeline import Pipeline, a_pipeline
 
@@ -303,28 +302,26 @@ async def test_a_closed_channel_is_tried_again_only_at_the_next_change(pipeline:
 
 
 async def test_an_outage_of_the_database_is_logged_in_one_line(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, other: AnotherProgram, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with a_pipeline(tmp_path, busy_seconds=0.1) as pipeline:
         await accepted(pipeline, 5)
-        other = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)
-        pipeline.messenger.on_show = lambda: other.in_transaction or other.execute("BEGIN IMMEDIATE")
+        pipeline.messenger.on_show = other.hold
 
         with caplog.at_level(logging.WARNING), pytest.raises(StorageUnavailable):
             await pipeline.progress.step()
 
         assert len(loud(caplog)) == 1
-        other.close()
+        other.let_go()
         pipeline.messenger.on_show = lambda: None
         pipeline.clock.turn(31)
         await look(pipeline)
         assert await pipeline.progress.next_due() is None
 
 
-async def test_a_job_that_this_version_cannot_read_holds_up_no_other(pipeline: Pipeline, tmp_path: Path) -> None:
+async def test_a_job_that_this_version_cannot_read_holds_up_no_other(pipeline: Pipeline) -> None:
     unreadable, healthy = await accepted(pipeline, 2)
-    with closing(sqlite3.connect(tmp_path / "encore.db", isolation_level=None)) as later_release:
-        later_release.execute("UPDATE job SET state = 'unheard of' WHERE id = ?", [unreadable.id])
+    await tamper(pipeline.storage, "UPDATE job SET state = 'unheard of' WHERE id = $1", unreadable.id)
 
     await look(pipeline)
 

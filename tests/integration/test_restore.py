@@ -13,10 +13,12 @@ from bot.errors import ProviderRefused
 from storage.backup import BackupError, back_up
 from storage.lock import DatabaseInUse
 from storage.restore import restore
-from storage.storage import open_storage
+from tests.support.database import open_storage
 from tests.support.fakes import FakeProvider, FakeRoute, TurnedClock
 from tests.support.pipeline import LIMIT, TRACKS, Pipeline, a_pipeline
 from tests.support.process import ROOT, bot_process
+
+pytestmark = pytest.mark.sqlite
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ from storage.backup import back_up
 from storage.engines.sqlite_file import open_sqlite
 from storage.errors import DatabaseTooNew, StorageUnavailable
 from storage.migrate import Migration, known_migrations, migrate, statements
-from storage.storage import open_storage
+from tests.support.database import open_storage
 from tests.support.storage_samples import NOW, a_job
+
+pytestmark = pytest.mark.sqlite
 
 
 async def a_made_file(path: Path) -> None:

@@ -2,9 +2,7 @@
 
 import asyncio
 import math
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +15,8 @@ from bot.services.common.ports import Storage
 from storage.errors import StorageUnavailable
 from storage.inbox import CALLBACKS_PER_JOB
 from storage.intakes import WRITER
-from storage.storage import SqlStorage, open_storage
+from storage.storage import SqlStorage
+from tests.support.database import AnotherProgram, open_storage, rows
 from tests.support.storage_samples import NOW, a_job, after, an_intake
 
 
@@ -161,9 +160,8 @@ async def test_an_applied_callback_leaves_no_body_behind(tmp_path: Path, storage
     async with storage.transaction() as work:
         await work.inbox.mark_applied(entry.id)
 
-    with closing(sqlite3.connect(tmp_path / "encore.db")) as other:
-        assert other.execute("SELECT count(*) FROM callback_body").fetchone() == (0,)
-        assert other.execute("SELECT count(*) FROM callback").fetchone() == (1,)
+    assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM callback_body") == [(0,)]
+    assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM callback") == [(1,)]
 
 
 async def test_a_known_token_cannot_fill_the_disk(storage: Storage, job: Job) -> None:
@@ -205,11 +203,7 @@ async def test_two_processes_record_into_one_file(tmp_path: Path, storage: Stora
 async def test_a_recorded_callback_is_on_disk(tmp_path: Path, storage: Storage, job: Job) -> None:
     assert await record(storage, job.callback_token, b"kept") is Recorded.NEW
 
-    other = sqlite3.connect(tmp_path / "encore.db")
-    try:
-        assert other.execute("SELECT body FROM callback_body").fetchall() == [(b"kept",)]
-    finally:
-        other.close()
+    assert await rows(tmp_path / "encore.db", "SELECT body FROM callback_body") == [(b"kept",)]
 
 
 async def test_a_caller_that_hangs_up_does_not_stop_the_others(storage: Storage, job: Job) -> None:
@@ -223,20 +217,19 @@ async def test_a_caller_that_hangs_up_does_not_stop_the_others(storage: Storage,
     assert results[:3] + results[4:] == [Recorded.NEW] * 9
 
 
-async def test_callbacks_that_cannot_be_written_are_refused_and_later_ones_taken(tmp_path: Path) -> None:
+async def test_callbacks_that_cannot_be_written_are_refused_and_later_ones_taken(
+    tmp_path: Path, other: AnotherProgram
+) -> None:
     async with open_storage(tmp_path / "encore.db", busy_seconds=0.2) as storage, asyncio.timeout(20):
         job = a_job()
         async with storage.transaction() as work:
             await work.jobs.insert(job)
-        other = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)
-        try:
-            other.execute("BEGIN IMMEDIATE")
-            results = await asyncio.gather(
-                *(record(storage, job.callback_token, b"%d" % number) for number in range(5)), return_exceptions=True
-            )
-            assert not storage.is_writable
-        finally:
-            other.close()
+        other.hold()
+        results = await asyncio.gather(
+            *(record(storage, job.callback_token, b"%d" % number) for number in range(5)), return_exceptions=True
+        )
+        assert not storage.is_writable
+        other.let_go()
 
         assert [type(result) for result in results] == [StorageUnavailable] * 5
         assert await record(storage, job.callback_token, b"0") is Recorded.NEW
@@ -292,11 +285,7 @@ async def test_a_finished_command_leaves_no_secret_behind(tmp_path: Path, storag
         assert await work.intakes.refuse(5, [text("No.")], owner=WRITER)
         assert await work.intakes.finish(5, owner=WRITER)
 
-    other = sqlite3.connect(tmp_path / "encore.db")
-    try:
-        assert other.execute("SELECT payload, due_ms, refusal FROM intake").fetchall() == [(None, None, None)]
-    finally:
-        other.close()
+    assert await rows(tmp_path / "encore.db", "SELECT payload, due_ms, refusal FROM intake") == [(None, None, None)]
 
 
 async def test_commands_whose_worker_died_are_claimed_whole_and_once(storage: Storage) -> None:

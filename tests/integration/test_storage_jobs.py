@@ -11,7 +11,8 @@ from bot.domain.jobs import FINAL_STATES, LIVE_STATES, Job, JobEvent, JobState, 
 from bot.domain.request import ExtensionRequest
 from bot.services.common.ports import Storage
 from storage.errors import Conflict
-from storage.storage import SqlStorage, open_storage
+from storage.storage import SqlStorage
+from tests.support.database import open_storage
 from tests.support.storage_samples import (
     NOW,
     a_delivered,

@@ -11,7 +11,7 @@ import pytest
 from bot.domain.quota import QuotaBalance
 from bot.services.common.ports import Storage
 from storage.errors import Conflict
-from storage.storage import open_storage
+from tests.support.database import open_storage
 from tests.support.storage_samples import NOW
 
 TODAY = date(2026, 11, 22)

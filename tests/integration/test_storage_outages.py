@@ -12,6 +12,8 @@ from storage.engines.sqlite_file import open_sqlite
 from storage.errors import Conflict, StorageUnavailable
 from tests.support.notes import ADD, add, adding, names, notes
 
+pytestmark = pytest.mark.sqlite
+
 
 async def test_a_locked_database_is_reported_and_works_again_once_it_is_free(tmp_path: Path) -> None:
     async with notes(tmp_path, busy_seconds=0.3) as database:

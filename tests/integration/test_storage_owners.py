@@ -12,7 +12,8 @@ from bot.domain.text import Day, Megabytes, Said, Seconds, Text, Verbatim, count
 from storage.engines.sqlite_file import open_sqlite
 from storage.migrate import known_migrations, migrate
 from storage.sentences import sentences_from, stored_sentences
-from storage.storage import SqlStorage, open_storage
+from storage.storage import SqlStorage
+from tests.support.database import open_storage
 from tests.support.storage_samples import NOW, a_job, after, an_intake
 
 STATE = JobState.UNCOLLECTED

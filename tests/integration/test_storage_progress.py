@@ -12,7 +12,8 @@ import pytest
 from bot.domain.jobs import Job, JobState
 from bot.domain.progress import OutdatedProgress
 from storage import progress
-from storage.storage import SqlStorage, open_storage
+from storage.storage import SqlStorage
+from tests.support.database import open_storage
 from tests.support.storage_samples import NOW, a_job, after
 
 
@@ -147,6 +148,7 @@ async def test_after_the_clock_was_set_back_everything_is_due_soon(storage: SqlS
     assert await storage.reading.progress.next_due() == after(30)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("sql", "index"),
     [

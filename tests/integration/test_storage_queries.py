@@ -13,6 +13,8 @@ import pytest
 import storage
 from storage.migrate import REMEMBER_MIGRATIONS, known_migrations
 
+pytestmark = pytest.mark.sqlite
+
 FOLDER = Path(storage.__file__).parent
 VERBS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ", "REPLACE ")
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain.jobs import Job, JobEvent, JobState
 from bot.services.common.ports import Storage
-from storage.storage import open_storage
+from tests.support.database import open_storage
 from tests.support.storage_samples import NOW, a_job, after
 
 

@@ -11,6 +11,8 @@ from storage.engines.sqlite import SqliteEngine
 from storage.errors import Conflict, StorageUnavailable
 from tests.support.notes import ADD, add, adding, names, notes
 
+pytestmark = pytest.mark.sqlite
+
 
 def count_commits(path: Path) -> int:
     """The commits in the log, counted in the file itself: a frame that ends a commit gives the database's size."""

@@ -1,6 +1,5 @@
 """A command is written down, but it is unknown whether Discord heard the acknowledgement."""
 
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.errors import Refused
 from bot.services.common.messenger import RouteUnavailable
+from tests.support.database import AnotherProgram
 from tests.support.pipeline import MIA, Pipeline, a_pipeline
 from tests.support.storage_samples import a_place
 
@@ -56,14 +56,13 @@ async def test_a_command_that_a_worker_has_taken_over_is_not_put_away(pipeline: 
     assert await has_job(pipeline)
 
 
-async def test_a_command_that_cannot_be_put_away_is_left_to_a_worker(pipeline: Pipeline, tmp_path: Path) -> None:
+async def test_a_command_that_cannot_be_put_away_is_left_to_a_worker(pipeline: Pipeline, other: AnotherProgram) -> None:
     intake = await written_down(pipeline)
-    another_program = sqlite3.connect(tmp_path / "encore.db", isolation_level=None)
-    another_program.execute("BEGIN IMMEDIATE")
+    other.hold()
 
     assert not await pipeline.acceptance.forget(intake)  # so nobody reads that nothing was started
 
-    another_program.close()
+    other.let_go()
     pipeline.messenger.can_answer = False  # it was never acknowledged
     pipeline.clock.turn(TAKEOVER_SECONDS + 1)
     assert await pipeline.acceptance.step()

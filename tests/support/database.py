@@ -1,10 +1,153 @@
-"""What tests do to a database behind the program's back."""
+"""The database that a test runs on: SQLite files, or as many databases of a PostgreSQL server (`--database`).
 
-from storage.engines.base import Value
-from storage.storage import SqlStorage
+A test names its database by a path in either case; the same path leads to the same database, as after a restart.
+"""
+
+import asyncio
+import hashlib
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from storage.engines.base import BUSY_SECONDS, WRITER_LOCK, Value
+from storage.storage import SqlStorage, open_shared_storage
+from storage.storage import open_storage as open_file
+
+SERVER = "ENCORE_TEST_POSTGRES"
+"""The address of the server's own database, in the environment of every worker; not set: tests run on SQLite."""
+CONNECTIONS = 4
+
+_made: set[str] = set()
+
+
+def on_postgres() -> bool:
+    return SERVER in os.environ
+
+
+async def postgres_url_for(path: Path) -> str:
+    """The setting for a bot on the database that `path` stands for: empty on SQLite."""
+    if not on_postgres():
+        return ""
+    await make_database(path)
+    return _url_of(path)
+
+
+def _url_of(path: Path) -> str:
+    return os.environ[SERVER].replace("/postgres?", f"/{_name_of(path)}?")
+
+
+@asynccontextmanager
+async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> AsyncIterator[SqlStorage]:
+    """The storage in the database that `path` stands for, made if missing."""
+    if not on_postgres():
+        async with open_file(path, busy_seconds=busy_seconds) as storage:
+            yield storage
+        return
+    await make_database(path)
+    async with open_shared_storage(_url_of(path), connections=CONNECTIONS, busy_seconds=busy_seconds) as storage:
+        yield storage
+
+
+async def make_database(path: Path) -> None:
+    """Make the PostgreSQL database for `path` unless this test has already; it goes with the test."""
+    if (name := _name_of(path)) in _made:
+        return
+    async with _connected(os.environ[SERVER]) as server:
+        await server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
+    _made.add(name)
+
+
+async def drop_databases() -> None:
+    """Drop everything that this test made."""
+    if not _made:
+        return
+    async with _connected(os.environ[SERVER]) as server:
+        while _made:
+            await server.execute(f"DROP DATABASE {_made.pop()} WITH (FORCE)")
+
+
+class AnotherProgram:
+    """A program that writes on the same database. It can be held from anywhere, also where nothing can be awaited."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1)
+        self._held: Callable[[], object] | None = None
+
+    def hold(self) -> None:
+        """Be in the middle of a writing transaction, until `let_go`."""
+        if self._held is None:
+            begin = self._hold_postgres if on_postgres() else self._hold_file
+            self._held = self._thread.submit(begin).result()
+
+    def let_go(self) -> None:
+        if self._held is not None:
+            self._thread.submit(self._held).result()
+            self._held = None
+
+    def _hold_file(self) -> Callable[[], object]:
+        file = sqlite3.connect(self._path, isolation_level=None, timeout=20)
+        file.execute("BEGIN IMMEDIATE")
+        return file.close
+
+    def _hold_postgres(self) -> Callable[[], object]:
+        stack, runner = AsyncExitStack(), asyncio.Runner()
+
+        async def hold() -> None:
+            other = await stack.enter_async_context(_connected(_url_of(self._path)))
+            await stack.enter_async_context(other.transaction())
+            await other.execute(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+        def let_go() -> None:
+            runner.run(stack.aclose())
+            runner.close()
+
+        runner.run(hold())
+        return let_go
+
+    def close(self) -> None:
+        self.let_go()
+        self._thread.shutdown()
+
+
+@contextmanager
+def another_program(path: Path) -> Iterator[AnotherProgram]:
+    program = AnotherProgram(path)
+    try:
+        yield program
+    finally:
+        program.close()
+
+
+async def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    """What another program reads on a connection of its own: everything committed."""
+    if on_postgres():
+        async with _connected(_url_of(path)) as other:
+            return [tuple(row) for row in await other.fetch(sql)]
+    with closing(sqlite3.connect(path)) as file:
+        return list(file.execute(sql))
 
 
 async def tamper(storage: SqlStorage, sql: str, *parameters: Value) -> None:
     """Change rows as no part of the program would."""
     async with storage._engine.transaction() as connection:
         await connection.execute(sql, *parameters)
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Any]:
+    import asyncpg  # noqa: PLC0415  # not where tests run on SQLite
+
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def _name_of(path: Path) -> str:
+    return "t" + hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:20]

@@ -36,7 +36,8 @@ from bot.services.pipeline.waiting import Waiting
 from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.suno.wire import parse_callback
 from storage.restore import SOURCE_KEPT
-from storage.storage import SqlStorage, open_storage
+from storage.storage import SqlStorage
+from tests.support.database import open_storage
 from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessenger, FakeProvider, TurnedClock
 from tests.support.storage_samples import a_place
 

@@ -30,7 +30,7 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
         "PUBLIC_URL": settings.public_url,
         "WEB_HOST": settings.web_host,
         "WEB_PORT": str(settings.web_port),
-        "DATABASE_URL": f"sqlite:///{settings.database_path}",
+        "DATABASE_URL": settings.postgres_url or f"sqlite:///{settings.database_path}",
         "QUOTA_PER_DAY": str(settings.quota_per_day),
         "OPEN_COMMANDS_PER_MEMBER": str(settings.open_commands_per_member),
         "PRIVATE_HOSTS": ",".join(settings.private_hosts),

@@ -23,6 +23,7 @@ DEFAULTS: dict[str, tuple[str, object]] = {
     "WEB_HOST": ("web_host", "0.0.0.0"),  # noqa: S104  # the default, not a socket
     "WEB_PORT": ("web_port", 8080),
     "DATABASE_URL": ("database_path", Path("data/encore.db")),
+    "DATABASE_CONNECTIONS": ("database_connections", 8),
     "QUOTA_PER_DAY": ("quota_per_day", 10),
     "OPEN_COMMANDS_PER_MEMBER": ("open_commands_per_member", 3),
     "CREDITS_PER_DAY": ("credits_per_day", None),
@@ -57,6 +58,7 @@ GOOD = [
     ("WEB_PORT", "65535", 65535),
     ("DATABASE_URL", "sqlite:///encore.db", Path("encore.db")),
     ("DATABASE_URL", "sqlite:////srv/encore.db", Path("/srv/encore.db")),
+    ("DATABASE_CONNECTIONS", "2", 2),
     ("QUOTA_PER_DAY", "0", 0),
     ("OPEN_COMMANDS_PER_MEMBER", "1", 1),
     ("CREDITS_PER_DAY", "12", 12),
@@ -108,7 +110,11 @@ BAD = [
     ("DISCORD_GATEWAY_URL", "https://gateway.discord.gg/"),
     ("WEB_HOST", "two hosts"),
     *(("WEB_PORT", port) for port in ("-1", "65536", "http", "80.5", "8 0", "99999999999")),
-    *(("DATABASE_URL", url) for url in ("data/encore.db", "postgresql://encore@db/encore", "sqlite://", "sqlite:///")),
+    *(
+        ("DATABASE_URL", url)
+        for url in ("data/encore.db", "postgresql://encore@db", "postgresql://[db/encore", "sqlite://", "sqlite:///")
+    ),
+    ("DATABASE_CONNECTIONS", "1"),
     ("OPEN_COMMANDS_PER_MEMBER", "0"),
     *(("CREDITS_PER_DAY", number) for number in ("-1", "0", "11")),
     *(("CREDITS_PER_SERVER_PER_DAY", number) for number in ("many", "1")),
@@ -219,6 +225,16 @@ def test_an_address_with_a_password_in_it_is_not_repeated() -> None:
     assert "invented" not in "".join(
         problems(PUBLIC_URL="ftp://me:invented@example.org", DATABASE_URL="pg://me:invented@x")
     )
+
+
+def test_a_postgresql_address_is_kept_whole_and_secret() -> None:
+    url = "postgresql://encore:invented@db.example/encore?sslmode=verify-full"
+
+    settings = Settings.from_environ(NEEDED | {"DATABASE_URL": url})
+
+    assert settings.postgres_url == url
+    assert "invented" not in repr(settings)
+    assert "invented" not in "".join(problems(DATABASE_URL="postgresql://encore:invented@db.example/"))
 
 
 def test_settings_cannot_be_changed() -> None:
