@@ -59,9 +59,13 @@ async def migrate(
         StorageUnavailable: the database cannot be written.
     """
     known = known_migrations() if migrations is None else migrations
+    newest = 0
     for migration in known:
+        if migration.number <= newest:
+            continue
         async with engine.transaction() as connection:
-            if await _newest(engine, connection, known) >= migration.number:
+            newest = await _newest(engine, connection, known)
+            if migration.number <= newest:
                 continue
             for statement in statements(migration.sql):
                 await connection.execute(engine.dialect(statement))

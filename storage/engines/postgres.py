@@ -46,14 +46,15 @@ TAKE_TURN = "SELECT pg_advisory_xact_lock($1), pg_current_xact_id()::text AS tra
 WAS_COMMITTED = "SELECT pg_xact_status($1::text::xid8) AS status"
 PROPERTIES = """
 SELECT current_setting('server_version_num')::int / 10000 AS version, pg_encoding_to_char(encoding) AS encoding,
-       datcollate AS collation, datctype AS characters, datname AS name
+       datcollate AS collation, datctype AS characters, datname AS name,
+       coalesce(to_jsonb(pg_database) ->> 'datlocprovider', 'c') AS provider
   FROM pg_database WHERE datname = current_database()
 """
-BYTE_ORDER = ("C", "POSIX", "C.UTF-8", "C.utf8")
-"""Collations that order texts as SQLite does."""
+BYTE_ORDER = {"C", "POSIX", "C.UTF-8", "C.utf8"}
+"""Collations that sort texts as SQLite does, unless ICU sorts them (provider i)."""
 
 
-class _Lent:
+class Lent:
     """See `storage.engines.base.Connection`. A connection of the pool, lent until `close`."""
 
     def __init__(self, pg: Any) -> None:  # noqa: ANN401  # asyncpg has no types
@@ -88,8 +89,8 @@ class _Lent:
 
     async def roll_back(self) -> None:
         """Undo whatever is not committed."""
-        if self._pg.is_in_transaction():
-            with suppress(StorageUnavailable):  # then the server undoes it when it notices
+        with suppress(StorageUnavailable, asyncpg.InterfaceError):  # a lost connection: the server undoes it
+            if self._pg.is_in_transaction():
                 await self.control("ROLLBACK")
 
     async def run_script(self, script: Script[T]) -> T:
@@ -145,11 +146,11 @@ class PostgresEngine:
         self.reading: Connection = _Reading(self)
 
     @asynccontextmanager
-    async def lent(self) -> AsyncIterator[_Lent]:
+    async def lent(self) -> AsyncIterator[Lent]:
         """A connection of the pool, outside a transaction."""
         with outages_typed():
             pg = await self._pool.acquire(timeout=self._busy_seconds)
-        lent = _Lent(pg)
+        lent = Lent(pg)
         try:
             yield lent
         finally:
@@ -164,7 +165,7 @@ class PostgresEngine:
             yield lent
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[_Lent]:
+    async def _transaction(self) -> AsyncIterator[Lent]:
         with self._availability.reported_once():
             async with self._writers, self.lent() as lent:
                 with self._availability.timed():
@@ -195,13 +196,13 @@ class PostgresEngine:
     def is_writable(self) -> bool:
         return self._availability.is_writable
 
-    async def _begin(self, lent: _Lent) -> str:
+    async def _begin(self, lent: Lent) -> str:
         """Begin a transaction that nobody else writes in; returns its id."""
         await lent.control(self._begin_sql)
         row = await lent.fetch_one(TAKE_TURN, WRITER_LOCK)
         return str(row["transaction_id"]) if row else ""
 
-    async def _commit(self, lent: _Lent, transaction_id: str) -> None:
+    async def _commit(self, lent: Lent, transaction_id: str) -> None:
         try:
             await lent.control("COMMIT")
         except StorageUnavailable:
@@ -237,7 +238,7 @@ async def open_postgres(
     with outages_typed():
         pool = await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0,  # more would be kept up behind our back, with tracebacks in the log while the server is away
             max_size=connections,
             timeout=busy_seconds,
             command_timeout=COMMAND_SECONDS,
@@ -265,9 +266,10 @@ async def _check_properties(engine: PostgresEngine) -> None:
         raise StorageUnavailable(
             f"PostgreSQL {row['version']} is too old", remedy=f"use PostgreSQL {OLDEST_VERSION} or newer"
         )
-    if row["encoding"] != "UTF8" or row["collation"] not in BYTE_ORDER or row["characters"] not in BYTE_ORDER:
+    sorts_by_byte = row["provider"] != "i" and {row["collation"], row["characters"]} <= BYTE_ORDER
+    if row["encoding"] != "UTF8" or not sorts_by_byte:
         raise StorageUnavailable(
-            f"the database {row['name']} has the encoding {row['encoding']} and the collation {row['collation']}",
+            f"the database {row['name']} does not have UTF8 with the collation C, which Encore needs",
             remedy=(
                 f"create it with: CREATE DATABASE {row['name']} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"
                 " LC_CTYPE 'C'"

@@ -64,6 +64,7 @@ def _client_error(error: Exception) -> Exception | None:
         return StorageUnavailable(error.strerror or str(error), remedy=_NOT_THERE)
     if isinstance(error, asyncpg.exceptions.ClientConfigurationError):
         return StorageUnavailable(f"DATABASE_URL: {error}", remedy="see .env.example")
-    if isinstance(error, asyncpg.InternalClientError) or "clos" in str(error):
+    # A lost connection is closed, and the pool takes it back from whoever holds it.
+    if isinstance(error, asyncpg.InternalClientError) or any(word in str(error) for word in ("clos", "released")):
         return StorageUnavailable("the connection was lost", remedy=_NOT_THERE)
     return None  # the program's own mistake

@@ -109,6 +109,7 @@ async def test_a_port_in_use_is_reported_in_one_line_that_names_the_setting(tmp_
     assert not [line for line in bot.said if "Traceback" in line]
 
 
+@pytest.mark.sqlite
 async def test_a_database_that_cannot_be_opened_is_reported_in_one_line(tmp_path: Path, town: Town) -> None:
     settings = replace(town.settings, database_path=Path("/proc/encore.db"))
     async with bot_process(environ_of(settings), "run", folder=tmp_path) as bot:

@@ -2,9 +2,6 @@
 
 import logging
 import resource
-import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -12,30 +9,10 @@ import pytest
 
 from bot.domain.jobs import JobState
 from tests.end_to_end.town import QUICK, Town, a_town, ended, ends, eventually
-from tests.support.database import open_storage
+from tests.support.database import held, on_postgres, open_storage
 from tests.support.process import BotProcess, bot_process, environ_of
 
 CANNOT_WRITE = "I cannot write anything down at the moment. Please try again in a few minutes."
-
-
-@asynccontextmanager
-async def locked(path: Path) -> AsyncIterator[None]:
-    """Another program holds the file's write lock."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=0)
-
-    async def take() -> bool:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:  # the bot is using it on this same thread, so no waiting here
-            return False
-        return True
-
-    try:
-        await eventually(take)
-        yield
-        connection.execute("ROLLBACK")
-    finally:
-        connection.close()
 
 
 def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
@@ -53,7 +30,7 @@ async def test_a_locked_database_is_reported_to_the_member_in_time_and_to_the_op
     await town.start()
     await town.announced()
     with caplog.at_level(logging.INFO):
-        async with locked(town.settings.database_path):
+        async with held(town.settings.database_path):
             refused = await (await town.extend()).response()
             quota = await (await town.mia.command(town.songs, "quota")).response()
         await town.extend()
@@ -64,7 +41,10 @@ async def test_a_locked_database_is_reported_to_the_member_in_time_and_to_the_op
     assert "10 of 10 left" in quota.content
     assert town.suno.submits == 1
     failed, again = loud(caplog)
-    assert failed.getMessage().startswith("database unavailable: database is locked; another program holds the file")
+    locked = (
+        "canceling statement due to lock timeout; other processes" if on_postgres() else "database is locked; another"
+    )
+    assert failed.getMessage().startswith(f"database unavailable: {locked}")
     assert again.getMessage() == "the database can be written again"
     assert failed.exc_info is None
 
@@ -74,7 +54,7 @@ async def test_a_result_that_arrives_while_the_database_is_locked_is_posted_once
     await town.start(poll_after_seconds=0.2, poll_every_seconds=0.2)
     await town.extend()
     await town.songs.wait_for(lambda message: "Composing" in message.content)
-    async with locked(town.settings.database_path):
+    async with held(town.settings.database_path):
         await town.suno.finish(next(iter(town.suno.tasks)))
 
     assert len((await town.result()).attachments) == 2
@@ -87,7 +67,7 @@ async def test_the_answer_to_a_submission_is_kept_until_it_can_be_written(town: 
     town.suno.script("slow-answer 0.5", "no-callbacks")
     await town.extend()
     await town.suno.wait_for_submit()
-    async with locked(town.settings.database_path):
+    async with held(town.settings.database_path):
         refused = await (await town.extend()).response()  # two seconds pass
 
     assert refused.content == CANNOT_WRITE
@@ -113,6 +93,7 @@ async def all_delivered(town: Town) -> bool:
     return {job.state for job in jobs} == {JobState.DELIVERED}
 
 
+@pytest.mark.sqlite
 async def test_the_bot_recovers_from_a_full_disk(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, QUICK) as town:
         environ = environ_of(town.settings, POLL_AFTER_SECONDS="0.5", POLL_EVERY_SECONDS="0.5", LEASE_SECONDS="1")
@@ -143,6 +124,7 @@ async def test_the_bot_recovers_from_a_full_disk(tmp_path: Path, source: Path) -
         assert not any("Traceback" in line for line in bot.said)
 
 
+@pytest.mark.sqlite
 async def test_a_file_that_cannot_be_written_stops_the_start_with_a_remedy(tmp_path: Path, source: Path) -> None:
     async with a_town(tmp_path, source, QUICK) as town:
         async with open_storage(town.settings.database_path):

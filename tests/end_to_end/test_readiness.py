@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from bot.app import build
 from bot.parts.web import web_part
-from tests.end_to_end.test_outages import CANNOT_WRITE, locked
+from tests.end_to_end.test_outages import CANNOT_WRITE
 from tests.end_to_end.town import Town, eventually
+from tests.support.database import held
 
 
 async def readyz(port: int) -> tuple[int, dict[str, bool]]:
@@ -43,7 +45,7 @@ async def test_the_bot_is_not_ready_while_the_gateway_is_away(town: Town) -> Non
 async def test_the_bot_is_not_ready_while_it_cannot_write_to_its_database(town: Town) -> None:
     await town.start()
     port = town.settings.web_port
-    async with locked(town.settings.database_path):
+    async with held(town.settings.database_path):
         assert (await (await town.extend()).response()).content == CANNOT_WRITE
 
         status, parts = await readyz(port)
@@ -54,6 +56,7 @@ async def test_the_bot_is_not_ready_while_it_cannot_write_to_its_database(town: 
     await eventually(partial(is_reported, port, 200, {"gateway": True, "database": True}))
 
 
+@pytest.mark.sqlite
 async def test_a_readiness_check_writes_nothing(town: Town) -> None:
     async with build(replace(town.settings, web_port=0)) as app, web_part(app.ground) as port:
         with closing(sqlite3.connect(Path(town.settings.database_path))) as other:

@@ -53,7 +53,9 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
 
 
 async def make_database(path: Path) -> None:
-    """Make the PostgreSQL database for `path` unless this test has already; it goes with the test."""
+    """Make the database for `path` unless this test has already; on PostgreSQL it goes with the test."""
+    if not on_postgres():
+        return
     if (name := _name_of(path)) in _made:
         return
     async with _connected(os.environ[SERVER]) as server:
@@ -121,6 +123,15 @@ def another_program(path: Path) -> Iterator[AnotherProgram]:
         yield program
     finally:
         program.close()
+
+
+@asynccontextmanager
+async def held(path: Path) -> AsyncIterator[None]:
+    """Another program is in the middle of a writing transaction; waits until it has its turn."""
+    with another_program(path) as program:
+        await asyncio.to_thread(program.hold)
+        yield
+        await asyncio.to_thread(program.let_go)
 
 
 async def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from storage.engines.base import Many, Script
+from storage.engines.base import Engine, Many, Script
 from storage.engines.sqlite import SqliteEngine
 from storage.engines.sqlite_file import open_sqlite
 
@@ -20,7 +20,7 @@ async def notes(tmp_path: Path, *, busy_seconds: float = 5) -> AsyncIterator[Sql
         yield database
 
 
-async def names(database: SqliteEngine) -> list[str]:
+async def names(database: Engine) -> list[str]:
     return [row["name"] for row in await database.reading.fetch_all("SELECT name FROM note ORDER BY name")]
 
 

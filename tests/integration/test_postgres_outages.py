@@ -1,0 +1,239 @@
+"""PostgreSQL goes away in every way it can: what an operator reads, and that nothing is lost or half done."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import asyncpg
+import pytest
+
+from storage.engines.postgres import Lent, PostgresEngine, open_postgres
+from storage.errors import Conflict, StorageUnavailable
+from tests.support.notes import ADD, names
+from tests.support.postgres_server import PostgresServer, running_server
+
+pytestmark = pytest.mark.postgres
+
+NUMBERS = count(1)
+
+
+@dataclass
+class Database:
+    """A database of a test's own, on a server that may be stopped and started."""
+
+    server: PostgresServer
+    name: str
+
+    @property
+    def url(self) -> str:
+        return self.server.url_of(self.name)
+
+    async def make(self, properties: str = "ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'") -> None:
+        admin = await asyncpg.connect(self.server.url_of("postgres"))
+        await admin.execute(f"CREATE DATABASE {self.name} TEMPLATE template0 {properties}")
+        await admin.close()
+
+
+@pytest.fixture(scope="module")
+def a_server() -> Iterator[PostgresServer]:
+    with running_server(durable=True) as server:
+        yield server
+
+
+@pytest.fixture
+def database(a_server: PostgresServer) -> Database:
+    if a_server.process is None:
+        a_server.start()
+    return Database(a_server, f"notes{next(NUMBERS)}")
+
+
+@asynccontextmanager
+async def notes_on(database: Database, *, connections: int = 4) -> AsyncIterator[PostgresEngine]:
+    await database.make()
+    async with asyncio.timeout(60), open_postgres(database.url, connections=connections) as engine:
+        async with engine.transaction() as connection:
+            await connection.execute("CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY)")
+        yield engine
+
+
+async def add(engine: PostgresEngine, name: str) -> None:
+    async with engine.transaction() as connection:
+        await connection.execute(ADD, name)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_server_that_stops_is_reported_once_and_used_again_when_it_is_back(
+    database: Database, caplog: pytest.LogCaptureFixture, *, at_once: bool
+) -> None:
+    async with notes_on(database) as engine:
+        await add(engine, "before")
+        database.server.stop(at_once=at_once)
+        for _ in range(3):
+            with pytest.raises(StorageUnavailable, match="check that the server of DATABASE_URL runs"):
+                await add(engine, "lost")
+        assert not engine.is_writable
+        database.server.start()
+        await add(engine, "after")
+
+        assert engine.is_writable
+        assert await names(engine) == ["after", "before"]
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(told) == 2
+    assert told[0].endswith("Work waits until writing works again")
+    assert told[1] == "the database can be written again"
+
+
+async def test_a_connection_that_is_lost_in_the_middle_undoes_its_transaction(database: Database) -> None:
+    async with notes_on(database) as engine:
+
+        async def half() -> None:
+            async with engine.transaction() as connection:
+                await connection.execute(ADD, "half")
+                database.server.stop(at_once=True)
+                await connection.execute(ADD, "done")
+
+        with pytest.raises(StorageUnavailable):
+            await half()
+        database.server.start()
+
+        await add(engine, "later")
+        assert await names(engine) == ["later"]
+
+
+async def test_a_lost_answer_to_a_commit_is_asked_for(database: Database) -> None:
+    """The commit is durable, and the connection ends before its answer arrives."""
+    async with notes_on(database) as engine:
+        async with engine.transaction() as lent:
+            assert isinstance(lent, Lent)
+            await lent.execute(ADD, "kept")
+            deaf = lent._pg = Deaf(lent._pg)
+
+        assert deaf.was_cut_off
+        assert await names(engine) == ["kept"]
+
+
+class Deaf:
+    """A connection that sends, and is cut off before it hears what came of it."""
+
+    def __init__(self, pg: Any) -> None:  # noqa: ANN401  # asyncpg has no types
+        self._pg = pg
+        self.was_cut_off = False
+
+    async def execute(self, sql: str) -> None:
+        await self._pg.execute(sql)
+        self._pg.terminate()
+        self.was_cut_off = True
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+
+async def test_a_transaction_whose_process_hangs_is_ended_by_the_server(database: Database) -> None:
+    await database.make()
+    async with open_postgres(database.url, busy_seconds=5, hanging_seconds=0.2) as engine:
+
+        async def hang() -> None:
+            async with engine.transaction() as connection:
+                await connection.execute("CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY)")
+                async with open_postgres(database.url, busy_seconds=5) as other, other.transaction():
+                    pass  # which waited until the server let go of the hanging one
+                await connection.execute(ADD, "too late")
+
+        with pytest.raises(StorageUnavailable):
+            await hang()
+
+
+async def test_more_tasks_than_connections_wait_for_each_other(database: Database) -> None:
+    async with notes_on(database, connections=2) as engine:
+        await asyncio.gather(*(add(engine, f"{number:02}") for number in range(30)))
+
+        assert await names(engine) == [f"{number:02}" for number in range(30)]
+
+
+async def test_a_cancelled_task_leaves_nothing_and_holds_up_nobody(database: Database) -> None:
+    async with notes_on(database) as engine:
+        for ticks in range(30):
+            task = asyncio.create_task(add(engine, f"cancelled-{ticks}"))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await add(engine, "later")
+
+        assert "later" in await names(engine)
+
+
+async def test_a_broken_constraint_is_a_conflict_and_undoes_its_transaction(database: Database) -> None:
+    async with notes_on(database) as engine:
+        await add(engine, "one")
+
+        async def add_both() -> None:
+            async with engine.transaction() as connection:
+                await connection.execute(ADD, "two")
+                await connection.execute(ADD, "one")
+
+        with pytest.raises(Conflict):
+            await add_both()
+
+        assert await names(engine) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("postgresql://encore@/nowhere?host={folder}", 'database "nowhere" does not exist; create the database'),
+        ("postgresql://nobody@/postgres?host={folder}", 'role "nobody" does not exist; check the user and password'),
+        ("postgresql://encore@127.0.0.1:9/encore", "check that the server of DATABASE_URL runs"),
+        ("postgresql://encore@no-such-host.invalid/encore", "check that the server of DATABASE_URL runs"),
+        ("postgresql://encore@/postgres?host={folder}&sslmode=perhaps", "DATABASE_URL: "),
+    ],
+)
+async def test_an_address_that_leads_nowhere_is_told_with_a_remedy(database: Database, address: str, told: str) -> None:
+    with pytest.raises(StorageUnavailable, match=re.escape(told)):
+        async with open_postgres(address.format(folder=database.server.folder)):
+            pass
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'",
+        "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'",
+    ],
+)
+async def test_a_database_with_other_properties_is_refused_with_the_command_that_makes_it(
+    database: Database, properties: str
+) -> None:
+    await database.make(properties)
+
+    with pytest.raises(StorageUnavailable, match=f"CREATE DATABASE {database.name} TEMPLATE template0 ENCODING 'UTF8'"):
+        async with open_postgres(database.url):
+            pass
+
+
+async def test_a_server_without_free_connections_is_told_with_a_remedy(database: Database) -> None:
+    async with notes_on(database) as engine:
+        admin = await asyncpg.connect(database.server.url_of("postgres"))
+        await admin.execute("CREATE ROLE crowd LOGIN CONNECTION LIMIT 1")
+        address = database.url.replace("encore@", "crowd@")
+        crowd = await asyncpg.connect(address)
+        with pytest.raises(StorageUnavailable, match="lower DATABASE_CONNECTIONS"):
+            async with open_postgres(address):
+                pass
+        await crowd.close()
+        await admin.execute("DROP ROLE crowd")
+        await admin.close()
+
+        await add(engine, "still here")
+
+
+async def test_a_standby_is_refused_as_one(database: Database) -> None:
+    async with notes_on(database) as engine, engine.lent() as lent:
+        await lent.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+
+    with pytest.raises(StorageUnavailable, match="name the primary"):
+        async with open_postgres(database.url) as engine:
+            await add(engine, "never")
