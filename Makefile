@@ -6,10 +6,10 @@ AUDIO  ?=
 CONTINUE_AT ?=
 export AUDIO CONTINUE_AT
 
-.PHONY: help setup demo run sandbox test lint types format bench faults mutants lock messages clean
+.PHONY: help setup demo run sandbox test test-sqlite test-postgres lint types format bench faults mutants lock messages clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 setup: $(VENV)/.ready  ## install the bot and its tools into .venv
 
@@ -25,8 +25,16 @@ run: setup  ## run the bot; without a token, the sandbox
 sandbox: setup  ## run the bot against the stand-ins until you stop it
 	@$(BIN)/python -m bot sandbox
 
-test: setup  ## run all tests
-	@$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal -q
+PYTEST = $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal -q
+
+test: test-sqlite  ## run all tests, on PostgreSQL too if a server is installed
+	@if $(BIN)/python -m tests.support.postgres_server; then $(MAKE) --no-print-directory test-postgres; fi
+
+test-sqlite: setup  ## run all tests on SQLite
+	@$(PYTEST)
+
+test-postgres: setup  ## run the tests with a database on a throw-away PostgreSQL
+	@$(PYTEST) --database postgres
 
 lint: setup  ## check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

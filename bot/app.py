@@ -18,7 +18,7 @@ from bot.parts.members import members_part
 from bot.parts.part import Part
 from bot.parts.pipeline import pipeline_part
 from bot.parts.upkeep import upkeep_part
-from bot.services.common.clock import Clock, utc_now
+from bot.services.common.clock import Clock
 from bot.services.common.worker import Worker
 from bot.settings import Settings
 from storage.storage import SqlStorage
@@ -52,7 +52,7 @@ class App:
 
 
 @asynccontextmanager
-async def build(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[App]:
+async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[App]:
     """Build all parts; on leaving, close them in reverse."""
     async with open_ground(settings, clock=clock) as ground:
         pipeline = pipeline_part(ground)

@@ -18,6 +18,7 @@ from bot.chat.permissions import invite_link
 from bot.domain.text import Text, text
 from bot.errors import EncoreError, Refused
 from bot.servers import Servers
+from bot.services.common.clock import Clock
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,9 @@ def _say(interaction: Interaction, *sentences: Text) -> str:
 class EncoreClient(commands.Bot):
     """Made by the composition root, which adds the cogs before starting it."""
 
-    def __init__(self, *, catalogue: Catalogue, servers: Servers, http_trace: aiohttp.TraceConfig) -> None:
+    def __init__(
+        self, *, catalogue: Catalogue, servers: Servers, clock: Clock, http_trace: aiohttp.TraceConfig
+    ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -96,6 +99,7 @@ class EncoreClient(commands.Bot):
         )
         self.catalogue = catalogue
         self.servers = servers
+        self.clock = clock
         self.connected = asyncio.Event()  # set while the gateway is connected
         self.disconnected = asyncio.Event()
         self._is_warned_of_size = False

@@ -94,7 +94,7 @@ class ExtendCog(commands.Cog):
             weirdness=weirdness,
             audio_weight=audio_weight,
         )
-        place = place_of(interaction, private=private)
+        place = place_of(interaction, private=private, at=interaction.client.clock())
         intake = Intake(place=place, source=source, request=request, due_at=place.received_at)
         if not await self._acceptance.write_down(intake):
             return

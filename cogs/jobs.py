@@ -18,7 +18,6 @@ from bot.domain.actions import JobAction, actions_on
 from bot.domain.jobs import Job
 from bot.domain.text import Text, Verbatim, text
 from bot.errors import EncoreError, Refused
-from bot.services.common.clock import utc_now
 from bot.services.common.sentences import NOT_USED, name_of
 from bot.services.members.members import Members
 from bot.services.pipeline.resend import Resend
@@ -59,7 +58,7 @@ class JobsCog(commands.Cog):
 
     async def show(self, interaction: Interaction, job_id: str) -> None:
         """Answer with one job's details and the actions it allows."""
-        at = utc_now()
+        at = interaction.client.clock()
         job, position = await self._members.job(interaction.user.id, job_id)
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         view = View(timeout=None)
@@ -75,7 +74,9 @@ class JobsCog(commands.Cog):
         job, _ = await self._members.job(member_id, job_id)
         match action:
             case JobAction.SEND_AGAIN:
-                await self._resend.send_again(job.id, member_id, place_of(interaction, private=False))
+                await self._resend.send_again(
+                    job.id, member_id, place_of(interaction, private=False, at=interaction.client.clock())
+                )
                 return
             case JobAction.CANCEL:
                 done = cancelled_sentences(await self._members.cancel(member_id, job.id))

@@ -51,6 +51,7 @@ class SqlStorage:
         self._known_tokens: OrderedDict[str, None] = OrderedDict()
         self._callbacks = Batches(self._record, seconds=CALLBACK_SECONDS, name="record callbacks")
         self.reading = SqlWork(engine.reading)
+        self.clock = engine.clock
 
     async def close(self) -> None:
         """Return once every waiting callback is written down."""
@@ -111,7 +112,11 @@ class SqlStorage:
             StorageUnavailable: it did not succeed.
         """
         async with self.transaction() as work:
-            await work.memos.put("started_at", datetime.now(UTC).isoformat())
+            await work.memos.put("started_at", (self.clock or _utc_now)().isoformat())
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @asynccontextmanager
@@ -150,7 +155,7 @@ async def open_shared_storage(
 
 @asynccontextmanager
 async def _opened(engine: Engine) -> AsyncIterator[SqlStorage]:
-    await migrate(engine)
+    await migrate(engine, clock=engine.clock or _utc_now)
     storage = SqlStorage(engine)
     try:
         yield storage

@@ -46,11 +46,28 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[SERVER].close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    other, reason = ("sqlite", "about SQLite's file") if database.on_postgres() else ("postgres", "about PostgreSQL")
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if database.on_postgres():
+        other, reason = "sqlite", "about SQLite's file"
+        without = [item for item in items if not needs_a_database(item)]
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if needs_a_database(item)]
+    else:
+        other, reason = "postgres", "about PostgreSQL"
     for item in items:
         if item.get_closest_marker(other):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def needs_a_database(item: pytest.Item) -> bool:
+    """Whether its module, or a fixture of the end-to-end tests, opens one: the others ran on SQLite already."""
+    module = vars(item.getparent(pytest.Module).obj)  # type: ignore[union-attr]
+    homes = ("tests.support.database", "tests.support.pipeline", "tests.end_to_end.town")
+    return (
+        {"town", "slow_town"} & set(getattr(item, "fixturenames", ())) != set()
+        or item.get_closest_marker("postgres") is not None
+        or any(getattr(value, "__module__", None) in homes for value in module.values())
+    )
 
 
 def pytest_report_header() -> list[str]:

@@ -1,12 +1,14 @@
 """Where an interaction came from, as the services keep it."""
 
+from datetime import datetime
+
 import discord
 
 from bot.domain.jobs import Place
-from bot.services.common.clock import utc_now
 
 
-def place_of(interaction: discord.Interaction, *, private: bool) -> Place:
+def place_of(interaction: discord.Interaction, *, private: bool, at: datetime) -> Place:
+    """`at` is now by the clock of the services, as it is compared with their times."""
     return Place(
         application_id=interaction.application_id,
         interaction_id=interaction.id,
@@ -16,5 +18,5 @@ def place_of(interaction: discord.Interaction, *, private: bool) -> Place:
         member_id=interaction.user.id,
         locale=str(interaction.locale),
         private=private,
-        received_at=utc_now(),  # our own clock, like all the times it is compared with
+        received_at=at,
     )

@@ -17,7 +17,7 @@ from bot.gateway import discord_at
 from bot.scratch import scratch_folder
 from bot.servers import Servers
 from bot.services.common.bells import Bells
-from bot.services.common.clock import Clock
+from bot.services.common.clock import Clock, utc_now
 from bot.services.common.patience import Patience
 from bot.services.operator.account import Account
 from bot.services.operator.isolation import Isolation
@@ -55,10 +55,11 @@ class Ground:
 
 
 @asynccontextmanager
-async def open_ground(settings: Settings, *, clock: Clock) -> AsyncIterator[Ground]:
-    """Open the parts; on leaving, close them in reverse."""
+async def open_ground(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Ground]:
+    """Open the parts; on leaving, close them in reverse. Without a `clock`, the database's or this machine's counts."""
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(_storage(settings))
+        clock = clock or storage.clock or utc_now
         folder = stack.enter_context(scratch_folder())
         provider = await stack.enter_async_context(_provider(settings))
         sources, tracks = [
@@ -112,7 +113,12 @@ async def _discord(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Enco
     with discord_at(settings.discord_api_url, settings.discord_gateway_url):
         catalogue = Catalogue.load(settings.locales_path or LOCALES)
         pacer = Pacer()
-        client = EncoreClient(catalogue=catalogue, servers=Servers(settings.allowed_servers), http_trace=pacer.trace())
+        client = EncoreClient(
+            catalogue=catalogue,
+            servers=Servers(settings.allowed_servers),
+            clock=clock,
+            http_trace=pacer.trace(),
+        )
         try:
             await client.tree.set_translator(DescriptionTranslator(catalogue))
             messenger = DiscordMessenger(

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from storage.errors import StorageUnavailable
@@ -77,6 +78,10 @@ class Engine(Protocol):
 
     @property
     def reading(self) -> Connection: ...
+
+    @property
+    def clock(self) -> Callable[[], datetime] | None:
+        """The time that all processes on this database share; None: they share this machine's."""
 
     def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """All or nothing, one at a time across all processes; durable once left without an error.

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
 import asyncpg
@@ -25,6 +26,7 @@ from storage.engines.base import (
     Value,
     storable,
 )
+from storage.engines.postgres_clock import running_clock
 from storage.engines.postgres_outages import outages_typed
 from storage.engines.tasks import to_its_end
 from storage.errors import StorageUnavailable
@@ -144,6 +146,7 @@ class PostgresEngine:
         self._writers = asyncio.Semaphore(writers)  # first come, first served
         self._availability = Availability(hanging_seconds=hanging_seconds)
         self.reading: Connection = _Reading(self)
+        self.clock: Callable[[], datetime] | None = None
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[Lent]:
@@ -253,7 +256,8 @@ async def open_postgres(
             writers=max(1, connections // 2),
         )
         await _check_properties(engine)
-        yield engine
+        async with running_clock(engine.reading) as engine.clock:
+            yield engine
     finally:
         await _close(pool)
 

@@ -56,6 +56,7 @@ class SqliteEngine:
         self._writer = writer
         self._reader = reader
         self.reading: Connection = SqliteConnection(reader)
+        self.clock: None = None
         self._busy_seconds = busy_seconds
         self._availability = Availability(hanging_seconds=hanging_seconds)
         self._turn = asyncio.Lock()  # first come, first served

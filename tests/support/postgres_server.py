@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -145,3 +146,17 @@ def _has_user(name: str) -> bool:
 def _version(folder: Path) -> int:
     name = folder.parent.name
     return int(name) if name.isdigit() else 0
+
+
+def main() -> int:
+    """Whether there is a server to test on, as an exit status."""
+    try:
+        print(f"tests: PostgreSQL found in {binaries()}")
+    except NoServer as error:
+        print(f"tests: {error}; the tests ran on SQLite alone")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
