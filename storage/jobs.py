@@ -362,18 +362,15 @@ class Jobs:
 
     async def tracks_of(self, member_id: int, *, search: str, limit: int) -> list[OwnedTrack]:
         """The member's delivered tracks, newest first; `search` is a part of title or tags, in any case."""
-        rows = await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, search_pattern(search), limit)
-        return [owned_track_from(row) for row in rows]
+        return _owned(await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, search_pattern(search), limit))
 
     async def tracks_titled(self, member_id: int, title: str, *, whole: bool, limit: int) -> list[OwnedTrack]:
         """As `tracks_of`, with this title, or with this in the title if it need not be the `whole` one."""
         pattern = title_pattern(title, whole=whole)
-        rows = await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, pattern, limit)
-        return [owned_track_from(row) for row in rows]
+        return _owned(await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, pattern, limit))
 
     async def track(self, member_id: int, track_id: str) -> OwnedTrack | None:
-        row = await self._connection.fetch_one(TRACK_OF_MEMBER, member_id, track_id)
-        return None if row is None else owned_track_from(row)
+        return next(iter(_owned(await self._connection.fetch_all(TRACK_OF_MEMBER, member_id, track_id))), None)
 
     async def usual_seconds(self) -> float | None:
         """Median seconds from submission to the finished tracks, over the latest 50 jobs; None before the first."""
@@ -428,9 +425,30 @@ def _read(row: Row, tracks: Sequence[Row]) -> Job | None:
     """None for what a later release wrote in a way that this one does not know, or for damage."""
     try:
         return job_from(row, tracks)
-    except (ValueError, TypeError, msgspec.MsgspecError) as error:
-        log.error("job %s cannot be read by this version (%s)", str(row["id"])[:8], type(error).__name__)  # noqa: TRY400
+    except _UNREADABLE as error:
+        _tell_unreadable(row["id"], error)
         return None
+
+
+def _owned(rows: Sequence[Row]) -> list[OwnedTrack]:
+    """The tracks of `rows`, without those of a job that this release cannot read, which the log names once."""
+    tracks: list[OwnedTrack] = []
+    unreadable: dict[str, Exception] = {}
+    for row in rows:
+        try:
+            tracks.append(owned_track_from(row))
+        except _UNREADABLE as error:
+            unreadable[row["id"]] = error
+    for job_id, reason in unreadable.items():
+        _tell_unreadable(job_id, reason)
+    return tracks
+
+
+_UNREADABLE = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)  # a time far out of range overflows
+
+
+def _tell_unreadable(job_id: str, error: Exception) -> None:
+    log.error("job %s cannot be read by this version (%s)", str(job_id)[:8], type(error).__name__)
 
 
 def _padded(states: Sequence[JobState]) -> list[JobState]:

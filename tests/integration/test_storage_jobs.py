@@ -23,7 +23,7 @@ from tests.support.storage_samples import (
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
+async def storage(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
     async with open_storage(tmp_path / "encore.db") as opened:
         yield opened
 
@@ -244,6 +244,25 @@ async def test_delivered_tracks_of_a_member_come_newest_first(storage: Storage) 
     assert await jobs.track(1, "track-1") == owned[1]
     assert await jobs.track(1, "track-4") is None
     assert await jobs.track(1, "track-5") is None
+
+
+@pytest.mark.parametrize("damage", ["stage = 'dancing'", "request = '{'", "ended_ms = 9e18"])
+async def test_a_job_that_cannot_be_read_hides_only_its_own_tracks(
+    storage: SqliteStorage, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    unreadable = a_delivered(a_job(), a_track(1), a_track(2), at=after(1))
+    await insert(storage, unreadable, a_delivered(a_job(), a_track(3), at=after(2)))
+    await storage._database._writer.execute(f"UPDATE job SET {damage} WHERE id = '{unreadable.id}'")  # noqa: S608
+    jobs = storage.reading.jobs
+
+    listed = await jobs.tracks_of(1, search="", limit=25)
+
+    assert [owned.track.id for owned in listed] == ["track-3"]
+    (line,) = caplog.messages
+    assert line.startswith(f"job {unreadable.short_id} cannot be read by this version")
+    assert await jobs.tracks_titled(1, "tide", whole=True, limit=25) == listed
+    assert await jobs.track(1, "track-1") is None
+    assert await jobs.of_member(1, limit=5) == [await jobs.get(listed[0].job_id)]
 
 
 def an_untitled_job() -> Job:
