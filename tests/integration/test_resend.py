@@ -67,6 +67,28 @@ async def test_a_delivered_result_can_be_sent_again(pipeline: Pipeline) -> None:
     assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
+async def test_our_own_copies_are_sent_again_once_the_providers_files_are_gone(tmp_path: Path) -> None:
+    async with a_pipeline(tmp_path, keep_tracks_days=30) as pipeline:
+        job = await pipeline.finished()
+        assert not await pipeline.resend.has_copies(job)
+        await pipeline.delivery.step()
+        pipeline.fetcher.errors = {track.audio_url: SourceUnreachable("404", text("gone")) for track in TRACKS}
+        pipeline.clock.turn(20 * 86400)
+
+        assert await pipeline.resend.has_copies(job)
+        await pipeline.resend.send_again(job.id, MIA, the_click(pipeline))
+
+        _, files = pipeline.messenger.ways[0].posted[-1]
+        assert [file.path is not None for file in files] == [True, True]
+
+
+async def test_without_copies_there_is_nothing_of_our_own_to_send_again(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    await pipeline.delivery.step()
+
+    assert not await pipeline.resend.has_copies(job)
+
+
 @pytest.mark.parametrize("member_id", [MIA, 2002])
 async def test_what_cannot_be_sent_is_refused_with_a_reason(pipeline: Pipeline, member_id: int) -> None:
     job = await pipeline.running()

@@ -38,6 +38,11 @@ class KeptTracks:
         """Write our copy of the track to `to`; False if there is none."""
         return bool(self._days) and await asyncio.to_thread(self._copied, self._place(job_id, track_id), to)
 
+    async def has_copies(self, job: Job) -> bool:
+        """Whether we have any of the job's tracks."""
+        places = [self._place(job.id, track.id) for track in job.tracks if track.audio_url]
+        return bool(self._days) and await asyncio.to_thread(lambda: any(place.is_file() for place in places))
+
     async def keep(self, job_id: str, paths: Mapping[str, Path]) -> None:
         """Copy the files, mapped by track id."""
         if self._days:

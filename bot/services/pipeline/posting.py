@@ -69,6 +69,10 @@ class Posting:
             return posted
         raise RouteClosed("even links were too large")
 
+    async def has_copies(self, job: Job) -> bool:
+        """Whether we kept any of its tracks."""
+        return await self._files.has_copies(job)
+
     async def keep(self, job: Job, fetched: FetchedTracks) -> None:
         """Keep copies if the operator wants them; after the post, which they must not delay."""
         await self._files.keep(job, fetched)

@@ -70,6 +70,10 @@ class Resend:
         finally:
             self._in_hand.discard(job.id)
 
+    async def has_copies(self, job: Job) -> bool:
+        """Whether the job can be sent again from our own copies, once the provider's files are gone."""
+        return await self._posting.has_copies(job)
+
     async def _send(self, job: Job, place: Place) -> None:
         try:
             if job.state is JobState.UNCOLLECTED:
