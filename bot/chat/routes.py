@@ -61,7 +61,7 @@ class ChannelRoute:
                 async for message in channel.history(limit=None, after=_discord_time(job, since), oldest_first=True):
                     own = self._client.user is not None and message.author.id == self._client.user.id
                     if own and cards.carries_mark(message.content, message.embeds, job):
-                        return Posted(message.channel.id, message.id)
+                        return self._posted(job, message)
             except discord.Forbidden as error:
                 if error.code == MISSING_PERMISSIONS:
                     raise HistoryClosed("the history may not be read") from error
@@ -112,7 +112,10 @@ class ChannelRoute:
                     reference=cast("discord.MessageReference", reference),
                     allowed_mentions=_pinging(job),
                 )
-        return Posted(message.channel.id, message.id)
+        return self._posted(job, message)
+
+    def _posted(self, job: Job, message: discord.Message) -> Posted:
+        return Posted(message.channel.id, message.id, guild_id=None if self._direct else job.place.guild_id)
 
     async def _channel(self, job: Job) -> PostingChannel:
         if self._direct:
@@ -161,7 +164,7 @@ class AnswerRoute:
             return None
         if job.id in self._unclear:
             await self._edited(job, answer)
-        return Posted(job.place.channel_id, message.id)
+        return Posted(job.place.channel_id, message.id, is_answer=True)
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         return await self._edit(job, cards.result_card(job, files, self._catalogue.for_reader(job.place.locale)))
@@ -181,7 +184,7 @@ class AnswerRoute:
             self._unclear.discard(job.id)
             raise
         await self._edited(job, answer)
-        return Posted(job.place.channel_id, message.id)
+        return Posted(job.place.channel_id, message.id, is_answer=True)
 
     async def _edited(self, job: Job, answer: discord.Webhook) -> None:
         self._unclear.discard(job.id)

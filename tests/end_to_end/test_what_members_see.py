@@ -316,23 +316,6 @@ async def test_a_delivered_job_can_be_opened_and_sent_again(town: Town) -> None:
     assert answer.is_ephemeral
 
 
-async def test_a_job_can_be_sent_again_from_the_operators_copies_after_the_providers_files_are_gone(
-    town: Town,
-) -> None:
-    await town.start(keep_tracks_days=30)
-    await town.extend(style="folk", title="Boats", prompt="la")
-    job = await town.job_in(JobState.DELIVERED)
-    assert job.finished_at is not None
-    async with town.app.storage.transaction() as work:
-        await work.jobs.save(replace(job, finished_at=job.finished_at - timedelta(days=20)))
-
-    shown = await details(town, job)
-    await town.mia.click(shown, "Send again")
-
-    assert buttons(shown) == ["Open", "Send again"]
-    assert len((await town.result(2)).attachments) == 2
-
-
 async def test_a_job_is_cancelled_with_a_button_that_outlives_a_restart(town: Town) -> None:
     town.suno.credits = 0
     await town.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import Job, JobState, Place
+from bot.domain.progress import MessageLink, end_of
 from bot.domain.text import text
 from bot.errors import Refused, SourceUnreachable
 from bot.services.common.messenger import RouteClosed, RouteUnavailable
@@ -39,6 +40,7 @@ async def test_an_uncollected_result_is_posted_where_the_member_asks_for_it(pipe
 
     after = await pipeline.job(job)
     assert after.state is JobState.DELIVERED
+    assert end_of(after) == MessageLink(guild_id=200, channel_id=555, message_id=1)
     assert [job_id for job_id, _ in pipeline.messenger.ways[0].posted] == [job.id]
     assert "Sent" in pipeline.messenger.answers[-1][0].message
     assert (await pipeline.balance()).left == LIMIT - 1
@@ -53,8 +55,10 @@ async def test_where_the_bot_may_not_post_the_member_alone_gets_it(pipeline: Pip
 
     await pipeline.resend.send_again(job.id, MIA, the_click(pipeline))
 
+    after = await pipeline.job(job)
     assert [job_id for job_id, _ in answer.posted] == [job.id]
-    assert (await pipeline.job(job)).state is JobState.DELIVERED
+    assert after.state is JobState.DELIVERED
+    assert end_of(after) is None
 
 
 async def test_a_delivered_result_can_be_sent_again(pipeline: Pipeline) -> None:
@@ -63,8 +67,23 @@ async def test_a_delivered_result_can_be_sent_again(pipeline: Pipeline) -> None:
 
     await pipeline.resend.send_again(job.id, MIA, the_click(pipeline))
 
+    after = await pipeline.job(job)
     assert len(pipeline.messenger.ways[0].posted) == 2
-    assert (await pipeline.job(job)).state is JobState.DELIVERED
+    assert after.state is JobState.DELIVERED
+    assert end_of(after) == MessageLink(guild_id=200, channel_id=555, message_id=2)
+
+
+async def test_where_a_delivered_result_is_stays_known_when_its_member_gets_it_alone(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    await pipeline.delivery.step()
+    delivered = await pipeline.job(job)
+    channel, answer = FakeRoute(errors=[RouteClosed("no")]), FakeRoute(name="the private answer")
+    pipeline.messenger.ways, pipeline.messenger.private_ways = [channel], [answer]
+
+    await pipeline.resend.send_again(job.id, MIA, the_click(pipeline))
+
+    assert len(answer.posted) == 1
+    assert await pipeline.job(job) == delivered
 
 
 async def test_our_own_copies_are_sent_again_once_the_providers_files_are_gone(tmp_path: Path) -> None:

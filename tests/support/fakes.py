@@ -153,7 +153,12 @@ class FakeRoute:
         if self.search_errors:
             raise self.search_errors.pop(0)
         told = [job_id for job_id, _ in self.posted] + self.told_failures
-        return Posted(1, 1 + told.index(job.id)) if job.id in told else None
+        return self._posted(job, 1 + told.index(job.id)) if job.id in told else None
+
+    def _posted(self, job: Job, message_id: int) -> Posted:
+        if self.name == "the private answer":
+            return Posted(job.place.channel_id, message_id, is_answer=True)
+        return Posted(job.place.channel_id, message_id, guild_id=job.place.guild_id)
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         if self.errors:
@@ -161,13 +166,13 @@ class FakeRoute:
         self.posted.append((job.id, list(files)))
         if self.after_effect:
             raise self.after_effect.pop(0)
-        return Posted(1, len(self.posted))
+        return self._posted(job, len(self.posted))
 
     async def post_failure(self, job: Job) -> Posted:
         if self.errors:
             raise self.errors.pop(0)
         self.told_failures.append(job.id)
-        return Posted(1, len(self.told_failures))
+        return self._posted(job, len(self.told_failures))
 
 
 @dataclass

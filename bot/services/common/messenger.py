@@ -49,8 +49,12 @@ class RouteRefused(RouteClosed):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
+    """Where a message is. `guild_id` None: in a direct conversation. `is_answer`: one member sees it."""
+
     channel_id: int
     message_id: int
+    guild_id: int | None = None
+    is_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

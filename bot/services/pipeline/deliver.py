@@ -215,7 +215,8 @@ class Delivery:
         """What `Send again` may have posted in another channel before its process died."""
         if job.final_channel_id is None or job.final_channel_id == job.place.channel_id:
             return None
-        there = replace(job, place=replace(job.place, channel_id=job.final_channel_id, private=False))
+        place = replace(job.place, guild_id=job.final_guild_id, channel_id=job.final_channel_id, private=False)
+        there = replace(job, place=place)
         try:
             return await self._messenger.routes(there)[0].find_end(there, since=since)
         except RouteClosed as error:

@@ -94,14 +94,18 @@ class Posting:
         return replace(job, tracks=report.tracks)
 
 
-def notified(posted: Posted, job: Job, at: datetime) -> Job:
-    """The job once its end is in the message `posted`; a result that is posted is delivered."""
-    changed = replace(
+def ended_in(posted: Posted, job: Job) -> Job:
+    """The job with `posted` as the message that tells its end."""
+    return replace(
         job,
         final_channel_id=posted.channel_id,
         final_message_id=posted.message_id,
-        notified_at=at,
-        due_at=None,
-        post_tried_at=None,
+        final_guild_id=posted.guild_id,
+        final_is_answer=posted.is_answer,
     )
+
+
+def notified(posted: Posted, job: Job, at: datetime) -> Job:
+    """The job once its end is in the message `posted`; a result that is posted is delivered."""
+    changed = replace(ended_in(posted, job), notified_at=at, due_at=None, post_tried_at=None)
     return changed if job.state is JobState.FAILED else changed.after(JobEvent.POSTED, ended_at=at)

@@ -15,7 +15,7 @@ from bot.services.common.clock import Clock
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, Posted, Route, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage
-from bot.services.pipeline.posting import Posting, notified
+from bot.services.pipeline.posting import Posting, ended_in, notified
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +77,9 @@ class Resend:
     async def _send(self, job: Job, place: Place) -> None:
         try:
             if job.state is JobState.UNCOLLECTED:
-                route, posted = await self._collect(job, place)
+                posted = await self._collect(job, place)
             else:
-                route, posted = await self._post(job, place, None)
+                posted = await self._post(job, place, None)
         except LeaseLost:
             raise Refused([BUSY]) from None
         except BadSource as error:
@@ -87,25 +87,24 @@ class Resend:
         except (RouteClosed, RouteUnavailable) as error:
             raise Refused([NO_ANSWER]) from error
         log.info("job %s: sent again", job.short_id)
-        if route.name != "the private answer":
-            await self._messenger.answer(place, [_sent(place, posted)])
+        await self._record(job, posted)
+        if not posted.is_answer:
+            await self._messenger.answer(place, [_sent(posted)])
 
-    async def _collect(self, job: Job, place: Place) -> tuple[Route, Posted]:
+    async def _collect(self, job: Job, place: Place) -> Posted:
         """Post what nobody could collect, while the delivery leaves it alone."""
         await self._claim(job, place)
         try:
             async with renewed(partial(self._renew, job), seconds=self._lease.total_seconds()) as lease:
-                route, posted = await self._post(job, place, lease)
+                return await self._post(job, place, lease)
         except (BadSource, RouteClosed):
             await self._give_back(job, is_posted_nowhere=True)
             raise
         except RouteUnavailable:
             await self._give_back(job, is_posted_nowhere=False)
             raise
-        await self._collected(job, posted)
-        return route, posted
 
-    async def _post(self, job: Job, place: Place, lease: Lease | None) -> tuple[Route, Posted]:
+    async def _post(self, job: Job, place: Place, lease: Lease | None) -> Posted:
         """By the first route that is open. Raises `RouteClosed` where none is."""
         here = replace(job, place=place, progress_message_id=None)
         async with AsyncExitStack() as stack:
@@ -113,7 +112,7 @@ class Resend:
             here = replace(here, tracks=fetched.tracks)
             for route in self._routes(here, was_private=job.place.private):
                 try:
-                    return route, await self._posting.post(here, route, fetched, lease)
+                    return await self._posting.post(here, route, fetched, lease)
                 except RouteClosed as error:
                     log.info("job %s: %s is closed to sending it again (%s)", job.short_id, route.name, error)
         raise RouteClosed("every route")
@@ -137,7 +136,8 @@ class Resend:
             if claimed is None:
                 raise Refused([BUSY])
             tried_at = claimed.post_tried_at or now
-            await work.jobs.save(replace(claimed, post_tried_at=tried_at, final_channel_id=place.channel_id))
+            there = replace(claimed, final_channel_id=place.channel_id, final_guild_id=place.guild_id)
+            await work.jobs.save(replace(there, post_tried_at=tried_at))
 
     async def _renew(self, job: Job) -> bool:
         async with self._storage.transaction() as work:
@@ -151,21 +151,31 @@ class Resend:
                 return
             as_before = replace(current, due_at=job.due_at)
             if is_posted_nowhere:
-                as_before = replace(as_before, post_tried_at=job.post_tried_at, final_channel_id=job.final_channel_id)
+                as_before = replace(
+                    as_before,
+                    post_tried_at=job.post_tried_at,
+                    final_channel_id=job.final_channel_id,
+                    final_guild_id=job.final_guild_id,
+                )
             await work.jobs.save(as_before)
 
-    async def _collected(self, job: Job, posted: Posted) -> None:
-        """Record the post, even if the job has a new owner by now: otherwise that one would post it again."""
+    async def _record(self, job: Job, posted: Posted) -> None:
+        """Record the post, even if the job has a new owner by now: otherwise that one would post it again.
+
+        What was delivered before has its newest message as its end, unless only an answer shows it.
+        """
         at = self._clock()
         async with self._storage.transaction() as work:
             current = await work.jobs.get(job.id)
-            if current is None or current.state is not JobState.UNCOLLECTED:
-                return
-            after = notified(posted, current, at)
-            await settle.save(work, after, before=current, at=at)
-        self._bells.job_changed(after)
+            if current is not None and current.state is JobState.UNCOLLECTED:
+                after = notified(posted, current, at)
+                await settle.save(work, after, before=current, at=at)
+                self._bells.job_changed(after)
+            elif current is not None and current.state is JobState.DELIVERED and not posted.is_answer:
+                await work.jobs.save(ended_in(posted, current))
 
 
-def _sent(place: Place, posted: Posted) -> Text:
-    url = f"https://discord.com/channels/{place.guild_id or '@me'}/{posted.channel_id}/{posted.message_id}"
+def _sent(posted: Posted) -> Text:
+    where = posted.guild_id or "@me"
+    url = f"https://discord.com/channels/{where}/{posted.channel_id}/{posted.message_id}"
     return text("Sent: {link}", link=Verbatim(url))
