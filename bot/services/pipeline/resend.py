@@ -1,13 +1,18 @@
-"""Sends a member's music once more, or for the first time where nobody could collect it."""
+"""Sends a member's music once more, or for the first time where nobody could collect it.
 
+It costs the member nothing and others a download and a ping, so each member has one at a time and each job one a
+minute, and all of them together share a few places.
+"""
+
+import asyncio
 import logging
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 
 from bot.domain.jobs import Job, JobState, Place
-from bot.domain.text import Text, Verbatim, text
+from bot.domain.text import Verbatim, text
 from bot.errors import BadSource, Refused
 from bot.services.common import settle
 from bot.services.common.bells import Bells
@@ -23,9 +28,19 @@ SENDABLE = frozenset({JobState.DELIVERED, JobState.UNCOLLECTED})
 
 GONE = text("I couldn't find that job. It may have been too old.")
 BUSY = text("I'm already sending it.")
+ONE_AT_A_TIME = text("I'm still sending you something else. Try again once it's there.")
 NOT_READY = text("There's nothing to send yet: that job hasn't finished.")
 EXPIRED = text("The music service no longer has these files, so I can't send them again.")
 NO_ANSWER = text("Discord isn't answering right now. Try again in a minute.")
+
+REST = timedelta(minutes=1)
+"""How long after a job was sent again it is not sent once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    at: datetime
+    posted: Posted
 
 
 class Resend:
@@ -35,11 +50,15 @@ class Resend:
         messenger: Messenger,
         posting: Posting,
         *,
+        at_once: int,
         lease_seconds: float,
         bells: Bells,
         clock: Clock,
     ) -> None:
-        """`lease_seconds`: after which the delivery takes over what a dead process was sending."""
+        """`at_once`: how many jobs are sent at the same time; further ones wait.
+
+        `lease_seconds`: after which the delivery takes over what a dead process was sending.
+        """
         self._storage = storage
         self._messenger = messenger
         self._posting = posting
@@ -47,7 +66,9 @@ class Resend:
         self._bells = bells
         self._clock = clock
         self._owner = an_owner("sending again")
-        self._in_hand: set[str] = set()
+        self._places = asyncio.Semaphore(at_once)
+        self._in_hand: dict[int, str] = {}  # the job of each member who waits for one
+        self._sent: dict[str, _Sent] = {}
 
     async def send_again(self, job_id: str, member_id: int, place: Place) -> None:
         """Post the job's tracks in the channel of `place`, or to the member alone where the bot may not post there.
@@ -55,20 +76,38 @@ class Resend:
         Answers the click at `place`, which has been acknowledged. A second click meanwhile does nothing.
 
         Raises:
-            Refused: no such job of this member, not finished, files gone, or no answer of Discord's.
+            Refused: no such job of this member, not finished, sent a moment ago, files gone, or no answer of Discord's.
         """
+        job = await self._sendable(job_id, member_id)
+        if (in_hand := self._in_hand.get(member_id)) is not None:
+            raise Refused([BUSY if in_hand == job.id else ONE_AT_A_TIME])
+        self._check_rested(job)
+        self._in_hand[member_id] = job.id
+        try:
+            async with self._places:
+                # Read again: the delivery may have posted it meanwhile.
+                await self._send(await self._sendable(job_id, member_id), place)
+        finally:
+            del self._in_hand[member_id]
+
+    async def _sendable(self, job_id: str, member_id: int) -> Job:
         job = await self._storage.reading.jobs.get(job_id)
         if job is None or job.place.member_id != member_id:
             raise Refused([GONE])
         if job.state not in SENDABLE:
             raise Refused([NOT_READY])
-        if job.id in self._in_hand:
-            raise Refused([BUSY])
-        self._in_hand.add(job.id)
-        try:
-            await self._send(job, place)
-        finally:
-            self._in_hand.discard(job.id)
+        return job
+
+    def _check_rested(self, job: Job) -> None:
+        """Raises `Refused` with the place where it is, if it was sent a moment ago."""
+        now = self._clock()
+        # A negative age says that the clock was set back.
+        self._sent = {key: sent for key, sent in self._sent.items() if timedelta(0) <= now - sent.at < REST}
+        if (sent := self._sent.get(job.id)) is None:
+            return
+        if sent.posted.is_answer:
+            raise Refused([text("I sent it {ago}, where only you can see it.", ago=sent.at)])
+        raise Refused([text("I sent it {ago}: {link}", ago=sent.at, link=_link(sent.posted))])
 
     async def has_copies(self, job: Job) -> bool:
         """Whether the job can be sent again from our own copies, once the provider's files are gone."""
@@ -87,9 +126,10 @@ class Resend:
         except (RouteClosed, RouteUnavailable) as error:
             raise Refused([NO_ANSWER]) from error
         log.info("job %s: sent again", job.short_id)
+        self._sent[job.id] = _Sent(self._clock(), posted)
         await self._record(job, posted)
         if not posted.is_answer:
-            await self._messenger.answer(place, [_sent(posted)])
+            await self._messenger.answer(place, [text("Sent: {link}", link=_link(posted))])
 
     async def _collect(self, job: Job, place: Place) -> Posted:
         """Post what nobody could collect, while the delivery leaves it alone."""
@@ -112,9 +152,12 @@ class Resend:
             here = replace(here, tracks=fetched.tracks)
             for route in self._routes(here, was_private=job.place.private):
                 try:
-                    return await self._posting.post(here, route, fetched, lease)
+                    posted = await self._posting.post(here, route, fetched, lease)
                 except RouteClosed as error:
                     log.info("job %s: %s is closed to sending it again (%s)", job.short_id, route.name, error)
+                else:
+                    await self._posting.keep(here, fetched)
+                    return posted
         raise RouteClosed("every route")
 
     def _routes(self, here: Job, *, was_private: bool) -> list[Route]:
@@ -175,7 +218,6 @@ class Resend:
                 await work.jobs.save(ended_in(posted, current))
 
 
-def _sent(posted: Posted) -> Text:
+def _link(posted: Posted) -> Verbatim:
     where = posted.guild_id or "@me"
-    url = f"https://discord.com/channels/{where}/{posted.channel_id}/{posted.message_id}"
-    return text("Sent: {link}", link=Verbatim(url))
+    return Verbatim(f"https://discord.com/channels/{where}/{posted.channel_id}/{posted.message_id}")
