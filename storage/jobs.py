@@ -8,7 +8,7 @@ one who comes back at once after each job overtakes nobody twice.
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 import msgspec
@@ -29,6 +29,7 @@ from storage.values import from_ms, to_ms
 log = logging.getLogger(__name__)
 
 USUAL_OF_LATEST = 50
+_MILLISECOND = timedelta(milliseconds=1)
 
 INSERT = """
 INSERT INTO job (
@@ -225,10 +226,19 @@ ALL_SET_ASIDE = "SELECT id FROM job WHERE set_aside_ms IS NOT NULL ORDER BY set_
 
 TASK_IS_TAKEN = "SELECT id FROM job WHERE task_id = $1 AND id <> $2 LIMIT 1"
 
-HASTEN_UNCOLLECTED = """
-UPDATE job SET due_ms = $2 WHERE state = 'uncollected' AND guild_id = $1 AND due_ms > $2 AND claimed_by IS NULL
-RETURNING id
-"""
+# At $2, or $3 after it was last hastened. Further ahead than that, the clock was set back meanwhile.
+_HASTENED = "CASE WHEN hastened_ms BETWEEN $2 - $3 AND $2 + $3 THEN hastened_ms + $3 ELSE $2 END"
+
+_HASTEN_UNCOLLECTED = f"""
+UPDATE job SET due_ms = {_HASTENED}, hastened_ms = {_HASTENED}
+ WHERE state = 'uncollected' AND due_ms > {_HASTENED} AND claimed_by IS NULL
+"""  # noqa: S608  # made of constants
+
+HASTEN_UNCOLLECTED = _HASTEN_UNCOLLECTED + "AND guild_id = $1 RETURNING id"
+
+HASTEN_UNCOLLECTED_OF = _HASTEN_UNCOLLECTED + "AND member_id = $1 RETURNING id"
+
+HAS_UNCOLLECTED = "SELECT id FROM job WHERE state = 'uncollected' AND member_id = $1 LIMIT 1"
 
 
 class Jobs:
@@ -299,9 +309,18 @@ class Jobs:
         """Whether another job already has this task of the provider's."""
         return await self._connection.fetch_one(TASK_IS_TAKEN, task_id, by_other_than) is not None
 
-    async def hasten_uncollected(self, guild_id: int, *, at: datetime) -> bool:
-        """A channel of this server may be open again; whether anything waited for that."""
-        return bool(await self._connection.fetch_all(HASTEN_UNCOLLECTED, guild_id, to_ms(at)))
+    async def hasten_uncollected(self, guild_id: int, *, at: datetime, every: timedelta) -> bool:
+        """A channel of this server may be open again; whether anything waited for that. Each job once in `every`."""
+        parameters = (guild_id, to_ms(at), every // _MILLISECOND)
+        return bool(await self._connection.fetch_all(HASTEN_UNCOLLECTED, *parameters))
+
+    async def hasten_uncollected_of(self, member_id: int, *, at: datetime, every: timedelta) -> bool:
+        """The same for a member whose direct messages may be open again."""
+        parameters = (member_id, to_ms(at), every // _MILLISECOND)
+        return bool(await self._connection.fetch_all(HASTEN_UNCOLLECTED_OF, *parameters))
+
+    async def has_uncollected(self, member_id: int) -> bool:
+        return await self._connection.fetch_one(HAS_UNCOLLECTED, member_id) is not None
 
     async def forget_tracks(self, job_id: str) -> None:
         """Before others are saved that are to take their place."""

@@ -1,4 +1,5 @@
 -- Where a job's end is, and whether anybody else can open it: `Send again` may put it into another channel or server.
+-- And when a job that nobody could collect was last made due ahead of its time.
 
 ALTER TABLE job ADD COLUMN final_guild_id BIGINT;  -- NULL: in a direct conversation, or in an answer
 ALTER TABLE job ADD COLUMN final_is_answer SMALLINT NOT NULL DEFAULT 0;  -- one member sees it: it cannot be linked to
@@ -13,3 +14,7 @@ UPDATE job
 UPDATE job
    SET final_guild_id = guild_id
  WHERE final_message_id IS NOT NULL AND final_channel_id = channel_id AND final_is_answer = 0;
+
+ALTER TABLE job ADD COLUMN hastened_ms BIGINT;  -- because a channel or a member's direct messages may be open again
+
+CREATE INDEX job_uncollected_of_member ON job (member_id) WHERE state = 'uncollected';

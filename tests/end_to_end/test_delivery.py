@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.sandbox.discord import DiscordOptions, TroubleKind, Upload
+from bot.services.common.messenger import RouteClosed
 from tests.end_to_end.town import QUICK, Town, a_town, ends, eventually
 
 MIB = 1024 * 1024
@@ -299,3 +300,25 @@ async def test_an_uncollected_result_is_posted_as_soon_as_the_channel_reopens(to
     assert len((await town.result()).attachments) == 2
     await town.job_in(JobState.DELIVERED)
     assert (await town.balance()).left == 9
+
+
+async def test_ways_that_are_known_to_be_closed_are_noticed_without_downloading_anything(town: Town) -> None:
+    await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
+    town.suno.script("no-callbacks")
+    town.mia.close_dms()
+    await town.extend()
+    await town.suno.wait_for_submit()
+    town.songs.deny("SEND_MESSAGES")
+    job = await town.job_in(JobState.UNCOLLECTED)
+    messenger = town.app.ground.messenger
+    channel, direct = messenger.routes(job)
+
+    for route in (channel, direct):
+        with pytest.raises(RouteClosed):
+            route.check_open(job)
+
+    messenger.expect_direct(town.mia.id)
+    direct.check_open(job)
+    town.songs.allow("SEND_MESSAGES")
+    await town.job_in(JobState.DELIVERED)
+    channel.check_open(job)

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -367,6 +368,39 @@ async def test_the_oldest_waiting_job_is_found_among_running_ones(storage: Stora
     await insert(storage, a_job(accepted_at=after(0), state=JobState.RUNNING), second, first)
 
     assert await storage.reading.jobs.oldest_waiting() == first
+
+
+async def test_an_uncollected_job_is_hastened_once_in_a_while_and_no_opening_is_lost(storage: Storage) -> None:
+    job = replace(a_job(state=JobState.UNCOLLECTED), due_at=after(20_000))
+    strangers = replace(a_job(state=JobState.UNCOLLECTED, member_id=2), due_at=after(20_000))
+    await insert(storage, job, strangers)
+
+    async def opening(seconds: float) -> float:
+        """When the job is due, in seconds, after its member was heard of at that time."""
+        async with storage.transaction() as work:
+            await work.jobs.hasten_uncollected_of(1, at=after(seconds), every=timedelta(minutes=5))
+            current = await work.jobs.get(job.id)
+            assert current is not None
+            assert current.due_at is not None
+            return (current.due_at - NOW).total_seconds()
+
+    async def tried() -> None:
+        async with storage.transaction() as work:
+            await work.jobs.save(replace(job, due_at=after(20_000)))
+
+    assert await opening(1) == 1
+    await tried()
+    assert await opening(60) == 301
+    assert await opening(70) == 301
+    await tried()
+    assert await opening(400) == 601
+    await tried()
+    assert await opening(2000) == 2000
+    await tried()
+    assert await opening(-500) == -500  # the clock was set back
+    assert await storage.reading.jobs.get(strangers.id) == strangers
+    assert await storage.reading.jobs.has_uncollected(2)
+    assert not await storage.reading.jobs.has_uncollected(3)
 
 
 async def test_only_jobs_due_too_late_are_hastened(storage: Storage) -> None:

@@ -13,7 +13,7 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat, AudioProperties
 from bot.domain.text import Text
 from bot.errors import BadSource, ProviderError
-from bot.services.common.messenger import Posted, ResultFile, RouteBusy
+from bot.services.common.messenger import Posted, ResultFile, RouteBusy, RouteClosed
 
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -142,6 +142,7 @@ class FakeRoute:
     searched_since: list[datetime] = field(default_factory=list)
     searched_in: list[int] = field(default_factory=list)
     search_errors: list[Exception] = field(default_factory=list)
+    is_known_closed: bool = False
 
     async def upload_limit_bytes(self, job: Job) -> int:  # noqa: ARG002  # the protocol's
         return self.limit_bytes
@@ -159,6 +160,10 @@ class FakeRoute:
         if self.name == "the private answer":
             return Posted(job.place.channel_id, message_id, is_answer=True)
         return Posted(job.place.channel_id, message_id, guild_id=job.place.guild_id)
+
+    def check_open(self, job: Job) -> None:  # noqa: ARG002  # the protocol's
+        if self.is_known_closed:
+            raise RouteClosed("known")
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         if self.errors:
@@ -197,6 +202,7 @@ class FakeMessenger:
     busy: set[str] = field(default_factory=set)  # jobs whose private answer is being written
     on_show: Callable[[], object] = lambda: None
     can_answer: bool = True
+    expected_directs: list[int] = field(default_factory=list)
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         self.operator.append(list(sentences))
@@ -242,6 +248,9 @@ class FakeMessenger:
         self.on_show()
         self.shown.append((job.id, view))
         self.edited.append(job.progress_message_id)
+
+    def expect_direct(self, member_id: int) -> None:
+        self.expected_directs.append(member_id)
 
     @asynccontextmanager
     async def alone(self, job_id: str) -> AsyncIterator[None]:

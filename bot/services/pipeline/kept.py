@@ -40,8 +40,15 @@ class KeptTracks:
 
     async def has_copies(self, job: Job) -> bool:
         """Whether we have any of the job's tracks."""
+        return bool(self._days) and any(await self._are_there(job))
+
+    async def lacks_copies(self, job: Job) -> bool:
+        """Whether the job's tracks should be kept and some are not."""
+        return bool(self._days) and not all(await self._are_there(job))
+
+    async def _are_there(self, job: Job) -> list[bool]:
         places = [self._place(job.id, track.id) for track in job.tracks if track.audio_url]
-        return bool(self._days) and await asyncio.to_thread(lambda: any(place.is_file() for place in places))
+        return await asyncio.to_thread(lambda: [place.is_file() for place in places])
 
     async def keep(self, job_id: str, paths: Mapping[str, Path]) -> None:
         """Copy the files, mapped by track id."""

@@ -73,6 +73,10 @@ class Posting:
         """Whether we kept any of its tracks."""
         return await self._files.has_copies(job)
 
+    async def lacks_copies(self, job: Job) -> bool:
+        """Whether its tracks should be kept and are not."""
+        return await self._files.lacks_copies(job)
+
     async def keep(self, job: Job, fetched: FetchedTracks) -> None:
         """Keep copies if the operator wants them; after the post, which they must not delay."""
         await self._files.keep(job, fetched)

@@ -111,6 +111,10 @@ class TrackFiles:
         """Whether we kept any of its tracks."""
         return await self._kept.has_copies(job)
 
+    async def lacks_copies(self, job: Job) -> bool:
+        """Whether its tracks should be kept and are not."""
+        return await self._kept.lacks_copies(job)
+
     async def keep(self, job: Job, fetched: FetchedTracks) -> None:
         """Keep copies if the operator wants them; after the post, which they must not delay."""
         await self._kept.keep(job.id, fetched.paths)
