@@ -8,6 +8,7 @@ from discord.ext import commands
 from bot.errors import Outage
 from bot.services.common.messenger import Messenger
 from bot.services.members.members import Members
+from cogs.jobs import JobsCog
 
 
 class OpeningsCog(commands.Cog):
@@ -45,8 +46,12 @@ class OpeningsCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """A member who is there may have opened their direct messages; Discord does not say so."""
-        if interaction.type is not discord.InteractionType.autocomplete:
+        """A member who uses a command may have opened their direct messages; Discord does not say so.
+
+        Not with `/jobs` and its buttons: a delivery under way would be in the way of the `Send again` that they offer.
+        """
+        is_command = interaction.type is discord.InteractionType.application_command
+        if is_command and getattr(interaction.command, "name", "") != JobsCog.jobs.name:
             await self._heard_of(interaction.user.id)
 
     async def _opened_in(self, guild_id: int) -> None:
