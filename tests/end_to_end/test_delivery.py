@@ -338,16 +338,6 @@ async def test_an_uncollected_result_is_sent_as_soon_as_its_member_is_heard_of_a
     await town.job_in(JobState.DELIVERED)
 
 
-async def test_a_member_who_looks_at_their_jobs_can_send_again_what_is_not_under_way(town: Town) -> None:
-    await uncollected(town)
-    due_at = (await town.job()).due_at
-
-    await (await town.mia.command(town.songs, "jobs")).wait_until(lambda message: "**" in message.content)
-    await (await town.mia.command(town.songs, "jobs")).wait_until(lambda message: "**" in message.content)
-
-    assert (await town.job()).due_at == due_at
-
-
 async def test_ways_that_are_known_to_be_closed_are_noticed_without_downloading_anything(town: Town) -> None:
     await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
     town.suno.script("no-callbacks")
