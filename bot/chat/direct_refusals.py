@@ -14,6 +14,7 @@ class DirectRefusals:
         self._refused: dict[int, datetime] = {}
 
     def note(self, member_id: int) -> None:
+        self._forget_old()
         self._refused[member_id] = self._clock()
 
     def forget(self, member_id: int) -> None:
@@ -21,7 +22,10 @@ class DirectRefusals:
 
     def is_known(self, member_id: int) -> bool:
         """Whether the member refused a direct message within the last hour."""
+        self._forget_old()
+        return member_id in self._refused
+
+    def _forget_old(self) -> None:
         now = self._clock()
         # A negative age says that the clock was set back.
         self._refused = {who: at for who, at in self._refused.items() if timedelta(0) <= now - at < LASTS}
-        return member_id in self._refused

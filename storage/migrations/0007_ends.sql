@@ -13,7 +13,7 @@ UPDATE job
         OR failure LIKE '%"reason":"lyrics"%' OR failure LIKE '%"reason":"sensitive"%')));
 UPDATE job
    SET final_guild_id = guild_id
- WHERE final_message_id IS NOT NULL AND final_channel_id = channel_id AND final_is_answer = 0;
+ WHERE final_is_answer = 0 AND final_channel_id IS NOT NULL AND (final_message_id IS NULL OR final_channel_id = channel_id);
 
 ALTER TABLE job ADD COLUMN hastened_ms BIGINT;  -- because a channel or a member's direct messages may be open again
 
