@@ -88,7 +88,8 @@ class EncoreClient(commands.Bot):
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
-            intents=discord.Intents(guilds=True),  # not privileged; enough for upload limits
+            # Neither is privileged. `guilds`: permissions and upload limits; `dm_messages`: who may be reached again.
+            intents=discord.Intents(guilds=True, dm_messages=True),
             tree_cls=EncoreTree,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -142,6 +143,9 @@ class EncoreClient(commands.Bot):
     async def on_disconnect(self) -> None:
         self.connected.clear()
         self.disconnected.set()
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """No command is read from a message."""
 
     async def on_ready(self) -> None:
         log.info("ready as %s in %d servers", self.user, len(self.guilds))

@@ -64,7 +64,7 @@ class JobsCog(commands.Cog):
         view = View(timeout=None)
         if (url := job_list.open_url(job)) is not None:
             view.add_item(discord.ui.Button(label=say(text("Open")), url=url))
-        for action in actions_on(job, at=at):
+        for action in actions_on(job, at=at, has_copies=await self._resend.has_copies(job)):
             view.add_item(JobButton(action, job.id, label=say(_LABELS[action])))
         await reply(interaction, job_list.job_content(job, position, say, at=at), view=view)
 

@@ -63,6 +63,8 @@ def changeable_values(job: Job) -> tuple[Value, ...]:
         job.named_task_id,
         job.waits_for,
         to_ms(job.post_tried_at),
+        job.final_guild_id,
+        int(job.final_is_answer),
     )
 
 
@@ -93,6 +95,8 @@ def job_from(row: Row, tracks: Sequence[Row]) -> Job:
         progress_message_id=row["progress_message_id"],
         final_message_id=row["final_message_id"],
         final_channel_id=row["final_channel_id"],
+        final_guild_id=row["final_guild_id"],
+        final_is_answer=bool(row["final_is_answer"]),
         notified_at=from_ms(row["notified_ms"]),
         post_tried_at=from_ms(row["post_tried_ms"]),
         named_task_id=row["named_task_id"],

@@ -8,7 +8,7 @@ one who comes back at once after each job overtakes nobody twice.
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 import msgspec
@@ -29,6 +29,7 @@ from storage.values import from_ms, to_ms
 log = logging.getLogger(__name__)
 
 USUAL_OF_LATEST = 50
+_MILLISECOND = timedelta(milliseconds=1)
 
 INSERT = """
 INSERT INTO job (
@@ -37,13 +38,13 @@ INSERT INTO job (
     request, continue_at, source_kind, source_name, source, callback_token, accepted_ms,
     state, stage, interaction_token, source_url, task_id, outcome_unknown, failure, submitted_ms, heard_ms,
     finished_ms, ended_ms, attempts, due_ms, progress_message_id, final_message_id, final_channel_id, notified_ms,
-    named_task_id, waits_for, post_tried_ms
+    named_task_id, waits_for, post_tried_ms, final_guild_id, final_is_answer
 ) VALUES (
     $1, $2,
     $3, $4, $5, $6, $7, $8, $9, $10, $11,
     $12, $13, $14, $15, $16, $17, $18,
     $19, $20, $21, $22, $23, $24, $25, $26, $27,
-    $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38
+    $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40
 )
 """
 
@@ -62,7 +63,7 @@ UPDATE job
    SET state = $2, stage = $3, interaction_token = $4, source_url = $5, task_id = $6, outcome_unknown = $7,
        failure = $8, submitted_ms = $9, heard_ms = $10, finished_ms = $11, ended_ms = $12, attempts = $13,
        due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, notified_ms = $18,
-       named_task_id = $19, waits_for = $20, post_tried_ms = $21,
+       named_task_id = $19, waits_for = $20, post_tried_ms = $21, final_guild_id = $22, final_is_answer = $23,
        set_aside_ms = CASE WHEN state = $2 THEN set_aside_ms END
  WHERE id = $1
 RETURNING id
@@ -225,10 +226,22 @@ ALL_SET_ASIDE = "SELECT id FROM job WHERE set_aside_ms IS NOT NULL ORDER BY set_
 
 TASK_IS_TAKEN = "SELECT id FROM job WHERE task_id = $1 AND id <> $2 LIMIT 1"
 
-HASTEN_UNCOLLECTED = """
-UPDATE job SET due_ms = $2 WHERE state = 'uncollected' AND guild_id = $1 AND due_ms > $2 AND claimed_by IS NULL
-RETURNING id
-"""
+# At $2, or $3 after it was last hastened. Further ahead than that, the clock was set back meanwhile.
+_NOW, _REST = "CAST($2 AS BIGINT)", "CAST($3 AS BIGINT)"
+_HASTENED = (
+    f"CASE WHEN hastened_ms BETWEEN {_NOW} - {_REST} AND {_NOW} + {_REST} THEN hastened_ms + {_REST} ELSE {_NOW} END"
+)
+
+_HASTEN_UNCOLLECTED = f"""
+UPDATE job SET due_ms = {_HASTENED}, hastened_ms = {_HASTENED}
+ WHERE state = 'uncollected' AND due_ms > {_HASTENED} AND claimed_by IS NULL
+"""  # noqa: S608  # made of constants
+
+HASTEN_UNCOLLECTED = _HASTEN_UNCOLLECTED + "AND guild_id = $1 RETURNING id"
+
+HASTEN_UNCOLLECTED_OF = _HASTEN_UNCOLLECTED + "AND member_id = $1 RETURNING id"
+
+HAS_UNCOLLECTED = "SELECT id FROM job WHERE state = 'uncollected' AND member_id = $1 LIMIT 1"
 
 
 class Jobs:
@@ -299,9 +312,18 @@ class Jobs:
         """Whether another job already has this task of the provider's."""
         return await self._connection.fetch_one(TASK_IS_TAKEN, task_id, by_other_than) is not None
 
-    async def hasten_uncollected(self, guild_id: int, *, at: datetime) -> bool:
-        """A channel of this server may be open again; whether anything waited for that."""
-        return bool(await self._connection.fetch_all(HASTEN_UNCOLLECTED, guild_id, to_ms(at)))
+    async def hasten_uncollected(self, guild_id: int, *, at: datetime, every: timedelta) -> bool:
+        """A channel of this server may be open again; whether anything waited for that. Each job once in `every`."""
+        parameters = (guild_id, to_ms(at), every // _MILLISECOND)
+        return bool(await self._connection.fetch_all(HASTEN_UNCOLLECTED, *parameters))
+
+    async def hasten_uncollected_of(self, member_id: int, *, at: datetime, every: timedelta) -> bool:
+        """The same for a member whose direct messages may be open again."""
+        parameters = (member_id, to_ms(at), every // _MILLISECOND)
+        return bool(await self._connection.fetch_all(HASTEN_UNCOLLECTED_OF, *parameters))
+
+    async def has_uncollected(self, member_id: int) -> bool:
+        return await self._connection.fetch_one(HAS_UNCOLLECTED, member_id) is not None
 
     async def forget_tracks(self, job_id: str) -> None:
         """Before others are saved that are to take their place."""
@@ -362,18 +384,15 @@ class Jobs:
 
     async def tracks_of(self, member_id: int, *, search: str, limit: int) -> list[OwnedTrack]:
         """The member's delivered tracks, newest first; `search` is a part of title or tags, in any case."""
-        rows = await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, search_pattern(search), limit)
-        return [owned_track_from(row) for row in rows]
+        return _owned(await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, search_pattern(search), limit))
 
     async def tracks_titled(self, member_id: int, title: str, *, whole: bool, limit: int) -> list[OwnedTrack]:
         """As `tracks_of`, with this title, or with this in the title if it need not be the `whole` one."""
         pattern = title_pattern(title, whole=whole)
-        rows = await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, pattern, limit)
-        return [owned_track_from(row) for row in rows]
+        return _owned(await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, pattern, limit))
 
     async def track(self, member_id: int, track_id: str) -> OwnedTrack | None:
-        row = await self._connection.fetch_one(TRACK_OF_MEMBER, member_id, track_id)
-        return None if row is None else owned_track_from(row)
+        return next(iter(_owned(await self._connection.fetch_all(TRACK_OF_MEMBER, member_id, track_id))), None)
 
     async def usual_seconds(self) -> float | None:
         """Median seconds from submission to the finished tracks, over the latest 50 jobs; None before the first."""
@@ -428,9 +447,30 @@ def _read(row: Row, tracks: Sequence[Row]) -> Job | None:
     """None for what a later release wrote in a way that this one does not know, or for damage."""
     try:
         return job_from(row, tracks)
-    except (ValueError, TypeError, msgspec.MsgspecError) as error:
-        log.error("job %s cannot be read by this version (%s)", str(row["id"])[:8], type(error).__name__)  # noqa: TRY400
+    except _UNREADABLE as error:
+        _tell_unreadable(row["id"], error)
         return None
+
+
+def _owned(rows: Sequence[Row]) -> list[OwnedTrack]:
+    """The tracks of `rows`, without those of a job that this release cannot read, which the log names once."""
+    tracks: list[OwnedTrack] = []
+    unreadable: dict[str, Exception] = {}
+    for row in rows:
+        try:
+            tracks.append(owned_track_from(row))
+        except _UNREADABLE as error:
+            unreadable[row["id"]] = error
+    for job_id, reason in unreadable.items():
+        _tell_unreadable(job_id, reason)
+    return tracks
+
+
+_UNREADABLE = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)  # a time far out of range overflows
+
+
+def _tell_unreadable(job_id: str, error: Exception) -> None:
+    log.error("job %s cannot be read by this version (%s)", str(job_id)[:8], type(error).__name__)
 
 
 def _padded(states: Sequence[JobState]) -> list[JobState]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import discord
 
 from bot.chat import cards
+from bot.chat.direct_refusals import DirectRefusals
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.pacing import Pacer
 from bot.chat.progress_messages import ProgressMessages
@@ -50,8 +51,9 @@ class DiscordMessenger:
         self._turns = Turns()
         self._unclear_answers: set[str] = set()
         self._progress = ProgressMessages(client, catalogue, pacer)
-        self._channel = ChannelRoute(client, catalogue, pacer, direct=False)
-        self._direct = ChannelRoute(client, catalogue, pacer, direct=True)
+        self._channel = ChannelRoute(client, catalogue, pacer)
+        self._refusals = DirectRefusals(clock)
+        self._direct = ChannelRoute(client, catalogue, pacer, direct=self._refusals)
 
     def routes(self, job: Job) -> Sequence[Route]:
         if is_for_member_alone(job):
@@ -132,6 +134,9 @@ class DiscordMessenger:
         with read_as_routes():
             await answer_of(self._client, job.place).edit_message(ORIGINAL, content=content, view=buttons)
         return None
+
+    def expect_direct(self, member_id: int) -> None:
+        self._refusals.forget(member_id)
 
     def alone(self, job_id: str) -> AbstractAsyncContextManager[None]:
         return self._turns.taken_now(job_id)

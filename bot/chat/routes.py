@@ -11,6 +11,7 @@ from typing import TypeAlias, cast
 import discord
 
 from bot.chat import cards
+from bot.chat.direct_refusals import DirectRefusals
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.pacing import Pacer, Urgency
 from bot.chat.turns import Turns
@@ -40,12 +41,16 @@ PostingChannel: TypeAlias = discord.DMChannel | discord.PartialMessageable
 class ChannelRoute:
     """Messages in the command's channel, or by direct message; each carries a nonce made from the job's id."""
 
-    def __init__(self, client: discord.Client, catalogue: Catalogue, pacer: Pacer, *, direct: bool) -> None:
-        self.name = "a direct message" if direct else "the channel"
+    def __init__(
+        self, client: discord.Client, catalogue: Catalogue, pacer: Pacer, *, direct: DirectRefusals | None = None
+    ) -> None:
+        """`direct`: by direct message, with the refusals met so far; None: in the channel."""
+        self.name = "the channel" if direct is None else "a direct message"
         self._client = client
         self._catalogue = catalogue
         self._pacer = pacer
-        self._direct = direct
+        self._direct = direct is not None
+        self._refusals = direct
 
     async def upload_limit_bytes(self, job: Job) -> int:
         guild = self._client.get_guild(job.place.guild_id) if job.place.guild_id and not self._direct else None
@@ -61,7 +66,7 @@ class ChannelRoute:
                 async for message in channel.history(limit=None, after=_discord_time(job, since), oldest_first=True):
                     own = self._client.user is not None and message.author.id == self._client.user.id
                     if own and cards.carries_mark(message.content, message.embeds, job):
-                        return Posted(message.channel.id, message.id)
+                        return self._posted(job, message)
             except discord.Forbidden as error:
                 if error.code == MISSING_PERMISSIONS:
                     raise HistoryClosed("the history may not be read") from error
@@ -70,10 +75,26 @@ class ChannelRoute:
 
     def _may_read_history(self, job: Job) -> bool:
         """As far as is known here: without the permission Discord shows an empty history instead of an error."""
+        allowed = self._permissions(job)
+        return allowed is None or allowed.read_message_history
+
+    def _permissions(self, job: Job) -> discord.Permissions | None:
+        """What the bot may do in the channel, as far as is known here."""
         channel = None if self._direct else self._client.get_channel(job.place.channel_id)
         if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
-            return True
-        return channel.permissions_for(channel.guild.me).read_message_history
+            return None
+        return channel.permissions_for(channel.guild.me)
+
+    def check_open(self, job: Job) -> None:
+        if self._refusals is not None and self._refusals.is_known(job.place.member_id):
+            raise RouteClosed("closed a while ago")
+        allowed = self._permissions(job)
+        if allowed is None:
+            return
+        in_thread = isinstance(self._client.get_channel(job.place.channel_id), discord.Thread)
+        may_send = allowed.send_messages_in_threads if in_thread else allowed.send_messages
+        if not (allowed.view_channel and may_send and allowed.attach_files):
+            raise RouteClosed("no permission to post files")
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         say = self._catalogue.for_reader(job.place.locale)
@@ -94,6 +115,10 @@ class ChannelRoute:
                 return await self._send_as(channel, job, shape)
             except RouteRefused as error:
                 log.warning("job %s: Discord refused the message (%s); trying a plainer one", job.short_id, error)
+            except RouteClosed:
+                if self._refusals is not None:
+                    self._refusals.note(job.place.member_id)
+                raise
         raise RouteClosed("Discord refuses even plain text")
 
     async def _send_as(self, channel: PostingChannel, job: Job, card: cards.Card) -> Posted:
@@ -112,7 +137,10 @@ class ChannelRoute:
                     reference=cast("discord.MessageReference", reference),
                     allowed_mentions=_pinging(job),
                 )
-        return Posted(message.channel.id, message.id)
+        return self._posted(job, message)
+
+    def _posted(self, job: Job, message: discord.Message) -> Posted:
+        return Posted(message.channel.id, message.id, guild_id=None if self._direct else job.place.guild_id)
 
     async def _channel(self, job: Job) -> PostingChannel:
         if self._direct:
@@ -161,7 +189,11 @@ class AnswerRoute:
             return None
         if job.id in self._unclear:
             await self._edited(job, answer)
-        return Posted(job.place.channel_id, message.id)
+        return Posted(job.place.channel_id, message.id, is_answer=True)
+
+    def check_open(self, job: Job) -> None:  # noqa: ARG002  # the same for every job
+        if not self._is_open:
+            raise RouteClosed("the answer's time is over")
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         return await self._edit(job, cards.result_card(job, files, self._catalogue.for_reader(job.place.locale)))
@@ -170,8 +202,7 @@ class AnswerRoute:
         return await self._edit(job, cards.failure_card(job, self._catalogue.for_reader(job.place.locale)))
 
     async def _edit(self, job: Job, card: cards.Card) -> Posted:
-        if not self._is_open:
-            raise RouteClosed("the answer's time is over")
+        self.check_open(job)
         answer = answer_of(self._client, job.place)
         self._unclear.add(job.id)
         try:
@@ -181,7 +212,7 @@ class AnswerRoute:
             self._unclear.discard(job.id)
             raise
         await self._edited(job, answer)
-        return Posted(job.place.channel_id, message.id)
+        return Posted(job.place.channel_id, message.id, is_answer=True)
 
     async def _edited(self, job: Job, answer: discord.Webhook) -> None:
         self._unclear.discard(job.id)

@@ -16,10 +16,10 @@ CANCELLABLE = frozenset({JobState.ACCEPTED, JobState.ON_HOLD})
 _SENDABLE = frozenset({JobState.UNCOLLECTED, JobState.DELIVERED})
 
 
-def actions_on(job: Job, *, at: datetime) -> tuple[JobAction, ...]:
-    """In the order in which they are offered."""
+def actions_on(job: Job, *, at: datetime, has_copies: bool = False) -> tuple[JobAction, ...]:
+    """In the order in which they are offered. `has_copies`: we kept tracks of the job ourselves."""
     actions = []
-    if job.state in _SENDABLE and has_files(job, at=at):
+    if job.state in _SENDABLE and (has_copies or has_files(job, at=at)):
         actions.append(JobAction.SEND_AGAIN)
     if job.state is JobState.ON_HOLD:
         actions.append(JobAction.CONTINUE)

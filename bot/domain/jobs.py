@@ -290,7 +290,9 @@ class Job:
     due_at: datetime | None = None  # when a worker should look at it next; None: nothing is owed by time
     progress_message_id: int | None = None
     final_message_id: int | None = None
-    final_channel_id: int | None = None  # where the final message is, or may be: perhaps a direct message
+    final_channel_id: int | None = None  # where the final message is, or may be
+    final_guild_id: int | None = None  # None: in a direct conversation
+    final_is_answer: bool = False  # the final message is an answer, which one member sees
     notified_at: datetime | None = None  # when the end was told to the member
     post_tried_at: datetime | None = None  # since when a message with its end may be there without our knowing
 

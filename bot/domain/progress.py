@@ -143,7 +143,7 @@ def progress_of(
         outcome_unknown=job.outcome_unknown and job.state in {JobState.SUBMITTING, JobState.OVERDUE},
         resumed=(at_work or job.state is JobState.OVERDUE) and since < began_at,
         end=end_of(job),
-        notified_privately=job.final_message_id is not None and is_for_member_alone(job),
+        notified_privately=job.final_message_id is not None and job.final_guild_id is None,
     )
 
 
@@ -163,16 +163,9 @@ def is_for_member_alone(job: Job) -> bool:
 
 def end_of(job: Job) -> MessageLink | None:
     """The message that tells the job's end, if it can be linked to: an answer that one member sees cannot."""
-    if job.final_message_id is None or job.final_channel_id is None:
+    if job.final_message_id is None or job.final_channel_id is None or job.final_is_answer:
         return None
-    in_place = job.final_channel_id == job.place.channel_id
-    if in_place and is_for_member_alone(job):
-        return None
-    return MessageLink(
-        guild_id=job.place.guild_id if in_place else None,
-        channel_id=job.final_channel_id,
-        message_id=job.final_message_id,
-    )
+    return MessageLink(guild_id=job.final_guild_id, channel_id=job.final_channel_id, message_id=job.final_message_id)
 
 
 def looks_different(before: Job, after: Job) -> bool:

@@ -34,6 +34,8 @@ DEADLINE_POLLS = 2
 """A deadline counts only once failed tries are this many polls apart."""
 DELIVERERS = 3
 """How many jobs are fetched and posted at the same time: this bounds memory, disk and Discord's patience."""
+RESENDERS = 2
+"""How many jobs are sent again at the same time, beside the deliverers."""
 CLAIM_LEASES = 3
 """With the usual lease, longer than any POST takes; looking earlier is harmless but useless."""
 PROGRESS_WORKERS = 2
@@ -108,6 +110,7 @@ def _resend(ground: Ground, posting: Posting) -> Resend:
         ground.storage,
         ground.messenger,
         posting,
+        at_once=RESENDERS,
         lease_seconds=ground.settings.lease_seconds,
         bells=ground.bells,
         clock=ground.clock,

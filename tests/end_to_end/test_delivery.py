@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.sandbox.discord import DiscordOptions, TroubleKind, Upload
+from bot.services.common.messenger import RouteClosed
 from tests.end_to_end.town import QUICK, Town, a_town, ends, eventually
 
 MIB = 1024 * 1024
@@ -299,3 +300,61 @@ async def test_an_uncollected_result_is_posted_as_soon_as_the_channel_reopens(to
     assert len((await town.result()).attachments) == 2
     await town.job_in(JobState.DELIVERED)
     assert (await town.balance()).left == 9
+
+
+async def uncollected(town: Town) -> None:
+    """Mia's job, which can be posted neither in #songs nor by direct message."""
+    await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
+    town.suno.script("no-callbacks")
+    town.mia.close_dms()
+    await town.extend()
+    await town.suno.wait_for_submit()
+    town.songs.deny("SEND_MESSAGES", who="everyone")
+    await town.job_in(JobState.UNCOLLECTED)
+
+
+async def test_an_uncollected_result_is_posted_as_soon_as_the_bot_has_a_role_that_may_post(town: Town) -> None:
+    await uncollected(town)
+    posters = town.guild.role("posters", "ADMINISTRATOR")
+
+    town.guild.give(town.discord.world.bot, posters)
+
+    assert len((await town.result()).attachments) == 2
+
+
+@pytest.mark.parametrize("is_command", [True, False])
+async def test_an_uncollected_result_is_sent_as_soon_as_its_member_is_heard_of_and_can_be_reached(
+    town: Town, is_command: bool
+) -> None:
+    await uncollected(town)
+    town.mia.open_dms()
+
+    if is_command:
+        await town.mia.command(town.songs, "quota")
+    else:
+        town.mia.post(town.mia.dm, f"{town.discord.world.bot.mention} hello?")
+
+    await town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
+    await town.job_in(JobState.DELIVERED)
+
+
+async def test_ways_that_are_known_to_be_closed_are_noticed_without_downloading_anything(town: Town) -> None:
+    await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
+    town.suno.script("no-callbacks")
+    town.mia.close_dms()
+    await town.extend()
+    await town.suno.wait_for_submit()
+    town.songs.deny("SEND_MESSAGES")
+    job = await town.job_in(JobState.UNCOLLECTED)
+    messenger = town.app.ground.messenger
+    channel, direct = messenger.routes(job)
+
+    for route in (channel, direct):
+        with pytest.raises(RouteClosed):
+            route.check_open(job)
+
+    messenger.expect_direct(town.mia.id)
+    direct.check_open(job)
+    town.songs.allow("SEND_MESSAGES")
+    await town.job_in(JobState.DELIVERED)
+    channel.check_open(job)

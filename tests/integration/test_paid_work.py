@@ -128,12 +128,56 @@ async def test_an_uncollected_result_is_posted_when_the_channel_opens_again(pipe
     assert "/jobs" in pipeline.messenger.answers[-1][0].message
 
     async with pipeline.storage.transaction() as work:
-        await work.jobs.hasten_uncollected(job.place.guild_id or 0, at=pipeline.clock())
+        await work.jobs.hasten_uncollected(job.place.guild_id or 0, at=pipeline.clock(), every=timedelta(0))
     await pipeline.delivery.step()
 
     assert (await pipeline.job(job)).state is JobState.DELIVERED
     assert [job_id for job_id, _ in way.posted] == [job.id]
     assert (await pipeline.balance()).left == LIMIT - 1
+
+
+async def test_what_cannot_be_posted_anyway_is_not_downloaded_again_for_each_change_of_a_channel(
+    pipeline: Pipeline,
+) -> None:
+    way = pipeline.messenger.ways[0]
+    way.errors = [RouteClosed("gone")]
+    job = await pipeline.finished()
+    await pipeline.delivery.step()
+    way.is_known_closed = True
+    before = len(pipeline.fetcher.fetched)
+
+    tries = 0
+    for _ in range(60):
+        await pipeline.members.try_uncollected(job.place.guild_id or 0)
+        tries += await pipeline.delivery.step()
+        pipeline.clock.turn(10)
+
+    assert tries == 2  # in ten minutes
+    assert len(pipeline.fetcher.fetched) == before
+    way.is_known_closed = False
+    pipeline.clock.turn(300)
+    await pipeline.members.try_uncollected(job.place.guild_id or 0)
+    await pipeline.delivery.step()
+    assert (await pipeline.job(job)).state is JobState.DELIVERED
+
+
+async def test_copies_are_kept_even_where_nothing_can_be_posted(tmp_path: Path) -> None:
+    clock, provider = TurnedClock(), FakeProvider()
+    async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
+        pipeline.messenger.ways[0].errors = [RouteClosed("gone")]
+        job = await pipeline.finished()
+        await pipeline.delivery.step()
+        clock.turn(600)
+    async with a_pipeline(tmp_path, clock=clock, provider=provider, keep_tracks_days=30) as pipeline:
+        pipeline.messenger.ways[0].is_known_closed = True
+
+        await pipeline.delivery.step()
+
+        assert await pipeline.resend.has_copies(await pipeline.job(job))
+        pipeline.clock.turn(7 * 3600)
+        fetched = len(pipeline.fetcher.fetched)
+        await pipeline.delivery.step()
+        assert len(pipeline.fetcher.fetched) == fetched
 
 
 async def test_an_uncollected_result_is_kept_until_its_files_expire_and_stays_paid_for(pipeline: Pipeline) -> None:

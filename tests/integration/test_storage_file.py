@@ -46,6 +46,43 @@ def test_migrations_are_numbered_without_a_gap_and_begin_with_a_reason() -> None
     assert all(migration.sql.startswith("-- ") for migration in known)
 
 
+async def test_where_an_end_is_was_concluded_from_its_channel_before_it_was_written_down(tmp_path: Path) -> None:
+    failure = '{"reason":"%s","code":413,"provider_message":""}'
+    ends = {  # private, state, failure, channel
+        "public": (0, "delivered", None, 300),
+        "private": (1, "delivered", None, 300),
+        "direct": (1, "delivered", None, 999),
+        "refused": (0, "failed", failure % "copyright", 300),
+        "broken": (0, "failed", failure % "provider", 300),
+    }
+    async with open_sqlite(tmp_path / "encore.db") as database:
+        await migrate(database, known_migrations()[:6])
+        async with database.transaction() as connection:
+            for number, (name, end) in enumerate(ends.items()):
+                await connection.execute(AN_ENDED_JOB, name, number, *end)
+        await migrate(database)
+        rows = await database.reading.fetch_all("SELECT id, final_guild_id, final_is_answer FROM job")
+
+    assert {row["id"]: (row["final_guild_id"], row["final_is_answer"]) for row in rows} == {
+        "public": (200, 0),
+        "private": (None, 1),
+        "direct": (None, 0),
+        "refused": (None, 1),
+        "broken": (200, 0),
+    }
+
+
+AN_ENDED_JOB = """
+INSERT INTO job (
+    turn, seat, application_id, guild_id, channel_id, member_id, locale, received_ms, request, continue_at, source_kind,
+    source_name, source, accepted_ms, stage, interaction_token, source_url, outcome_unknown, attempts, final_message_id,
+    id, interaction_id, callback_token, private, state, failure, final_channel_id
+) VALUES (
+    1, 1, 1, 200, 300, 1, 'en', 0, '{}', 1, 'url', '', '{}', 0, 'queued', '', '', 0, 0, 5, $1, $2, $1, $3, $4, $5, $6
+)
+"""
+
+
 async def test_a_migration_that_fails_leaves_nothing_and_is_tried_again(tmp_path: Path) -> None:
     good = Migration(1, "0001_one.sql", "CREATE TABLE one (id INTEGER);")
     bad = Migration(2, "0002_two.sql", "CREATE TABLE two (id INTEGER); CREATE TABLE one (id INTEGER);")

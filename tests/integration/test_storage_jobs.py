@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from bot.domain.request import ExtensionRequest
 from bot.services.common.ports import Storage
 from storage.errors import Conflict
 from storage.storage import SqlStorage
-from tests.support.database import open_storage
+from tests.support.database import open_storage, tamper
 from tests.support.storage_samples import (
     NOW,
     a_delivered,
@@ -24,7 +25,7 @@ from tests.support.storage_samples import (
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
     async with open_storage(tmp_path / "encore.db") as opened:
         yield opened
 
@@ -247,6 +248,25 @@ async def test_delivered_tracks_of_a_member_come_newest_first(storage: Storage) 
     assert await jobs.track(1, "track-5") is None
 
 
+@pytest.mark.parametrize("damage", ["stage = 'dancing'", "request = '{'", "ended_ms = 9e18"])
+async def test_a_job_that_cannot_be_read_hides_only_its_own_tracks(
+    storage: SqlStorage, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    unreadable = a_delivered(a_job(), a_track(1), a_track(2), at=after(1))
+    await insert(storage, unreadable, a_delivered(a_job(), a_track(3), at=after(2)))
+    await tamper(storage, f"UPDATE job SET {damage} WHERE id = $1", unreadable.id)  # noqa: S608
+    jobs = storage.reading.jobs
+
+    listed = await jobs.tracks_of(1, search="", limit=25)
+
+    assert [owned.track.id for owned in listed] == ["track-3"]
+    (line,) = caplog.messages
+    assert line.startswith(f"job {unreadable.short_id} cannot be read by this version")
+    assert await jobs.tracks_titled(1, "tide", whole=True, limit=25) == listed
+    assert await jobs.track(1, "track-1") is None
+    assert await jobs.of_member(1, limit=5) == [await jobs.get(listed[0].job_id)]
+
+
 def an_untitled_job() -> Job:
     """Its tracks have the provider's titles."""
     return replace(a_job(), request=ExtensionRequest(prompt="more of it"))
@@ -349,6 +369,39 @@ async def test_the_oldest_waiting_job_is_found_among_running_ones(storage: Stora
     await insert(storage, a_job(accepted_at=after(0), state=JobState.RUNNING), second, first)
 
     assert await storage.reading.jobs.oldest_waiting() == first
+
+
+async def test_an_uncollected_job_is_hastened_once_in_a_while_and_no_opening_is_lost(storage: Storage) -> None:
+    job = replace(a_job(state=JobState.UNCOLLECTED), due_at=after(20_000))
+    strangers = replace(a_job(state=JobState.UNCOLLECTED, member_id=2), due_at=after(20_000))
+    await insert(storage, job, strangers)
+
+    async def opening(seconds: float) -> float:
+        """When the job is due, in seconds, after its member was heard of at that time."""
+        async with storage.transaction() as work:
+            await work.jobs.hasten_uncollected_of(1, at=after(seconds), every=timedelta(minutes=5))
+            current = await work.jobs.get(job.id)
+            assert current is not None
+            assert current.due_at is not None
+            return (current.due_at - NOW).total_seconds()
+
+    async def tried() -> None:
+        async with storage.transaction() as work:
+            await work.jobs.save(replace(job, due_at=after(20_000)))
+
+    assert await opening(1) == 1
+    await tried()
+    assert await opening(60) == 301
+    assert await opening(70) == 301
+    await tried()
+    assert await opening(400) == 601
+    await tried()
+    assert await opening(2000) == 2000
+    await tried()
+    assert await opening(-500) == -500  # the clock was set back
+    assert await storage.reading.jobs.get(strangers.id) == strangers
+    assert await storage.reading.jobs.has_uncollected(2)
+    assert not await storage.reading.jobs.has_uncollected(3)
 
 
 async def test_only_jobs_due_too_late_are_hastened(storage: Storage) -> None:

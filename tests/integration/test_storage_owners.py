@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -86,7 +86,7 @@ async def test_news_of_channels_and_clocks_leave_a_claimed_job_to_its_owner(stor
     async with storage.transaction() as work:
         await work.jobs.claim(job.id, STATE, now=NOW, until=after(30), owner="one")
 
-        assert not await work.jobs.hasten_uncollected(guild_id, at=NOW)
+        assert not await work.jobs.hasten_uncollected(guild_id, at=NOW, every=timedelta(0))
         await work.jobs.hasten(until=after(5))
 
         assert await work.jobs.renew(job.id, owner="one", until=after(40))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import Job, JobState, Place
+from bot.domain.progress import MessageLink, end_of
 from bot.errors import Refused
 from bot.fault_points import hold
 from bot.services.common.messenger import HistoryClosed, RouteClosed, RouteUnavailable
@@ -16,7 +17,7 @@ from bot.services.pipeline.deliver import COLLECT_AGAIN_SECONDS
 from tests.support.pipeline import MIA, Pipeline, a_pipeline
 from tests.support.storage_samples import a_place
 
-ELSEWHERE = 555
+ELSEWHERE, OTHER_SERVER = 555, 201
 LOST = RouteUnavailable("connection lost")
 
 
@@ -31,7 +32,8 @@ def posted(pipeline: Pipeline) -> list[str]:
 
 
 def a_click_elsewhere(pipeline: Pipeline) -> Place:
-    return replace(a_place(), interaction_id=77, channel_id=ELSEWHERE, member_id=MIA, received_at=pipeline.clock())
+    place = replace(a_place(), interaction_id=77, member_id=MIA, received_at=pipeline.clock())
+    return replace(place, guild_id=OTHER_SERVER, channel_id=ELSEWHERE)
 
 
 async def uncollected(pipeline: Pipeline) -> Job:
@@ -54,7 +56,9 @@ async def test_music_whose_sending_again_was_not_answered_is_found_where_it_was_
 
     assert posted(pipeline) == [job.id]
     assert route.searched_in == [ELSEWHERE]
-    assert (await pipeline.job(job)).state is JobState.DELIVERED
+    after = await pipeline.job(job)
+    assert after.state is JobState.DELIVERED
+    assert end_of(after) == MessageLink(guild_id=OTHER_SERVER, channel_id=ELSEWHERE, message_id=1)
 
 
 async def test_music_that_was_sent_again_just_before_the_end_of_the_process_is_not_posted_twice(

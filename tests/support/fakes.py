@@ -13,7 +13,7 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat, AudioProperties
 from bot.domain.text import Text
 from bot.errors import BadSource, ProviderError
-from bot.services.common.messenger import Posted, ResultFile, RouteBusy
+from bot.services.common.messenger import Posted, ResultFile, RouteBusy, RouteClosed
 
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -142,6 +142,7 @@ class FakeRoute:
     searched_since: list[datetime] = field(default_factory=list)
     searched_in: list[int] = field(default_factory=list)
     search_errors: list[Exception] = field(default_factory=list)
+    is_known_closed: bool = False
 
     async def upload_limit_bytes(self, job: Job) -> int:  # noqa: ARG002  # the protocol's
         return self.limit_bytes
@@ -153,7 +154,16 @@ class FakeRoute:
         if self.search_errors:
             raise self.search_errors.pop(0)
         told = [job_id for job_id, _ in self.posted] + self.told_failures
-        return Posted(1, 1 + told.index(job.id)) if job.id in told else None
+        return self._posted(job, 1 + told.index(job.id)) if job.id in told else None
+
+    def _posted(self, job: Job, message_id: int) -> Posted:
+        if self.name == "the private answer":
+            return Posted(job.place.channel_id, message_id, is_answer=True)
+        return Posted(job.place.channel_id, message_id, guild_id=job.place.guild_id)
+
+    def check_open(self, job: Job) -> None:  # noqa: ARG002  # the protocol's
+        if self.is_known_closed:
+            raise RouteClosed("known")
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         if self.errors:
@@ -161,13 +171,13 @@ class FakeRoute:
         self.posted.append((job.id, list(files)))
         if self.after_effect:
             raise self.after_effect.pop(0)
-        return Posted(1, len(self.posted))
+        return self._posted(job, len(self.posted))
 
     async def post_failure(self, job: Job) -> Posted:
         if self.errors:
             raise self.errors.pop(0)
         self.told_failures.append(job.id)
-        return Posted(1, len(self.told_failures))
+        return self._posted(job, len(self.told_failures))
 
 
 @dataclass
@@ -192,6 +202,7 @@ class FakeMessenger:
     busy: set[str] = field(default_factory=set)  # jobs whose private answer is being written
     on_show: Callable[[], object] = lambda: None
     can_answer: bool = True
+    expected_directs: list[int] = field(default_factory=list)
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         self.operator.append(list(sentences))
@@ -237,6 +248,9 @@ class FakeMessenger:
         self.on_show()
         self.shown.append((job.id, view))
         self.edited.append(job.progress_message_id)
+
+    def expect_direct(self, member_id: int) -> None:
+        self.expected_directs.append(member_id)
 
     @asynccontextmanager
     async def alone(self, job_id: str) -> AsyncIterator[None]:

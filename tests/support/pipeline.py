@@ -136,13 +136,13 @@ class Pipeline:
         assert found is not None
         return found
 
-    async def running(self) -> Job:
-        job = await self.accepted()
+    async def running(self, *, member_id: int = MIA) -> Job:
+        job = await self.accepted(member_id=member_id)
         assert await self.submission.step()
         return await self.job(job)
 
-    async def finished(self) -> Job:
-        job = await self.running()
+    async def finished(self, *, member_id: int = MIA) -> Job:
+        job = await self.running(member_id=member_id)
         assert job.task_id is not None
         self.provider.reports[job.task_id] = TaskReport(task_id=job.task_id, kind=ReportKind.COMPLETE, tracks=TRACKS)
         self.clock.turn(31)
@@ -264,7 +264,7 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
         delivery=a_delivery(base),
         progress=Progress(storage, base.messenger, times=ProgressTimes(every=4), clock=clock),
         posting=base.posting,
-        resend=Resend(storage, base.messenger, base.posting, lease_seconds=30, bells=bells, clock=clock),
+        resend=Resend(storage, base.messenger, base.posting, at_once=2, lease_seconds=30, bells=bells, clock=clock),
         members=Members(storage, quota_per_day=LIMIT, bells=bells, clock=clock),
     )
 

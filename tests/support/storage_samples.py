@@ -93,6 +93,8 @@ def a_job_with_everything(job: Job) -> Job:
         progress_message_id=7,
         final_message_id=8,
         final_channel_id=9,
+        final_guild_id=11,
+        final_is_answer=True,
         notified_at=after(10),
     )
 

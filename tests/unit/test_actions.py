@@ -45,3 +45,4 @@ def test_what_is_gone_cannot_be_sent_again(state: JobState) -> None:
     job = replace(a_job(state=state), tracks=(a_track(),), finished_at=NOW)
 
     assert actions_on(job, at=NOW + FILES_KEPT) == ()
+    assert actions_on(job, at=NOW + FILES_KEPT, has_copies=True) == (JobAction.SEND_AGAIN,)

@@ -67,6 +67,8 @@ def jobs(draw: st.DrawFn) -> Job:
         submitted_at=NOW,
         finished_at=NOW,
         final_channel_id=draw(st.sampled_from([None, 300, 999])),
+        final_guild_id=draw(st.sampled_from([None, 200])),
+        final_is_answer=draw(st.booleans()),
         final_message_id=draw(st.sampled_from([None, 2**63])),
     )
 

@@ -25,7 +25,9 @@ def say() -> Say:
 
 
 def delivered(**changes: object) -> Job:
-    job = replace(a_delivered(a_job(), a_track(1), a_track(2)), final_channel_id=300, final_message_id=5)
+    job = replace(
+        a_delivered(a_job(), a_track(1), a_track(2)), final_channel_id=300, final_guild_id=200, final_message_id=5
+    )
     return replace(job, **changes)  # type: ignore[arg-type]  # each test names the fields it means
 
 
@@ -41,12 +43,14 @@ def test_a_waiting_job_shows_its_place_in_line(say: Say) -> None:
 
 
 def test_a_private_result_is_never_linked(say: Say) -> None:
-    job = delivered()
-    private = replace(job, place=replace(job.place, private=True))
+    private = delivered(final_guild_id=None, final_is_answer=True)
 
     assert "discord.com" not in job_list.jobs_content([(private, None)], say)
     assert job_list.open_url(private) is None
-    assert job_list.open_url(replace(private, final_channel_id=999)) == "https://discord.com/channels/@me/999/5"
+    assert (
+        job_list.open_url(delivered(final_channel_id=999, final_guild_id=None))
+        == "https://discord.com/channels/@me/999/5"
+    )
 
 
 def test_many_jobs_fit_into_one_message_and_no_jobs_get_a_sentence(say: Say) -> None:

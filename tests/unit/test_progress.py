@@ -128,7 +128,7 @@ def test_a_failure_is_shown_once_there_is_a_message_that_explains_it() -> None:
     failed = running(state=JobState.FAILED, failure=Failure(reason=FailureReason.PROVIDER))
 
     assert step(failed) == ProgressStep(view=None)
-    told = step(replace(failed, notified_at=NOW, final_channel_id=failed.place.channel_id, final_message_id=5))
+    told = step(replace(failed, notified_at=NOW, final_channel_id=300, final_guild_id=200, final_message_id=5))
     assert told.is_last
     assert told.view is not None
     assert told.view.end == MessageLink(guild_id=200, channel_id=300, message_id=5)
@@ -152,13 +152,19 @@ def test_what_was_wrong_with_a_members_texts_is_nobody_elses_business(reason: Fa
 
 
 def test_an_answer_that_only_one_member_sees_cannot_be_linked_to() -> None:
-    job = running(state=JobState.DELIVERED, final_message_id=5, final_channel_id=300)
+    job = running(state=JobState.DELIVERED, final_message_id=5, final_channel_id=300, final_guild_id=200)
 
-    assert end_of(private(job)) is None
     assert end_of(job) == MessageLink(guild_id=200, channel_id=300, message_id=5)
-    direct = private(replace(job, final_channel_id=999))
+    assert end_of(replace(job, final_guild_id=None, final_is_answer=True)) is None
+    direct = private(replace(job, final_channel_id=999, final_guild_id=None))
     assert end_of(direct) == MessageLink(guild_id=None, channel_id=999, message_id=5)
     assert end_of(replace(job, final_message_id=None)) is None
+
+
+def test_music_sent_to_another_channel_is_linked_to_there() -> None:
+    job = running(state=JobState.DELIVERED, final_message_id=5, final_channel_id=999, final_guild_id=201)
+
+    assert end_of(job) == MessageLink(guild_id=201, channel_id=999, message_id=5)
 
 
 @pytest.mark.parametrize("waits_for", [WaitReason.DAY_CAP, WaitReason.SERVER_CAP])
@@ -244,12 +250,14 @@ def test_an_unknown_outcome_is_mentioned_until_something_is_heard(state: JobStat
 
 def test_an_end_was_told_to_the_member_alone_once_there_is_a_private_message() -> None:
     delivered = running(state=JobState.DELIVERED)
-    told = replace(delivered, final_message_id=5, final_channel_id=300)
+    told = replace(delivered, final_message_id=5, final_channel_id=300, final_guild_id=200)
+    directly = replace(told, final_channel_id=999, final_guild_id=None)
+    answered = replace(told, final_guild_id=None, final_is_answer=True)
 
-    assert [view_of(job).notified_privately for job in (delivered, told, private(delivered), private(told))] == [
+    assert [view_of(job).notified_privately for job in (delivered, told, directly, answered)] == [
         False,
         False,
-        False,
+        True,
         True,
     ]
 

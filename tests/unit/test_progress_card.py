@@ -102,7 +102,9 @@ def test_after_a_restart_it_says_that_nothing_was_lost(say: Say) -> None:
 
 
 def test_the_end_is_a_link_to_the_result(say: Say) -> None:
-    job = running(state=JobState.DELIVERED, final_channel_id=300, final_message_id=5, notified_at=NOW)
+    job = running(
+        state=JobState.DELIVERED, final_channel_id=300, final_guild_id=200, final_message_id=5, notified_at=NOW
+    )
 
     assert shown(job, say) == ["✅ **Tide** for <@1>: [here it is](https://discord.com/channels/200/300/5)"]
 
@@ -113,12 +115,18 @@ def test_a_result_sent_by_direct_message_is_no_link(say: Say) -> None:
     assert shown(job, say) == ["✅ **Tide** for <@1>: sent by direct message"]
 
 
+def test_a_result_that_only_its_member_sees_is_no_link(say: Say) -> None:
+    job = running(state=JobState.DELIVERED, final_channel_id=999, final_message_id=5, final_is_answer=True)
+
+    assert shown(job, say) == ["✅ **Tide** for <@1>: done"]
+
+
 def test_a_failure_links_to_its_reason_unless_that_is_for_the_member_alone(say: Say) -> None:
     failed = running(state=JobState.FAILED, failure=Failure(reason=FailureReason.PROVIDER), notified_at=NOW)
 
-    told = replace(failed, final_channel_id=300, final_message_id=5)
+    told = replace(failed, final_channel_id=300, final_guild_id=200, final_message_id=5)
     assert shown(told, say)[0].endswith("[Here's why](https://discord.com/channels/200/300/5)")
-    alone = replace(told, failure=Failure(reason=FailureReason.SENSITIVE))
+    alone = replace(told, final_guild_id=None, final_is_answer=True)
     assert shown(alone, say)[0].endswith("I've told them why.")
     assert shown(failed, say)[0].endswith("`/jobs` says why.")
 

@@ -1,7 +1,7 @@
 """What the services need from each aggregate in storage, one protocol each; `ports.Work` has them all."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from bot.domain.inbox_entry import NEWEST, CallbackEntry
@@ -49,8 +49,16 @@ class Jobs(Protocol):
     async def task_is_taken(self, task_id: str, *, by_other_than: str) -> bool:
         """Whether this task already belongs to another job."""
 
-    async def hasten_uncollected(self, guild_id: int, *, at: datetime) -> bool:
-        """Retry uncollected jobs, since a channel of this server may be open again; False if there were none."""
+    async def hasten_uncollected(self, guild_id: int, *, at: datetime, every: timedelta) -> bool:
+        """Retry uncollected jobs, since a channel of this server may be open again; False if there were none.
+
+        Each job is made due ahead of its time once in `every`: a further opening makes it due when that is over.
+        """
+
+    async def hasten_uncollected_of(self, member_id: int, *, at: datetime, every: timedelta) -> bool:
+        """The same for one member's jobs, since their direct messages may be open again."""
+
+    async def has_uncollected(self, member_id: int) -> bool: ...
 
     async def forget_tracks(self, job_id: str) -> None:
         """Remove a job's tracks before their replacements are saved."""

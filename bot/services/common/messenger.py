@@ -49,8 +49,12 @@ class RouteRefused(RouteClosed):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
+    """Where a message is. `guild_id` None: in a direct conversation. `is_answer`: one member sees it."""
+
     channel_id: int
     message_id: int
+    guild_id: int | None = None
+    is_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,9 @@ class Route(Protocol):
 
         Raises `HistoryClosed` if the bot may not look, and `RouteUnavailable` if it cannot find out now.
         """
+
+    def check_open(self, job: Job) -> None:
+        """Raise `RouteClosed` if that is known without asking Discord."""
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted: ...
 
@@ -121,6 +128,9 @@ class Messenger(Protocol):
 
         Raises `RouteBusy`, `RouteClosed` and `RouteUnavailable`.
         """
+
+    def expect_direct(self, member_id: int) -> None:
+        """The member's direct messages may be open again: try them, even if they were closed a moment ago."""
 
     def alone(self, job_id: str) -> AbstractAsyncContextManager[None]:
         """While held, nobody else writes into this job's private answer.

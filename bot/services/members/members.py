@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.domain.actions import CANCELLABLE
 from bot.domain.jobs import Job, JobEvent, JobState, OwnedTrack
@@ -19,6 +20,8 @@ from bot.services.common.sentences import STATE_NAMES, UNTITLED, name_of, track_
 
 JOBS_SHOWN = 15
 CHOICES_MAX = 25
+TRY_AGAIN_EVERY = timedelta(minutes=5)
+"""How often one job is tried ahead of its time: changes to a server cost nothing, a try may cost a download."""
 TRACKS_NAMED = 5
 """How many tracks a sentence lists."""
 
@@ -42,7 +45,16 @@ class Members:
     async def try_uncollected(self, guild_id: int) -> None:
         """Try to post uncollected music: a channel of this server may be open again."""
         async with self._storage.transaction() as work:
-            is_due = await work.jobs.hasten_uncollected(guild_id, at=self._clock())
+            is_due = await work.jobs.hasten_uncollected(guild_id, at=self._clock(), every=TRY_AGAIN_EVERY)
+        if is_due:
+            self._bells.deliver.ring()
+
+    async def try_uncollected_of(self, member_id: int) -> None:
+        """The same for one member, whose direct messages may be open again."""
+        if not await self._storage.reading.jobs.has_uncollected(member_id):
+            return
+        async with self._storage.transaction() as work:
+            is_due = await work.jobs.hasten_uncollected_of(member_id, at=self._clock(), every=TRY_AGAIN_EVERY)
         if is_due:
             self._bells.deliver.ring()
 

@@ -188,6 +188,8 @@ class Delivery:
                     if job.state is JobState.FAILED:
                         await lease.check()
                         return await route.post_failure(job)
+                    if job.state is JobState.UNCOLLECTED:
+                        route.check_open(job)  # such a job is tried often, and its tracks need not be fetched each time
                     if fetched is None:
                         may_be_partial = job.attempts > PATIENCE
                         fetched = await self._posting.fetched(job, stack, may_be_partial=may_be_partial)
@@ -198,9 +200,15 @@ class Delivery:
                     log.info("job %s: %s is closed (%s)", job.short_id, route.name, error)
                 else:
                     return posted
-            if fetched is not None:
-                await self._posting.keep(job, fetched)
+            await self._keep_unposted(job, fetched, stack)
         return None
+
+    async def _keep_unposted(self, job: Job, fetched: FetchedTracks | None, stack: AsyncExitStack) -> None:
+        """Keep copies of what could be posted nowhere, fetched for that alone if need be."""
+        if fetched is None and job.state is JobState.UNCOLLECTED and await self._posting.lacks_copies(job):
+            fetched = await self._posting.fetched(job, stack, may_be_partial=True)
+        if fetched is not None:
+            await self._posting.keep(job, fetched)
 
     def _may_be_posted_since(self, job: Job) -> datetime | None:
         """Since when its end may be in a channel without our knowing; None: it cannot be.
@@ -215,7 +223,8 @@ class Delivery:
         """What `Send again` may have posted in another channel before its process died."""
         if job.final_channel_id is None or job.final_channel_id == job.place.channel_id:
             return None
-        there = replace(job, place=replace(job.place, channel_id=job.final_channel_id, private=False))
+        place = replace(job.place, guild_id=job.final_guild_id, channel_id=job.final_channel_id, private=False)
+        there = replace(job, place=place)
         try:
             return await self._messenger.routes(there)[0].find_end(there, since=since)
         except RouteClosed as error:

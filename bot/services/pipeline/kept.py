@@ -38,6 +38,18 @@ class KeptTracks:
         """Write our copy of the track to `to`; False if there is none."""
         return bool(self._days) and await asyncio.to_thread(self._copied, self._place(job_id, track_id), to)
 
+    async def has_copies(self, job: Job) -> bool:
+        """Whether we have any of the job's tracks."""
+        return bool(self._days) and any(await self._are_there(job))
+
+    async def lacks_copies(self, job: Job) -> bool:
+        """Whether the job's tracks should be kept and some are not."""
+        return bool(self._days) and not all(await self._are_there(job))
+
+    async def _are_there(self, job: Job) -> list[bool]:
+        places = [self._place(job.id, track.id) for track in job.tracks if track.audio_url]
+        return await asyncio.to_thread(lambda: [place.is_file() for place in places])
+
     async def keep(self, job_id: str, paths: Mapping[str, Path]) -> None:
         """Copy the files, mapped by track id."""
         if self._days:

@@ -69,6 +69,14 @@ class Posting:
             return posted
         raise RouteClosed("even links were too large")
 
+    async def has_copies(self, job: Job) -> bool:
+        """Whether we kept any of its tracks."""
+        return await self._files.has_copies(job)
+
+    async def lacks_copies(self, job: Job) -> bool:
+        """Whether its tracks should be kept and are not."""
+        return await self._files.lacks_copies(job)
+
     async def keep(self, job: Job, fetched: FetchedTracks) -> None:
         """Keep copies if the operator wants them; after the post, which they must not delay."""
         await self._files.keep(job, fetched)
@@ -90,14 +98,18 @@ class Posting:
         return replace(job, tracks=report.tracks)
 
 
-def notified(posted: Posted, job: Job, at: datetime) -> Job:
-    """The job once its end is in the message `posted`; a result that is posted is delivered."""
-    changed = replace(
+def ended_in(posted: Posted, job: Job) -> Job:
+    """The job with `posted` as the message that tells its end."""
+    return replace(
         job,
         final_channel_id=posted.channel_id,
         final_message_id=posted.message_id,
-        notified_at=at,
-        due_at=None,
-        post_tried_at=None,
+        final_guild_id=posted.guild_id,
+        final_is_answer=posted.is_answer,
     )
+
+
+def notified(posted: Posted, job: Job, at: datetime) -> Job:
+    """The job once its end is in the message `posted`; a result that is posted is delivered."""
+    changed = replace(ended_in(posted, job), notified_at=at, due_at=None, post_tried_at=None)
     return changed if job.state is JobState.FAILED else changed.after(JobEvent.POSTED, ended_at=at)

@@ -107,6 +107,14 @@ class TrackFiles:
             await asyncio.gather(cover, return_exceptions=True)
             shutil.rmtree(folder, ignore_errors=True)
 
+    async def has_copies(self, job: Job) -> bool:
+        """Whether we kept any of its tracks."""
+        return await self._kept.has_copies(job)
+
+    async def lacks_copies(self, job: Job) -> bool:
+        """Whether its tracks should be kept and are not."""
+        return await self._kept.lacks_copies(job)
+
     async def keep(self, job: Job, fetched: FetchedTracks) -> None:
         """Keep copies if the operator wants them; after the post, which they must not delay."""
         await self._kept.keep(job.id, fetched.paths)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.world.channels import Channel, ChannelNews, Message, MessageNews, Thread
-from bot.sandbox.discord.world.guilds import Guild, GuildNews, RoleNews
+from bot.sandbox.discord.world.guilds import Guild, GuildNews, MemberNews, RoleNews
 from bot.sandbox.discord.world.interactions import Interaction, InteractionNews
 from bot.sandbox.discord.world.permissions import Permission
 from bot.sandbox.discord.world.shapes import Happened, Json, News
@@ -33,7 +33,7 @@ class Event:
     bare_data: Json | None = None
 
 
-def event_of(news: News, world: World) -> Event | None:
+def event_of(news: News, world: World) -> Event | None:  # noqa: PLR0911  # one for each kind of news
     """The event about `news`; None if the bot does not see it happen."""
     match news:
         case GuildNews(happened, guild):
@@ -41,6 +41,8 @@ def event_of(news: News, world: World) -> Event | None:
         case RoleNews(happened, guild, role):
             data = {"guild_id": str(guild.id), "role": payloads.role(role)}
             return _about_guild(guild, f"GUILD_ROLE_{ENDINGS[happened]}", data, world)
+        case MemberNews():
+            return _about_member(news, world)
         case ChannelNews(happened, channel):
             return _about_channel(channel, ENDINGS[happened], world)
         case MessageNews(happened, message):
@@ -62,6 +64,14 @@ def _about_guild(guild: Guild, name: str, data: Json, world: World) -> Event | N
     if not guild.has_bot or guild.id not in world.guilds:
         return None
     return Event(name=name, data=data, intents=GUILDS, guild_id=guild.id)
+
+
+def _about_member(news: MemberNews, world: World) -> Event | None:
+    """Only of the bot itself, as without the members intent (docs, "Gateway Intents")."""
+    if news.membership.user is not world.bot:
+        return None
+    data = {"guild_id": str(news.guild.id), **payloads.member(news.membership)}
+    return _about_guild(news.guild, "GUILD_MEMBER_UPDATE", data, world)
 
 
 def _about_channel(channel: Channel, ending: str, world: World) -> Event | None:

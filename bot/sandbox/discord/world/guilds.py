@@ -38,7 +38,9 @@ class Guild(Roster):
         return role
 
     def give(self, user: User, role: Role) -> None:
+        """Give `user` a role; of members' roles the bot hears only of its own."""
         self.members[user.id].role_ids.add(role.id)
+        self.world.tell(MemberNews(Happened.CHANGED, self, self.members[user.id]))
 
     def allow(self, *permissions: str) -> None:
         """Grant everybody `permissions`, server-wide."""
@@ -86,3 +88,9 @@ class GuildNews(News):
 class RoleNews(News):
     guild: Guild
     role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class MemberNews(News):
+    guild: Guild
+    membership: Membership
