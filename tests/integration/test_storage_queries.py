@@ -22,6 +22,7 @@ STAYS_SMALL = {
     "migration": "one row for each file in storage/migrations",
 }
 HOLDS_ONLY_WORK_LEFT = {
+    "intake_in_turn": "commands that wait",
     "job_queue": "jobs that wait",
     "job_live": "jobs that have not ended",
     "job_due": "jobs with work to do",

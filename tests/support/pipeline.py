@@ -13,6 +13,7 @@ from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.errors import ProviderSilent
+from bot.parts.pipeline import FURTHER_COMMANDS
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.patience import Patience
@@ -277,7 +278,14 @@ def an_acceptance(base: Base) -> Acceptance:
         base.messenger,
         base.account,
         folder=base.folder,
-        limits=AcceptLimits(quota_per_day=LIMIT, open_commands=3, max_source_bytes=1_000_000, takeover=180, token=870),
+        limits=AcceptLimits(
+            quota_per_day=LIMIT,
+            open_commands=3,
+            further_commands=FURTHER_COMMANDS,
+            max_source_bytes=1_000_000,
+            takeover=180,
+            token=870,
+        ),
         bells=base.bells,
         clock=base.clock,
     )
