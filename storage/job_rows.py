@@ -63,6 +63,7 @@ def changeable_values(job: Job) -> tuple[Value, ...]:
         job.named_task_id,
         job.waits_for,
         to_ms(job.post_tried_at),
+        to_ms(job.continued_at),
     )
 
 
@@ -84,6 +85,7 @@ def job_from(row: Row, tracks: Sequence[Row]) -> Job:
         failure=None if row["failure"] is None else _FAILURE.decode(row["failure"]),
         tracks=tuple(track_from(track) for track in tracks),
         accepted_at=from_ms(int(row["accepted_ms"])),
+        continued_at=from_ms(row["continued_ms"]),
         submitted_at=from_ms(row["submitted_ms"]),
         heard_at=from_ms(row["heard_ms"]),
         finished_at=from_ms(row["finished_ms"]),

@@ -282,6 +282,7 @@ class Job:
     failure: Failure | None = None
     tracks: tuple[Track, ...] = ()
     accepted_at: datetime
+    continued_at: datetime | None = None  # by its member, after a restore
     submitted_at: datetime | None = None
     heard_at: datetime | None = None  # the provider's last news of it
     finished_at: datetime | None = None
@@ -301,6 +302,11 @@ class Job:
             IllegalTransitionError: no row of the table allows it.
         """
         return replace(self, state=next_state(self.state, event), **changes)
+
+    @property
+    def waits_since(self) -> datetime:
+        """When its present wait for its turn began: what it waited on hold is over."""
+        return self.continued_at or self.accepted_at
 
     @property
     def short_id(self) -> str:

@@ -31,7 +31,7 @@ class Waiting:
 
     async def _next_deadline(self) -> datetime | None:
         oldest = await self._storage.reading.jobs.oldest_waiting()
-        return None if oldest is None or not self._account.takes_nothing else oldest.accepted_at + self._give_up
+        return None if oldest is None or not self._account.takes_nothing else oldest.waits_since + self._give_up
 
     async def step(self) -> bool:
         """Give up the job that has waited longest, and one on hold whose source is gone by now."""
@@ -56,7 +56,7 @@ class Waiting:
         if not self._account.takes_nothing:
             return False
         oldest = await self._storage.reading.jobs.oldest_waiting()
-        if oldest is None or at < oldest.accepted_at + self._give_up:
+        if oldest is None or at < oldest.waits_since + self._give_up:
             return False
         ended = await self._give_up_on(oldest, at)
         if ended is not None:
