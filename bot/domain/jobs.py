@@ -72,7 +72,10 @@ TRANSITIONS: Mapping[tuple[JobState, JobEvent], JobState] = MappingProxyType(
         (_S.RUNNING, _E.PROVIDER_FAILED): _S.FAILED,
         (_S.RUNNING, _E.WENT_QUIET): _S.OVERDUE,
         (_S.RUNNING, _E.GIVEN_UP): _S.FAILED,
+        # The answer to a submission may come late, or the clock may jump while it is on its way.
         (_S.OVERDUE, _E.STARTED): _S.RUNNING,
+        (_S.OVERDUE, _E.NOT_STARTED): _S.ACCEPTED,
+        (_S.OVERDUE, _E.REFUSED): _S.FAILED,
         (_S.OVERDUE, _E.PROGRESSED): _S.RUNNING,
         (_S.OVERDUE, _E.COMPLETED): _S.FINISHED,
         (_S.OVERDUE, _E.PROVIDER_FAILED): _S.FAILED,
