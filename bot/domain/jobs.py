@@ -136,6 +136,9 @@ def next_state(state: JobState, event: JobEvent) -> JobState:
         raise IllegalTransitionError(f"{event} in {state}") from None
 
 
+SOURCE_KEPT = timedelta(days=3)
+"""How long the provider keeps an uploaded source: without it, no job can be submitted (docs/provider.md 6)."""
+
 FILES_KEPT = timedelta(days=14)
 """How long the provider keeps its files ("Generated files will be retained for 14 days", its extend page)."""
 
@@ -162,7 +165,8 @@ class FailureReason(StrEnum):
     LYRICS = "lyrics"  # the lyrics were refused, or contain what others own
     SENSITIVE = "sensitive"  # a word was refused
     SOURCE_UNREACHABLE = "source_unreachable"  # the provider could not fetch the source
-    OPERATOR = "operator"  # an older release failed jobs when the provider refused the key
+    OPERATOR = "operator"  # the provider refused the key until the source was gone
+    NO_CREDITS = "no_credits"  # the account was empty until the source was gone
     NEVER_STARTED = "never_started"  # the provider took no new work until the deadline
     SILENCE = "silence"  # the submission was never answered, and nothing was heard until the deadline
     NO_RESULT = "no_result"  # the provider took the job and had no result by the deadline

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.domain.jobs import Intake, Job, JobEvent, Track
+from bot.domain.jobs import SOURCE_KEPT, Intake, Job, JobEvent, Track
 from bot.domain.pace import SlidingWindow
 from bot.domain.quota import QuotaBalance, quota_day
 from bot.domain.reports import ReportKind, TaskReport
@@ -36,7 +36,6 @@ from bot.services.pipeline.tracks import TrackFiles
 from bot.services.pipeline.waiting import Waiting
 from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.suno.wire import parse_callback
-from storage.restore import SOURCE_KEPT
 from storage.storage import SqliteStorage, open_storage
 from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessenger, FakeProvider, TurnedClock
 from tests.support.storage_samples import a_place
@@ -225,7 +224,14 @@ async def a_pipeline(
             audio=audio,
             messenger=messenger,
             operator=operator,
-            account=Account(provider, operator, every_seconds=60, patience=patience(clock, 900), clock=clock),
+            account=Account(
+                provider,
+                operator,
+                every_seconds=60,
+                patience=patience(clock, 900),
+                long_patience=patience(clock, 86400),
+                clock=clock,
+            ),
             isolation=Isolation(storage, operator, backoff_base_seconds=2, clock=clock),
             kept=kept,
             posting=Posting(storage, provider, TrackFiles(fetcher, audio, kept, folder)),

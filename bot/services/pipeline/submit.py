@@ -136,8 +136,8 @@ class Submission:
             )
             await fault_points.pause_at("after the answer to the submit")
         except ProviderError as error:
-            if trouble_of(error) is not None:
-                self._account.close()  # before the others are woken
+            if (reason := trouble_of(error)) is not None:
+                self._account.close(reason)  # before the others are woken
             if isinstance(error, ProviderBusy):
                 self._account.took_nothing()
             await self._record_surely(job, attempt_id, partial(self._after_error, error))
