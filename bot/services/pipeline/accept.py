@@ -59,6 +59,7 @@ NO_ANSWER = text("Discord isn't letting me post right now. Please try again in a
 POSTING_TRIES = 3
 POSTING_PAUSE_SECONDS = 0.5
 AGAIN = timedelta(seconds=1)
+"""How soon a worker that found nothing to read looks again, unless the bell rings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ from bot.services.operator.account import Account
 
 log = logging.getLogger(__name__)
 
-
 PAUSED = {WaitReason.NO_CREDITS: FailureReason.NO_CREDITS, WaitReason.KEY_REFUSED: FailureReason.OPERATOR}
 
 
