@@ -65,12 +65,21 @@ UPDATE intake SET refusal = $3
 RETURNING interaction_id
 """
 
-# Members take turns, as in the queue of jobs. One that is due and has an owner was left by it.
+# Members take turns, as in the queue of jobs. One that is due and has an owner was left by it. A member's further
+# command, beside one that this owner has in hand, waits while the owner has $5 of those. The plus keeps SQLite on the
+# index of turns, of which it reads a few rows, however many commands wait.
 CLAIM_DUE = """
 UPDATE intake
    SET due_ms = $2, claimed_by = $4, was_claimed = CASE WHEN claimed_by IS NULL THEN 0 ELSE 1 END
  WHERE interaction_id IN (SELECT interaction_id FROM intake
-                           WHERE due_ms IS NOT NULL AND due_ms <= $1 ORDER BY turn, interaction_id LIMIT $3)
+                           WHERE due_ms IS NOT NULL AND +due_ms <= $1
+                             AND ($5 IS NULL
+                                  OR (SELECT count(*) - count(DISTINCT member_id) FROM intake
+                                       WHERE due_ms > $1 AND claimed_by = $4) < $5
+                                  OR NOT EXISTS (SELECT 1 FROM intake AS held
+                                                  WHERE held.member_id = intake.member_id
+                                                    AND held.due_ms > $1 AND held.claimed_by = $4))
+                           ORDER BY turn, interaction_id LIMIT $3)
 RETURNING interaction_id, payload, due_ms, was_claimed, refusal
 """
 
@@ -122,9 +131,14 @@ class Intakes:
         """Whether somebody is still to make a job of it."""
         return await self._connection.fetch_one(IS_OPEN, interaction_id) is not None
 
-    async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[ClaimedIntake]:
-        """Oldest first, by Discord's ids, which grow with time. What this release cannot read is set aside."""
-        rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit, owner)
+    async def claim_due(
+        self, *, now: datetime, until: datetime, limit: int, owner: str, further: int | None = None
+    ) -> list[ClaimedIntake]:
+        """Oldest first, by Discord's ids, which grow with time. What this release cannot read is set aside.
+
+        `further`: how many commands the owner may have in hand beyond one of each member; None for any number.
+        """
+        rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit, owner, further)
         claimed = []
         for row in sorted(rows, key=_interaction_id):
             if (command := _read(row)) is not None:

@@ -65,6 +65,7 @@ def changeable_values(job: Job) -> tuple[Value, ...]:
         to_ms(job.post_tried_at),
         job.final_guild_id,
         int(job.final_is_answer),
+        to_ms(job.continued_at),
     )
 
 
@@ -86,6 +87,7 @@ def job_from(row: Row, tracks: Sequence[Row]) -> Job:
         failure=None if row["failure"] is None else _FAILURE.decode(row["failure"]),
         tracks=tuple(track_from(track) for track in tracks),
         accepted_at=from_ms(int(row["accepted_ms"])),
+        continued_at=from_ms(row["continued_ms"]),
         submitted_at=from_ms(row["submitted_ms"]),
         heard_at=from_ms(row["heard_ms"]),
         finished_at=from_ms(row["finished_ms"]),

@@ -38,13 +38,13 @@ INSERT INTO job (
     request, continue_at, source_kind, source_name, source, callback_token, accepted_ms,
     state, stage, interaction_token, source_url, task_id, outcome_unknown, failure, submitted_ms, heard_ms,
     finished_ms, ended_ms, attempts, due_ms, progress_message_id, final_message_id, final_channel_id, notified_ms,
-    named_task_id, waits_for, post_tried_ms, final_guild_id, final_is_answer
+    named_task_id, waits_for, post_tried_ms, final_guild_id, final_is_answer, continued_ms
 ) VALUES (
     $1, $2,
     $3, $4, $5, $6, $7, $8, $9, $10, $11,
     $12, $13, $14, $15, $16, $17, $18,
     $19, $20, $21, $22, $23, $24, $25, $26, $27,
-    $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40
+    $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41
 )
 """
 
@@ -64,7 +64,7 @@ UPDATE job
        failure = $8, submitted_ms = $9, heard_ms = $10, finished_ms = $11, ended_ms = $12, attempts = $13,
        due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, notified_ms = $18,
        named_task_id = $19, waits_for = $20, post_tried_ms = $21, final_guild_id = $22, final_is_answer = $23,
-       set_aside_ms = CASE WHEN state = $2 THEN set_aside_ms END
+       continued_ms = $24, set_aside_ms = CASE WHEN state = $2 THEN set_aside_ms END
  WHERE id = $1
 RETURNING id
 """
@@ -141,12 +141,9 @@ SELECT * FROM job
  ORDER BY accepted_ms, id
 """
 
-# The first condition, which the second implies, lets SQLite walk along the index `job_live`.
 OLDEST_WAITING = """
-SELECT * FROM job
- WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished', 'uncollected', 'on_hold')
-   AND state = 'accepted'
- ORDER BY accepted_ms, id LIMIT 1
+SELECT * FROM job WHERE state = 'accepted'
+ ORDER BY coalesce(continued_ms, accepted_ms), id LIMIT 1
 """
 
 OF_MEMBER = "SELECT * FROM job WHERE member_id = $1 ORDER BY accepted_ms DESC, id DESC LIMIT $2"

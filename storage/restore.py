@@ -4,9 +4,10 @@ import asyncio
 import logging
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
+from bot.domain.jobs import SOURCE_KEPT
 from storage import lock
 from storage.backup import BackupError
 from storage.engines.base import Connection
@@ -15,9 +16,6 @@ from storage.migrate import migrate
 from storage.values import to_ms
 
 log = logging.getLogger(__name__)
-
-SOURCE_KEPT = timedelta(days=3)
-"""How long the provider keeps what was uploaded: a job on hold is of no use after that (docs/provider.md 6)."""
 
 # What waited in the copy may have been submitted after it was made. One that was claimed and not sent waited, too.
 HOLD_BACK = """

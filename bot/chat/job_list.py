@@ -111,11 +111,11 @@ def _job_line(job: Job, position: int | None, say: Say) -> str:
         line = text(
             "**{title}**: {state}, number {position} in line, queued {since}",
             position=position,
-            since=job.accepted_at,
+            since=job.waits_since,
             **facts,
         )
     else:
-        line = text("**{title}**: {state}, queued {since}", since=job.accepted_at, **facts)
+        line = text("**{title}**: {state}, queued {since}", since=job.waits_since, **facts)
     if (url := open_url(job)) is None:
         return say(line)
     link = text("[open]({link})", link=Verbatim(url))

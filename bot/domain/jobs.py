@@ -72,7 +72,10 @@ TRANSITIONS: Mapping[tuple[JobState, JobEvent], JobState] = MappingProxyType(
         (_S.RUNNING, _E.PROVIDER_FAILED): _S.FAILED,
         (_S.RUNNING, _E.WENT_QUIET): _S.OVERDUE,
         (_S.RUNNING, _E.GIVEN_UP): _S.FAILED,
+        # The answer to a submission may come late, or the clock may jump while it is on its way.
         (_S.OVERDUE, _E.STARTED): _S.RUNNING,
+        (_S.OVERDUE, _E.NOT_STARTED): _S.ACCEPTED,
+        (_S.OVERDUE, _E.REFUSED): _S.FAILED,
         (_S.OVERDUE, _E.PROGRESSED): _S.RUNNING,
         (_S.OVERDUE, _E.COMPLETED): _S.FINISHED,
         (_S.OVERDUE, _E.PROVIDER_FAILED): _S.FAILED,
@@ -133,6 +136,9 @@ def next_state(state: JobState, event: JobEvent) -> JobState:
         raise IllegalTransitionError(f"{event} in {state}") from None
 
 
+SOURCE_KEPT = timedelta(days=3)
+"""How long the provider keeps an uploaded source: without it, no job can be submitted (docs/provider.md 6)."""
+
 FILES_KEPT = timedelta(days=14)
 """How long the provider keeps its files ("Generated files will be retained for 14 days", its extend page)."""
 
@@ -159,7 +165,8 @@ class FailureReason(StrEnum):
     LYRICS = "lyrics"  # the lyrics were refused, or contain what others own
     SENSITIVE = "sensitive"  # a word was refused
     SOURCE_UNREACHABLE = "source_unreachable"  # the provider could not fetch the source
-    OPERATOR = "operator"  # an older release failed jobs when the provider refused the key
+    OPERATOR = "operator"  # the provider refused the key until the source was gone
+    NO_CREDITS = "no_credits"  # the account was empty until the source was gone
     NEVER_STARTED = "never_started"  # the provider took no new work until the deadline
     SILENCE = "silence"  # the submission was never answered, and nothing was heard until the deadline
     NO_RESULT = "no_result"  # the provider took the job and had no result by the deadline
@@ -282,6 +289,7 @@ class Job:
     failure: Failure | None = None
     tracks: tuple[Track, ...] = ()
     accepted_at: datetime
+    continued_at: datetime | None = None  # by its member, after a restore
     submitted_at: datetime | None = None
     heard_at: datetime | None = None  # the provider's last news of it
     finished_at: datetime | None = None
@@ -303,6 +311,11 @@ class Job:
             IllegalTransitionError: no row of the table allows it.
         """
         return replace(self, state=next_state(self.state, event), **changes)
+
+    @property
+    def waits_since(self) -> datetime:
+        """When its present wait for its turn began: what it waited on hold is over."""
+        return self.continued_at or self.accepted_at
 
     @property
     def short_id(self) -> str:

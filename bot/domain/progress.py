@@ -128,7 +128,7 @@ def progress_of(
 ) -> ProgressView:
     """The view of `job` at `at`; its other times come from the job, so that looking twice gives the same."""
     waits, at_work = job.state is JobState.ACCEPTED, job.state in {JobState.SUBMITTING, JobState.RUNNING}
-    since = job.submitted_at if job.submitted_at and not waits else job.accepted_at
+    since = job.submitted_at if job.submitted_at and not waits else job.waits_since
     expected_at = since + timedelta(seconds=usual_seconds or USUAL_SECONDS)
     return ProgressView(
         state=job.state,

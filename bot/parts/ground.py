@@ -82,6 +82,7 @@ async def open_ground(settings: Settings, *, clock: Clock | None = None) -> Asyn
                 operator,
                 every_seconds=CREDITS_POLLS * settings.poll_every_seconds,
                 patience=Patience(spread_seconds=settings.overdue_after_seconds),
+                long_patience=Patience(spread_seconds=settings.give_up_after_seconds),
                 clock=clock,
             ),
             isolation=Isolation(storage, operator, backoff_base_seconds=settings.retry_base_seconds, clock=clock),

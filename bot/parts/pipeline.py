@@ -26,6 +26,10 @@ from bot.suno.wire import parse_callback
 
 ACCEPTERS = 12
 """How many sources are fetched, read and uploaded at the same time."""
+FURTHER_COMMANDS = 4
+"""How many of those may be second or third commands of a member whose first one is still being read. The others are for
+first commands: members who send several links to slow servers hold up only one another.
+"""
 SUBMITTERS = 8
 """How many submissions wait for an answer at the same time."""
 WATCHERS = 16
@@ -90,6 +94,7 @@ def _acceptance(ground: Ground) -> Acceptance:
         limits=AcceptLimits(
             quota_per_day=settings.quota_per_day,
             open_commands=settings.open_commands_per_member,
+            further_commands=FURTHER_COMMANDS,
             max_source_bytes=settings.max_source_bytes,
             offer=settings.offer,
             takeover=settings.lease_seconds,

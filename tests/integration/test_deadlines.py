@@ -200,3 +200,18 @@ async def test_music_that_cannot_be_reached_until_its_files_expire_is_refunded(p
     assert 14 * 24 < tries < 15 * 24
     day = quota_day(job.accepted_at)
     assert (await pipeline.storage.reading.ledger.balance(MIA, day=day, limit=LIMIT)).left == LIMIT
+
+
+async def test_jobs_that_wait_and_jobs_on_hold_are_given_up_side_by_side(pipeline: Pipeline) -> None:
+    """However many there are of the one kind, the other has its turn."""
+    on_hold = [await pipeline.held_back() for _ in range(2)]
+    waiting = [await pipeline.accepted() for _ in range(2)]
+    pipeline.provider.answers = [ProviderBusy("maintenance", code=455) for _ in range(10)]
+    for seconds in (43_000, 43_000, 3 * 86_400):
+        await pipeline.submission.step()
+        pipeline.clock.turn(seconds)
+
+    assert await pipeline.waiting.step()
+
+    for jobs in (on_hold, waiting):
+        assert sorted([(await pipeline.job(job)).state is JobState.FAILED for job in jobs]) == [False, True]

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import Job, JobState
-from bot.errors import Refused
+from bot.errors import ProviderBusy, Refused
 from bot.text import Catalogue
 from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
 
 BEN = 2002
+DAY_SECONDS = 86400
 
 
 @pytest.fixture
@@ -142,3 +143,34 @@ async def test_a_running_job_and_another_members_job_cannot_be_cancelled(pipelin
         await pipeline.members.cancel(2002, job.short_id)
 
     assert (await pipeline.job(job)).state is JobState.RUNNING
+
+
+async def test_a_continued_job_waits_anew_and_keeps_its_place(pipeline: Pipeline) -> None:
+    job = await pipeline.held_back()
+    later = await pipeline.accepted(member_id=BEN)
+    pipeline.clock.turn(2 * DAY_SECONDS)
+
+    continued = await pipeline.members.continue_(MIA, job.id)
+    await pipeline.progress.step()
+
+    assert (await pipeline.job(job)).waits_since == continued.waits_since == pipeline.clock()
+    (shown,) = [view for job_id, view in pipeline.messenger.shown if job_id == job.id]
+    assert shown.since == pipeline.clock()
+    oldest = await pipeline.storage.reading.jobs.oldest_waiting()
+    assert oldest is not None
+    assert oldest.id == later.id
+    assert await pipeline.storage.reading.jobs.queue_position(job.id) == 1
+
+
+async def test_a_continued_job_is_not_given_up_for_the_days_that_it_was_on_hold(pipeline: Pipeline) -> None:
+    job = await pipeline.held_back()
+    pipeline.clock.turn(2 * DAY_SECONDS)
+    await pipeline.members.continue_(MIA, job.id)
+    pipeline.provider.answers = [ProviderBusy("later", code=455) for _ in range(10)]
+    for _ in range(5):
+        await pipeline.submission.step()
+        pipeline.clock.turn(600)
+
+    await pipeline.waiting.step()
+
+    assert (await pipeline.job(job)).state is JobState.ACCEPTED

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import Job, JobState
+from bot.domain.jobs import Job, JobState, Stage
 from bot.domain.progress import ProgressView
 from bot.fault_points import hold
 from bot.services.common.messenger import RouteBusy, RouteClosed, RouteUnavailable
@@ -114,6 +114,20 @@ async def test_places_in_line_are_updated_only_when_their_band_changes(pipeline:
     await look(pipeline)
 
     assert [bands(pipeline, job) for job in jobs[1:]] == [[2, 1], [2], [4, 2], [4], [4], [7, 4], [7], [7]]
+
+
+async def test_a_moving_queue_holds_up_no_other_message(pipeline: Pipeline) -> None:
+    running = await pipeline.running()
+    first, second = await accepted(pipeline, 2)
+    await look(pipeline)
+    await cancel(pipeline, first)
+    await pipeline.call_back(running, "text", tracks=0)
+    pipeline.clock.turn(5)
+
+    assert await pipeline.progress.step()
+
+    assert bands(pipeline, second) == [2, 1]
+    assert views(pipeline, running)[-1].stage is Stage.TEXT
 
 
 async def test_a_job_that_is_accepted_while_the_queue_is_looked_at_reads_its_true_place(pipeline: Pipeline) -> None:

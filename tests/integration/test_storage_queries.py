@@ -24,7 +24,9 @@ STAYS_SMALL = {
     "migration": "one row for each file in storage/migrations",
 }
 HOLDS_ONLY_WORK_LEFT = {
+    "intake_in_turn": "commands that wait",
     "job_queue": "jobs that wait",
+    "job_waiting": "jobs that wait",
     "job_live": "jobs that have not ended",
     "job_due": "jobs with work to do",
     "job_set_aside": "jobs that cannot be read, a handful",
@@ -162,7 +164,7 @@ def test_a_statement_that_is_no_constant_is_noticed() -> None:
         ("jobs.CLAIM_DUE", "job_due"),
         ("jobs.NEXT_DUE", "job_due"),
         ("jobs.LIVE", "job_live"),
-        ("jobs.OLDEST_WAITING", "job_live"),
+        ("jobs.OLDEST_WAITING", "job_waiting"),
         ("jobs.OF_MEMBER", "job_of_member"),
         ("jobs.BY_PREFIX", "job_id_of_member"),
         ("jobs.CANCELLABLE", "job_waiting_of_member"),

@@ -137,18 +137,18 @@ async def test_a_refused_key_pauses_everything_and_work_resumes_when_it_is_accep
 
 
 async def test_a_job_that_can_never_be_submitted_is_given_up_at_the_deadline(pipeline: Pipeline) -> None:
-    pipeline.provider.answers = [OUT_OF_CREDITS]
-    pipeline.provider.credits_left = 0
+    pipeline.provider.answers = [ProviderBusy("maintenance", code=455) for _ in range(3)]
     job = await pipeline.accepted()
     await pipeline.submission.step()
 
     for _ in range(2):
         pipeline.clock.turn(43_000)
         await pipeline.submission.step()
-    assert await pipeline.waiting.next_due() == job.accepted_at + timedelta(seconds=86400)
     pipeline.clock.turn(399)
+    assert await pipeline.waiting.next_due() is None
     assert not await pipeline.waiting.step()
     pipeline.clock.turn(1)
+    assert await pipeline.waiting.next_due() == job.accepted_at + timedelta(seconds=86400)
     assert await pipeline.waiting.step()
 
     after = await pipeline.job(job)

@@ -48,6 +48,7 @@ class FakeProvider:
     answers: list[str | ProviderError] = field(default_factory=list)
     reports: dict[str, TaskReport | ProviderError] = field(default_factory=dict)
     credits_left: float = 1000
+    credits_error: ProviderError | None = None
     extended: list[str] = field(default_factory=list)  # callback addresses, one for each submission
     asked: list[str] = field(default_factory=list)
     uploaded: list[bytes] = field(default_factory=list)
@@ -83,6 +84,8 @@ class FakeProvider:
         return report
 
     async def credits(self) -> float:
+        if self.credits_error is not None:
+            raise self.credits_error
         return self.credits_left
 
 

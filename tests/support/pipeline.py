@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.domain.jobs import Intake, Job, JobEvent, Track
+from bot.domain.jobs import SOURCE_KEPT, Intake, Job, JobEvent, Track
 from bot.domain.pace import SlidingWindow
 from bot.domain.quota import QuotaBalance, quota_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.errors import ProviderSilent
+from bot.parts.pipeline import FURTHER_COMMANDS
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.patience import Patience
@@ -35,7 +36,6 @@ from bot.services.pipeline.tracks import TrackFiles
 from bot.services.pipeline.waiting import Waiting
 from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.suno.wire import parse_callback
-from storage.restore import SOURCE_KEPT
 from storage.storage import SqlStorage
 from tests.support.database import open_storage
 from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessenger, FakeProvider, TurnedClock
@@ -225,7 +225,14 @@ async def a_pipeline(
             audio=audio,
             messenger=messenger,
             operator=operator,
-            account=Account(provider, operator, every_seconds=60, patience=patience(clock, 900), clock=clock),
+            account=Account(
+                provider,
+                operator,
+                every_seconds=60,
+                patience=patience(clock, 900),
+                long_patience=patience(clock, 86400),
+                clock=clock,
+            ),
             isolation=Isolation(storage, operator, backoff_base_seconds=2, clock=clock),
             kept=kept,
             posting=Posting(storage, provider, TrackFiles(fetcher, audio, kept, folder)),
@@ -278,7 +285,14 @@ def an_acceptance(base: Base) -> Acceptance:
         base.messenger,
         base.account,
         folder=base.folder,
-        limits=AcceptLimits(quota_per_day=LIMIT, open_commands=3, max_source_bytes=1_000_000, takeover=180, token=870),
+        limits=AcceptLimits(
+            quota_per_day=LIMIT,
+            open_commands=3,
+            further_commands=FURTHER_COMMANDS,
+            max_source_bytes=1_000_000,
+            takeover=180,
+            token=870,
+        ),
         bells=base.bells,
         clock=base.clock,
     )

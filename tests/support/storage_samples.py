@@ -84,6 +84,7 @@ def a_job_with_everything(job: Job) -> Job:
         outcome_unknown=True,
         failure=Failure(reason=FailureReason.COPYRIGHT, code=413, provider_message="matches “Tide”"),
         tracks=(a_track(2), a_track(1, title="Ebb")),
+        continued_at=after(0.5),
         submitted_at=after(1),
         heard_at=after(2),
         finished_at=after(3),

@@ -150,3 +150,12 @@ def test_a_quota_is_shown_as_a_bar_and_in_words(say: Say) -> None:
     balance = QuotaBalance(limit=10, held=1, spent=3, day=BEGINNING.date())
 
     assert job_list.quota_content(balance, say).startswith("`███▒░░░░░░` 6 of 10 left today · 3 used · 1 in progress")
+
+
+def test_a_continued_job_is_queued_since_it_was_continued(say: Say) -> None:
+    job = replace(a_job(), continued_at=after(2 * DAY_SECONDS))
+
+    for position in (3, None):
+        assert job_list.jobs_content([(job, position)], say).endswith(
+            f"queued <t:{int(after(2 * DAY_SECONDS).timestamp())}:R>"
+        )

@@ -38,7 +38,7 @@ GOES_TO = {
         JobState.FINISHED,
     },
     JobState.RUNNING: {JobState.FINISHED, JobState.FAILED, JobState.OVERDUE},
-    JobState.OVERDUE: {JobState.RUNNING, JobState.FINISHED, JobState.FAILED},
+    JobState.OVERDUE: {JobState.RUNNING, JobState.ACCEPTED, JobState.FINISHED, JobState.FAILED},
     JobState.FINISHED: {JobState.DELIVERED, JobState.UNCOLLECTED, JobState.FAILED},
     JobState.UNCOLLECTED: {JobState.DELIVERED, JobState.FAILED},
     JobState.ON_HOLD: {

@@ -144,8 +144,13 @@ class Intakes(Protocol):
     async def is_open(self, interaction_id: int) -> bool:
         """Whether it is still to become a job."""
 
-    async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[ClaimedIntake]:
-        """Commands that wait, or whose worker is gone, now `owner`'s until `until`."""
+    async def claim_due(
+        self, *, now: datetime, until: datetime, limit: int, owner: str, further: int | None = None
+    ) -> list[ClaimedIntake]:
+        """Commands that wait, or whose worker is gone, now `owner`'s until `until`.
+
+        `further`: how many commands the owner may have in hand beyond one of each member; None for any number.
+        """
 
     async def renew(self, interaction_id: int, *, owner: str, until: datetime) -> bool:
         """Keep the claim on the command until then."""

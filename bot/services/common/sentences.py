@@ -36,6 +36,7 @@ _REASONS = {
     FailureReason.SENSITIVE: text("The music service didn't accept a word in your text. Change it and try again."),
     FailureReason.SOURCE_UNREACHABLE: text("The music service couldn't read your audio. Send it again."),
     FailureReason.OPERATOR: text("The music service didn't accept this bot's key. Its operator needs to fix that."),
+    FailureReason.NO_CREDITS: text("This bot ran out of credits. Its operator needs to top up the account."),
     FailureReason.NEVER_STARTED: text("The music service took nothing new for too long. Please try again later."),
     FailureReason.SILENCE: text("The music service never answered. I won't resend it, so you can't be charged twice."),
     FailureReason.NO_RESULT: text("The music service gave no result in time. Please try again later."),

@@ -19,16 +19,21 @@ async def insert(work: Work, job: Job, *, at: datetime) -> None:
 
 async def save(work: Work, job: Job, *, before: Job, at: datetime) -> None:
     """Write `job`, which was `before`; settle its unit if its state says so. Settling twice changes nothing."""
-    if job.state not in NEEDS_SOURCE:
+    if job.state not in NEEDS_SOURCE and not _is_unanswered(job):
         job = replace(job, source_url="")  # signed, so a secret; no longer needed
     await work.jobs.save(job)
     if looks_different(before, job):
         await work.progress.touch(job.id, at=at)
     if job.state is not before.state:
         await _settle_unit(work, job, at=at)
-        if before.state is JobState.SUBMITTING and _was_not_started(job):
+        if _is_unanswered(before) and _was_not_started(job):
             day = quota_day(before.submitted_at or at)
             await work.spending.add(job.place.guild_id, day=day, submissions=-1)
+
+
+def _is_unanswered(job: Job) -> bool:
+    """It was sent, and may be refused yet: the answer can come late, or the clock can jump meanwhile."""
+    return job.state in {JobState.SUBMITTING, JobState.OVERDUE} and job.task_id is None
 
 
 def _was_not_started(job: Job) -> bool:

@@ -113,7 +113,7 @@ class Members:
         return next(iter(_titled(words, latest, whole=True) or _titled(words, latest, whole=False)), None)
 
     async def continue_(self, member_id: int, job_id: str) -> Job:
-        """Put a job held by a restore back in line; it keeps its place.
+        """Put a job held by a restore back in line; it keeps its place, and its wait counts from now.
 
         Raises:
             Refused: the member has no such job, or it is not on hold.
@@ -133,7 +133,7 @@ class Members:
                     ]
                 )
             at = self._clock()
-            continued = found.after(JobEvent.CONTINUED, due_at=at)
+            continued = found.after(JobEvent.CONTINUED, due_at=at, continued_at=at)
             await settle.save(work, continued, before=found, at=at)
         self._bells.job_changed(continued)
         return continued

@@ -16,6 +16,7 @@ from bot.services.operator.notices import Operator
 log = logging.getLogger(__name__)
 
 SUBMISSIONS = "submissions"
+PAUSE = "the pause"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,33 +65,54 @@ class Account:
     """Shared by all who use the provider; a restart finds the pause in the database."""
 
     def __init__(
-        self, provider: Provider, operator: Operator, *, every_seconds: float, patience: Patience, clock: Clock
+        self,
+        provider: Provider,
+        operator: Operator,
+        *,
+        every_seconds: float,
+        patience: Patience,
+        long_patience: Patience,
+        clock: Clock,
     ) -> None:
         """`every_seconds`: how often a closed account is asked whether it is open again.
 
-        `patience`: how often the provider may take nothing before jobs past their deadline are given up.
+        Jobs past their deadline are given up after `patience` with a closed account, and after `long_patience` with an
+        open one for which the provider takes nothing.
         """
         self._provider = provider
         self._operator = operator
         self._patience = patience
+        self._long_patience = long_patience
         self._every = timedelta(seconds=every_seconds)
         self._clock = clock
         self._has_looked = False
         self.ask_at: datetime | None = None  # set while the account is closed
+        self._closed_for: WaitReason | None = None  # by the provider's latest clear answer
 
     @property
     def takes_nothing(self) -> bool:
         """Whether submissions have failed for so long that waiting has no point; otherwise every job has its turn."""
-        return self._patience.is_over(SUBMISSIONS)
+        return self._long_patience.is_over(SUBMISSIONS)
+
+    @property
+    def paused_for(self) -> WaitReason | None:
+        """Why nothing is submitted, once the provider has said so several times; None while the account may be open."""
+        return self._closed_for if self._patience.is_over(PAUSE) else None
 
     def took_nothing(self) -> None:
-        """A submission was put off, whatever for."""
-        self._patience.failed(SUBMISSIONS)
+        """A submission was put off because the provider is busy, out of order or out of reach."""
+        self._long_patience.failed(SUBMISSIONS)
 
-    def close(self) -> None:
+    def close(self, reason: WaitReason) -> None:
         """A submission was refused for the account's sake: no other one is tried."""
-        self.took_nothing()
+        self._refused(reason)
         self.ask_at = self._clock() + self._every
+
+    def _refused(self, reason: WaitReason) -> None:
+        """The pause is not time in which the provider takes nothing."""
+        self._long_patience.forget(SUBMISSIONS)
+        self._patience.failed(PAUSE)
+        self._closed_for = reason
 
     async def tell_of(self, error: ProviderError) -> None:
         """Tell the operator, once, where `error` is one of the two troubles."""
@@ -100,7 +122,7 @@ class Account:
 
     async def works(self) -> None:
         """A submission was taken."""
-        self._patience.forget(SUBMISSIONS)
+        self._long_patience.forget(SUBMISSIONS)
         await self._is_over(WaitReason.KEY_REFUSED)
 
     async def is_open(self) -> bool:
@@ -120,13 +142,15 @@ class Account:
             credits_left = await self._provider.credits()
         except ProviderError as error:
             log.debug("credits: %s", error)
-            self.took_nothing()
+            if (reason := trouble_of(error)) is not None:
+                self._refused(reason)
             return False
         await self._is_over(WaitReason.KEY_REFUSED)
         if credits_left < CREDITS_PER_JOB:
-            self.took_nothing()
+            self._refused(WaitReason.NO_CREDITS)
             return False
         self.ask_at = None
+        self._patience.forget(PAUSE)
         await self._is_over(WaitReason.NO_CREDITS)
         return True
 

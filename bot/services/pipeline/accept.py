@@ -58,14 +58,20 @@ NO_ANSWER = text("Discord isn't letting me post right now. Please try again in a
 
 POSTING_TRIES = 3
 POSTING_PAUSE_SECONDS = 0.5
+AGAIN = timedelta(seconds=1)
+"""How soon a worker that found nothing to read looks again, unless the bell rings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptLimits:
-    """`takeover`: seconds until another worker takes a command over; `token`: seconds in which it can be answered."""
+    """`takeover`: seconds until another worker takes a command over; `token`: seconds in which it can be answered.
+
+    `further_commands`: how many commands may be read at the same time beyond one of each member.
+    """
 
     quota_per_day: int
     open_commands: int
+    further_commands: int
     max_source_bytes: int
     takeover: float
     token: float
@@ -149,7 +155,11 @@ class Acceptance:
         """Make a job of one command; one too old to be answered is refused."""
         async with self._storage.transaction() as work:
             claimed = await work.intakes.claim_due(
-                now=self._clock(), until=self._takeover_at(), limit=1, owner=self._owner
+                now=self._clock(),
+                until=self._takeover_at(),
+                limit=1,
+                owner=self._owner,
+                further=self._limits.further_commands,
             )
             # After a jump of the clock a claim may run out while this process is still at work on it.
             mine = [command for command in claimed if command.intake.place.interaction_id not in self._in_hand]
@@ -214,7 +224,9 @@ class Acceptance:
         return not command.was_claimed or await self._messenger.answer_if_acknowledged(place, [INTERRUPTED])
 
     async def next_due(self) -> datetime | None:
-        return await self._storage.reading.intakes.next_due()
+        """Never at once: what is due by now is a further command of some member, which waits for one of them to end."""
+        due = await self._storage.reading.intakes.next_due()
+        return None if due is None else max(due, self._clock() + AGAIN)
 
     def _first_due(self, intake: Intake) -> datetime:
         """When a worker takes over a command that was neither begun nor put away."""

@@ -136,8 +136,8 @@ class Submission:
             )
             await fault_points.pause_at("after the answer to the submit")
         except ProviderError as error:
-            if trouble_of(error) is not None:
-                self._account.close()  # before the others are woken
+            if (reason := trouble_of(error)) is not None:
+                self._account.close(reason)  # before the others are woken
             if isinstance(error, ProviderBusy):
                 self._account.took_nothing()
             await self._record_surely(job, attempt_id, partial(self._after_error, error))
@@ -184,13 +184,14 @@ class Submission:
         return started
 
     def _after_error(self, error: ProviderError, job: Job, at: datetime) -> Job:
-        if job.state is not JobState.SUBMITTING:
+        if job.state not in {JobState.SUBMITTING, JobState.OVERDUE} or job.task_id is not None:
             return job  # a callback told that it was started after all
         if error.may_have_started:
             log.warning("job %s: no clear answer to the submission (%s); not repeated", job.short_id, error)
             # A callback may have named a task meanwhile: then there is something to ask.
             wait_seconds = self._times.overdue if job.named_task_id is None else 0
             return replace(job, outcome_unknown=True, due_at=at + timedelta(seconds=wait_seconds))
+        job = replace(job, outcome_unknown=False)
         if (reason := trouble_of(error)) is not None:
             return job.after(
                 JobEvent.NOT_STARTED, attempts=job.attempts + 1, due_at=at, submitted_at=None, waits_for=reason

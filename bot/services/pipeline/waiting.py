@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
-from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
+from bot.domain.jobs import SOURCE_KEPT, Failure, FailureReason, Job, JobEvent, JobState, WaitReason
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
@@ -12,9 +12,14 @@ from bot.services.operator.account import Account
 
 log = logging.getLogger(__name__)
 
+PAUSED = {WaitReason.NO_CREDITS: FailureReason.NO_CREDITS, WaitReason.KEY_REFUSED: FailureReason.OPERATOR}
+
 
 class Waiting:
-    """The step of a worker. While the provider takes anything at all, every job will have its turn."""
+    """The step of a worker. While the provider takes anything at all, every job will have its turn.
+
+    While the account is closed, jobs keep their places for as long as the provider keeps their sources.
+    """
 
     def __init__(
         self, storage: Storage, account: Account, *, give_up_seconds: float, bells: Bells, clock: Clock
@@ -30,8 +35,20 @@ class Waiting:
         return min((at for at in due if at is not None), default=None)
 
     async def _next_deadline(self) -> datetime | None:
+        if self._reason() is None:
+            return None
         oldest = await self._storage.reading.jobs.oldest_waiting()
-        return None if oldest is None or not self._account.takes_nothing else oldest.accepted_at + self._give_up
+        return None if oldest is None else self._deadline(oldest)
+
+    def _reason(self) -> FailureReason | None:
+        """Why a job has waited in vain if it is past its deadline; None while it may still have its turn."""
+        if (paused_for := self._account.paused_for) is not None:
+            return PAUSED[paused_for]
+        return FailureReason.NEVER_STARTED if self._account.takes_nothing else None
+
+    def _deadline(self, job: Job) -> datetime:
+        is_paused = self._account.paused_for is not None
+        return job.waits_since + (max(SOURCE_KEPT, self._give_up) if is_paused else self._give_up)
 
     async def step(self) -> bool:
         """Give up the job that has waited longest, and one on hold whose source is gone by now."""
@@ -53,23 +70,23 @@ class Waiting:
 
     async def _end_waiting(self) -> bool:
         at = self._clock()
-        if not self._account.takes_nothing:
+        if (reason := self._reason()) is None:
             return False
         oldest = await self._storage.reading.jobs.oldest_waiting()
-        if oldest is None or at < oldest.accepted_at + self._give_up:
+        if oldest is None or at < self._deadline(oldest):
             return False
-        ended = await self._give_up_on(oldest, at)
+        ended = await self._give_up_on(oldest, reason, at)
         if ended is not None:
             self._bells.job_changed(ended)
         return True
 
-    async def _give_up_on(self, oldest: Job, at: datetime) -> Job | None:
+    async def _give_up_on(self, oldest: Job, reason: FailureReason, at: datetime) -> Job | None:
         async with self._storage.transaction() as work:
             waiting = await work.jobs.get(oldest.id)
             if waiting is None or waiting.state is not JobState.ACCEPTED:
                 return None  # its turn came after all
-            log.warning("job %s: waited until the deadline and was never submitted", waiting.short_id)
-            failure = Failure(reason=FailureReason.NEVER_STARTED)
+            log.warning("job %s: waited until the deadline and was never submitted (%s)", waiting.short_id, reason)
+            failure = Failure(reason=reason)
             ended = waiting.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
             await settle.save(work, ended, before=waiting, at=at)
         return ended

@@ -128,7 +128,7 @@ class Watch:
         """Most looks find nothing new and no edge of time passed: then the claim has written all there is to write."""
         if answer.report is None or answer.report.kind is not ReportKind.WAITING or job.task_id is None:
             return False
-        begun = job.submitted_at or job.accepted_at
+        begun = job.submitted_at or job.waits_since
         edge = begun + timedelta(seconds=self._times.give_up)
         if job.state is JobState.RUNNING:
             edge = min(edge, max(begun, job.heard_at or begun) + timedelta(seconds=self._times.overdue))
@@ -195,7 +195,7 @@ class Watch:
         A deadline that has passed counts only together with several looks of this process: after a long downtime it
         has passed before anybody asked.
         """
-        begun = job.submitted_at or job.accepted_at
+        begun = job.submitted_at or job.waits_since
         deadline = begun + timedelta(seconds=self._times.give_up)
         if at >= deadline and self._is_patience_over(job, answer):
             log.warning("job %s: no result by the deadline", job.short_id)

@@ -1,4 +1,4 @@
-"""The system's clock is set back: nothing waits for a time that was meant otherwise."""
+"""The system's clock is set: nothing waits for a time that was meant otherwise, and the log says so once."""
 
 import logging
 from datetime import timedelta
@@ -103,3 +103,42 @@ async def test_a_member_whose_times_lie_in_the_future_is_still_served(tmp_path: 
         await pipeline.progress.step()
         assert await pipeline.delivery.step()
         assert (await pipeline.job(job)).state is JobState.DELIVERED
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_a_step_forward_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with a_pipeline(tmp_path) as pipeline:
+        stopwatch = Stopwatch()
+        watch = watching(pipeline, stopwatch)
+        await watch.step()
+        pipeline.clock.turn(HOUR_SECONDS)
+
+        for _ in range(3):
+            stopwatch.seconds += 20
+            pipeline.clock.turn(20)
+            await watch.step()
+
+        assert warnings(caplog) == [
+            "the system's clock went forward by 3600 s; deadlines wait for a few more tries",
+        ]
+
+
+async def test_neither_small_steps_nor_time_spent_stopped_are_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, stopwatch = TurnedClock(), Stopwatch()
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        watch = watching(pipeline, stopwatch)
+        for step_seconds in (0, 4, -4):
+            await watch.step()
+            stopwatch.seconds += 20
+            clock.turn(20 + step_seconds)
+        await watch.step()
+    clock.turn(HOUR_SECONDS)
+    async with a_pipeline(tmp_path, clock=clock) as pipeline:
+        await watching(pipeline, Stopwatch()).step()
+
+    assert warnings(caplog) == []
