@@ -13,7 +13,7 @@ class StorageUnavailable(Outage):
     def __init__(self, cause: str, *, remedy: str = "") -> None:
         super().__init__(
             "; ".join(filter(None, [f"database unavailable: {' '.join(cause.split())}", remedy])),
-            text("I cannot write anything down at the moment. Please try again in a few minutes."),
+            text("I can't save anything right now. Please try again in a few minutes."),
         )
 
 

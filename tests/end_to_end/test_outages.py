@@ -15,7 +15,7 @@ from storage.storage import open_storage
 from tests.end_to_end.town import QUICK, Town, a_town, ended, ends, eventually
 from tests.support.process import BotProcess, bot_process, environ_of
 
-CANNOT_WRITE = "I cannot write anything down at the moment. Please try again in a few minutes."
+CANNOT_WRITE = "I can't save anything right now. Please try again in a few minutes."
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.services.common.sentences import without_cost
 from bot.services.pipeline.accept import GOT_IT, TOO_LATE
 from tests.support.pipeline import LIMIT, a_pipeline
 
@@ -26,7 +27,7 @@ async def test_a_command_that_waited_too_long_is_refused_with_a_reason(tmp_path:
         assert await pipeline.acceptance.step()
 
         told = pipeline.messenger.answers if can_answer else pipeline.messenger.told_directly
-        assert told == [[TOO_LATE]]
+        assert told == [without_cost([TOO_LATE])]
         assert await pipeline.latest_job() is None
         assert (await pipeline.balance()).left == LIMIT
         assert not await pipeline.acceptance.step()

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 SENDABLE = frozenset({JobState.DELIVERED, JobState.UNCOLLECTED})
 
-GONE = text("I couldn't find that job. It may have been too old.")
+GONE = text("I can't find that job. It may be too old.")
 BUSY = text("I'm already sending it.")
 NOT_READY = text("There's nothing to send yet: that job hasn't finished.")
 EXPIRED = text("The music service no longer has these files, so I can't send them again.")
