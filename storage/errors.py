@@ -17,6 +17,10 @@ class StorageUnavailable(Outage):
         )
 
 
+class BackupError(Exception):
+    """The copy cannot be made or used; the text says why and what to do."""
+
+
 class DatabaseTooNew(Exception):
     """The file was written by a later version of the program: run that one, or restore an older file."""
 

@@ -1,5 +1,8 @@
 """The storage as the services see it: all aggregates on one database."""
 
+import asyncio
+import logging
+import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.domain.inbox_entry import Recorded
-from storage import lock
+from storage import lock, ownership
 from storage.batches import Batches
 from storage.connection import Connection
 from storage.database import BUSY_SECONDS, Database, open_database
@@ -20,6 +23,8 @@ from storage.memos import Memos
 from storage.migrate import migrate
 from storage.progress import ProgressMessages
 from storage.spending import Spending
+
+log = logging.getLogger(__name__)
 
 CALLBACK_SECONDS = 5.0
 """How long a callback may wait for its look-up and for being written; the provider waits 15 s for an answer."""
@@ -118,9 +123,11 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
     """The storage in the file `path`, made if missing and migrated to this program's schema.
 
     Raises:
-        StorageUnavailable: the file cannot be opened or written.
+        StorageUnavailable: the file cannot be opened or written, or is somebody else's.
         DatabaseTooNew: a later program has changed it.
     """
+    is_new = await asyncio.to_thread(ownership.is_new, path)
+    log.info("database: %s%s", os.path.abspath(path), " (new)" if is_new else "")  # noqa: ASYNC240, PTH100  # quick
     with lock.shared(path):
         async with open_database(path, busy_seconds=busy_seconds) as database:
             await migrate(database)
