@@ -136,7 +136,7 @@ class ProviderError(EncoreError):
 
     def __init__(self, provider_message: str, sentence: Text | None = None, *, code: int | None = None) -> None:
         super().__init__(
-            f"provider: {code} {provider_message}".strip(),
+            " ".join(["provider:", *([str(code)] if code is not None else []), provider_message]).strip(),
             sentence
             or text("The music service couldn't do that. It said: “{message}”", message=Said(provider_message)),
         )

@@ -40,7 +40,7 @@ async def test_a_channel_where_the_bot_may_not_post_is_reported_before_anything_
 
     await refused(town, await town.extend(), f"I'm missing {name}")
 
-    assert not town.suno.requests  # not even the upload
+    assert not town.handed_over()  # not even the upload
 
 
 async def test_a_private_answer_needs_no_permission_in_the_channel(town: Town) -> None:

@@ -118,7 +118,7 @@ async def test_if_nothing_can_be_posted_the_member_reads_why_and_nothing_is_uplo
 
     assert answer.is_ephemeral
     assert "This didn't use up an extension." in answer.content
-    assert not town.suno.requests
+    assert not town.handed_over()
     assert (await town.balance()).left == 10
 
 

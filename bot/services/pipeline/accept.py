@@ -359,7 +359,9 @@ class Acceptance:
         try:
             return await self._provider.upload(path, name=name, audio_format=audio_format)
         except (ProviderBusy, ProviderSilent) as error:
-            log.warning("the source could not be handed over: %s", error)
+            log.warning(
+                "the source could not be handed over (%s): if this lasts, check SUNO_UPLOAD_URL and the network", error
+            )
             raise Refused([NOT_TAKEN]) from error
         except ProviderError as error:
             log.error("the source was not taken: %s", error)  # noqa: TRY400  # expected, told in one line
