@@ -298,7 +298,7 @@ class Acceptance:
             return await work.intakes.renew(interaction_id, owner=self._owner, until=self._takeover_at())
 
     async def _check_quota(self, intake: Intake) -> None:
-        """Before anything is read for nothing; it is decided once more when the job is written."""
+        """Checked before the source is read, and again when the job is written."""
         day, limit = quota_day(self._clock()), self._limits.quota_per_day
         balance = await self._storage.reading.ledger.balance(intake.place.member_id, day=day, limit=limit)
         if not balance.left:
