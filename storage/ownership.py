@@ -9,6 +9,8 @@ from storage.errors import StorageUnavailable
 TABLES = frozenset({"job", "quota_unit", "migration"})
 """In every release. A file without any table is new."""
 
+TABLE_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+
 _BEGINNING = b"SQLite format 3\0"
 _BUSY_SECONDS = 0.2
 _REMEDY = "name another file in DATABASE_URL, or restore a backup, see README.md"
@@ -42,7 +44,7 @@ def _tables(path: Path) -> frozenset[str]:
     try:
         opened = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=rw", uri=True, timeout=_BUSY_SECONDS)
         try:
-            return frozenset(name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
+            return frozenset(name for (name,) in opened.execute(TABLE_NAMES))
         finally:
             opened.close()
     except sqlite3.Error:

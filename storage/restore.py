@@ -12,7 +12,7 @@ from storage.connection import Connection
 from storage.database import copy_database, open_database
 from storage.errors import BackupError
 from storage.migrate import migrate
-from storage.ownership import TABLES
+from storage.ownership import TABLE_NAMES, TABLES
 from storage.values import to_ms
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,6 @@ UPDATE progress SET version = version + 1, due_ms = $1, not_before_ms = NULL
 FORGET_OPEN_COMMANDS = (
     "UPDATE intake SET payload = NULL, due_ms = NULL WHERE due_ms IS NOT NULL RETURNING interaction_id"
 )
-
-TABLES_THERE = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ async def restore(copy: Path, database: Path) -> Restored:
 async def _prepared(fresh: Path, copy: Path) -> int:
     now = datetime.now(UTC)
     async with open_database(fresh) as opened:
-        if not {str(row["name"]) for row in await opened.reading.fetch_all(TABLES_THERE)} >= TABLES:
+        if not {str(row["name"]) for row in await opened.reading.fetch_all(TABLE_NAMES)} >= TABLES:
             raise BackupError(f"{copy} is a database, but not one of Encore's")
         await migrate(opened)
         async with opened.transaction() as connection:
