@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import logging
 import os
 import sys
 from collections.abc import Coroutine, Mapping
@@ -14,8 +15,11 @@ from urllib.parse import unquote, urlsplit
 from dotenv import dotenv_values
 
 from bot import __version__, fault_points
-from bot.settings import SETTINGS, Settings, SettingsError
+from bot.settings import SETTINGS, Settings, SettingsError, database_of
 
+log = logging.getLogger("bot")
+
+ENV_FILE = Path(".env")  # in the folder where the bot is started
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
 
@@ -33,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     if armed := os.environ.get("ENCORE_FAULT"):
         fault_points.arm(armed)
     try:
-        environ = {**_from_file(Path(".env")), **{name: value for name, value in os.environ.items() if value.strip()}}
+        environ = {**_from_file(ENV_FILE), **{name: value for name, value in os.environ.items() if value.strip()}}
         return _finished(_work(options, environ))
     except SettingsError as error:
         for problem in error.problems:
@@ -53,13 +57,13 @@ def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[
         print(HOW_TO_GO_LIVE, flush=True)
     if options.command == "sandbox" or without_token:
         return _sandbox()
+    if options.command == "backup":
+        return _back_up(database_of(environ).absolute(), options.file)
+    if options.command == "restore":
+        return _restore(database_of(environ).absolute(), options.file)
     settings = Settings.from_environ(environ)
     if options.command == "commands":
         return _commands(settings, options.action)
-    if options.command == "backup":
-        return _back_up(settings, options.file)
-    if options.command == "restore":
-        return _restore(settings, options.file)
     return _run(settings)
 
 
@@ -118,6 +122,8 @@ def _set_up_logs(settings: Settings, *, level: str) -> None:
 
 def _run(settings: Settings) -> Coroutine[Any, Any, None]:
     _set_up_logs(settings, level=settings.log_level)
+    where = ENV_FILE.absolute()
+    log.info("settings: %s", f"{where} and the environment" if where.exists() else f"the environment; no {where}")
     gc.disable()  # nothing that is imported becomes garbage, and looking for it takes a sixth of the start
     from bot.app import run  # noqa: PLC0415  # as above
 
@@ -136,23 +142,25 @@ async def _commands(settings: Settings, action: str) -> None:
     print(await (sync_commands(settings) if action == "sync" else clear_commands(settings)))
 
 
-def _back_up(settings: Settings, to: Path) -> Coroutine[Any, Any, None]:
+async def _back_up(database: Path, to: Path) -> None:
     from storage.backup import back_up  # noqa: PLC0415  # as above
 
-    return back_up(settings.database_path, to)
+    await back_up(database, to)
+    print(f"Copied {database} to {to}.")
 
 
-async def _restore(settings: Settings, copy: Path) -> None:
+async def _restore(database: Path, copy: Path) -> None:
     from storage.restore import restore  # noqa: PLC0415  # as above
 
-    restored = await restore(copy, settings.database_path)
-    print(f"Restored {settings.database_path} from {copy}.")
+    restored = await restore(copy, database)
+    print(f"Restored {database} from {copy}.")
     if restored.replaced is not None:
         print(f"The database from before is now {restored.replaced}.")
     if restored.held_back:
+        jobs = "1 waiting job is" if restored.held_back == 1 else f"{restored.held_back} waiting jobs are"
         print(
-            f"{restored.held_back} waiting jobs are on hold, since they may have been submitted after the copy was"
-            " made: their members can continue or cancel them."
+            f"{jobs} on hold, because the music service may have had them since the copy was made:"
+            " members can continue or cancel them."
         )
 
 
@@ -190,9 +198,7 @@ def _explain(error: BaseException) -> None:
     if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in ("bot", "storage"):
         print(f"encore: stopped: {what}", file=sys.stderr)
         return
-    import logging  # noqa: PLC0415  # as above
-
-    logging.getLogger("bot").debug("stopped by", exc_info=error)
+    log.debug("stopped by", exc_info=error)
     print(f"encore: stopped by a fault in Encore, please report it: {type(error).__name__} {what}", file=sys.stderr)
     print("encore: LOG_LEVEL=debug shows where it happened", file=sys.stderr)
 

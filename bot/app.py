@@ -106,6 +106,7 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
             )
             announcing = partial(announce.keep_announced, app.client.tree, app.storage)
             group.create_task(_after(logged_in, announcing), name="announcing")
+            group.create_task(_after(logged_in, app.ground.account.say_balance), name="balance")
             for worker in chain.from_iterable(part.workers for part in app.parts):
                 group.create_task(_after(logged_in, worker.run), name=worker.name)
     except* _Stopped:

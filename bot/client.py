@@ -148,7 +148,8 @@ class EncoreClient(commands.Bot):
         """No command is read from a message."""
 
     async def on_ready(self) -> None:
-        log.info("ready as %s in %d servers", self.user, len(self.guilds))
+        servers = len(self.guilds)
+        log.info("ready as %s in %d server%s", self.user, servers, "" if servers == 1 else "s")
         if len(self.guilds) >= MANY_SERVERS and not self._is_warned_of_size:
             self._is_warned_of_size = True
             log.warning(

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from bot.domain.quota import QuotaBalance
 from bot.domain.text import Megabytes, Said, Seconds, Text, counted, text
 
+SWITCHED_OFF = text("Extensions are switched off here.")
+
 
 class EncoreError(Exception):
     """What may be said to a member. Its subclasses are split by what the caller does next."""
@@ -28,15 +30,12 @@ class Refused(EncoreError):
 
 class QuotaExceeded(Refused):
     def __init__(self, balance: QuotaBalance) -> None:
-        super().__init__(
-            [
-                text(
-                    "You have used all {limit} of today's extensions. New ones arrive {renews_at}.",
-                    limit=balance.limit,
-                    renews_at=balance.renews_at,
-                )
-            ]
+        used_up = text(
+            "You've used all {limit} of today's extensions. New ones arrive {renews_at}.",
+            limit=balance.limit,
+            renews_at=balance.renews_at,
         )
+        super().__init__([used_up if balance.limit else SWITCHED_OFF])
         self.balance = balance
 
 
@@ -68,10 +67,10 @@ class SourceGone(SourceUnreachable):
 class SourceTooLarge(BadSource):
     def __init__(self, *, limit_bytes: int, size_bytes: int | None = None) -> None:
         sentence = (
-            text("The file is larger than {limit}, the most that is read here.", limit=Megabytes(limit_bytes))
+            text("The file is too large. I can read up to {limit}.", limit=Megabytes(limit_bytes))
             if size_bytes is None
             else text(
-                "The file has {size}; at most {limit} are read here.",
+                "The file is {size}, but I can only read up to {limit}.",
                 size=Megabytes(size_bytes),
                 limit=Megabytes(limit_bytes),
             )
@@ -88,13 +87,13 @@ class NotAudio(BadSource):
     def __init__(self, log_line: str = "no audio stream") -> None:
         super().__init__(
             log_line,
-            text("The file is not audio that can be read. Send mp3, wav, flac, ogg, opus, m4a, webm or mp4."),
+            text("I can't read this file as audio. Send mp3, wav, flac, ogg, opus, m4a, webm or mp4."),
         )
 
 
 class NoAudioTrack(BadSource):
     def __init__(self) -> None:
-        super().__init__("film without audio", text("The film has no sound track."))
+        super().__init__("video without audio", text("This video has no audio."))
 
 
 class SourceTruncated(BadSource):
@@ -104,7 +103,7 @@ class SourceTruncated(BadSource):
         super().__init__(
             f"source truncated after {heard_seconds:.2f} s",
             text(
-                "The file breaks off: after {heard} nothing more can be read. Was it copied completely?",
+                "I can't read this file past {heard}. Is it complete?",
                 heard=Seconds(heard_seconds),
             ),
         )
@@ -116,7 +115,7 @@ class SourceTooLong(BadSource):
     def __init__(self, *, limit_seconds: float) -> None:
         super().__init__(
             f"source longer than {limit_seconds} s",
-            text("The audio is longer than {limit}, the most that any model takes.", limit=Seconds(limit_seconds)),
+            text("The audio is longer than {limit}, the most any model takes.", limit=Seconds(limit_seconds)),
         )
 
 
@@ -124,7 +123,7 @@ class SourceTooCostly(BadSource):
     """Reading it ran into the limit of time or memory, or crashed the decoder."""
 
     def __init__(self, log_line: str) -> None:
-        super().__init__(log_line, text("The file could not be read within the limits; it may be damaged."))
+        super().__init__(log_line, text("I couldn't read this file. It may be damaged."))
 
 
 class ProviderError(EncoreError):
@@ -137,8 +136,9 @@ class ProviderError(EncoreError):
 
     def __init__(self, provider_message: str, sentence: Text | None = None, *, code: int | None = None) -> None:
         super().__init__(
-            f"provider: {code} {provider_message}".strip(),
-            sentence or text("The music service could not do it: {message}", message=Said(provider_message)),
+            " ".join(["provider:", *([str(code)] if code is not None else []), provider_message]).strip(),
+            sentence
+            or text("The music service couldn't do that. It said: “{message}”", message=Said(provider_message)),
         )
         self.code = code
         self.provider_message = provider_message

@@ -11,15 +11,34 @@ OWN = ("bot", "cogs", "storage")
 """The loggers that `LOG_LEVEL` is about. Libraries speak up from warnings on, whatever it says: below, the database
 driver logs its parameters, discord.py every event and every request with its token, and aiohttp addresses."""
 
-# A callback address, a signed link's query, a token: none of them may be written down.
-_SHAPES = (
-    re.compile(r"(?<=/callbacks/)[A-Za-z0-9_-]{20,}"),
-    re.compile(r"(?<=/webhooks/)\d+/[A-Za-z0-9._-]+"),
-    re.compile(r"(?<=/interactions/)\d+/[A-Za-z0-9._-]+"),
-    re.compile(r"(?<=://)(?!discord\.com/oauth2/)[^\s?\"']+\?[^\s\"']+"),  # an invite link is meant to be read
-    re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),  # a callback's token by itself
+# A callback address, a token: none may be written down, nor inside another address, where its slashes are escaped.
+_SLASHES = ("/", "%2f", "%252f")
+
+
+def _after(folder: str) -> str:
+    return "(?:" + "|".join(f"(?<={folder}{slash})" for slash in _SLASHES) + ")"
+
+
+SHAPES = (
+    re.compile(_after("callbacks") + r"[A-Za-z0-9_-]{20,}", re.IGNORECASE),
+    re.compile(_after("webhooks") + r"\d{1,20}(?:/|%2f|%252f)[A-Za-z0-9._-]+", re.IGNORECASE),
+    re.compile(_after("interactions") + r"\d{1,20}(?:/|%2f|%252f)[A-Za-z0-9._-]+", re.IGNORECASE),
+    re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-F]{2}))[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),  # a callback's token
     re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{100,}"),  # an interaction's
 )
+WORD = re.compile(r"[^\s\"']+")
+_MEANT_TO_BE_READ = "discord.com/oauth2/"  # an invite link
+
+
+def _without_signature(word: re.Match[str]) -> str:
+    """`word` without the address in it, if that has a query: a signed link. Looks at each character once or twice."""
+    found = word[0]
+    query = found.rfind("?", 0, -1)
+    begins = found.find("://") + 3
+    while 3 <= begins < query and found.startswith(_MEANT_TO_BE_READ, begins):
+        begins = found.find("://", begins) + 3
+    return f"{found[:begins]}[secret]" if 3 <= begins < query else found
+
 
 # Characters that move the cursor, colour the screen, reset it, begin a line, or turn the reading order around:
 # C0, DEL and C1, the line and paragraph separators, the bidirectional controls, and lone surrogates.
@@ -58,7 +77,8 @@ class Redaction(logging.Filter):
     def clean(self, line: str) -> str:
         for secret in self._secrets:
             line = line.replace(secret, "[secret]")
-        for shape in _SHAPES:
+        line = WORD.sub(_without_signature, line)
+        for shape in SHAPES:
             line = shape.sub("[secret]", line)
         return line
 

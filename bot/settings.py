@@ -12,6 +12,7 @@ from bot.domain.models import CREDITS_PER_JOB, DEFAULT_MODEL, MODELS, Offer, mod
 
 T = TypeVar("T")
 
+DATABASE = Path("data/encore.db")
 GIVE_UP_LEAST_SECONDS = 900
 """A job that is given up returns its unit, but its music may still be made and paid for. The provider takes up to
 10 minutes (docs/provider.md 5)."""
@@ -39,7 +40,7 @@ class Settings:
     public_url: str = ""
     web_host: str = "0.0.0.0"  # noqa: S104  # the provider calls from outside
     web_port: int = 8080
-    database_path: Path = Path("data/encore.db")  # beside it: copies of tracks, whatever the database
+    database_path: Path = DATABASE  # beside it: copies of tracks, whatever the database
     postgres_url: str = field(default="", repr=False)  # instead of the file at `database_path`
     database_connections: int = 8
     quota_per_day: int = 10
@@ -98,6 +99,19 @@ class Settings:
         if reader.problems:
             raise SettingsError(tuple(reader.problems))
         return cls(**values)  # type: ignore[arg-type]  # each parser gives its field's type
+
+
+def database_of(environ: Mapping[str, str]) -> Path:
+    """The file of `DATABASE_URL` alone, for commands that need no other setting. Raises `SettingsError`."""
+    reader = _Reader(environ)
+    database = reader.read("DATABASE_URL", _database)
+    if isinstance(database, str):
+        reader.problems.append(
+            "DATABASE_URL names a PostgreSQL database: pg_dump and pg_restore copy it, see docs/operating.md"
+        )
+    if reader.problems:
+        raise SettingsError(tuple(reader.problems))
+    return Path(database or DATABASE)
 
 
 class _Reader:

@@ -9,7 +9,7 @@ from discord.app_commands import locale_str
 from discord.ext import commands
 
 from bot.acknowledge import acknowledge
-from bot.chat.permissions import missing
+from bot.chat.permissions import cannot_post, missing
 from bot.chat.places import place_of
 from bot.client import EncoreClient
 from bot.domain.jobs import Intake
@@ -21,7 +21,7 @@ from bot.domain.text import text
 from bot.domain.times import NotAMoment, parse_moment
 from bot.domain.titles import name_in_link
 from bot.errors import Refused, SourceTooLarge
-from bot.services.common.sentences import UNTITLED, lookalikes, track_label
+from bot.services.common.sentences import UNTITLED, lookalikes, track_label, without_cost
 from bot.services.members.members import Members
 from bot.services.pipeline.accept import Acceptance
 from bot.text import plain
@@ -76,6 +76,8 @@ class ExtendCog(commands.Cog):
         audio_weight: app_commands.Range[float, 0, 1] | None = None,
         private: bool = False,
     ) -> None:
+        if interaction.guild_id is None:  # from a client that still has the command as it once was
+            raise Refused([text("`/extend` only works in servers.")])
         if not private:
             _check_permissions(interaction)
         source = await self._source(interaction.user.id, audio, url, track)
@@ -120,7 +122,8 @@ class ExtendCog(commands.Cog):
             return SourceChoice(kind=SourceKind.URL, name=name_in_link(url), locator=url.strip())
         assert audio is not None  # noqa: S101  # one of the three is given
         if audio.size > self._max_source_bytes:
-            raise Refused([SourceTooLarge(limit_bytes=self._max_source_bytes, size_bytes=audio.size).sentence])
+            too_large = SourceTooLarge(limit_bytes=self._max_source_bytes, size_bytes=audio.size)
+            raise Refused(without_cost([too_large.sentence]))
         return SourceChoice(
             kind=SourceKind.ATTACHMENT, name=audio.title or audio.filename, locator=audio.url, size_bytes=audio.size
         )
@@ -171,14 +174,7 @@ def _check_permissions(interaction: Interaction) -> None:
     in_thread = isinstance(interaction.channel, discord.Thread)
     lacking = missing(interaction.app_permissions, in_thread=in_thread)
     if lacking:
-        raise Refused(
-            [
-                text(
-                    "I can't post in this channel: I lack {permissions}. Ask a server admin, or use another channel.",
-                    permissions=list(lacking),
-                )
-            ]
-        )
+        raise Refused([cannot_post(lacking)])
 
 
 def _moment(words: str | None) -> tuple[float | None, str | None]:

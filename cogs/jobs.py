@@ -121,6 +121,8 @@ class JobMenu(discord.ui.DynamicItem[discord.ui.Select[View]], template=re.escap
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def show(cog: JobsCog) -> None:
+            if not self.item.values:  # Discord's own clients always send one
+                raise Refused([text("Pick a job from the list.")])
             await cog.show(interaction, self.item.values[0])
 
         await _answered(interaction, show)

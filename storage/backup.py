@@ -3,18 +3,14 @@
 from pathlib import Path
 
 from storage.engines.sqlite_file import copy_database
-
-
-class BackupError(Exception):
-    """The copy cannot be made or used; the text says why and what to do."""
+from storage.errors import BackupError
 
 
 async def back_up(database: Path, to: Path) -> None:
     """Copy `database` consistently to the new file `to`, while it is in use.
 
     Raises:
-        BackupError: there is nothing to copy, or `to` exists already.
-        StorageUnavailable: the copy could not be written.
+        BackupError: there is nothing to copy, `to` exists already, or it cannot be written.
     """
     if not database.is_file():  # noqa: ASYNC240  # nothing else runs meanwhile
         raise BackupError(f"DATABASE_URL names {database}, where there is no database to copy")

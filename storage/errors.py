@@ -13,12 +13,16 @@ class StorageUnavailable(Outage):
     def __init__(self, cause: str, *, remedy: str = "") -> None:
         super().__init__(
             "; ".join(filter(None, [f"database unavailable: {' '.join(cause.split())}", remedy])),
-            text("I cannot write anything down at the moment. Please try again in a few minutes."),
+            text("I can't save anything right now. Please try again in a few minutes."),
         )
 
 
 class Conflict(Exception):
     """A row breaks a constraint, such as being there already."""
+
+
+class BackupError(Exception):
+    """The copy cannot be made or used; the text says why and what to do."""
 
 
 class DatabaseTooNew(Exception):

@@ -1,9 +1,9 @@
 """Jobs, their tracks, and the queue in which they wait.
 
 The queue is a round table. In each round (`turn`) every member is served once, in the order in which they sat down
-(`seat`). A member's new job is for the round after that of the member's last one; whoever had nothing in the present
-round or later sits down anew, at its end. So thirty waiting jobs of one member put off another's by one at most, and
-one who comes back at once after each job overtakes nobody twice.
+(`seat`). A member's new job goes into the round after that of the member's last one. A member with nothing in the
+present round or later takes a new seat at its end. So thirty waiting jobs of one member delay another's by one at
+most, and a member who comes straight back after each job overtakes nobody twice.
 """
 
 import logging

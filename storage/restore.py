@@ -9,9 +9,10 @@ from pathlib import Path
 
 from bot.domain.jobs import SOURCE_KEPT
 from storage import lock
-from storage.backup import BackupError
 from storage.engines.base import Connection
 from storage.engines.sqlite_file import copy_database, open_sqlite
+from storage.engines.sqlite_ownership import TABLE_NAMES, TABLES
+from storage.errors import BackupError
 from storage.migrate import migrate
 from storage.values import to_ms
 
@@ -35,10 +36,6 @@ FORGET_OPEN_COMMANDS = (
     "UPDATE intake SET payload = NULL, due_ms = NULL WHERE due_ms IS NOT NULL RETURNING interaction_id"
 )
 
-IS_OURS = (
-    "SELECT count(*) AS tables FROM sqlite_master WHERE type = 'table' AND name IN ('job', 'quota_unit', 'migration')"
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
@@ -52,13 +49,17 @@ async def restore(copy: Path, database: Path) -> Restored:
     """Put `copy` in the place of `database`. The copy stays as it is; the database that was there is kept beside it.
 
     Raises:
-        BackupError: `copy` is no backup of Encore's.
+        BackupError: `copy` is no backup of Encore's, or `database` cannot be written.
         DatabaseInUse: a bot is running on `database`.
         DatabaseTooNew: a later release made the copy.
         StorageUnavailable: something could not be read or written.
     """
     if not copy.is_file():  # noqa: ASYNC240  # nothing else runs meanwhile
         raise BackupError(f"there is no file {copy}")
+    if database.is_dir():  # noqa: ASYNC240  # as above
+        raise BackupError(f"DATABASE_URL names {database}, which is a folder: name a file in it")
+    if database.exists() and copy.samefile(database):  # noqa: ASYNC240  # as above
+        raise BackupError(f"{copy} is the database itself, not a copy of it: name a backup")
     with lock.exclusive(database):
         fresh = database.with_name(f".{database.name}.{secrets.token_hex(4)}.restored")
         try:
@@ -74,8 +75,7 @@ async def restore(copy: Path, database: Path) -> Restored:
 async def _prepared(fresh: Path, copy: Path) -> int:
     now = datetime.now(UTC)
     async with open_sqlite(fresh) as opened:
-        row = await opened.reading.fetch_one(IS_OURS)
-        if row is None or int(row["tables"]) != 3:  # the tables named there
+        if not {str(row["name"]) for row in await opened.reading.fetch_all(TABLE_NAMES)} >= TABLES:
             raise BackupError(f"{copy} is a database, but not one of Encore's")
         await migrate(opened)
         async with opened.transaction() as connection:

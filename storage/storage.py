@@ -1,5 +1,8 @@
 """The storage as the services see it: all aggregates on one database."""
 
+import asyncio
+import logging
+import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,6 +12,7 @@ from pathlib import Path
 from bot.domain.inbox_entry import Recorded
 from storage import lock
 from storage.batches import Batches
+from storage.engines import sqlite_ownership
 from storage.engines.base import BUSY_SECONDS, Connection, Engine
 from storage.engines.sqlite_file import open_sqlite
 from storage.errors import StorageUnavailable
@@ -21,6 +25,8 @@ from storage.memos import Memos
 from storage.migrate import migrate
 from storage.progress import ProgressMessages
 from storage.spending import Spending
+
+log = logging.getLogger(__name__)
 
 CALLBACK_SECONDS = 5.0
 """How long a callback may wait for its look-up and for being written; the provider waits 15 s for an answer."""
@@ -124,9 +130,11 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
     """The storage in the SQLite file `path`, made if missing and migrated to this program's schema.
 
     Raises:
-        StorageUnavailable: the file cannot be opened or written.
+        StorageUnavailable: the file cannot be opened or written, or is somebody else's.
         DatabaseTooNew: a later program has changed it.
     """
+    is_new = await asyncio.to_thread(sqlite_ownership.is_new, path)
+    log.info("database: %s%s", os.path.abspath(path), " (new)" if is_new else "")  # noqa: ASYNC240, PTH100  # quick
     with lock.shared(path):
         async with open_sqlite(path, busy_seconds=busy_seconds) as engine, _opened(engine) as storage:
             yield storage

@@ -16,6 +16,8 @@ from bot.audio.seccomp import filter_system_calls
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x2008_0522  # <linux/capability.h>: a set is two 32-bit words
 
+NICENESS = 10
+"""Decoding yields to the bot, which has three seconds to acknowledge a command."""
 DESCRIPTORS_MAX = 16  # three streams, the output file, and FFmpeg's duplicates
 
 
@@ -43,8 +45,10 @@ LAYERS: Mapping[str, Callable[[], None]] = MappingProxyType(
 def bound(*, memory_bytes: int, cpu_seconds: int, file_bytes: int) -> list[str]:
     """Limit this process permanently; return the limits that this system could not set.
 
-    Core dumps and child processes are off too, and descriptors are few. RLIMIT_NPROC does not stop root.
+    Core dumps and child processes are off too, and descriptors are few. RLIMIT_NPROC does not stop root. The bot and
+    everything else on the machine come first.
     """
+    os.nice(NICENESS)
     limits = {
         "RLIMIT_AS": memory_bytes,
         "RLIMIT_CPU": cpu_seconds,

@@ -15,6 +15,7 @@ from bot.domain.quota import QuotaBalance, bar
 from bot.domain.text import Day, Fact, Said, Seconds, Text, Verbatim, text
 from bot.domain.times import clock
 from bot.domain.titles import shown_title
+from bot.errors import SWITCHED_OFF
 from bot.services.common.sentences import STATE_NAMES, UNTITLED, failure_sentences, hour
 from bot.text import plain
 
@@ -27,6 +28,8 @@ TITLE_IN_LINE_MAX = 60
 
 def quota_content(balance: QuotaBalance, say: Say) -> str:
     """The balance, as a bar and in words."""
+    if not balance.limit:
+        return say(SWITCHED_OFF)
     return say(
         text(
             "`{bar}` {left} of {limit} left today · {spent} used · {held} in progress · renews {renews_at}",

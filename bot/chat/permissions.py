@@ -21,6 +21,15 @@ def missing(allowed: discord.Permissions, *, in_thread: bool) -> list[Text]:
     return [name for flag, name in NEEDED.items() if flag != not_here and not getattr(allowed, flag)]
 
 
+def cannot_post(lacking: list[Text]) -> Text:
+    """Before anything is spent, and where Discord refuses a message all the same."""
+    return text(
+        "I can't post in this channel: I'm missing {permissions}. Ask someone who manages the server, or use another"
+        " channel.",
+        permissions=lacking,
+    )
+
+
 def invite_link(application_id: int) -> str:
     return discord.utils.oauth_url(
         application_id,

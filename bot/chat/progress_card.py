@@ -103,9 +103,11 @@ def _overdue(view: ProgressView) -> Text:
     if view.outcome_unknown:
         return text(
             "🕰️ Still no word from the music service. I won't resend it, so you can't be charged twice."
-            " If nothing comes, your extension is refunded."
+            " If nothing comes, your extension will be refunded."
         )
-    return text("🕰️ No news for a long time. I keep asking. If nothing comes, your extension is refunded.")
+    return text(
+        "🕰️ Still no word from the music service. I'll keep asking. If nothing comes, your extension will be refunded."
+    )
 
 
 def waiting(view: ProgressView) -> Text:

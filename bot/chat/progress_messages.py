@@ -8,7 +8,7 @@ import discord
 from bot.chat import progress_card
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.pacing import Pacer, Urgency
-from bot.chat.permissions import missing
+from bot.chat.permissions import cannot_post, missing
 from bot.domain.jobs import Job, Place
 from bot.domain.links import web_url
 from bot.domain.progress import ProgressView
@@ -113,11 +113,7 @@ class ProgressMessages:
         if error.code in {ARCHIVED, LOCKED} or isinstance(channel, discord.Thread):
             return _why_not_in_thread(channel, error.code)
         if lacking := self._lacking(channel):
-            return text(
-                "I can't post in this channel: I'm missing {permissions}. Ask someone who manages the server, or use"
-                " another channel.",
-                permissions=lacking,
-            )
+            return cannot_post(lacking)
         here = Verbatim(f"<#{place.channel_id}>")
         return text("Discord doesn't let me post in {channel}. Try another channel.", channel=here)
 

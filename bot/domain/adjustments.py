@@ -40,6 +40,12 @@ ADJUSTMENTS: tuple[Adjustment, ...] = (
             earliest=Seconds(EARLIEST_SECONDS),
         ),
     ),
+    Adjustment(
+        # The guide takes it, so it is sent; but no moment in it is as late as the provider was seen to want.
+        lambda r: r.source_length is not None and r.source_length <= EARLIEST_SECONDS,
+        lambda r: r,
+        lambda _: text("This is very short: the music service may want more than a second of audio."),
+    ),
 )
 
 

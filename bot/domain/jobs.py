@@ -16,7 +16,7 @@ class JobState(StrEnum):
     ACCEPTED = "accepted"  # quota held, waiting for its turn
     SUBMITTING = "submitting"  # the POST is under way; its outcome may be unknown
     RUNNING = "running"  # the provider works on it
-    OVERDUE = "overdue"  # no news for long; still held, still asked after
+    OVERDUE = "overdue"  # no news for long; still held, still polled
     FINISHED = "finished"  # the tracks are known, the post is owed, the unit is spent
     UNCOLLECTED = "uncollected"  # nowhere to post for now: kept until the provider's files expire, and tried again
     ON_HOLD = "on_hold"  # waited in a restored backup, and may have been submitted since: its member decides

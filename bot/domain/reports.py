@@ -145,7 +145,7 @@ def _waits_for_more(tracks: tuple[Track, ...]) -> int:
 def apply_report(job: Job, report: TaskReport, *, at: datetime) -> Job:
     """The job once `report` is known. Repeats, late news and reports of another task leave it as it is.
 
-    A `complete` in which no track can be fetched is no end: the job is due at once, so that it is asked after again.
+    A `complete` in which no track can be fetched is no end: the job is due at once, so that it is polled again.
     One with a single finished track is believed after a few more looks.
     """
     event = EVENT_OF.get(report.kind)

@@ -219,7 +219,7 @@ RULES: tuple[Rule, ...] = (
         lambda r: r.continue_at is not None and _length_known(r),
         lambda r: (r.continue_at or 0) >= (r.source_length or 0),
         lambda r: text(
-            "`continue_at` is {given}, but the audio ends at {allowed}. Pick an earlier moment.",
+            "`continue_at` is {given}. The audio ends at {allowed}, so pick an earlier moment.",
             given=Seconds(_tenths(math.ceil, r.continue_at or 0)),
             allowed=Seconds(_tenths(math.floor, r.source_length or 0)),
         ),

@@ -12,7 +12,7 @@ from bot.fetch.wire import TooMuchAround
 
 UNREADABLE = text("I can't read this link.")
 # Also used for a name that does not exist; otherwise the answers would reveal which names exist in our network.
-NOT_PUBLIC = text("This link doesn't lead to a public address.")
+NOT_PUBLIC = text("I can't find a public server behind this link. Is it spelled right?")
 NOT_HTTPS = text("I can only open links that start with https://.")
 BUSY = text("I'm looking up too many links right now. Please try again in a minute.")
 NOT_FOUND_IN_TIME = text("I couldn't find the server behind this link in time.")

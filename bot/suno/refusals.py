@@ -31,7 +31,7 @@ _CREDIT_WORDS = re.compile(r"credit|insufficient|balance|top up", re.IGNORECASE)
 _GATEWAY_CODE = re.compile(rb"error code: (\d{3,4})", re.IGNORECASE)
 
 _BUSY = text("The music service is busy at the moment. Nothing was started; try again in a few minutes.")
-_SILENT = text("The music service gave no clear answer. It may have started anyway, so I won't ask twice.")
+_SILENT = text("The music service gave no clear answer. It may have started anyway, so I won't resend it.")
 _OUT_OF_CREDITS = text("This bot is out of credits at the music service. Please tell the person who runs it.")
 _UNAUTHORIZED = text("The music service doesn't accept this bot's key. Please tell the person who runs it.")
 _REFUSED = text("The music service refused the request.")

@@ -17,7 +17,7 @@ from storage.engines.base import BUSY_SECONDS, HANGING_SECONDS
 from storage.engines.sqlite import SqliteEngine
 from storage.engines.sqlite_connection import Sqlite
 from storage.engines.sqlite_outages import RIGHTS, is_code, outages_typed
-from storage.errors import StorageUnavailable
+from storage.errors import BackupError, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ async def copy_database(source: Path, to: Path) -> None:
 
     Raises:
         FileExistsError: there is a file, a folder or a link at `to`.
-        StorageUnavailable: the copy could not be written.
+        BackupError: `source` is no database, or `to` cannot be written.
     """
     part = to.with_name(f".{to.name}.{secrets.token_hex(8)}.part")
     if os.path.lexists(to):  # noqa: ASYNC240  # quick, and nothing else runs meanwhile
@@ -74,16 +74,19 @@ async def copy_database(source: Path, to: Path) -> None:
     try:
         await asyncio.to_thread(_make_new_file, part)
         try:
-            with outages_typed():
-                async with aiosqlite.connect(source) as original, aiosqlite.connect(part) as copy:
-                    await original.backup(copy)
+            async with aiosqlite.connect(source) as original, aiosqlite.connect(part) as copy:
+                await original.backup(copy)
             await asyncio.to_thread(os.link, part, to, follow_symlinks=False)  # unlike a rename, it replaces nothing
         finally:
             part.unlink(missing_ok=True)  # quick, and nothing else runs meanwhile
     except FileExistsError:
         raise
     except OSError as error:
-        raise StorageUnavailable(f"cannot write the copy: {error.strerror}") from error
+        raise BackupError(f"cannot write {to}: {error.strerror}") from error
+    except sqlite3.Error as error:
+        if is_code(error, sqlite3.SQLITE_NOTADB):
+            raise BackupError(f"{source} is not a database") from error
+        raise BackupError(f"cannot copy {source} to {to}: {error}") from error
 
 
 async def _configure(writer: aiosqlite.Connection, busy_seconds: float) -> None:

@@ -28,6 +28,7 @@ async def test_settings_can_come_from_a_file(town: Town, tmp_path: Path) -> None
 
     async with bot_process({"PYTHONPATH": environ["PYTHONPATH"]}, "run", folder=tmp_path) as bot:
         await town.discord.wait_ready(timeout=20)
+        await said(bot, f"settings: {tmp_path / '.env'} and the environment")
         assert await bot.end() == 0
 
 
@@ -59,6 +60,9 @@ async def test_it_starts_prints_its_invite_link_and_stops_cleanly_on_sigterm(tow
         await town.discord.wait_ready(timeout=20)
         await said(bot, "invite link: https://discord.com/oauth2/authorize")
         await said(bot, "listening on port")
+        await said(bot, f"settings: the environment; no {tmp_path / '.env'}")
+        await said(bot, f"database: {town.settings.database_path} (new)")
+        await said(bot, "ready as encore in 1 server")
         health = f"{town.settings.public_url}/healthz"
         async with aiohttp.ClientSession() as session, session.get(health) as answer:
             assert answer.status == 200

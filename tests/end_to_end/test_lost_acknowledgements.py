@@ -32,7 +32,7 @@ async def check_that_nothing_was_started(town: Town) -> None:
 
     await eventually(is_put_away)
     assert await town.app.storage.reading.jobs.of_member(town.mia.id, limit=1) == []
-    assert not town.suno.requests
+    assert not town.handed_over()
     assert (await town.balance()).left == town.settings.quota_per_day
 
 

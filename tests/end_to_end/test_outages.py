@@ -12,7 +12,7 @@ from tests.end_to_end.town import QUICK, Town, a_town, ended, ends, eventually
 from tests.support.database import held, on_postgres, open_storage
 from tests.support.process import BotProcess, bot_process, environ_of
 
-CANNOT_WRITE = "I cannot write anything down at the moment. Please try again in a few minutes."
+CANNOT_WRITE = "I can't save anything right now. Please try again in a few minutes."
 
 
 def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:

@@ -7,6 +7,7 @@ import pytest
 
 from bot.sandbox.discord import Invocation, Upload
 from bot.sandbox.sounds import compose
+from bot.services.common.sentences import NOT_USED
 from tests.end_to_end.town import Town
 
 
@@ -37,9 +38,9 @@ async def test_a_channel_where_the_bot_may_not_post_is_reported_before_anything_
     await town.start()
     town.songs.deny(permission)
 
-    await refused(town, await town.extend(), f"I lack {name}")
+    await refused(town, await town.extend(), f"I'm missing {name}")
 
-    assert not town.suno.requests  # not even the upload
+    assert not town.handed_over()  # not even the upload
 
 
 async def test_a_private_answer_needs_no_permission_in_the_channel(town: Town) -> None:
@@ -59,7 +60,7 @@ async def test_a_thread_needs_its_own_permission(town: Town) -> None:
 
     invocation = await town.mia.command(thread, "extend", audio=Upload(town.source))
 
-    await refused(town, invocation, "I lack Send Messages in Threads")
+    await refused(town, invocation, "I'm missing Send Messages in Threads")
 
 
 async def test_no_source_and_two_sources_are_refused(town: Town) -> None:
@@ -76,22 +77,24 @@ async def test_unusable_files_are_refused_with_the_reason(town: Town, tmp_path: 
     compose(film, seconds=6)
     whole = film.read_bytes()
     wrong = {
-        "not audio that can be read": ("notes.mp3", b"Dear diary, " * 100),
+        "I can't read this file as audio": ("notes.mp3", b"Dear diary, " * 100),
         "The file is empty": ("empty.mp3", b""),
-        "The file breaks off": ("cut.wav", whole[: len(whole) * 6 // 10]),
-        "at most 1 MB": ("large.mp3", b"\0" * 1_200_000),
+        "I can't read this file past": ("cut.wav", whole[: len(whole) * 6 // 10]),
+        "The file is 1.2 MB, but I can only read up to 1 MB": ("large.mp3", b"\0" * 1_200_000),
     }
 
     for words, (name, body) in wrong.items():
-        await refused(town, await town.extend(audio=Upload(name, body)), words)
+        content = await refused(town, await town.extend(audio=Upload(name, body)), words)
+        assert content.endswith(NOT_USED.message)
+        assert content.count(NOT_USED.message) == 1
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
         ("http://example.org/a.mp3", "https"),
-        ("https://127.0.0.1/a.mp3", "public address"),
-        ("https://169.254.169.254/latest", "public address"),
+        ("https://127.0.0.1/a.mp3", "public server"),
+        ("https://169.254.169.254/latest", "public server"),
         ("not a link", "link"),
     ],
 )
@@ -118,7 +121,8 @@ async def test_all_broken_rules_are_reported_at_once_with_their_numbers(town: To
         "`style_weight` is 0.655",
         "I can't read “9\\:99” as a time. Try `1:05`.",
     )
-    assert content.count("•") == 6
+    assert content.count("•") == 7
+    assert content.endswith(NOT_USED.message)
 
 
 async def test_nonsense_typed_past_the_list_is_refused(town: Town) -> None:
@@ -129,7 +133,7 @@ async def test_nonsense_typed_past_the_list_is_refused(town: Town) -> None:
     await refused(
         town, await town.mia.command(town.songs, "extend", track="made-up"), "I can't find “made-up” among your tracks"
     )
-    await refused(town, await town.extend(continue_at="1:30"), "`continue_at` is 1:30, but the audio ends at 0:08")
+    await refused(town, await town.extend(continue_at="1:30"), "`continue_at` is 1:30. The audio ends at 0:08")
 
 
 async def test_a_model_that_the_operator_does_not_offer_is_refused(town: Town) -> None:
@@ -143,11 +147,18 @@ async def test_a_used_up_quota_says_when_it_renews(town: Town) -> None:
     await town.extend()
     await town.result()
 
-    answer = await (await town.extend()).wait_until(lambda message: "You have used" in message.content)
+    answer = await (await town.extend()).wait_until(lambda message: "You've used" in message.content)
 
     assert "all 1 of today's extensions" in answer.content
     assert "<t:" in answer.content
+    assert NOT_USED.message not in answer.content
     assert town.suno.submits == 1
+
+
+async def test_without_any_quota_extensions_are_switched_off(town: Town) -> None:
+    await town.start(quota_per_day=0)
+
+    await refused(town, await town.extend(), "Extensions are switched off here.")
 
 
 async def test_of_many_commands_at_once_exactly_as_many_are_accepted_as_units_are_left(town: Town) -> None:

@@ -34,6 +34,54 @@ async def check_a_job(town: Town) -> None:
     assert len((await town.result()).attachments) == 2
 
 
+# The account
+
+
+@pytest.mark.parametrize(
+    ("credits_left", "words"),
+    [(1000, "1000 credits left; an extension costs 12"), (5, "5 credits left, and an extension costs 12: top up")],
+)
+async def test_the_balance_is_logged_at_the_start(
+    town: Town, caplog: pytest.LogCaptureFixture, credits_left: int, words: str
+) -> None:
+    town.suno.credits = credits_left
+
+    await town.start()
+
+    await eventually(lambda: logged(caplog, words))
+
+
+async def test_a_wrong_key_is_noticed_at_the_start_and_the_bot_keeps_working(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    await town.start(suno_api_key="a-key-that-is-not-it")
+
+    await eventually(lambda: logged(caplog, "SUNO_API_KEY is refused (provider: 401"))
+    assert "10 of 10 left" in (await (await town.mia.command(town.songs, "quota")).response()).content
+    assert len(lines(caplog)) == 1
+
+
+async def test_a_wrong_address_is_noticed_at_the_start_and_when_a_file_is_handed_over(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    await town.start(suno_api_url=nobody, suno_upload_url=nobody)
+
+    await eventually(lambda: logged(caplog, "for its credits (provider: no connection (ClientConnectorError))"))
+    await (await town.extend()).wait_until(lambda answer: "isn't taking files" in answer.content, timeout=20)
+    asked, handed_over = lines(caplog)  # and nothing of each attempt
+    assert "check SUNO_API_URL" in asked
+    assert "check SUNO_UPLOAD_URL" in handed_over
+
+
+async def test_a_silent_music_service_holds_up_nothing(town: Town) -> None:
+    town.suno.next_call("credit", "hold")
+
+    await town.start()
+
+    await check_a_job(town)
+
+
 @asynccontextmanager
 async def started(town: Town, *more: app_commands.Command[Any, ..., None]) -> AsyncIterator[App]:
     """The bot with extra commands, connected, perhaps with nothing announced."""

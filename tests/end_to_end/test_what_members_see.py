@@ -118,14 +118,14 @@ async def test_if_nothing_can_be_posted_the_member_reads_why_and_nothing_is_uplo
 
     assert answer.is_ephemeral
     assert "This didn't use up an extension." in answer.content
-    assert not town.suno.requests
+    assert not town.handed_over()
     assert (await town.balance()).left == 10
 
 
 async def test_a_refused_command_leaves_nothing_behind_in_the_channel(town: Town) -> None:
     await town.start()
 
-    await answered(await town.extend(audio=Upload("notes.mp3", b"Dear diary, " * 100)), "not audio")
+    await answered(await town.extend(audio=Upload("notes.mp3", b"Dear diary, " * 100)), "as audio")
 
     await town.songs.wait_until(lambda here: not here.messages)
 
@@ -151,7 +151,7 @@ async def test_a_refusal_too_late_for_the_answer_is_a_direct_message_that_says_w
     await held.reached()
     town.discord.advance(901)
     held.release()
-    told = await town.mia.dm.wait_for(lambda message: "not audio" in message.content, timeout=20)
+    told = await town.mia.dm.wait_for(lambda message: "as audio" in message.content, timeout=20)
 
     assert "I couldn't answer your command in <#" in told.content
 
@@ -314,6 +314,18 @@ async def test_a_delivered_job_can_be_opened_and_sent_again(town: Town) -> None:
     assert [len(message.attachments) for message in (result, second)] == [2, 2]
     assert str(second.id) in answer.content
     assert answer.is_ephemeral
+
+
+async def test_a_menu_sent_without_a_choice_answers_with_a_sentence(town: Town) -> None:
+    await town.start()
+    await town.extend()
+    await town.result()
+
+    listed = await jobs_of(town)
+    (menu,) = listed.components[0]["components"]
+    menu["min_values"] = 0  # no client of Discord's own lets go of it empty
+
+    await answered(await town.mia.choose(listed, "Choose a job…"), "Pick a job from the list.")
 
 
 async def test_a_job_is_cancelled_with_a_button_that_outlives_a_restart(town: Town) -> None:

@@ -22,6 +22,14 @@ async def test_quota_and_jobs_work_in_a_direct_message(town: Town) -> None:
     assert jobs.content
 
 
+async def test_extend_in_a_direct_message_from_a_stale_client_says_where_it_works(town: Town) -> None:
+    await town.start()
+
+    answer = await (await town.mia.command_of_old_client(town.mia.dm, "extend")).response()
+
+    assert answer.content == "`/extend` only works in servers."
+
+
 @pytest.mark.parametrize("name", ["extend", "quota", "jobs"])
 async def test_a_member_who_uses_the_bot_outside_its_servers_reads_where_it_works(town: Town, name: str) -> None:
     await town.start()

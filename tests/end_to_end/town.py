@@ -100,6 +100,10 @@ class Town:
         ledger = self.app.storage.reading.ledger
         return await ledger.balance(self.mia.id, day=quota_day(utc_now()), limit=self.settings.quota_per_day)
 
+    def handed_over(self) -> list[str]:
+        """The paths of the bot's requests to the provider, apart from asking for its credits at the start."""
+        return [request.path for request in self.suno.requests if not request.path.endswith("/credit")]
+
     def progress(self) -> Message:
         return next(message for message in self.songs.messages if not message.embeds)
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from bot.domain.jobs import JobState
+from bot.domain.text import Said, text
 from bot.errors import (
     NotAudio,
     ProviderBusy,
 )
-from bot.services.pipeline.accept import GOT_IT
+from bot.services.common.sentences import NOT_USED, without_cost
+from bot.services.pipeline.accept import GOT_IT, NOT_TAKEN
 from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
 
 
@@ -37,7 +39,9 @@ async def test_all_broken_rules_and_a_bad_source_are_reported_at_once_and_nothin
     job = await pipeline.extend(title="Boats", vocal_gender="x", style_weight=2.0)
 
     assert job is None
-    assert len(pipeline.messenger.answers[0]) == 5  # the file, style, prompt, gender, weight
+    *reasons, last = pipeline.messenger.answers[0]
+    assert len(reasons) == 5  # the file, style, prompt, gender, weight
+    assert last == NOT_USED
     assert (await pipeline.balance()).held == 0
     assert pipeline.provider.uploaded == []
 
@@ -51,9 +55,8 @@ async def test_a_weight_that_is_not_a_number_is_refused_by_its_own_rule(
 
     assert await pipeline.extend(**weights) is None
 
-    (sentence,) = pipeline.messenger.answers[0]
-    assert sentence.message == "`{option}` is {given}. Use a number from 0 to 1."
-    assert sentence.facts == {"option": option, "given": written}
+    sentence = text("`{option}` is {given}. Use a number from 0 to 1.", option=option, given=Said(written))
+    assert pipeline.messenger.answers[0] == without_cost([sentence])
     assert (await pipeline.balance()).held == 0
 
 
@@ -111,4 +114,4 @@ async def test_a_failed_upload_holds_nothing(pipeline: Pipeline) -> None:
     assert await pipeline.extend() is None
 
     assert (await pipeline.balance()).held == 0
-    assert "isn't taking files right now" in pipeline.messenger.answers[-1][0].message
+    assert pipeline.messenger.answers[-1] == without_cost([NOT_TAKEN])

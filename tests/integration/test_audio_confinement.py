@@ -50,6 +50,16 @@ def missing() -> list[str]:
     return asked.stdout.split("\n")
 
 
+def test_decoding_yields_to_the_bot() -> None:
+    script = (
+        "import os\nfrom bot.audio.confinement import bound\n"
+        "bound(memory_bytes=1 << 30, cpu_seconds=10, file_bytes=0)\nprint(os.nice(0))"
+    )
+    asked = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert int(asked.stdout) == min(19, os.nice(0) + 10)
+
+
 def need(layer: str, missing: list[str]) -> None:
     if layer in missing:
         pytest.skip(f"this system has no {layer}")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.quota import quota_day
-from storage.backup import BackupError, back_up
+from storage.backup import back_up
+from storage.errors import BackupError
 from tests.support.database import open_storage
 from tests.support.process import ROOT, bot_process
 from tests.support.storage_samples import NOW, a_job
@@ -43,13 +44,17 @@ async def test_a_copy_never_overwrites_a_file_and_needs_a_database(tmp_path: Pat
 
 
 async def test_the_command_copies_or_says_plainly_why_it_cannot(tmp_path: Path) -> None:
-    environ = {"PYTHONPATH": str(ROOT), "DISCORD_TOKEN": "t", "SUNO_API_KEY": "k", "DATABASE_URL": "sqlite:///live.db"}
+    environ = {"PYTHONPATH": str(ROOT), "DATABASE_URL": "sqlite:///live.db"}  # neither a token nor a key
     async with open_storage(tmp_path / "live.db"):
         async with bot_process(environ, "backup", "copy.db", folder=tmp_path) as first:
             assert await first.exit_status() == 0
         async with bot_process(environ, "backup", "copy.db", folder=tmp_path) as again:
             assert await again.exit_status() == 1
+        async with bot_process(environ, "backup", "gone/copy.db", folder=tmp_path) as nowhere:
+            assert await nowhere.exit_status() == 1
 
+    assert first.said == [f"Copied {tmp_path / 'live.db'} to copy.db."]
+    assert nowhere.said == ["encore: stopped: cannot write gone/copy.db: No such file or directory"]
     assert again.said == ["encore: stopped: copy.db exists already: name another file"]
     async with open_storage(tmp_path / "copy.db") as copy:
         assert await copy.reading.jobs.live() == []

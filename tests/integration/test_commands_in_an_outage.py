@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import JobState
+from bot.services.common.sentences import without_cost
+from bot.services.pipeline.accept import NO_ROOM
 from storage.errors import StorageUnavailable
 from tests.support.database import AnotherProgram
 from tests.support.pipeline import LIMIT, TRACKS, a_pipeline
@@ -43,11 +45,12 @@ async def test_without_room_for_the_source_the_member_hears_why_and_nothing_is_h
         with caplog.at_level(logging.WARNING):
             assert await pipeline.extend() is None
 
-        assert "out of disk space" in pipeline.messenger.answers[-1][0].message
+        assert pipeline.messenger.answers[-1] == without_cost([NO_ROOM])
         assert (await pipeline.balance()).left == LIMIT
         assert not await pipeline.acceptance.step()
         (line,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
-        assert "No space left" in line.getMessage()
+        assert "No space left on device): make room there, or set TMPDIR" in line.getMessage()
+        assert str(tmp_path) in line.getMessage()
         assert line.exc_info is None
 
 

@@ -11,6 +11,7 @@ import pytest
 from bot.domain.jobs import Intake
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
+from bot.services.common.sentences import without_cost
 from bot.services.pipeline.accept import GOT_IT, TOO_LATE
 from tests.support.database import tamper
 from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
@@ -37,7 +38,7 @@ async def test_a_command_that_waited_too_long_is_refused_with_a_reason(tmp_path:
         assert await pipeline.acceptance.step()
 
         told = pipeline.messenger.answers if can_answer else pipeline.messenger.told_directly
-        assert told == [[TOO_LATE]]
+        assert told == [without_cost([TOO_LATE])]
         assert await pipeline.latest_job() is None
         assert (await pipeline.balance()).left == LIMIT
         assert not await pipeline.acceptance.step()

@@ -12,7 +12,8 @@ from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.text import text
 from bot.errors import NotAudio
 from bot.services.common.messenger import RouteClosed, RouteUnavailable
-from bot.services.pipeline.accept import POSTING_TRIES, READING
+from bot.services.common.sentences import without_cost
+from bot.services.pipeline.accept import NO_ANSWER, POSTING_TRIES, READING
 from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
 from tests.support.storage_samples import a_place
 
@@ -62,7 +63,7 @@ async def test_if_the_bot_cannot_post_nothing_is_read_and_the_member_learns_why(
 
     assert await pipeline.extend() is None
 
-    assert pipeline.messenger.answers[-1][0] == why
+    assert pipeline.messenger.answers[-1] == without_cost([why])
     assert (pipeline.fetcher.fetched, pipeline.provider.uploaded) == ([], [])
     assert (await pipeline.balance()).left == LIMIT
     assert pipeline.messenger.withdrawn == []
@@ -74,7 +75,7 @@ async def test_discord_is_asked_a_few_times_before_a_command_is_refused(pipeline
 
     pipeline.messenger.posting_errors = [RouteUnavailable("503")] * POSTING_TRIES
     assert await pipeline.extend() is None
-    assert "isn't letting me post right now" in pipeline.messenger.answers[-1][0].message
+    assert pipeline.messenger.answers[-1] == without_cost([NO_ANSWER])
 
 
 async def test_a_refused_command_removes_its_message(pipeline: Pipeline) -> None:
@@ -140,7 +141,7 @@ async def test_a_refusal_too_late_for_the_answer_comes_by_direct_message(pipelin
     pipeline.fetcher.on_fetch = too_late
     assert await pipeline.extend() is None
 
-    assert "not audio" in pipeline.messenger.told_directly[0][0].message
+    assert pipeline.messenger.told_directly[0] == without_cost([NotAudio().sentence])
 
 
 async def test_a_private_command_shows_progress_in_its_answer_and_posts_nothing(pipeline: Pipeline) -> None:

@@ -186,9 +186,9 @@ async def test_without_copies_there_is_nothing_of_our_own_to_send_again(pipeline
 async def test_what_cannot_be_sent_is_refused_with_a_reason(pipeline: Pipeline, member_id: int) -> None:
     job = await pipeline.running()
 
-    with pytest.raises(Refused, match="hasn't finished" if member_id == MIA else "couldn't find"):
+    with pytest.raises(Refused, match="hasn't finished" if member_id == MIA else "can't find that job"):
         await pipeline.resend.send_again(job.id, member_id, the_click(pipeline))
-    with pytest.raises(Refused, match="couldn't find"):
+    with pytest.raises(Refused, match="can't find that job"):
         await pipeline.resend.send_again("gone", member_id, the_click(pipeline))
 
 

@@ -10,7 +10,8 @@ import pytest
 from bot.domain.jobs import Job, JobState
 from bot.domain.reports import ReportKind, TaskReport
 from bot.errors import ProviderRefused
-from storage.backup import BackupError, back_up
+from storage.backup import back_up
+from storage.errors import BackupError
 from storage.lock import DatabaseInUse
 from storage.restore import restore
 from tests.support.database import open_storage
@@ -168,14 +169,39 @@ async def test_a_file_that_is_not_a_backup_is_refused_and_the_database_stays(
         copy.write_bytes(content)
     (tmp_path / "encore.db").write_bytes(b"precious")
 
-    with pytest.raises(Exception, match=r"copy|database"):
+    with pytest.raises(BackupError, match=copy.name):
         await restore(copy, tmp_path / "encore.db")
 
     assert (tmp_path / "encore.db").read_bytes() == b"precious"
 
 
+async def test_the_database_is_not_restored_onto_itself(tmp_path: Path) -> None:
+    async with open_storage(tmp_path / "encore.db"):
+        pass
+    before = (tmp_path / "encore.db").read_bytes()
+    (tmp_path / "other-name.db").symlink_to("encore.db")
+
+    for copy in ("encore.db", "other-name.db"):
+        with pytest.raises(BackupError, match="is the database itself"):
+            await restore(tmp_path / copy, tmp_path / "encore.db")
+
+    assert (tmp_path / "encore.db").read_bytes() == before
+    assert not [*tmp_path.glob("*.before-*")]
+
+
+async def test_a_folder_is_not_restored_onto(tmp_path: Path) -> None:
+    async with open_storage(tmp_path / "copy.db"):
+        pass
+    (tmp_path / "data").mkdir()
+
+    with pytest.raises(BackupError, match="which is a folder"):
+        await restore(tmp_path / "copy.db", tmp_path / "data")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "copy.db", "copy.db.lock"}
+
+
 async def test_the_command_says_what_it_did(tmp_path: Path) -> None:
-    environ = {"PYTHONPATH": str(ROOT), "DISCORD_TOKEN": "t", "SUNO_API_KEY": "k", "DATABASE_URL": "sqlite:///live.db"}
+    environ = {"PYTHONPATH": str(ROOT), "DATABASE_URL": "sqlite:///live.db"}
     async with a_pipeline(tmp_path) as pipeline:
         await pipeline.accepted()
         await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
@@ -184,8 +210,8 @@ async def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     async with bot_process(environ, "restore", "gone.db", folder=tmp_path) as failed:
         assert await failed.exit_status() == 1
 
-    assert process.said[0] == "Restored live.db from copy.db."
-    assert "1 waiting jobs are on hold" in process.said[-1]
+    assert process.said[0] == f"Restored {tmp_path / 'live.db'} from copy.db."
+    assert process.said[-1].startswith("1 waiting job is on hold")
     assert failed.said == ["encore: stopped: there is no file gone.db"]
 
 

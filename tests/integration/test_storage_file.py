@@ -13,7 +13,7 @@ from bot.domain.inbox_entry import Recorded
 from bot.domain.jobs import JobState
 from storage.backup import back_up
 from storage.engines.sqlite_file import open_sqlite
-from storage.errors import DatabaseTooNew, StorageUnavailable
+from storage.errors import BackupError, DatabaseTooNew
 from storage.migrate import Migration, known_migrations, migrate, statements
 from tests.support.database import open_storage
 from tests.support.storage_samples import NOW, a_job
@@ -160,5 +160,5 @@ async def test_a_backup_that_cannot_be_written_is_reported(tmp_path: Path) -> No
     async with open_storage(tmp_path / "encore.db"):
         (tmp_path / "file").touch()
 
-        with pytest.raises(StorageUnavailable):
+        with pytest.raises(BackupError, match="Not a directory"):
             await back_up(tmp_path / "encore.db", tmp_path / "file" / "copy.db")

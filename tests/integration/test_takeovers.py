@@ -13,6 +13,7 @@ from bot.errors import NotAudio, Refused
 from bot.fault_points import hold
 from bot.services.common.clock_watch import ClockWatch
 from bot.services.common.messenger import Posted, ResultFile, RouteClosed, RouteUnavailable
+from bot.services.common.sentences import without_cost
 from bot.services.pipeline.accept import GOT_IT, INTERRUPTED, TOO_LATE
 from tests.support.fakes import FakeRoute
 from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
@@ -155,7 +156,7 @@ async def test_no_job_is_made_of_a_command_that_another_has_refused(pipeline: Pi
 
     assert await pipeline.latest_job() is None
     assert said(pipeline) == []
-    assert said(other) == [[TOO_LATE]]
+    assert said(other) == [without_cost([TOO_LATE])]
     assert (await pipeline.balance()).left == LIMIT
 
 

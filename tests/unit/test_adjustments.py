@@ -16,6 +16,7 @@ TRACK = SourceChoice(kind=SourceKind.TRACK, name="*Boats*", locator="https://fil
 
 NO_LYRICS = "An instrumental has no lyrics, so I left out your `prompt`."
 NO_SINGER = "An instrumental has no singer, so I left out `vocal_gender`."
+VERY_SHORT = "This is very short: the music service may want more than a second of audio."
 TOO_EARLY = "The music service can't start before 0:01, so I moved `continue_at` there."
 
 
@@ -56,11 +57,12 @@ def test_a_voice_that_cannot_be_read_is_left_out_of_an_instrumental_too() -> Non
         (1.0, 60.0, []),
         (59.9, 60.0, []),
         (None, 60.0, []),
-        (0.5, 1.0, []),
+        (0.5, 1.0, [VERY_SHORT]),
+        (None, 0.3, [VERY_SHORT]),
         (0.5, None, []),
     ],
 )
-def test_a_moment_in_the_first_second_is_moved_to_its_end(
+def test_a_moment_in_the_first_second_is_moved_to_its_end_and_a_source_that_ends_there_is_sent_with_a_note(
     continue_at: float | None, length: float | None, told: list[str]
 ) -> None:
     request = replace(CUSTOM, continue_at=continue_at, source_length=length)

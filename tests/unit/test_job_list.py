@@ -150,6 +150,7 @@ def test_a_quota_is_shown_as_a_bar_and_in_words(say: Say) -> None:
     balance = QuotaBalance(limit=10, held=1, spent=3, day=BEGINNING.date())
 
     assert job_list.quota_content(balance, say).startswith("`███▒░░░░░░` 6 of 10 left today · 3 used · 1 in progress")
+    assert job_list.quota_content(replace(balance, limit=0), say) == "Extensions are switched off here."
 
 
 def test_a_continued_job_is_queued_since_it_was_continued(say: Say) -> None:

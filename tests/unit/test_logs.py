@@ -53,7 +53,12 @@ def line(message: str, *args: object, error: BaseException | None = None) -> str
         ("token " + "a1B2" * 30, "a1B2" * 30),
         ("PATCH /webhooks/123456/aW50ZXJhY3Rpb24tdG9rZW4/messages/@original", "aW50ZXJhY3Rpb24tdG9rZW4"),
         ("POST /interactions/1/aW50ZXJhY3Rpb24tdG9rZW4/callback", "aW50ZXJhY3Rpb24tdG9rZW4"),
+        (f"POST /in?to=https%3A%2F%2Fencore.example%2Fcallbacks%2F{CALLBACK_TOKEN}", "0123456789abcdefghij"),
+        (f"%252fcallbacks%252f{CALLBACK_TOKEN}", "0123456789abcdefghij"),
+        (f"to=https%3A%2F%2Fencore.example%2F{CALLBACK_TOKEN}", CALLBACK_TOKEN),
+        ("PATCH %2Fwebhooks%2F123456%2FaW50ZXJhY3Rpb24tdG9rZW4", "aW50ZXJhY3Rpb24tdG9rZW4"),
         ("GET https://cdn.example/a.mp3?ex=1&hm=signature done", "signature"),
+        ("https://discord.com/oauth2/authorize?to=https://cdn.example/a.mp3?hm=signature", "signature"),
     ],
 )
 def test_no_secret_stands_in_a_line(said: str, secret: str) -> None:

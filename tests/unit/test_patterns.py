@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from bot import logs
 from bot.domain import reports
 from tests.support.patterns import costly_repeats
 
@@ -18,6 +19,6 @@ def test_one_that_is_bounded_or_comes_last_is_not(pattern: str) -> None:
     assert not costly_repeats(re.compile(pattern))
 
 
-@pytest.mark.parametrize("pattern", [reports.URL], ids=lambda pattern: pattern.pattern)
+@pytest.mark.parametrize("pattern", [reports.URL, logs.WORD, *logs.SHAPES], ids=lambda pattern: pattern.pattern)
 def test_what_searches_through_foreign_words_is_not_costly(pattern: re.Pattern[str]) -> None:
     assert not costly_repeats(pattern)

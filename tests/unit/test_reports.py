@@ -156,7 +156,7 @@ def test_a_repeat_changes_nothing(report: TaskReport, state: JobState) -> None:
     twice = apply_report(once, report, at=LATER)
 
     if report.kind is ReportKind.COMPLETE and once.state is not JobState.FINISHED:
-        # It misses a track and is asked after again each time it is told, until its looks are used up.
+        # A track is missing, so it is polled again after each report until its looks are used up.
         assert set(twice.tracks) == set(once.tracks)
     else:
         assert twice == once

@@ -291,13 +291,13 @@ def test_a_moment_is_earlier_than_the_end(continue_at: float, written: str) -> N
     request = replace(a_request(), continue_at=continue_at)
 
     assert names(request) == ["continue_at_beyond_the_end"]
-    assert sentence(request) == f"`continue_at` is {written}, but the audio ends at 1:00. Pick an earlier moment."
+    assert sentence(request) == f"`continue_at` is {written}. The audio ends at 1:00, so pick an earlier moment."
 
 
 def test_the_end_that_is_told_is_not_later_than_the_moment_that_is_refused() -> None:
     request = replace(a_request(), continue_at=8.08, source_length=8.06)
 
-    assert sentence(request) == "`continue_at` is 0:08.1, but the audio ends at 0:08. Pick an earlier moment."
+    assert sentence(request) == "`continue_at` is 0:08.1. The audio ends at 0:08, so pick an earlier moment."
 
 
 def test_words_that_name_no_moment_are_shown_again() -> None:

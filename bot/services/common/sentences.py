@@ -37,11 +37,11 @@ _REASONS = {
     FailureReason.SOURCE_UNREACHABLE: text("The music service couldn't read your audio. Send it again."),
     FailureReason.OPERATOR: text("The music service didn't accept this bot's key. Its operator needs to fix that."),
     FailureReason.NO_CREDITS: text("This bot ran out of credits. Its operator needs to top up the account."),
-    FailureReason.NEVER_STARTED: text("The music service took nothing new for too long. Please try again later."),
+    FailureReason.NEVER_STARTED: text("The music service took no new requests for too long. Please try again later."),
     FailureReason.SILENCE: text("The music service never answered. I won't resend it, so you can't be charged twice."),
     FailureReason.NO_RESULT: text("The music service gave no result in time. Please try again later."),
     FailureReason.UNDELIVERABLE: text("I couldn't post it anywhere before the files expired."),
-    FailureReason.TRACKS_GONE: text("Your music was made, but I could never download it."),
+    FailureReason.TRACKS_GONE: text("Your music was made, but I couldn't download it."),
     FailureReason.REFUSED: text("The music service refused the request."),
     FailureReason.PROVIDER: text("The music service couldn't make it. Trying again later often helps."),
 }
@@ -58,6 +58,14 @@ def failure_sentences(failure: Failure | None) -> list[Text]:
         sentences.append(text("It said: “{message}”", message=Said(failure.provider_message)))
     settled = _SETTLED.get(failure.reason, NOT_USED)
     return sentences if settled is None else [*sentences, settled]
+
+
+def without_cost(reasons: Sequence[Text]) -> list[Text]:
+    """The reasons of a refusal, and that it cost the member nothing."""
+    if len(reasons) > 1:
+        return [*reasons, NOT_USED]
+    # One line; no words of its own, so there is nothing to translate.
+    return [Text("{reason} {not_used}", {"reason": reason, "not_used": NOT_USED}) for reason in reasons]
 
 
 def name_of(job: Job, track: Track | None = None) -> Said | Text:

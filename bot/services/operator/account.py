@@ -120,6 +120,25 @@ class Account:
             trouble = TROUBLES[reason]
             await self._operator.tell(trouble.name, [trouble.begun], log_line=trouble.begun_line)
 
+    async def say_balance(self) -> None:
+        """Log the credits once, so that a wrong key or address is noticed at the start and not at the first command."""
+        try:
+            credits_left = await self._provider.credits()
+        except ProviderUnauthorized as error:
+            log.error("SUNO_API_KEY is refused (%s): check it in .env", error)  # noqa: TRY400  # told in one line
+        except ProviderError as error:
+            log.warning(
+                "cannot ask the music service for its credits (%s): if this lasts, check SUNO_API_URL and the network",
+                error,
+            )
+        except Exception:
+            log.exception("cannot ask the music service for its credits")
+        else:
+            if credits_left < CREDITS_PER_JOB:
+                log.warning("%g credits left, and an extension costs %d: top up", credits_left, CREDITS_PER_JOB)
+            else:
+                log.info("%g credits left; an extension costs %d", credits_left, CREDITS_PER_JOB)
+
     async def works(self) -> None:
         """A submission was taken."""
         self._long_patience.forget(SUBMISSIONS)

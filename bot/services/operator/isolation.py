@@ -85,9 +85,9 @@ class Isolation:
                 await work.progress.hasten(until=self._clock())
         self._taken_up = True
         if count:
-            log.info("%d jobs that had been set aside are tried once more", count)
+            log.info("trying the jobs that were set aside again: %d", count)
         if commands:
-            log.info("%d commands that had been set aside are tried once more", commands)
+            log.info("trying the commands that were set aside again: %d", commands)
 
     async def _tell(self, job_id: str) -> None:
         short_id = job_id[:8]
@@ -96,7 +96,7 @@ class Isolation:
             [
                 text(
                     "Job `{job}` keeps failing for a reason I don't know, so I set it aside. Everything else keeps"
-                    " running. The log has the details; I'll try it once more when I'm restarted.",
+                    " running. The log has the details; I'll try it again when I'm restarted.",
                     job=short_id,
                 )
             ],
@@ -108,8 +108,8 @@ class Isolation:
             f"command {interaction_id} set aside",
             [
                 text(
-                    "I can't read a command that I wrote down (`{command}`), so I set it aside. Everything else keeps"
-                    " running. I'll try it once more when I'm restarted, perhaps with another version.",
+                    "I can't read a command that I had saved (`{command}`), so I set it aside. Everything else keeps"
+                    " running. I'll try it again when I'm restarted, perhaps with another version.",
                     command=str(interaction_id),
                 )
             ],

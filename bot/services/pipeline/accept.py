@@ -36,23 +36,19 @@ from bot.services.common.clock import Clock
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.ports import AudioTools, Fetcher, Provider, Storage
+from bot.services.common.sentences import without_cost
 from bot.services.operator.account import Account
 
 log = logging.getLogger(__name__)
 
-UNUSED = text("This didn't use up an extension.")
 READING = text("🎧 Reading your file…")
 GOT_IT = text("Got it. I'll post here and ping you.")
 INTERRUPTED = text("I was interrupted. I'm back on your command now.")
 KEPT = text("I can't save anything right now. I've kept your command and will finish it as soon as I can.")
-NO_ROOM = text("I'm out of disk space right now. This didn't use up an extension. Please try again in a while.")
-TOO_LATE = text(
-    "Your command had to wait too long, so nothing was started. This didn't use up an extension. Please try again."
-)
-WENT_WRONG = text("Something went wrong. This didn't use up an extension.")
-NOT_TAKEN = text(
-    "The music service isn't taking files right now. This didn't use up an extension. Please try again in a while."
-)
+NO_ROOM = text("I'm out of disk space right now. Please try again in a while.")
+TOO_LATE = text("Your command had to wait too long, so nothing was started. Please try again.")
+WENT_WRONG = text("Something went wrong. Please try again.")
+NOT_TAKEN = text("The music service isn't taking files right now. Please try again in a while.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 NO_ANSWER = text("Discord isn't letting me post right now. Please try again in a minute.")
 
@@ -184,6 +180,9 @@ class Acceptance:
             self._in_hand.discard(place.interaction_id)
 
     async def _take_with(self, command: ClaimedIntake, lease: Lease) -> None:
+        if command.refusal:
+            await self._refuse(command, command.refusal)
+            return
         try:
             if not await self._may_begin(command):
                 log.warning("a command that was interrupted had not been acknowledged; nothing was started")
@@ -199,12 +198,17 @@ class Acceptance:
             log.warning("a command that was interrupted waits for Discord to answer (%s)", error)
         except Refused as error:
             log.info("refused: %s", error)
-            await self._refuse(command, error.sentences)
+            is_used_up = isinstance(error, QuotaExceeded)
+            await self._refuse(command, error.sentences if is_used_up else without_cost(error.sentences))
         except OSError as error:
-            log.error("no room for a source: %s", error)  # noqa: TRY400  # the machine's fault, told in one line
-            await self._refuse(command, [NO_ROOM])
+            log.error(  # noqa: TRY400  # the machine's fault, told in one line
+                "cannot keep a source in %s (%s): make room there, or set TMPDIR to a folder with room",
+                self._folder,
+                error.strerror or error,
+            )
+            await self._refuse(command, without_cost([NO_ROOM]))
         except Exception:
-            await self._refuse(command, [WENT_WRONG])
+            await self._refuse(command, without_cost([WENT_WRONG]))
             raise
         else:
             await self._tell_accepted(job, notes)
@@ -213,11 +217,9 @@ class Acceptance:
         """One that somebody had before was perhaps never acknowledged: its member saw it fail, so nothing may start.
 
         Raises:
-            Refused: that was decided before, or it is too old to be answered.
+            Refused: it is too old to be answered.
             RouteUnavailable: Discord does not say whether it was acknowledged.
         """
-        if command.refusal:
-            raise Refused(command.refusal)
         place = command.intake.place
         if (self._clock() - place.received_at).total_seconds() > self._limits.token:
             raise Refused([TOO_LATE])
@@ -274,11 +276,11 @@ class Acceptance:
                 return await self._messenger.begin_progress(place, name, is_repeat=command.was_claimed)
             except RouteClosed as error:
                 log.info("a command is refused where its result could not be posted (%s)", error)
-                raise Refused([error.why or CANNOT_POST, UNUSED]) from error
+                raise Refused([error.why or CANNOT_POST]) from error
             except RouteUnavailable as error:
                 log.info("the progress message was not posted at try %d (%s)", attempt, error)
             await asyncio.sleep(POSTING_PAUSE_SECONDS * attempt)
-        raise Refused([NO_ANSWER, UNUSED])
+        raise Refused([NO_ANSWER])
 
     async def _refuse(self, command: ClaimedIntake, sentences: Sequence[Text]) -> None:
         """Tell the member alone. The refusal is stored first, so that a new owner can only refuse as well.
@@ -308,7 +310,7 @@ class Acceptance:
             return await work.intakes.renew(interaction_id, owner=self._owner, until=self._takeover_at())
 
     async def _check_quota(self, intake: Intake) -> None:
-        """Before anything is read for nothing; it is decided once more when the job is written."""
+        """Checked before the source is read, and again when the job is written."""
         day, limit = quota_day(self._clock()), self._limits.quota_per_day
         balance = await self._storage.reading.ledger.balance(intake.place.member_id, day=day, limit=limit)
         if not balance.left:
@@ -369,7 +371,9 @@ class Acceptance:
         try:
             return await self._provider.upload(path, name=name, audio_format=audio_format)
         except (ProviderBusy, ProviderSilent) as error:
-            log.warning("the source could not be handed over: %s", error)
+            log.warning(
+                "the source could not be handed over (%s): if this lasts, check SUNO_UPLOAD_URL and the network", error
+            )
             raise Refused([NOT_TAKEN]) from error
         except ProviderError as error:
             log.error("the source was not taken: %s", error)  # noqa: TRY400  # expected, told in one line

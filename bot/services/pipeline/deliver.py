@@ -39,13 +39,13 @@ PATIENCE = 5
 PAUSE_MAX_SECONDS = 300.0
 COLLECT_AGAIN_SECONDS = 300.0
 COLLECT_AGAIN_MAX_SECONDS = 6 * 3600.0
-"""How soon an uncollected result is tried again, and how seldom in the end."""
+"""How soon an uncollected result is tried again at first, and how rarely in the end."""
 
 FETCH_AGAIN_MAX_SECONDS = 3600.0
-"""How seldom tracks that cannot be reached are tried for once the deadline has passed."""
+"""How often at least unreachable tracks are tried again once the deadline has passed."""
 
 NONCE_LASTS = timedelta(seconds=120)
-"""For so long, and somewhat longer, Discord answers a repeated post with the first one (docs/discord.md 3.3)."""
+"""For this long, and a little longer, Discord answers a repeated post with the first one (docs/discord.md 3.3)."""
 
 Change = Callable[[Job, datetime], Job]
 
@@ -57,8 +57,8 @@ NOWHERE = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryTimes:
-    """Seconds. `give_up`: how long a post, or tracks that are gone, are tried for; `lease`: after which a dead worker's
-    job is taken.
+    """Seconds. `give_up`: how long to keep trying a post, or tracks that are gone; `lease`: when a dead worker's job is
+    free for another.
     """
 
     lease: float
@@ -211,7 +211,7 @@ class Delivery:
             await self._posting.keep(job, fetched)
 
     def _may_be_posted_since(self, job: Job) -> datetime | None:
-        """Since when its end may be in a channel without our knowing; None: it cannot be.
+        """Since when its end may have been in a channel unknown to us; None if it cannot be.
 
         A job older than this process may come from a restored backup, made before it was posted.
         """

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 SENDABLE = frozenset({JobState.DELIVERED, JobState.UNCOLLECTED})
 
-GONE = text("I couldn't find that job. It may have been too old.")
+GONE = text("I can't find that job. It may be too old.")
 BUSY = text("I'm already sending it.")
 ONE_AT_A_TIME = text("I'm still sending you something else. Try again once it's there.")
 NOT_READY = text("There's nothing to send yet: that job hasn't finished.")

@@ -1,4 +1,4 @@
-"""Looks after the jobs at the provider: asks when callbacks stay away, notices silence, gives up in the end."""
+"""Watches the jobs at the provider: polls when no callback comes, notices silence, gives up in the end."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 WATCHED = (JobState.RUNNING, JobState.OVERDUE, JobState.SUBMITTING)
 AT_ONCE = 4
-"""How many jobs one worker asks after at the same time: one slow answer holds up no more than these."""
+"""How many jobs one worker polls at the same time: one slow answer holds up no more than these."""
 UNKNOWN_TRIES = 5
 """How often it may deny a task that a callback named before that callback counts as invented."""
 
@@ -210,7 +210,7 @@ class Watch:
         return self._long_patience.is_over(job.id) if answer.leaves_open else self._patience.failed(job.id)
 
     def _next_look(self, job: Job, at: datetime, overdue_at: datetime, deadline: datetime) -> datetime:
-        """A task whose id is known is asked after at the pace; otherwise only the next edge of time matters."""
+        """A task whose id is known is polled at the pace; for others, only the next deadline matters."""
         if job.task_id is None and job.named_task_id is not None:
             return at + timedelta(seconds=AGAIN_SECONDS)
         pace = at + timedelta(seconds=self._times.poll_every)
