@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from bot.sandbox.sounds import compose
 from tests.end_to_end.openapi import load_openapi
@@ -15,6 +16,8 @@ UNDESCRIBED: pytest.StashKey[set[str]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("unhurried", deadline=None)  # a busy machine is not a failure
+    settings.load_profile("unhurried")
     config.stash[UNDESCRIBED] = set()
 
 
