@@ -102,7 +102,7 @@ async def everything(rounds: int, seed: int, only: str) -> bool:
                 balance = await trial.act(source)
             except Exception:  # noqa: BLE001  # the rows after it still count
                 is_whole = False
-                print(f"| {trial.fault} | {trial.rounds} | it did not end | | | |", flush=True)
+                print(f"| {trial.fault} | {trial.rounds} | failed | | | |", flush=True)
                 traceback.print_exc()
             else:
                 rows.append((trial.rounds, balance))

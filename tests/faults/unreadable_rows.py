@@ -117,14 +117,12 @@ async def others_are_delivered(town: Town, number: int) -> bool:
 
 
 async def are_set_aside(town: Town, table: str, number: int) -> None:
-    async with open_storage(town.settings.database_path) as storage:
+    sql = f"SELECT count(*) FROM {table} WHERE set_aside_ms IS NOT NULL"  # noqa: S608  # a constant
 
-        async def found() -> bool:
-            sql = f"SELECT count(*) AS rows FROM {table} WHERE set_aside_ms IS NOT NULL"  # noqa: S608  # a constant
-            row = await storage._database.reading.fetch_one(sql)
-            return row is not None and row["rows"] == number
+    async def are() -> bool:
+        return select(town.settings.database_path, sql) == [number]
 
-        await eventually(found)
+    await eventually(are)
 
 
 async def operator_has_heard_of_all(town: Town, table: str, witness: object) -> None:
