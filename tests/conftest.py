@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from bot.sandbox.sounds import compose
 from tests.end_to_end.openapi import load_openapi
@@ -32,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("unhurried", deadline=None)  # a busy machine is not a failure
+    settings.load_profile("unhurried")
     config.stash[UNDESCRIBED] = set()
     config.stash[SERVER] = ExitStack()
     if config.getoption("--database") == "postgres" and not hasattr(config, "workerinput"):

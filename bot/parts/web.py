@@ -32,6 +32,7 @@ async def web_part(ground: Ground) -> AsyncIterator[int]:
         readiness=readiness,
         webhook_key=settings.suno_webhook_key,
         verify_signature=signature_is_valid,
+        clock=ground.clock,
     )
     async with serve(application, settings.web_host, settings.web_port) as port:
         yield port

@@ -27,6 +27,9 @@ SERVER_NAME = "encore"  # instead of the versions that aiohttp would reveal
 
 # Half of the 1024 files that a process can usually open; the database, downloads and gateway need the rest.
 MAX_CONNECTIONS = 500
+# Connections taken in one turn of the event loop. Each counts as unfinished for a few turns, until its request is read:
+# if all were taken at once, a burst that came while the loop was busy would push itself out.
+ACCEPTED_AT_ONCE = 16
 # Connections with an incomplete request head. With the next three this limits their memory to about 7 MB.
 MAX_UNFINISHED = 100
 MAX_LINE_BYTES = 2048
@@ -226,8 +229,11 @@ async def serve(
 
     try:
         try:
-            # With a shorter backlog, the last ones of a burst would retry only after a second.
-            listener = await loop.create_server(connection, host, port, backlog=max_connections)
+            listener = await loop.create_server(connection, host, port, backlog=ACCEPTED_AT_ONCE)
+            for each in listener.sockets:
+                with each.dup() as listening:
+                    # With a shorter queue in the system, the last ones of a burst would retry only after a second.
+                    listening.listen(max_connections)
         except OSError as error:
             raise WebServerError(_remedy(host, port, error)) from error
         try:

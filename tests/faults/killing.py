@@ -19,6 +19,7 @@ from bot.sandbox.suno import SunoOptions
 from bot.scratch import PREFIX
 from storage.storage import open_storage
 from tests.end_to_end.town import Town, a_town, eventually
+from tests.faults import turned_clock
 from tests.support.process import BotProcess, bot_process, environ_of
 
 SUNO = SunoOptions(
@@ -31,11 +32,15 @@ SUNO = SunoOptions(
 DISCORD = DiscordOptions(rate_limits={}, requests_per_second=None)
 LEASE_SECONDS = 1.0
 KILLED = -9
+STOPPED_EARLY = -15
+"""By a signal that came before the bot was ready to end in good order."""
 UNANSWERED = "while a submit is under way"
 """Not a point in the code: the provider has the request but has not answered."""
 SETTLE_SECONDS = 60.0
 MARK = re.compile(r"^-# Encore · (\w+)$", re.MULTILINE)
 """The mark on each message about a job's end."""
+INSTEAD = "I couldn't answer your command in"
+"""How a direct message begins that takes the place of an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +69,18 @@ async def a_town_to_kill_in(folder: Path, source: Path) -> AsyncIterator[Town]:
 
 
 @asynccontextmanager
-async def a_bot(town: Town, folder: Path, *, fault: str = "") -> AsyncIterator[BotProcess]:
+async def a_bot(town: Town, folder: Path, *, fault: str = "", clock: Path | None = None) -> AsyncIterator[BotProcess]:
+    """The bot; with `clock`, on a clock that `turned_clock.turn` turns through that file."""
     environ = environ_of(
         town.settings,
         LEASE_SECONDS=str(LEASE_SECONDS),
         POLL_AFTER_SECONDS="1",
         POLL_EVERY_SECONDS="1",
         **({"ENCORE_FAULT": fault} if fault else {}),
+        **({turned_clock.VARIABLE: str(clock)} if clock else {}),
     )
-    async with bot_process(environ, "run", folder=folder) as bot:
+    module = turned_clock.__name__ if clock else "bot"
+    async with bot_process(environ, "run", folder=folder, module=module) as bot:
         yield bot
 
 
@@ -96,7 +104,8 @@ async def killed_at(point: str, town: Town, folder: Path, *, stopped: bool = Fal
         if point == UNANSWERED:
             await town.suno.wait_for_submit()
             bot.process.send_signal(signal.SIGTERM if stopped else signal.SIGKILL)
-        assert await bot.exit_status() == (0 if stopped else KILLED), "\n".join(bot.said)
+        status = KILLED if not stopped else STOPPED_EARLY if point == "inside a migration" else 0
+        assert await bot.exit_status() == status, "\n".join(bot.said)
     async with a_bot(town, folder):
         await connected(town, 1 if point == "inside a migration" else 2)
         if point == "inside a migration":
@@ -137,6 +146,17 @@ async def settled(town: Town, *, jobs: int) -> None:
             raise
 
 
+async def extend_times(town: Town, times: int) -> None:
+    """Mia uses `/extend` so often, each time once the last one is acknowledged."""
+    for number in range(1, times + 1):
+        await (await town.extend(style="folk", title=f"Boats {number}", prompt="la")).acknowledged()
+
+
+async def all_are_submitted(town: Town, number: int) -> bool:
+    jobs = await all_jobs(town)
+    return len(jobs) == number and all(job.task_id for job in jobs)
+
+
 async def all_jobs(town: Town) -> list[Job]:
     async with open_storage(town.settings.database_path) as storage:
         members = [person.id for person in town.discord.world.people.values()]
@@ -172,12 +192,17 @@ async def count(town: Town) -> Balance:
 
 
 def unanswered(town: Town, jobs: list[Job]) -> int:
-    """Commands that were acknowledged and came to nothing: neither a job nor a message."""
+    """Commands that were acknowledged and came to nothing: no job, no answer, and no direct message in its place."""
+    world = town.discord.world
     taken = {job.place.interaction_id for job in jobs}
-    return sum(
+    thinking = sum(
         interaction.original is not None and interaction.original.is_thinking and interaction.id not in taken
-        for interaction in town.discord.world.interactions.values()
+        for interaction in world.interactions.values()
     )
+    told_directly = sum(
+        INSTEAD in message.content for person in world.people.values() for message in world.dm_with(person).messages
+    )
+    return max(0, thinking - told_directly)
 
 
 def _by_member(jobs: list[Job]) -> dict[int, list[Job]]:
@@ -187,8 +212,8 @@ def _by_member(jobs: list[Job]) -> dict[int, list[Job]]:
     return grouped
 
 
-async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int) -> Balance:
-    """Let members send commands, kill after a random time, restart; repeat, then let everything finish."""
+async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int, stopped: bool = False) -> Balance:
+    """Let members send commands, kill (or stop) after a random time, restart; repeat, then let everything finish."""
     chance = random.Random(seed)
     members = [town.mia, *(town.discord.member(name, guild=town.guild) for name in ("Ben", "Cem", "Dora"))]
     for number in range(1, rounds + 1):
@@ -198,8 +223,8 @@ async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int) 
                 await _command(town, chance.choice(members))
             # The only sleep that is the test itself: it sets the moment of the kill.
             await asyncio.sleep(chance.uniform(0.0, 1.5))
-            bot.process.kill()
-            await bot.exit_status()
+            bot.process.send_signal(signal.SIGTERM if stopped else signal.SIGKILL)
+            assert await bot.exit_status() == (0 if stopped else KILLED), "\n".join(bot.said)
     async with open_storage(town.settings.database_path) as storage, storage.transaction() as work:
         # An unknown outcome is given up after a day; here the last bot finds that day over.
         for job in await work.jobs.live():

@@ -31,7 +31,7 @@ async def test_a_bot_killed_there_loses_nothing_and_doubles_nothing(point: str, 
         assert any("nothing was lost" in words or "here it is" in words for words in told)
 
 
-@pytest.mark.parametrize("point", sorted({*POINTS, UNANSWERED} - {"inside a migration"}))
+@pytest.mark.parametrize("point", sorted({*POINTS, UNANSWERED}))
 async def test_a_bot_stopped_there_loses_nothing_and_doubles_nothing(point: str, tmp_path: Path, source: Path) -> None:
     async with a_town_to_kill_in(tmp_path, source) as town:
         await killed_at(point, town, tmp_path, stopped=True)

@@ -1,17 +1,20 @@
 """What members can do with their own jobs, but not with anybody else's."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bot.domain.jobs import Job, JobState
+from bot.domain.quota import quota_day
 from bot.errors import ProviderBusy, Refused
+from bot.fault_points import hold
 from bot.text import Catalogue
 from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
 
 BEN = 2002
-DAY_SECONDS = 86400
+DAY_SECONDS = 86_400
 
 
 @pytest.fixture
@@ -174,3 +177,21 @@ async def test_a_continued_job_is_not_given_up_for_the_days_that_it_was_on_hold(
     await pipeline.waiting.step()
 
     assert (await pipeline.job(job)).state is JobState.ACCEPTED
+
+
+async def test_an_extension_is_counted_on_the_day_its_job_is_accepted_however_long_the_source_was_read(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.waiting_command()
+    async with hold("after the source upload") as upload:
+        accepting = asyncio.create_task(pipeline.acceptance.step())
+        await upload.reached()
+        pipeline.clock.turn(DAY_SECONDS)
+        upload.release()
+        await accepting
+
+    job = await pipeline.latest_job()
+    assert job is not None
+    assert job.accepted_at == pipeline.clock()
+    ledger = pipeline.storage.reading.ledger
+    assert (await ledger.balance(MIA, day=quota_day(job.accepted_at), limit=LIMIT)).held == 1

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import gc
+import socket
 import tracemalloc
 from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
 
-from bot.web.server import MAX_CONNECTIONS, REQUEST_MAX_BYTES
+from bot.web.server import MAX_CONNECTIONS, MAX_UNFINISHED, REQUEST_MAX_BYTES
 from tests.support.web import CALLBACK, POST, Parts, Talk, asked, cut, serving, talking
 
 ONE_BYTE_CHUNKS = b"1\r\na\r\n" * 20_000
@@ -277,3 +278,19 @@ async def test_a_head_has_at_most_32_fields_of_2_kb(fields: int, bytes_each: int
     headers = "".join(f"X-{number}: {'a' * bytes_each}\r\n" for number in range(fields))
     async with serving(Parts()) as port:
         assert (await asked(port, "/healthz", headers=headers))[0] == status
+
+
+async def test_every_request_of_a_burst_that_comes_while_the_loop_is_busy_is_answered() -> None:
+    parts, loop = Parts(), asyncio.get_running_loop()
+    with contextlib.ExitStack() as stack:
+        async with serving(parts, max_connections=MAX_CONNECTIONS) as port:
+            burst = [
+                stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(2 * MAX_UNFINISHED)
+            ]  # without a pause, so that the server cannot accept any of them yet
+            for client in burst:
+                client.sendall(POST)
+                client.setblocking(False)
+            answers = await asyncio.gather(*(loop.sock_recv(client, 100) for client in burst), return_exceptions=True)
+
+    assert {answer[9:12] if isinstance(answer, bytes) else answer for answer in answers} == {b"200"}
+    assert parts.recorded == 2 * MAX_UNFINISHED

@@ -66,12 +66,14 @@ async def said(bot: BotProcess, words: str) -> None:
 
 
 @asynccontextmanager
-async def bot_process(environ: dict[str, str], *arguments: str, folder: Path) -> AsyncIterator[BotProcess]:
-    """`python -m bot ARGUMENTS` in `folder`; killed on leaving if still running."""
+async def bot_process(
+    environ: dict[str, str], *arguments: str, folder: Path, module: str = "bot"
+) -> AsyncIterator[BotProcess]:
+    """`python -m bot ARGUMENTS` in `folder`, or another `module` in its place; killed on leaving if still running."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "bot",
+        module,
         *arguments,
         env=environ,
         cwd=folder,

@@ -363,5 +363,18 @@ def test_an_invented_failure_and_an_empty_complete_are_not_believed(told: TaskRe
     assert confirmed(told, record) is None
 
 
+@pytest.mark.parametrize("record", ["the lyrics", "the first track"])
+def test_before_the_end_the_record_counts_where_it_has_something_to_tell(record: str) -> None:
+    told = a_report(ReportKind.FIRST, SECOND)
+
+    assert confirmed(told, RECORDS[record]) == RECORDS[record]
+
+
+def test_before_the_end_a_record_that_knows_nothing_yet_leaves_the_stage_that_the_callback_told() -> None:
+    told = a_report(ReportKind.FIRST, READY)
+
+    assert confirmed(told, RECORDS["nothing yet"]) == hint(told)
+
+
 def test_of_news_on_the_way_only_the_stage_is_believed() -> None:
     assert hint(a_report(ReportKind.TEXT, READY, SECOND)) == a_report(ReportKind.TEXT)

@@ -17,7 +17,7 @@ from bot.services.operator.notices import Operator
 log = logging.getLogger(__name__)
 
 TRIES = 6
-LOOK_SECONDS = 60.0
+LOOK_SECONDS = 10.0
 TOLD_AT_ONCE = 20
 
 

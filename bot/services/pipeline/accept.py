@@ -319,7 +319,6 @@ class Acceptance:
     async def _accept(self, intake: Intake) -> tuple[Job, tuple[Text, ...]]:
         """The job, and what its member should know of it. Raises `LeaseLost`, and then nothing is held."""
         member_id = intake.place.member_id
-        day, limit = quota_day(self._clock()), self._limits.quota_per_day
         path = self._folder / f"source-{intake.place.interaction_id}-{secrets.token_hex(4)}"
         try:
             properties, asked = await self._checked(intake, path)
@@ -329,6 +328,7 @@ class Acceptance:
             path.unlink(missing_ok=True)
         notes = notes_on(asked, intake.source)
         at = self._clock()
+        day, limit = quota_day(at), self._limits.quota_per_day
         job = self._job(intake, adjusted(asked), properties, source_url, at)
         async with self._storage.transaction() as work:
             held = await work.ledger.hold(
