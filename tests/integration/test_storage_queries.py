@@ -36,7 +36,6 @@ MAY_READ_ON = {
     "inbox.NEWEST_ID": "the greatest key is one step from the end of its index",
     "inbox.TAKE_IDS": "a table of one row",
     "jobs.LATEST_DURATIONS": "reads job_finished from its end, as far as its LIMIT",
-    "ownership.TABLE_NAMES": "the names of the tables",
     "progress.HASTEN": "only when the clock was set back",
     "restore.HOLD_BACK": "only when an operator restores a backup, while the bot is stopped",
     "restore.SHOW_HOLD": "as restore.HOLD_BACK",
