@@ -30,8 +30,9 @@ MAX_CONNECTIONS = 500
 # Connections taken in one turn of the event loop. Each counts as unfinished for a few turns, until its request is read:
 # if all were taken at once, a burst that came while the loop was busy would push itself out.
 ACCEPTED_AT_ONCE = 16
-# Connections with an incomplete request head. With the next three this limits their memory to about 7 MB.
-MAX_UNFINISHED = 100
+# Connections with an incomplete request head. With the next three this limits their memory to about 33 MB. Nobody is
+# cut off who opens the connections for 200 callbacks before sending the first one.
+MAX_UNFINISHED = 250
 MAX_LINE_BYTES = 2048
 MAX_FIELD_BYTES = 2048
 MAX_FIELDS = 32

@@ -15,6 +15,7 @@ from tests.support.web import CALLBACK, POST, Parts, Talk, asked, cut, serving, 
 
 ONE_BYTE_CHUNKS = b"1\r\na\r\n" * 20_000
 STRANGER = b"POST /callbacks/" + b"x" * 42 + b" HTTP/1.1\r\nHost: a\r\n"
+BURST = 200
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -283,9 +284,9 @@ async def test_a_head_has_at_most_32_fields_of_2_kb(fields: int, bytes_each: int
 async def test_every_request_of_a_burst_that_comes_while_the_loop_is_busy_is_answered() -> None:
     parts, loop = Parts(), asyncio.get_running_loop()
     with contextlib.ExitStack() as stack:
-        async with serving(parts, max_connections=MAX_CONNECTIONS) as port:
+        async with serving(parts, max_connections=MAX_CONNECTIONS, max_unfinished=BURST // 2) as port:
             burst = [
-                stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(2 * MAX_UNFINISHED)
+                stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(BURST)
             ]  # without a pause, so that the server cannot accept any of them yet
             for client in burst:
                 client.sendall(POST)
@@ -293,4 +294,18 @@ async def test_every_request_of_a_burst_that_comes_while_the_loop_is_busy_is_ans
             answers = await asyncio.gather(*(loop.sock_recv(client, 100) for client in burst), return_exceptions=True)
 
     assert {answer[9:12] if isinstance(answer, bytes) else answer for answer in answers} == {b"200"}
-    assert parts.recorded == 2 * MAX_UNFINISHED
+    assert parts.recorded == BURST
+
+
+async def test_a_client_that_opens_a_whole_burst_of_connections_before_it_sends_is_answered() -> None:
+    parts = Parts()
+    async with (
+        serving(parts, max_connections=MAX_CONNECTIONS, max_unfinished=MAX_UNFINISHED) as port,
+        AsyncExitStack() as stack,
+    ):
+        burst = [await stack.enter_async_context(talking(port)) for _ in range(BURST)]
+        for talk in burst:
+            talk.say(POST)
+        statuses = [(await talk.answer())[0] for talk in burst]
+
+    assert statuses == [200] * BURST
