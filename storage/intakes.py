@@ -73,7 +73,7 @@ UPDATE intake
    SET due_ms = $2, claimed_by = $4, was_claimed = CASE WHEN claimed_by IS NULL THEN 0 ELSE 1 END
  WHERE interaction_id IN (SELECT interaction_id FROM intake
                            WHERE due_ms IS NOT NULL AND +due_ms <= $1
-                             AND ($5 IS NULL
+                             AND (CAST($5 AS BIGINT) IS NULL
                                   OR (SELECT count(*) - count(DISTINCT member_id) FROM intake
                                        WHERE due_ms > $1 AND claimed_by = $4) < $5
                                   OR NOT EXISTS (SELECT 1 FROM intake AS held

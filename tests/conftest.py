@@ -111,9 +111,10 @@ def overheard() -> Iterator[Overheard]:
 
 @pytest.fixture(autouse=True)
 def databases() -> Iterator[None]:
-    """The PostgreSQL databases of a test go with it."""
+    """What a test leaves in its PostgreSQL databases goes with it."""
     yield
-    asyncio.run(database.drop_databases())
+    if database.on_postgres():
+        asyncio.run(database.clean_databases())
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,6 @@ class PostgresEngine:
         self._pool = pool
         self._busy_seconds = busy_seconds
         self._hanging_seconds = hanging_seconds
-        self._begin_sql = BEGIN.format(busy_ms=int(busy_seconds * 1000), hanging_ms=int(hanging_seconds * 1000))
         self._writers = asyncio.Semaphore(writers)  # first come, first served
         self._availability = Availability(hanging_seconds=hanging_seconds)
         self.reading: Connection = _Reading(self)
@@ -169,11 +168,12 @@ class PostgresEngine:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Lent]:
+        deadline = asyncio.get_running_loop().time() + self._busy_seconds
         with self._availability.reported_once():
             async with self._writers, self.lent() as lent:
                 with self._availability.timed():
                     try:
-                        transaction_id = await to_its_end(self._begin(lent))
+                        transaction_id = await to_its_end(self._begin(lent, deadline))
                         yield lent
                     except BaseException:
                         await to_its_end(lent.roll_back())
@@ -199,9 +199,11 @@ class PostgresEngine:
     def is_writable(self) -> bool:
         return self._availability.is_writable
 
-    async def _begin(self, lent: Lent) -> str:
+    async def _begin(self, lent: Lent, deadline: float) -> str:
         """Begin a transaction that nobody else writes in; returns its id."""
-        await lent.control(self._begin_sql)
+        left_seconds = deadline - asyncio.get_running_loop().time()
+        busy_ms = max(1, int(left_seconds * 1000))  # 0 would mean to wait for ever
+        await lent.control(BEGIN.format(busy_ms=busy_ms, hanging_ms=int(self._hanging_seconds * 1000)))
         row = await lent.fetch_one(TAKE_TURN, WRITER_LOCK)
         return str(row["transaction_id"]) if row else ""
 
@@ -279,6 +281,7 @@ async def _check_properties(engine: PostgresEngine) -> None:
                 " LC_CTYPE 'C'"
             ),
         )
+    log.info("database: %s on PostgreSQL %s", row["name"], row["version"])
 
 
 async def _close(pool: Any) -> None:  # noqa: ANN401

@@ -10,6 +10,7 @@ import pytest
 
 from bot.sandbox.discord import DiscordOptions, FakeDiscord
 from tests.end_to_end.town import Town, eventually
+from tests.support.database import on_postgres
 from tests.support.process import bot_process, environ_of, said
 
 
@@ -61,7 +62,7 @@ async def test_it_starts_prints_its_invite_link_and_stops_cleanly_on_sigterm(tow
         await said(bot, "invite link: https://discord.com/oauth2/authorize")
         await said(bot, "listening on port")
         await said(bot, f"settings: the environment; no {tmp_path / '.env'}")
-        await said(bot, f"database: {town.settings.database_path} (new)")
+        await said(bot, " on PostgreSQL " if on_postgres() else f"database: {town.settings.database_path} (new)")
         await said(bot, "ready as encore in 1 server")
         health = f"{town.settings.public_url}/healthz"
         async with aiohttp.ClientSession() as session, session.get(health) as answer:

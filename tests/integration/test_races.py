@@ -151,7 +151,7 @@ async def test_the_providers_rate_is_shared(processes: list[SqlStorage]) -> None
 
 async def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
-    await make_database(path)
+    await make_database(path, like_new=True)
 
     async def start() -> None:
         async with open_storage(path, busy_seconds=20):

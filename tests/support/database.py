@@ -4,12 +4,12 @@ A test names its database by a path in either case; the same path leads to the s
 """
 
 import asyncio
-import hashlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,16 @@ SERVER = "ENCORE_TEST_POSTGRES"
 """The address of the server's own database, in the environment of every worker; not set: tests run on SQLite."""
 CONNECTIONS = 4
 
-_made: set[str] = set()
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
+FIRST_ROWS = """
+INSERT INTO queue (id, turn, seats) VALUES (1, 0, 0);
+INSERT INTO inbox (id, newest_id) VALUES (1, 0)
+"""
+"""What the migrations put into the tables."""
+
+_used: dict[Path, str] = {}
+_clean: list[str] = []
+_numbers = count()
 
 
 def on_postgres() -> bool:
@@ -37,7 +46,7 @@ async def postgres_url_for(path: Path) -> str:
 
 
 def _url_of(path: Path) -> str:
-    return os.environ[SERVER].replace("/postgres?", f"/{_name_of(path)}?")
+    return os.environ[SERVER].replace("/postgres?", f"/{_used[path]}?")
 
 
 @asynccontextmanager
@@ -52,24 +61,36 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
         yield storage
 
 
-async def make_database(path: Path) -> None:
-    """Make the database for `path` unless this test has already; on PostgreSQL it goes with the test."""
-    if not on_postgres():
+async def make_database(path: Path, *, like_new: bool = False) -> None:
+    """Give `path` a database on PostgreSQL, unless it has one in this test; it is empty, but may have the tables.
+
+    `like_new`: without tables.
+    """
+    if not on_postgres() or path in _used:
         return
-    if (name := _name_of(path)) in _made:
+    if _clean and not like_new:
+        _used[path] = _clean.pop()
         return
+    name = f"t{os.getpid()}_{next(_numbers)}"
     async with _connected(os.environ[SERVER]) as server:
         await server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
-    _made.add(name)
+    _used[path] = name
 
 
-async def drop_databases() -> None:
-    """Drop everything that this test made."""
-    if not _made:
-        return
-    async with _connected(os.environ[SERVER]) as server:
-        while _made:
-            await server.execute(f"DROP DATABASE {_made.pop()} WITH (FORCE)")
+async def clean_databases() -> None:
+    """Empty what this test used, for the next one: making databases would take most of the tests' time."""
+    while _used:
+        path, name = next(iter(_used.items()))
+        async with _connected(_url_of(path)) as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            tables = [row["tablename"] for row in await connection.fetch(TABLES)]
+            if tables:
+                await connection.execute(f"TRUNCATE {', '.join(tables)}; {FIRST_ROWS}")
+        del _used[path]
+        _clean.append(name)
 
 
 class AnotherProgram:
@@ -134,6 +155,13 @@ async def held(path: Path) -> AsyncIterator[None]:
         await asyncio.to_thread(program.let_go)
 
 
+@asynccontextmanager
+async def connected(path: Path) -> AsyncIterator[Any]:
+    """A connection of the driver's own to the PostgreSQL database that stands for `path`."""
+    async with _connected(_url_of(path)) as connection:
+        yield connection
+
+
 async def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
     """What another program reads on a connection of its own: everything committed."""
     if on_postgres():
@@ -158,7 +186,3 @@ async def _connected(url: str) -> AsyncIterator[Any]:
         yield connection
     finally:
         await connection.close()
-
-
-def _name_of(path: Path) -> str:
-    return "t" + hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:20]
