@@ -25,6 +25,7 @@ from storage.memos import Memos
 from storage.migrate import migrate
 from storage.progress import ProgressMessages
 from storage.spending import Spending
+from storage.tracks import Tracks
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class SqlWork:
 
     def __init__(self, connection: Connection) -> None:
         self.jobs = Jobs(connection)
+        self.tracks = Tracks(connection)
         self.ledger = Ledger(connection)
         self.intakes = Intakes(connection)
         self.inbox = Inbox(connection)

@@ -239,8 +239,9 @@ async def test_a_private_result_is_not_overwritten_by_an_earlier_edit(slow_town:
         return await town.app.storage.reading.progress.next_due() is None
 
     await eventually(nothing_is_behind)
+    answer = await invocation.wait_until(lambda message: message.attachments)
     assert len(answer.attachments) == 2
-    assert "ready" in answer.content
+    assert "ready" in answer.versions[-1].content
 
 
 async def test_a_private_result_waits_for_a_started_edit_and_then_replaces_it(slow_town: Town) -> None:
