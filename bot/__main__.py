@@ -15,13 +15,14 @@ from urllib.parse import unquote, urlsplit
 from dotenv import dotenv_values
 
 from bot import __version__, fault_points
-from bot.settings import SETTINGS, Settings, SettingsError, database_of
+from bot.settings import SETTINGS, Settings, SettingsError, file_of, server_of
 
 log = logging.getLogger("bot")
 
 ENV_FILE = Path(".env")  # in the folder where the bot is started
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
+DATABASE_COMMANDS = ("backup", "restore", "after-restore")
 
 HOW_TO_GO_LIVE = """\
 No DISCORD_TOKEN is set, so this is the sandbox: stand-ins for Discord and for the music service, on this machine alone.
@@ -57,14 +58,21 @@ def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[
         print(HOW_TO_GO_LIVE, flush=True)
     if options.command == "sandbox" or without_token:
         return _sandbox()
-    if options.command == "backup":
-        return _back_up(database_of(environ).absolute(), options.file)
-    if options.command == "restore":
-        return _restore(database_of(environ).absolute(), options.file)
+    if options.command in DATABASE_COMMANDS:
+        return _on_the_database(options, environ)
     settings = Settings.from_environ(environ)
     if options.command == "commands":
         return _commands(settings, options.action)
     return _run(settings)
+
+
+def _on_the_database(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
+    """They need no token and no key."""
+    if options.command == "backup":
+        return _back_up(file_of(environ).absolute(), options.file)
+    if options.command == "restore":
+        return _restore(file_of(environ).absolute(), options.file)
+    return _after_restore(server_of(environ))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
     restore = commands.add_parser("restore", help="put a copy in the place of the database, while no bot is running")
     restore.add_argument("file", type=Path, help="the copy; it stays as it is")
+    commands.add_parser(
+        "after-restore", help="hold back what waits in a restored PostgreSQL database, while no bot is running"
+    )
     announced = commands.add_parser("commands", help="announce the bot's commands to Discord, or remove them")
     announced.add_argument(
         "action",
@@ -156,12 +167,29 @@ async def _restore(database: Path, copy: Path) -> None:
     print(f"Restored {database} from {copy}.")
     if restored.replaced is not None:
         print(f"The database from before is now {restored.replaced}.")
-    if restored.held_back:
-        jobs = "1 waiting job is" if restored.held_back == 1 else f"{restored.held_back} waiting jobs are"
+    _tell_held_back(restored.held_back, since="since the copy was made")
+
+
+async def _after_restore(url: str) -> None:
+    from storage.restored import after_restore  # noqa: PLC0415  # as above
+
+    _leave_it_to_the_last_line()
+    held_back = await after_restore(url)
+    print("The database is ready for the bot to start.")
+    _tell_held_back(held_back, since="since the dump was made")
+
+
+def _tell_held_back(number: int, *, since: str) -> None:
+    if number:
+        jobs = "1 waiting job is" if number == 1 else f"{number} waiting jobs are"
         print(
-            f"{jobs} on hold, because the music service may have had them since the copy was made:"
-            " members can continue or cancel them."
+            f"{jobs} on hold, because the music service may have had them {since}: members can continue or cancel them."
         )
+
+
+def _leave_it_to_the_last_line() -> None:
+    """An outage is logged where it happens, too; a command ends with it and says so itself."""
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def _sandbox() -> Coroutine[Any, Any, None]:

@@ -234,8 +234,9 @@ async def open_postgres(
     connections: int = CONNECTIONS,
     busy_seconds: float = BUSY_SECONDS,
     hanging_seconds: float = HANGING_SECONDS,
+    name: str = "encore",
 ) -> AsyncIterator[PostgresEngine]:
-    """The database at `url`, with at most `connections` at once (two at least).
+    """The database at `url`, with at most `connections` at once (two at least); the server lists them under `name`.
 
     Raises:
         StorageUnavailable: it cannot be reached, or was not created as Encore needs it.
@@ -247,7 +248,7 @@ async def open_postgres(
             max_size=connections,
             timeout=busy_seconds,
             command_timeout=COMMAND_SECONDS,
-            server_settings={"application_name": "encore"},
+            server_settings={"application_name": name},
             reset=_roll_back,
         )
     try:

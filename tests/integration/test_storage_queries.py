@@ -37,8 +37,8 @@ MAY_READ_ON = {
     "inbox.TAKE_IDS": "a table of one row",
     "jobs.LATEST_DURATIONS": "reads job_finished from its end, as far as its LIMIT",
     "progress.HASTEN": "only when the clock was set back",
-    "restore.HOLD_BACK": "only when an operator restores a backup, while the bot is stopped",
-    "restore.SHOW_HOLD": "as restore.HOLD_BACK",
+    "held_back.HOLD_BACK": "only when an operator restores a backup, while the bot is stopped",
+    "held_back.SHOW_HOLD": "as held_back.HOLD_BACK",
 }
 """Queries that look expensive in their plan, each with the reason why it is cheap."""
 
