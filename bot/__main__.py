@@ -15,14 +15,14 @@ from urllib.parse import unquote, urlsplit
 from dotenv import dotenv_values
 
 from bot import __version__, fault_points
-from bot.settings import SETTINGS, Settings, SettingsError, file_of, server_of
+from bot.settings import SETTINGS, Settings, SettingsError, file_of, move_of, server_of, without_password
 
 log = logging.getLogger("bot")
 
 ENV_FILE = Path(".env")  # in the folder where the bot is started
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
-DATABASE_COMMANDS = ("backup", "restore", "after-restore")
+DATABASE_COMMANDS = ("backup", "restore", "after-restore", "move-database")
 
 HOW_TO_GO_LIVE = """\
 No DISCORD_TOKEN is set, so this is the sandbox: stand-ins for Discord and for the music service, on this machine alone.
@@ -72,7 +72,10 @@ def _on_the_database(options: argparse.Namespace, environ: Mapping[str, str]) ->
         return _back_up(file_of(environ).absolute(), options.file)
     if options.command == "restore":
         return _restore(file_of(environ).absolute(), options.file)
-    return _after_restore(server_of(environ))
+    if options.command == "after-restore":
+        return _after_restore(server_of(environ))
+    source, target = move_of({"FROM": options.source, "TO": options.target})
+    return _move(source.absolute(), target)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "after-restore", help="hold back what waits in a restored PostgreSQL database, while no bot is running"
     )
+    move = commands.add_parser("move-database", help="copy a stopped bot's data from SQLite to PostgreSQL")
+    move.add_argument("source", metavar="FROM", help="sqlite:///data/encore.db; it stays as it is")
+    move.add_argument("target", metavar="TO", help="postgresql://user:password@host/encore, an empty database")
     announced = commands.add_parser("commands", help="announce the bot's commands to Discord, or remove them")
     announced.add_argument(
         "action",
@@ -185,6 +191,18 @@ def _tell_held_back(number: int, *, since: str) -> None:
         print(
             f"{jobs} on hold, because the music service may have had them {since}: members can continue or cancel them."
         )
+
+
+async def _move(source: Path, target: str) -> None:
+    from storage.move import move  # noqa: PLC0415  # as above
+
+    _leave_it_to_the_last_line()
+    moved = await move(source, target)
+    counts = ", ".join(f"{name} {number}" for name, number in sorted(moved.rows.items()))
+    what = "Everything was there already" if moved.was_done else f"Copied {source}"
+    print(f"{what}: {sum(moved.rows.values())} rows in {len(moved.rows)} tables ({counts}).")
+    print("Every row was read back and is the same. The SQLite file is as it was; start no bot on it any more.")
+    print(f"Now start the bot with DATABASE_URL={without_password(target)}")
 
 
 def _leave_it_to_the_last_line() -> None:

@@ -119,6 +119,25 @@ def server_of(environ: Mapping[str, str]) -> str:
     return database
 
 
+def move_of(arguments: Mapping[str, str]) -> tuple[Path, str]:
+    """The file `FROM` and the PostgreSQL address `TO`. Raises `SettingsError`."""
+    source, target = _database_named("FROM", arguments), _database_named("TO", arguments)
+    problems = []
+    if not isinstance(source, Path):
+        problems.append("FROM is not the address of an SQLite file: use sqlite:///data/encore.db")
+    if not isinstance(target, str):
+        problems.append("TO is not the address of a PostgreSQL database: use postgresql://user:password@host/encore")
+    if not isinstance(source, Path) or not isinstance(target, str):
+        raise SettingsError(tuple(problems))
+    return source, target
+
+
+def without_password(url: str) -> str:
+    """A PostgreSQL address as it may be printed."""
+    url = re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:PASSWORD@", url)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1PASSWORD", url)
+
+
 def _database_named(name: str, environ: Mapping[str, str]) -> Path | str | None:
     reader = _Reader(environ)
     database = reader.read(name, _database)
