@@ -173,7 +173,7 @@ async def _restore(database: Path, copy: Path) -> None:
     print(f"Restored {database} from {copy}.")
     if restored.replaced is not None:
         print(f"The database from before is now {restored.replaced}.")
-    _tell_held_back(restored.held_back, since="since the copy was made")
+    _tell_held_back(restored.held_back)
 
 
 async def _after_restore(url: str) -> None:
@@ -182,14 +182,15 @@ async def _after_restore(url: str) -> None:
     _leave_it_to_the_last_line()
     held_back = await after_restore(url)
     print("The database is ready for the bot to start.")
-    _tell_held_back(held_back, since="since the dump was made")
+    _tell_held_back(held_back)
 
 
-def _tell_held_back(number: int, *, since: str) -> None:
+def _tell_held_back(number: int) -> None:
     if number:
         jobs = "1 waiting job is" if number == 1 else f"{number} waiting jobs are"
         print(
-            f"{jobs} on hold, because the music service may have had them {since}: members can continue or cancel them."
+            f"{jobs} on hold, because the music service may have had them since the copy was made:"
+            " members can continue or cancel them."
         )
 
 
@@ -201,12 +202,12 @@ async def _move(source: Path, target: str) -> None:
     counts = ", ".join(f"{name} {number}" for name, number in sorted(moved.rows.items()))
     what = "Everything was there already" if moved.was_done else f"Copied {source}"
     print(f"{what}: {sum(moved.rows.values())} rows in {len(moved.rows)} tables ({counts}).")
-    print("Every row was read back and is the same. The SQLite file is as it was; start no bot on it any more.")
+    print("Every row was read back and is the same. The SQLite file is as it was; don't start a bot on it again.")
     print(f"Now start the bot with DATABASE_URL={without_password(target)}")
 
 
 def _leave_it_to_the_last_line() -> None:
-    """An outage is logged where it happens, too; a command ends with it and says so itself."""
+    """An outage would also be logged where it happens, but the command's last line says it already."""
     logging.getLogger().addHandler(logging.NullHandler())
 
 

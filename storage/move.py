@@ -1,7 +1,7 @@
 """`encore move-database`: everything in an SQLite file goes into a PostgreSQL database, all or nothing.
 
 All rows travel in one transaction; they are read back and compared with the file's before it is committed. Meanwhile,
-and after an interruption, a mark in the target keeps bots away from it.
+and after an interruption, the target counts as half moved, which keeps bots away from it.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ HANGING_SECONDS = 60.0
 MIGRATIONS = "migration"
 """The one table that is not copied: each database has its own."""
 
-REMOVE_MARK = "DELETE FROM migration WHERE number = $1"
+MARK_MOVED = "DELETE FROM migration WHERE number = $1"
 
 
 class MoveError(Exception):
@@ -78,7 +78,7 @@ async def move(source: Path, target: str) -> Moved:
 
 
 async def _moved(tables: Sequence[Table], copy: Connection, server: Engine) -> Moved:
-    if await _is_marked(server):
+    if await _is_half_moved(server):
         return Moved(rows=await _fill(tables, copy, server), was_done=False)
     applied = await server.reading.fetch_one(APPLIED)
     if applied and applied["newest"] == known_migrations()[-1].number:
@@ -90,8 +90,8 @@ async def _moved(tables: Sequence[Table], copy: Connection, server: Engine) -> M
     raise MoveError("TO already holds a bot's data: name an empty database")
 
 
-async def _is_marked(server: Engine) -> bool:
-    """Mark an empty database; False if a bot has used this one.
+async def _is_half_moved(server: Engine) -> bool:
+    """Make an empty database count as half moved; False if a bot has used this one.
 
     Raises:
         StorageUnavailable: it holds another program's tables.
@@ -122,7 +122,7 @@ async def _fill(tables: Sequence[Table], copy: Connection, server: Engine) -> Ma
             if count is None:
                 raise MoveError(f"the rows of {table.name} are not the same in TO as in FROM: nothing was moved")
             rows[table.name] = count
-        await connection.execute(REMOVE_MARK, HALF_MOVED)
+        await connection.execute(MARK_MOVED, HALF_MOVED)
     return rows
 
 

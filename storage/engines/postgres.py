@@ -279,7 +279,7 @@ async def _check_properties(engine: PostgresEngine) -> None:
             f"the database {row['name']} does not have UTF8 with the collation C, which Encore needs",
             remedy=(
                 f"create it with: CREATE DATABASE {row['name']} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"
-                " LC_CTYPE 'C'"
+                f" LC_CTYPE 'C'{' LOCALE_PROVIDER libc' if row['provider'] == 'i' else ''}"
             ),
         )
     log.info("database: %s on PostgreSQL %s", row["name"], row["version"])

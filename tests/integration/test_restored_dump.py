@@ -134,7 +134,7 @@ async def test_the_command_says_how_many_wait_for_their_members(tmp_path: Path) 
 
     first, second = process.said
     assert first == "The database is ready for the bot to start."
-    assert second.startswith("1 waiting job is on hold, because the music service may have had them since the dump was")
+    assert second.startswith("1 waiting job is on hold, because the music service may have had them since the copy was")
 
 
 async def test_the_command_leaves_a_database_in_use_alone(tmp_path: Path) -> None:
