@@ -130,9 +130,12 @@ class CallbackEndpoint:
         )
 
     def _note_storage(self, *, away: str) -> None:
-        """Log only changes: once when callbacks can no longer be written down, once when they can again."""
+        """Log only changes: once when callbacks can no longer be written down, once when they can again.
+
+        The operator reads of the outage itself from the storage.
+        """
         if away and not self._storage_away:
-            log.error("callbacks cannot be written down, the provider will repeat them: %s", away)
+            log.info("callbacks cannot be written down, the provider will repeat them: %s", away)
         if not away and self._storage_away:
             log.info("callbacks are written down again")
         self._storage_away = bool(away)
