@@ -67,6 +67,7 @@ async def open_ground(settings: Settings, *, clock: Clock | None = None) -> Asyn
         ]
         client, messenger = await stack.enter_async_context(_discord(settings, clock))
         operator = Operator(storage, messenger, clock)
+        bells = await stack.enter_async_context(_bells(settings))
         yield Ground(
             settings=settings,
             storage=storage,
@@ -87,7 +88,7 @@ async def open_ground(settings: Settings, *, clock: Clock | None = None) -> Asyn
             ),
             isolation=Isolation(storage, operator, backoff_base_seconds=settings.retry_base_seconds, clock=clock),
             folder=folder,
-            bells=Bells(),
+            bells=bells,
             clock=clock,
         )
 
@@ -96,6 +97,20 @@ def _storage(settings: Settings) -> AbstractAsyncContextManager[SqlStorage]:
     if settings.postgres_url:
         return open_shared_storage(settings.postgres_url, connections=settings.database_connections)
     return open_storage(settings.database_path)
+
+
+@asynccontextmanager
+async def _bells(settings: Settings) -> AsyncIterator[Bells]:
+    """On PostgreSQL they ring in the other processes too."""
+    if not settings.postgres_url:
+        yield Bells()
+        return
+    from storage.engines.postgres_bells import BellsElsewhere  # noqa: PLC0415  # asyncpg is optional
+
+    elsewhere = BellsElsewhere(settings.postgres_url)
+    bells = Bells(elsewhere.ring)
+    async with elsewhere.heard(ring=bells.ring_here, ring_all=bells.ring_all_here):
+        yield bells
 
 
 @asynccontextmanager
