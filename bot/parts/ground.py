@@ -55,8 +55,13 @@ class Ground:
 
 
 @asynccontextmanager
-async def open_ground(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Ground]:
-    """Open the parts; on leaving, close them in reverse. Without a `clock`, the database's or this machine's counts."""
+async def open_ground(
+    settings: Settings, *, clock: Clock | None = None, has_gateway: bool = True
+) -> AsyncIterator[Ground]:
+    """Open the parts; on leaving, close them in reverse.
+
+    Without a `clock`, the database's or this machine's counts. `has_gateway`: whether the client will be connected.
+    """
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(_storage(settings))
         clock = clock or storage.clock or utc_now
@@ -65,7 +70,7 @@ async def open_ground(settings: Settings, *, clock: Clock | None = None) -> Asyn
         sources, tracks = [
             await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts)) for _ in range(2)
         ]
-        client, messenger = await stack.enter_async_context(_discord(settings, clock))
+        client, messenger = await stack.enter_async_context(_discord(settings, clock, has_gateway=has_gateway))
         operator = Operator(storage, messenger, clock)
         bells = await stack.enter_async_context(_bells(settings))
         yield Ground(
@@ -125,7 +130,9 @@ async def _provider(settings: Settings) -> AsyncIterator[SunoClient]:
 
 
 @asynccontextmanager
-async def _discord(settings: Settings, clock: Clock) -> AsyncIterator[tuple[EncoreClient, DiscordMessenger]]:
+async def _discord(
+    settings: Settings, clock: Clock, *, has_gateway: bool
+) -> AsyncIterator[tuple[EncoreClient, DiscordMessenger]]:
     with discord_at(settings.discord_api_url, settings.discord_gateway_url):
         catalogue = Catalogue.load(settings.locales_path or LOCALES)
         pacer = Pacer()
@@ -144,6 +151,7 @@ async def _discord(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Enco
                 answer_seconds=settings.interaction_seconds,
                 watched_seconds=settings.watched_seconds,
                 clock=clock,
+                has_gateway=has_gateway,
             )
             yield client, messenger
         finally:
