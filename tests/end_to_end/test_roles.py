@@ -1,5 +1,6 @@
 """One bot in several processes, each with a part of the work (`encore run --only`)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.roles import Role
 from bot.sandbox.stand_ins import running
+from bot.services.common.worker import IDLE_SECONDS
 from tests.end_to_end.town import Town, ends, eventually
 from tests.support.database import open_storage
 from tests.support.process import BotProcess, bot_process, environ_of, said
@@ -84,10 +86,11 @@ async def test_a_callback_that_one_process_stores_is_posted_by_another(slow_town
         await town.extend()
         await town.suno.wait_for_submit()
         await town.songs.wait_for(lambda message: "Composing" in message.content)
-        await town.suno.finish(next(iter(town.suno.tasks)))
 
-        await town.result()
-        await town.job_in(JobState.DELIVERED)
+        async with asyncio.timeout(IDLE_SECONDS / 2):  # so it was a bell
+            await town.suno.finish(next(iter(town.suno.tasks)))
+            await town.result()
+            await town.job_in(JobState.DELIVERED)
 
     assert len(ends(town.songs)) == 1
 
