@@ -16,13 +16,14 @@ from dotenv import dotenv_values
 
 from bot import __version__, fault_points, roles
 from bot.roles import Role
-from bot.settings import SETTINGS, Settings, SettingsError, database_of
+from bot.settings import SETTINGS, Settings, SettingsError, file_of, move_of, server_of, without_password
 
 log = logging.getLogger("bot")
 
 ENV_FILE = Path(".env")  # in the folder where the bot is started
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
+DATABASE_COMMANDS = ("backup", "restore", "after-restore", "move-database")
 
 HOW_TO_GO_LIVE = """\
 No DISCORD_TOKEN is set, so this is the sandbox: stand-ins for Discord and for the music service, on this machine alone.
@@ -58,10 +59,8 @@ def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[
         print(HOW_TO_GO_LIVE, flush=True)
     if options.command == "sandbox" or without_token:
         return _sandbox()
-    if options.command == "backup":
-        return _back_up(database_of(environ).absolute(), options.file)
-    if options.command == "restore":
-        return _restore(database_of(environ).absolute(), options.file)
+    if options.command in DATABASE_COMMANDS:
+        return _on_the_database(options, environ)
     settings = Settings.from_environ(environ)
     if options.command == "commands":
         return _commands(settings, options.action)
@@ -87,6 +86,18 @@ def _only(words: str | None, settings: Settings) -> frozenset[Role]:
     return only
 
 
+def _on_the_database(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
+    """They need no token and no key."""
+    if options.command == "backup":
+        return _back_up(file_of(environ).absolute(), options.file)
+    if options.command == "restore":
+        return _restore(file_of(environ).absolute(), options.file)
+    if options.command == "after-restore":
+        return _after_restore(server_of(environ))
+    source, target = move_of({"FROM": options.source, "TO": options.target})
+    return _move(source.absolute(), target)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="encore", description="A Discord bot that continues music.")
     parser.add_argument("--version", action="version", version=f"encore {__version__}")
@@ -99,6 +110,12 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
     restore = commands.add_parser("restore", help="put a copy in the place of the database, while no bot is running")
     restore.add_argument("file", type=Path, help="the copy; it stays as it is")
+    commands.add_parser(
+        "after-restore", help="hold back what waits in a restored PostgreSQL database, while no bot is running"
+    )
+    move = commands.add_parser("move-database", help="copy a stopped bot's data from SQLite to PostgreSQL")
+    move.add_argument("source", metavar="FROM", help="sqlite:///data/encore.db; it stays as it is")
+    move.add_argument("target", metavar="TO", help="postgresql://user:password@host/encore, an empty database")
     announced = commands.add_parser("commands", help="announce the bot's commands to Discord, or remove them")
     announced.add_argument(
         "action",
@@ -177,12 +194,42 @@ async def _restore(database: Path, copy: Path) -> None:
     print(f"Restored {database} from {copy}.")
     if restored.replaced is not None:
         print(f"The database from before is now {restored.replaced}.")
-    if restored.held_back:
-        jobs = "1 waiting job is" if restored.held_back == 1 else f"{restored.held_back} waiting jobs are"
+    _tell_held_back(restored.held_back)
+
+
+async def _after_restore(url: str) -> None:
+    from storage.restored import after_restore  # noqa: PLC0415  # as above
+
+    _leave_it_to_the_last_line()
+    held_back = await after_restore(url)
+    print("The database is ready for the bot to start.")
+    _tell_held_back(held_back)
+
+
+def _tell_held_back(number: int) -> None:
+    if number:
+        jobs = "1 waiting job is" if number == 1 else f"{number} waiting jobs are"
         print(
             f"{jobs} on hold, because the music service may have had them since the copy was made:"
             " members can continue or cancel them."
         )
+
+
+async def _move(source: Path, target: str) -> None:
+    from storage.move import move  # noqa: PLC0415  # as above
+
+    _leave_it_to_the_last_line()
+    moved = await move(source, target)
+    counts = ", ".join(f"{name} {number}" for name, number in sorted(moved.rows.items()))
+    what = "Everything was there already" if moved.was_done else f"Copied {source}"
+    print(f"{what}: {sum(moved.rows.values())} rows in {len(moved.rows)} tables ({counts}).")
+    print("Every row was read back and is the same. The SQLite file is as it was; don't start a bot on it again.")
+    print(f"Now start the bot with DATABASE_URL={without_password(target)}")
+
+
+def _leave_it_to_the_last_line() -> None:
+    """An outage would also be logged where it happens, but the command's last line says it already."""
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def _sandbox() -> Coroutine[Any, Any, None]:

@@ -101,17 +101,49 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]  # each parser gives its field's type
 
 
-def database_of(environ: Mapping[str, str]) -> Path:
+def file_of(environ: Mapping[str, str]) -> Path:
     """The file of `DATABASE_URL` alone, for commands that need no other setting. Raises `SettingsError`."""
-    reader = _Reader(environ)
-    database = reader.read("DATABASE_URL", _database)
+    database = _database_named("DATABASE_URL", environ)
     if isinstance(database, str):
-        reader.problems.append(
-            "DATABASE_URL names a PostgreSQL database: pg_dump and pg_restore copy it, see docs/operating.md"
+        raise SettingsError(
+            ("DATABASE_URL names a PostgreSQL database: pg_dump and pg_restore copy it, see docs/operating.md",)
         )
+    return database or DATABASE
+
+
+def server_of(environ: Mapping[str, str]) -> str:
+    """The PostgreSQL address of `DATABASE_URL` alone, as `file_of`."""
+    database = _database_named("DATABASE_URL", environ)
+    if not isinstance(database, str):
+        raise SettingsError(("DATABASE_URL names an SQLite file: encore restore puts a copy in its place",))
+    return database
+
+
+def move_of(arguments: Mapping[str, str]) -> tuple[Path, str]:
+    """The file `FROM` and the PostgreSQL address `TO`. Raises `SettingsError`."""
+    source, target = _database_named("FROM", arguments), _database_named("TO", arguments)
+    problems = []
+    if not isinstance(source, Path):
+        problems.append("FROM is not the address of an SQLite file: use sqlite:///data/encore.db")
+    if not isinstance(target, str):
+        problems.append("TO is not the address of a PostgreSQL database: use postgresql://user:password@host/encore")
+    if not isinstance(source, Path) or not isinstance(target, str):
+        raise SettingsError(tuple(problems))
+    return source, target
+
+
+def without_password(url: str) -> str:
+    """A PostgreSQL address as it may be printed."""
+    url = re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:PASSWORD@", url)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1PASSWORD", url)
+
+
+def _database_named(name: str, environ: Mapping[str, str]) -> Path | str | None:
+    reader = _Reader(environ)
+    database = reader.read(name, _database)
     if reader.problems:
         raise SettingsError(tuple(reader.problems))
-    return Path(database or DATABASE)
+    return database
 
 
 class _Reader:
@@ -202,6 +234,10 @@ def _word(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+_HOST_AND_PORT = r"(?:\[[^\]]*\]|[^\[\]:,@]*)(?::\d*)?"
+_PORTS = re.compile(rf"(?:.*@)?{_HOST_AND_PORT}(?:,{_HOST_AND_PORT})*")
+
+
 def _database(raw: str) -> Path | str:
     """A file's path, or PostgreSQL's address as it is."""
     if raw.startswith(("postgresql://", "postgres://")):
@@ -212,6 +248,8 @@ def _database(raw: str) -> Path | str:
         if not named:
             # Without the value itself, which holds a password.
             raise ValueError("names no database: use postgresql://user:password@host/encore")
+        if not _PORTS.fullmatch(urlsplit(raw).netloc):
+            raise ValueError("has a port that is not a number: use postgresql://user:password@host:5432/encore")
         return raw
     if not raw.startswith("sqlite:///") or raw == "sqlite:///":
         raise ValueError(

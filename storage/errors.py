@@ -21,6 +21,10 @@ class Conflict(Exception):
     """A row breaks a constraint, such as being there already."""
 
 
+class WrongValue(Exception):
+    """A value does not fit into its column."""
+
+
 class BackupError(Exception):
     """The copy cannot be made or used; the text says why and what to do."""
 

@@ -1,5 +1,6 @@
 """Convert jobs and tracks to rows and back."""
 
+import logging
 from collections.abc import Sequence
 
 import msgspec
@@ -11,6 +12,11 @@ from bot.domain.titles import shown_title
 from bot.domain.tracks import folded
 from storage.engines.base import Row, Value
 from storage.values import from_ms, to_json, to_ms
+
+log = logging.getLogger(__name__)
+
+UNREADABLE = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)
+"""What reading a row raises that a later release wrote, or that is damaged; a time far out of range overflows."""
 
 _REQUEST = msgspec.json.Decoder(ExtensionRequest)
 _SOURCE = msgspec.json.Decoder(AudioProperties)
@@ -178,3 +184,7 @@ def title_pattern(words: str, *, whole: bool) -> str:
 
 def _escaped(words: str) -> str:
     return folded(words).replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def tell_unreadable(job_id: str, error: Exception) -> None:
+    log.error("job %s cannot be read by this version (%s)", str(job_id)[:8], type(error).__name__)

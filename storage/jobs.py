@@ -1,4 +1,4 @@
-"""Jobs, their tracks, and the queue in which they wait.
+"""Jobs, and the queue in which they wait.
 
 The queue is a round table. In each round (`turn`) every member is served once, in the order in which they sat down
 (`seat`). A member's new job goes into the round after that of the member's last one. A member with nothing in the
@@ -9,21 +9,11 @@ most, and a member who comes straight back after each job overtakes nobody twice
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 
-import msgspec
-
-from bot.domain.jobs import Job, JobState, OwnedTrack
+from bot.domain.jobs import Job, JobState
 from storage.engines.base import Connection, Row, Value
-from storage.job_rows import (
-    changeable_values,
-    fixed_values,
-    job_from,
-    owned_track_from,
-    search_pattern,
-    title_pattern,
-    track_values,
-)
+from storage.job_rows import UNREADABLE, changeable_values, fixed_values, job_from, tell_unreadable
+from storage.tracks import Tracks
 from storage.values import from_ms, to_ms
 
 log = logging.getLogger(__name__)
@@ -69,20 +59,6 @@ UPDATE job
 RETURNING id
 """
 
-SAVE_TRACK = """
-INSERT INTO track (
-    job_id, track_id, position, audio_url, stream_url, image_url, title, tags, lyrics, model_name, length_seconds,
-    search_words
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-ON CONFLICT (job_id, track_id) DO UPDATE
-   SET position = excluded.position, audio_url = excluded.audio_url, stream_url = excluded.stream_url,
-       image_url = excluded.image_url, title = excluded.title, tags = excluded.tags, lyrics = excluded.lyrics,
-       model_name = excluded.model_name, length_seconds = excluded.length_seconds,
-       search_words = excluded.search_words
-"""
-
-FORGET_TRACKS = "DELETE FROM track WHERE job_id = $1"
-
 GET = "SELECT * FROM job WHERE id = $1"
 
 BY_INTERACTION = "SELECT * FROM job WHERE interaction_id = $1"
@@ -93,14 +69,6 @@ SELECT * FROM job
  WHERE member_id = $1 AND id >= $2 AND id < $3
  ORDER BY accepted_ms DESC, id DESC LIMIT 1
 """
-
-# Up to 16 jobs at once; fewer are filled up by repeating one.
-TRACKS_OF_JOBS = """
-SELECT * FROM track
- WHERE job_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
- ORDER BY job_id, position, track_id
-"""
-_JOBS_ASKED = 16
 
 CLAIM_TURN = """
 UPDATE job SET state = 'submitting', submitted_ms = NULL, due_ms = $2
@@ -153,38 +121,6 @@ SELECT * FROM job
  WHERE member_id = $1 AND state = 'accepted'
  ORDER BY turn DESC LIMIT $2
 """
-
-# Only tracks with audio count: another one can neither be continued nor was it posted.
-_OWNED = """
-SELECT job.*, track.*,
-       (SELECT count(*) FROM track AS other
-         WHERE other.job_id = track.job_id AND other.audio_url <> '') AS takes,
-       (SELECT count(*) FROM track AS other
-         WHERE other.job_id = track.job_id AND other.audio_url <> '' AND other.position <= track.position) AS take
-"""
-
-TRACKS_OF_MEMBER = (
-    _OWNED
-    + """
-  FROM job JOIN track ON track.job_id = job.id
- WHERE job.member_id = $1 AND job.state = 'delivered' AND track.audio_url <> ''
-   AND track.search_words LIKE $2 ESCAPE '!'
- ORDER BY job.ended_ms DESC, job.id DESC, track.position
- LIMIT $3
-"""
-)
-
-# CROSS JOIN keeps SQLite from walking through all that the member was ever given.
-TRACK_OF_MEMBER = (
-    _OWNED
-    + """
-  FROM track CROSS JOIN job
- WHERE track.track_id = $2 AND job.id = track.job_id AND job.member_id = $1 AND job.state = 'delivered'
-   AND track.audio_url <> ''
- ORDER BY job.ended_ms DESC
- LIMIT 1
-"""
-)
 
 # One that ended before it began did so because the clock was set back meanwhile.
 LATEST_DURATIONS = """
@@ -244,6 +180,7 @@ HAS_UNCOLLECTED = "SELECT id FROM job WHERE state = 'uncollected' AND member_id 
 class Jobs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._tracks = Tracks(connection)
 
     async def insert(self, job: Job) -> None:
         """Add an accepted job and give it its turn. Only inside a transaction.
@@ -253,7 +190,7 @@ class Jobs:
         """
         turn, seat = await self._next_turn(job.place.member_id)
         await self._connection.execute(INSERT, turn, seat, *fixed_values(job), *changeable_values(job))
-        await self._save_tracks(job)
+        await self._tracks.save(job)
 
     async def get(self, job_id: str) -> Job | None:
         return await self._one(GET, job_id)
@@ -268,14 +205,14 @@ class Jobs:
     async def save(self, job: Job) -> None:
         """Write the changeable fields and add or change the tracks. Only inside the transaction that read the job.
 
-        Tracks are taken away by `forget_tracks` alone. An accepted job keeps its turn.
+        Tracks are taken away by `Tracks.forget` alone. An accepted job keeps its turn.
 
         Raises:
             LookupError: there is no such job.
         """
         if await self._connection.fetch_one(SAVE, job.id, *changeable_values(job)) is None:
             raise LookupError(f"no job {job.short_id} to save")
-        await self._save_tracks(job)
+        await self._tracks.save(job)
 
     async def claim(self, job_id: str, state: JobState, *, now: datetime, until: datetime, owner: str) -> Job | None:
         """Claim a job that waits in `state`, due or not; None where somebody is at work on it, or it is elsewhere."""
@@ -321,10 +258,6 @@ class Jobs:
 
     async def has_uncollected(self, member_id: int) -> bool:
         return await self._connection.fetch_one(HAS_UNCOLLECTED, member_id) is not None
-
-    async def forget_tracks(self, job_id: str) -> None:
-        """Before others are saved that are to take their place."""
-        await self._connection.execute(FORGET_TRACKS, job_id)
 
     async def oldest_waiting(self) -> Job | None:
         """The accepted job that has waited longest."""
@@ -379,18 +312,6 @@ class Jobs:
         """The member's jobs that still wait, newest first."""
         return await self._many(CANCELLABLE, member_id, limit)
 
-    async def tracks_of(self, member_id: int, *, search: str, limit: int) -> list[OwnedTrack]:
-        """The member's delivered tracks, newest first; `search` is a part of title or tags, in any case."""
-        return _owned(await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, search_pattern(search), limit))
-
-    async def tracks_titled(self, member_id: int, title: str, *, whole: bool, limit: int) -> list[OwnedTrack]:
-        """As `tracks_of`, with this title, or with this in the title if it need not be the `whole` one."""
-        pattern = title_pattern(title, whole=whole)
-        return _owned(await self._connection.fetch_all(TRACKS_OF_MEMBER, member_id, pattern, limit))
-
-    async def track(self, member_id: int, track_id: str) -> OwnedTrack | None:
-        return next(iter(_owned(await self._connection.fetch_all(TRACK_OF_MEMBER, member_id, track_id))), None)
-
     async def usual_seconds(self) -> float | None:
         """Median seconds from submission to the finished tracks, over the latest 50 jobs; None before the first."""
         rows = await self._connection.fetch_all(LATEST_DURATIONS, USUAL_OF_LATEST)
@@ -407,12 +328,6 @@ class Jobs:
         if last is not None and last["turn"] >= queue["turn"]:
             return last["turn"] + 1, last["seat"]
         return queue["turn"], queue["seats"]
-
-    async def _save_tracks(self, job: Job) -> None:
-        if job.tracks:
-            await self._connection.execute_many(
-                SAVE_TRACK, [track_values(job, position, track) for position, track in enumerate(job.tracks)]
-            )
 
     async def _one(self, sql: str, *parameters: Value) -> Job | None:
         jobs = await self._many(sql, *parameters)
@@ -431,12 +346,7 @@ class Jobs:
 
     async def _jobs(self, rows: Sequence[Row]) -> list[Job]:
         """The jobs of `rows`, in that order, with their tracks; without those that this release cannot read."""
-        tracks: dict[str, list[Row]] = {}
-        for start in range(0, len(rows), _JOBS_ASKED):
-            ids = [row["id"] for row in rows[start : start + _JOBS_ASKED]]
-            ids += [ids[0]] * (_JOBS_ASKED - len(ids))
-            found = await self._connection.fetch_all(TRACKS_OF_JOBS, *ids)
-            tracks.update((job_id, list(group)) for job_id, group in groupby(found, key=lambda row: row["job_id"]))
+        tracks = await self._tracks.rows_of([row["id"] for row in rows])
         return [job for row in rows if (job := _read(row, tracks.get(row["id"], []))) is not None]
 
 
@@ -444,30 +354,9 @@ def _read(row: Row, tracks: Sequence[Row]) -> Job | None:
     """None for what a later release wrote in a way that this one does not know, or for damage."""
     try:
         return job_from(row, tracks)
-    except _UNREADABLE as error:
-        _tell_unreadable(row["id"], error)
+    except UNREADABLE as error:
+        tell_unreadable(row["id"], error)
         return None
-
-
-def _owned(rows: Sequence[Row]) -> list[OwnedTrack]:
-    """The tracks of `rows`, without those of a job that this release cannot read, which the log names once."""
-    tracks: list[OwnedTrack] = []
-    unreadable: dict[str, Exception] = {}
-    for row in rows:
-        try:
-            tracks.append(owned_track_from(row))
-        except _UNREADABLE as error:
-            unreadable[row["id"]] = error
-    for job_id, reason in unreadable.items():
-        _tell_unreadable(job_id, reason)
-    return tracks
-
-
-_UNREADABLE = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)  # a time far out of range overflows
-
-
-def _tell_unreadable(job_id: str, error: Exception) -> None:
-    log.error("job %s cannot be read by this version (%s)", str(job_id)[:8], type(error).__name__)
 
 
 def _padded(states: Sequence[JobState]) -> list[JobState]:

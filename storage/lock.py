@@ -1,4 +1,4 @@
-"""Who uses the database's file: any number of bots share it; a restore needs it alone."""
+"""Who uses the database's file: any number of bots share it; restoring or moving it needs it alone."""
 
 import fcntl
 import os
@@ -18,15 +18,17 @@ def shared(database: Path) -> Iterator[None]:
     """For as long as the database is open. The system lets go however the process ends (flock(2)).
 
     Raises:
-        DatabaseInUse: a restore is under way.
+        DatabaseInUse: it is being restored or moved.
     """
-    with _locked(database, fcntl.LOCK_SH, "the database is being restored", "start again once that has finished"):
+    with _locked(
+        database, fcntl.LOCK_SH, "the database is being restored or moved", "start again once that has finished"
+    ):
         yield
 
 
 @contextmanager
 def exclusive(database: Path) -> Iterator[None]:
-    """While the file is replaced.
+    """While the file is replaced or moved.
 
     Raises:
         DatabaseInUse: a bot is running on it.

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from bot import fault_points
 from storage.engines.base import Connection, Engine
-from storage.errors import DatabaseTooNew
+from storage.errors import DatabaseTooNew, StorageUnavailable
 from storage.values import to_ms
 
 log = logging.getLogger(__name__)
@@ -23,9 +23,13 @@ CREATE TABLE IF NOT EXISTS migration (
 )
 """
 
-NEWEST_APPLIED = "SELECT coalesce(max(number), 0) AS number FROM migration"
+APPLIED = "SELECT coalesce(max(number), 0) AS newest, min(number) AS oldest FROM migration"
 
 MARK_APPLIED = "INSERT INTO migration (number, name, applied_ms) VALUES ($1, $2, $3)"
+
+HALF_MOVED = 0
+"""Stands among the migrations while `encore move-database` fills the database. It is there before any table that a bot
+needs, so a bot that starts at the same time either sees it or is itself seen by the move."""
 
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
@@ -51,12 +55,14 @@ async def migrate(
     engine: Engine,
     migrations: Sequence[Migration] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    *,
+    is_move: bool = False,
 ) -> None:
     """Apply the migrations that are missing. If two processes start at once, the second waits and finds them applied.
 
     Raises:
         DatabaseTooNew: a newer release has already migrated this database.
-        StorageUnavailable: the database cannot be written.
+        StorageUnavailable: the database cannot be written, or is half moved and this is not the move.
     """
     known = known_migrations() if migrations is None else migrations
     newest = 0
@@ -64,7 +70,7 @@ async def migrate(
         if migration.number <= newest:
             continue
         async with engine.transaction() as connection:
-            newest = await _newest(engine, connection, known)
+            newest = await _newest(engine, connection, known, is_move=is_move)
             if migration.number <= newest:
                 continue
             for statement in statements(migration.sql):
@@ -74,10 +80,14 @@ async def migrate(
         log.info("database: %s applied", migration.name)
 
 
-async def _newest(engine: Engine, connection: Connection, known: Sequence[Migration]) -> int:
+async def _newest(engine: Engine, connection: Connection, known: Sequence[Migration], *, is_move: bool) -> int:
     await connection.execute(engine.dialect(REMEMBER_MIGRATIONS))
-    row = await connection.fetch_one(NEWEST_APPLIED)
-    newest = int(row["number"]) if row else 0
+    row = await connection.fetch_one(APPLIED)
+    if row and row["oldest"] == HALF_MOVED and not is_move:
+        raise StorageUnavailable(
+            "encore move-database has not finished with it", remedy="wait for it, or run it again if it was interrupted"
+        )
+    newest = int(row["newest"]) if row else 0
     if newest > known[-1].number:
         raise DatabaseTooNew(found=newest, known=known[-1].number)
     return newest

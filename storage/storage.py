@@ -14,8 +14,8 @@ from storage import lock
 from storage.batches import Batches
 from storage.engines import sqlite_ownership
 from storage.engines.base import BUSY_SECONDS, Connection, Engine
+from storage.engines.opening import open_server
 from storage.engines.sqlite_file import open_sqlite
-from storage.errors import StorageUnavailable
 from storage.housekeeping import Housekeeping
 from storage.inbox import CallbackToRecord, Inbox, known_tokens, record_callbacks
 from storage.intakes import Intakes
@@ -24,7 +24,9 @@ from storage.ledger import Ledger
 from storage.memos import Memos
 from storage.migrate import migrate
 from storage.progress import ProgressMessages
+from storage.restored import notice_restore
 from storage.spending import Spending
+from storage.tracks import Tracks
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class SqlWork:
 
     def __init__(self, connection: Connection) -> None:
         self.jobs = Jobs(connection)
+        self.tracks = Tracks(connection)
         self.ledger = Ledger(connection)
         self.intakes = Intakes(connection)
         self.inbox = Inbox(connection)
@@ -150,14 +153,11 @@ async def open_shared_storage(
         StorageUnavailable: it cannot be used, as the text says, or asyncpg is missing.
         DatabaseTooNew: a later program has changed it.
     """
-    try:
-        from storage.engines.postgres import open_postgres  # noqa: PLC0415  # asyncpg is optional, and takes memory
-    except ModuleNotFoundError as error:
-        raise StorageUnavailable("PostgreSQL needs asyncpg", remedy="pip install 'encore-bot[postgres]'") from error
     async with (
-        open_postgres(url, connections=connections, busy_seconds=busy_seconds) as engine,
+        open_server(url, connections=connections, busy_seconds=busy_seconds) as engine,
         _opened(engine) as storage,
     ):
+        await notice_restore(engine)
         yield storage
 
 

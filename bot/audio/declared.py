@@ -1,7 +1,7 @@
-"""How large or how long a file claims to be. If there is less, it was cut off.
+"""How large or how long a file is said to be by its own structure. If there is less, it was cut off.
 
 Each function reads the structure of one container and never the sound. The bytes come from outside, so every read is
-checked against their end and every walk is bounded. A structure that cannot be followed claims nothing.
+checked against their end and every walk is bounded. A structure that cannot be followed declares nothing.
 """
 
 import mmap
@@ -15,14 +15,14 @@ _STEPS_MAX = 200_000  # hours of film have fewer elements; this many take a tent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """The file has at least `size_bytes` and at least `seconds` of sound. Zero claims nothing."""
+class Declared:
+    """The file has at least `size_bytes` and at least `seconds` of sound. Zero declares nothing."""
 
     size_bytes: int = 0
     seconds: float = 0.0
 
 
-NO_CLAIM = Claim()
+NOTHING_DECLARED = Declared()
 
 
 def _big(octets: bytes) -> int:
@@ -52,7 +52,7 @@ def _after_id3(data: Octets) -> int:
 _WAV_SIZE_UNKNOWN = 0x7FFF_0000
 
 
-def wav(data: Octets) -> Claim:
+def wav(data: Octets) -> Declared:
     """The size of the `data` chunk (Microsoft, "Multimedia Programming Interface", RIFF; EBU Tech 3306 for RF64)."""
     number = _big if data[:4] == b"RIFX" else _little
     size64 = None
@@ -65,27 +65,27 @@ def wav(data: Octets) -> Claim:
             size64 = number(data[at + 16 : at + 24])
         if name == b"data":
             if size >= _WAV_SIZE_UNKNOWN and at + 8 + size > len(data):
-                return Claim(size_bytes=at + 8 + size64) if size64 else NO_CLAIM
-            return Claim(size_bytes=at + 8 + size)
+                return Declared(size_bytes=at + 8 + size64) if size64 else NOTHING_DECLARED
+            return Declared(size_bytes=at + 8 + size)
         at += 8 + size + size % 2
-    return Claim(size_bytes=at)
+    return Declared(size_bytes=at)
 
 
-def flac(data: Octets) -> Claim:
+def flac(data: Octets) -> Declared:
     """The number of samples in STREAMINFO (RFC 9639, section 8.2); zero means unknown."""
     at = _after_id3(data)
     block = data[at + 8 : at + 8 + 18]
     if data[at : at + 4] != b"fLaC" or len(block) < 18:
-        return NO_CLAIM
+        return NOTHING_DECLARED
     packed = _big(block[10:18])
     sample_rate, samples = packed >> 44, packed & (1 << 36) - 1
-    return Claim(seconds=samples / sample_rate) if sample_rate else NO_CLAIM
+    return Declared(seconds=samples / sample_rate) if sample_rate else NOTHING_DECLARED
 
 
 _MP3_SAMPLE_RATES = (44100, 48000, 32000)
 
 
-def mp3(data: Octets) -> Claim:
+def mp3(data: Octets) -> Declared:
     """The frame count of the Xing, Info or VBRI header in the first frame; without one, nothing is claimed.
 
     Layout: ISO/IEC 11172-3, section 2.4.2.3, and the usual descriptions of the headers (Xing, Fraunhofer).
@@ -93,7 +93,7 @@ def mp3(data: Octets) -> Claim:
     at = _after_id3(data)
     header = data[at : at + 4]
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2 or header[2] >> 2 & 3 == 3:
-        return NO_CLAIM
+        return NOTHING_DECLARED
     version, mono = header[1] >> 3 & 3, header[3] >> 6 == 3  # version 3 is MPEG-1, 2 is MPEG-2, 0 is MPEG-2.5
     sample_rate = _MP3_SAMPLE_RATES[header[2] >> 2 & 3] >> {3: 0, 2: 1}.get(version, 2)
     frame_seconds = (1152 if version == 3 else 576) / sample_rate
@@ -103,14 +103,14 @@ def mp3(data: Octets) -> Claim:
     if data[xing : xing + 4] in {b"Xing", b"Info"}:
         flags, frames, size = (_big(data[xing + i : xing + i + 4]) for i in (4, 8, 12))
         if flags & 1:
-            return Claim(seconds=frames * frame_seconds)
-        return Claim(size_bytes=at + size) if flags & 2 else NO_CLAIM
+            return Declared(seconds=frames * frame_seconds)
+        return Declared(size_bytes=at + size) if flags & 2 else NOTHING_DECLARED
     if data[vbri : vbri + 4] == b"VBRI":
-        return Claim(seconds=_big(data[vbri + 14 : vbri + 18]) * frame_seconds)
-    return NO_CLAIM
+        return Declared(seconds=_big(data[vbri + 14 : vbri + 18]) * frame_seconds)
+    return NOTHING_DECLARED
 
 
-def ogg(data: Octets) -> Claim:
+def ogg(data: Octets) -> Declared:
     """The end of the last page and of the packet in it (RFC 3533, section 6).
 
     A last page without the end-of-stream flag proves nothing: Android's own recorder never sets it.
@@ -119,13 +119,13 @@ def ogg(data: Octets) -> Claim:
     while at > 0 and data[at + 4 : at + 5] not in {b"\0", b""}:
         at = data.rfind(b"OggS", 0, at)
     if at < 0:
-        return NO_CLAIM
+        return NOTHING_DECLARED
     segments = data[at + 26] if at + 26 < len(data) else 0
     lacing = data[at + 27 : at + 27 + segments]
     if at + 26 >= len(data) or len(lacing) < segments:
-        return Claim(size_bytes=len(data) + 1)
+        return Declared(size_bytes=len(data) + 1)
     goes_on = segments > 0 and lacing[-1] == 255
-    return Claim(size_bytes=len(data) + 1 if goes_on else at + 27 + segments + sum(lacing))
+    return Declared(size_bytes=len(data) + 1 if goes_on else at + 27 + segments + sum(lacing))
 
 
 _MP4_TOP_BOXES = frozenset(
@@ -149,15 +149,15 @@ def _mp4_boxes(data: Octets) -> Iterator[tuple[bytes, int]]:
         at = end
 
 
-def mp4(data: Octets) -> Claim:
+def mp4(data: Octets) -> Declared:
     """The end of the last box; if no `moov` has come yet, the file should be longer."""
     boxes = list(_mp4_boxes(data))
     if not boxes:
-        return NO_CLAIM
+        return NOTHING_DECLARED
     end = boxes[-1][1]
     if all(name != b"moov" for name, _ in boxes):
         end = max(end, len(data) + 1)
-    return Claim(size_bytes=end)
+    return Declared(size_bytes=end)
 
 
 _EBML_HEADER, _SEGMENT = 0x1A45_DFA3, 0x1853_8067
@@ -171,7 +171,7 @@ def _ebml_number(data: Octets, at: int) -> tuple[int, int]:
     return _big(data[at : at + length]), length if at + length <= len(data) else 0
 
 
-def webm(data: Octets) -> Claim:
+def webm(data: Octets) -> Declared:
     """The end of the segment, or of its last element if its size is unknown (a live recording)."""
     at = 0
     for _ in range(_STEPS_MAX):
@@ -180,7 +180,7 @@ def webm(data: Octets) -> Claim:
         name, name_length = _ebml_number(data, at)
         marked, size_length = _ebml_number(data, at + name_length)
         if not name_length or not size_length:
-            return Claim(size_bytes=len(data) + 1) if len(data) - at < 12 else NO_CLAIM
+            return Declared(size_bytes=len(data) + 1) if len(data) - at < 12 else NOTHING_DECLARED
         all_ones = (1 << 7 * size_length) - 1
         size = marked & all_ones
         at += name_length + size_length
@@ -189,7 +189,7 @@ def webm(data: Octets) -> Claim:
         at += size
         if name == _SEGMENT:
             break
-    return Claim(size_bytes=at)
+    return Declared(size_bytes=at)
 
 
 def doc_type(data: Octets) -> str:
@@ -203,11 +203,11 @@ def doc_type(data: Octets) -> str:
     return header[start : start + (marked & (1 << 7 * length) - 1)].rstrip(b"\0").decode("ascii", "replace")
 
 
-def _nothing(_: Octets) -> Claim:
-    return NO_CLAIM
+def _nothing(_: Octets) -> Declared:
+    return NOTHING_DECLARED
 
 
-_BY_DEMUXER: Mapping[str, Callable[[Octets], Claim]] = MappingProxyType(
+_BY_DEMUXER: Mapping[str, Callable[[Octets], Declared]] = MappingProxyType(
     {
         "aac": _nothing,  # bare frames, which announce no length
         "flac": flac,
@@ -220,6 +220,6 @@ _BY_DEMUXER: Mapping[str, Callable[[Octets], Claim]] = MappingProxyType(
 )
 
 
-def claim_of(data: Octets, demuxer: str) -> Claim:
-    """What a file that FFmpeg's `demuxer` reads claims to be."""
+def declared_by(data: Octets, demuxer: str) -> Declared:
+    """What a file that FFmpeg's `demuxer` reads declares of itself."""
     return _BY_DEMUXER[demuxer](data)

@@ -4,7 +4,7 @@ import mmap
 import os
 from types import MappingProxyType
 
-from bot.audio.declared import Octets, claim_of, doc_type
+from bot.audio.declared import Octets, declared_by, doc_type
 from bot.audio.hearing import Heard, hear, is_film, opened, sound_track
 from bot.audio.questions import Limits, Problem, Unusable
 from bot.domain.source import AudioFormat, AudioProperties
@@ -44,7 +44,7 @@ def probe(file_descriptor: int, limits: Limits) -> AudioProperties:
                 heard = hear(container, stream, limits)
         except Unusable as error:
             # The index of an mp4 may be at its end: once cut off, it cannot even be opened.
-            if error.problem is Problem.NOT_AUDIO and claim_of(data, _MP4).size_bytes > size_bytes:
+            if error.problem is Problem.NOT_AUDIO and declared_by(data, _MP4).size_bytes > size_bytes:
                 raise Unusable(Problem.TRUNCATED, f"mp4, {error.log_line}") from error
             raise
         _check_whole(heard, data, demuxer)
@@ -69,9 +69,9 @@ def _check_whole(heard: Heard, data: Octets, demuxer: str) -> None:
     if heard.is_noise:
         line = f"{heard.bad_packets} of {heard.bad_packets + heard.good_packets} packets are damaged"
         raise Unusable(Problem.NOT_AUDIO, line)
-    claim = claim_of(data, demuxer)
+    declared = declared_by(data, demuxer)
     heard_until = max(heard.seconds, heard.until_seconds)
-    if claim.size_bytes > len(data) or claim.seconds - heard_until > _tolerance_seconds(claim.seconds):
+    if declared.size_bytes > len(data) or declared.seconds - heard_until > _tolerance_seconds(declared.seconds):
         raise Unusable(Problem.TRUNCATED, "less than claimed", heard_seconds=heard.seconds)
     if not heard.samples_at:
         raise Unusable(Problem.EMPTY, f"{demuxer} without sound")

@@ -209,6 +209,7 @@ def _progress(ground: Ground) -> tuple[Worker, ...]:
     progress = Progress(
         ground.storage,
         ground.messenger,
+        ground.operator,
         times=ProgressTimes(
             every=settings.progress_every_seconds,
             lease=settings.lease_seconds,

@@ -234,8 +234,9 @@ async def open_postgres(
     connections: int = CONNECTIONS,
     busy_seconds: float = BUSY_SECONDS,
     hanging_seconds: float = HANGING_SECONDS,
+    name: str = "encore",
 ) -> AsyncIterator[PostgresEngine]:
-    """The database at `url`, with at most `connections` at once (two at least).
+    """The database at `url`, with at most `connections` at once (two at least); the server lists them under `name`.
 
     Raises:
         StorageUnavailable: it cannot be reached, or was not created as Encore needs it.
@@ -247,7 +248,7 @@ async def open_postgres(
             max_size=connections,
             timeout=busy_seconds,
             command_timeout=COMMAND_SECONDS,
-            server_settings={"application_name": "encore"},
+            server_settings={"application_name": name},
             reset=_roll_back,
         )
     try:
@@ -278,7 +279,7 @@ async def _check_properties(engine: PostgresEngine) -> None:
             f"the database {row['name']} does not have UTF8 with the collation C, which Encore needs",
             remedy=(
                 f"create it with: CREATE DATABASE {row['name']} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"
-                " LC_CTYPE 'C'"
+                f" LC_CTYPE 'C'{' LOCALE_PROVIDER libc' if row['provider'] == 'i' else ''}"
             ),
         )
     log.info("database: %s on PostgreSQL %s", row["name"], row["version"])

@@ -6,13 +6,14 @@ from typing import Any
 
 import asyncpg
 
-from storage.errors import Conflict, StorageUnavailable
+from storage.errors import Conflict, StorageUnavailable, WrongValue
 
 _NOT_THERE = "check that the server of DATABASE_URL runs and can be reached"
 _RIGHTS = "check the user and password in DATABASE_URL, and the rights of that user"
 _CONNECTIONS = "lower DATABASE_CONNECTIONS, or raise max_connections of the server"
 
 _CONSTRAINT = "23"
+_VALUE = "22"
 _OUTAGES = {
     "08": _NOT_THERE,
     "25006": "DATABASE_URL leads to a standby, which can't be written: name the primary",
@@ -51,6 +52,8 @@ def _server_error(error: Any) -> Exception | None:  # noqa: ANN401  # asyncpg ha
     state = str(error.sqlstate)
     if state.startswith(_CONSTRAINT):
         return Conflict(str(error))
+    if state.startswith(_VALUE):
+        return WrongValue(str(error))
     if isinstance(error, asyncpg.InvalidCachedStatementError):
         return StorageUnavailable("another process changed the tables", remedy="it is tried again")
     remedy = _OUTAGES.get(state, _OUTAGES.get(state[:2]))

@@ -15,6 +15,7 @@ from statistics import median
 
 from bot.domain.jobs import JobEvent, JobState
 from bot.services.common import settle
+from bot.services.operator.notices import Operator
 from bot.services.pipeline.progress import Progress, ProgressTimes
 from storage.storage import SqlStorage, open_storage
 from tests.benchmarks.rows import Goal, Row
@@ -116,7 +117,8 @@ async def a_queue(waiting: int) -> AsyncIterator[tuple[SqlStorage, Progress, Fak
                 for number in range(waiting):
                     job = replace(a_job(member_id=number + 1, accepted_at=clock()), progress_message_id=number + 1)
                     await settle.insert(work, job, at=clock())
-            progress = Progress(storage, messenger, times=ProgressTimes(every=4), clock=clock)
+            operator = Operator(storage, messenger, clock)
+            progress = Progress(storage, messenger, operator, times=ProgressTimes(every=4), clock=clock)
             while await progress.step():
                 pass
             clock.turn(60)

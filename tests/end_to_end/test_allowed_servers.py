@@ -17,7 +17,7 @@ async def left(town: Town, guild: Guild) -> None:
     assert not guild.has_bot
 
 
-async def test_it_leaves_a_server_that_it_is_already_in_with_a_goodbye(town: Town) -> None:
+async def test_it_says_goodbye_to_a_server_that_it_may_not_serve_and_leaves(town: Town) -> None:
     other = town.discord.guild("Elsewhere")
     closed, lobby = other.channel("rules"), other.channel("lobby")
     closed.deny("SEND_MESSAGES")

@@ -97,7 +97,7 @@ async def test_a_kicked_bot_keeps_the_music_until_it_is_collected(slow_town: Tow
     await slow_town.suno.finish(next(iter(slow_town.suno.tasks)))
 
     await slow_town.job_in(JobState.UNCOLLECTED)
-    assert (await slow_town.balance()).left == 9
+    assert (await slow_town.balance()).spent == 1
 
 
 async def test_with_nowhere_to_post_the_music_is_paid_for_and_the_member_reads_where_to_find_it(town: Town) -> None:
@@ -110,7 +110,7 @@ async def test_with_nowhere_to_post_the_music_is_paid_for_and_the_member_reads_w
     town.songs.deny("SEND_MESSAGES")
 
     await town.job_in(JobState.UNCOLLECTED)
-    assert (await town.balance()).left == 9
+    assert (await town.balance()).spent == 1
     await command.wait_until(lambda message: "`/jobs` has it" in message.content)
 
 

@@ -11,6 +11,7 @@ from bot.fault_points import hold
 from bot.sandbox.discord import Invocation, Message, TroubleKind, Upload
 from bot.sandbox.sounds import compose
 from bot.services.common import settle
+from bot.services.common.messenger import RouteBusy
 from tests.end_to_end.town import Town, eventually
 
 POST = ("POST", "/channels/{channel_id}/messages")
@@ -221,7 +222,7 @@ async def test_a_private_result_pings_its_member_once_and_posts_the_music_once(s
 async def test_a_private_result_is_not_overwritten_by_an_earlier_edit(slow_town: Town) -> None:
     """In order: an edit is about to be made, the result is written into the same answer, then the edit continues."""
     town = slow_town
-    await town.start()
+    await town.start(lease_seconds=30)  # so that no other worker takes the held edit over
     invocation = await town.extend(private=True)
     await town.suno.wait_for_submit()
     await answered(invocation, "Composing")
@@ -231,16 +232,24 @@ async def test_a_private_result_is_not_overwritten_by_an_earlier_edit(slow_town:
         await town.suno.finish(task_id, "text")
         await edit.reached()
         await town.suno.finish(task_id, "complete")
-        answer = await invocation.wait_until(lambda message: message.attachments, timeout=30)
-        await town.job_in(JobState.DELIVERED)
-        edit.release()
+        await invocation.wait_until(lambda message: message.attachments, timeout=30)
+        job = await town.job_in(JobState.DELIVERED)
+        async with hold("after a progress view is read") as begun:
+            edit.release()
+            await begun.reached()
+            begun.release()
 
-    async def nothing_is_behind() -> bool:
-        return await town.app.storage.reading.progress.next_due() is None
+    async def edit_is_over() -> bool:
+        try:
+            async with town.app.ground.messenger.alone(job.id):
+                return True
+        except RouteBusy:
+            return False
 
-    await eventually(nothing_is_behind)
+    await eventually(edit_is_over)
+    answer = await invocation.wait_until(lambda message: message.attachments)
     assert len(answer.attachments) == 2
-    assert "ready" in answer.content
+    assert answer.content.startswith(f"{town.mia.mention} Your 2 ")
 
 
 async def test_a_private_result_waits_for_a_started_edit_and_then_replaces_it(slow_town: Town) -> None:

@@ -118,7 +118,7 @@ async def test_a_command_that_cannot_be_read_is_set_aside_and_the_others_go_on(
         assert await pipeline.storage.reading.intakes.next_due() is None
 
 
-async def test_a_command_that_a_later_release_can_read_is_gone_on_with(tmp_path: Path) -> None:
+async def test_a_command_is_resumed_once_a_release_can_read_it(tmp_path: Path) -> None:
     async with a_pipeline(tmp_path) as pipeline:
         await pipeline.waiting_command()
         await damage(pipeline)

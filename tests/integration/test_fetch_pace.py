@@ -137,3 +137,12 @@ def whole(reader: int, size: int) -> bytes:
         data += os.read(reader, size)
     os.close(reader)
     return data
+
+
+def test_without_other_limits_a_slow_server_is_still_given_up() -> None:
+    """Every other test passes limits of its own."""
+    limits = FetchLimits()
+
+    assert limits.least_bytes_per_second == 16_000
+    assert limits.window_seconds == 10
+    assert limits.total_seconds == 120

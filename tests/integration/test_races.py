@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.inbox_entry import Recorded
-from bot.domain.jobs import Intake, Job, JobState
+from bot.domain.jobs import Intake, JobState
 from bot.domain.pace import SlidingWindow
 from bot.domain.quota import quota_day
 from bot.domain.request import ExtensionRequest
@@ -19,7 +19,7 @@ from bot.services.pipeline.rate import Rate
 from storage.migrate import known_migrations
 from storage.storage import SqlStorage
 from tests.support.database import make_database, open_storage, rows
-from tests.support.storage_samples import NOW, a_job, a_place, after
+from tests.support.storage_samples import NOW, a_job, a_place, after, insert
 
 PROCESSES = 4
 
@@ -31,12 +31,6 @@ async def processes(tmp_path: Path) -> AsyncIterator[list[SqlStorage]]:
             await stack.enter_async_context(open_storage(tmp_path / "encore.db", busy_seconds=20))
             for _ in range(PROCESSES)
         ]
-
-
-async def insert(storage: SqlStorage, *jobs: Job) -> None:
-    async with storage.transaction() as work:
-        for job in jobs:
-            await work.jobs.insert(job)
 
 
 async def test_a_turn_is_claimed_once_and_in_order(processes: list[SqlStorage]) -> None:

@@ -9,18 +9,17 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import FINAL_STATES, LIVE_STATES, Job, JobEvent, JobState, Track, next_state
-from bot.domain.request import ExtensionRequest
 from bot.services.common.ports import Storage
 from storage.errors import Conflict
 from storage.storage import SqlStorage
-from tests.support.database import open_storage, tamper
+from tests.support.database import open_storage
 from tests.support.storage_samples import (
     NOW,
-    a_delivered,
     a_job,
     a_job_with_everything,
     a_track,
     after,
+    insert,
 )
 
 
@@ -28,12 +27,6 @@ from tests.support.storage_samples import (
 async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
     async with open_storage(tmp_path / "encore.db") as opened:
         yield opened
-
-
-async def insert(storage: Storage, *jobs: Job) -> None:
-    async with storage.transaction() as work:
-        for job in jobs:
-            await work.jobs.insert(job)
 
 
 async def save(storage: Storage, *jobs: Job) -> None:
@@ -119,7 +112,7 @@ async def test_missing_things_are_none(storage: Storage) -> None:
     assert await jobs.get("nothing") is None
     assert await jobs.by_interaction(1) is None
     assert await jobs.by_prefix(1, "a") is None
-    assert await jobs.track(1, "track-1") is None
+    assert await storage.reading.tracks.get(1, "track-1") is None
     assert await jobs.queue_position("nothing") is None
     assert await jobs.next_due([JobState.RUNNING]) is None
     assert await jobs.next_due([]) is None
@@ -226,130 +219,6 @@ async def test_a_claim_by_turn_is_the_transition_of_the_table(storage: Storage) 
     assert nothing is None
 
 
-async def test_delivered_tracks_of_a_member_come_newest_first(storage: Storage) -> None:
-    first = a_delivered(a_job(), a_track(1), a_track(2), at=after(1))
-    second = a_delivered(a_job(), a_track(3), at=after(2))
-    running = replace(a_job(state=JobState.RUNNING), tracks=(a_track(4),))
-    strangers = a_delivered(a_job(member_id=2), a_track(5))
-    await insert(storage, first, second, running, strangers)
-    jobs = storage.reading.jobs
-
-    owned = await jobs.tracks_of(1, search="", limit=25)
-
-    assert [(track.job_id, track.track.id) for track in owned] == [
-        (second.id, "track-3"),
-        (first.id, "track-1"),
-        (first.id, "track-2"),
-    ]
-    assert (owned[0].track, owned[0].model, owned[0].delivered_at) == (a_track(3), "V5", after(2))
-    assert await jobs.tracks_of(1, search="", limit=1) == owned[:1]
-    assert await jobs.track(1, "track-1") == owned[1]
-    assert await jobs.track(1, "track-4") is None
-    assert await jobs.track(1, "track-5") is None
-
-
-@pytest.mark.parametrize("damage", ["stage = 'dancing'", "request = '{'", "ended_ms = 9e18"])
-async def test_a_job_that_cannot_be_read_hides_only_its_own_tracks(
-    storage: SqlStorage, caplog: pytest.LogCaptureFixture, damage: str
-) -> None:
-    unreadable = a_delivered(a_job(), a_track(1), a_track(2), at=after(1))
-    await insert(storage, unreadable, a_delivered(a_job(), a_track(3), at=after(2)))
-    await tamper(storage, f"UPDATE job SET {damage} WHERE id = $1", unreadable.id)  # noqa: S608
-    jobs = storage.reading.jobs
-
-    listed = await jobs.tracks_of(1, search="", limit=25)
-
-    assert [owned.track.id for owned in listed] == ["track-3"]
-    (line,) = caplog.messages
-    assert line.startswith(f"job {unreadable.short_id} cannot be read by this version")
-    assert await jobs.tracks_titled(1, "tide", whole=True, limit=25) == listed
-    assert await jobs.track(1, "track-1") is None
-    assert await jobs.of_member(1, limit=5) == [await jobs.get(listed[0].job_id)]
-
-
-def an_untitled_job() -> Job:
-    """Its tracks have the provider's titles."""
-    return replace(a_job(), request=ExtensionRequest(prompt="more of it"))
-
-
-@pytest.mark.parametrize(
-    ("search", "found"),
-    [
-        ("ÜBER", ["track-1"]),
-        ("u\N{COMBINING DIAERESIS}ber", ["track-1"]),
-        ("folk", ["track-1"]),
-        ("STRASSE", ["track-2"]),
-        ("100%", ["track-2"]),
-        ("0%x", []),
-        ("_", []),
-        ("!", []),
-        ("jazz", []),
-    ],
-)
-async def test_a_search_finds_parts_of_title_or_tags_in_any_case(
-    storage: Storage, search: str, found: list[str]
-) -> None:
-    await insert(
-        storage,
-        a_delivered(an_untitled_job(), a_track(1, title="Über dem Meer", tags="Folk")),
-        a_delivered(an_untitled_job(), a_track(2, title="Straße", tags="100% x")),
-    )
-
-    owned = await storage.reading.jobs.tracks_of(1, search=search, limit=25)
-
-    assert [track.track.id for track in owned] == found
-
-
-async def test_a_title_is_found_whole_or_in_part_but_not_among_the_tags(storage: Storage) -> None:
-    await insert(
-        storage,
-        a_delivered(an_untitled_job(), a_track(1, title="100% Über"), at=after(1)),
-        a_delivered(an_untitled_job(), a_track(2, title="100% Über"), at=after(2)),
-        a_delivered(an_untitled_job(), a_track(3, title="Überall"), at=after(3)),
-        a_delivered(an_untitled_job(), a_track(4, title="Tide", tags="100% über"), at=after(4)),
-    )
-
-    async def found(title: str, *, whole: bool, limit: int = 25) -> list[str]:
-        owned = await storage.reading.jobs.tracks_titled(1, title, whole=whole, limit=limit)
-        return [track.track.id for track in owned]
-
-    assert await found("100% ÜBER", whole=True) == ["track-2", "track-1"]
-    assert await found("100_ über", whole=True) == []
-    assert await found("über", whole=True) == []
-    assert await found("ÜBER", whole=False) == ["track-3", "track-2", "track-1"]
-    assert await found("über", whole=False, limit=1) == ["track-3"]
-
-
-async def test_a_track_titled_with_an_id_is_named_and_found_by_its_sources_name(storage: Storage) -> None:
-    untitled = ExtensionRequest(prompt="more of it")
-    job = replace(a_job(), request=untitled, source_name="Harbour Song.mp3")
-    await insert(storage, a_delivered(job, a_track(1, title="3f9c1d0a5b7e4c2d8f6a1b3c5d7e9f00")))
-
-    (owned,) = await storage.reading.jobs.tracks_of(1, search="harbour", limit=25)
-
-    assert owned.title == "Harbour Song"
-    assert await storage.reading.jobs.tracks_titled(1, "harbour song", whole=True, limit=25) == [owned]
-
-
-async def test_takes_are_counted_among_the_tracks_that_can_be_heard(storage: Storage) -> None:
-    silent = replace(a_track(1), audio_url="")
-    await insert(
-        storage,
-        a_delivered(a_job(), a_track(2), a_track(3), at=after(2)),
-        a_delivered(a_job(), silent, a_track(4), at=after(1)),
-    )
-    jobs = storage.reading.jobs
-
-    owned = await jobs.tracks_of(1, search="", limit=25)
-
-    assert [(each.track.id, each.take, each.takes) for each in owned] == [
-        ("track-2", 1, 2),
-        ("track-3", 2, 2),
-        ("track-4", 1, 1),
-    ]
-    assert await jobs.track(1, "track-1") is None
-
-
 async def test_the_usual_time_is_the_median_of_the_latest_fifty(storage: Storage) -> None:
     long_ago = [
         replace(a_job(), submitted_at=after(number), finished_at=after(number + 9999))
@@ -413,19 +282,6 @@ async def test_only_jobs_due_too_late_are_hastened(storage: Storage) -> None:
 
     found = [await storage.reading.jobs.get(job.id) for job in (early, late, never)]
     assert [job and job.due_at for job in found] == [after(5), after(30), None]
-
-
-async def test_other_tracks_can_replace_the_known_ones(storage: Storage) -> None:
-    job = a_delivered(a_job(), a_track(1), a_track(2))
-    await insert(storage, job)
-
-    async with storage.transaction() as work:
-        await work.jobs.forget_tracks(job.id)
-        await work.jobs.save(replace(job, tracks=(a_track(3),)))
-
-    found = await storage.reading.jobs.get(job.id)
-    assert found is not None
-    assert found.tracks == (a_track(3),)
 
 
 async def test_two_processes_never_claim_the_same_job(tmp_path: Path, storage: SqlStorage) -> None:

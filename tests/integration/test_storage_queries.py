@@ -37,8 +37,8 @@ MAY_READ_ON = {
     "inbox.TAKE_IDS": "a table of one row",
     "jobs.LATEST_DURATIONS": "reads job_finished from its end, as far as its LIMIT",
     "progress.HASTEN": "only when the clock was set back",
-    "restore.HOLD_BACK": "only when an operator restores a backup, while the bot is stopped",
-    "restore.SHOW_HOLD": "as restore.HOLD_BACK",
+    "held_back.HOLD_BACK": "only when an operator restores a backup, while the bot is stopped",
+    "held_back.SHOW_HOLD": "as held_back.HOLD_BACK",
 }
 """Queries that look expensive in their plan, each with the reason why it is cheap."""
 
@@ -168,8 +168,8 @@ def test_a_statement_that_is_no_constant_is_noticed() -> None:
         ("jobs.BY_PREFIX", "job_id_of_member"),
         ("jobs.CANCELLABLE", "job_waiting_of_member"),
         ("jobs.LAST_TURN", "job_turn_of_member"),
-        ("jobs.TRACKS_OF_MEMBER", "job_delivered_to_member"),
-        ("jobs.TRACK_OF_MEMBER", "track_by_id"),
+        ("tracks.OF_MEMBER", "job_delivered_to_member"),
+        ("tracks.ONE_OF_MEMBER", "track_by_id"),
         ("ledger.HOLD", "quota_unit_of_member"),
         ("inbox.COUNT_SET_ASIDE", "callback_set_aside"),
     ],

@@ -30,6 +30,7 @@ INSERT INTO inbox (id, newest_id) VALUES (1, 0)
 
 _used: dict[Path, str] = {}
 _clean: list[str] = []
+_for_one_test: set[Path] = set()
 _numbers = count()
 
 
@@ -64,7 +65,7 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
 async def make_database(path: Path, *, like_new: bool = False) -> None:
     """Give `path` a database on PostgreSQL, unless it has one in this test; it is empty, but may have the tables.
 
-    `like_new`: without tables.
+    `like_new`: without tables, and no other test gets it afterwards.
     """
     if not on_postgres() or path in _used:
         return
@@ -75,12 +76,20 @@ async def make_database(path: Path, *, like_new: bool = False) -> None:
     async with _connected(os.environ[SERVER]) as server:
         await server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
     _used[path] = name
+    if like_new:
+        _for_one_test.add(path)
 
 
 async def clean_databases() -> None:
     """Empty what this test used, for the next one: making databases would take most of the tests' time."""
     while _used:
         path, name = next(iter(_used.items()))
+        if path in _for_one_test:
+            async with _connected(os.environ[SERVER]) as server:
+                await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            _for_one_test.remove(path)
+            del _used[path]
+            continue
         async with _connected(_url_of(path)) as connection:
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -7,6 +7,7 @@ from itertools import count
 from bot.domain.jobs import Failure, FailureReason, Intake, Job, JobState, Place, Stage, Track
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat, AudioProperties, SourceChoice, SourceKind
+from bot.services.common.ports import Storage
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123_000, tzinfo=UTC)
 
@@ -125,3 +126,9 @@ def an_intake(*, interaction_id: int | None = None, due_at: datetime = NOW) -> I
         request=ExtensionRequest(style_weight=0.65, continue_at_words="soon"),
         due_at=due_at,
     )
+
+
+async def insert(storage: Storage, *jobs: Job) -> None:
+    async with storage.transaction() as work:
+        for job in jobs:
+            await work.jobs.insert(job)

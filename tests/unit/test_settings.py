@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import _PARSERS, Settings, SettingsError
+from bot.settings import _PARSERS, Settings, SettingsError, without_password
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "invented-token-of-a-bot"
@@ -225,6 +225,32 @@ def test_an_address_with_a_password_in_it_is_not_repeated() -> None:
     assert "invented" not in "".join(
         problems(PUBLIC_URL="ftp://me:invented@example.org", DATABASE_URL="pg://me:invented@x")
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "printed"),
+    [
+        ("postgresql://encore@db/encore", "postgresql://encore@db/encore"),
+        ("postgresql://encore:in:vent@ed@db:5432/encore", "postgresql://encore:PASSWORD@db:5432/encore"),
+        (
+            "postgresql://db/encore?user=a&password=invented&port=1",
+            "postgresql://db/encore?user=a&password=PASSWORD&port=1",
+        ),
+        ("postgres://:invented@/encore?sslpassword=invented", "postgres://:PASSWORD@/encore?sslpassword=PASSWORD"),
+        ("postgresql://encore@/encore?host=/run/a:b@c", "postgresql://encore@/encore?host=/run/a:b@c"),
+    ],
+)
+def test_a_postgresql_address_is_printed_without_its_password(url: str, printed: str) -> None:
+    assert without_password(url) == printed
+
+
+def test_a_postgresql_address_may_name_several_servers_with_their_ports() -> None:
+    for hosts in ("db", "db:5432", "a:1,b:2", "[::1]:5432", "a:b@db:5432", ""):
+        url = f"postgresql://{hosts}/encore"
+        assert Settings.from_environ(NEEDED | {"DATABASE_URL": url}).postgres_url == url
+    for hosts in ("db:port", "a:1,b:x"):
+        (problem,) = problems(DATABASE_URL=f"postgresql://{hosts}/encore")
+        assert problem.startswith("DATABASE_URL has a port that is not a number")
 
 
 def test_a_postgresql_address_is_kept_whole_and_secret() -> None:

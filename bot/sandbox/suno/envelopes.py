@@ -102,14 +102,14 @@ def upload_envelope(code: int, message: str, data: object = None) -> Json:
 
 def callback_track(track: MadeTrack, links: Links, *, finished: bool, create_time_text: bool) -> Json:
     """One track as in callbacks. Unfinished: `audio_url` is "", two keys are absent (observed, docs/provider.md 2)."""
-    told: Json = dict(links.of(track))
+    fields: Json = dict(links.of(track))
     if not finished:
-        told["audio_url"] = ""
-        del told["source_audio_url"]
+        fields["audio_url"] = ""
+        del fields["source_audio_url"]
     moment = datetime.fromtimestamp(track.created_ms / 1000, UTC)
     shown: Json = {
         "id": track.id,
-        **told,
+        **fields,
         "prompt": track.lyrics,
         "model_name": track.model_name,
         "title": track.title,
@@ -123,8 +123,8 @@ def callback_track(track: MadeTrack, links: Links, *, finished: bool, create_tim
 
 def record_track(track: MadeTrack, links: Links, *, finished: bool, create_time_text: bool) -> Json:
     """One track as in record-info: camelCase, and null for keys that callbacks leave out."""
-    told = callback_track(track, links, finished=finished, create_time_text=create_time_text)
-    shown = {_camel(name): value for name, value in told.items()}
+    fields = callback_track(track, links, finished=finished, create_time_text=create_time_text)
+    shown = {_camel(name): value for name, value in fields.items()}
     return shown if finished else {**shown, "sourceAudioUrl": None, "duration": None}
 
 

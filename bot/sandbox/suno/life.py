@@ -151,7 +151,7 @@ class Life:
     async def _tell_in_order(self, task: Task, message: Callback) -> None:
         complete = message.stage is Stage.COMPLETE
         if message.stage in task.scenario.skipped or (complete and task.scenario.callback_exception):
-            task.told.add(message.stage)
+            task.sent_stages.add(message.stage)
             self._bell.ring()
         elif task.scenario.order is Order.IN_TURN:
             await self._tell(task, [message])
@@ -175,7 +175,7 @@ class Life:
                     sent = await self._courier.send(task.id, task.callback_url, message, attempt=1)
                     if not sent.accepted:
                         self._crew.start(self._retry(task, message), name=f"retries of {task.id}")
-        task.told.update(message.stage for message in messages)
+        task.sent_stages.update(message.stage for message in messages)
         self._bell.ring()
 
     async def _retry(self, task: Task, message: Callback) -> None:

@@ -294,7 +294,7 @@ class FakeSuno:
     async def _started(self, request: web.Request, task: Task, trouble: AnswerTrouble | None) -> web.StreamResponse:
         await asyncio.sleep(task.scenario.answer_delay_seconds)
         if task.scenario.answer_after is not None:
-            await self._wait_until_told(task, task.scenario.answer_after)
+            await self._wait_until_sent(task, task.scenario.answer_after)
         if trouble is not None:
             return await self._answers.troubled(request, trouble)
         answer = envelopes.envelope(200, "success", {"taskId": task.id})
@@ -339,10 +339,12 @@ class FakeSuno:
             task.refunded = True
             self.credits += task.cost
 
-    async def _wait_until_told(self, task: Task, stage: Stage) -> None:
+    async def _wait_until_sent(self, task: Task, stage: Stage) -> None:
         try:
             async with asyncio.timeout(self.options.hold_seconds):
-                await self._bell.wait_for(lambda: bool(task.told & {stage, Stage.ERROR}) or self._closing.is_set())
+                await self._bell.wait_for(
+                    lambda: bool(task.sent_stages & {stage, Stage.ERROR}) or self._closing.is_set()
+                )
         except TimeoutError:
             return
 

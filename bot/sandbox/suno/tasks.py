@@ -18,7 +18,7 @@ INVENTED_LYRICS = "[Verse]\nThe engine hums what it was told\n[Chorus]\nAnd carr
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Task:
-    """`request` is the accepted body; `told` are the stages whose callbacks have been sent, answered or not."""
+    """`request` is the accepted body; `sent_stages` are the stages whose callbacks have been sent, answered or not."""
 
     id: str
     request: Mapping[str, object] = field(repr=False)
@@ -33,7 +33,7 @@ class Task:
     error_code: int | None = None
     error_message: str | None = None
     refunded: bool = False
-    told: set[Stage] = field(default_factory=set)
+    sent_stages: set[Stage] = field(default_factory=set)
     telling: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)  # one callback at a time
     held_back: list[Callback] = field(default_factory=list, repr=False)
     empty_successes_left: int = 0

@@ -60,9 +60,6 @@ class Jobs(Protocol):
 
     async def has_uncollected(self, member_id: int) -> bool: ...
 
-    async def forget_tracks(self, job_id: str) -> None:
-        """Remove a job's tracks before their replacements are saved."""
-
     async def oldest_waiting(self) -> Job | None:
         """The accepted job that has waited longest."""
 
@@ -94,16 +91,24 @@ class Jobs(Protocol):
 
     async def cancellable(self, member_id: int, *, limit: int) -> list[Job]: ...
 
-    async def tracks_of(self, member_id: int, *, search: str, limit: int) -> list[OwnedTrack]:
-        """The member's delivered tracks, newest first; `search` is a part of title or tags, in any case."""
-
-    async def tracks_titled(self, member_id: int, title: str, *, whole: bool, limit: int) -> list[OwnedTrack]:
-        """Like `tracks_of`, with this title, or if not `whole`, with this in the title."""
-
-    async def track(self, member_id: int, track_id: str) -> OwnedTrack | None: ...
-
     async def usual_seconds(self) -> float | None:
         """Median seconds from submission to finished tracks over the latest jobs; None before the first."""
+
+
+class Tracks(Protocol):
+    """The tracks of jobs. They are saved with their job."""
+
+    async def forget(self, job_id: str) -> None:
+        """Remove a job's tracks before their replacements are saved."""
+
+    async def of_member(self, member_id: int, *, search: str, limit: int) -> list[OwnedTrack]:
+        """The member's delivered tracks, newest first; `search` is a part of title or tags, in any case."""
+
+    async def titled(self, member_id: int, title: str, *, whole: bool, limit: int) -> list[OwnedTrack]:
+        """Like `of_member`, with this title, or if not `whole`, with this in the title."""
+
+    async def get(self, member_id: int, track_id: str) -> OwnedTrack | None:
+        """This track if it was delivered to the member."""
 
 
 class Ledger(Protocol):

@@ -18,6 +18,7 @@ from bot.services.common.aggregates import (
     Memos,
     ProgressMessages,
     Spending,
+    Tracks,
 )
 
 
@@ -60,6 +61,8 @@ class Work(Protocol):
 
     @property
     def jobs(self) -> Jobs: ...
+    @property
+    def tracks(self) -> Tracks: ...
     @property
     def ledger(self) -> Ledger: ...
     @property

@@ -139,7 +139,7 @@ class Members:
         return continued
 
     async def tracks(self, member_id: int, typed: str) -> list[OwnedTrack]:
-        return await self._storage.reading.jobs.tracks_of(member_id, search=typed.strip(), limit=CHOICES_MAX)
+        return await self._storage.reading.tracks.of_member(member_id, search=typed.strip(), limit=CHOICES_MAX)
 
     async def source_from_track(self, member_id: int, words: str) -> SourceChoice:
         """The member's track whose id or title is `words`; if several share the title, the newest.
@@ -147,10 +147,10 @@ class Members:
         Raises:
             Refused: no track of the member matches, or several with different titles do.
         """
-        if (chosen := await self._storage.reading.jobs.track(member_id, words.strip())) is not None:
+        if (chosen := await self._storage.reading.tracks.get(member_id, words.strip())) is not None:
             return _source(chosen)
         for wanted in readings(words):
-            titled = await self._storage.reading.jobs.tracks_titled(
+            titled = await self._storage.reading.tracks.titled(
                 member_id, wanted.title, whole=wanted.whole, limit=CHOICES_MAX
             )
             found = matching(wanted, titled)

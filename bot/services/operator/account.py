@@ -125,7 +125,7 @@ class Account:
         try:
             credits_left = await self._provider.credits()
         except ProviderUnauthorized as error:
-            log.error("SUNO_API_KEY is refused (%s): check it in .env", error)  # noqa: TRY400  # told in one line
+            log.error("SUNO_API_KEY is refused (%s): check it in .env", error)  # noqa: TRY400  # one line is enough
         except ProviderError as error:
             log.warning(
                 "cannot ask the music service for its credits (%s): if this lasts, check SUNO_API_URL and the network",

@@ -70,5 +70,5 @@ class Housekeeping:
 
 
 def _first_id_of(at: datetime) -> int:
-    """The smallest id that Discord could give to an interaction then (docs, reference: Snowflakes)."""
+    """The smallest id that Discord could give to an interaction then (docs/discord.md 2.1)."""
     return max(0, (at - _DISCORD_EPOCH) // timedelta(milliseconds=1)) << 22

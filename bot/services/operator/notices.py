@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from bot.domain.text import Text
 from bot.services.common.clock import Clock
@@ -9,6 +10,8 @@ from bot.services.common.messenger import Messenger
 from bot.services.common.ports import Storage
 
 log = logging.getLogger(__name__)
+
+HOUR = timedelta(hours=1)
 
 
 class Operator:
@@ -18,6 +21,7 @@ class Operator:
         self._storage = storage
         self._messenger = messenger
         self._clock = clock
+        self._told_at: dict[str, datetime] = {}
 
     async def is_reported(self, trouble: str) -> bool:
         return bool(await self._storage.reading.memos.get(_name(trouble)))
@@ -27,6 +31,18 @@ class Operator:
         if await self._turn(trouble, self._clock().isoformat()):
             log.error(log_line)
             await self._messenger.tell_operator(sentences)
+
+    async def tell_hourly(self, kind: str, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
+        """Like `tell`, but within an hour of another trouble of this kind, only the log has it.
+
+        A release that can read or show none of them would write thousands of messages.
+        """
+        now, told_at = self._clock(), self._told_at.get(kind)
+        if told_at is not None and timedelta(0) <= now - told_at < HOUR:
+            log.error(log_line)
+            return
+        self._told_at[kind] = now
+        await self.tell(trouble, sentences, log_line=log_line)
 
     async def over(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
         """`trouble` is over; does nothing if the operator was never told of it."""

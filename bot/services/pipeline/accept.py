@@ -201,7 +201,7 @@ class Acceptance:
             is_used_up = isinstance(error, QuotaExceeded)
             await self._refuse(command, error.sentences if is_used_up else without_cost(error.sentences))
         except OSError as error:
-            log.error(  # noqa: TRY400  # the machine's fault, told in one line
+            log.error(  # noqa: TRY400  # the machine's fault; one line is enough
                 "cannot keep a source in %s (%s): make room there, or set TMPDIR to a folder with room",
                 self._folder,
                 error.strerror or error,
@@ -376,7 +376,7 @@ class Acceptance:
             )
             raise Refused([NOT_TAKEN]) from error
         except ProviderError as error:
-            log.error("the source was not taken: %s", error)  # noqa: TRY400  # expected, told in one line
+            log.error("the source was not taken: %s", error)  # noqa: TRY400  # expected; one line is enough
             await self._account.tell_of(error)
             raise Refused([error.sentence]) from error
 

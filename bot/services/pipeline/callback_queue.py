@@ -32,7 +32,6 @@ PAUSE_MAX = timedelta(minutes=5)
 OUTAGE_SECONDS = 2.0
 LOOK_SECONDS = 1.0
 """How long it may take to notice free places, and callbacks whose pause is over."""
-TELL_AGAIN_AFTER = timedelta(hours=1)
 REASON_MAX = 500
 
 
@@ -81,7 +80,6 @@ class CallbackQueue:
         self._old = _Lane(OLD_AT_ONCE)  # the backlog, and everything that is tried again
         self._again_at: dict[int, datetime] = {}
         self._failures: Counter[int] = Counter()
-        self._notified_at: datetime | None = None
 
     async def step(self) -> bool:
         seen = self._bell.rung
@@ -205,11 +203,8 @@ class CallbackQueue:
             await work.inbox.set_aside(entry.id, at=now, reason=reason[:REASON_MAX])
             count = await work.inbox.count_set_aside()
         line = f"callback {entry.id} of job {entry.job_id[:8]} was set aside, {count} in all; {reason}"
-        if self._notified_at is not None and now - self._notified_at < TELL_AGAIN_AFTER:
-            log.error(line)  # a release that can read none of them would tell the operator thousands of times
-            return
-        self._notified_at = now
-        await self._operator.tell(
+        await self._operator.tell_hourly(
+            "callback",
             f"callback {entry.id} set aside",
             [
                 text(

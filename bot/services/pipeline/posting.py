@@ -93,7 +93,7 @@ class Posting:
         async with self._storage.transaction() as work:
             current = await work.jobs.get(job.id)
             if current is not None:
-                await work.jobs.forget_tracks(job.id)  # some of the old ones may have been invented
+                await work.tracks.forget(job.id)  # some of the old ones may have been invented
                 await work.jobs.save(replace(current, tracks=report.tracks))
         return replace(job, tracks=report.tracks)
 

@@ -6,6 +6,7 @@ Outdated messages have their own queue in the database (`work.progress`): a pass
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -14,10 +15,12 @@ from bot import fault_points
 from bot.domain.jobs import Job
 from bot.domain.pace import backoff_seconds
 from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, QueuedJob, progress_step, queue_band
+from bot.domain.text import text
 from bot.errors import Outage
 from bot.services.common.clock import Clock
 from bot.services.common.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
+from bot.services.operator.notices import Operator
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +61,16 @@ class _Pass:
 class Progress:
     """The step of the progress workers."""
 
-    def __init__(self, storage: Storage, messenger: Messenger, *, times: ProgressTimes, clock: Clock) -> None:
+    def __init__(
+        self, storage: Storage, messenger: Messenger, operator: Operator, *, times: ProgressTimes, clock: Clock
+    ) -> None:
         self._storage = storage
         self._messenger = messenger
+        self._operator = operator
         self._times = times
         self._clock = clock
         self._began_at = clock()
         self._has_begun = False
-        self.set_aside = 0
-        """How many messages were left as they are after unknown failures."""
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.progress.next_due()
@@ -131,9 +135,11 @@ class Progress:
             log.debug("job %s: progress not shown (%s)", _short(outdated), error)
             return self._put_off(outdated, seconds=self._times.backoff_base)
         except (RouteUnavailable, TimeoutError) as error:
-            return self._failed(outdated, error, tries=UNAVAILABLE_TRIES)
+            return self._later(outdated, error, tries=UNAVAILABLE_TRIES) or self._given_up(outdated, error)
         except Exception as error:  # noqa: BLE001  # whatever it is, the other messages continue
-            return self._failed(outdated, error, tries=TRIES)
+            if (later := self._later(outdated, error, tries=TRIES)) is None:
+                await self._tell_operator(outdated)
+            return later or self._given_up(outdated, error)
 
     async def _show(self, outdated: OutdatedProgress, one_pass: _Pass) -> Record:
         await fault_points.pause_at("before a progress message is shown")
@@ -174,16 +180,34 @@ class Progress:
         until = self._clock() + timedelta(seconds=seconds)
         return lambda work: work.progress.put_off(outdated, until=until)
 
-    def _failed(self, outdated: OutdatedProgress, error: Exception, *, tries: int) -> Record:
-        """Try again after growing pauses; leave a message as it is if it keeps failing."""
+    def _later(self, outdated: OutdatedProgress, error: Exception, *, tries: int) -> Record | None:
+        """Try again after a pause, longer each time; None after `tries`."""
         failures = outdated.failures + 1
-        if failures < tries:
-            log.debug("job %s: progress not shown at try %d (%r)", _short(outdated), failures, error)
-            pause_seconds = backoff_seconds(failures, base_seconds=self._times.backoff_base)
-            return self._put_off(replace(outdated, failures=failures), seconds=pause_seconds)
-        self.set_aside += 1
+        if failures >= tries:
+            return None
+        log.debug("job %s: progress not shown at try %d (%r)", _short(outdated), failures, error)
+        pause_seconds = backoff_seconds(failures, base_seconds=self._times.backoff_base)
+        return self._put_off(replace(outdated, failures=failures), seconds=pause_seconds)
+
+    def _given_up(self, outdated: OutdatedProgress, error: Exception) -> Record:
+        """The message stays as it is."""
         log.error("job %s: its progress message cannot be shown; it stays as it is", _short(outdated), exc_info=error)
         return lambda work: work.progress.remove(outdated.job_id)
+
+    async def _tell_operator(self, outdated: OutdatedProgress) -> None:
+        with suppress(Outage):  # which is reported elsewhere; the log has the rest
+            await self._operator.tell_hourly(
+                "progress message",
+                f"progress message of {outdated.job_id} given up",
+                [
+                    text(
+                        "I can't update the progress message of job `{job}` for a reason I don't know, so it stays as"
+                        " it is. The job itself carries on. The log has the details.",
+                        job=_short(outdated),
+                    )
+                ],
+                log_line=f"job {_short(outdated)}: the operator hears that its progress message was given up",
+            )
 
 
 def _bands(head: Sequence[QueuedJob]) -> Mapping[str, int]:

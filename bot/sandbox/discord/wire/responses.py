@@ -50,13 +50,13 @@ def answered(answer: Answer, record: Recorded, headers: Mapping[str, str]) -> we
 def refusal(refused: Refused, record: Recorded, headers: Mapping[str, str] | None = None) -> web.Response:
     record.code = refused.refusal.code
     record.answer = refused.body()
-    told = dict(headers or {})
+    headers_sent = dict(headers or {})
     if refused.retry_after is not None:
-        told |= _wait(refused.retry_after)
-    return _json(record.answer, status=refused.refusal.status, headers=told)
+        headers_sent |= _wait(refused.retry_after)
+    return _json(record.answer, status=refused.refusal.status, headers=headers_sent)
 
 
-def told_to_wait(seconds: float, record: Recorded, headers: Mapping[str, str], *, is_global: bool) -> web.Response:
+def wait_answer(seconds: float, record: Recorded, headers: Mapping[str, str], *, is_global: bool) -> web.Response:
     record.answer = {"message": limits.RATE_LIMITED.message, "retry_after": round(seconds, 3), "global": is_global}
     return _json(record.answer, status=TOO_MANY, headers={**headers, **_wait(seconds)})
 
@@ -70,7 +70,7 @@ def struck(
     if trouble.kind is TroubleKind.RATE_LIMITED:
         wait = trouble.retry_after_seconds
         shown = global_headers() if trouble.is_global or route is None else exhausted_headers(route, wait)
-        return told_to_wait(wait, record, shown, is_global=trouble.is_global)
+        return wait_answer(wait, record, shown, is_global=trouble.is_global)
     if trouble.kind is TroubleKind.BANNED:
         return web.Response(status=TOO_MANY, text="error code: 1015", content_type="text/plain")
     record.code = trouble.code

@@ -215,7 +215,7 @@ class Server:
             verdict = self._rates.ask(route, params)
             headers = verdict.headers
             if verdict.retry_after is not None:
-                return responses.told_to_wait(verdict.retry_after, record, headers, is_global=verdict.is_global)
+                return responses.wait_answer(verdict.retry_after, record, headers, is_global=verdict.is_global)
             call = Call(method=record.method, path=record.path, params=params, query=record.query, body=body)
             return responses.answered(route.handler(call), record, headers)
         except Refused as refused:

@@ -1,0 +1,33 @@
+"""After a restore nobody knows what was submitted since the copy was made: what waited in it is held back."""
+
+from datetime import datetime
+
+from bot.domain.jobs import SOURCE_KEPT
+from storage.engines.base import Connection
+from storage.values import to_ms
+
+# What waited in the copy may have been submitted after it was made. One that was claimed and not sent waited, too.
+HOLD_BACK = """
+UPDATE job SET state = 'on_hold', due_ms = $1, submitted_ms = NULL, waits_for = NULL
+ WHERE state = 'accepted' OR (state = 'submitting' AND submitted_ms IS NULL)
+RETURNING id
+"""
+
+# Their progress messages say so, with a way to continue.
+SHOW_HOLD = """
+UPDATE progress SET version = version + 1, due_ms = $1, not_before_ms = NULL
+ WHERE job_id IN (SELECT id FROM job WHERE state = 'on_hold')
+"""
+
+# A command that was being read then has become a job or a refusal since.
+FORGET_OPEN_COMMANDS = (
+    "UPDATE intake SET payload = NULL, due_ms = NULL WHERE due_ms IS NOT NULL RETURNING interaction_id"
+)
+
+
+async def hold_back(connection: Connection, now: datetime) -> int:
+    """Hold back all waiting jobs and forget the open commands; returns how many jobs now wait for their members."""
+    held = await connection.fetch_all(HOLD_BACK, to_ms(now + SOURCE_KEPT))
+    await connection.execute(SHOW_HOLD, to_ms(now))
+    await connection.execute(FORGET_OPEN_COMMANDS)
+    return len(held)

@@ -1,0 +1,68 @@
+"""A PostgreSQL database that was set back to an earlier time, by pg_restore or with the server's files."""
+
+import logging
+from datetime import UTC, datetime
+
+from storage.engines.base import Engine
+from storage.engines.opening import open_server
+from storage.engines.postgres_ownership import check_ours, identity_of, is_bot_connected, table_names
+from storage.errors import BackupError
+from storage.held_back import hold_back
+from storage.lock import DatabaseInUse
+from storage.memos import Memos
+from storage.migrate import migrate
+
+log = logging.getLogger(__name__)
+
+IDENTITY = "database"
+"""The memo with the identity of the database that a bot last started on. A dump carries the memo along; the database
+that it is restored into has another identity."""
+
+
+async def notice_restore(engine: Engine) -> None:
+    """Hold back the waiting jobs if this database was made from a dump of another one that a bot ran on.
+
+    Raises:
+        StorageUnavailable: it cannot be read or written.
+    """
+    if await Memos(engine.reading).get(IDENTITY) == await identity_of(engine.reading):
+        return
+    async with engine.transaction() as connection:
+        identity, known = await identity_of(connection), await Memos(connection).get(IDENTITY)
+        if known == identity:
+            return  # another process was first
+        await Memos(connection).put(IDENTITY, identity)
+        if known is None:
+            return
+        held_back = await hold_back(connection, _now(engine))
+    log.warning(
+        "this database was restored from a dump; its waiting jobs are on hold until their members continue or cancel"
+        " them (%d)",
+        held_back,
+    )
+
+
+async def after_restore(url: str) -> int:
+    """Hold back what waits in the database at `url`, however it was restored; returns how many jobs.
+
+    Raises:
+        BackupError: the database is empty.
+        DatabaseInUse: a bot is connected to it.
+        DatabaseTooNew: a later release made the dump.
+        StorageUnavailable: it cannot be used, as the text says.
+    """
+    async with open_server(url, connections=2, name="encore after-restore") as engine:
+        tables = await table_names(engine.reading)
+        if not tables:
+            raise BackupError("the database of DATABASE_URL is empty: restore a dump into it first")
+        check_ours(tables)
+        if await is_bot_connected(engine.reading):
+            raise DatabaseInUse("a bot is connected to this database", remedy="stop it first")
+        await migrate(engine, clock=lambda: _now(engine))
+        async with engine.transaction() as connection:
+            await Memos(connection).put(IDENTITY, await identity_of(connection))
+            return await hold_back(connection, _now(engine))
+
+
+def _now(engine: Engine) -> datetime:
+    return engine.clock() if engine.clock else datetime.now(UTC)

@@ -1,0 +1,74 @@
+"""An SQLite database with rows in every table, also of kinds that seldom occur, and the rows of any database."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from storage.storage import open_storage
+from tests.support.database import rows
+from tests.support.process import ROOT
+
+FIRST_RELEASE = ROOT / "tests/fixtures/databases/0001.sql"
+TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> 'migration'"
+
+MORE = """
+INSERT INTO memo (name, value) VALUES ('announced', 'a1b2'), ('empty', ''), ('quoted', 'it''s \\ $1 ? %s');
+INSERT INTO spending (day, guild_id, submissions) VALUES ('2026-11-24', 0, 7), ('2026-11-24', 200, 1);
+INSERT INTO quota_sum (month, guild_id, member_id, outcome, units) VALUES
+    ('2026-10', 0, 1000, 'spent', 3),
+    ('2026-10', 0, 1000, 'returned', 9223372036854775807),
+    ('2026-10', 0, 999, 'spent', -9223372036854775808);
+INSERT INTO intake (interaction_id, payload, due_ms) VALUES (5, NULL, NULL), (6, '{"words":"öde 🌊"}', 1);
+UPDATE job SET continue_at = 0.1 + 0.2, source_name = 'Ёлка 海 🎄', attempts = 2147483648
+ WHERE id = '00000000000000000000000000000002';
+UPDATE track SET length_seconds = 1e308 WHERE position = 0;
+UPDATE track SET length_seconds = NULL WHERE position = 1;
+"""
+
+
+async def fill(path: Path) -> None:
+    """What the first release wrote, brought up to date, and more."""
+    change(path, FIRST_RELEASE.read_text(encoding="utf-8"))
+    async with open_storage(path):
+        pass
+    change(path, MORE)
+
+
+def change(path: Path, script: str) -> None:
+    with closing(sqlite3.connect(path)) as file:
+        file.executescript(script)
+
+
+def rows_in_file(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of each table but `migration`, sorted, with the values of their columns in the order of the names."""
+    with closing(sqlite3.connect(path)) as file:
+        return {name: sorted(map(by_name, table(file, name)), key=repr) for (name,) in file.execute(TABLES)}
+
+
+def table(file: sqlite3.Connection, name: str) -> list[dict[str, Any]]:
+    cursor = file.execute(f"SELECT * FROM {name}")  # noqa: S608  # our own names
+    columns = [str(column[0]) for column in cursor.description]
+    return [dict(zip(columns, row, strict=True)) for row in cursor]
+
+
+def by_name(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(value for _, value in sorted(row.items()))
+
+
+async def rows_on_server(path: Path, names: list[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """As `rows_in_file`, in the PostgreSQL database that `path` stands for."""
+    columns: dict[str, list[str]] = {}
+    for name, column in await rows(path, COLUMNS):
+        columns.setdefault(name, []).append(column)
+    return {name: sorted(await rows(path, select(name, columns[name])), key=repr) for name in names}
+
+
+def select(name: str, columns: list[str]) -> str:
+    return f"SELECT {', '.join(columns)} FROM {name}"  # noqa: S608  # our own names
+
+
+COLUMNS = """
+SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = 'public'
+ ORDER BY table_name::text, column_name::text
+"""
