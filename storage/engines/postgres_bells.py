@@ -8,7 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -26,6 +26,7 @@ SEND = "SELECT pg_notify($1, name || ' ' || $3::text) FROM unnest($2::text[]) AS
 COALESCE_SECONDS = 0.005
 """After a NOTIFY, the least time to the next: whatever rings in between goes out together, once for each bell."""
 ANSWER_SECONDS = 5.0
+CLOSING_SECONDS = 1.0
 CHECK_SECONDS = 30.0
 """How often an idle connection is tried; a network can lose one without a word. Workers look about as often anyway."""
 STEADY_SECONDS = 10.0
@@ -102,7 +103,8 @@ class BellsElsewhere:
                 await pg.add_listener(CHANNEL, heard)
             yield pg
         finally:
-            pg.terminate()
+            with suppress(Exception):  # it is lost, or will be soon
+                await pg.close(timeout=CLOSING_SECONDS)
 
     async def _keep_sending(self, pg: Any) -> None:  # noqa: ANN401  # asyncpg has no types
         """Send what rings until the connection is lost.
