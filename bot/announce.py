@@ -40,7 +40,7 @@ async def keep_announced(tree: Tree, storage: Storage, clock: Clock = utc_now) -
     again until the next start. Of several processes that start together, one announces and the others wait for it.
     """
     failures = 0
-    turn = _Turn(storage, _turn_name(tree), clock)
+    turn = _Turn(tree, storage, clock)
     while True:
         try:
             if await _is_announced(tree, storage):
@@ -128,16 +128,19 @@ async def _digest(tree: Tree) -> str:
 class _Turn:
     """The right to announce, which one process at a time has; that of a process which died runs out."""
 
-    def __init__(self, storage: Storage, name: str, clock: Clock) -> None:
+    def __init__(self, tree: Tree, storage: Storage, clock: Clock) -> None:
+        self._tree = tree
         self._storage = storage
-        self._name = name
+        self._name = _turn_name(tree)
         self._clock = clock
         self._process = secrets.token_hex(8)
 
     async def take(self) -> bool:
-        """False while another process has it. Raises an outage."""
-        now = self._clock()
+        """False while another process has it, or once one is done. Raises an outage."""
+        now, digest = self._clock(), await _digest(self._tree)
         async with self._storage.transaction() as work:
+            if await work.memos.get(_name(self._tree)) == digest:
+                return False
             owner, _, until = (await work.memos.get(self._name) or "").partition(" ")
             # A turn that ends later than it can says that the clock was set back.
             if owner not in {"", self._process} and now < datetime.fromisoformat(until) <= now + TURN:
