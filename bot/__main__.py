@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 
-from bot import __version__, fault_points
+from bot import __version__, fault_points, roles
+from bot.roles import Role
 from bot.settings import SETTINGS, Settings, SettingsError, file_of, move_of, server_of, without_password
 
 log = logging.getLogger("bot")
@@ -63,7 +64,26 @@ def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[
     settings = Settings.from_environ(environ)
     if options.command == "commands":
         return _commands(settings, options.action)
-    return _run(settings)
+    return _run(settings, _only(options.only, settings))
+
+
+def _only(words: str | None, settings: Settings) -> frozenset[Role]:
+    """The roles that this process is to have.
+
+    Raises:
+        SettingsError: one is unknown, or the database does not allow others to have the rest.
+    """
+    if words is None:
+        return roles.ALL
+    try:
+        only = roles.roles_named(words)
+    except ValueError as error:
+        raise SettingsError((f"--only: {error}",)) from None
+    if only != roles.ALL and not settings.postgres_url:
+        raise SettingsError(
+            ("--only: several processes need PostgreSQL: set DATABASE_URL to postgresql://…, or leave out --only",)
+        )
+    return only
 
 
 def _on_the_database(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
@@ -84,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="connect to Discord and to the music service")
     run.add_argument("--or-sandbox", action="store_true", help="without a DISCORD_TOKEN, start the sandbox")
+    run.add_argument("--only", metavar="ROLES", help=f"some of {roles.in_words(roles.ALL)}, with commas; otherwise all")
     commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
     backup = commands.add_parser("backup", help="copy the database, consistently, while the bot runs")
     backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
@@ -137,7 +158,7 @@ def _set_up_logs(settings: Settings, *, level: str) -> None:
     logs.set_up(level=level, form=settings.log_format, secrets=secrets)
 
 
-def _run(settings: Settings) -> Coroutine[Any, Any, None]:
+def _run(settings: Settings, only: frozenset[Role]) -> Coroutine[Any, Any, None]:
     _set_up_logs(settings, level=settings.log_level)
     where = ENV_FILE.absolute()
     log.info("settings: %s", f"{where} and the environment" if where.exists() else f"the environment; no {where}")
@@ -149,7 +170,7 @@ def _run(settings: Settings) -> Coroutine[Any, Any, None]:
     from bot.kernel import keep_memory_private  # noqa: PLC0415  # as above; discord.py has loaded ctypes by now
 
     keep_memory_private()
-    return run(settings)
+    return run(settings, only=only)
 
 
 async def _commands(settings: Settings, action: str) -> None:

@@ -1,9 +1,13 @@
 """Announce the commands to Discord, once for each change, while the bot is working."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
+import secrets
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import discord
 from discord import app_commands
@@ -11,11 +15,16 @@ from discord import app_commands
 from bot.chat.discord_errors import TROUBLES, in_words
 from bot.domain.pace import backoff_seconds
 from bot.errors import Outage
+from bot.services.common.clock import Clock, utc_now
 from bot.services.common.ports import Storage
 
 log = logging.getLogger(__name__)
 
 RETRY_CAP_SECONDS = 300.0
+TURN = timedelta(minutes=2)
+"""How long one process may take to announce them before another tries. discord.py repeats its request for 25 s."""
+LOOK_SECONDS = 1.0
+"""How often the others look whether it is done."""
 
 Tree = app_commands.CommandTree[discord.Client]
 
@@ -24,18 +33,23 @@ class CommandsRejected(Exception):
     """Discord rejects the commands; `str(error)` is one line that names the field."""
 
 
-async def keep_announced(tree: Tree, storage: Storage) -> None:
+async def keep_announced(tree: Tree, storage: Storage, clock: Clock = utc_now) -> None:
     """Announce the commands if they have changed since last time; retry until Discord answers.
 
     Announcing at every start would run into Discord's limits (docs/discord.md 1.4). A rejected set is not sent
-    again until the next start.
+    again until the next start. Of several processes that start together, one announces and the others wait for it.
     """
     failures = 0
+    turn = _Turn(tree, storage, clock)
     while True:
         try:
             if await _is_announced(tree, storage):
                 return
-            count = await announce(tree, storage)
+            if not await turn.take():
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            async with turn.given_back_after_a_failure():
+                count = await announce(tree, storage)
         except CommandsRejected as error:
             log.error("%s; members keep the commands that Discord already knows", error)  # noqa: TRY400  # one line
             return
@@ -89,10 +103,15 @@ async def _is_announced(tree: Tree, storage: Storage) -> bool:
 async def _remember(tree: Tree, storage: Storage, digest: str) -> None:
     async with storage.transaction() as work:
         await work.memos.put(_name(tree), digest)
+        await work.memos.put(_turn_name(tree), "")
 
 
 def _name(tree: Tree) -> str:
     return f"commands of {tree.client.application_id}"
+
+
+def _turn_name(tree: Tree) -> str:
+    return f"{_name(tree)}: whose turn"
 
 
 async def _digest(tree: Tree) -> str:
@@ -104,3 +123,38 @@ async def _digest(tree: Tree) -> str:
     ]
     commands.sort(key=lambda command: (command["type"], command["name"]))
     return hashlib.sha256(json.dumps(commands, sort_keys=True).encode()).hexdigest()
+
+
+class _Turn:
+    """The right to announce, which one process at a time has; that of a process which died runs out."""
+
+    def __init__(self, tree: Tree, storage: Storage, clock: Clock) -> None:
+        self._tree = tree
+        self._storage = storage
+        self._name = _turn_name(tree)
+        self._clock = clock
+        self._process = secrets.token_hex(8)
+
+    async def take(self) -> bool:
+        """False while another process has it, or once one is done. Raises an outage."""
+        now, digest = self._clock(), await _digest(self._tree)
+        async with self._storage.transaction() as work:
+            if await work.memos.get(_name(self._tree)) == digest:
+                return False
+            owner, _, until = (await work.memos.get(self._name) or "").partition(" ")
+            # A turn that ends later than it can says that the clock was set back.
+            if owner not in {"", self._process} and now < datetime.fromisoformat(until) <= now + TURN:
+                return False
+            await work.memos.put(self._name, f"{self._process} {(now + TURN).isoformat()}")
+        return True
+
+    @contextlib.asynccontextmanager
+    async def given_back_after_a_failure(self) -> AsyncIterator[None]:
+        """After a success it goes with the digest, in one transaction."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(Outage):  # then it runs out
+                async with self._storage.transaction() as work:
+                    await work.memos.put(self._name, "")
+            raise

@@ -4,20 +4,21 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
-from bot import announce
+from bot import announce, roles
 from bot.client import EncoreClient
-from bot.gateway import keep_connected
+from bot.gateway import keep_connected, stay_logged_in
 from bot.parts.ground import Ground, open_ground
 from bot.parts.members import members_part
 from bot.parts.part import Part
 from bot.parts.pipeline import pipeline_part
-from bot.parts.upkeep import upkeep_part
+from bot.parts.upkeep import clock_part, upkeep_part
+from bot.roles import Role
 from bot.services.common.clock import Clock
 from bot.services.common.worker import Worker
 from bot.settings import Settings
@@ -36,6 +37,7 @@ class App:
 
     ground: Ground
     parts: tuple[Part, ...]
+    roles: frozenset[Role] = roles.ALL
     listening: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -52,23 +54,35 @@ class App:
 
 
 @asynccontextmanager
-async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[App]:
-    """Build all parts; on leaving, close them in reverse."""
-    async with open_ground(settings, clock=clock) as ground:
-        pipeline = pipeline_part(ground)
-        parts = (members_part(ground, pipeline), pipeline.part, upkeep_part(ground))
+async def build(
+    settings: Settings, *, clock: Clock | None = None, only: frozenset[Role] = roles.ALL
+) -> AsyncIterator[App]:
+    """Build the parts that these roles need; on leaving, close them in reverse."""
+    async with open_ground(settings, clock=clock, has_gateway=Role.GATEWAY in only) as ground:
+        parts = tuple(_parts(ground, only))
         for cog in chain.from_iterable(part.cogs for part in parts):
             await ground.client.add_cog(cog)
-        yield App(ground=ground, parts=parts)
+        yield App(ground=ground, parts=parts, roles=only)
+
+
+def _parts(ground: Ground, only: frozenset[Role]) -> Iterator[Part]:
+    pipeline = pipeline_part(ground)
+    if Role.GATEWAY in only:
+        yield members_part(ground, pipeline)
+    if Role.WORKERS in only:
+        yield pipeline.part
+        yield upkeep_part(ground)
+    yield clock_part(ground)
 
 
 class _Stopped(Exception):
     """A signal asked the process to end."""
 
 
-async def run(settings: Settings) -> None:
-    """Run all parts until a signal; the first part that dies stops the others and says why."""
-    async with build(settings) as app:
+async def run(settings: Settings, *, only: frozenset[Role] = roles.ALL) -> None:
+    """Run the parts of these roles until a signal; the first part that dies stops the others and says why."""
+    log.info("roles of this process: %s", roles.in_words(only))
+    async with build(settings, only=only) as app:
         await app.storage.check_writable()  # report a read-only file now, not at the first command
         await run_parts(app, _until_signal)
 
@@ -96,27 +110,41 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(drained(stop()), name="stop")
-            gateway = keep_connected(
-                app.client, app.settings.discord_token, logged_in, deaf_seconds=app.settings.deaf_seconds
-            )
-            group.create_task(drained(gateway), name="gateway")
-            group.create_task(drained(_listen(app)), name="web")
+            group.create_task(drained(_reach_discord(app, logged_in)), name="discord")
+            if Role.WEB in app.roles:
+                group.create_task(drained(_listen(app)), name="web")
             submitting.extend(
                 group.create_task(_after(logged_in, worker.run), name=worker.name) for worker in submitters
             )
-            announcing = partial(announce.keep_announced, app.client.tree, app.storage)
-            group.create_task(_after(logged_in, announcing), name="announcing")
-            group.create_task(_after(logged_in, app.ground.account.say_balance), name="balance")
+            if Role.GATEWAY in app.roles:
+                announcing = partial(announce.keep_announced, app.client.tree, app.storage, app.ground.clock)
+                group.create_task(_after(logged_in, announcing), name="announcing")
+            if Role.WORKERS in app.roles:
+                group.create_task(_after(logged_in, app.ground.account.say_balance), name="balance")
             for worker in chain.from_iterable(part.workers for part in app.parts):
                 group.create_task(_after(logged_in, worker.run), name=worker.name)
     except* _Stopped:
         log.info("stopping")
 
 
+async def _reach_discord(app: App, logged_in: asyncio.Event) -> None:
+    """As far as the roles need it; `logged_in` is set once the workers may begin."""
+    token = app.settings.discord_token
+    if Role.GATEWAY in app.roles:
+        await keep_connected(app.client, token, logged_in, deaf_seconds=app.settings.deaf_seconds)
+    elif Role.WORKERS in app.roles:
+        await stay_logged_in(app.client, token, logged_in)
+    else:
+        logged_in.set()  # callbacks are only written down
+        await asyncio.Event().wait()
+
+
 async def _drain(submitters: Sequence[Worker], tasks: Sequence[asyncio.Task[None]]) -> None:
     """Begin no new submission; let those under way get their answers, which would otherwise be lost."""
     for worker in submitters:
         worker.drain()
+    if not tasks:
+        return
     _, pending = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
     if pending:
         log.warning("%d submissions were not answered within %g s; stopping anyway", len(pending), GRACE_SECONDS)
@@ -124,12 +152,14 @@ async def _drain(submitters: Sequence[Worker], tasks: Sequence[asyncio.Task[None
 
 async def _listen(app: App) -> None:
     """Begin after greeting Discord, or once it stays silent: importing the web part would hold up the greeting."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(GREETING_SECONDS):
-            await app.client.connected.wait()
+    has_gateway = Role.GATEWAY in app.roles
+    if has_gateway:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GREETING_SECONDS):
+                await app.client.connected.wait()
     from bot.parts.web import web_part  # noqa: PLC0415  # see above
 
-    async with web_part(app.ground) as port:
+    async with web_part(app.ground, has_gateway=has_gateway) as port:
         log.info("listening on port %d", port)
         app.listening.set()
         if not app.settings.public_url:

@@ -54,6 +54,17 @@ def discord_at(api_url: str, gateway_url: str) -> Iterator[None]:
         Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = before
 
 
+async def stay_logged_in(client: EncoreClient, token: str, logged_in: asyncio.Event) -> None:
+    """Log in for Discord's HTTP API alone, until cancelled; `logged_in` is set once messages can be sent.
+
+    Raises:
+        GatewayError: the token is refused.
+    """
+    await _keep_logging_in(client, token)
+    logged_in.set()
+    await asyncio.Event().wait()
+
+
 async def keep_connected(client: EncoreClient, token: str, logged_in: asyncio.Event, *, deaf_seconds: float) -> None:
     """Log in and stay connected until cancelled; `logged_in` is set once messages can be sent.
 

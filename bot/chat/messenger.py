@@ -8,7 +8,8 @@ from datetime import timedelta
 import discord
 
 from bot.chat import cards
-from bot.chat.direct_refusals import DirectRefusals
+from bot.chat.asked import AskedDiscord
+from bot.chat.direct_refusals import REFUSED, REFUSED_UNHEARD, DirectRefusals
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.pacing import Pacer
 from bot.chat.progress_messages import ProgressMessages
@@ -29,7 +30,7 @@ OPERATOR_LOCALE = "en-US"
 
 class DiscordMessenger:
     """`answer_seconds`: how long after the command its answer can be edited. `watched_seconds`: how long its member is
-    assumed to watch it.
+    assumed to watch it. `has_gateway`: whether the client knows its servers; otherwise Discord is asked about them.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class DiscordMessenger:
         answer_seconds: float,
         watched_seconds: float,
         clock: Clock,
+        has_gateway: bool = True,
     ) -> None:
         self._client = client
         self._catalogue = catalogue
@@ -50,9 +52,10 @@ class DiscordMessenger:
         self._pacer = pacer
         self._turns = Turns()
         self._unclear_answers: set[str] = set()
-        self._progress = ProgressMessages(client, catalogue, pacer)
-        self._channel = ChannelRoute(client, catalogue, pacer)
-        self._refusals = DirectRefusals(clock)
+        asked = None if has_gateway else AskedDiscord(client)
+        self._progress = ProgressMessages(client, catalogue, pacer, asked)
+        self._channel = ChannelRoute(client, catalogue, pacer, asked=asked)
+        self._refusals = DirectRefusals(clock, lasts=REFUSED if has_gateway else REFUSED_UNHEARD)
         self._direct = ChannelRoute(client, catalogue, pacer, direct=self._refusals)
 
     def routes(self, job: Job) -> Sequence[Route]:

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 import discord
 
 from bot.chat import progress_card
+from bot.chat.asked import AskedDiscord
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.pacing import Pacer, Urgency
 from bot.chat.permissions import cannot_post, missing
@@ -27,8 +29,12 @@ ARCHIVED, LOCKED, UNKNOWN_CHANNEL = 50083, 160005, 10003
 class ProgressMessages:
     """The bot's own ordinary messages. They name their member without a ping, and arrive silently."""
 
-    def __init__(self, client: discord.Client, catalogue: Catalogue, pacer: Pacer) -> None:
+    def __init__(
+        self, client: discord.Client, catalogue: Catalogue, pacer: Pacer, asked: AskedDiscord | None = None
+    ) -> None:
+        """`asked`: who knows the servers; None: the client's gateway does."""
         self._client = client
+        self._asked = asked
         self._catalogue = catalogue
         self._pacer = pacer
 
@@ -46,7 +52,7 @@ class ProgressMessages:
             except discord.HTTPException as error:
                 if error.status not in {403, 404} and error.code not in {ARCHIVED, LOCKED}:
                     raise
-                raise RouteClosed(f"code {error.code}", why=self._why_not(place, error)) from error
+                raise RouteClosed(f"code {error.code}", why=await self._why_not(place, error)) from error
         return message.id
 
     async def withdraw(self, place: Place, source_name: str, message_id: int | None) -> None:
@@ -106,22 +112,28 @@ class ProgressMessages:
                 return message
         return None
 
-    def _why_not(self, place: Place, error: discord.HTTPException) -> Text:
-        channel = self._client.get_channel(place.channel_id)
+    async def _why_not(self, place: Place, error: discord.HTTPException) -> Text:
         if error.code == UNKNOWN_CHANNEL:
             return text("This channel is gone.")
+        channel, allowed = await self._known(place)
         if error.code in {ARCHIVED, LOCKED} or isinstance(channel, discord.Thread):
             return _why_not_in_thread(channel, error.code)
-        if lacking := self._lacking(channel):
+        if allowed is not None and (lacking := missing(allowed, in_thread=False)):
             return cannot_post(lacking)
         here = Verbatim(f"<#{place.channel_id}>")
         return text("Discord doesn't let me post in {channel}. Try another channel.", channel=here)
 
-    def _lacking(self, channel: object) -> list[Text]:
-        """As far as known here; the bot's own roles and the channel's overwrites come from the gateway."""
-        if not isinstance(channel, discord.abc.GuildChannel):
-            return []
-        return missing(channel.permissions_for(channel.guild.me), in_thread=False)
+    async def _known(self, place: Place) -> tuple[object, discord.Permissions | None]:
+        """The place and what the bot may do there, as far as the gateway has told or Discord tells now."""
+        if self._asked is not None:
+            with suppress(RouteClosed, RouteUnavailable):
+                seen = await self._asked.seen(place)
+                return (None, None) if seen is None else (seen.channel, seen.allowed)
+            return None, None
+        channel = self._client.get_channel(place.channel_id)
+        if isinstance(channel, discord.abc.GuildChannel):
+            return channel, channel.permissions_for(channel.guild.me)
+        return channel, None
 
 
 def _why_not_in_thread(thread: object, code: int) -> Text:

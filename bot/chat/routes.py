@@ -11,6 +11,7 @@ from typing import TypeAlias, cast
 import discord
 
 from bot.chat import cards
+from bot.chat.asked import AskedDiscord
 from bot.chat.direct_refusals import DirectRefusals
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.pacing import Pacer, Urgency
@@ -42,24 +43,38 @@ class ChannelRoute:
     """Messages in the command's channel, or by direct message; each carries a nonce made from the job's id."""
 
     def __init__(
-        self, client: discord.Client, catalogue: Catalogue, pacer: Pacer, *, direct: DirectRefusals | None = None
+        self,
+        client: discord.Client,
+        catalogue: Catalogue,
+        pacer: Pacer,
+        *,
+        direct: DirectRefusals | None = None,
+        asked: AskedDiscord | None = None,
     ) -> None:
-        """`direct`: by direct message, with the refusals met so far; None: in the channel."""
+        """`direct`: by direct message, with the refusals met so far; None: in the channel.
+
+        `asked`: who knows the servers; None: the client's gateway does.
+        """
         self.name = "the channel" if direct is None else "a direct message"
         self._client = client
         self._catalogue = catalogue
         self._pacer = pacer
         self._direct = direct is not None
         self._refusals = direct
+        self._asked = asked
 
     async def upload_limit_bytes(self, job: Job) -> int:
-        guild = self._client.get_guild(job.place.guild_id) if job.place.guild_id and not self._direct else None
+        if self._direct or not job.place.guild_id:
+            return DEFAULT_LIMIT_BYTES
+        if self._asked is not None:
+            return await self._asked.upload_limit_bytes(job.place.guild_id)
+        guild = self._client.get_guild(job.place.guild_id)
         return guild.filesize_limit if guild else DEFAULT_LIMIT_BYTES
 
     async def find_end(self, job: Job, *, since: datetime) -> Posted | None:
         """Read from shortly before `since`, oldest first, until the job's mark is found."""
         channel = await self._channel(job)
-        if not self._may_read_history(job):
+        if not await self._may_read_history(job):
             raise HistoryClosed("no permission to read the history")
         with read_as_routes():
             try:
@@ -73,8 +88,11 @@ class ChannelRoute:
                 raise
         return None
 
-    def _may_read_history(self, job: Job) -> bool:
-        """As far as is known here: without the permission Discord shows an empty history instead of an error."""
+    async def _may_read_history(self, job: Job) -> bool:
+        """As far as can be known: without the permission Discord shows an empty history instead of an error."""
+        if self._asked is not None and not self._direct:
+            seen = await self._asked.seen(job.place)
+            return seen is None or seen.allowed.read_message_history
         allowed = self._permissions(job)
         return allowed is None or allowed.read_message_history
 

@@ -55,8 +55,13 @@ class Ground:
 
 
 @asynccontextmanager
-async def open_ground(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Ground]:
-    """Open the parts; on leaving, close them in reverse. Without a `clock`, the database's or this machine's counts."""
+async def open_ground(
+    settings: Settings, *, clock: Clock | None = None, has_gateway: bool = True
+) -> AsyncIterator[Ground]:
+    """Open the parts; on leaving, close them in reverse.
+
+    Without a `clock`, the database's or this machine's counts. `has_gateway`: whether the client will be connected.
+    """
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(_storage(settings))
         clock = clock or storage.clock or utc_now
@@ -65,8 +70,9 @@ async def open_ground(settings: Settings, *, clock: Clock | None = None) -> Asyn
         sources, tracks = [
             await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts)) for _ in range(2)
         ]
-        client, messenger = await stack.enter_async_context(_discord(settings, clock))
+        client, messenger = await stack.enter_async_context(_discord(settings, clock, has_gateway=has_gateway))
         operator = Operator(storage, messenger, clock)
+        bells = await stack.enter_async_context(_bells(settings))
         yield Ground(
             settings=settings,
             storage=storage,
@@ -87,7 +93,7 @@ async def open_ground(settings: Settings, *, clock: Clock | None = None) -> Asyn
             ),
             isolation=Isolation(storage, operator, backoff_base_seconds=settings.retry_base_seconds, clock=clock),
             folder=folder,
-            bells=Bells(),
+            bells=bells,
             clock=clock,
         )
 
@@ -96,6 +102,20 @@ def _storage(settings: Settings) -> AbstractAsyncContextManager[SqlStorage]:
     if settings.postgres_url:
         return open_shared_storage(settings.postgres_url, connections=settings.database_connections)
     return open_storage(settings.database_path)
+
+
+@asynccontextmanager
+async def _bells(settings: Settings) -> AsyncIterator[Bells]:
+    """On PostgreSQL they ring in the other processes too."""
+    if not settings.postgres_url:
+        yield Bells()
+        return
+    from storage.engines.postgres_bells import BellsElsewhere  # noqa: PLC0415  # asyncpg is optional
+
+    elsewhere = BellsElsewhere(settings.postgres_url)
+    bells = Bells(elsewhere.ring)
+    async with elsewhere.heard(ring=bells.ring_here, ring_all=bells.ring_all_here):
+        yield bells
 
 
 @asynccontextmanager
@@ -110,7 +130,9 @@ async def _provider(settings: Settings) -> AsyncIterator[SunoClient]:
 
 
 @asynccontextmanager
-async def _discord(settings: Settings, clock: Clock) -> AsyncIterator[tuple[EncoreClient, DiscordMessenger]]:
+async def _discord(
+    settings: Settings, clock: Clock, *, has_gateway: bool
+) -> AsyncIterator[tuple[EncoreClient, DiscordMessenger]]:
     with discord_at(settings.discord_api_url, settings.discord_gateway_url):
         catalogue = Catalogue.load(settings.locales_path or LOCALES)
         pacer = Pacer()
@@ -129,6 +151,7 @@ async def _discord(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Enco
                 answer_seconds=settings.interaction_seconds,
                 watched_seconds=settings.watched_seconds,
                 clock=clock,
+                has_gateway=has_gateway,
             )
             yield client, messenger
         finally:

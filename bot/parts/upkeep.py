@@ -1,4 +1,4 @@
-"""What keeps a long-running process healthy: the clock, failing jobs, clearing up."""
+"""What keeps a long-running bot healthy: the clock, failing jobs, clearing up."""
 
 from bot.parts.ground import Ground
 from bot.parts.part import Part
@@ -16,11 +16,16 @@ def upkeep_part(ground: Ground) -> Part:
         keep_tracks_days=settings.keep_tracks_days,
     )
     housekeeping = Housekeeping(ground.storage, times=times, clock=clock)
-    clock_watch = ClockWatch(ground.storage, grace_seconds=settings.lease_seconds, bells=ground.bells, clock=clock)
     return Part(
         workers=(
             Worker("isolation", ground.isolation, Bell(), clock),
             Worker("housekeeping", housekeeping, Bell(), clock),
-            Worker("the clock", clock_watch, Bell(), clock),
         )
     )
+
+
+def clock_part(ground: Ground) -> Part:
+    """For every process: its regular writes also find out whether the database can be written."""
+    lease_seconds, clock = ground.settings.lease_seconds, ground.clock
+    clock_watch = ClockWatch(ground.storage, grace_seconds=lease_seconds, bells=ground.bells, clock=clock)
+    return Part(workers=(Worker("the clock", clock_watch, Bell(), clock),))

@@ -11,8 +11,8 @@ from bot.web.server import serve
 
 
 @asynccontextmanager
-async def web_part(ground: Ground) -> AsyncIterator[int]:
-    """Listen; yields the port.
+async def web_part(ground: Ground, *, has_gateway: bool = True) -> AsyncIterator[int]:
+    """Listen; yields the port. `has_gateway`: whether this process is connected to Discord's.
 
     Raises:
         WebServerError: it cannot listen on this host and port.
@@ -20,8 +20,11 @@ async def web_part(ground: Ground) -> AsyncIterator[int]:
     settings, client, storage = ground.settings, ground.client, ground.storage
 
     def readiness() -> Mapping[str, bool]:
+        database = {"database": storage.is_writable}
+        if not has_gateway:
+            return database
         # `is_ready` alone stays true while the gateway is away with a session that could be resumed.
-        return {"gateway": client.is_ready() and client.connected.is_set(), "database": storage.is_writable}
+        return {"gateway": client.is_ready() and client.connected.is_set(), **database}
 
     application = build_web(
         is_token=storage.is_callback_token,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot import logs
 from bot.app import App, build, run_parts
+from bot.roles import ALL, Role
 from bot.sandbox.discord import DiscordOptions, FakeDiscord
 from bot.sandbox.suno import FakeSuno, SunoOptions
 from bot.settings import Settings
@@ -57,14 +58,19 @@ async def stand_ins(
 
 
 @asynccontextmanager
-async def running(both: StandIns, settings: Settings | None = None) -> AsyncIterator[App]:
-    """Run the real bot, connected and with its commands announced; leaving ends it as a signal would."""
+async def running(
+    both: StandIns, settings: Settings | None = None, *, only: frozenset[Role] = ALL
+) -> AsyncIterator[App]:
+    """Run the real bot, connected and with its commands announced; leaving ends it as a signal would.
+
+    `only`: with these roles alone.
+    """
     leave = asyncio.Event()
 
     async def until() -> None:
         await leave.wait()
 
-    async with build(settings or both.settings) as app:
+    async with build(settings or both.settings, only=only) as app:
         parts = asyncio.create_task(run_parts(app, until), name="the bot")
         ready = asyncio.create_task(_ready(both, app), name="ready")
         try:
@@ -80,7 +86,10 @@ async def running(both: StandIns, settings: Settings | None = None) -> AsyncIter
 
 async def _ready(both: StandIns, app: App) -> None:
     """Wait until it is connected, announced and listening; discord.py's own `on_ready` comes two seconds later."""
-    await app.listening.wait()
+    if Role.WEB in app.roles:
+        await app.listening.wait()
+    if Role.GATEWAY not in app.roles:
+        return
     await both.discord.wait_ready(timeout=READY_SECONDS)
     await both.discord.wait_for_commands(*(command.name for command in app.client.tree.get_commands()))
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from tests.benchmarks import (
     acknowledge,
+    bells,
     burst,
     callback_backlog,
     callback_rate,
@@ -27,6 +28,7 @@ PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "callback_rate": callback_rate.measure,
     "callback_backlog": callback_backlog.measure,
     "storage_commits": storage_commits.measure,
+    "bells": bells.measure,
     "polling": polling.measure,
     "progress": progress.measure,
     "burst": burst.measure,

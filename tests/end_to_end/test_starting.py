@@ -12,10 +12,12 @@ import discord
 import pytest
 from discord import app_commands
 
+from bot import announce
 from bot.app import App, build, run_parts
 from bot.sandbox.discord import DiscordOptions, FakeDiscord, TroubleKind
 from bot.sandbox.discord.wire.events import GUILDS, Event
 from bot.sandbox.stand_ins import free_port
+from bot.services.common.clock import utc_now
 from tests.end_to_end.town import Town, eventually
 from tests.support.process import bot_process, environ_of, said
 
@@ -99,6 +101,10 @@ async def started(town: Town, *more: app_commands.Command[Any, ..., None]) -> As
         yield app
         leave.set()
         await parts
+
+
+def announcements(town: Town) -> int:
+    return sum(request.method == "PUT" and request.path.endswith("/commands") for request in town.discord.requests)
 
 
 async def forget_what_was_announced(app: App) -> None:
@@ -212,3 +218,27 @@ async def test_a_bot_in_very_many_servers_logs_once_that_it_will_need_sharding(
 
     (line,) = lines(caplog)
     assert line.startswith("in 2000 servers: from 2,500 on Discord requires sharding")
+
+
+async def test_of_several_processes_that_start_together_one_announces(town: Town) -> None:
+    app = await town.start()
+    await town.announced()
+    await forget_what_was_announced(app)
+    before = announcements(town)
+
+    await asyncio.gather(*(announce.keep_announced(app.client.tree, app.storage) for _ in range(3)))
+
+    assert announcements(town) == before + 1
+
+
+async def test_the_turn_of_a_process_that_died_while_announcing_runs_out(town: Town) -> None:
+    app = await town.start()
+    await town.announced()
+    await forget_what_was_announced(app)
+    long_ago = (utc_now() - announce.TURN).isoformat()
+    async with app.storage.transaction() as work:
+        await work.memos.put(f"commands of {app.client.application_id}: whose turn", f"somebody {long_ago}")
+
+    await announce.keep_announced(app.client.tree, app.storage)
+
+    assert await town.announced()

@@ -11,6 +11,7 @@ from typing import Any
 from bot.app import App
 from bot.domain.jobs import Job, JobState
 from bot.domain.quota import QuotaBalance, quota_day
+from bot.roles import ALL, Role
 from bot.sandbox.discord import Channel, DiscordOptions, FakeDiscord, Guild, Invocation, Member, Message, Upload
 from bot.sandbox.stand_ins import StandIns, running, stand_ins
 from bot.sandbox.suno import FakeSuno, SunoOptions
@@ -50,10 +51,11 @@ class Town:
     def app(self) -> App:
         return self.apps[-1]
 
-    async def start(self, **changes: Any) -> App:  # noqa: ANN401  # settings of any type
-        """Start the bot; it stops with the test, or with `stop`."""
+    async def start(self, only: frozenset[Role] = ALL, **changes: Any) -> App:  # noqa: ANN401  # settings of any type
+        """Start the bot, or a process of it; it stops with the test, or with `stop`."""
         self.stack = AsyncExitStack()
-        app = await self.stack.enter_async_context(running(self.stand_ins, replace(self.settings, **changes)))
+        settings = replace(self.settings, **changes)
+        app = await self.stack.enter_async_context(running(self.stand_ins, settings, only=only))
         self.apps.append(app)
         return app
 

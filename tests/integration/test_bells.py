@@ -1,6 +1,6 @@
 import asyncio
 
-from bot.services.common.bells import Bell
+from bot.services.common.bells import Bell, Bells
 
 
 async def resting(bell: Bell) -> "asyncio.Task[None]":
@@ -38,3 +38,17 @@ async def test_a_cancelled_worker_takes_no_ring_from_the_others() -> None:
     bell.ring()
 
     await asyncio.wait_for(other, 1)
+
+
+def test_each_ring_is_passed_on_by_name_but_one_from_elsewhere_is_not() -> None:
+    passed_on: list[str] = []
+    bells = Bells(passed_on.append)
+
+    bells.submit.ring()
+    bells.all_due()
+    bells.ring_here("deliver")
+    bells.ring_here("of a newer version")
+    bells.ring_all_here()
+
+    assert passed_on == ["submit", "submit", "watch", "deliver", "progress", "intake"]
+    assert (bells.submit.rung, bells.deliver.rung, bells.callbacks.rung) == (3, 3, 1)

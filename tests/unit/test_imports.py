@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.fault_points": (),
     "bot.kernel": (),
     "bot.logs": (),
+    "bot.roles": (),
     "bot.scratch": (),
     "bot.text": ("bot.domain",),
     # Three floors: the capabilities, the operator's concerns, the common ground. Capabilities never import each other.
@@ -45,7 +46,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.scratch", "bot.servers", "bot.settings"),
         *("bot.suno", "bot.web", "cogs", "storage", *CHAT),
     ),
-    "bot.app": ("bot.announce", "bot.client", "bot.gateway", "bot.parts", "bot.settings", "storage", *CHAT),
+    "bot.app": (
+        "bot.announce",
+        "bot.client",
+        "bot.gateway",
+        "bot.parts",
+        "bot.roles",
+        "bot.settings",
+        "storage",
+        *CHAT,
+    ),
     "bot.commands": ("bot.announce", "bot.app", "bot.gateway", "bot.settings", *CHAT),
     "bot.__main__": (
         "bot.app",
@@ -54,6 +64,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bot.kernel",
         "storage",
         "bot.logs",
+        "bot.roles",
         "bot.sandbox",
         "bot.settings",
     ),
@@ -73,7 +84,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "bot.sandbox.discord": (),
     "bot.sandbox.suno": ("bot.sandbox.sounds",),
-    "bot.sandbox": ("bot.app", "bot.audio", "bot.domain", "bot.errors", "bot.logs", "bot.settings"),
+    "bot.sandbox": ("bot.app", "bot.audio", "bot.domain", "bot.errors", "bot.logs", "bot.roles", "bot.settings"),
 }
 # The only modules that may import these.
 ONLY_IN: dict[str, tuple[str, ...]] = {

@@ -2,20 +2,33 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeAlias
 
 from bot.domain.jobs import AT_PROVIDER_STATES, Job, JobState
 
+RingElsewhere: TypeAlias = Callable[[str], None]
+"""Rings the bell of this name in all other processes, soon; it neither waits nor fails."""
+
 
 class Bell:
-    """Rung for new work; each ring wakes one of the listening workers."""
+    """Rung for new work, after its transaction has ended; each ring wakes one of the listening workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, ring_elsewhere: Callable[[], None] | None = None) -> None:
+        """`ring_elsewhere`: rings the same bell in other processes; None: nobody listens there."""
+        self._ring_elsewhere = ring_elsewhere
         self._waiters: deque[asyncio.Future[None]] = deque()
         self.rung = 0
 
     def ring(self) -> None:
-        """Wake one worker, or keep the next one from going to sleep."""
+        """Wake one worker, or keep the next one from going to sleep; the same in other processes."""
+        self.ring_here()
+        if self._ring_elsewhere is not None:
+            self._ring_elsewhere()
+
+    def ring_here(self) -> None:
+        """Wake one worker of this process, or keep the next one from going to sleep."""
         self.rung += 1
         self.wake_another()
 
@@ -46,13 +59,22 @@ class Bell:
 class Bells:
     """One bell per kind of work."""
 
-    def __init__(self) -> None:
-        self.submit = Bell()
-        self.callbacks = Bell()
-        self.watch = Bell()
-        self.deliver = Bell()
-        self.progress = Bell()
-        self.intake = Bell()
+    def __init__(self, ring_elsewhere: RingElsewhere | None = None) -> None:
+        """`ring_elsewhere`: how other processes on the same database hear of it; None: there are none."""
+        self._by_name: dict[str, Bell] = {}
+        self._elsewhere = ring_elsewhere
+        self.submit = self._bell("submit")
+        self.callbacks = self._bell("callbacks")
+        self.watch = self._bell("watch")
+        self.deliver = self._bell("deliver")
+        self.progress = self._bell("progress")
+        self.intake = self._bell("intake")
+
+    def _bell(self, name: str) -> Bell:
+        elsewhere = self._elsewhere
+        bell = Bell() if elsewhere is None else Bell(lambda: elsewhere(name))
+        self._by_name[name] = bell
+        return bell
 
     def job_changed(self, job: Job) -> None:
         """Wake the workers concerned with the job's new state."""
@@ -69,3 +91,13 @@ class Bells:
         """Wake them after the due times themselves have changed."""
         for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake):
             bell.ring()
+
+    def ring_here(self, name: str) -> None:
+        """Another process rang: wake this one's worker. A name that only a newer version knows wakes nobody."""
+        if name in self._by_name:
+            self._by_name[name].ring_here()
+
+    def ring_all_here(self) -> None:
+        """Other processes may have rung unheard: let every kind of worker of this process look for work."""
+        for bell in self._by_name.values():
+            bell.ring_here()

@@ -208,14 +208,16 @@ class Resend:
         What was delivered before has its newest message as its end, unless only an answer shows it.
         """
         at = self._clock()
+        delivered = None
         async with self._storage.transaction() as work:
             current = await work.jobs.get(job.id)
             if current is not None and current.state is JobState.UNCOLLECTED:
-                after = notified(posted, current, at)
-                await settle.save(work, after, before=current, at=at)
-                self._bells.job_changed(after)
+                delivered = notified(posted, current, at)
+                await settle.save(work, delivered, before=current, at=at)
             elif current is not None and current.state is JobState.DELIVERED and not posted.is_answer:
                 await work.jobs.save(ended_in(posted, current))
+        if delivered is not None:
+            self._bells.job_changed(delivered)
 
 
 def _link(posted: Posted) -> Verbatim:

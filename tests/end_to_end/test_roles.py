@@ -1,0 +1,128 @@
+"""One bot in several processes, each with a part of the work (`encore run --only`)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.domain.jobs import JobState
+from bot.roles import Role
+from bot.sandbox.stand_ins import running
+from bot.services.common.worker import IDLE_SECONDS
+from tests.end_to_end.town import Town, ends, eventually
+from tests.support.database import open_storage
+from tests.support.process import BotProcess, bot_process, environ_of, said
+
+READY = {Role.GATEWAY: "ready as", Role.WEB: "listening on port", Role.WORKERS: "credits left"}
+"""What a process with this role says when it works."""
+
+
+@asynccontextmanager
+async def a_process(town: Town, folder: Path, *roles: Role) -> AsyncIterator[BotProcess]:
+    """`encore run --only ROLES`, at work."""
+    async with bot_process(environ_of(town.settings), "run", "--only", ",".join(roles), folder=folder) as bot:
+        for role in roles:
+            await said(bot, READY[role])
+        yield bot
+
+
+@asynccontextmanager
+async def three(town: Town, folder: Path) -> AsyncIterator[dict[Role, BotProcess]]:
+    async with AsyncExitStack() as stack:
+        yield {role: await stack.enter_async_context(a_process(town, folder, role)) for role in Role}
+
+
+async def delivered(town: Town, *, number: int = 1) -> None:
+    async with open_storage(town.settings.database_path) as storage:
+
+        async def look() -> bool:
+            jobs = await storage.reading.jobs.of_member(town.mia.id, limit=100)
+            return sum(job.state is JobState.DELIVERED for job in jobs) >= number
+
+        await eventually(look)
+
+
+@pytest.mark.postgres
+async def test_three_processes_carry_a_command_to_its_music(town: Town, tmp_path: Path) -> None:
+    async with three(town, tmp_path) as bots:
+        await town.extend()
+        result = await town.result()
+        await delivered(town)
+
+        assert len(result.attachments) == 2
+        assert town.suno.submits == len(ends(town.songs)) == 1
+        for role, bot in bots.items():
+            assert any(line.endswith(f"roles of this process: {role}") for line in bot.said)
+            assert await bot.end() == 0
+    assert town.discord.gateway.identified == 1
+
+
+@pytest.mark.postgres
+async def test_workers_that_are_killed_and_started_again_finish_the_job_once(slow_town: Town, tmp_path: Path) -> None:
+    town = slow_town
+    async with a_process(town, tmp_path, Role.GATEWAY), a_process(town, tmp_path, Role.WEB):
+        async with a_process(town, tmp_path, Role.WORKERS) as workers:
+            await town.extend()
+            await town.suno.wait_for_submit()
+            await town.songs.wait_for(lambda message: "Composing" in message.content)
+            workers.process.kill()
+            await workers.process.wait()
+        await town.suno.finish(next(iter(town.suno.tasks)))  # its callback is stored by the web process
+        async with a_process(town, tmp_path, Role.WORKERS):
+            await town.result()
+            await delivered(town)
+
+    assert town.suno.submits == len(ends(town.songs)) == 1
+    assert len([message for message in town.songs.messages if not message.embeds]) == 1
+
+
+@pytest.mark.postgres
+async def test_a_callback_that_one_process_stores_is_posted_by_another(slow_town: Town) -> None:
+    town = slow_town
+    async with running(town.stand_ins, town.settings, only=frozenset({Role.WORKERS})):
+        await town.start(only=frozenset({Role.GATEWAY, Role.WEB}))
+        await town.extend()
+        await town.suno.wait_for_submit()
+        await town.songs.wait_for(lambda message: "Composing" in message.content)
+
+        async with asyncio.timeout(IDLE_SECONDS / 2):  # so it was a bell
+            await town.suno.finish(next(iter(town.suno.tasks)))
+            await town.result()
+            await town.job_in(JobState.DELIVERED)
+
+    assert len(ends(town.songs)) == 1
+
+
+@pytest.mark.parametrize(
+    ("only", "told"),
+    [
+        ("gateway,webb", "encore: --only: webb is not a role: use gateway, web, workers, separated by commas"),
+        ("", "encore: --only: nothing is not a role: use gateway, web, workers, separated by commas"),
+    ],
+)
+async def test_a_wrong_role_is_told_in_one_line(town: Town, tmp_path: Path, only: str, told: str) -> None:
+    async with bot_process(environ_of(town.settings), "run", "--only", only, folder=tmp_path) as bot:
+        assert await bot.exit_status() == 2
+
+    assert bot.said == [told]
+
+
+@pytest.mark.sqlite
+async def test_a_part_of_the_roles_is_refused_on_a_file(town: Town, tmp_path: Path) -> None:
+    async with bot_process(environ_of(town.settings), "run", "--only", "web,workers", folder=tmp_path) as bot:
+        assert await bot.exit_status() == 2
+
+    assert bot.said == [
+        "encore: --only: several processes need PostgreSQL: set DATABASE_URL to postgresql://…, or leave out --only"
+    ]
+
+
+@pytest.mark.sqlite
+async def test_all_roles_by_name_are_one_whole_bot(town: Town, tmp_path: Path) -> None:
+    async with a_process(town, tmp_path, *Role) as bot:
+        await town.extend()
+        await town.result()
+
+        assert any(line.endswith("roles of this process: gateway, web, workers") for line in bot.said)
