@@ -45,6 +45,11 @@ BEGIN = """
 BEGIN; SET LOCAL lock_timeout = '{busy_ms}ms'; SET LOCAL idle_in_transaction_session_timeout = '{hanging_ms}ms'
 """
 TAKE_TURN = "SELECT pg_advisory_xact_lock($1), pg_current_xact_id()::text AS transaction_id"
+SERVER_RUN = "SELECT stats_reset::text AS run FROM pg_stat_bgwriter"
+"""Another one after each crash, in which the server may also forget the id of a transaction, and give it out again.
+
+Every role may read it.
+"""
 WAS_COMMITTED = "SELECT pg_xact_status($1::text::xid8) AS status"
 PROPERTIES = """
 SELECT current_setting('server_version_num')::int / 10000 AS version, pg_encoding_to_char(encoding) AS encoding,
@@ -84,16 +89,29 @@ class Lent:
         with outages_typed():
             await self._pg.executemany(sql, [[*map(storable, row)] for row in rows])
 
-    async def control(self, sql: str) -> None:
-        """Begin or end a transaction; several statements may be separated by semicolons."""
+    async def control(self, sql: str, *, seconds: float | None = None) -> str:
+        """Begin or end a transaction; several statements may be separated by semicolons. Returns the last one's tag."""
         with outages_typed():
-            await self._pg.execute(sql)
+            return str(await self._pg.execute(sql, timeout=seconds))
 
-    async def roll_back(self) -> None:
-        """Undo whatever is not committed."""
-        with suppress(StorageUnavailable, asyncpg.InterfaceError):  # a lost connection: the server undoes it
+    async def commit(self) -> None:
+        """Raises `StorageUnavailable` unless the server says that it is kept."""
+        if await self.control("COMMIT") != "COMMIT":  # PostgreSQL's answer after an error in the transaction
+            raise StorageUnavailable("the transaction was rolled back")
+
+    async def roll_back(self, *, seconds: float) -> None:
+        """Undo whatever is not committed; a connection that takes longer is closed, and the server undoes it."""
+        try:
             if self._pg.is_in_transaction():
-                await self.control("ROLLBACK")
+                await self.control("ROLLBACK", seconds=seconds)
+        except (StorageUnavailable, asyncpg.InterfaceError):
+            with suppress(asyncpg.InterfaceError):  # it was lost before
+                self._pg.terminate()
+
+    @property
+    def server_run(self) -> str:
+        """Of which run of the server this connection is; see `SERVER_RUN`."""
+        return str(self._pg.server_run)
 
     async def run_script(self, script: Script[T]) -> T:
         try:
@@ -170,15 +188,31 @@ class PostgresEngine:
     async def _transaction(self) -> AsyncIterator[Lent]:
         deadline = asyncio.get_running_loop().time() + self._busy_seconds
         with self._availability.reported_once():
-            async with self._writers, self.lent() as lent:
+            async with self._place(deadline), self.lent() as lent:
                 with self._availability.timed():
                     try:
                         transaction_id = await to_its_end(self._begin(lent, deadline))
                         yield lent
+                        server_run = lent.server_run
                     except BaseException:
-                        await to_its_end(lent.roll_back())
+                        await to_its_end(lent.roll_back(seconds=self._busy_seconds))
                         raise
-                    await to_its_end(self._commit(lent, transaction_id))
+                    await to_its_end(self._commit(lent, transaction_id, server_run))
+
+    @asynccontextmanager
+    async def _place(self, deadline: float) -> AsyncIterator[None]:
+        """One of the places for writing in this process."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._writers.acquire()
+        except TimeoutError as error:
+            raise StorageUnavailable(
+                "earlier writes take too long", remedy="check the server and the network"
+            ) from error
+        try:
+            yield
+        finally:
+            self._writers.release()
 
     async def write_at_once(self, script: Callable[[], Script[T]]) -> T:
         return await to_its_end(self._whole(script))
@@ -207,24 +241,37 @@ class PostgresEngine:
         row = await lent.fetch_one(TAKE_TURN, WRITER_LOCK)
         return str(row["transaction_id"]) if row else ""
 
-    async def _commit(self, lent: Lent, transaction_id: str) -> None:
+    async def _commit(self, lent: Lent, transaction_id: str, server_run: str) -> None:
         try:
-            await lent.control("COMMIT")
+            await lent.commit()
         except StorageUnavailable:
-            if not await self._was_committed(transaction_id):
+            if not await self._was_committed(transaction_id, server_run):
                 raise
 
-    async def _was_committed(self, transaction_id: str) -> bool:
-        """Ask the server what became of a commit whose answer was lost; False if it does not answer for long."""
+    async def _was_committed(self, transaction_id: str, server_run: str) -> bool:
+        """Ask the server what became of a commit whose answer was lost; False if that cannot be known for certain."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._hanging_seconds):
                 while True:
                     with suppress(StorageUnavailable):
-                        row = await self.reading.fetch_one(WAS_COMMITTED, transaction_id)
+                        async with self.lent() as lent:
+                            if lent.server_run != server_run:
+                                return False
+                            row = await lent.fetch_one(WAS_COMMITTED, transaction_id)
                         if row and row["status"] != "in progress":
                             return bool(row["status"] == "committed")
                     await asyncio.sleep(0.1)
         return False
+
+
+class _Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that knows the run of its server."""
+
+    __slots__ = ("server_run",)
+
+
+async def _note_server_run(pg: Any) -> None:  # noqa: ANN401
+    pg.server_run = await pg.fetchval(SERVER_RUN)
 
 
 @asynccontextmanager
@@ -250,6 +297,8 @@ async def open_postgres(
             command_timeout=COMMAND_SECONDS,
             server_settings={"application_name": name},
             reset=_roll_back,
+            connection_class=_Session,
+            init=_note_server_run,
         )
     try:
         engine = PostgresEngine(

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import pytest
@@ -20,6 +20,8 @@ from tests.support.postgres_server import PostgresServer, running_server
 pytestmark = pytest.mark.postgres
 
 NUMBERS = count(1)
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -53,9 +55,12 @@ def database(a_server: PostgresServer) -> Database:
 
 
 @asynccontextmanager
-async def notes_on(database: Database, *, connections: int = 4) -> AsyncIterator[PostgresEngine]:
+async def notes_on(
+    database: Database, *, connections: int = 4, busy_seconds: float = 5
+) -> AsyncIterator[PostgresEngine]:
     await database.make()
-    async with asyncio.timeout(60), open_postgres(database.url, connections=connections) as engine:
+    opened = open_postgres(database.url, connections=connections, busy_seconds=busy_seconds)
+    async with asyncio.timeout(60), opened as engine:
         async with engine.transaction() as connection:
             await connection.execute("CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY)")
         yield engine
@@ -123,12 +128,92 @@ class Deaf:
     def __init__(self, pg: Any) -> None:  # noqa: ANN401  # asyncpg has no types
         self._pg = pg
         self.was_cut_off = False
+        self.server_run = pg.server_run
 
-    async def execute(self, sql: str) -> None:
-        await self._pg.execute(sql)
+    async def execute(self, sql: str, *, timeout: float | None = None) -> None:
+        await self._pg.execute(sql, timeout=timeout)
         self._pg.terminate()
         self.was_cut_off = True
         raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+
+class Crashing:
+    """A connection whose server crashes before it hears of the commit, and comes back; then `meanwhile` happens."""
+
+    def __init__(self, pg: Any, server: PostgresServer, meanwhile: Callable[[], Awaitable[None]]) -> None:  # noqa: ANN401
+        self._pg = pg
+        self._server = server
+        self._meanwhile = meanwhile
+        self.server_run = pg.server_run
+
+    async def execute(self, sql: str, *, timeout: float | None = None) -> str:
+        await asyncio.to_thread(self._server.stop, at_once=True)
+        await asyncio.to_thread(self._server.start)
+        await self._meanwhile()
+        return str(await self._pg.execute(sql, timeout=timeout))
+
+
+@pytest.mark.parametrize("others", [0, 3])
+async def test_a_commit_that_a_crash_swallowed_never_counts_as_kept(database: Database, others: int) -> None:
+    """The server has lost the transaction's id too, and may have given it to another one."""
+    async with notes_on(database) as engine:
+
+        async def write() -> None:
+            for number in range(others):
+                await repeated(add, engine, f"other-{number}")
+
+        async def swallowed() -> None:
+            async with engine.transaction() as lent:
+                assert isinstance(lent, Lent)
+                await lent.execute(ADD, "lost")
+                lent._pg = Crashing(lent._pg, database.server, write)
+
+        with pytest.raises(StorageUnavailable):
+            await swallowed()
+
+        assert "lost" not in await repeated(names, engine)
+
+
+async def repeated(work: Callable[..., Awaitable[T]], *arguments: object) -> T:
+    """`work` on the first connection that is not one of those that the server has ended."""
+    for _ in range(10):
+        with suppress(StorageUnavailable):
+            return await work(*arguments)
+    raise AssertionError("the server stays away")
+
+
+async def test_an_error_that_its_block_swallows_keeps_nothing(database: Database) -> None:
+    async with notes_on(database) as engine:
+        await add(engine, "one")
+
+        async def swallow() -> None:
+            async with engine.transaction() as connection:
+                await connection.execute(ADD, "two")
+                with suppress(Conflict):
+                    await connection.execute(ADD, "one")
+
+        with pytest.raises(StorageUnavailable, match="rolled back"):
+            await swallow()
+        assert await names(engine) == ["one"]
+
+
+async def test_nobody_waits_long_behind_a_write_that_hangs(database: Database) -> None:
+    async with notes_on(database, connections=2, busy_seconds=0.3) as engine:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def hang() -> None:
+            async with engine.transaction():
+                begun.set()
+                await go_on.wait()
+
+        hanging = asyncio.create_task(hang())
+        await begun.wait()
+        with pytest.raises(StorageUnavailable, match="earlier writes take too long"):
+            await add(engine, "in vain")
+        go_on.set()
+        await hanging
+
+        await add(engine, "later")
 
 
 async def test_a_transaction_whose_process_hangs_is_ended_by_the_server(database: Database) -> None:

@@ -26,11 +26,13 @@ class Operator:
     async def is_reported(self, trouble: str) -> bool:
         return bool(await self._storage.reading.memos.get(_name(trouble)))
 
-    async def tell(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
-        """`trouble` has begun; nothing happens where that is known."""
-        if await self._turn(trouble, self._clock().isoformat()):
+    async def tell(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> bool:
+        """`trouble` has begun; nothing happens where that is known. Whether it was news."""
+        is_news = await self._turn(trouble, self._clock().isoformat())
+        if is_news:
             log.error(log_line)
             await self._messenger.tell_operator(sentences)
+        return is_news
 
     async def tell_hourly(self, kind: str, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
         """Like `tell`, but within an hour of another trouble of this kind, only the log has it.
@@ -41,8 +43,8 @@ class Operator:
         if told_at is not None and timedelta(0) <= now - told_at < HOUR:
             log.error(log_line)
             return
-        self._told_at[kind] = now
-        await self.tell(trouble, sentences, log_line=log_line)
+        if await self.tell(trouble, sentences, log_line=log_line):
+            self._told_at[kind] = now
 
     async def over(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
         """`trouble` is over; does nothing if the operator was never told of it."""
