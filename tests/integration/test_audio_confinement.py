@@ -213,9 +213,9 @@ async def test_half_a_gibibyte_cannot_be_allocated(folder: Path) -> None:
 @linux
 async def test_the_running_bot_keeps_its_memory_private() -> None:
     """According to the kernel, for the process that is about to run it."""
-    script = "from bot.__main__ import _run\nfrom bot import kernel\nfrom bot.settings import Settings\n"
+    script = "from bot.__main__ import _run\nfrom bot import kernel, roles\nfrom bot.settings import Settings\n"
     script += "print(kernel.call('prctl', 3, 0, 0, 0, 0))\n"  # PR_GET_DUMPABLE
-    script += "_run(Settings(discord_token='invented', suno_api_key='invented')).close()\n"
+    script += "_run(Settings(discord_token='invented', suno_api_key='invented'), roles.ALL).close()\n"
     script += "print(kernel.call('prctl', 3, 0, 0, 0, 0))\n"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE

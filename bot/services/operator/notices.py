@@ -21,7 +21,7 @@ class Operator:
         self._storage = storage
         self._messenger = messenger
         self._clock = clock
-        self._told_at: dict[str, datetime] = {}
+        self._told_at: dict[str, datetime | None] = {}
 
     async def is_reported(self, trouble: str) -> bool:
         return bool(await self._storage.reading.memos.get(_name(trouble)))
@@ -43,8 +43,13 @@ class Operator:
         if told_at is not None and timedelta(0) <= now - told_at < HOUR:
             log.error(log_line)
             return
-        if await self.tell(trouble, sentences, log_line=log_line):
-            self._told_at[kind] = now
+        self._told_at[kind] = now  # from now on, or others of this kind would be told at the same moment
+        is_news = False
+        try:
+            is_news = await self.tell(trouble, sentences, log_line=log_line)
+        finally:
+            if not is_news:
+                self._told_at[kind] = told_at
 
     async def over(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
         """`trouble` is over; does nothing if the operator was never told of it."""
