@@ -137,13 +137,14 @@ class _Turn:
 
     async def take(self) -> bool:
         """False while another process has it, or once one is done. Raises an outage."""
-        now, digest = self._clock(), await _digest(self._tree)
+        digest = await _digest(self._tree)
         async with self._storage.transaction() as work:
+            now = self._clock()  # not before: while it waited, another process may have begun its turn
             if await work.memos.get(_name(self._tree)) == digest:
                 return False
             owner, _, until = (await work.memos.get(self._name) or "").partition(" ")
-            # A turn that ends later than it can says that the clock was set back.
-            if owner not in {"", self._process} and now < datetime.fromisoformat(until) <= now + TURN:
+            # A turn that ends far later than it can says that the clock was set back.
+            if owner not in {"", self._process} and now < datetime.fromisoformat(until) <= now + 2 * TURN:
                 return False
             await work.memos.put(self._name, f"{self._process} {(now + TURN).isoformat()}")
         return True
