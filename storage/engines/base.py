@@ -45,8 +45,11 @@ class Connection(Protocol):
 
     async def fetch_one(self, sql: str, *parameters: Value) -> Row | None:
         """The first row, if any. A statement that writes still runs to its end."""
+        rows = await self.fetch_all(sql, *parameters)
+        return rows[0] if rows else None
 
-    async def execute(self, sql: str, *parameters: Value) -> None: ...
+    async def execute(self, sql: str, *parameters: Value) -> None:
+        await self.fetch_all(sql, *parameters)
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """Run `sql` once for each of `rows`; cheaper than separate calls."""

@@ -61,7 +61,7 @@ BYTE_ORDER = {"C", "POSIX", "C.UTF-8", "C.utf8"}
 """Collations that sort texts as SQLite does, unless ICU sorts them (provider i)."""
 
 
-class Lent:
+class Lent(Connection):
     """See `storage.engines.base.Connection`. A connection of the pool, lent until `close`."""
 
     def __init__(self, pg: Any) -> None:  # noqa: ANN401  # asyncpg has no types
@@ -76,13 +76,6 @@ class Lent:
         with outages_typed():
             rows: Sequence[Row] = await self._pg.fetch(sql, *map(storable, parameters))
             return rows
-
-    async def fetch_one(self, sql: str, *parameters: Value) -> Row | None:
-        rows = await self.fetch_all(sql, *parameters)
-        return rows[0] if rows else None
-
-    async def execute(self, sql: str, *parameters: Value) -> None:
-        await self.fetch_all(sql, *parameters)
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         self._check_usable()
@@ -131,7 +124,7 @@ class Lent:
             raise RuntimeError("the transaction was left before this statement")
 
 
-class _Reading:
+class _Reading(Connection):
     """See `storage.engines.base.Connection`. Borrows a connection for each statement."""
 
     def __init__(self, engine: "PostgresEngine") -> None:
@@ -140,13 +133,6 @@ class _Reading:
     async def fetch_all(self, sql: str, *parameters: Value) -> Sequence[Row]:
         async with self._engine.lent() as lent:
             return await lent.fetch_all(sql, *parameters)
-
-    async def fetch_one(self, sql: str, *parameters: Value) -> Row | None:
-        async with self._engine.lent() as lent:
-            return await lent.fetch_one(sql, *parameters)
-
-    async def execute(self, sql: str, *parameters: Value) -> None:
-        await self.fetch_all(sql, *parameters)
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         async with self._engine.lent() as lent:

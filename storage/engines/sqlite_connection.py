@@ -6,13 +6,13 @@ from typing import TypeVar
 
 import aiosqlite
 
-from storage.engines.base import Many, Row, Script, Step, Value, storable
+from storage.engines.base import Connection, Many, Row, Script, Step, Value, storable
 from storage.engines.sqlite_outages import outages_typed
 
 T = TypeVar("T")
 
 
-class SqliteConnection:
+class SqliteConnection(Connection):
     """See `storage.engines.base.Connection`."""
 
     def __init__(self, sqlite: aiosqlite.Connection) -> None:
@@ -22,13 +22,6 @@ class SqliteConnection:
         self._check_usable()
         with outages_typed():
             return list(await self._sqlite.execute_fetchall(sql, _numbered(parameters)))
-
-    async def fetch_one(self, sql: str, *parameters: Value) -> Row | None:
-        rows = await self.fetch_all(sql, *parameters)
-        return rows[0] if rows else None
-
-    async def execute(self, sql: str, *parameters: Value) -> None:
-        await self.fetch_all(sql, *parameters)
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         self._check_usable()
