@@ -136,14 +136,17 @@ async def test_a_command_is_resumed_once_a_release_can_read_it(tmp_path: Path) -
         assert await pipeline.latest_job() is not None
 
 
-async def test_a_command_left_by_a_dead_process_is_resumed(pipeline: Pipeline) -> None:
+def a_command(pipeline: Pipeline, *, due_in_seconds: float) -> Intake:
+    """Mia's, which has come right now as interaction 1."""
     place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=pipeline.clock())
     source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
-    left = Intake(
-        place=place, source=source, request=ExtensionRequest(), due_at=pipeline.clock() + timedelta(seconds=180)
-    )
+    due_at = pipeline.clock() + timedelta(seconds=due_in_seconds)
+    return Intake(place=place, source=source, request=ExtensionRequest(), due_at=due_at)
+
+
+async def test_a_command_left_by_a_dead_process_is_resumed(pipeline: Pipeline) -> None:
     async with pipeline.storage.transaction() as work:
-        await work.intakes.claim(left)
+        await work.intakes.claim(a_command(pipeline, due_in_seconds=180))
 
     assert not await pipeline.acceptance.step()  # somebody may still be working on it
     pipeline.clock.turn(181)
@@ -153,10 +156,7 @@ async def test_a_command_left_by_a_dead_process_is_resumed(pipeline: Pipeline) -
 
 
 async def test_a_command_that_was_never_acknowledged_starts_nothing(pipeline: Pipeline) -> None:
-    place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=pipeline.clock())
-    source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
-    left = Intake(place=place, source=source, request=ExtensionRequest(), due_at=pipeline.clock())
-    assert await pipeline.acceptance.write_down(left)  # and then the process died
+    assert await pipeline.acceptance.write_down(a_command(pipeline, due_in_seconds=0))  # and then the process died
     pipeline.messenger.can_answer = False
     pipeline.clock.turn(200)
 
@@ -166,13 +166,8 @@ async def test_a_command_that_was_never_acknowledged_starts_nothing(pipeline: Pi
 
 
 async def test_a_command_too_old_to_be_answered_is_put_away(pipeline: Pipeline) -> None:
-    place = replace(a_place(), interaction_id=1, member_id=MIA, received_at=pipeline.clock())
-    source = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
-    left = Intake(
-        place=place, source=source, request=ExtensionRequest(), due_at=pipeline.clock() + timedelta(seconds=180)
-    )
     async with pipeline.storage.transaction() as work:
-        await work.intakes.claim(left)
+        await work.intakes.claim(a_command(pipeline, due_in_seconds=180))
     pipeline.clock.turn(900)
 
     assert await pipeline.acceptance.step()

@@ -26,6 +26,14 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
         yield pipeline
 
 
+async def deliver_past_the_deadline(pipeline: Pipeline) -> None:
+    """Five tries of the delivery, an hour apart, from a day later on."""
+    pipeline.clock.turn(86400)
+    for _ in range(5):
+        await pipeline.delivery.step()
+        pipeline.clock.turn(3600)
+
+
 async def test_after_a_long_downtime_one_failed_question_does_not_give_a_running_job_up(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider()
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
@@ -166,10 +174,7 @@ async def test_a_finished_job_remembers_that_it_waits_for_its_download_until_tha
 async def test_one_track_that_is_gone_does_not_give_up_the_other_that_cannot_be_reached(pipeline: Pipeline) -> None:
     job = await pipeline.finished()
     pipeline.fetcher.errors = {AUDIO_URLS[0]: NO_NETWORK, AUDIO_URLS[1]: SourceGone("404", text("gone"))}
-    pipeline.clock.turn(86400)
-    for _ in range(5):
-        await pipeline.delivery.step()
-        pipeline.clock.turn(3600)
+    await deliver_past_the_deadline(pipeline)
 
     assert (await pipeline.job(job)).state is JobState.FINISHED
 
@@ -178,10 +183,7 @@ async def test_old_links_prove_nothing_while_the_provider_cannot_be_asked_for_ne
     job = await pipeline.finished()
     pipeline.fetcher.errors = dict.fromkeys(AUDIO_URLS, SourceGone("404", text("gone")))
     pipeline.provider.reports["task-1"] = UNREACHABLE
-    pipeline.clock.turn(86400)
-    for _ in range(5):
-        await pipeline.delivery.step()
-        pipeline.clock.turn(3600)
+    await deliver_past_the_deadline(pipeline)
 
     assert (await pipeline.job(job)).state is JobState.FINISHED
 
