@@ -40,7 +40,7 @@ class OpeningsCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """A direct message: whoever writes to the bot may have opened theirs."""
+        """A member who writes to the bot may have opened their direct messages."""
         if message.guild is None and not message.author.bot:
             await self._heard_of(message.author.id)
 
@@ -48,7 +48,7 @@ class OpeningsCog(commands.Cog):
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """A member who uses a command may have opened their direct messages; Discord does not say so.
 
-        Not with `/jobs` and its buttons: a delivery under way would be in the way of the `Send again` that they offer.
+        `/jobs` and its buttons don't count: a delivery in progress would block the `Send again` that they offer.
         """
         is_command = interaction.type is discord.InteractionType.application_command
         if is_command and getattr(interaction.command, "name", "") != JobsCog.jobs.name:

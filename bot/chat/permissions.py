@@ -22,7 +22,7 @@ def missing(allowed: discord.Permissions, *, in_thread: bool) -> list[Text]:
 
 
 def cannot_post(lacking: list[Text]) -> Text:
-    """Before anything is spent, and where Discord refuses a message all the same."""
+    """Before anything is spent, and when Discord refuses a message anyway."""
     return text(
         "I can't post in this channel: I'm missing {permissions}. Ask someone who manages the server, or use another"
         " channel.",

@@ -115,7 +115,7 @@ class SunoClient:
         """
         import stamina  # noqa: PLC0415  # takes 14 ms that starting should not wait for
 
-        stamina.instrumentation.set_on_retry_hooks([])  # the caller logs what became of it, in a line of our own
+        stamina.instrumentation.set_on_retry_hooks([])  # the caller logs the outcome in one line
         retrying = stamina.AsyncRetryingCaller(
             attempts=self._upload_attempts,
             timeout=self._upload_seconds,

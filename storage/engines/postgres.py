@@ -222,7 +222,7 @@ class PostgresEngine:
     async def _begin(self, lent: Lent, deadline: float) -> str:
         """Begin a transaction that nobody else writes in; returns its id."""
         left_seconds = deadline - asyncio.get_running_loop().time()
-        busy_ms = max(1, int(left_seconds * 1000))  # 0 would mean to wait for ever
+        busy_ms = max(1, int(left_seconds * 1000))  # 0 would mean no limit
         await lent.control(BEGIN.format(busy_ms=busy_ms, hanging_ms=int(self._hanging_seconds * 1000)))
         row = await lent.fetch_one(TAKE_TURN, WRITER_LOCK)
         return str(row["transaction_id"]) if row else ""
@@ -235,7 +235,7 @@ class PostgresEngine:
                 raise
 
     async def _was_committed(self, transaction_id: str, server_run: str) -> bool:
-        """Ask the server what became of a commit whose answer was lost; False if that cannot be known for certain."""
+        """Whether a commit whose answer was lost is known to have succeeded."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._hanging_seconds):
                 while True:

@@ -1,7 +1,7 @@
 """Bells across processes, by LISTEN and NOTIFY. They are known here by name only, and a lost one costs only time.
 
 Transactions with a NOTIFY commit one after the other, so those that do work never contain one: the names are collected
-and sent by themselves, over the connection that also listens and does not belong to the pool (decision 23).
+and sent separately, over the connection that also listens and does not belong to the pool (decision 23).
 """
 
 import asyncio
@@ -54,8 +54,8 @@ class BellsElsewhere:
     async def heard(self, *, ring: Callable[[str], None], ring_all: Callable[[], None]) -> AsyncIterator[None]:
         """Stay connected: call `ring` with the name of each bell that another process rings.
 
-        `ring_all` is called with each new connection, since nobody knows what was rung before. Whoever writes to the
-        database reports it when it is away; from here there is only a line for debugging.
+        `ring_all` is called with each new connection, since nobody knows what was rung before. An outage is
+        reported where the database is written to; here it is only a debug line.
         """
         ringing = asyncio.create_task(self._keep_connected(ring, ring_all), name="bells elsewhere")
         try:

@@ -59,7 +59,7 @@ async def running_clock(connection: Connection) -> AsyncIterator[DatabaseClock]:
     async def keep_looking() -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            with suppress(StorageUnavailable):  # whoever writes reports it
+            with suppress(StorageUnavailable):  # the next write reports it
                 await clock.look(connection)
 
     looking = asyncio.create_task(keep_looking(), name="the database's clock")

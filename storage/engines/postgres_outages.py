@@ -67,7 +67,7 @@ def _client_error(error: Exception) -> Exception | None:
         return StorageUnavailable(error.strerror or str(error), remedy=_NOT_THERE)
     if isinstance(error, asyncpg.exceptions.ClientConfigurationError):
         return StorageUnavailable(f"DATABASE_URL: {error}", remedy="see .env.example")
-    # A lost connection is closed, and the pool takes it back from whoever holds it.
+    # The pool closes a lost connection and takes it back from its holder.
     if isinstance(error, asyncpg.InternalClientError) or any(word in str(error) for word in ("clos", "released")):
         return StorageUnavailable("the connection was lost", remedy=_NOT_THERE)
     return None  # the program's own mistake

@@ -1,4 +1,4 @@
-"""Texts that an SQLite file may hold from earlier days, and that no database is given any more."""
+"""Texts that an older SQLite file may hold but that are no longer stored."""
 
 import sqlite3
 from collections.abc import Iterable

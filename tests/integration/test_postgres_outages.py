@@ -209,7 +209,7 @@ async def test_nobody_waits_long_behind_a_write_that_hangs(database: Database) -
         hanging = asyncio.create_task(hang())
         await begun.wait()
         with pytest.raises(StorageUnavailable, match="earlier writes take too long"):
-            await add(engine, "in vain")
+            await add(engine, "never")
         go_on.set()
         await hanging
 

@@ -1,4 +1,4 @@
-"""No bell rings inside a transaction: whoever wakes would look before there is anything to see (decision 23)."""
+"""No bell rings inside a transaction: the worker would look before there is anything to see (decision 23)."""
 
 import ast
 from collections.abc import Iterator

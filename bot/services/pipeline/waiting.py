@@ -41,7 +41,7 @@ class Waiting:
         return None if oldest is None else self._deadline(oldest)
 
     def _reason(self) -> FailureReason | None:
-        """Why a job has waited in vain if it is past its deadline; None while it may still have its turn."""
+        """Why a job past its deadline was never submitted; None while it may still have its turn."""
         if (paused_for := self._account.paused_for) is not None:
             return PAUSED[paused_for]
         return FailureReason.NEVER_STARTED if self._account.takes_nothing else None
