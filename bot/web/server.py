@@ -48,6 +48,8 @@ IDLE_SECONDS = 30.0
 LINGER_SECONDS = 2.0
 # At most twice this: aiohttp waits for running requests, then cancels them and waits again.
 SHUTDOWN_SECONDS = 2.0
+# From the event that a connection waits to the server's knowing of it, asyncio takes three turns of the event loop.
+TURNS_TO_CONNECT = 3
 
 VERSIONS = (HttpVersion10, HttpVersion11)
 CONTINUE = "100-continue"
@@ -240,9 +242,19 @@ async def serve(
         try:
             yield listener.sockets[0].getsockname()[1]
         finally:
-            listener.close()
+            await _stop_listening(listener)
     finally:
         await runner.cleanup()
+
+
+async def _stop_listening(listener: asyncio.Server) -> None:
+    """Close `listener`; at once, it would forget a connection accepted in this turn, which would stay open unserved."""
+    loop = asyncio.get_running_loop()
+    for each in listener.sockets:
+        loop.remove_reader(each)
+    for _ in range(TURNS_TO_CONNECT):
+        await asyncio.sleep(0)
+    listener.close()
 
 
 def _through_its_connection(

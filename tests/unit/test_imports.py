@@ -72,10 +72,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.sandbox.discord.options": (),
     "bot.sandbox.discord.world": ("bot.sandbox.discord.options",),
     "bot.sandbox.discord.refuse": ("bot.sandbox.discord.world",),
+    "bot.sandbox.runner": (),
     "bot.sandbox.discord.wire": (
         "bot.sandbox.discord.options",
         "bot.sandbox.discord.refuse",
         "bot.sandbox.discord.world",
+        "bot.sandbox.runner",
     ),
     "bot.sandbox.discord.user": (
         "bot.sandbox.discord.refuse",
@@ -83,7 +85,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bot.sandbox.discord.world",
     ),
     "bot.sandbox.discord": (),
-    "bot.sandbox.suno": ("bot.sandbox.sounds",),
+    "bot.sandbox.suno": ("bot.sandbox.runner", "bot.sandbox.sounds"),
     "bot.sandbox": ("bot.app", "bot.audio", "bot.domain", "bot.errors", "bot.logs", "bot.roles", "bot.settings"),
 }
 # The only modules that may import these.

@@ -15,6 +15,7 @@ from typing import Self
 import aiohttp
 from aiohttp import web
 
+from bot.sandbox.runner import Runner
 from bot.sandbox.suno import envelopes, rules
 from bot.sandbox.suno.answers import Answers
 from bot.sandbox.suno.clock import Bell, Crew, RateWindow
@@ -128,11 +129,11 @@ class FakeSuno:
         uploads = Uploads(options=self.options, base=self.upload_url, folder=self._folder, session=session)
         app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[self._around])
         app.add_routes([*self._routes(), *uploads.routes(), *self._results.routes()])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = Runner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.callback(self._let_go)
-        await web.SockSite(runner, listener, backlog=BACKLOG).start()
+        await runner.listen(listener, backlog=BACKLOG)
 
     def _let_go(self) -> None:
         self._closing.set()

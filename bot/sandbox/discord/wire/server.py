@@ -1,5 +1,6 @@
 """The HTTP server: it listens, finds the route, strikes with troubles, counts, answers and remembers."""
 
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from bot.sandbox.discord.wire.troubles import Trouble, TroubleKind, Troubles
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS
 from bot.sandbox.discord.world.clock import Clock, utc_now
 from bot.sandbox.discord.world.state import World
+from bot.sandbox.runner import Runner
 
 HOST = "127.0.0.1"
 ROOT = "/api/v10"
@@ -54,8 +56,7 @@ class Server:
             *InteractionRoutes(self.world).routes(),
             *WebhookRoutes(self.world).routes(),
         ]
-        self._runner: web.AppRunner | None = None
-        self._site: web.TCPSite | None = None
+        self._runner: Runner | None = None
         self._crashes: list[Exception] = []
 
     @property
@@ -98,11 +99,9 @@ class Server:
         for folder in ("attachments", "ephemeral-attachments"):
             app.router.add_get(f"/{folder}/{{channel_id:\\d+}}/{{attachment_id:\\d+}}/{{name}}", self._serve_file)
         app.router.add_route("*", f"{ROOT}{{path:/.*}}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = Runner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await self._listen(self.options.port)
-        host, port = self._runner.addresses[0][:2]
-        self.host_port = f"{host}:{port}"
         self._gateway_url[0] = self.gateway.url = self.gateway_url
         self.world.links.base = f"http://{self.host_port}"
         return self
@@ -119,8 +118,9 @@ class Server:
 
     async def _listen(self, port: int) -> None:
         assert self._runner is not None  # noqa: S101  # set up by then
-        self._site = web.TCPSite(self._runner, HOST, port)
-        await self._site.start()
+        listener = socket.create_server((HOST, port))
+        self.host_port = f"{HOST}:{listener.getsockname()[1]}"
+        await self._runner.listen(listener)
 
     @asynccontextmanager
     async def unreachable(self) -> AsyncIterator[None]:
@@ -129,8 +129,7 @@ class Server:
         aiohttp then raises `ClientConnectorError`, as it does for a name that does not resolve.
         """
         assert self._runner is not None  # noqa: S101  # misuse before it listens
-        assert self._site is not None  # noqa: S101  # the same
-        await self._site.stop()
+        await self._runner.stop_listening()
         for connection in self._runner.server.connections if self._runner.server else ():
             if connection.transport is not None:
                 connection.transport.abort()
