@@ -51,7 +51,7 @@ async def in_trouble(trouble: str, town: Town, folder: Path) -> Balance:
         await stack.enter_async_context(a_bot(town, folder))
         sessions = 1
         if trouble == TWO_PROCESSES:
-            other = dataclasses.replace(town, settings=dataclasses.replace(town.settings, web_port=free_port()))
+            other = dataclasses.replace(town, settings=replace(town.settings, web_port=free_port()))
             await stack.enter_async_context(a_bot(other, folder))
             sessions = 2
         await connected(town, sessions)
