@@ -174,7 +174,10 @@ def _listeners(ground: Ground) -> tuple[Worker, ...]:
     waiting = Waiting(storage, ground.account, give_up_seconds=settings.give_up_after_seconds, bells=bells, clock=clock)
     return (
         Worker("callbacks", queue, bells.callbacks, clock),
-        *(Worker(f"watching {number}", watch, bells.watch, clock) for number in range(1, WATCHERS + 1)),
+        *(
+            Worker(f"watching {number}", watch, bells.watch, clock, asks_first=True)
+            for number in range(1, WATCHERS + 1)
+        ),
         Worker("waiting", waiting, Bell(), clock),
     )
 
@@ -196,7 +199,10 @@ def _deliverers(ground: Ground, posting: Posting, kept: KeptTracks) -> tuple[Wor
         bells=bells,
         clock=clock,
     )
-    return tuple(Worker(f"delivering {number}", delivery, bells.deliver, clock) for number in range(1, DELIVERERS + 1))
+    return tuple(
+        Worker(f"delivering {number}", delivery, bells.deliver, clock, asks_first=True)
+        for number in range(1, DELIVERERS + 1)
+    )
 
 
 def _deadline_patience(ground: Ground) -> Patience:

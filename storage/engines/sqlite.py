@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TypeVar
@@ -179,21 +179,20 @@ class SqliteEngine:
         if not self._writer.in_transaction:
             await self._abandon(group, sqlite3.OperationalError("the transaction was rolled back"))
             return
-        if group.is_shared:
-            try:
-                if not keep:
-                    await self._run("ROLLBACK TO participant")
-                await self._run("RELEASE participant")
-            except sqlite3.Error as error:
-                await self._abandon(group, error)
-                return
-        elif not keep:
+        if not keep and not group.is_shared:
             await self._abandon(group, None)
             return
+        last_part = _last_part(keep=keep) if group.is_shared else ()
         group.is_shared = True
         if not self._coming:
-            await self._end(group)
-        elif group.commit is None:
+            await self._end(group, last_part)
+            return
+        try:
+            await self._run(*last_part)
+        except sqlite3.Error as error:
+            await self._abandon(group, error)
+            return
+        if group.commit is None:
             # It queues behind the tasks now waiting for their turn, so the commit includes all of them.
             group.commit = asyncio.create_task(self._commit(group), name="commit")
 
@@ -207,10 +206,11 @@ class SqliteEngine:
             # Only if the event loop ends first: nobody may wait for ever.
             group.settle(RuntimeError("stopped during the commit"))
 
-    async def _end(self, group: _Group) -> None:
+    async def _end(self, group: _Group, last_part: Sequence[str] = ()) -> None:
+        """Commit, in one piece with what ends the last participant's part."""
         self._group = None
         try:
-            await self._run("COMMIT")
+            await self._run(*last_part, "COMMIT")
         except sqlite3.Error as error:
             await self._abandon(group, error)
         else:
@@ -224,8 +224,13 @@ class SqliteEngine:
                 await self._run("ROLLBACK")
         group.settle(error)
 
-    async def _run(self, sql: str) -> None:
-        await self._writer.execute_fetchall(sql)
+    async def _run(self, *statements: str) -> None:
+        if statements:
+            await self._writer.run(lambda direct: direct.execute(*statements))
+
+
+def _last_part(*, keep: bool) -> tuple[str, ...]:
+    return ("RELEASE participant",) if keep else ("ROLLBACK TO participant", "RELEASE participant")
 
 
 def _begin(direct: Direct) -> None:

@@ -39,8 +39,9 @@ class Direct:
     def __init__(self, sqlite: sqlite3.Connection) -> None:
         self._sqlite = sqlite
 
-    def execute(self, sql: str) -> None:
-        self._sqlite.execute(sql)
+    def execute(self, *statements: str) -> None:
+        for sql in statements:
+            self._sqlite.execute(sql)
 
     def run_script(self, script: Script[T]) -> T:
         rows: Sequence[Row] = ()

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 30.0
 """The longest that a worker sleeps, and so until it finds work from another process."""
+LEAST_REST_SECONDS = 0.01
 OUTAGE_SECONDS = 5.0
 """The longest that it sleeps while the database cannot be used."""
 
@@ -29,13 +30,27 @@ class Task(Protocol):
 class Worker:
     """Runs a task for ever; several workers may share one."""
 
-    def __init__(self, name: str, task: Task, bell: Bell, clock: Clock, *, pause_seconds: float = 0) -> None:
-        """`pause_seconds`: how long it pauses after each look, however often the bell rings."""
+    def __init__(
+        self,
+        name: str,
+        task: Task,
+        bell: Bell,
+        clock: Clock,
+        *,
+        pause_seconds: float = 0,
+        asks_first: bool = False,
+    ) -> None:
+        """`pause_seconds`: how long it pauses after each look, however often the bell rings.
+
+        `asks_first`: take no step before `next_due`. For tasks that find all their work by its time: most bells ring
+        for nothing, and reading a time costs a fifth of a step, which begins a transaction.
+        """
         self.name = name
         self._task = task
         self._bell = bell
         self._clock = clock
         self._pause_seconds = pause_seconds
+        self._asks_first = asks_first
         self._is_draining = False
 
     def drain(self) -> None:
@@ -52,12 +67,11 @@ class Worker:
         while not self._is_draining:
             seen = self._bell.rung
             try:
-                if await self._task.step():
-                    failures = self._recovered(failures)
+                wait_seconds = await self._work()
+                failures = self._recovered(failures)
+                if not wait_seconds:
                     self._bell.wake_another()
                     continue
-                wait_seconds = await self._rest_seconds()
-                failures = self._recovered(failures)
             except Outage as error:
                 log.debug("%s: waits (%s)", self.name, error)
                 failures += 1
@@ -81,8 +95,14 @@ class Worker:
             log.info("%s: working again", self.name)
         return 0
 
+    async def _work(self) -> float:
+        """Take a step, if there may be work; how many seconds to wait then: 0 after a piece of work."""
+        if self._asks_first and (rest_seconds := await self._rest_seconds()) > LEAST_REST_SECONDS:
+            return rest_seconds
+        return 0 if await self._task.step() else await self._rest_seconds()
+
     async def _rest_seconds(self) -> float:
         due = await self._task.next_due()
         if due is None:
             return IDLE_SECONDS
-        return min(IDLE_SECONDS, max(0.01, (due - self._clock()).total_seconds()))
+        return min(IDLE_SECONDS, max(LEAST_REST_SECONDS, (due - self._clock()).total_seconds()))
