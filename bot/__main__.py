@@ -76,7 +76,9 @@ def _only(words: str | None, settings: Settings) -> frozenset[Role]:
         only = roles.roles_named(words)
     except ValueError as error:
         raise SettingsError((f"--only: {error}",)) from None
-    if only != roles.ALL and not settings.postgres_url:
+    # Over HTTP, a bot without a gateway is whole.
+    is_whole = Role.WORKERS in only and Role.WEB in only and (Role.GATEWAY in only or settings.interactions_public_key)
+    if not is_whole and not settings.postgres_url:
         raise SettingsError(
             ("--only: several processes need PostgreSQL: set DATABASE_URL to postgresql://…, or leave out --only",)
         )
@@ -164,8 +166,10 @@ def _run(settings: Settings, only: frozenset[Role]) -> Coroutine[Any, Any, None]
     where = ENV_FILE.absolute()
     log.info("settings: %s", f"{where} and the environment" if where.exists() else f"the environment; no {where}")
     gc.disable()  # nothing that is imported becomes garbage, and looking for it takes a sixth of the start
+    sys.modules["nacl"] = None  # type: ignore[assignment]  # discord.py would import it, for voice, if it is installed
     from bot.app import run  # noqa: PLC0415  # as above
 
+    del sys.modules["nacl"]
     gc.freeze()
     gc.enable()
     from bot.kernel import keep_memory_private  # noqa: PLC0415  # as above; discord.py has loaded ctypes by now

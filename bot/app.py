@@ -13,6 +13,7 @@ import msgspec
 
 from bot import announce, roles
 from bot.client import EncoreClient
+from bot.endpoint import say_where_interactions_go
 from bot.gateway import keep_connected, stay_logged_in
 from bot.parts.ground import Ground, open_ground
 from bot.parts.members import members_part
@@ -41,6 +42,10 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     listening: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     @property
+    def answers_members(self) -> bool:
+        return _answers_members(self.settings, self.roles)
+
+    @property
     def settings(self) -> Settings:
         return self.ground.settings
 
@@ -65,9 +70,13 @@ async def build(
         yield App(ground=ground, parts=parts, roles=only)
 
 
+def _answers_members(settings: Settings, only: frozenset[Role]) -> bool:
+    return roles.answers_members(only, over_http=bool(settings.interactions_public_key))
+
+
 def _parts(ground: Ground, only: frozenset[Role]) -> Iterator[Part]:
     pipeline = pipeline_part(ground)
-    if Role.GATEWAY in only:
+    if _answers_members(ground.settings, only):
         yield members_part(ground, pipeline)
     if Role.WORKERS in only:
         yield pipeline.part
@@ -116,9 +125,10 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
             submitting.extend(
                 group.create_task(_after(logged_in, worker.run), name=worker.name) for worker in submitters
             )
-            if Role.GATEWAY in app.roles:
+            if app.answers_members:
                 announcing = partial(announce.keep_announced, app.client.tree, app.storage, app.ground.clock)
                 group.create_task(_after(logged_in, announcing), name="announcing")
+                group.create_task(_after(logged_in, partial(_say_where_interactions_go, app)), name="endpoint")
             if Role.WORKERS in app.roles:
                 group.create_task(_after(logged_in, app.ground.account.say_balance), name="balance")
             for worker in chain.from_iterable(part.workers for part in app.parts):
@@ -132,11 +142,20 @@ async def _reach_discord(app: App, logged_in: asyncio.Event) -> None:
     token = app.settings.discord_token
     if Role.GATEWAY in app.roles:
         await keep_connected(app.client, token, logged_in, deaf_seconds=app.settings.deaf_seconds)
-    elif Role.WORKERS in app.roles:
+    elif Role.WORKERS in app.roles or app.answers_members:
         await stay_logged_in(app.client, token, logged_in)
     else:
         logged_in.set()  # callbacks are only written down
         await asyncio.Event().wait()
+
+
+async def _say_where_interactions_go(app: App) -> None:
+    say_where_interactions_go(
+        app.client,
+        public_key=app.settings.interactions_public_key,
+        public_url=app.settings.public_url,
+        has_gateway=Role.GATEWAY in app.roles,
+    )
 
 
 async def _drain(submitters: Sequence[Worker], tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from typing import TypeAlias, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiohttp
 import discord
@@ -21,10 +22,21 @@ from bot.servers import Servers
 from bot.services.common.clock import Clock
 from bot.text import Catalogue
 
+if TYPE_CHECKING:
+    from discord.types.gateway import InteractionCreateEvent
+
 log = logging.getLogger(__name__)
 
 # Encore never joins a voice channel, so discord.py need not warn about missing libraries.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+
+
+def _is_no_endpoint_warning(record: logging.LogRecord) -> bool:
+    """discord.py warns that it gets no commands if there is an endpoint for them; `bot/endpoint.py` knows better."""
+    return "interaction endpoint URL set" not in str(record.msg)
+
+
+logging.getLogger("discord.client").addFilter(_is_no_endpoint_warning)
 
 MANY_SERVERS = 2_000
 """Discord refuses an unsharded bot in more than 2,500 servers (docs/discord.md 6)."""
@@ -101,6 +113,7 @@ class EncoreClient(commands.Bot):
         self.catalogue = catalogue
         self.servers = servers
         self.clock = clock
+        self.logged_in = asyncio.Event()  # set once Discord's HTTP API can be used
         self.connected = asyncio.Event()  # set while the gateway is connected
         self.disconnected = asyncio.Event()
         self._is_warned_of_size = False
@@ -111,10 +124,19 @@ class EncoreClient(commands.Bot):
         self.http.connector = discord.utils.MISSING
         await super().login(token)
 
+    def take_in(self, interaction: Mapping[str, Any]) -> None:
+        """Carry out an interaction that came over HTTP, as if the gateway had sent it. Only after the log-in.
+
+        discord.py has no public way in, so this relies on a private name, and is the only place that does
+        (docs/discord.md 2.5).
+        """
+        self._connection.parse_interaction_create(cast("InteractionCreateEvent", interaction))
+
     async def setup_hook(self) -> None:
         """The last step of a successful login."""
         if self.application_id is not None:
             log.info("invite link: %s", invite_link(self.application_id))
+        self.logged_in.set()
 
     async def close(self) -> None:
         """Also end discord.py's wait for the last server, which would otherwise fail on the closed client."""

@@ -7,12 +7,17 @@ class Role(StrEnum):
     GATEWAY = "gateway"
     """Discord's events: stored and acknowledged, and answered where that needs no more than the database."""
     WEB = "web"
-    """Callbacks and health."""
+    """Callbacks and health; with `INTERACTIONS_PUBLIC_KEY` also Discord's interactions, as for the gateway."""
     WORKERS = "workers"
     """Everything else, through Discord's HTTP API alone."""
 
 
 ALL = frozenset(Role)
+
+
+def answers_members(roles: frozenset[Role], *, over_http: bool) -> bool:
+    """Whether a process with these roles hears commands. `over_http`: Discord sends them to the web role."""
+    return Role.GATEWAY in roles or (over_http and Role.WEB in roles)
 
 
 def roles_named(words: str) -> frozenset[Role]:

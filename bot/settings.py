@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     suno_api_url: str = "https://api.sunoapi.org"
     suno_upload_url: str = "https://sunoapiorg.redpandaai.co"
     suno_webhook_key: str = ""
+    interactions_public_key: str = ""
     public_url: str = ""
     web_host: str = "0.0.0.0"  # noqa: S104  # the provider calls from outside
     web_port: int = 8080
@@ -171,6 +172,15 @@ def _secret(raw: str) -> str:
     if re.search(r"\s", raw):
         raise ValueError("contains white space: copy it again, in one piece")
     return raw
+
+
+def _public_key(raw: str) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", raw):
+        raise ValueError(
+            "is not 64 hexadecimal digits: copy the Public Key from"
+            " https://discord.com/developers/applications, page “General Information”"
+        )
+    return raw.lower()
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
@@ -352,6 +362,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "SUNO_API_URL": _url("https", "http"),
     "SUNO_UPLOAD_URL": _url("https", "http"),
     "SUNO_WEBHOOK_KEY": _secret,
+    "INTERACTIONS_PUBLIC_KEY": _public_key,
     "PUBLIC_URL": _url("https", "http"),
     "WEB_HOST": _secret,
     "WEB_PORT": _whole(0, 65535),

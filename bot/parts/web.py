@@ -1,4 +1,4 @@
-"""The web port: callbacks and health. Imported late (see `bot.app`): its libraries would hold up the greeting."""
+"""The web port: callbacks, interactions, health. Imported late (see `bot.app`): it would hold up the greeting."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -7,7 +7,8 @@ from bot.parts.ground import Ground
 from bot.suno.signature import signature_is_valid
 from bot.suno.wire import MalformedCallback, callback_task_id
 from bot.web.application import build_web
-from bot.web.server import serve
+from bot.web.interactions import InteractionEndpoint
+from bot.web.server import WebServerError, serve
 
 
 @asynccontextmanager
@@ -15,14 +16,15 @@ async def web_part(ground: Ground, *, has_gateway: bool = True) -> AsyncIterator
     """Listen; yields the port. `has_gateway`: whether this process is connected to Discord's.
 
     Raises:
-        WebServerError: it cannot listen on this host and port.
+        WebServerError: it cannot listen on this host and port, or PyNaCl is missing.
     """
     settings, client, storage = ground.settings, ground.client, ground.storage
+    endpoint = _interaction_endpoint(ground)
 
     def readiness() -> Mapping[str, bool]:
         database = {"database": storage.is_writable}
         if not has_gateway:
-            return database
+            return database if endpoint is None else {"discord": client.logged_in.is_set(), **database}
         # `is_ready` alone stays true while the gateway is away with a session that could be resumed.
         return {"gateway": client.is_ready() and client.connected.is_set(), **database}
 
@@ -36,6 +38,20 @@ async def web_part(ground: Ground, *, has_gateway: bool = True) -> AsyncIterator
         webhook_key=settings.suno_webhook_key,
         verify_signature=signature_is_valid,
         clock=ground.clock,
+        interaction_endpoint=endpoint,
     )
     async with serve(application, settings.web_host, settings.web_port) as port:
         yield port
+
+
+def _interaction_endpoint(ground: Ground) -> InteractionEndpoint | None:
+    """None without a public key: then Discord sends interactions to the gateway."""
+    public_key = ground.settings.interactions_public_key
+    if not public_key:
+        return None
+    try:
+        from bot.web.ed25519 import verifier  # noqa: PLC0415  # PyNaCl is optional
+    except ModuleNotFoundError as error:
+        raise WebServerError("INTERACTIONS_PUBLIC_KEY needs PyNaCl: pip install 'encore-bot[interactions]'") from error
+    client = ground.client
+    return InteractionEndpoint(verify=verifier(public_key), take_in=client.take_in, is_ready=client.logged_in.is_set)

@@ -88,9 +88,11 @@ async def _ready(both: StandIns, app: App) -> None:
     """Wait until it is connected, announced and listening; discord.py's own `on_ready` comes two seconds later."""
     if Role.WEB in app.roles:
         await app.listening.wait()
-    if Role.GATEWAY not in app.roles:
+    if Role.GATEWAY in app.roles:
+        await both.discord.wait_ready(timeout=READY_SECONDS)
+    if not app.answers_members:
         return
-    await both.discord.wait_ready(timeout=READY_SECONDS)
+    await app.client.logged_in.wait()
     await both.discord.wait_for_commands(*(command.name for command in app.client.tree.get_commands()))
 
 

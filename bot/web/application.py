@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from bot.web import interactions
 from bot.web.health import ReadyEndpoint, alive
 from bot.web.receive import BODY_LIMIT_BYTES, BODY_SECONDS, PATH, CallbackEndpoint, IsToken, Record, VerifySignature
 
@@ -24,8 +25,11 @@ def build_web(
     webhook_key: str = "",
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     body_seconds: float = BODY_SECONDS,
+    interaction_endpoint: interactions.InteractionEndpoint | None = None,
 ) -> web.Application:
     """The application with `POST /callbacks/{token}`, `GET /healthz` and `GET /readyz`.
+
+    With `interaction_endpoint` there is also `POST /interactions`.
 
     `task_id_of` raises `malformed` (or a subclass) for anything but a callback. With `webhook_key`, callbacks must
     carry the provider's signature (docs/provider.md 3), checked by `verify_signature`, which is never called without a
@@ -44,6 +48,8 @@ def build_web(
     )
     app = web.Application(client_max_size=BODY_LIMIT_BYTES)
     app.router.add_post(PATH, _answering_for_itself(endpoint.receive))
+    if interaction_endpoint is not None:
+        app.router.add_post(interactions.PATH, _answering_for_itself(interaction_endpoint.receive))
     app.router.add_get("/healthz", alive)
     app.router.add_get("/readyz", _answering_for_itself(ReadyEndpoint(readiness).ready))
     return app

@@ -1,6 +1,5 @@
 """Check the provider's callbacks, write them down and answer. They are applied elsewhere."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -11,7 +10,7 @@ from aiohttp import web
 from bot import fault_points
 from bot.domain.inbox_entry import Recorded
 from bot.errors import EncoreError
-from bot.web.answers import closing
+from bot.web.bodies import read_body
 
 log = logging.getLogger(__name__)
 
@@ -95,22 +94,9 @@ class CallbackEndpoint:
         token = request.match_info["token"]
         if not await self._is_token(token):
             return Recorded.UNKNOWN
-        body = await self._read(request)
+        body = await read_body(request, limit_bytes=BODY_LIMIT_BYTES, seconds=self._body_seconds)
         self._check(body, request)
         return await self._record(token=token, body=body, at=self._clock())
-
-    async def _read(self, request: web.Request) -> bytes:
-        if (request.content_length or 0) > BODY_LIMIT_BYTES:
-            raise too_large()
-        try:
-            if request.content.is_eof():
-                return await request.read()
-            async with asyncio.timeout(self._body_seconds):
-                return await _in_pieces(request)
-        except TimeoutError:
-            raise closing(web.HTTPRequestTimeout()) from None
-        except (web.RequestPayloadError, ConnectionError):
-            raise closing(web.HTTPBadRequest()) from None
 
     def _check(self, body: bytes, request: web.Request) -> None:
         try:
@@ -139,18 +125,3 @@ class CallbackEndpoint:
         if not away and self._storage_away:
             log.info("callbacks are written down again")
         self._storage_away = bool(away)
-
-
-async def _in_pieces(request: web.Request) -> bytes:
-    """The body, whose length need not be announced. Between two pieces others have their turn."""
-    body = bytearray()
-    while piece := await request.content.readany():
-        body += piece
-        if len(body) > BODY_LIMIT_BYTES:
-            raise too_large()
-        await asyncio.sleep(0)
-    return bytes(body)
-
-
-def too_large() -> web.HTTPException:
-    return closing(web.HTTPRequestEntityTooLarge(BODY_LIMIT_BYTES, text="413: Request Entity Too Large"))

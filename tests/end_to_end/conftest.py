@@ -8,15 +8,31 @@ from tests.conftest import UNDESCRIBED
 from tests.end_to_end.town import QUICK, Town, a_town, undescribed_keys
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked `either_way` run with a gateway, and with interactions over HTTP alone."""
+    if metafunc.definition.get_closest_marker("either_way"):
+        metafunc.parametrize("over_http", [False, True], ids=["gateway", "http"])
+
+
 @pytest.fixture
-async def town(tmp_path: Path, source: Path, request: pytest.FixtureRequest) -> AsyncIterator[Town]:
-    async with a_town(tmp_path, source) as town:
+def over_http() -> bool:
+    return False
+
+
+@pytest.fixture
+async def town(
+    tmp_path: Path,
+    source: Path,
+    over_http: bool,
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Town]:
+    async with a_town(tmp_path, source, over_http=over_http) as town:
         yield town
     request.config.stash[UNDESCRIBED].update(undescribed_keys(town))
 
 
 @pytest.fixture
-async def slow_town(tmp_path: Path, source: Path) -> AsyncIterator[Town]:
+async def slow_town(tmp_path: Path, source: Path, over_http: bool) -> AsyncIterator[Town]:
     """A town whose music service only advances with `suno.finish`."""
-    async with a_town(tmp_path, source, replace(QUICK, manual=True)) as town:
+    async with a_town(tmp_path, source, replace(QUICK, manual=True), over_http=over_http) as town:
         yield town

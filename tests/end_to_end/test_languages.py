@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from bot.sandbox.discord import Member
 from cogs.jobs import JobsCog
 from tests.end_to_end.town import Town
 from tests.support.languages import a_language
+
+pytestmark = pytest.mark.either_way
+
 
 NOTHING_YET = "You have no jobs yet. Start one with `/extend`."
 

@@ -36,6 +36,7 @@ async def check_that_nothing_was_started(town: Town) -> None:
     assert (await town.balance()).left == town.settings.quota_per_day
 
 
+@pytest.mark.either_way
 @pytest.mark.parametrize("kind", LOST)
 async def test_a_command_whose_acknowledgement_was_lost_once_makes_one_job(town: Town, kind: TroubleKind) -> None:
     await town.start(lease_seconds=30)

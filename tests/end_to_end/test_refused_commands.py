@@ -23,6 +23,7 @@ async def refused(town: Town, invocation: Invocation, *words: str) -> str:
     return answer.content
 
 
+@pytest.mark.either_way
 @pytest.mark.parametrize(
     ("permission", "name"),
     [
@@ -43,6 +44,7 @@ async def test_a_channel_where_the_bot_may_not_post_is_reported_before_anything_
     assert not town.handed_over()  # not even the upload
 
 
+@pytest.mark.either_way
 async def test_a_private_answer_needs_no_permission_in_the_channel(town: Town) -> None:
     await town.start()
     town.songs.deny("SEND_MESSAGES")
@@ -53,6 +55,7 @@ async def test_a_private_answer_needs_no_permission_in_the_channel(town: Town) -
     assert len(answer.attachments) == 2
 
 
+@pytest.mark.either_way
 async def test_a_thread_needs_its_own_permission(town: Town) -> None:
     await town.start()
     thread = town.songs.thread("boats")

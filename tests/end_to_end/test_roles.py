@@ -110,8 +110,10 @@ async def test_a_wrong_role_is_told_in_one_line(town: Town, tmp_path: Path, only
 
 
 @pytest.mark.sqlite
-async def test_a_part_of_the_roles_is_refused_on_a_file(town: Town, tmp_path: Path) -> None:
-    async with bot_process(environ_of(town.settings), "run", "--only", "web,workers", folder=tmp_path) as bot:
+@pytest.mark.parametrize(("only", "key"), [("web,workers", ""), ("web", "a1" * 32), ("gateway,workers", "a1" * 32)])
+async def test_a_part_of_the_roles_is_refused_on_a_file(town: Town, tmp_path: Path, only: str, key: str) -> None:
+    environ = environ_of(town.settings, INTERACTIONS_PUBLIC_KEY=key)
+    async with bot_process(environ, "run", "--only", only, folder=tmp_path) as bot:
         assert await bot.exit_status() == 2
 
     assert bot.said == [

@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState
 from bot.sandbox.discord import Channel, Invocation, Message
 from tests.end_to_end.town import Town, ended, eventually
+
+pytestmark = pytest.mark.either_way
 
 
 async def details(town: Town, channel: Channel, job: Job) -> Message:

@@ -7,6 +7,8 @@ import pytest
 from bot.domain.jobs import JobState
 from tests.end_to_end.town import Town, sent
 
+pytestmark = pytest.mark.either_way
+
 
 async def test_the_oldest_model_can_be_chosen_and_is_suggested(town: Town) -> None:
     await town.start()

@@ -197,6 +197,7 @@ async def test_every_attachment_including_the_cover_says_what_it_is(town: Town) 
 # Private results and direct messages
 
 
+@pytest.mark.either_way
 async def test_a_private_result_pings_its_member_once_and_posts_the_music_once(slow_town: Town) -> None:
     """Even if the answer to its edit is lost, so that the edit is repeated."""
     town = slow_town

@@ -4,6 +4,8 @@ import pytest
 
 from tests.end_to_end.town import Town
 
+pytestmark = pytest.mark.either_way
+
 
 async def test_commands_work_in_servers_and_in_the_bots_own_direct_messages(town: Town) -> None:
     await town.start()

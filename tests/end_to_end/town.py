@@ -29,6 +29,8 @@ QUICK = SunoOptions(time_scale=0.002, continuation_seconds=3, rate_limit=0)
 UNHURRIED = DiscordOptions(rate_limits={})
 """Progress is shown 80 times as often here as in real life, so Discord's channel limits would dominate."""
 
+WITHOUT_GATEWAY = frozenset({Role.WEB, Role.WORKERS})
+
 
 @dataclass
 class Town:
@@ -39,6 +41,7 @@ class Town:
     songs: Channel
     mia: Member
     source: Path
+    over_http: bool = False  # whether `start` starts a bot without a gateway
     apps: list[App] = field(default_factory=list)
 
     @property
@@ -55,10 +58,22 @@ class Town:
 
     async def start(self, only: frozenset[Role] = ALL, **changes: Any) -> App:  # noqa: ANN401  # settings of any type
         """Start the bot, or a process of it; it stops with the test, or with `stop`."""
+        if self.over_http and only == ALL:
+            return await self.start_over_http(**changes)
         self.stack = AsyncExitStack()
         settings = replace(self.settings, **changes)
         app = await self.stack.enter_async_context(running(self.stand_ins, settings, only=only))
         self.apps.append(app)
+        return app
+
+    async def start_over_http(
+        self,
+        only: frozenset[Role] = WITHOUT_GATEWAY,
+        **changes: Any,  # noqa: ANN401  # settings of any type
+    ) -> App:
+        """As `start`, and Discord sends its interactions to this process."""
+        app = await self.start(only, interactions_public_key=self.discord.endpoint.public_key, **changes)
+        await self.discord.endpoint.register(f"{app.settings.public_url}/interactions")
         return app
 
     async def stop(self) -> None:
@@ -140,7 +155,12 @@ async def eventually(look: Callable[[], Any], *, seconds: float = PATIENCE_SECON
 
 @asynccontextmanager
 async def a_town(
-    folder: Path, source: Path, suno: SunoOptions = QUICK, discord: DiscordOptions = UNHURRIED
+    folder: Path,
+    source: Path,
+    suno: SunoOptions = QUICK,
+    discord: DiscordOptions = UNHURRIED,
+    *,
+    over_http: bool = False,
 ) -> AsyncIterator[Town]:
     """Everything but the bot, which `Town.start` starts; at the end each request is held against Discord's document."""
     async with stand_ins(suno, folder=folder, discord=discord) as both:
@@ -162,6 +182,7 @@ async def a_town(
             songs=guild.channel("songs"),
             mia=both.discord.member("Mia", guild=guild),
             source=source,
+            over_http=over_http,
         )
         with overhearing() as said:
             try:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from tests.support.interactions import Taken
 from tests.support.web import CALLBACK, POST, Parts, asked, serving
 
 METHODS = (
@@ -14,7 +15,19 @@ METHODS = (
     *(b"M-SEARCH", b"SOURCE", b"get", b"\xff", b""),
 )
 TARGETS = (
-    *(b"/healthz", b"/readyz", CALLBACK.encode(), b"/", b"*", b"//", b"/callbacks/", b"/%", b"/%ff%fe", b"/\xff\xfe"),
+    *(
+        b"/healthz",
+        b"/readyz",
+        CALLBACK.encode(),
+        b"/interactions",
+        b"/",
+        b"*",
+        b"//",
+        b"/callbacks/",
+        b"/%",
+        b"/%ff%fe",
+        b"/\xff\xfe",
+    ),
     *(b"http://a/healthz", b"http://[::1/", b"http://xn--a/", b"http://xn--\xff/", b"http://\xff\xff/", b"http://"),
     *(b"//a@b:99999/", b"a:1", b"[::1]:x", b"example.com:443", b"mailto:a@b", b"/healthz?\xff", b"/healthz#\xff"),
     *(b"/a/../..//..", b"/\x7f", b"/?" + b"a=b&" * 300, b"http://a:b@c:1/healthz"),
@@ -23,7 +36,17 @@ VERSIONS = (*(b"HTTP/1.1",) * 5, b"HTTP/1.0", b"HTTP/2.0", b"HTTP/0.9", b"HTTP/3
 NAMES = (
     *(b"Expect", b"Host", b"Content-Length", b"Transfer-Encoding", b"Connection", b"Upgrade", b"Content-Type"),
     *(b"Content-Encoding", b"Cookie", b"Accept", b"If-Modified-Since", b"Range", b"X-Webhook-Timestamp"),
-    *(b"X-Webhook-Signature", b"Sec-WebSocket-Key", b"Sec-WebSocket-Key1", b"Trailer", b"TE", b"Date", b"X"),
+    *(
+        b"X-Signature-Ed25519",
+        b"X-Signature-Timestamp",
+        b"X-Webhook-Signature",
+        b"Sec-WebSocket-Key",
+        b"Sec-WebSocket-Key1",
+        b"Trailer",
+        b"TE",
+        b"Date",
+        b"X",
+    ),
 )
 VALUES = (
     *(b"100-continue", b"\xff", b"\xc3\xa9", b"100-continue\xff", b"chunked", b"gzip, chunked", b"chunked, gzip"),
@@ -42,7 +65,15 @@ VALUES = (
         b"",
         b"a",
     ),
-    *(b"text/plain; charset=\xff", b"multipart/form-data; boundary=\xff", b"a=b; c=\xff", b"\x00", b"br", b"bytes=0-"),
+    *(
+        b"ab" * 64,
+        b"text/plain; charset=\xff",
+        b"multipart/form-data; boundary=\xff",
+        b"a=b; c=\xff",
+        b"\x00",
+        b"br",
+        b"bytes=0-",
+    ),
 )
 BODIES = (
     *(b"2\r\n{}\r\n0\r\n\r\n", b"0\r\n\r\n", b"zz\r\n", b"-1\r\n", b"f" * 16 + b"\r\n", b"2;a=\xff\r\n{}\r\n"),
@@ -69,7 +100,7 @@ class Fuzz:
         pick = self._random.choice
         odd = self._random.randrange(6)
         method = pick(METHODS) if odd == 0 else pick((b"GET", b"POST"))
-        target = pick(TARGETS) if odd in (1, 2) else pick(TARGETS[:4])
+        target = pick(TARGETS) if odd in (1, 2) else pick(TARGETS[:5])
         version = pick(VERSIONS) if odd == 3 else b"HTTP/1.1"
         fields = [b"Host: a"]
         if odd == 4:
@@ -115,8 +146,10 @@ async def test_a_stranger_gets_neither_a_500_nor_a_traceback(seed: int, caplog: 
     loop_troubles: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, trouble: loop_troubles.append(trouble))
     statuses: set[int] = set()
+    parts, taken = Parts(), Taken()
+    parts.interactions = taken.endpoint(body_seconds=0.05)
 
-    async with serving(Parts(), idle_seconds=0.05, body_seconds=0.05) as port:
+    async with serving(parts, idle_seconds=0.05, body_seconds=0.05) as port:
 
         async def talk() -> None:
             for _ in range(25):
@@ -126,7 +159,8 @@ async def test_a_stranger_gets_neither_a_500_nor_a_traceback(seed: int, caplog: 
         assert (await asked(port, "/healthz"))[0] == 200
 
     assert {status for status in statuses if status >= 500} == set()
-    assert {200, 400, 404, 405} <= statuses
+    assert {200, 400, 401, 404, 405} <= statuses
+    assert taken.taken == []
     assert loud(caplog) == []
     assert loop_troubles == []
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot.domain.inbox_entry import Recorded
 from bot.web.application import build_web
+from bot.web.interactions import InteractionEndpoint
 from bot.web.server import serve
 
 CALLBACK = "/callbacks/" + "k" * 43
@@ -27,6 +28,7 @@ class Parts:
         self.recorded = 0
         self.token_gate = asyncio.Event()
         self.token_gate.set()
+        self.interactions: InteractionEndpoint | None = None
 
     async def is_token(self, token: str) -> bool:
         del token
@@ -52,6 +54,7 @@ class Parts:
             readiness=self.readiness,
             verify_signature=unsigned,
             body_seconds=body_seconds,
+            interaction_endpoint=self.interactions,
         )
 
 

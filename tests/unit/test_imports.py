@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.announce": CHAT,
     "bot.servers": CHAT,
     "bot.client": ("bot.acknowledge", "bot.servers", *CHAT),
+    "bot.endpoint": ("bot.client", *CHAT),
     "bot.gateway": ("bot.client", *CHAT),
     "cogs": ("bot.acknowledge", "bot.client", *CHAT),
     # The composition root: the parts by capability, and the code that chooses and runs them.
@@ -49,6 +50,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.app": (
         "bot.announce",
         "bot.client",
+        "bot.endpoint",
         "bot.gateway",
         "bot.parts",
         "bot.roles",
@@ -96,6 +98,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "aiosqlite": ("storage.engines",),
     "sqlite3": ("storage.engines", "storage.migrate"),
     "babel": ("bot.text",),
+    # Optional: imported with INTERACTIONS_PUBLIC_KEY alone, and by a stand-in that signs.
+    "nacl": ("bot.web.ed25519", "bot.sandbox.discord.wire.signing"),
     "dotenv": ("bot.__main__",),
     "discord": (
         *("bot.acknowledge", "bot.announce", "bot.chat", "bot.client", "bot.gateway", "bot.servers"),

@@ -19,6 +19,7 @@ DEFAULTS: dict[str, tuple[str, object]] = {
     "SUNO_API_URL": ("suno_api_url", "https://api.sunoapi.org"),
     "SUNO_UPLOAD_URL": ("suno_upload_url", "https://sunoapiorg.redpandaai.co"),
     "SUNO_WEBHOOK_KEY": ("suno_webhook_key", ""),
+    "INTERACTIONS_PUBLIC_KEY": ("interactions_public_key", ""),
     "PUBLIC_URL": ("public_url", ""),
     "WEB_HOST": ("web_host", "0.0.0.0"),  # noqa: S104  # the default, not a socket
     "WEB_PORT": ("web_port", 8080),
@@ -52,6 +53,7 @@ GOOD = [
     ("SUNO_API_URL", "https://api.kie.ai", "https://api.kie.ai"),
     ("SUNO_UPLOAD_URL", "https://[::1]:8443/", "https://[::1]:8443"),
     ("SUNO_WEBHOOK_KEY", "invented", "invented"),
+    ("INTERACTIONS_PUBLIC_KEY", "A1b2" * 16, "a1b2" * 16),
     ("PUBLIC_URL", "https://encore.example.org/base/", "https://encore.example.org/base"),
     ("WEB_HOST", "127.0.0.1", "127.0.0.1"),
     ("WEB_PORT", "0", 0),
@@ -89,6 +91,7 @@ BAD = [
     ("DISCORD_TOKEN", "two words"),
     ("SUNO_API_KEY", "two\nlines"),
     ("SUNO_WEBHOOK_KEY", "a\tb"),
+    *(("INTERACTIONS_PUBLIC_KEY", key) for key in ("a1b2", "a1" * 33, "xy" * 32, "a1 " * 32)),
     *(
         (name, url)
         for name in ("DISCORD_API_URL", "SUNO_API_URL", "SUNO_UPLOAD_URL", "PUBLIC_URL")

@@ -9,6 +9,7 @@ from bot.sandbox.discord.user.client import Choice, ClientRefuses, Upload
 from bot.sandbox.discord.user.forms import Modal
 from bot.sandbox.discord.user.invocation import Invocation
 from bot.sandbox.discord.user.member import Member
+from bot.sandbox.discord.wire.endpoint import NotVerified
 from bot.sandbox.discord.wire.responses import Recorded
 from bot.sandbox.discord.wire.troubles import Trouble, TroubleKind
 from bot.sandbox.discord.world.changes import NeverHappened
@@ -34,6 +35,7 @@ __all__ = [
     "Message",
     "Modal",
     "NeverHappened",
+    "NotVerified",
     "Ping",
     "RateLimit",
     "Recorded",

@@ -46,6 +46,10 @@ class DiscordOptions:
     """How long a nonce is remembered: "the past few minutes"; the exact window is unpublished."""
     link_seconds: float = 86_400.0
     """How long a signed link to an attachment works."""
+    forged_every: int = 10
+    """With an endpoint, a wrongly signed interaction precedes each tenth. Discord's own pace is unpublished."""
+    interactions_both_ways: bool = False
+    """With an endpoint, send interactions to the gateway as well. Discord says that it never does."""
     heartbeat_seconds: float = 41.25
     upload_limit_bytes: int | None = None
     """A limit for one file, below the servers' own, for tests. Answers to interactions obey it too."""

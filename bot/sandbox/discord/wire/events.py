@@ -48,6 +48,8 @@ def event_of(news: News, world: World) -> Event | None:  # noqa: PLR0911  # one 
         case MessageNews(happened, message):
             return _about_message(message, happened, world)
         case InteractionNews(_, interaction):
+            if world.interactions_url and not world.options.interactions_both_ways:
+                return None
             return _about_interaction(interaction)
     return None
 

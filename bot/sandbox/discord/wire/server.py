@@ -17,6 +17,7 @@ from bot.sandbox.discord.refuse.limits import Refused
 from bot.sandbox.discord.wire import responses
 from bot.sandbox.discord.wire.calls import Call, Route, read_body
 from bot.sandbox.discord.wire.cdn import Cdn
+from bot.sandbox.discord.wire.endpoint import Endpoint
 from bot.sandbox.discord.wire.gateway import Gateway
 from bot.sandbox.discord.wire.http.commands import CommandRoutes
 from bot.sandbox.discord.wire.http.interactions import InteractionRoutes
@@ -44,6 +45,7 @@ class Server:
         self.world = World(self.options, self.clock)
         self.troubles = Troubles()
         self.gateway = Gateway(self.world, self.options)
+        self.endpoint = Endpoint(self.world)
         self.cdn = Cdn(self.world)
         self.requests: deque[Recorded] = deque(maxlen=self.options.keep_requests)
         self.host_port = ""
@@ -110,11 +112,13 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.troubles.clear()
+        await self.endpoint.close()
         await self.gateway.close()
         if self._runner is not None:
             await self._runner.cleanup()
-        if self._crashes and error is None:
-            raise ExceptionGroup("the stand-in itself failed", self._crashes)
+        crashes = [*self._crashes, *self.endpoint.crashes]
+        if crashes and error is None:
+            raise ExceptionGroup("the stand-in itself failed", crashes)
 
     async def _listen(self, port: int) -> None:
         assert self._runner is not None  # noqa: S101  # set up by then

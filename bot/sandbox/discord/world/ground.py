@@ -23,6 +23,8 @@ class Ground:
         self.listeners: list[Callable[[News], None]] = []
         self.application_id = self.snowflakes.new()
         self.bot = User(self.snowflakes.new(), "Encore")
+        self.public_key = "0" * 64  # that of nobody, until the endpoint makes a key pair
+        self.interactions_url = ""
         self.people: dict[int, Person] = {}
         self.attachments: dict[int, Attachment] = {}
         self.global_commands: list[Json] = []

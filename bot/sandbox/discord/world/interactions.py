@@ -66,7 +66,13 @@ class Interaction:
     followups: list[Message] = field(default_factory=list)
     choices: list[Json] | None = None
     modal: Json | None = None
+    is_given_up: bool = False
     changes: Changes = field(default_factory=Changes)
+
+    def give_up(self) -> None:
+        """The application's endpoint refused it or did not answer; that its token is void then is assumed."""
+        self.is_given_up = True
+        self.changes.tell()
 
     @property
     def is_user_installed_only(self) -> bool:
@@ -86,6 +92,8 @@ class Interaction:
         """What the member's client shows now."""
         options = self.channel.world.options
         if self.answered is None:
+            if self.is_given_up:
+                return State.FAILED
             return State.FAILED if self.age_seconds > options.acknowledge_seconds else State.WAITING
         if self.answered is Callback.DEFERRED_MESSAGE and self.original is not None and self.original.is_thinking:
             return State.FAILED if self.age_seconds > options.interaction_seconds else State.THINKING

@@ -9,7 +9,7 @@ from bot.sandbox.discord.refuse.limits import Problems, Refused
 from bot.sandbox.discord.refuse.modals import check_modal
 from bot.sandbox.discord.wire import answers, compose, payloads
 from bot.sandbox.discord.wire.calls import Answer, Call, Route
-from bot.sandbox.discord.world.interactions import ANSWERS, Callback, Interaction
+from bot.sandbox.discord.world.interactions import ANSWERS, Callback, Interaction, State
 from bot.sandbox.discord.world.posts import EPHEMERAL
 from bot.sandbox.discord.world.shapes import Json, Kind
 from bot.sandbox.discord.world.state import World
@@ -29,19 +29,25 @@ class InteractionRoutes:
             raise Refused(limits.UNKNOWN_INTERACTION)
         if interaction.answered is not None:
             raise Refused(limits.ALREADY_ACKNOWLEDGED)
-        if interaction.age_seconds > self._world.options.acknowledge_seconds:
+        if interaction.state is State.FAILED:
             raise Refused(limits.UNKNOWN_INTERACTION)
-        said = call.json
-        callback = _allowed(interaction, said)
-        problems = Problems()
-        with problems.at("data"):
-            data = fields.as_object(said.get("data") or {}, problems)
-        problems.refuse()
-        _answer(interaction, callback, replace(call.body, value=data), data)
-        interaction.answered = callback
-        interaction.changes.tell()
-        self._world.changes.tell()
+        _ = call.json  # or refused
+        take_answer(interaction, call.body)
         return _answered(interaction) if call.query.get("with_response", "").lower() in ("1", "true") else None
+
+
+def take_answer(interaction: Interaction, body: Body) -> None:
+    """The first answer, a JSON object, to an interaction that waits for one, by whichever way it comes."""
+    said: Json = body.value or {}
+    callback = _allowed(interaction, said)
+    problems = Problems()
+    with problems.at("data"):
+        data = fields.as_object(said.get("data") or {}, problems)
+    problems.refuse()
+    _answer(interaction, callback, replace(body, value=data), data)
+    interaction.answered = callback
+    interaction.changes.tell()
+    interaction.channel.world.changes.tell()
 
 
 def _allowed(interaction: Interaction, said: Json) -> Callback:

@@ -1,0 +1,46 @@
+"""Where Discord sends this application's interactions, and whether this bot is listening there."""
+
+import logging
+
+from bot.client import EncoreClient
+
+log = logging.getLogger(__name__)
+
+PAGE = "https://discord.com/developers/applications, page “General Information”"
+
+
+def say_where_interactions_go(client: EncoreClient, *, public_key: str, public_url: str, has_gateway: bool) -> None:
+    """After the log-in, one line for whatever keeps commands from arriving."""
+    application = client.application
+    if application is None:
+        return
+    problem = problem_with(
+        application.interactions_endpoint_url or "",
+        application.verify_key,
+        public_key=public_key,
+        public_url=public_url,
+        has_gateway=has_gateway,
+    )
+    if problem:
+        log.warning("%s", problem)
+
+
+def problem_with(url: str, verify_key: str, *, public_key: str, public_url: str, has_gateway: bool) -> str:
+    """What is wrong, and the remedy; empty if nothing is.
+
+    `url` and `verify_key` are the application's at Discord, the others the bot's own settings.
+    """
+    if public_key and public_key != verify_key.lower():
+        return (
+            "INTERACTIONS_PUBLIC_KEY is not this application's key, so every interaction is refused:"
+            f" copy the Public Key from {PAGE}"
+        )
+    if public_key and not url:
+        here = f"{public_url or 'https://YOUR-ADDRESS'}/interactions"
+        return f"Discord sends no interactions over HTTP yet: enter {here} as Interactions Endpoint URL on {PAGE}"
+    if url and not public_key and has_gateway:
+        return (
+            f"Discord sends interactions to {url} and not to the gateway:"
+            f" set INTERACTIONS_PUBLIC_KEY, or clear the Interactions Endpoint URL on {PAGE}"
+        )
+    return ""

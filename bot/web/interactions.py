@@ -1,0 +1,79 @@
+"""Check Discord's interactions, which come as requests, and hand them on. They are answered by Discord's HTTP API."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from bot.web.bodies import LargeBody, read_body
+from bot.web.crowd import Crowd
+
+PATH = "/interactions"
+BODY_LIMIT_BYTES = 192 * 1024
+"""Usually 2 to 4 KB. The texts of a command may have 14,000 characters, and JSON may take 12 bytes for each."""
+BODY_SECONDS = 2.0
+"""Discord waits 3 s for the first answer (docs/discord.md 2.1)."""
+MOST_LARGE = 64
+"""Bodies above 16 KB that are under way at a time; their senders are strangers until the last byte is there."""
+PING = 1
+SIGNATURE = re.compile(r"[0-9A-Fa-f]{128}", re.ASCII)
+TIMESTAMP = re.compile(r"[0-9]{1,20}", re.ASCII)
+
+
+class Verify(Protocol):
+    def __call__(self, message: bytes, *, signature: bytes) -> bool:
+        """Whether Discord signed `message`; the signature has 64 bytes."""
+
+
+class InteractionEndpoint:
+    """`take_in` begins to carry out an interaction and returns at once; it is called only while `is_ready`."""
+
+    def __init__(
+        self,
+        *,
+        verify: Verify,
+        take_in: Callable[[Mapping[str, Any]], None],
+        is_ready: Callable[[], bool],
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
+        self._verify = verify
+        self._take_in = take_in
+        self._is_ready = is_ready
+        self._body_seconds = body_seconds
+        self._large = Crowd[LargeBody](most=MOST_LARGE, most_unfinished=MOST_LARGE)
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """202 once it is taken in, 401 without Discord's signature (docs/discord.md 2.5), 503 while not ready.
+
+        Nothing is parsed before the signature is verified, and without the two headers the body is not even read.
+        """
+        body = await self._signed_body(request)
+        interaction = _parsed(body)
+        if interaction["type"] == PING:
+            return web.json_response({"type": PING})
+        if not self._is_ready():
+            raise web.HTTPServiceUnavailable
+        self._take_in(interaction)
+        return web.Response(status=202)
+
+    async def _signed_body(self, request: web.Request) -> bytes:
+        signature = request.headers.get("X-Signature-Ed25519", "")
+        timestamp = request.headers.get("X-Signature-Timestamp", "")
+        if not SIGNATURE.fullmatch(signature) or not TIMESTAMP.fullmatch(timestamp):
+            raise web.HTTPUnauthorized
+        body = await read_body(request, limit_bytes=BODY_LIMIT_BYTES, seconds=self._body_seconds, large=self._large)
+        if not self._verify(timestamp.encode() + body, signature=bytes.fromhex(signature)):
+            raise web.HTTPUnauthorized
+        return body
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        raise web.HTTPBadRequest from None
+    if not isinstance(found, dict) or not isinstance(found.get("type"), int):
+        raise web.HTTPBadRequest
+    return found
