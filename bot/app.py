@@ -120,7 +120,7 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
                 announcing = partial(announce.keep_announced, app.client.tree, app.storage, app.ground.clock)
                 group.create_task(_after(logged_in, announcing), name="announcing")
             if Role.WORKERS in app.roles:
-                group.create_task(_after(logged_in, app.ground.account.say_balance), name="balance")
+                group.create_task(_after(logged_in, app.ground.balance.say), name="balance")
             for worker in chain.from_iterable(part.workers for part in app.parts):
                 group.create_task(_after(logged_in, worker.run), name=worker.name)
     except* _Stopped:

@@ -157,6 +157,16 @@ RETURNING id
 
 ALL_SET_ASIDE = "SELECT id FROM job WHERE set_aside_ms IS NOT NULL ORDER BY set_aside_ms, id LIMIT $1"
 
+# The lower bounds of the ends lead to an index.
+STARTED_SINCE = """
+SELECT id FROM job WHERE ended_ms > $1 AND submitted_ms > $1 AND task_id IS NOT NULL
+UNION ALL
+SELECT id FROM job
+ WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished', 'uncollected', 'on_hold')
+   AND submitted_ms > $1 AND task_id IS NOT NULL
+LIMIT 1
+"""
+
 TASK_IS_TAKEN = "SELECT id FROM job WHERE task_id = $1 AND id <> $2 LIMIT 1"
 
 # At $2, or $3 after it was last hastened. Further ahead than that, the clock was set back meanwhile.
@@ -258,6 +268,10 @@ class Jobs:
 
     async def has_uncollected(self, member_id: int) -> bool:
         return await self._connection.fetch_one(HAS_UNCOLLECTED, member_id) is not None
+
+    async def any_started_since(self, at: datetime) -> bool:
+        """Whether the provider has taken a job that was submitted after `at`."""
+        return await self._connection.fetch_one(STARTED_SINCE, to_ms(at)) is not None
 
     async def oldest_waiting(self) -> Job | None:
         """The accepted job that has waited longest."""

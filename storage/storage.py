@@ -61,6 +61,7 @@ class SqlStorage:
         self._callbacks = Batches(self._record, seconds=CALLBACK_SECONDS, name="record callbacks")
         self.reading = SqlWork(engine.reading)
         self.clock = engine.clock
+        self.is_shared = engine.is_shared
 
     async def close(self) -> None:
         """Return once every waiting callback is written down."""

@@ -1,6 +1,7 @@
 """The common ground: the parts that face the outside, and everything that all capabilities share."""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -21,6 +22,7 @@ from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, utc_now
 from bot.services.common.patience import Patience
 from bot.services.operator.account import Account
+from bot.services.operator.balance import Balance
 from bot.services.operator.isolation import Isolation
 from bot.services.operator.notices import Operator
 from bot.settings import Settings
@@ -48,6 +50,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     tracks: SafeFetcher  # for the provider's, kept apart so that members' slow links never hold up a delivery
     operator: Operator
     account: Account
+    balance: Balance
     isolation: Isolation
     folder: Path  # for sources and tracks while they are needed
     bells: Bells
@@ -84,11 +87,20 @@ async def open_ground(
             tracks=tracks,
             operator=operator,
             account=Account(
+                storage,
                 provider,
                 operator,
                 every_seconds=CREDITS_POLLS * settings.poll_every_seconds,
                 patience=Patience(spread_seconds=settings.overdue_after_seconds),
                 long_patience=Patience(spread_seconds=settings.give_up_after_seconds),
+                bells=bells,
+                clock=clock,
+            ),
+            balance=Balance(
+                storage,
+                provider,
+                account=_account(settings),
+                lasts_seconds=CREDITS_POLLS * settings.poll_every_seconds,
                 clock=clock,
             ),
             isolation=Isolation(storage, operator, backoff_base_seconds=settings.retry_base_seconds, clock=clock),
@@ -102,6 +114,11 @@ def _storage(settings: Settings) -> AbstractAsyncContextManager[SqlStorage]:
     if settings.postgres_url:
         return open_shared_storage(settings.postgres_url, connections=settings.database_connections)
     return open_storage(settings.database_path)
+
+
+def _account(settings: Settings) -> str:
+    """Tells accounts apart; says nothing about the key."""
+    return hashlib.sha256(f"{settings.suno_api_url} {settings.suno_api_key}".encode()).hexdigest()[:16]
 
 
 @asynccontextmanager

@@ -49,6 +49,7 @@ class FakeProvider:
     reports: dict[str, TaskReport | ProviderError] = field(default_factory=dict)
     credits_left: float = 1000
     credits_error: ProviderError | None = None
+    credits_asked: int = 0
     extended: list[str] = field(default_factory=list)  # callback addresses, one for each submission
     asked: list[str] = field(default_factory=list)
     uploaded: list[bytes] = field(default_factory=list)
@@ -84,6 +85,7 @@ class FakeProvider:
         return report
 
     async def credits(self) -> float:
+        self.credits_asked += 1
         if self.credits_error is not None:
             raise self.credits_error
         return self.credits_left

@@ -60,6 +60,9 @@ class Jobs(Protocol):
 
     async def has_uncollected(self, member_id: int) -> bool: ...
 
+    async def any_started_since(self, at: datetime) -> bool:
+        """Whether the provider has taken a job that was submitted after `at`."""
+
     async def oldest_waiting(self) -> Job | None:
         """The accepted job that has waited longest."""
 

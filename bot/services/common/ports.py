@@ -80,6 +80,10 @@ class Work(Protocol):
 
 
 class Storage(Protocol):
+    is_shared: bool
+    """Whether several processes may work on it for long. Otherwise two only meet while one takes over from the other.
+    """
+
     @property
     def reading(self) -> Work:
         """For queries only; sees committed data."""
