@@ -34,8 +34,11 @@ class Jobs(Protocol):
     async def release(self, job_id: str, *, owner: str) -> bool:
         """End the claim, in the transaction that writes the outcome; False if it is no longer this owner's."""
 
-    async def put_off(self, job_id: str, state: JobState, *, until: datetime) -> None:
-        """Look at the job again then, unless it has left `state`."""
+    async def put_off(self, job_id: str, state: JobState, *, until: datetime, failures: int) -> None:
+        """Look at the job again then, after so many failures in a row, unless it has left `state`."""
+
+    async def succeeded(self, job_id: str) -> None:
+        """The job's failures no longer count."""
 
     async def set_aside(self, job_id: str, state: JobState, *, at: datetime) -> None:
         """No worker looks at the job until `take_up_again` or some other change, unless it has left `state` already."""
