@@ -280,6 +280,7 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
             base.operator,
             bells.callbacks,
             clock,
+            lease_seconds=38,
         ),
         delivery=a_delivery(base),
         progress=Progress(storage, base.messenger, base.operator, times=ProgressTimes(every=4), clock=clock),

@@ -200,6 +200,26 @@ class Inbox(Protocol):
     async def entry(self, entry_id: int) -> CallbackEntry | None:
         """One pending callback; None once it is applied or set aside."""
 
+    async def has_untouched(self, *, after: int = 0, up_to: int = NEWEST) -> bool:
+        """Whether there are callbacks with `after` < id <= `up_to` that nobody has claimed yet."""
+
+    async def claim_untouched(
+        self, *, after: int = 0, up_to: int = NEWEST, until: datetime, limit: int, owner: str
+    ) -> list[CallbackEntry]:
+        """Claim those, oldest first; they are `owner`'s until `until`."""
+
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[CallbackEntry]:
+        """Claim those that were put off until now, or whose owner is gone."""
+
+    async def next_due(self) -> datetime | None:
+        """When the next one is due that was put off or is claimed."""
+
+    async def hasten(self, *, until: datetime) -> None:
+        """Make everything due by `until`."""
+
+    async def put_off(self, entry_id: int, *, owner: str, until: datetime, failures: int) -> None:
+        """End the claim; the callback is due again at `until`. Does nothing once it is another owner's."""
+
     async def mark_applied(self, entry_id: int) -> None:
         """Forget its body; a repeat is still recognised."""
 
