@@ -13,6 +13,7 @@ from bot.audio.process import AudioProcess
 from bot.chat.messenger import DiscordMessenger
 from bot.chat.pacing import Pacer
 from bot.chat.translator import DescriptionTranslator
+from bot.chat.turns import Turns
 from bot.client import EncoreClient
 from bot.fetch.fetcher import SafeFetcher
 from bot.gateway import discord_at
@@ -73,7 +74,9 @@ async def open_ground(
         sources, tracks = [
             await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts)) for _ in range(2)
         ]
-        client, messenger = await stack.enter_async_context(_discord(settings, clock, has_gateway=has_gateway))
+        client, messenger = await stack.enter_async_context(
+            _discord(settings, clock, _turns(settings, storage, clock), has_gateway=has_gateway)
+        )
         operator = Operator(storage, messenger, clock)
         bells = await stack.enter_async_context(_bells(settings))
         yield Ground(
@@ -121,6 +124,14 @@ def _account(settings: Settings) -> str:
     return hashlib.sha256(f"{settings.suno_api_url} {settings.suno_api_key}".encode()).hexdigest()[:16]
 
 
+def _turns(settings: Settings, storage: SqlStorage, clock: Clock) -> Turns:
+    if not storage.is_shared:
+        return Turns()
+    from bot.chat.shared_turns import SharedTurns  # noqa: PLC0415  # one process does without
+
+    return SharedTurns(storage, lease_seconds=settings.lease_seconds, clock=clock)
+
+
 @asynccontextmanager
 async def _bells(settings: Settings) -> AsyncIterator[Bells]:
     """On PostgreSQL they ring in the other processes too."""
@@ -148,7 +159,7 @@ async def _provider(settings: Settings) -> AsyncIterator[SunoClient]:
 
 @asynccontextmanager
 async def _discord(
-    settings: Settings, clock: Clock, *, has_gateway: bool
+    settings: Settings, clock: Clock, turns: Turns, *, has_gateway: bool
 ) -> AsyncIterator[tuple[EncoreClient, DiscordMessenger]]:
     with discord_at(settings.discord_api_url, settings.discord_gateway_url):
         catalogue = Catalogue.load(settings.locales_path or LOCALES)
@@ -169,6 +180,7 @@ async def _discord(
                 watched_seconds=settings.watched_seconds,
                 clock=clock,
                 has_gateway=has_gateway,
+                turns=turns,
             )
             yield client, messenger
         finally:

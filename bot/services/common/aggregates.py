@@ -241,7 +241,10 @@ class Memos(Protocol):
 
 
 class ProgressMessages(Protocol):
-    """A queue of the progress messages that are behind their jobs, so that a pass looks only at changes."""
+    """A queue of the progress messages that are behind their jobs, so that a pass looks only at changes.
+
+    An edit needs a claim. Methods that end one return False and write nothing if it belongs to another owner by now.
+    """
 
     async def add(self, job_id: str, *, at: datetime) -> None: ...
 
@@ -254,22 +257,40 @@ class ProgressMessages(Protocol):
     async def rank(self, bands: Mapping[str, int], *, at: datetime) -> None:
         """Refresh the messages of these waiting jobs, each with its new band."""
 
-    async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[OutdatedProgress]:
-        """Messages behind their jobs, longest overdue first, now claimed until `until`."""
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[OutdatedProgress]:
+        """Messages behind their jobs, longest overdue first, now `owner`'s until `until`."""
+
+    async def claimed_until(self, job_id: str, *, owner: str) -> datetime | None:
+        """When the owner's claim on the message runs out; None if it is no longer this owner's."""
 
     async def shown(
-        self, outdated: OutdatedProgress, *, queue_band: int | None, again_at: datetime | None, next_edit_at: datetime
-    ) -> None:
-        """Note that the message shows the job as of `outdated.version`.
+        self,
+        outdated: OutdatedProgress,
+        *,
+        owner: str,
+        queue_band: int | None,
+        again_at: datetime | None,
+        next_edit_at: datetime,
+    ) -> bool:
+        """Note that the message shows the job as of `outdated.version`, and end the claim.
 
         It is due again at `again_at` (None: at the next change), but not before `next_edit_at`.
         """
 
-    async def put_off(self, outdated: OutdatedProgress, *, until: datetime) -> None:
+    async def put_off(self, outdated: OutdatedProgress, *, owner: str, until: datetime) -> bool:
         """Try again at `until`, whatever changes before; `outdated.failures` is stored."""
 
-    async def remove(self, job_id: str) -> None:
+    async def remove(self, job_id: str, *, owner: str) -> bool:
         """Note that the message is final."""
+
+    async def show_again(self, job_id: str, *, at: datetime) -> None:
+        """Make the message due, even if it was final."""
+
+    async def take(self, job_id: str, *, owner: str, now: datetime, until: datetime) -> bool:
+        """Claim one message, due or not; False while somebody is at work on it. A final one is nobody's."""
+
+    async def give_back(self, job_id: str, *, owner: str, at: datetime) -> None:
+        """End the claim that `take` made; the message is due at once."""
 
     async def hasten(self, *, until: datetime) -> None:
         """Make everything due by `until`."""
