@@ -8,6 +8,7 @@ from bot.domain.inbox_entry import NEWEST, CallbackEntry
 from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, OwnedTrack
 from bot.domain.progress import OutdatedProgress, QueuedJob
 from bot.domain.quota import QuotaBalance
+from bot.domain.sending import Sending
 from bot.domain.text import Text
 
 
@@ -142,6 +143,9 @@ class Intakes(Protocol):
 
     async def claim(self, intake: Intake) -> bool:
         """Write the command down, for its writer to have; False when its interaction was written down before."""
+
+    async def take_once(self, interaction_id: int) -> bool:
+        """Write down that this interaction is carried out; False if it was written down before."""
 
     async def open_of(self, member_id: int) -> int:
         """How many of the member's commands have not yet become a job or a refusal."""
@@ -310,6 +314,26 @@ class Spending(Protocol):
     async def of_day(self, day: date) -> int: ...
 
     async def of_guild(self, guild_id: int | None, *, day: date) -> int: ...
+
+
+class Sendings(Protocol):
+    """Jobs that `Send again` sends now or sent a moment ago."""
+
+    async def forget(self, *, until: datetime) -> None:
+        """Remove those whose claim or rest was over by then."""
+
+    async def of_member(self, member_id: int) -> Sequence[Sending]: ...
+
+    async def begin(self, job_id: str, *, member_id: int, owner: str, until: datetime) -> None: ...
+
+    async def renew(self, job_id: str, *, owner: str, until: datetime) -> bool:
+        """Keep the claim until then; False if it is no longer this owner's."""
+
+    async def sent(self, sending: Sending) -> None:
+        """Note where it is. A message that is there counts, whoever has the claim by then."""
+
+    async def end(self, job_id: str, *, owner: str) -> None:
+        """Nothing was sent."""
 
 
 class Housekeeping(Protocol):

@@ -17,6 +17,7 @@ from bot.services.common.aggregates import (
     Ledger,
     Memos,
     ProgressMessages,
+    Sendings,
     Spending,
     Tracks,
 )
@@ -75,6 +76,8 @@ class Work(Protocol):
     def progress(self) -> ProgressMessages: ...
     @property
     def spending(self) -> Spending: ...
+    @property
+    def sendings(self) -> Sendings: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 
