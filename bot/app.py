@@ -130,7 +130,7 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
                 group.create_task(_after(logged_in, announcing), name="announcing")
                 group.create_task(_after(logged_in, partial(_say_where_interactions_go, app)), name="endpoint")
             if Role.WORKERS in app.roles:
-                group.create_task(_after(logged_in, app.ground.account.say_balance), name="balance")
+                group.create_task(_after(logged_in, app.ground.balance.say), name="balance")
             for worker in chain.from_iterable(part.workers for part in app.parts):
                 group.create_task(_after(logged_in, worker.run), name=worker.name)
     except* _Stopped:

@@ -17,7 +17,7 @@ from bot.chat import cards
 from bot.chat.discord_errors import TROUBLES
 from bot.chat.permissions import invite_link
 from bot.domain.text import Text, text
-from bot.errors import EncoreError, Refused
+from bot.errors import EncoreError, Refused, TakenElsewhere
 from bot.servers import Servers
 from bot.services.common.clock import Clock
 from bot.text import Catalogue
@@ -63,6 +63,8 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         if isinstance(cause, discord.NotFound) and cause.code == TOO_LATE:
             log.warning("a command was answered too late")
+            return
+        if isinstance(cause, TakenElsewhere):
             return
         if isinstance(cause, Refused):
             sentences = cause.sentences

@@ -16,6 +16,10 @@ class EncoreError(Exception):
         self.sentence = sentence
 
 
+class TakenElsewhere(Exception):
+    """Another process on the same token carries this interaction out and answers it. Say nothing."""
+
+
 class Outage(EncoreError):
     """Something that every part needs is unavailable for now. The operator has been told, once."""
 

@@ -17,7 +17,7 @@ from bot.client import EncoreClient, refusal_of
 from bot.domain.actions import JobAction, actions_on
 from bot.domain.jobs import Job
 from bot.domain.text import Text, Verbatim, text
-from bot.errors import EncoreError, Refused
+from bot.errors import EncoreError, Refused, TakenElsewhere
 from bot.services.common.sentences import NOT_USED, name_of
 from bot.services.members.members import Members
 from bot.services.pipeline.resend import Resend
@@ -79,9 +79,10 @@ class JobsCog(commands.Cog):
                 )
                 return
             case JobAction.CANCEL:
-                done = cancelled_sentences(await self._members.cancel(member_id, job.id))
+                cancelled = await self._members.cancel(member_id, job.id, interaction_id=interaction.id)
+                done = cancelled_sentences(cancelled)
             case JobAction.CONTINUE:
-                job = await self._members.continue_(member_id, job.id)
+                job = await self._members.continue_(member_id, job.id, interaction_id=interaction.id)
                 done = [continued_sentence(job, interaction.channel_id)]
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         await reply(interaction, cards.as_list(done, say))
@@ -166,6 +167,8 @@ async def _answered(interaction: Interaction, work: Callable[[JobsCog], Awaitabl
         cog = interaction.client.get_cog(JobsCog.__cog_name__)
         assert isinstance(cog, JobsCog)  # noqa: S101  # these items belong to it
         await work(cog)
+        return
+    except TakenElsewhere:
         return
     except Refused as error:
         sentences = error.sentences

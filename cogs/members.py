@@ -34,7 +34,7 @@ class MembersCog(commands.Cog):
     @app_commands.describe(job=locale_str("Which one; only waiting jobs can be cancelled"))
     async def cancel(self, interaction: Interaction, job: app_commands.Range[str, 1, 40]) -> None:
         if await acknowledge(interaction):
-            cancelled = await self._members.cancel(interaction.user.id, job)
+            cancelled = await self._members.cancel(interaction.user.id, job, interaction_id=interaction.id)
             say = interaction.client.catalogue.for_reader(str(interaction.locale))
             await reply(interaction, cards.as_list(cancelled_sentences(cancelled), say))
 

@@ -14,21 +14,58 @@ CALLBACKS_PER_JOB = 64
 """The most that are stored: a task has three regular callbacks, and a known token must not let anyone fill the disk."""
 
 PENDING = """
-SELECT callback.id, job_id, body, received_ms
+SELECT callback.id, job_id, body, received_ms, failures
   FROM callback_body JOIN callback ON callback.id = callback_id
  WHERE callback_id > $1 AND callback_id <= $2 AND set_aside_ms IS NULL
  ORDER BY callback_id LIMIT $3
 """
 
 ENTRY = """
-SELECT callback.id, job_id, body, received_ms
+SELECT callback.id, job_id, body, received_ms, failures
   FROM callback_body JOIN callback ON callback.id = callback_id
  WHERE callback_id = $1 AND set_aside_ms IS NULL
 """
 
 MARK_APPLIED = "DELETE FROM callback_body WHERE callback_id = $1"
 
-SET_ASIDE = "UPDATE callback_body SET set_aside_ms = $2, reason = $3 WHERE callback_id = $1 AND set_aside_ms IS NULL"
+# Oldest first. One that is due was left by a process that died, or put off.
+CLAIM_UNTOUCHED = """
+UPDATE callback_body SET claimed_by = $4, due_ms = $3
+ WHERE callback_id IN (SELECT callback_id FROM callback_body
+                        WHERE callback_id > $1 AND callback_id <= $2 AND due_ms IS NULL AND set_aside_ms IS NULL
+                        ORDER BY callback_id LIMIT $5)
+RETURNING callback_id AS id, body, failures,
+          (SELECT job_id FROM callback WHERE id = callback_id) AS job_id,
+          (SELECT received_ms FROM callback WHERE id = callback_id) AS received_ms
+"""
+
+CLAIM_DUE = """
+UPDATE callback_body SET claimed_by = $3, due_ms = $2
+ WHERE callback_id IN (SELECT callback_id FROM callback_body
+                        WHERE due_ms <= $1 AND set_aside_ms IS NULL ORDER BY due_ms, callback_id LIMIT $4)
+RETURNING callback_id AS id, body, failures,
+          (SELECT job_id FROM callback WHERE id = callback_id) AS job_id,
+          (SELECT received_ms FROM callback WHERE id = callback_id) AS received_ms
+"""
+
+HAS_UNTOUCHED = """
+SELECT callback_id FROM callback_body
+ WHERE callback_id > $1 AND callback_id <= $2 AND due_ms IS NULL AND set_aside_ms IS NULL
+ ORDER BY callback_id LIMIT 1
+"""
+
+NEXT_DUE = "SELECT min(due_ms) AS due_ms FROM callback_body WHERE due_ms IS NOT NULL"
+
+HASTEN = "UPDATE callback_body SET due_ms = $1 WHERE due_ms > $1"
+
+PUT_OFF = """
+UPDATE callback_body SET claimed_by = NULL, due_ms = $3, failures = $4 WHERE callback_id = $1 AND claimed_by = $2
+"""
+
+SET_ASIDE = """
+UPDATE callback_body SET set_aside_ms = $2, reason = $3, claimed_by = NULL, due_ms = NULL, failures = 0
+ WHERE callback_id = $1 AND set_aside_ms IS NULL
+"""
 
 COUNT_SET_ASIDE = "SELECT count(*) AS count FROM callback_body WHERE set_aside_ms IS NOT NULL"
 
@@ -84,6 +121,35 @@ class Inbox:
         """One pending callback; None once it is applied or set aside."""
         row = await self._connection.fetch_one(ENTRY, entry_id)
         return None if row is None else _entry(row)
+
+    async def has_untouched(self, *, after: int = 0, up_to: int = NEWEST) -> bool:
+        """Whether there are callbacks with `after` < id <= `up_to` that nobody has claimed yet."""
+        return await self._connection.fetch_one(HAS_UNTOUCHED, after, up_to) is not None
+
+    async def claim_untouched(
+        self, *, after: int = 0, up_to: int = NEWEST, until: datetime, limit: int, owner: str
+    ) -> list[CallbackEntry]:
+        """Claim those, oldest first; they are `owner`'s until `until`."""
+        rows = await self._connection.fetch_all(CLAIM_UNTOUCHED, after, up_to, to_ms(until), owner, limit)
+        return sorted(map(_entry, rows), key=lambda entry: entry.id)
+
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[CallbackEntry]:
+        """Claim those that were put off until now, or whose owner is gone."""
+        rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), owner, limit)
+        return sorted(map(_entry, rows), key=lambda entry: entry.id)
+
+    async def next_due(self) -> datetime | None:
+        """When the next one is due that was put off or is claimed."""
+        row = await self._connection.fetch_one(NEXT_DUE)
+        return None if row is None else from_ms(row["due_ms"])
+
+    async def hasten(self, *, until: datetime) -> None:
+        """Make everything due by `until`."""
+        await self._connection.execute(HASTEN, to_ms(until))
+
+    async def put_off(self, entry_id: int, *, owner: str, until: datetime, failures: int) -> None:
+        """End the claim; the callback is due again at `until`. Does nothing once it is another owner's."""
+        await self._connection.execute(PUT_OFF, entry_id, owner, to_ms(until), failures)
 
     async def mark_applied(self, entry_id: int) -> None:
         """Delete its body; its digest stays, so that a repeat is recognised."""
@@ -141,4 +207,5 @@ def _entry(row: Row) -> CallbackEntry:
         job_id=str(row["job_id"]),
         body=bytes(row["body"]),
         received_at=from_ms(int(row["received_ms"])),
+        failures=int(row["failures"]),
     )

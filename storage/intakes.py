@@ -32,6 +32,11 @@ ON CONFLICT (interaction_id) DO NOTHING
 RETURNING interaction_id
 """
 
+# Like a finished command: nobody has to do anything about it.
+TAKE_ONCE = """
+INSERT INTO intake (interaction_id) VALUES ($1) ON CONFLICT (interaction_id) DO NOTHING RETURNING interaction_id
+"""
+
 # The row stays, so that the interaction cannot be taken again; its token and links go.
 FINISH = """
 UPDATE intake SET payload = NULL, refusal = NULL, due_ms = NULL
@@ -113,6 +118,10 @@ class Intakes:
             CLAIM, place.interaction_id, _payload(intake), to_ms(intake.due_at), WRITER, place.member_id
         )
         return row is not None
+
+    async def take_once(self, interaction_id: int) -> bool:
+        """Write down that this interaction is carried out; False if it was written down before."""
+        return await self._connection.fetch_one(TAKE_ONCE, interaction_id) is not None
 
     async def open_of(self, member_id: int) -> int:
         """How many of the member's commands are still on their way to becoming a job or a refusal."""

@@ -99,6 +99,7 @@ def job_from(row: Row, tracks: Sequence[Row]) -> Job:
         finished_at=from_ms(row["finished_ms"]),
         ended_at=from_ms(row["ended_ms"]),
         attempts=row["attempts"],
+        failures=row["failures"],
         due_at=from_ms(row["due_ms"]),
         progress_message_id=row["progress_message_id"],
         final_message_id=row["final_message_id"],

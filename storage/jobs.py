@@ -54,7 +54,8 @@ UPDATE job
        failure = $8, submitted_ms = $9, heard_ms = $10, finished_ms = $11, ended_ms = $12, attempts = $13,
        due_ms = $14, progress_message_id = $15, final_message_id = $16, final_channel_id = $17, notified_ms = $18,
        named_task_id = $19, waits_for = $20, post_tried_ms = $21, final_guild_id = $22, final_is_answer = $23,
-       continued_ms = $24, set_aside_ms = CASE WHEN state = $2 THEN set_aside_ms END
+       continued_ms = $24, set_aside_ms = CASE WHEN state = $2 THEN set_aside_ms END,
+       failures = CASE WHEN state = $2 THEN failures ELSE 0 END
  WHERE id = $1
 RETURNING id
 """
@@ -145,17 +146,29 @@ RENEW = "UPDATE job SET due_ms = $3 WHERE id = $1 AND claimed_by = $2 AND due_ms
 
 RELEASE = "UPDATE job SET claimed_by = NULL WHERE id = $1 AND claimed_by = $2 AND due_ms IS NOT NULL RETURNING id"
 
-PUT_OFF = "UPDATE job SET due_ms = $3 WHERE id = $1 AND state = $2 AND due_ms IS NOT NULL"
+PUT_OFF = "UPDATE job SET due_ms = $3, failures = $4 WHERE id = $1 AND state = $2 AND due_ms IS NOT NULL"
+
+SUCCEEDED = "UPDATE job SET failures = 0 WHERE id = $1"
 
 SET_ASIDE = "UPDATE job SET set_aside_ms = $3, due_ms = NULL WHERE id = $1 AND state = $2"
 
 # A new release may be able to read what the last one could not.
 TAKE_UP_AGAIN = """
-UPDATE job SET set_aside_ms = NULL, due_ms = $1 WHERE set_aside_ms IS NOT NULL
+UPDATE job SET set_aside_ms = NULL, due_ms = $1, failures = 0 WHERE set_aside_ms IS NOT NULL
 RETURNING id
 """
 
 ALL_SET_ASIDE = "SELECT id FROM job WHERE set_aside_ms IS NOT NULL ORDER BY set_aside_ms, id LIMIT $1"
+
+# The lower bounds of the ends lead to an index.
+STARTED_SINCE = """
+SELECT id FROM job WHERE ended_ms > $1 AND submitted_ms > $1 AND task_id IS NOT NULL
+UNION ALL
+SELECT id FROM job
+ WHERE state IN ('accepted', 'submitting', 'running', 'overdue', 'finished', 'uncollected', 'on_hold')
+   AND submitted_ms > $1 AND task_id IS NOT NULL
+LIMIT 1
+"""
 
 TASK_IS_TAKEN = "SELECT id FROM job WHERE task_id = $1 AND id <> $2 LIMIT 1"
 
@@ -226,9 +239,13 @@ class Jobs:
         """End the claim, in the transaction that writes the outcome; False if it is no longer this owner's."""
         return await self._connection.fetch_one(RELEASE, job_id, owner) is not None
 
-    async def put_off(self, job_id: str, state: JobState, *, until: datetime) -> None:
-        """Look at the job again then, unless it has left `state`."""
-        await self._connection.execute(PUT_OFF, job_id, state, to_ms(until))
+    async def put_off(self, job_id: str, state: JobState, *, until: datetime, failures: int) -> None:
+        """Look at the job again then, after so many failures in a row, unless it has left `state`."""
+        await self._connection.execute(PUT_OFF, job_id, state, to_ms(until), failures)
+
+    async def succeeded(self, job_id: str) -> None:
+        """The job's failures no longer count."""
+        await self._connection.execute(SUCCEEDED, job_id)
 
     async def set_aside(self, job_id: str, state: str, *, at: datetime) -> None:
         """No worker looks at the job until `take_up_again` or some other change, unless it has left `state` already."""
@@ -258,6 +275,10 @@ class Jobs:
 
     async def has_uncollected(self, member_id: int) -> bool:
         return await self._connection.fetch_one(HAS_UNCOLLECTED, member_id) is not None
+
+    async def any_started_since(self, at: datetime) -> bool:
+        """Whether the provider has taken a job that was submitted after `at`."""
+        return await self._connection.fetch_one(STARTED_SINCE, to_ms(at)) is not None
 
     async def oldest_waiting(self) -> Job | None:
         """The accepted job that has waited longest."""

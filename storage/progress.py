@@ -25,7 +25,7 @@ UPDATE progress
 """
 
 CLAIM_DUE = """
-UPDATE progress SET due_ms = $2, not_before_ms = $2
+UPDATE progress SET due_ms = $2, not_before_ms = $2, claimed_by = $4
  WHERE job_id IN (SELECT job_id FROM progress WHERE due_ms <= $1 ORDER BY due_ms, job_id LIMIT $3)
 RETURNING job_id, version, failures
 """
@@ -34,13 +34,43 @@ RETURNING job_id, version, failures
 SHOWN = """
 UPDATE progress
    SET queue_band = $3, due_ms = CASE WHEN version = $2 THEN CAST($4 AS BIGINT) ELSE CAST($5 AS BIGINT) END,
-       not_before_ms = $5, failures = 0
- WHERE job_id = $1
+       not_before_ms = $5, failures = 0, claimed_by = NULL
+ WHERE job_id = $1 AND claimed_by = $6
+RETURNING job_id
 """
 
-PUT_OFF = "UPDATE progress SET due_ms = $2, not_before_ms = $2, failures = $3 WHERE job_id = $1"
+PUT_OFF = """
+UPDATE progress SET due_ms = $2, not_before_ms = $2, failures = $3, claimed_by = NULL
+ WHERE job_id = $1 AND claimed_by = $4
+RETURNING job_id
+"""
 
-REMOVE = "DELETE FROM progress WHERE job_id = $1"
+REMOVE = "DELETE FROM progress WHERE job_id = $1 AND claimed_by = $2 RETURNING job_id"
+
+CLAIMED_UNTIL = "SELECT due_ms FROM progress WHERE job_id = $1 AND claimed_by = $2"
+
+# Even a message that was final: a late edit may have covered its end.
+SHOW_AGAIN = """
+INSERT INTO progress (job_id, version, due_ms)
+SELECT id, 1, CAST($2 AS BIGINT) FROM job WHERE id = $1
+ON CONFLICT (job_id) DO UPDATE
+   SET version = progress.version + 1,
+       due_ms = CASE WHEN progress.due_ms <= $2 THEN progress.due_ms
+                     WHEN progress.not_before_ms > $2 THEN progress.not_before_ms ELSE $2 END
+"""
+
+# Ahead of its time, but from nobody who is at work on it.
+TAKE = """
+UPDATE progress SET due_ms = $3, not_before_ms = $3, claimed_by = $4
+ WHERE job_id = $1 AND (claimed_by IS NULL OR due_ms <= $2)
+RETURNING job_id
+"""
+
+IS_THERE = "SELECT job_id FROM progress WHERE job_id = $1"
+
+GIVE_BACK = (
+    "UPDATE progress SET due_ms = $3, not_before_ms = NULL, claimed_by = NULL WHERE job_id = $1 AND claimed_by = $2"
+)
 
 NEXT_DUE = "SELECT min(due_ms) AS due_ms FROM progress WHERE due_ms IS NOT NULL"
 
@@ -80,33 +110,59 @@ class ProgressMessages:
         rows = [(job_id, to_ms(at), band) for job_id, band in bands.items()]
         await self._connection.execute_many(RANK, rows)
 
-    async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[OutdatedProgress]:
-        """Messages behind their jobs, longest overdue first, now claimed until `until`."""
-        rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit)
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[OutdatedProgress]:
+        """Messages behind their jobs, longest overdue first, now `owner`'s until `until`."""
+        rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit, owner)
         return [
             OutdatedProgress(job_id=str(row["job_id"]), version=int(row["version"]), failures=int(row["failures"]))
             for row in rows
         ]
 
-    async def shown(
-        self, outdated: OutdatedProgress, *, queue_band: int | None, again_at: datetime | None, next_edit_at: datetime
-    ) -> None:
-        """Note that the message shows the job as of `outdated.version`.
+    async def claimed_until(self, job_id: str, *, owner: str) -> datetime | None:
+        """When the owner's claim on the message runs out; None if it is no longer this owner's."""
+        row = await self._connection.fetch_one(CLAIMED_UNTIL, job_id, owner)
+        return None if row is None else from_ms(row["due_ms"])
 
-        It is due again at `again_at` (None: at the next change), but not before `next_edit_at`.
+    async def shown(
+        self,
+        outdated: OutdatedProgress,
+        *,
+        owner: str,
+        queue_band: int | None,
+        again_at: datetime | None,
+        next_edit_at: datetime,
+    ) -> bool:
+        """Note that the message shows the job as of `outdated.version`, and end the claim.
+
+        It is due again at `again_at` (None: at the next change), but not before `next_edit_at`. False, and nothing is
+        written, if the claim is no longer this owner's.
         """
         due_at = None if again_at is None else max(again_at, next_edit_at)
-        await self._connection.execute(
-            SHOWN, outdated.job_id, outdated.version, queue_band, to_ms(due_at), to_ms(next_edit_at)
-        )
+        parameters = (outdated.job_id, outdated.version, queue_band, to_ms(due_at), to_ms(next_edit_at), owner)
+        return await self._connection.fetch_one(SHOWN, *parameters) is not None
 
-    async def put_off(self, outdated: OutdatedProgress, *, until: datetime) -> None:
-        """Try again at `until`, whatever changes before; `outdated.failures` is stored."""
-        await self._connection.execute(PUT_OFF, outdated.job_id, to_ms(until), outdated.failures)
+    async def put_off(self, outdated: OutdatedProgress, *, owner: str, until: datetime) -> bool:
+        """Try again at `until`, whatever changes before; `outdated.failures` is stored. False as in `shown`."""
+        parameters = (outdated.job_id, to_ms(until), outdated.failures, owner)
+        return await self._connection.fetch_one(PUT_OFF, *parameters) is not None
 
-    async def remove(self, job_id: str) -> None:
-        """Note that the message is final."""
-        await self._connection.execute(REMOVE, job_id)
+    async def remove(self, job_id: str, *, owner: str) -> bool:
+        """Note that the message is final. False as in `shown`."""
+        return await self._connection.fetch_one(REMOVE, job_id, owner) is not None
+
+    async def show_again(self, job_id: str, *, at: datetime) -> None:
+        """Make the message due, even if it was final."""
+        await self._connection.execute(SHOW_AGAIN, job_id, to_ms(at))
+
+    async def take(self, job_id: str, *, owner: str, now: datetime, until: datetime) -> bool:
+        """Claim one message, due or not; False while somebody is at work on it. A final one is nobody's."""
+        if await self._connection.fetch_one(TAKE, job_id, to_ms(now), to_ms(until), owner) is not None:
+            return True
+        return await self._connection.fetch_one(IS_THERE, job_id) is None
+
+    async def give_back(self, job_id: str, *, owner: str, at: datetime) -> None:
+        """End the claim that `take` made; the message is due at once."""
+        await self._connection.execute(GIVE_BACK, job_id, owner, to_ms(at))
 
     async def hasten(self, *, until: datetime) -> None:
         """Make everything due by `until`."""

@@ -25,6 +25,7 @@ from storage.memos import Memos
 from storage.migrate import migrate
 from storage.progress import ProgressMessages
 from storage.restored import notice_restore
+from storage.sendings import Sendings
 from storage.spending import Spending
 from storage.tracks import Tracks
 
@@ -48,6 +49,7 @@ class SqlWork:
         self.memos = Memos(connection)
         self.progress = ProgressMessages(connection)
         self.spending = Spending(connection)
+        self.sendings = Sendings(connection)
         self.housekeeping = Housekeeping(connection)
 
 
@@ -61,6 +63,7 @@ class SqlStorage:
         self._callbacks = Batches(self._record, seconds=CALLBACK_SECONDS, name="record callbacks")
         self.reading = SqlWork(engine.reading)
         self.clock = engine.clock
+        self.is_shared = engine.is_shared
 
     async def close(self) -> None:
         """Return once every waiting callback is written down."""

@@ -31,6 +31,7 @@ OPERATOR_LOCALE = "en-US"
 class DiscordMessenger:
     """`answer_seconds`: how long after the command its answer can be edited. `watched_seconds`: how long its member is
     assumed to watch it. `has_gateway`: whether the client knows its servers; otherwise Discord is asked about them.
+    `turns`: whose turn it is to write into a private answer; None: no other process writes.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class DiscordMessenger:
         watched_seconds: float,
         clock: Clock,
         has_gateway: bool = True,
+        turns: Turns | None = None,
     ) -> None:
         self._client = client
         self._catalogue = catalogue
@@ -50,7 +52,7 @@ class DiscordMessenger:
         self._watched_time = timedelta(seconds=watched_seconds)
         self._clock = clock
         self._pacer = pacer
-        self._turns = Turns()
+        self._turns = turns or Turns()
         self._unclear_answers: set[str] = set()
         asked = None if has_gateway else AskedDiscord(client)
         self._progress = ProgressMessages(client, catalogue, pacer, asked)

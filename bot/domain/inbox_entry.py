@@ -16,9 +16,13 @@ class Recorded(StrEnum):
 
 
 class CallbackEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A recorded callback; `body` is what was posted, byte for byte. Ids grow in the order of recording."""
+    """A recorded callback; `body` is what was posted, byte for byte. Ids grow in the order of recording.
+
+    `failures`: how often in a row applying it failed, as far as the database knows.
+    """
 
     id: int
     job_id: str
     body: bytes
     received_at: datetime
+    failures: int = 0

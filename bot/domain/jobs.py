@@ -294,6 +294,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     ended_at: datetime | None = None
     attempts: int = 0  # how often in a row the present step did not succeed
+    failures: int = 0  # how often in a row it failed unexpectedly; counted by `Jobs.put_off`
     due_at: datetime | None = None  # when a worker should look at it next; None: nothing is owed by time
     progress_message_id: int | None = None
     final_message_id: int | None = None

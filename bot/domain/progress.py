@@ -90,9 +90,9 @@ class ProgressStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def progress_step(
-    job: Job, *, band: int | None, usual_seconds: float | None, began_at: datetime, at: datetime
+    job: Job, *, band: int | None, usual_seconds: float | None, began_at: datetime | None, at: datetime
 ) -> ProgressStep:
-    """`began_at`: when this process did; `band`: the job's part of the queue."""
+    """`began_at`: when this process did, None if others work beside it; `band`: the job's part of the queue."""
     view = progress_of(job, band=band, usual_seconds=usual_seconds, began_at=began_at, at=at)
     is_over = view.is_final and not (job.state is JobState.FAILED and job.notified_at is None)
     if job.place.private and job.state in _TOLD_BY_DELIVERY:
@@ -121,7 +121,7 @@ def _posting(job: Job, view: ProgressView, at: datetime) -> ProgressStep:
 
 
 def progress_of(
-    job: Job, *, band: int | None, usual_seconds: float | None, began_at: datetime, at: datetime
+    job: Job, *, band: int | None, usual_seconds: float | None, began_at: datetime | None, at: datetime
 ) -> ProgressView:
     """The view of `job` at `at`; its other times come from the job, so that looking twice gives the same."""
     waits, at_work = job.state is JobState.ACCEPTED, job.state in {JobState.SUBMITTING, JobState.RUNNING}
@@ -138,7 +138,7 @@ def progress_of(
         resumes_at=next_day(at) if waits and job.waits_for in _DAILY else None,
         stream_url=next((track.stream_url for track in job.tracks if track.stream_url), "") if at_work else "",
         outcome_unknown=job.outcome_unknown and job.state in {JobState.SUBMITTING, JobState.OVERDUE},
-        resumed=(at_work or job.state is JobState.OVERDUE) and since < began_at,
+        resumed=(at_work or job.state is JobState.OVERDUE) and began_at is not None and since < began_at,
         end=end_of(job),
         notified_privately=job.final_message_id is not None and job.final_guild_id is None,
     )

@@ -1,6 +1,7 @@
 """The common ground: the parts that face the outside, and everything that all capabilities share."""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -12,6 +13,7 @@ from bot.audio.process import AudioProcess
 from bot.chat.messenger import DiscordMessenger
 from bot.chat.pacing import Pacer
 from bot.chat.translator import DescriptionTranslator
+from bot.chat.turns import Turns
 from bot.client import EncoreClient
 from bot.fetch.fetcher import SafeFetcher
 from bot.gateway import discord_at
@@ -21,6 +23,7 @@ from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, utc_now
 from bot.services.common.patience import Patience
 from bot.services.operator.account import Account
+from bot.services.operator.balance import Balance
 from bot.services.operator.isolation import Isolation
 from bot.services.operator.notices import Operator
 from bot.settings import Settings
@@ -48,6 +51,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     tracks: SafeFetcher  # for the provider's, kept apart so that members' slow links never hold up a delivery
     operator: Operator
     account: Account
+    balance: Balance
     isolation: Isolation
     folder: Path  # for sources and tracks while they are needed
     bells: Bells
@@ -70,7 +74,9 @@ async def open_ground(
         sources, tracks = [
             await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts)) for _ in range(2)
         ]
-        client, messenger = await stack.enter_async_context(_discord(settings, clock, has_gateway=has_gateway))
+        client, messenger = await stack.enter_async_context(
+            _discord(settings, clock, _turns(settings, storage, clock), has_gateway=has_gateway)
+        )
         operator = Operator(storage, messenger, clock)
         bells = await stack.enter_async_context(_bells(settings))
         yield Ground(
@@ -84,11 +90,20 @@ async def open_ground(
             tracks=tracks,
             operator=operator,
             account=Account(
+                storage,
                 provider,
                 operator,
                 every_seconds=CREDITS_POLLS * settings.poll_every_seconds,
                 patience=Patience(spread_seconds=settings.overdue_after_seconds),
                 long_patience=Patience(spread_seconds=settings.give_up_after_seconds),
+                bells=bells,
+                clock=clock,
+            ),
+            balance=Balance(
+                storage,
+                provider,
+                account=_account(settings),
+                lasts_seconds=CREDITS_POLLS * settings.poll_every_seconds,
                 clock=clock,
             ),
             isolation=Isolation(storage, operator, backoff_base_seconds=settings.retry_base_seconds, clock=clock),
@@ -102,6 +117,19 @@ def _storage(settings: Settings) -> AbstractAsyncContextManager[SqlStorage]:
     if settings.postgres_url:
         return open_shared_storage(settings.postgres_url, connections=settings.database_connections)
     return open_storage(settings.database_path)
+
+
+def _account(settings: Settings) -> str:
+    """Tells accounts apart; says nothing about the key."""
+    return hashlib.sha256(f"{settings.suno_api_url} {settings.suno_api_key}".encode()).hexdigest()[:16]
+
+
+def _turns(settings: Settings, storage: SqlStorage, clock: Clock) -> Turns:
+    if not storage.is_shared:
+        return Turns()
+    from bot.chat.shared_turns import SharedTurns  # noqa: PLC0415  # one process does without
+
+    return SharedTurns(storage, lease_seconds=settings.lease_seconds, clock=clock)
 
 
 @asynccontextmanager
@@ -131,7 +159,7 @@ async def _provider(settings: Settings) -> AsyncIterator[SunoClient]:
 
 @asynccontextmanager
 async def _discord(
-    settings: Settings, clock: Clock, *, has_gateway: bool
+    settings: Settings, clock: Clock, turns: Turns, *, has_gateway: bool
 ) -> AsyncIterator[tuple[EncoreClient, DiscordMessenger]]:
     with discord_at(settings.discord_api_url, settings.discord_gateway_url):
         catalogue = Catalogue.load(settings.locales_path or LOCALES)
@@ -152,6 +180,7 @@ async def _discord(
                 watched_seconds=settings.watched_seconds,
                 clock=clock,
                 has_gateway=has_gateway,
+                turns=turns,
             )
             yield client, messenger
         finally:

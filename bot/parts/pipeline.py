@@ -9,7 +9,7 @@ from bot.services.common.bells import Bell
 from bot.services.common.patience import Patience
 from bot.services.common.worker import Worker
 from bot.services.pipeline.accept import Acceptance, AcceptLimits
-from bot.services.pipeline.apply_callbacks import Callbacks
+from bot.services.pipeline.apply_callbacks import ASK_SECONDS, Callbacks
 from bot.services.pipeline.callback_queue import CallbackQueue
 from bot.services.pipeline.caps import Caps
 from bot.services.pipeline.deliver import Delivery, DeliveryTimes
@@ -155,6 +155,7 @@ def _listeners(ground: Ground) -> tuple[Worker, ...]:
         ground.operator,
         bells.callbacks,
         clock,
+        lease_seconds=ASK_SECONDS + settings.lease_seconds,
         backoff_base_seconds=settings.retry_base_seconds,
     )
     watch = Watch(

@@ -78,6 +78,9 @@ Script: TypeAlias = Generator[Step, Sequence[Row], T]
 class Engine(Protocol):
     """One database. `reading` sees committed data; writing goes through `transaction` and `write_at_once`."""
 
+    is_shared: bool
+    """Whether several processes may work on it for long, on several machines."""
+
     @property
     def reading(self) -> Connection: ...
 

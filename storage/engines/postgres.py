@@ -142,6 +142,8 @@ class _Reading(Connection):
 class PostgresEngine:
     """Made by `open_postgres`. See `storage.engines.base.Engine`."""
 
+    is_shared = True
+
     def __init__(self, pool: Any, *, busy_seconds: float, hanging_seconds: float, writers: int) -> None:  # noqa: ANN401
         self._pool = pool
         self._busy_seconds = busy_seconds

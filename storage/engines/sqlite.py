@@ -52,6 +52,8 @@ class _Group:
 class SqliteEngine:
     """Made by `open_sqlite`. See `storage.engines.base.Engine`."""
 
+    is_shared = False
+
     def __init__(self, writer: Sqlite, reader: Sqlite, *, busy_seconds: float, hanging_seconds: float) -> None:
         self._writer = writer
         self._reader = reader

@@ -141,6 +141,7 @@ async def with_new_callbacks(
         Operator(storage, FakeMessenger(), utc_now),
         bells.callbacks,
         utc_now,
+        lease_seconds=38,
     )
     worker = asyncio.create_task(Worker("callbacks", queue, bells.callbacks, utc_now).run())
     ends_at = time.perf_counter() + seconds

@@ -7,6 +7,7 @@ from pathlib import Path
 from bot.domain.jobs import JobState
 from bot.fault_points import hold
 from tests.end_to_end.town import QUICK, Town, a_town, ends, eventually
+from tests.support.database import on_postgres
 
 
 async def test_a_job_that_runs_while_the_bot_is_away_is_delivered_afterwards(tmp_path: Path, source: Path) -> None:
@@ -18,7 +19,8 @@ async def test_a_job_that_runs_while_the_bot_is_away_is_delivered_afterwards(tmp
         await town.stop()
 
         await town.start(poll_after_seconds=0.1, poll_every_seconds=0.1)
-        await town.songs.wait_for(lambda message: "I was restarted, but nothing was lost." in message.content)
+        if not on_postgres():  # there, other processes may have been at work all the time
+            await town.songs.wait_for(lambda message: "I was restarted, but nothing was lost." in message.content)
         await town.suno.finish(task_id, "complete")
         result = await town.result()
         await town.job_in(JobState.DELIVERED)

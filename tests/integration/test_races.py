@@ -133,9 +133,10 @@ async def test_the_providers_rate_is_shared(processes: list[SqlStorage]) -> None
     async def take(storage: SqlStorage) -> bool:
         rate = Rate(window)
         async with storage.transaction() as work:
-            if await rate.free_at(work.memos, now=NOW) is not None:
+            counted = await rate.counted(work.memos, now=NOW)
+            if rate.free_at(counted, now=NOW) is not None:
                 return False
-            await rate.take(work.memos, now=NOW)
+            await rate.take(work.memos, counted, now=NOW)
         return True
 
     taken = await asyncio.gather(*(take(storage) for storage in processes * 10))

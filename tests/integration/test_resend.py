@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,12 @@ async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
         yield pipeline
 
 
+clicks = count(77)
+
+
 def the_click(pipeline: Pipeline) -> Place:
-    return replace(a_place(), interaction_id=77, channel_id=555, member_id=MIA, received_at=pipeline.clock())
+    """A new one each time."""
+    return replace(a_place(), interaction_id=next(clicks), channel_id=555, member_id=MIA, received_at=pipeline.clock())
 
 
 async def uncollected(pipeline: Pipeline) -> Job:

@@ -16,6 +16,8 @@ from storage.storage import SqlStorage
 from tests.support.database import open_storage
 from tests.support.storage_samples import NOW, a_job, after
 
+OWNER = "a progress worker"
+
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
@@ -32,14 +34,16 @@ async def add(storage: SqlStorage, count: int = 1, *, at: datetime = NOW) -> lis
     return jobs
 
 
-async def claim(storage: SqlStorage, *, now: datetime, until: datetime, limit: int = 100) -> list[OutdatedProgress]:
+async def claim(
+    storage: SqlStorage, *, now: datetime, until: datetime, limit: int = 100, owner: str = OWNER
+) -> list[OutdatedProgress]:
     async with storage.transaction() as work:
-        return await work.progress.claim_due(now=now, until=until, limit=limit)
+        return await work.progress.claim_due(now=now, until=until, limit=limit, owner=owner)
 
 
 async def show(storage: SqlStorage, claimed: OutdatedProgress, *, again_at: datetime | None = None) -> None:
     async with storage.transaction() as work:
-        await work.progress.shown(claimed, queue_band=1, again_at=again_at, next_edit_at=after(4))
+        await work.progress.shown(claimed, owner=OWNER, queue_band=1, again_at=again_at, next_edit_at=after(4))
 
 
 async def touch(storage: SqlStorage, job: Job, *, at: datetime) -> None:
@@ -93,7 +97,7 @@ async def test_a_postponed_message_waits_and_remembers_its_failures(storage: Sql
     (job,) = await add(storage)
     (claimed,) = await claim(storage, now=NOW, until=after(30))
     async with storage.transaction() as work:
-        await work.progress.put_off(replace(claimed, failures=2), until=after(60))
+        await work.progress.put_off(replace(claimed, failures=2), owner=OWNER, until=after(60))
     await touch(storage, job, at=after(5))
 
     assert await claim(storage, now=after(59), until=after(90)) == []
@@ -121,7 +125,8 @@ async def test_only_messages_whose_band_changed_are_due(storage: SqlStorage) -> 
 async def test_a_job_without_a_message_still_counts_in_the_queue(storage: SqlStorage) -> None:
     first, second = await add(storage, 2)
     async with storage.transaction() as work:
-        await work.progress.remove(first.id)
+        await work.progress.take(first.id, owner=OWNER, now=NOW, until=after(30))
+        assert await work.progress.remove(first.id, owner=OWNER)
 
     head = await storage.reading.progress.queue_head(limit=10)
 
@@ -163,7 +168,7 @@ async def test_outdated_messages_are_found_by_an_index_however_many_wait(
 ) -> None:
     await add(storage)
     with closing(sqlite3.connect(tmp_path / "encore.db")) as connection:
-        parameters = {str(number): number for number in range(1, 4) if f"${number}" in sql}
+        parameters = {str(number): number for number in range(1, 5) if f"${number}" in sql}
         plan = [str(row[3]) for row in connection.execute("EXPLAIN QUERY PLAN " + sql, parameters)]
 
     assert any(index in step for step in plan), plan

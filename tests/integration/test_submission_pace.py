@@ -1,5 +1,6 @@
 """What submissions keep across restarts: the provider's rate, and the pause for an empty account."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from bot.domain.jobs import FailureReason, JobState
 from bot.domain.pace import SlidingWindow
 from bot.errors import ProviderBusy, ProviderOutOfCredits, ProviderUnauthorized
+from bot.fault_points import hold
 from bot.services.pipeline.rate import SENT
 from tests.support.fakes import FakeProvider, TurnedClock
 from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
@@ -100,10 +102,14 @@ async def test_after_the_clock_was_set_back_one_window_passes_before_the_next_su
 async def test_the_operator_hears_once_that_credits_are_gone_and_once_that_they_are_back(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider(answers=[OUT_OF_CREDITS, OUT_OF_CREDITS], credits_left=3)
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
-        await pipeline.accepted()
-        await pipeline.submission.step()
-        pipeline.submission._account.ask_at = None  # like a second submission that was already under way
-        await pipeline.submission.step()
+        for _ in range(2):
+            await pipeline.accepted()
+        async with asyncio.timeout(10), hold("before the submit") as claimed:
+            both = [asyncio.create_task(pipeline.submission.step()) for _ in range(2)]
+            for _ in both:
+                await claimed.reached()
+            claimed.release()
+            await asyncio.gather(*both)
         assert [len(told) for told in pipeline.messenger.operator] == [1]
 
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:

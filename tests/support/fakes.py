@@ -1,5 +1,6 @@
 """Scripted parts: a clock that tests set, a provider and a messenger that record their calls."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class FakeProvider:
     reports: dict[str, TaskReport | ProviderError] = field(default_factory=dict)
     credits_left: float = 1000
     credits_error: ProviderError | None = None
+    credits_asked: int = 0
     extended: list[str] = field(default_factory=list)  # callback addresses, one for each submission
     asked: list[str] = field(default_factory=list)
     uploaded: list[bytes] = field(default_factory=list)
@@ -84,6 +86,7 @@ class FakeProvider:
         return report
 
     async def credits(self) -> float:
+        self.credits_asked += 1
         if self.credits_error is not None:
             raise self.credits_error
         return self.credits_left
@@ -204,7 +207,9 @@ class FakeMessenger:
     withdrawn: list[int] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)  # jobs whose private answer is being written
     on_show: Callable[[], object] = lambda: None
+    edits_arrive: asyncio.Event | None = None  # edits take until it is set
     can_answer: bool = True
+    edits_under_way: list[str] = field(default_factory=list)
     expected_directs: list[int] = field(default_factory=list)
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
@@ -249,6 +254,9 @@ class FakeMessenger:
         if self.progress_errors:
             raise self.progress_errors.pop(0)
         self.on_show()
+        if self.edits_arrive is not None:
+            self.edits_under_way.append(job.id)
+            await self.edits_arrive.wait()
         self.shown.append((job.id, view))
         self.edited.append(job.progress_message_id)
 

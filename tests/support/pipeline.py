@@ -215,11 +215,11 @@ async def a_pipeline(
     fetcher = fetcher or FakeFetcher()
     audio, messenger = FakeAudio(), FakeMessenger()
     async with open_storage(folder / "encore.db", busy_seconds=busy_seconds) as storage:
-        operator = Operator(storage, messenger, clock)
+        operator, bells = Operator(storage, messenger, clock), Bells()
         kept = KeptTracks(folder / "tracks", days=keep_tracks_days, clock=clock)
         base = Base(
             folder=folder,
-            bells=Bells(),
+            bells=bells,
             storage=storage,
             clock=clock,
             provider=provider,
@@ -228,11 +228,13 @@ async def a_pipeline(
             messenger=messenger,
             operator=operator,
             account=Account(
+                storage,
                 provider,
                 operator,
                 every_seconds=60,
                 patience=patience(clock, 900),
                 long_patience=patience(clock, 86400),
+                bells=bells,
                 clock=clock,
             ),
             isolation=Isolation(storage, operator, backoff_base_seconds=2, clock=clock),
@@ -240,6 +242,15 @@ async def a_pipeline(
             posting=Posting(storage, provider, TrackFiles(fetcher, audio, kept, folder)),
         )
         yield pipeline_on(base, window=window, caps=caps)
+
+
+@asynccontextmanager
+async def another_process(folder: Path, one: Pipeline) -> AsyncIterator[Pipeline]:
+    """Beside `one`: on the same database and in the same channel, at the same time."""
+    async with a_pipeline(folder, clock=one.clock, provider=one.provider) as other:
+        other.messenger.ways = one.messenger.ways
+        other.messenger.shown = one.messenger.shown
+        yield other
 
 
 def patience(clock: TurnedClock, spread_seconds: float) -> Patience:
@@ -269,6 +280,7 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
             base.operator,
             bells.callbacks,
             clock,
+            lease_seconds=38,
         ),
         delivery=a_delivery(base),
         progress=Progress(storage, base.messenger, base.operator, times=ProgressTimes(every=4), clock=clock),

@@ -8,6 +8,7 @@ from bot.domain.inbox_entry import NEWEST, CallbackEntry
 from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, OwnedTrack
 from bot.domain.progress import OutdatedProgress, QueuedJob
 from bot.domain.quota import QuotaBalance
+from bot.domain.sending import Sending
 from bot.domain.text import Text
 
 
@@ -34,8 +35,11 @@ class Jobs(Protocol):
     async def release(self, job_id: str, *, owner: str) -> bool:
         """End the claim, in the transaction that writes the outcome; False if it is no longer this owner's."""
 
-    async def put_off(self, job_id: str, state: JobState, *, until: datetime) -> None:
-        """Look at the job again then, unless it has left `state`."""
+    async def put_off(self, job_id: str, state: JobState, *, until: datetime, failures: int) -> None:
+        """Look at the job again then, after so many failures in a row, unless it has left `state`."""
+
+    async def succeeded(self, job_id: str) -> None:
+        """The job's failures no longer count."""
 
     async def set_aside(self, job_id: str, state: JobState, *, at: datetime) -> None:
         """No worker looks at the job until `take_up_again` or some other change, unless it has left `state` already."""
@@ -59,6 +63,9 @@ class Jobs(Protocol):
         """The same for one member's jobs, since their direct messages may be open again."""
 
     async def has_uncollected(self, member_id: int) -> bool: ...
+
+    async def any_started_since(self, at: datetime) -> bool:
+        """Whether the provider has taken a job that was submitted after `at`."""
 
     async def oldest_waiting(self) -> Job | None:
         """The accepted job that has waited longest."""
@@ -137,6 +144,9 @@ class Intakes(Protocol):
     async def claim(self, intake: Intake) -> bool:
         """Write the command down, for its writer to have; False when its interaction was written down before."""
 
+    async def take_once(self, interaction_id: int) -> bool:
+        """Write down that this interaction is carried out; False if it was written down before."""
+
     async def open_of(self, member_id: int) -> int:
         """How many of the member's commands have not yet become a job or a refusal."""
 
@@ -194,6 +204,26 @@ class Inbox(Protocol):
     async def entry(self, entry_id: int) -> CallbackEntry | None:
         """One pending callback; None once it is applied or set aside."""
 
+    async def has_untouched(self, *, after: int = 0, up_to: int = NEWEST) -> bool:
+        """Whether there are callbacks with `after` < id <= `up_to` that nobody has claimed yet."""
+
+    async def claim_untouched(
+        self, *, after: int = 0, up_to: int = NEWEST, until: datetime, limit: int, owner: str
+    ) -> list[CallbackEntry]:
+        """Claim those, oldest first; they are `owner`'s until `until`."""
+
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[CallbackEntry]:
+        """Claim those that were put off until now, or whose owner is gone."""
+
+    async def next_due(self) -> datetime | None:
+        """When the next one is due that was put off or is claimed."""
+
+    async def hasten(self, *, until: datetime) -> None:
+        """Make everything due by `until`."""
+
+    async def put_off(self, entry_id: int, *, owner: str, until: datetime, failures: int) -> None:
+        """End the claim; the callback is due again at `until`. Does nothing once it is another owner's."""
+
     async def mark_applied(self, entry_id: int) -> None:
         """Forget its body; a repeat is still recognised."""
 
@@ -215,7 +245,10 @@ class Memos(Protocol):
 
 
 class ProgressMessages(Protocol):
-    """A queue of the progress messages that are behind their jobs, so that a pass looks only at changes."""
+    """A queue of the progress messages that are behind their jobs, so that a pass looks only at changes.
+
+    An edit needs a claim. Methods that end one return False and write nothing if it belongs to another owner by now.
+    """
 
     async def add(self, job_id: str, *, at: datetime) -> None: ...
 
@@ -228,22 +261,40 @@ class ProgressMessages(Protocol):
     async def rank(self, bands: Mapping[str, int], *, at: datetime) -> None:
         """Refresh the messages of these waiting jobs, each with its new band."""
 
-    async def claim_due(self, *, now: datetime, until: datetime, limit: int) -> list[OutdatedProgress]:
-        """Messages behind their jobs, longest overdue first, now claimed until `until`."""
+    async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[OutdatedProgress]:
+        """Messages behind their jobs, longest overdue first, now `owner`'s until `until`."""
+
+    async def claimed_until(self, job_id: str, *, owner: str) -> datetime | None:
+        """When the owner's claim on the message runs out; None if it is no longer this owner's."""
 
     async def shown(
-        self, outdated: OutdatedProgress, *, queue_band: int | None, again_at: datetime | None, next_edit_at: datetime
-    ) -> None:
-        """Note that the message shows the job as of `outdated.version`.
+        self,
+        outdated: OutdatedProgress,
+        *,
+        owner: str,
+        queue_band: int | None,
+        again_at: datetime | None,
+        next_edit_at: datetime,
+    ) -> bool:
+        """Note that the message shows the job as of `outdated.version`, and end the claim.
 
         It is due again at `again_at` (None: at the next change), but not before `next_edit_at`.
         """
 
-    async def put_off(self, outdated: OutdatedProgress, *, until: datetime) -> None:
+    async def put_off(self, outdated: OutdatedProgress, *, owner: str, until: datetime) -> bool:
         """Try again at `until`, whatever changes before; `outdated.failures` is stored."""
 
-    async def remove(self, job_id: str) -> None:
+    async def remove(self, job_id: str, *, owner: str) -> bool:
         """Note that the message is final."""
+
+    async def show_again(self, job_id: str, *, at: datetime) -> None:
+        """Make the message due, even if it was final."""
+
+    async def take(self, job_id: str, *, owner: str, now: datetime, until: datetime) -> bool:
+        """Claim one message, due or not; False while somebody is at work on it. A final one is nobody's."""
+
+    async def give_back(self, job_id: str, *, owner: str, at: datetime) -> None:
+        """End the claim that `take` made; the message is due at once."""
 
     async def hasten(self, *, until: datetime) -> None:
         """Make everything due by `until`."""
@@ -263,6 +314,26 @@ class Spending(Protocol):
     async def of_day(self, day: date) -> int: ...
 
     async def of_guild(self, guild_id: int | None, *, day: date) -> int: ...
+
+
+class Sendings(Protocol):
+    """Jobs that `Send again` sends now or sent a moment ago."""
+
+    async def forget(self, *, until: datetime) -> None:
+        """Remove those whose claim or rest was over by then."""
+
+    async def of_member(self, member_id: int) -> Sequence[Sending]: ...
+
+    async def begin(self, job_id: str, *, member_id: int, owner: str, until: datetime) -> None: ...
+
+    async def renew(self, job_id: str, *, owner: str, until: datetime) -> bool:
+        """Keep the claim until then; False if it is no longer this owner's."""
+
+    async def sent(self, sending: Sending) -> None:
+        """Note where it is. A message that is there counts, whoever has the claim by then."""
+
+    async def end(self, job_id: str, *, owner: str) -> None:
+        """Nothing was sent."""
 
 
 class Housekeeping(Protocol):

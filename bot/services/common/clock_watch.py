@@ -60,6 +60,7 @@ class ClockWatch:
                 await work.jobs.hasten(until=now + self._grace)
                 await work.intakes.hasten(until=now + self._grace)
                 await work.progress.hasten(until=now + self._grace)
+                await work.inbox.hasten(until=now + self._grace)
             await work.memos.put(SEEN, now.isoformat())
         self._seen = now, count_seconds
         self._due_at = now + timedelta(seconds=LOOK_SECONDS)

@@ -17,6 +17,7 @@ from bot.services.common.aggregates import (
     Ledger,
     Memos,
     ProgressMessages,
+    Sendings,
     Spending,
     Tracks,
 )
@@ -76,10 +77,16 @@ class Work(Protocol):
     @property
     def spending(self) -> Spending: ...
     @property
+    def sendings(self) -> Sendings: ...
+    @property
     def housekeeping(self) -> Housekeeping: ...
 
 
 class Storage(Protocol):
+    is_shared: bool
+    """Whether several processes may work on it for long. Otherwise two only meet while one takes over from the other.
+    """
+
     @property
     def reading(self) -> Work:
         """For queries only; sees committed data."""

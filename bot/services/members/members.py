@@ -12,7 +12,7 @@ from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.text import Said, Text, text
 from bot.domain.titles import shown_title
 from bot.domain.tracks import folded, matching, readings
-from bot.errors import Refused
+from bot.errors import Refused, TakenElsewhere
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
@@ -72,13 +72,15 @@ class Members:
         job = _own(await self._storage.reading.jobs.get(job_id), member_id)
         return job, await self._position(job)
 
-    async def cancel(self, member_id: int, words: str) -> Job:
+    async def cancel(self, member_id: int, words: str, *, interaction_id: int | None = None) -> Job:
         """Cancel the member's job whose title `words` are, or whose id begins with them, before it is submitted.
 
         Raises:
             Refused: no such job of this member, several are meant, or it was submitted already.
+            TakenElsewhere: another process has carried the interaction out.
         """
         async with self._storage.transaction() as work:
+            await _take_once(work, interaction_id)
             found = await self._meant(work, member_id, words.strip().strip("`").strip())
             if found is None:
                 raise Refused([text("You have no job `{job}`. See yours with `/jobs`.", job=Said(words))])
@@ -113,13 +115,15 @@ class Members:
         latest = await work.jobs.of_member(member_id, limit=JOBS_SHOWN)
         return next(iter(_titled(words, latest, whole=True) or _titled(words, latest, whole=False)), None)
 
-    async def continue_(self, member_id: int, job_id: str) -> Job:
+    async def continue_(self, member_id: int, job_id: str, *, interaction_id: int | None = None) -> Job:
         """Put a job held by a restore back in line; it keeps its place, and its wait counts from now.
 
         Raises:
             Refused: the member has no such job, or it is not on hold.
+            TakenElsewhere: another process has carried the interaction out.
         """
         async with self._storage.transaction() as work:
+            await _take_once(work, interaction_id)
             found = _own(await work.jobs.get(job_id), member_id)
             if found.state is JobState.ACCEPTED:
                 return found
@@ -173,6 +177,12 @@ class Members:
         if job.state is not JobState.ACCEPTED:
             return None
         return await self._storage.reading.jobs.queue_position(job.id)
+
+
+async def _take_once(work: Work, interaction_id: int | None) -> None:
+    """In the transaction that carries it out, so that it is taken only by whoever succeeds. None: it is nobody's."""
+    if interaction_id is not None and not await work.intakes.take_once(interaction_id):
+        raise TakenElsewhere
 
 
 def _source(owned: OwnedTrack) -> SourceChoice:

@@ -1,7 +1,6 @@
 """Keeps one job that fails for a reason nobody foresaw from holding up the others."""
 
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -22,7 +21,8 @@ TOLD_AT_ONCE = 20
 
 
 class Isolation:
-    """An unexpected failure puts its job off, longer each time; after `TRIES` the job is set aside.
+    """An unexpected failure puts its job off, longer each time; after `TRIES` in a row the job is set aside. They are
+    counted in the database: each may meet the job in another process.
 
     It is also the step of a worker that tells the operator of jobs and commands set aside, each once. A start takes
     them all up again: a new release may be able to do what the last one could not.
@@ -33,7 +33,6 @@ class Isolation:
         self._operator = operator
         self._backoff_base_seconds = backoff_base_seconds
         self._clock = clock
-        self._failures: Counter[str] = Counter()
         self._taken_up = False
         self._due_at = clock()
 
@@ -47,21 +46,22 @@ class Isolation:
         except Exception as error:  # noqa: BLE001  # whatever it is, the other jobs are worked on
             await self._failed(job, error, doing=doing)
         else:
-            self._failures.pop(job.id, None)
+            if job.failures:
+                async with self._storage.transaction() as work:
+                    await work.jobs.succeeded(job.id)
 
     async def _failed(self, job: Job, error: Exception, *, doing: str) -> None:
         """The traceback is logged the first time. `job` is as it was claimed: what has moved on since is left alone."""
-        self._failures[job.id] += 1
-        tries = self._failures[job.id]
+        tries = job.failures + 1
         log.error("job %s: %s failed at try %d (%s)", job.short_id, doing, tries, error, exc_info=tries == 1)
         at = self._clock()
         async with self._storage.transaction() as work:
             if tries >= TRIES:
                 await work.jobs.set_aside(job.id, job.state, at=at)
-                del self._failures[job.id]
             else:
                 pause_seconds = backoff_seconds(tries, base_seconds=self._backoff_base_seconds)
-                await work.jobs.put_off(job.id, job.state, until=at + timedelta(seconds=pause_seconds))
+                until = at + timedelta(seconds=pause_seconds)
+                await work.jobs.put_off(job.id, job.state, until=until, failures=tries)
 
     async def next_due(self) -> datetime:
         return self._due_at

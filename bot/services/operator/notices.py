@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bot.domain.text import Text
 from bot.services.common.clock import Clock
 from bot.services.common.messenger import Messenger
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,7 @@ class Operator:
         self._storage = storage
         self._messenger = messenger
         self._clock = clock
+        # Of each kind; only a copy, so that thousands of troubles do not all ask the database.
         self._told_at: dict[str, datetime | None] = {}
 
     async def is_reported(self, trouble: str) -> bool:
@@ -39,17 +40,20 @@ class Operator:
 
         A release that can read or show none of them would write thousands of messages.
         """
-        now, told_at = self._clock(), self._told_at.get(kind)
-        if told_at is not None and timedelta(0) <= now - told_at < HOUR:
+        now = self._clock()
+        is_quiet, is_news = _is_within_the_hour(now, self._told_at.get(kind)), False
+        if not is_quiet:
+            async with self._storage.transaction() as work:
+                told_at = _time(await work.memos.get(_hour_name(kind)))
+                is_quiet = _is_within_the_hour(now, told_at)
+                is_news = not is_quiet and await _turned(work, trouble, now.isoformat())
+                if is_news:
+                    await work.memos.put(_hour_name(kind), now.isoformat())
+            self._told_at[kind] = now if is_news else told_at
+        if is_quiet or is_news:
             log.error(log_line)
-            return
-        self._told_at[kind] = now  # from now on, or others of this kind would be told at the same moment
-        is_news = False
-        try:
-            is_news = await self.tell(trouble, sentences, log_line=log_line)
-        finally:
-            if not is_news:
-                self._told_at[kind] = told_at
+        if is_news:
+            await self._messenger.tell_operator(sentences)
 
     async def over(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
         """`trouble` is over; does nothing if the operator was never told of it."""
@@ -58,14 +62,30 @@ class Operator:
             await self._messenger.tell_operator(sentences)
 
     async def _turn(self, trouble: str, to: str) -> bool:
-        """Write down since when the trouble lasts (`to`), or that it is over (empty); whether that is news."""
         async with self._storage.transaction() as work:
-            before = await work.memos.get(_name(trouble)) or ""
-            is_news = bool(before) != bool(to)
-            if is_news:
-                await work.memos.put(_name(trouble), to)
-        return is_news
+            return await _turned(work, trouble, to)
+
+
+async def _turned(work: Work, trouble: str, to: str) -> bool:
+    """Write down since when the trouble lasts (`to`), or that it is over (empty); whether that is news."""
+    before = await work.memos.get(_name(trouble)) or ""
+    is_news = bool(before) != bool(to)
+    if is_news:
+        await work.memos.put(_name(trouble), to)
+    return is_news
+
+
+def _is_within_the_hour(now: datetime, told_at: datetime | None) -> bool:
+    return told_at is not None and timedelta(0) <= now - told_at < HOUR
+
+
+def _time(remembered: str | None) -> datetime | None:
+    return datetime.fromisoformat(remembered) if remembered else None
 
 
 def _name(trouble: str) -> str:
     return f"operator told of {trouble}"
+
+
+def _hour_name(kind: str) -> str:
+    return f"operator told of any {kind}"

@@ -5,12 +5,11 @@ Decision 8 gives the reasons.
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from bot.domain.inbox_entry import NEWEST, CallbackEntry
+from bot.domain.inbox_entry import CallbackEntry
 from bot.domain.pace import backoff_seconds
 from bot.domain.reports import TaskReport
 from bot.domain.text import text
@@ -19,6 +18,7 @@ from bot.services.common.bells import Bell
 from bot.services.common.clock import Clock
 from bot.services.common.ports import Storage
 from bot.services.operator.notices import Operator
+from bot.services.pipeline.callback_sources import PAUSE_MAX, CallbackSource, OwnInbox, SharedInbox
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,6 @@ place for a new callback."""
 OLD_AT_ONCE = 32
 """How many backlog callbacks are handled at the same time, however long it is."""
 TRIES = 6
-PAUSE_MAX = timedelta(minutes=5)
 OUTAGE_SECONDS = 2.0
 LOOK_SECONDS = 1.0
 """How long it may take to notice free places, and callbacks whose pause is over."""
@@ -41,12 +40,10 @@ class Postponed(Exception):
 
 @dataclass(slots=True)
 class _Lane:
-    """The part of the inbox with `after` < id <= `up_to`; `after` advances as callbacks are begun."""
+    """Callbacks under way, up to so many at a time."""
 
     places: int
-    after: int = 0
-    up_to: int = NEWEST
-    under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    under_way: dict[asyncio.Task[None], CallbackEntry] = field(default_factory=dict)
 
     @property
     def free(self) -> int:
@@ -65,9 +62,13 @@ class CallbackQueue:
         bell: Bell,
         clock: Clock,
         *,
+        lease_seconds: float,
         backoff_base_seconds: float = 2.0,
     ) -> None:
-        """`apply` may be repeated for an entry; whatever it raises concerns only that entry."""
+        """`apply` may be repeated for an entry; whatever it raises concerns only that entry.
+
+        `lease_seconds`: after which another process takes a callback over; longer than `apply` takes.
+        """
         self._storage = storage
         self._parse = parse
         self._apply = apply
@@ -76,16 +77,17 @@ class CallbackQueue:
         self._clock = clock
         self._backoff_base_seconds = backoff_base_seconds
         self._is_ready = False
+        self._source: CallbackSource = (
+            SharedInbox(storage, clock, lease_seconds=lease_seconds) if storage.is_shared else OwnInbox(storage, clock)
+        )
         self._new = _Lane(NEW_AT_ONCE)
         self._old = _Lane(OLD_AT_ONCE)  # the backlog, and everything that is tried again
-        self._again_at: dict[int, datetime] = {}
-        self._failures: Counter[int] = Counter()
 
     async def step(self) -> bool:
         seen = self._bell.rung
         try:
             await self._begin_more()
-            under_way = self._new.under_way | self._old.under_way
+            under_way = {**self._new.under_way, **self._old.under_way}
             if under_way:
                 await self._wait(under_way, seen)
         except asyncio.CancelledError:
@@ -95,14 +97,13 @@ class CallbackQueue:
 
     async def next_due(self) -> datetime | None:
         """When to try a callback again; new ones ring."""
-        return min(self._again_at.values(), default=None)
+        return await self._source.next_due()
 
     async def _begin_more(self) -> None:
         if not self._is_ready:
             await self._look_back()
-        self._begin(self._new, await self._next_of(self._new))
-        self._begin(self._old, await self._due_again())
-        self._begin(self._old, await self._next_of(self._old))
+        self._begin(self._new, await self._source.new(self._new.free))
+        self._begin(self._old, await self._source.old(self._old.free))
 
     async def _look_back(self) -> None:
         """Retry callbacks that were set aside: a new release may be able to read them."""
@@ -111,35 +112,16 @@ class CallbackQueue:
             newest_id = await work.inbox.newest_id()
         if count:
             log.info("%d callbacks that had been set aside are tried again", count)
-        self._old.up_to = self._new.after = newest_id
+        self._source.start(newest_id)
         self._is_ready = True
 
-    async def _next_of(self, lane: _Lane) -> list[CallbackEntry]:
-        if lane.after >= lane.up_to or not lane.free:
-            return []
-        entries = await self._storage.reading.inbox.pending(after=lane.after, up_to=lane.up_to, limit=lane.free)
-        if entries:
-            lane.after = entries[-1].id
-        elif lane is self._old:
-            lane.after = lane.up_to  # the backlog is done, and nothing is ever added to it
-        return list(entries)
-
-    async def _due_again(self) -> list[CallbackEntry]:
-        now = self._clock()
-        waiting = self._again_at.items()  # later than the longest pause only if the clock was set back
-        due = [entry_id for entry_id, at in waiting if at <= now or at > now + PAUSE_MAX][: self._old.free]
-        entries = [await self._storage.reading.inbox.entry(entry_id) for entry_id in due]
-        for entry_id in due:
-            del self._again_at[entry_id]
-        return [entry for entry in entries if entry is not None]  # otherwise another process has done it
-
-    def _begin(self, lane: _Lane, entries: list[CallbackEntry]) -> None:
+    def _begin(self, lane: _Lane, entries: Sequence[CallbackEntry]) -> None:
         for entry in entries:
             task = asyncio.create_task(self._work(entry), name=f"callback {entry.id}")
-            lane.under_way.add(task)
-            task.add_done_callback(lane.under_way.discard)
+            lane.under_way[task] = entry
+            task.add_done_callback(lane.under_way.pop)
 
-    async def _wait(self, under_way: set[asyncio.Task[None]], seen: int) -> None:
+    async def _wait(self, under_way: Iterable[asyncio.Task[None]], seen: int) -> None:
         """Wait until one of them is done, or the bell rings for a new callback."""
         rung = asyncio.create_task(self._bell.wait(seen=seen, timeout_seconds=LOOK_SECONDS), name="callbacks bell")
         try:
@@ -150,37 +132,31 @@ class CallbackQueue:
 
     async def _abandon(self) -> None:
         """Leave the ones under way pending, for the next step or start."""
-        under_way = self._new.under_way | self._old.under_way
+        under_way = {**self._new.under_way, **self._old.under_way}
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
+        await self._source.leave([entry for task, entry in under_way.items() if task.cancelled()])
 
     async def _work(self, entry: CallbackEntry) -> None:
         """Handle one callback; its failure does not affect the others."""
         try:
             await self._apply_or_set_aside(entry)
         except (Outage, Postponed):
-            self._put_off(entry, OUTAGE_SECONDS)
-        except asyncio.CancelledError:
-            self._put_off(entry, 0)
-            raise
+            await self._source.put_off(entry, seconds=OUTAGE_SECONDS, failures=self._source.failures(entry))
         except Exception as error:  # noqa: BLE001  # whatever it is, the others must not wait for it
-            self._failed(entry, error)
+            await self._failed(entry, error)
         else:
-            self._failures.pop(entry.id, None)
+            self._source.done(entry)
 
-    def _failed(self, entry: CallbackEntry, error: Exception) -> None:
-        self._failures[entry.id] += 1
-        tries = self._failures[entry.id]
+    async def _failed(self, entry: CallbackEntry, error: Exception) -> None:
+        tries = self._source.failures(entry) + 1
         log.error("callback %d failed at try %d (%s)", entry.id, tries, error, exc_info=tries == 1)
-        self._put_off(entry, self._pause_seconds(tries))
+        await self._source.put_off(entry, seconds=self._pause_seconds(tries), failures=tries)
 
     def _pause_seconds(self, tries: int) -> float:
         cap_seconds = PAUSE_MAX.total_seconds()
         return backoff_seconds(tries, base_seconds=self._backoff_base_seconds, cap_seconds=cap_seconds)
-
-    def _put_off(self, entry: CallbackEntry, seconds: float) -> None:
-        self._again_at[entry.id] = self._clock() + timedelta(seconds=seconds)
 
     async def _apply_or_set_aside(self, entry: CallbackEntry) -> None:
         try:
@@ -193,7 +169,7 @@ class CallbackQueue:
         except (Outage, Postponed):
             raise
         except Exception as error:
-            if self._failures[entry.id] + 1 < TRIES:
+            if self._source.failures(entry) + 1 < TRIES:
                 raise
             await self._set_aside(entry, f"it failed {TRIES} times: {type(error).__name__}: {error}")
 

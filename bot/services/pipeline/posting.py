@@ -46,10 +46,10 @@ class Posting:
         fetched.check(may_be_partial=may_be_partial)
         return fetched
 
-    async def post(self, job: Job, route: Route, fetched: FetchedTracks, lease: Lease | None) -> Posted:
+    async def post(self, job: Job, route: Route, fetched: FetchedTracks, lease: Lease) -> Posted:
         """Post the tracks, smaller where they do not fit, and as links where nothing helps.
 
-        `lease` is checked right before; None for what is the member's already, and may be sent again.
+        `lease` is checked right before.
 
         Raises:
             LeaseLost: nothing was posted.
@@ -60,8 +60,7 @@ class Posting:
             try:
                 files = await fetched.fitted(limit)
                 await fault_points.pause_at("before the post")
-                if lease is not None:
-                    await lease.check()
+                await lease.check()
                 posted = await route.post_result(job, files)
             except RouteTooSmall:
                 log.warning("job %s: files up to %d bytes are too large for %s", job.short_id, limit, route.name)

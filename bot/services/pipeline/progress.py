@@ -1,6 +1,7 @@
 """Update each job's progress message, only when it changed and no more often than the pace allows.
 
 Outdated messages have their own queue in the database (`work.progress`): a pass costs what changed, not what waits.
+An edit needs a claim there, so two processes never edit the same message.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, Qu
 from bot.domain.text import text
 from bot.errors import Outage
 from bot.services.common.clock import Clock
+from bot.services.common.lease import an_owner
 from bot.services.common.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
 from bot.services.operator.notices import Operator
@@ -39,12 +41,15 @@ UNAVAILABLE_TRIES = 100
 UNREADABLE_SECONDS = 3600.0
 """How long until a job that this version cannot read is tried again."""
 
-Record: TypeAlias = Callable[[Work], Awaitable[None]]
-"""Writes down the outcome for one message."""
+Record: TypeAlias = Callable[[Work], Awaitable[bool]]
+"""Writes down the outcome for one message; False if it is another owner's by now."""
 
 
 class ProgressTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """In seconds. `every`: the pace of one message; `lease`: when a dead worker's message is taken over."""
+    """In seconds. `every`: the pace of one message; `lease`: when a dead worker's message is taken over.
+
+    An edit begins in the first half of its lease, which with the usual one is longer than an edit may take.
+    """
 
     every: float
     lease: float = 30
@@ -69,8 +74,11 @@ class Progress:
         self._operator = operator
         self._times = times
         self._clock = clock
-        self._began_at = clock()
-        self._has_begun = False
+        # Among several processes, one that starts or stops interrupts nothing.
+        self._began_at = None if storage.is_shared else clock()
+        self._has_begun = storage.is_shared
+        self._owner = an_owner("progress")
+        self._in_hand: set[str] = set()
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.progress.next_due()
@@ -85,13 +93,22 @@ class Progress:
         if not claimed:
             return False
         # Looked at again: a job that was accepted meanwhile may be among the claimed ones.
-        bands = _bands(await self._queue_head())
-        one_pass = _Pass(bands, await self._storage.reading.jobs.usual_seconds())
-        records = await asyncio.gather(*(self._bring_up_to_date(outdated, one_pass) for outdated in claimed))
-        async with self._storage.transaction() as work:
-            for record in records:
-                await record(work)
+        try:
+            bands = _bands(await self._queue_head())
+            one_pass = _Pass(bands, await self._storage.reading.jobs.usual_seconds())
+            records = await asyncio.gather(*(self._bring_up_to_date(outdated, one_pass) for outdated in claimed))
+            await self._write_down(claimed, records)
+        finally:
+            self._in_hand.difference_update(outdated.job_id for outdated in claimed)
         return True
+
+    async def _write_down(self, claimed: Sequence[OutdatedProgress], records: Sequence[Record]) -> None:
+        async with self._storage.transaction() as work:
+            for outdated, record in zip(claimed, records, strict=True):
+                if not await record(work):
+                    # Another owner may have shown something newer before our edit arrived.
+                    log.warning("job %s: somebody else has taken its progress message over", _short(outdated))
+                    await work.progress.show_again(outdated.job_id, at=self._clock())
 
     async def _take_over(self) -> None:
         """After a restart, tell members whose music is being made that nothing was lost."""
@@ -122,7 +139,11 @@ class Progress:
             return []
         async with self._storage.transaction() as work:
             until = now + timedelta(seconds=self._times.lease)
-            return await work.progress.claim_due(now=now, until=until, limit=AT_ONCE)
+            claimed = await work.progress.claim_due(now=now, until=until, limit=AT_ONCE, owner=self._owner)
+        # After a jump of the clock a claim may run out while this process is still at work on it.
+        mine = [outdated for outdated in claimed if outdated.job_id not in self._in_hand]
+        self._in_hand.update(outdated.job_id for outdated in mine)
+        return mine
 
     async def _bring_up_to_date(self, outdated: OutdatedProgress, one_pass: _Pass) -> Record:
         """Show one message; returns what to write down afterwards. Never raises, so that the others continue."""
@@ -151,12 +172,21 @@ class Progress:
                 return self._put_off(outdated, seconds=UNREADABLE_SECONDS)
             step = self._step(job, one_pass)
             if step.view is not None:
+                await self._check_claim(outdated)
                 try:
                     await self._messenger.show_progress(job, step.view)
                 except RouteClosed as error:
                     # The next change tries again: there are few, and the channel may have opened.
                     log.info("job %s: its progress cannot be shown (%s)", job.short_id, error)
         return self._shown(outdated, step)
+
+    async def _check_claim(self, outdated: OutdatedProgress) -> None:
+        """Raises `RouteBusy` if another process may have the message before the edit has ended."""
+        if not self._storage.is_shared:
+            return
+        until = await self._storage.reading.progress.claimed_until(outdated.job_id, owner=self._owner)
+        if until is None or until - self._clock() < timedelta(seconds=self._times.lease) / 2:
+            raise RouteBusy(0)
 
     def _step(self, job: Job, one_pass: _Pass) -> ProgressStep:
         return progress_step(
@@ -169,16 +199,19 @@ class Progress:
 
     def _shown(self, outdated: OutdatedProgress, step: ProgressStep) -> Record:
         if step.is_last:
-            return lambda work: work.progress.remove(outdated.job_id)
+            return self._remove(outdated)
         next_edit_at = self._clock() + timedelta(seconds=self._times.every)
         band = None if step.view is None else step.view.queue_band
         return lambda work: work.progress.shown(
-            outdated, queue_band=band, again_at=step.again_at, next_edit_at=next_edit_at
+            outdated, owner=self._owner, queue_band=band, again_at=step.again_at, next_edit_at=next_edit_at
         )
 
     def _put_off(self, outdated: OutdatedProgress, *, seconds: float) -> Record:
         until = self._clock() + timedelta(seconds=seconds)
-        return lambda work: work.progress.put_off(outdated, until=until)
+        return lambda work: work.progress.put_off(outdated, owner=self._owner, until=until)
+
+    def _remove(self, outdated: OutdatedProgress) -> Record:
+        return lambda work: work.progress.remove(outdated.job_id, owner=self._owner)
 
     def _later(self, outdated: OutdatedProgress, error: Exception, *, tries: int) -> Record | None:
         """Try again after a pause, longer each time; None after `tries`."""
@@ -192,7 +225,7 @@ class Progress:
     def _given_up(self, outdated: OutdatedProgress, error: Exception) -> Record:
         """The message stays as it is."""
         log.error("job %s: its progress message cannot be shown; it stays as it is", _short(outdated), exc_info=error)
-        return lambda work: work.progress.remove(outdated.job_id)
+        return self._remove(outdated)
 
     async def _tell_operator(self, outdated: OutdatedProgress) -> None:
         with suppress(Outage):  # which is reported elsewhere; the log has the rest

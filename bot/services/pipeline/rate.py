@@ -1,12 +1,17 @@
 """The provider's rate limit, kept in the database so that it spans restarts and processes."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeAlias
 from uuid import uuid4
 
 from bot.domain.pace import SlidingWindow
 from bot.services.common.aggregates import Memos
 
 SENT = "latest submissions"
+
+Attempts: TypeAlias = Mapping[str, datetime]
+"""Attempts by id, and when each counts from."""
 
 
 class Rate:
@@ -18,30 +23,30 @@ class Rate:
     def __init__(self, window: SlidingWindow) -> None:
         self._window = window
 
-    async def free_at(self, memos: Memos, *, now: datetime) -> datetime | None:
-        """When the next submission may be sent; None: now."""
-        free_at = self._window.free_at(list((await self._counted(memos, now)).values()), now=now)
-        return free_at if free_at > now else None
-
-    async def take(self, memos: Memos, *, now: datetime) -> str:
-        """Count a submission that is sent now; returns the id of this attempt."""
-        attempt_id = uuid4().hex
-        await self._write(memos, {**await self._counted(memos, now), attempt_id: now})
-        return attempt_id
-
-    async def answered(self, memos: Memos, attempt_id: str, *, now: datetime) -> None:
-        """Count the attempt from now: however slow it was, it has reached the provider."""
-        await self._write(memos, {**await self._counted(memos, now), attempt_id: now})
-
-    async def _counted(self, memos: Memos, now: datetime) -> dict[str, datetime]:
-        """Attempts and their times; one in the future, from before the clock was set back, counts from now."""
+    async def counted(self, memos: Memos, *, now: datetime) -> Attempts:
+        """The attempts that count now; one in the future, from before the clock was set back, counts from now."""
         sent = dict(filter(None, map(_attempt, (await memos.get(SENT) or "").splitlines())))
         counted = {attempt_id: min(at, now) for attempt_id, at in sent.items() if self._window.counts(at, now=now)}
         if any(at > now for at in sent.values()):
             await self._write(memos, counted)
         return counted
 
-    async def _write(self, memos: Memos, sent: dict[str, datetime]) -> None:
+    def free_at(self, counted: Attempts, *, now: datetime) -> datetime | None:
+        """When the next submission may be sent; None: now."""
+        free_at = self._window.free_at(list(counted.values()), now=now)
+        return free_at if free_at > now else None
+
+    async def take(self, memos: Memos, counted: Attempts, *, now: datetime) -> str:
+        """Count a submission that is sent now, in the transaction that read `counted`; returns this attempt's id."""
+        attempt_id = uuid4().hex
+        await self._write(memos, {**counted, attempt_id: now})
+        return attempt_id
+
+    async def answered(self, memos: Memos, attempt_id: str, *, now: datetime) -> None:
+        """Count the attempt from now: however slow it was, it has reached the provider."""
+        await self._write(memos, {**await self.counted(memos, now=now), attempt_id: now})
+
+    async def _write(self, memos: Memos, sent: Attempts) -> None:
         await memos.put(SENT, "\n".join(f"{attempt_id} {at.isoformat()}" for attempt_id, at in sent.items()))
 
 

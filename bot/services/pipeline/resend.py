@@ -1,21 +1,22 @@
 """Sends a member's music once more, or for the first time where nobody could collect it.
 
 It costs the member nothing and others a download and a ping, so each member has one at a time and each job one a
-minute, and all of them together share a few places.
+minute, whichever processes get the clicks. All of them together share a few places of each process.
 """
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
 
-import msgspec
 from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState, Place
+from bot.domain.sending import REST, Sending
 from bot.domain.text import Verbatim, text
-from bot.errors import BadSource, Refused
+from bot.errors import BadSource, Outage, Refused, TakenElsewhere
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
@@ -35,14 +36,6 @@ NOT_READY = text("There's nothing to send yet: that job hasn't finished.")
 EXPIRED = text("The music service no longer has these files, so I can't send them again.")
 NO_ANSWER = text("Discord isn't answering right now. Try again in a minute.")
 
-REST = timedelta(minutes=1)
-"""How long after a job was sent again it is not sent once more."""
-
-
-class _Sent(msgspec.Struct, frozen=True):
-    at: datetime
-    posted: Posted
-
 
 class Resend:
     def __init__(
@@ -58,7 +51,7 @@ class Resend:
     ) -> None:
         """`at_once`: how many jobs are sent at the same time; further ones wait.
 
-        `lease_seconds`: after which the delivery takes over what a dead process was sending.
+        `lease_seconds`: after which what a dead process was sending is free for the delivery, or another click.
         """
         self._storage = storage
         self._messenger = messenger
@@ -68,8 +61,6 @@ class Resend:
         self._clock = clock
         self._owner = an_owner("sending again")
         self._places = asyncio.Semaphore(at_once)
-        self._in_hand: dict[int, str] = {}  # the job of each member who waits for one
-        self._sent: dict[str, _Sent] = {}
 
     async def send_again(self, job_id: str, member_id: int, place: Place) -> None:
         """Post the job's tracks in the channel of `place`, or to the member alone where the bot may not post there.
@@ -78,18 +69,22 @@ class Resend:
 
         Raises:
             Refused: no such job of this member, not finished, sent a moment ago, files gone, or no answer of Discord's.
+            TakenElsewhere: another process has this click.
         """
-        job = await self._sendable(job_id, member_id)
-        if (in_hand := self._in_hand.get(member_id)) is not None:
-            raise Refused([BUSY if in_hand == job.id else ONE_AT_A_TIME])
-        self._check_rested(job)
-        self._in_hand[member_id] = job.id
+        owner = an_owner("sending again")
+        await self._begin(await self._sendable(job_id, member_id), place, owner)
         try:
-            async with self._places:
+            async with (
+                renewed(partial(self._renew_sending, job_id, owner), seconds=self._lease.total_seconds()) as lease,
+                self._places,
+            ):
                 # Read again: the delivery may have posted it meanwhile.
-                await self._send(await self._sendable(job_id, member_id), place)
-        finally:
-            del self._in_hand[member_id]
+                await self._send(await self._sendable(job_id, member_id), place, lease)
+        except BaseException:
+            with suppress(Outage):  # then the claim runs out
+                async with self._storage.transaction() as work:
+                    await work.sendings.end(job_id, owner=owner)
+            raise
 
     async def _sendable(self, job_id: str, member_id: int) -> Job:
         job = await self._storage.reading.jobs.get(job_id)
@@ -99,27 +94,48 @@ class Resend:
             raise Refused([NOT_READY])
         return job
 
-    def _check_rested(self, job: Job) -> None:
-        """Raises `Refused` with the place where it is, if it was sent a moment ago."""
-        now = self._clock()
-        # A negative age says that the clock was set back.
-        self._sent = {key: sent for key, sent in self._sent.items() if timedelta(0) <= now - sent.at < REST}
-        if (sent := self._sent.get(job.id)) is None:
-            return
-        if sent.posted.is_answer:
-            raise Refused([text("I sent it {ago}, where only you can see it.", ago=sent.at)])
-        raise Refused([text("I sent it {ago}: {link}", ago=sent.at, link=_link(sent.posted))])
+    async def _begin(self, job: Job, place: Place, owner: str) -> None:
+        """Take the click and write down that its member is sent this job. Raises as `send_again` does."""
+        refusal = None
+        async with self._storage.transaction() as work:
+            if not await work.intakes.take_once(place.interaction_id):
+                raise TakenElsewhere
+            now = self._clock()
+            refusal = self._refusal(job, await work.sendings.of_member(job.place.member_id), now)
+            if refusal is None:
+                await work.sendings.forget(until=now)
+                until = now + self._lease
+                await work.sendings.begin(job.id, member_id=job.place.member_id, owner=owner, until=until)
+        if refusal is not None:  # only now, since the click stays taken
+            raise refusal
+
+    def _refusal(self, job: Job, sendings: Sequence[Sending], now: datetime) -> Refused | None:
+        """Why it is not sent again now: its member is still being sent something, or was sent it a moment ago."""
+        for sending in sendings:
+            if sending.is_under_way(now, lease=self._lease):
+                return Refused([BUSY if sending.job_id == job.id else ONE_AT_A_TIME])
+        sent = next((each for each in sendings if each.job_id == job.id and each.is_resting(now)), None)
+        if sent is None or sent.sent_at is None:
+            return None
+        if sent.is_answer:
+            return Refused([text("I sent it {ago}, where only you can see it.", ago=sent.sent_at)])
+        link = _link(sent.guild_id, sent.channel_id, sent.message_id)
+        return Refused([text("I sent it {ago}: {link}", ago=sent.sent_at, link=link)])
+
+    async def _renew_sending(self, job_id: str, owner: str) -> bool:
+        async with self._storage.transaction() as work:
+            return await work.sendings.renew(job_id, owner=owner, until=self._clock() + self._lease)
 
     async def has_copies(self, job: Job) -> bool:
         """Whether the job can be sent again from our own copies, once the provider's files are gone."""
         return await self._posting.has_copies(job)
 
-    async def _send(self, job: Job, place: Place) -> None:
+    async def _send(self, job: Job, place: Place, lease: Lease) -> None:
         try:
             if job.state is JobState.UNCOLLECTED:
                 posted = await self._collect(job, place)
             else:
-                posted = await self._post(job, place, None)
+                posted = await self._post(job, place, lease)
         except LeaseLost:
             raise Refused([BUSY]) from None
         except BadSource as error:
@@ -127,10 +143,10 @@ class Resend:
         except (RouteClosed, RouteUnavailable) as error:
             raise Refused([NO_ANSWER]) from error
         log.info("job %s: sent again", job.short_id)
-        self._sent[job.id] = _Sent(self._clock(), posted)
         await self._record(job, posted)
         if not posted.is_answer:
-            await self._messenger.answer(place, [text("Sent: {link}", link=_link(posted))])
+            link = _link(posted.guild_id, posted.channel_id, posted.message_id)
+            await self._messenger.answer(place, [text("Sent: {link}", link=link)])
 
     async def _collect(self, job: Job, place: Place) -> Posted:
         """Post what nobody could collect, while the delivery leaves it alone."""
@@ -145,7 +161,7 @@ class Resend:
             await self._give_back(job, is_posted_nowhere=False)
             raise
 
-    async def _post(self, job: Job, place: Place, lease: Lease | None) -> Posted:
+    async def _post(self, job: Job, place: Place, lease: Lease) -> Posted:
         """By the first route that is open. Raises `RouteClosed` where none is."""
         here = replace(job, place=place, progress_message_id=None)
         async with AsyncExitStack() as stack:
@@ -212,6 +228,8 @@ class Resend:
         delivered = None
         async with self._storage.transaction() as work:
             current = await work.jobs.get(job.id)
+            if current is not None:
+                await work.sendings.sent(_sent(posted, current, at))
             if current is not None and current.state is JobState.UNCOLLECTED:
                 delivered = notified(posted, current, at)
                 await settle.save(work, delivered, before=current, at=at)
@@ -221,6 +239,18 @@ class Resend:
             self._bells.job_changed(delivered)
 
 
-def _link(posted: Posted) -> Verbatim:
-    where = posted.guild_id or "@me"
-    return Verbatim(f"https://discord.com/channels/{where}/{posted.channel_id}/{posted.message_id}")
+def _sent(posted: Posted, job: Job, at: datetime) -> Sending:
+    return Sending(
+        job_id=job.id,
+        member_id=job.place.member_id,
+        until=at + REST,
+        sent_at=at,
+        guild_id=posted.guild_id,
+        channel_id=posted.channel_id,
+        message_id=posted.message_id,
+        is_answer=posted.is_answer,
+    )
+
+
+def _link(guild_id: int | None, channel_id: int | None, message_id: int | None) -> Verbatim:
+    return Verbatim(f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}")

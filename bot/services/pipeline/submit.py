@@ -26,6 +26,10 @@ from bot.services.pipeline.rate import Rate
 log = logging.getLogger(__name__)
 
 
+class _ClosedElsewhereError(Exception):
+    """Undoes a claim: another process found the account closed."""
+
+
 class SubmitTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds. A job that is still `submitting` after these has lost its process.
 
@@ -78,8 +82,11 @@ class Submission:
         """Submit the job whose turn it is; False when none may be submitted now."""
         if not await self._account.is_open():
             return False
-        async with self._storage.transaction() as work:
-            job, attempt_id = await self._claim(work)
+        try:
+            async with self._storage.transaction() as work:
+                job, attempt_id = await self._claim(work)
+        except _ClosedElsewhereError:
+            return False
         if job is None:
             return False
         self._bells.progress.ring()
@@ -97,14 +104,20 @@ class Submission:
 
         Without a place it keeps waiting, and can be cancelled. Where a limit of the day is reached, it is put off until
         tomorrow and has no place.
+
+        Raises:
+            _ClosedElsewhereError: another process found the account closed; nothing is claimed.
         """
         now = self._clock()
-        self._free_at = await self._rate.free_at(work.memos, now=now)
+        counted = await self._rate.counted(work.memos, now=now)
+        self._free_at = self._rate.free_at(counted, now=now)
         if self._free_at is not None:
             return None, None
         job = await work.jobs.claim_turn(now=now, until=now + timedelta(seconds=self._times.turn))
         if job is None:
             return None, None
+        if await self._account.is_closed(work.memos):
+            raise _ClosedElsewhereError
         reason = await self._caps.reached(work, job, now=now)
         if reason is not None:
             log.info("job %s: put off until tomorrow (%s)", job.short_id, reason)
@@ -114,7 +127,7 @@ class Submission:
             return put_off, None
         await self._caps.count(work, job, now=now)
         await work.progress.touch(job.id, at=now)
-        return job, await self._rate.take(work.memos, now=now)
+        return job, await self._rate.take(work.memos, counted, now=now)
 
     async def _mark_sent(self, job: Job) -> bool:
         """From here on its outcome may be unknown; a job that was claimed and never sent goes back to its place."""
@@ -138,29 +151,37 @@ class Submission:
             await fault_points.pause_at("after the answer to the submit")
         except ProviderError as error:
             if (reason := trouble_of(error)) is not None:
-                self._account.close(reason)  # before the others are woken
+                self._account.close(reason)  # before the others are woken, here and elsewhere
             if isinstance(error, ProviderBusy):
                 self._account.took_nothing()
-            await self._record_surely(job, attempt_id, partial(self._after_error, error))
+            await self._record_surely(
+                job, attempt_id, partial(self._after_error, error), closes_account=reason is not None
+            )
             await self._account.tell_of(error)
         else:
             log.info("job %s: submitted as task %s", job.short_id, task_id)
             await self._record_surely(job, attempt_id, partial(self._started, task_id))
             await self._account.works()
 
-    async def _record_surely(self, job: Job, attempt_id: str, change: Callable[[Job, datetime], Job]) -> None:
+    async def _record_surely(
+        self, job: Job, attempt_id: str, change: Callable[[Job, datetime], Job], *, closes_account: bool = False
+    ) -> None:
         """However long the database is away: nobody else knows what the provider answered."""
         failures = 0
         while True:
             try:
-                return await self._record(job, attempt_id, change)
+                return await self._record(job, attempt_id, change, closes_account=closes_account)
             except Outage:
                 failures += 1
                 await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=5))
 
-    async def _record(self, job: Job, attempt_id: str, change: Callable[[Job, datetime], Job]) -> None:
+    async def _record(
+        self, job: Job, attempt_id: str, change: Callable[[Job, datetime], Job], *, closes_account: bool
+    ) -> None:
         """Apply `change` to the job as it is by now: a callback may have been faster than the answer."""
         async with self._storage.transaction() as work:
+            if closes_account:
+                await self._account.share(work.memos)
             current = await work.jobs.get(job.id)
             if current is None:
                 return

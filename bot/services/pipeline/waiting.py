@@ -7,7 +7,7 @@ from bot.domain.jobs import SOURCE_KEPT, Failure, FailureReason, Job, JobEvent, 
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 from bot.services.operator.account import Account
 
 log = logging.getLogger(__name__)
@@ -80,11 +80,22 @@ class Waiting:
             self._bells.job_changed(ended)
         return True
 
+    async def _is_still_so(self, work: Work, reason: FailureReason, at: datetime) -> bool:
+        """Whether other processes have not found out meanwhile that the provider takes jobs."""
+        if reason is not FailureReason.NEVER_STARTED:
+            return await self._account.is_closed(work.memos)
+        if await work.jobs.any_started_since(at - self._give_up):
+            self._account.took_something()
+            return False
+        return True
+
     async def _give_up_on(self, oldest: Job, reason: FailureReason, at: datetime) -> Job | None:
         async with self._storage.transaction() as work:
             waiting = await work.jobs.get(oldest.id)
             if waiting is None or waiting.state is not JobState.ACCEPTED:
                 return None  # its turn came after all
+            if not await self._is_still_so(work, reason, at):
+                return None
             log.warning("job %s: waited until the deadline and was never submitted (%s)", waiting.short_id, reason)
             failure = Failure(reason=reason)
             ended = waiting.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)

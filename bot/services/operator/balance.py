@@ -1,0 +1,89 @@
+"""The credits left, logged at a start, so that a wrong key or address is noticed then and not at the first command."""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from bot.domain.models import CREDITS_PER_JOB
+from bot.errors import ProviderError, ProviderUnauthorized
+from bot.services.common.clock import Clock
+from bot.services.common.ports import Provider, Storage
+
+log = logging.getLogger(__name__)
+
+CHECKED = "latest credits check"
+ASKING = "asking"
+LOOK_SECONDS = 0.5
+"""How often the others look for its answer."""
+
+
+class Balance:
+    """Of several processes that start together on one database, one asks, and the others use its answer."""
+
+    def __init__(
+        self, storage: Storage, provider: Provider, *, account: str, lasts_seconds: float, clock: Clock
+    ) -> None:
+        """`account`: unlike any other account's; it may be stored. `lasts_seconds`: how long a check is good for."""
+        self._storage = storage
+        self._provider = provider
+        self._account = account
+        self._lasts = timedelta(seconds=lasts_seconds)
+        self._clock = clock
+
+    async def say(self) -> None:
+        """Log the credits once."""
+        try:
+            credits_left = await self._checked()
+        except ProviderUnauthorized as error:
+            log.error("SUNO_API_KEY is refused (%s): check it in .env", error)  # noqa: TRY400  # one line is enough
+        except ProviderError as error:
+            log.warning(
+                "cannot ask the music service for its credits (%s): if this lasts, check SUNO_API_URL and the network",
+                error,
+            )
+        except Exception:
+            log.exception("cannot ask the music service for its credits")
+        else:
+            if credits_left < CREDITS_PER_JOB:
+                log.warning("%g credits left, and an extension costs %d: top up", credits_left, CREDITS_PER_JOB)
+            else:
+                log.info("%g credits left; an extension costs %d", credits_left, CREDITS_PER_JOB)
+
+    async def _checked(self) -> float:
+        if not self._storage.is_shared:
+            return await self._provider.credits()
+        while (latest := await self._latest_or_turn()) == ASKING:  # noqa: ASYNC110  # the database sends no events
+            await asyncio.sleep(LOOK_SECONDS)
+        return await self._asked() if latest is None else float(latest)
+
+    async def _latest_or_turn(self) -> str | None:
+        """As `_latest`; None: it is this process's turn to ask, and the others wait."""
+        async with self._storage.transaction() as work:
+            latest = self._latest(await work.memos.get(CHECKED) or "")
+            if latest is None:
+                await work.memos.put(CHECKED, self._record(ASKING))
+        return latest
+
+    async def _asked(self) -> float:
+        """A failure is not shared: the next process asks for itself."""
+        try:
+            credits_left = await self._provider.credits()
+        except Exception:
+            async with self._storage.transaction() as work:
+                await work.memos.put(CHECKED, "")
+            raise
+        async with self._storage.transaction() as work:
+            await work.memos.put(CHECKED, self._record(str(credits_left)))
+        return credits_left
+
+    def _record(self, found: str) -> str:
+        return f"{self._account} {self._clock().isoformat()} {found}"
+
+    def _latest(self, words: str) -> str | None:
+        """What a check of this account found, or that one is under way; None if there was none lately."""
+        try:
+            account, at, found = words.split()
+            age = self._clock() - datetime.fromisoformat(at)
+        except ValueError:
+            return None
+        return found if account == self._account and timedelta(0) <= age < self._lasts else None

@@ -1,0 +1,53 @@
+"""Two processes that hear the same clicks and commands, as during a hand-over: one of them carries each out."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec.structs import replace
+
+from bot.domain.jobs import JobState
+from bot.sandbox.stand_ins import free_port, running
+from tests.end_to_end.test_sending_again import send_again
+from tests.end_to_end.town import Town, ended, ends, eventually
+
+
+@pytest.fixture
+async def both(town: Town) -> AsyncIterator[Town]:
+    await town.start()
+    port = free_port()
+    async with running(town.stand_ins, replace(town.settings, web_port=port, public_url=f"http://127.0.0.1:{port}")):
+        await town.discord.wait_ready(2)
+        yield town
+
+
+async def test_music_is_sent_again_once(both: Town) -> None:
+    await both.extend(style="folk", title="Boats", prompt="la")
+    await both.result()
+    job = await both.job_in(JobState.DELIVERED)
+    lounge = both.guild.channel("lounge")
+
+    for number in range(1, 4):
+        answer = await send_again(both, lounge, job)
+        if number == 1:
+            await ended(lounge)
+        await answer.wait_until(lambda message: "sent" in message.content.lower())
+
+    assert len(ends(lounge)) == 1
+
+
+async def test_a_cancellation_cancels_one_job(both: Town) -> None:
+    """After the first is cancelled, the same words would mean the second."""
+    both.suno.credits = 0
+    for title in ("Boats", "Boats again"):
+        await both.extend(style="folk", title=title, prompt="la")
+    jobs = both.app.storage.reading.jobs
+
+    async def in_states(*states: JobState) -> bool:
+        return sorted(job.state for job in await jobs.of_member(both.mia.id, limit=5)) == sorted(states)
+
+    await eventually(lambda: in_states(JobState.ACCEPTED, JobState.ACCEPTED))
+    cancelled = await (await both.mia.command(both.songs, "cancel", job="boats")).response()
+    await (await both.mia.command(both.songs, "quota")).response()
+
+    assert cancelled.content == "Cancelled **Boats**. This didn't use up an extension."
+    assert await in_states(JobState.ACCEPTED, JobState.CANCELLED)

@@ -1,0 +1,60 @@
+"""Two processes that meet the same failures: they are counted, and told to the operator, as if there were one."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.domain.jobs import JobState
+from bot.services.operator.isolation import TRIES
+from tests.support.pipeline import Pipeline, a_pipeline, another_process
+
+
+@pytest.fixture
+async def one(tmp_path: Path) -> AsyncIterator[Pipeline]:
+    async with a_pipeline(tmp_path) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+async def other(tmp_path: Path, one: Pipeline) -> AsyncIterator[Pipeline]:
+    async with another_process(tmp_path, one) as pipeline:
+        yield pipeline
+
+
+async def test_failures_of_a_job_count_wherever_they_happen(one: Pipeline, other: Pipeline) -> None:
+    job = await one.running()
+    for number in range(TRIES):
+        one.clock.turn(300)
+        async with one.storage.transaction() as work:
+            (claimed,) = await work.jobs.claim_due([JobState.RUNNING], now=one.clock(), until=one.clock(), limit=1)
+        async with (one, other)[number % 2].isolation.around(claimed, doing="asking after it"):
+            raise ZeroDivisionError
+
+    assert await one.storage.reading.jobs.all_set_aside(limit=5) == [job.id]
+
+
+async def test_a_success_in_one_process_clears_the_failures_in_another(one: Pipeline, other: Pipeline) -> None:
+    job = await one.running()
+    for _ in range(TRIES - 1):
+        async with one.isolation.around(await one.job(job), doing="asking after it"):
+            raise ZeroDivisionError
+    async with other.isolation.around(await one.job(job), doing="asking after it"):
+        pass
+    async with one.isolation.around(await one.job(job), doing="asking after it"):
+        raise ZeroDivisionError
+
+    assert await one.storage.reading.jobs.all_set_aside(limit=5) == []
+
+
+async def test_the_operator_hears_of_many_troubles_of_a_kind_once_an_hour_from_both(
+    one: Pipeline, other: Pipeline
+) -> None:
+    for number, each in enumerate((one, other, one, other)):
+        await each.isolation._operator.tell_hourly("callback", f"callback {number}", [], log_line="set aside")
+    assert len(one.messenger.operator) + len(other.messenger.operator) == 1
+
+    one.clock.turn(3601)
+    await other.isolation._operator.tell_hourly("callback", "callback 9", [], log_line="set aside")
+
+    assert len(other.messenger.operator) == 1
