@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.domain.inbox_entry import Recorded
 from storage import lock
@@ -27,6 +28,9 @@ from storage.progress import ProgressMessages
 from storage.restored import notice_restore
 from storage.spending import Spending
 from storage.tracks import Tracks
+
+if TYPE_CHECKING:
+    from storage.shards import Shards
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +53,13 @@ class SqlWork:
         self.progress = ProgressMessages(connection)
         self.spending = Spending(connection)
         self.housekeeping = Housekeeping(connection)
+        self._connection = connection
+
+    @property
+    def shards(self) -> "Shards":
+        from storage.shards import Shards  # noqa: PLC0415  # few bots need them
+
+        return Shards(self._connection)
 
 
 class SqlStorage:
