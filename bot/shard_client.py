@@ -85,7 +85,14 @@ class ShardClient(ConnectedClient):
         self._on_change()
 
     async def on_ready(self) -> None:
-        log.info("shard %d of %d is ready with %d servers", self.number, self._leases.agreed.count, len(self.guilds))
+        servers = len(self.guilds)
+        log.info(
+            "shard %d of %d is ready in %d server%s",
+            self.number,
+            self._leases.agreed.count,
+            servers,
+            "" if servers == 1 else "s",
+        )
 
     def is_closed(self) -> bool:
         return self._is_closed

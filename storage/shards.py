@@ -20,6 +20,8 @@ FORGET_PROCESS = "DELETE FROM gateway_process WHERE name = $1"
 
 ALL = "SELECT number, owner, until_ms, successor, successor_until_ms FROM shard ORDER BY number"
 
+FORGET_ALL_PROCESSES = "DELETE FROM gateway_process"
+
 FORGET_ALL = "DELETE FROM shard"
 
 ADD = "INSERT INTO shard (number) VALUES ($1)"
@@ -56,6 +58,7 @@ class Shards:
         await self._connection.execute(BE_PRESENT, process, to_ms(until))
 
     async def begin(self, count: int) -> None:
+        await self._connection.execute(FORGET_ALL_PROCESSES)
         await self._connection.execute(FORGET_ALL)
         await self._connection.execute_many(ADD, [(number,) for number in range(count)])
 

@@ -19,7 +19,7 @@ class Shards(Protocol):
         """Count as alive until then; those whose time is over are forgotten."""
 
     async def begin(self, count: int) -> None:
-        """Replace all shards by `count` new ones, which nobody serves."""
+        """Forget all shards and processes; then there are `count` shards, which nobody serves."""
 
     async def all(self, *, now: datetime, longest: timedelta) -> Sequence[Shard]:
         """By number, with their live owners and successors."""
