@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.shards import Shard, is_live
-from storage.engines.base import Connection
+from storage.engines.base import Connection, Row
 from storage.values import from_ms, to_ms
 
 LIVE_PROCESSES = "SELECT name FROM gateway_process WHERE until_ms > $1 AND until_ms <= $2 ORDER BY name"
@@ -68,14 +68,16 @@ class Shards:
         def live(name: str | None, until_ms: int | None) -> str | None:
             return name if is_live(from_ms(until_ms), now, longest=longest) else None
 
-        return [
-            Shard(
+        def shard(row: Row) -> Shard:
+            owner = live(row["owner"], row["until_ms"])
+            return Shard(
                 number=int(row["number"]),
-                owner=live(row["owner"], row["until_ms"]),
+                owner=owner,
                 successor=live(row["successor"], row["successor_until_ms"]),
+                is_lapsed=owner is None and row["owner"] is not None,
             )
-            for row in rows
-        ]
+
+        return [shard(row) for row in rows]
 
     async def renew(self, process: str, *, until: datetime) -> None:
         await self._connection.execute(RENEW, process, to_ms(until))

@@ -27,11 +27,15 @@ class Agreed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """`owner` serves it; `successor` is connecting in order to take it over. None: nobody, or no longer."""
+    """`owner` serves it; `successor` is connecting in order to take it over. None: nobody, or no longer.
+
+    `is_lapsed`: its owner has not renewed it in time, and is either dead or kept from it.
+    """
 
     number: int
     owner: str | None = None
     successor: str | None = None
+    is_lapsed: bool = False
 
     @property
     def holder(self) -> str | None:
@@ -47,23 +51,32 @@ class Moves:
     take: int | None = None
 
 
-def moves(shards: Sequence[Shard], processes: Collection[str], me: str, *, room: int) -> Moves:
+def moves(
+    shards: Sequence[Shard], processes: Collection[str], me: str, *, room: int, has_watched: bool = True
+) -> Moves:
     """The next moves of `me`, one of the live `processes`, which may start `room` more shards at the same time.
+
+    `has_watched`: it has looked regularly for as long as a lease lasts. Otherwise the database may have been away from
+    everybody, and those whose leases lapsed meanwhile may be alive: it claims nothing of theirs.
 
     Everybody may claim a share rounded up, so no shard is left over. Then whoever has at least two fewer than another
     takes one from the one with the most; that ends once all shares differ by one at most.
     """
     held = Counter(shard.holder for shard in shards)
-    free = [shard.number for shard in shards if shard.holder is None]
+    free = [shard.number for shard in shards if shard.holder is None and (has_watched or not shard.is_lapsed)]
     if free:
         share = -(-len(shards) // len(processes))
         return Moves(claim=tuple(free[: max(0, min(room, share - held[me]))]))
     if room <= 0 or any(shard.successor == me for shard in shards):
         return Moves()
-    given = [shard for shard in shards if shard.successor is None and held[shard.holder] - held[me] >= 2]
+    given = [
+        shard
+        for shard in shards
+        if shard.owner is not None and shard.successor is None and held[shard.owner] - held[me] >= 2
+    ]
     if not given:
         return Moves()
-    return Moves(take=max(given, key=lambda shard: (held[shard.holder], shard.holder, shard.number)).number)
+    return Moves(take=max(given, key=lambda shard: (held[shard.owner], shard.owner, shard.number)).number)
 
 
 def is_live(until: datetime | None, now: datetime, *, longest: timedelta) -> bool:

@@ -17,6 +17,7 @@ from tests.benchmarks import (
     history,
     polling,
     progress,
+    shards,
     start_up,
     storage_commits,
 )
@@ -33,6 +34,7 @@ PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "progress": progress.measure,
     "burst": burst.measure,
     "history": history.measure,
+    "shards": shards.measure,
 }
 
 

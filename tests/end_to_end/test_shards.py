@@ -238,6 +238,24 @@ async def test_a_command_that_two_sessions_of_a_shard_deliver_is_carried_out_onc
 
 
 @pytest.mark.postgres
+async def test_two_processes_that_start_together_identify_five_seconds_apart(
+    tmp_path: Path, source: Path, request: pytest.FixtureRequest
+) -> None:
+    options = replace(SHARDED, max_concurrency=1)
+    async with a_sharded_town(tmp_path, source, request, options) as town, AsyncExitStack() as stack:
+        settings = replace(town.settings, shards=3)
+        one, other = await asyncio.gather(
+            *(stack.enter_async_context(running(town.stand_ins, settings, only=GATEWAY)) for _ in range(2))
+        )
+        await until(lambda: sorted(shards_of(one) + shards_of(other)) == [0, 1, 2])
+
+        assert shards_of(one)
+        assert shards_of(other)
+        assert town.discord.gateway.identified == 3
+        assert town.discord.gateway.too_early == []
+
+
+@pytest.mark.postgres
 async def test_a_process_that_was_frozen_lets_go_of_what_was_taken_over(sharded: Town, tmp_path: Path) -> None:
     town, channels = sharded, a_channel_in_every_shard(sharded)
     app = await town.start(only=GATEWAY)

@@ -133,9 +133,33 @@ async def test_a_successor_takes_the_shard_at_once_from_an_owner_that_dies(proce
     await with_all(processes)
     newcomer = await processes.join(1)
     await newcomer.look([], room=ROOM)
-    processes.clock.turn(LEASE_SECONDS + 1)
+    processes.clock.turn(LEASE_SECONDS - 1)
+    await newcomer.look([], room=ROOM)
+    processes.clock.turn(2)
 
     assert 3 in (await newcomer.look([], room=0)).owned
+
+
+async def test_after_an_outage_of_the_database_everybody_keeps_what_they_had(processes: Processes) -> None:
+    first, newcomer = await with_all(processes), await processes.join(1)
+    for connected in ([], [3], [3, 2]):
+        await newcomer.look(connected, room=ROOM)
+    processes.clock.turn(10 * LEASE_SECONDS)
+
+    assert (await newcomer.look([3, 2], room=ROOM)).numbers == {2, 3}
+    assert (await first.look([0, 1], room=ROOM)).numbers == {0, 1}
+    assert (await newcomer.look([3, 2], room=ROOM)).numbers == {2, 3}
+
+
+async def test_a_process_that_dies_in_an_outage_is_missed_one_lease_after_it(processes: Processes) -> None:
+    await with_all(processes)
+    newcomer = await processes.join(1)
+    processes.clock.turn(10 * LEASE_SECONDS)
+    for _ in range(3):
+        assert not (await newcomer.look([], room=ROOM)).owned
+        processes.clock.turn(LEASE_SECONDS / 3)
+
+    assert (await newcomer.look([], room=ROOM)).owned == {0, 1, 2, 3}
 
 
 async def test_a_refused_successor_ends_the_hand_over_itself(processes: Processes) -> None:

@@ -42,6 +42,14 @@ def test_a_dead_process_counts_for_nothing() -> None:
     assert moves(shards("a", "a", None, None), {"a"}, "a", room=16) == Moves(claim=(2, 3))
 
 
+def test_lapsed_shards_are_claimed_only_by_a_process_that_has_watched() -> None:
+    all_now = [*shards("a", None), *(Shard(number=number, is_lapsed=True) for number in (2, 3, 4, 5))]
+
+    assert moves(all_now, {"a"}, "a", room=16, has_watched=False) == Moves(claim=(1,))
+    assert moves(all_now, {"a"}, "a", room=16) == Moves(claim=(1, 2, 3, 4, 5))
+    assert moves(all_now[:1] + all_now[2:], {"a"}, "a", room=16, has_watched=False) == Moves()
+
+
 def test_a_newcomer_takes_one_shard_from_the_process_with_the_most() -> None:
     assert moves(shards("a", "b", "b", "b"), {"a", "b", "c"}, "c", room=16) == Moves(take=3)
 

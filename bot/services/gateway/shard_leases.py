@@ -52,6 +52,8 @@ class ShardLeases:
         self._longest = 2 * max(self._lease, TAKE)
         self._is_alone = is_alone
         self._agreed: Agreed | None = None
+        self._looked_at: datetime | None = None
+        self._watching_since: datetime | None = None
         self.taking: int | None = None
 
     @property
@@ -102,6 +104,7 @@ class ShardLeases:
                     " one again with the same SHARDS"
                 )
             until = now + self._lease
+            has_watched = self._has_watched(now)
             await shards.be_present(self.process, now=now, until=until)
             processes = await shards.processes(now=now, longest=self._longest)
             await shards.renew(self.process, until=until)
@@ -110,19 +113,28 @@ class ShardLeases:
             to_own = [
                 shard.number
                 for shard in all_now
-                if shard.successor == self.process and (shard.number in connected or shard.owner is None)
+                if shard.successor == self.process
+                and (shard.number in connected or (has_watched and shard.owner is None))
             ]
             await shards.own(to_own, self.process, until=until)
             if to_own:
                 all_now = await shards.all(now=now, longest=self._longest)
-            next_moves = moves(all_now, processes, self.process, room=room)
+            next_moves = moves(all_now, processes, self.process, room=room, has_watched=has_watched)
             await shards.own(next_moves.claim, self.process, until=until)
             if next_moves.take is not None:
                 await shards.succeed(next_moves.take, self.process, until=now + TAKE)
+        self._looked_at = now
         owned = {shard.number for shard in all_now if shard.owner == self.process} | {*next_moves.claim}
         taking = next((shard.number for shard in all_now if shard.successor == self.process), next_moves.take)
         self.taking = taking
         return Look(owned=frozenset(owned), taking=taking, has_taken=bool(to_own))
+
+    def _has_watched(self, now: datetime) -> bool:
+        """Whether it has looked regularly for a whole lease, so that no lease lapsed because the database was away."""
+        is_regular = self._looked_at is not None and timedelta(0) <= now - self._looked_at <= self._lease
+        if self._watching_since is None or not is_regular:
+            self._watching_since = now
+        return now - self._watching_since >= self._lease
 
     async def take_now(self, number: int) -> None:
         """Discord does not accept a second session beside the owner's: end the hand-over, so that the owner leaves."""
