@@ -7,12 +7,9 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
-
-from dotenv import dotenv_values
 
 from bot import __version__, fault_points, roles
 from bot.roles import Role
@@ -138,6 +135,10 @@ def _from_file(path: Path) -> Mapping[str, str]:
         return {}
     if path.is_dir():
         raise SettingsError((f"{path.absolute()} cannot be read: it is a folder; put a file with your settings there",))
+    from difflib import get_close_matches  # noqa: PLC0415  # only where there is such a file
+
+    from dotenv import dotenv_values  # noqa: PLC0415  # as above
+
     try:
         found = dotenv_values(path)
     except UnicodeDecodeError:

@@ -6,10 +6,11 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from bot import announce, roles
 from bot.client import EncoreClient
@@ -35,14 +36,13 @@ GRACE_SECONDS = 8.0
 GREETING_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class App:
+class App(msgspec.Struct, frozen=True, kw_only=True):
     """Everything built, nothing started."""
 
     ground: Ground
     parts: tuple[Part, ...]
     roles: frozenset[Role] = roles.ALL
-    listening: asyncio.Event = field(default_factory=asyncio.Event)
+    listening: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     shards: "ShardKeeper | None" = None
 
     @property

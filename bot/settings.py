@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+import msgspec
+
 from bot.domain.models import CREDITS_PER_JOB, DEFAULT_MODEL, MODELS, Offer, model_spelled
+from bot.domain.secrets import repr_without
 
 T = TypeVar("T")
 
@@ -26,22 +28,21 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """See `.env.example` for what each one means; names here are the variables' in lower case."""
 
-    discord_token: str = field(repr=False)
-    suno_api_key: str = field(repr=False)
+    discord_token: str
+    suno_api_key: str
     discord_api_url: str = "https://discord.com/api/v10"
     discord_gateway_url: str = "wss://gateway.discord.gg/"
     suno_api_url: str = "https://api.sunoapi.org"
     suno_upload_url: str = "https://sunoapiorg.redpandaai.co"
-    suno_webhook_key: str = field(default="", repr=False)
+    suno_webhook_key: str = ""
     public_url: str = ""
     web_host: str = "0.0.0.0"  # noqa: S104  # the provider calls from outside
     web_port: int = 8080
     database_path: Path = DATABASE  # beside it: copies of tracks, whatever the database
-    postgres_url: str = field(default="", repr=False)  # instead of the file at `database_path`
+    postgres_url: str = ""  # instead of the file at `database_path`
     database_connections: int = 8
     quota_per_day: int = 10
     open_commands_per_member: int = 3
@@ -69,6 +70,9 @@ class Settings:
     retry_base_seconds: float = 2
     deaf_seconds: float = 120  # without the gateway, until a new session is begun
     locales_path: Path | None = None  # None: the languages that come with Encore
+
+    def __repr__(self) -> str:
+        return repr_without(self, frozenset({"discord_token", "suno_api_key", "suno_webhook_key", "postgres_url"}))
 
     @property
     def max_source_bytes(self) -> int:
@@ -296,7 +300,7 @@ _TIMES_IN_ORDER = ("POLL_AFTER_SECONDS", "OVERDUE_AFTER_SECONDS", "GIVE_UP_AFTER
 
 def _times_out_of_order(environ: Mapping[str, str], values: Mapping[str, object]) -> list[str]:
     """A line for each time that does not come after the one before it, unless one of the two could not be read."""
-    defaults = {each.name: each.default for each in fields(Settings)}
+    defaults = {each.name: each.default for each in msgspec.structs.fields(Settings)}
 
     def seconds(name: str) -> float | None:
         is_set = bool(environ.get(name, "").strip())

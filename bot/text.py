@@ -9,12 +9,13 @@ import io
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from bot.domain.text import Day, Fact, Megabytes, Said, Seconds, Text
 from bot.domain.times import clock
@@ -34,8 +35,7 @@ SAID_MAX = 200
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Language:
+class _Language(msgspec.Struct, frozen=True):
     """How to write for one reader. `words` is the locale of the translations, `numbers` the reader's own.
 
     They differ where there is no translation: a French reader gets English words but French numbers.

@@ -1,9 +1,10 @@
 """Callbacks as they came: each recorded once and applied later. Any that cannot be applied is set aside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+
+import msgspec
 
 from bot.domain.inbox_entry import NEWEST, CallbackEntry, Recorded
 from storage.engines.base import Connection, Many, Query, Row, Script
@@ -60,8 +61,7 @@ SELECT callback_token FROM job
 _ASKED_AT_ONCE = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackToRecord:
+class CallbackToRecord(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     body: bytes
     at: datetime

@@ -3,10 +3,10 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from bot.domain.jobs import ClaimedIntake, Intake
 from bot.domain.text import Text

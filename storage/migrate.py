@@ -4,9 +4,10 @@ import logging
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+
+import msgspec
 
 from bot import fault_points
 from storage.engines.base import Connection, Engine
@@ -34,8 +35,7 @@ needs, so a bot that starts at the same time either sees it or is itself seen by
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(msgspec.Struct, frozen=True):
     number: int
     name: str
     sql: str

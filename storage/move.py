@@ -8,9 +8,10 @@ import asyncio
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from storage import lock
 from storage.backup import migrated_copy
@@ -36,8 +37,7 @@ class MoveError(Exception):
     """The database cannot be moved; the text says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
     """`rows` counts those of each table; `was_done` if an earlier run had already moved them all."""
 
     rows: Mapping[str, int]

@@ -2,9 +2,10 @@
 
 import asyncio
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from storage import lock
 from storage.backup import migrated_copy
@@ -12,8 +13,7 @@ from storage.errors import BackupError
 from storage.held_back import hold_back
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """`held_back` jobs wait for their members; `replaced` is where the database from before is now, if any."""
 
     held_back: int

@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, TypeAlias
+
+import msgspec
 
 from bot.domain.text import Day, Fact, Megabytes, Said, Seconds, Text, Verbatim
 
 Json: TypeAlias = Any
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(msgspec.Struct, frozen=True):
     """A kind of fact that JSON has no word for: `name` says so beside its value."""
 
     name: str

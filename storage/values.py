@@ -32,5 +32,5 @@ def from_ms(ms: int | None) -> datetime | None:
 
 
 def to_json(record: object) -> str:
-    """A dataclass as JSON text."""
+    """A record as JSON text."""
     return msgspec.json.encode(record).decode()

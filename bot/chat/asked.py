@@ -1,10 +1,10 @@
 """What Discord says about a server when asked, for a process that has no gateway to tell it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 
 import discord
+import msgspec
 
 from bot.chat.discord_errors import read_as_routes
 from bot.domain.jobs import Place
@@ -14,8 +14,7 @@ KEPT_SECONDS = 300.0
 KEPT_SERVERS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """A channel, and what the bot may do there."""
 
     channel: discord.abc.GuildChannel | discord.Thread

@@ -4,10 +4,11 @@ Every card fits Discord's limits, whatever a member or the provider wrote (docs/
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import discord
+import msgspec
+from msgspec.structs import replace
 
 from bot.domain.jobs import FILES_KEPT, Job, Track
 from bot.domain.links import web_url
@@ -36,8 +37,7 @@ COLOUR = 0x6C5CE7
 FAILED_COLOUR = 0xC0392B
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attached:
+class Attached(msgspec.Struct, frozen=True, kw_only=True):
     """A file in a message, either at `path` or made of `words`; `alt` describes it to those who cannot see it."""
 
     name: str
@@ -46,8 +46,7 @@ class Attached:
     words: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(msgspec.Struct, frozen=True, kw_only=True):
     """One message."""
 
     content: str

@@ -4,15 +4,16 @@ A refusal means attaching the file again, so what the provider has no use for is
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from bot.domain.request import EARLIEST_SECONDS, ExtensionRequest, Mode
 from bot.domain.source import SourceChoice
 from bot.domain.text import Said, Seconds, Text, text
 
 
-@dataclass(frozen=True, slots=True)
-class Adjustment:
+class Adjustment(msgspec.Struct, frozen=True):
     """Where it `applies`, `adjust` gives the request that is sent instead, and `sentence` says so."""
 
     applies: Callable[[ExtensionRequest], bool]

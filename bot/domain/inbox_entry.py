@@ -1,8 +1,9 @@
 """A callback of the provider as it came: written down first, applied to its job later."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
 
 NEWEST = 2**63 - 1
 """As an id: later than any callback that there will be."""
@@ -14,8 +15,7 @@ class Recorded(StrEnum):
     UNKNOWN = "unknown"  # no job has this token
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackEntry:
+class CallbackEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded callback; `body` is what was posted, byte for byte. Ids grow in the order of recording."""
 
     id: int

@@ -1,13 +1,16 @@
 """The life of a job: its states, what can happen to it, and the one table of what follows from what."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
+
 from bot.domain.request import ExtensionRequest
+from bot.domain.secrets import repr_without
 from bot.domain.source import AudioProperties, SourceChoice, SourceKind
 from bot.domain.text import Text
 
@@ -185,8 +188,7 @@ class WaitReason(StrEnum):
     DOWNLOAD = "download"  # it is finished, and its tracks cannot be fetched for now
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """`provider_message` is the provider's own words, without URLs; empty where there are none."""
 
     reason: FailureReason
@@ -194,8 +196,7 @@ class Failure:
     provider_message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
+class Track(msgspec.Struct, frozen=True, kw_only=True):
     """One result. `id` is the provider's; `audio_url` is empty until it is ready; `length_seconds` may be unknown."""
 
     id: str
@@ -209,8 +210,7 @@ class Track:
     length_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where a job came from and where its answer goes. Ids are Discord's snowflakes; `guild_id` None: a direct message.
 
     The token serves for 15 minutes after `received_at` and is a secret.
@@ -218,7 +218,7 @@ class Place:
 
     application_id: int
     interaction_id: int
-    interaction_token: str = field(repr=False)
+    interaction_token: str
     guild_id: int | None
     channel_id: int
     member_id: int
@@ -226,9 +226,11 @@ class Place:
     private: bool
     received_at: datetime
 
+    def __repr__(self) -> str:
+        return repr_without(self, frozenset({"interaction_token"}))
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """A command as it came, written down before any work, so that it survives a restart and happens once."""
 
     place: Place
@@ -238,8 +240,7 @@ class Intake:
     progress_message_id: int | None = None  # written down before the source is read, so that there is one only
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedIntake:
+class ClaimedIntake(msgspec.Struct, frozen=True, kw_only=True):
     """A command that a worker has claimed.
 
     `was_claimed`: somebody had it before and is gone, perhaps before it was acknowledged. `refusal`: what they decided
@@ -251,8 +252,7 @@ class ClaimedIntake:
     refusal: tuple[Text, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnedTrack:
+class OwnedTrack(msgspec.Struct, frozen=True, kw_only=True):
     """A track that Encore made for a member, as the `track` option and `/jobs` show it.
 
     `title` is what it is called, never an id. `take` counts its job's tracks from 1, of which there are `takes`.
@@ -267,8 +267,7 @@ class OwnedTrack:
     delivered_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One extension from acceptance to its end. Times are aware, UTC."""
 
     id: str
@@ -279,9 +278,9 @@ class Job:
     sent_continue_at: float  # the second that is sent; `request.continue_at` is what was asked for
     source_kind: SourceKind
     source_name: str
-    source_url: str = field(repr=False)  # where the provider fetches the source: signed, a secret
+    source_url: str  # where the provider fetches the source: signed, a secret
     source: AudioProperties
-    callback_token: str = field(repr=False)
+    callback_token: str
     task_id: str | None = None
     named_task_id: str | None = None  # named by a callback before the submission was answered; not confirmed yet
     waits_for: WaitReason | None = None
@@ -303,6 +302,9 @@ class Job:
     final_is_answer: bool = False  # the final message is an answer, which one member sees
     notified_at: datetime | None = None  # when the end was told to the member
     post_tried_at: datetime | None = None  # since when a message with its end may be there without our knowing
+
+    def __repr__(self) -> str:
+        return repr_without(self, frozenset({"source_url", "callback_token"}))
 
     def after(self, event: JobEvent, **changes: Any) -> "Job":  # noqa: ANN401  # any field of its own
         """The job once `event` has happened, with `changes` to its other fields.

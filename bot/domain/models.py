@@ -5,11 +5,11 @@ editions for V4_5ALL, V5_5 and the V6 family. Read 2026-11-22. Units are charact
 """
 
 import unicodedata
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One model of the provider and its limits; lengths in characters, `source_max_seconds` in seconds."""
 
     name: str
@@ -46,8 +46,7 @@ STYLE_MAX = max(model.style_max for model in _TABLE)
 TITLE_MAX = max(model.title_max for model in _TABLE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """The models that members may choose, oldest first, and the one they get if they choose none.
 
     It is the operator's choice (`MODELS`, `DEFAULT_MODEL`). Every other model of the table stays known, so that a track

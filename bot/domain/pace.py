@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 REQUESTS_PER_WINDOW = 20
 WINDOW_SECONDS = 10.0
@@ -12,8 +13,7 @@ MARGIN_SECONDS = 0.5
 """Requests do not take the same time on their way: two that were sent 10 s apart may arrive closer together."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlidingWindow:
+class SlidingWindow(msgspec.Struct, frozen=True, kw_only=True):
     """Never more than `limit` in any `window_seconds`: each one waits for the `limit`-th before it to grow old.
 
     A leaky bucket would let nearly twice as many through within one window after a rest.

@@ -1,8 +1,10 @@
 """What a job's progress message shows, when it changes, and when it changes for the last time."""
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace
 
 from bot.domain.jobs import FINAL_STATES, FailureReason, Job, JobState, Stage, WaitReason
 from bot.domain.quota import next_day
@@ -23,8 +25,7 @@ CONTENT_REASONS = frozenset(
 """Failures that are about what a member wrote or sent: nobody else's business."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutdatedProgress:
+class OutdatedProgress(msgspec.Struct, frozen=True, kw_only=True):
     """A progress message that is behind its job.
 
     `version` counts the changes that a member can see; `failures` how often in a row showing it failed unexpectedly.
@@ -35,8 +36,7 @@ class OutdatedProgress:
     failures: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedJob:
+class QueuedJob(msgspec.Struct, frozen=True, kw_only=True):
     """A waiting job in the order of the turns, with the part of the queue (`queue_band`) that its message names."""
 
     job_id: str
@@ -48,8 +48,7 @@ def queue_band(position: int) -> int:
     return BANDS[bisect_right(BANDS, max(1, position)) - 1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageLink:
+class MessageLink(msgspec.Struct, frozen=True, kw_only=True):
     """Where a message is; `guild_id` None: in a direct conversation."""
 
     guild_id: int | None
@@ -57,8 +56,7 @@ class MessageLink:
     message_id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressView:
+class ProgressView(msgspec.Struct, frozen=True, kw_only=True):
     """What the message says. `since` is when the present wait began, `expected_at` when it usually ends.
 
     `is_late`: it should have ended by now. `resumes_at`: when a wait for a new day's credits ends.
@@ -83,8 +81,7 @@ class ProgressView:
         return self.state in FINAL_STATES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressStep:
+class ProgressStep(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with a message now: show `view` (None: leave it), look again at `again_at`, or never if `is_last`."""
 
     view: ProgressView | None

@@ -1,11 +1,11 @@
 """A member's quota for one UTC day: how many units are held, spent and left."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaBalance:
+
+class QuotaBalance(msgspec.Struct, frozen=True, kw_only=True):
     """Always counted from the ledger's rows; a stored balance could drift away from them."""
 
     limit: int

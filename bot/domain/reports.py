@@ -1,9 +1,11 @@
 """What the provider says about a task, in a callback or when asked: one shape for both."""
 
 import re
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 from bot.domain.jobs import (
     AT_PROVIDER_STATES,
@@ -25,8 +27,7 @@ class ReportKind(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskReport:
+class TaskReport(msgspec.Struct, frozen=True, kw_only=True):
     """`tracks` may be unfinished (no `audio_url`) or empty; `code` and `message` are the provider's, for failures."""
 
     task_id: str | None

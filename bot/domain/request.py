@@ -1,9 +1,10 @@
 """What a member asks for."""
 
 import re
-from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
+
+import msgspec
 
 from bot.domain.models import DEFAULT_MODEL, MODELS, Model
 
@@ -36,8 +37,7 @@ class Mode(StrEnum):
     DEFAULT = "default"  # style and title are the source's, with or without singing; the prompt is an idea
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtensionRequest:
+class ExtensionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The options of one `/extend`, as typed; texts are stripped, an empty one counts as not given.
 
     `continue_at` and `source_length` are seconds. `continue_at` None means the end of the track; `source_length` None

@@ -7,8 +7,9 @@ A new rule is a new row in `RULES` and nothing else.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from bot.domain.models import MODELS, WHOLE_TABLE, Offer
 from bot.domain.request import ExtensionRequest, Mode, VocalGender
@@ -17,8 +18,7 @@ from bot.domain.text import Said, Seconds, Text, text
 WEIGHT_STEP = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """`broken` is asked only where `applies`; `sentence` may rely on both. `option` is the option at fault.
 
     `of_model`: a limit of the model, which another model may not have.
@@ -32,8 +32,7 @@ class Rule:
     of_model: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenRule:
+class BrokenRule(msgspec.Struct, frozen=True):
     name: str
     option: str
     sentence: Text

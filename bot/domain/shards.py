@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 IDENTIFY_SECONDS = 5.0
 """The pause between two IDENTIFYs in one bucket (docs/discord.md 6)."""
@@ -13,8 +14,7 @@ TAKE_SECONDS = 60.0
 """How long a hand-over may take; after that, the previous owner has the shard to itself again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreed:
+class Agreed(msgspec.Struct, frozen=True, kw_only=True):
     """What all gateway processes go by."""
 
     count: int
@@ -25,8 +25,7 @@ class Agreed:
         return number % self.max_concurrency
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
+class Shard(msgspec.Struct, frozen=True, kw_only=True):
     """`owner` serves it; `successor` is connecting in order to take it over. None: nobody, or no longer.
 
     `is_lapsed`: its owner has not renewed it in time, and is either dead or kept from it.
@@ -43,8 +42,7 @@ class Shard:
         return self.successor or self.owner
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moves:
+class Moves(msgspec.Struct, frozen=True, kw_only=True):
     """What a process may do now. `claim`: shards that nobody serves. `take`: one that another process hands over."""
 
     claim: tuple[int, ...] = ()

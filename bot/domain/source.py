@@ -1,7 +1,8 @@
 """The piece of audio that is continued."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class SourceKind(StrEnum):
@@ -22,8 +23,7 @@ class AudioFormat(StrEnum):
     MP4 = "mp4"  # a film; its audio track counts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioProperties:
+class AudioProperties(msgspec.Struct, frozen=True, kw_only=True):
     """What was found in a file by decoding it to its end.
 
     `format` is the container, `codec` the decoder's name (`mp3`, `opus`, `aac`, ...), `length_seconds` the true length.
@@ -37,8 +37,7 @@ class AudioProperties:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceChoice:
+class SourceChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Which source a member named, before anything was read.
 
     `name` is what the member would recognise: the file's name, the last part of the link's path, or the track's title.

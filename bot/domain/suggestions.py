@@ -1,6 +1,7 @@
 """What the command offers while a member types: only what goes with the options filled in so far."""
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from bot.domain.adjustments import adjusted
 from bot.domain.models import MODELS, Model, Offer, folded
@@ -9,8 +10,7 @@ from bot.domain.rules import fits_its_model
 from bot.domain.text import Seconds, Text, text
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(msgspec.Struct, frozen=True):
     name: Text
     value: str
 

@@ -4,10 +4,11 @@ Code that decides something describes it as a `Text`. `bot.text` translates it w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import TypeAlias
+
+import msgspec
 
 
 class Said(str):
@@ -22,22 +23,19 @@ class Verbatim(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Seconds:
+class Seconds(msgspec.Struct, frozen=True):
     """A length or position in seconds, shown as `1:05` or `1:02:03`."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Megabytes:
+class Megabytes(msgspec.Struct, frozen=True):
     """A size in bytes, shown in MB of 1,000,000 bytes, rounded up to a tenth: `12.3 MB`, in German `12,3 MB`."""
 
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(msgspec.Struct, frozen=True):
     """A day of the year, rendered as the reader's language writes it: `24 Nov`."""
 
     day: date
@@ -46,15 +44,14 @@ class Day:
 Fact: TypeAlias = "str | Said | Verbatim | int | float | Seconds | Megabytes | Day | datetime | Text | list[Text]"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """`message` is the English sentence, which is also its key in the catalogue; `facts` fill its `{placeholders}`.
 
     If there is a `plural`, `facts["count"]` decides which of the two is used.
     """
 
     message: str
-    facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
+    facts: Mapping[str, Fact] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     plural: str | None = None
 
 

@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from bot.domain.jobs import OwnedTrack
 
@@ -15,8 +16,7 @@ def folded(words: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", words).casefold())
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """A way to read what a member typed for a track: a title, `whole` or a part of one, and perhaps a take of it."""
 
     title: str

@@ -1,9 +1,10 @@
 """Which addresses may be fetched from: the public internet, and the hosts that the operator names."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
+
+import msgspec
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -65,8 +66,7 @@ def is_public_literal(literal: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class PrivateHosts:
+class PrivateHosts(msgspec.Struct, frozen=True):
     """The hosts in the setting PRIVATE_HOSTS; a port of None means every port."""
 
     entries: frozenset[tuple[str, int | None]] = frozenset()

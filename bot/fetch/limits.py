@@ -1,10 +1,9 @@
 """How much time and how many bytes a stranger's server gets."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchLimits:
+class FetchLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Each default states its reason; tests pass smaller ones."""
 
     connect_seconds: float = 10

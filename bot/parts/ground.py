@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from bot.audio.process import AudioProcess
 from bot.chat.messenger import DiscordMessenger
@@ -34,8 +35,7 @@ CREDITS_POLLS = 2
 CLOSING_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
     """Everything open, nothing started."""
 
     settings: Settings

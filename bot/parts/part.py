@@ -1,14 +1,12 @@
 """What one capability adds to the process."""
 
-from dataclasses import dataclass
-
+import msgspec
 from discord.ext import commands
 
 from bot.services.common.worker import Worker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     cogs: tuple[commands.Cog, ...] = ()
     workers: tuple[Worker, ...] = ()
     submitters: tuple[Worker, ...] = ()

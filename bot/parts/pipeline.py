@@ -1,6 +1,6 @@
 """One job from its command to its post: accepting, submitting, hearing from the provider, delivering, progress."""
 
-from dataclasses import dataclass
+import msgspec
 
 from bot.domain.pace import SlidingWindow
 from bot.parts.ground import Ground
@@ -50,8 +50,7 @@ NOWHERE = "https://encore.invalid/callbacks/"
 """The provider requires an address; if it cannot reach us, results are polled (docs/provider.md 1.5)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pipeline:
+class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     """What commands call directly, and the workers that do the rest."""
 
     acceptance: Acceptance

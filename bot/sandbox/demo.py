@@ -4,8 +4,9 @@ import asyncio
 import re
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bot import logs
 from bot.audio.process import AudioProcess

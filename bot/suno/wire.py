@@ -4,7 +4,6 @@ docs/provider.md 1.4 (answers), 2 (callbacks) and 4 (record-info).
 """
 
 import re
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, TypeVar
 
@@ -44,8 +43,7 @@ class MalformedRecord(Malformed):
     """Not an answer from record-info."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """What every answer comes in. `message` is None if there was none; `data` is any JSON."""
 
     code: int

@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
+
+import msgspec
 
 from storage.errors import StorageUnavailable
 
@@ -55,16 +56,14 @@ class Connection(Protocol):
         """Run `sql` once for each of `rows`; cheaper than separate calls."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """A step of a script that is answered with its rows."""
 
     sql: str
     parameters: Sequence[Value] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Many:
+class Many(msgspec.Struct, frozen=True):
     """A step of a script that runs `sql` once for each of `rows`, and is answered with no rows."""
 
     sql: str

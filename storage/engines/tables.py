@@ -1,8 +1,9 @@
 """Encore's tables, as the migrations make them, and the SQL that copies any of them. For moving a database."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from graphlib import TopologicalSorter
+
+import msgspec
 
 from storage.engines.base import Connection, Row, Value
 
@@ -23,8 +24,7 @@ SELECT made.name AS table_name, named."table" AS refers_to
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """`key` are the columns of the primary key. Both engines sort them in the same order, byte by byte."""
 
     name: str

@@ -4,9 +4,11 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+
+from msgspec.structs import replace
 
 from bot.sandbox.discord import Callback, Channel, DiscordOptions, Member, Upload
 from bot.sandbox.sounds import compose

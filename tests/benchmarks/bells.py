@@ -8,12 +8,12 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 
 import asyncpg
+from msgspec.structs import replace
 
 from bot.domain.inbox_entry import Recorded
 from bot.services.common.bells import Bells

@@ -10,9 +10,11 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bot.domain.inbox_entry import CallbackEntry
 from bot.domain.jobs import JobState

@@ -12,12 +12,13 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import cast
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from bot.suno.signature import signature_is_valid
 from bot.suno.wire import MalformedCallback, callback_task_id, parse_callback

@@ -3,9 +3,11 @@
 import asyncio
 import tempfile
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bot.domain.jobs import JobState
 from bot.domain.reports import ReportKind, TaskReport

@@ -8,10 +8,11 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
+
+from msgspec.structs import replace
 
 from bot.domain.jobs import JobEvent, JobState
 from bot.services.common import settle

@@ -1,9 +1,9 @@
 """`encore commands sync` and `clear`, and `encore --version`."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot import __version__
 from bot.sandbox.discord import DiscordOptions, FakeDiscord, TroubleKind

@@ -1,9 +1,8 @@
 """A process without a gateway asks Discord about its servers, and is told what a gateway would have told it."""
 
-from dataclasses import replace
-
 import discord
 import pytest
+from msgspec.structs import replace
 
 from bot.chat.asked import KEPT_SECONDS, AskedDiscord
 from bot.chat.pacing import Pacer

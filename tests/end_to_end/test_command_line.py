@@ -2,11 +2,11 @@
 
 import asyncio
 import socket
-from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from bot.sandbox.discord import DiscordOptions, FakeDiscord
 from tests.end_to_end.town import Town, eventually

@@ -1,17 +1,20 @@
 """The provider's real rate, an empty account, and whose turn it is."""
 
 import asyncio
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import JobState
 from bot.domain.pace import REQUESTS_PER_WINDOW, WINDOW_SECONDS
 from bot.sandbox.discord import DiscordOptions, RateLimit, Upload
 from tests.end_to_end.town import QUICK, Town, a_town, eventually
 
-AT_THE_REAL_RATE = replace(QUICK, manual=True, rate_limit=REQUESTS_PER_WINDOW, rate_window_seconds=WINDOW_SECONDS)
+AT_THE_REAL_RATE = dataclasses.replace(
+    QUICK, manual=True, rate_limit=REQUESTS_PER_WINDOW, rate_window_seconds=WINDOW_SECONDS
+)
 
 
 async def test_never_more_than_twenty_in_ten_seconds_even_across_a_restart(tmp_path: Path, source: Path) -> None:
@@ -36,7 +39,7 @@ async def test_never_more_than_twenty_in_ten_seconds_even_across_a_restart(tmp_p
 async def test_the_operator_hears_once_of_an_empty_account_and_work_resumes_when_it_is_filled(
     tmp_path: Path, source: Path
 ) -> None:
-    async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
+    async with a_town(tmp_path, source, dataclasses.replace(QUICK, credits=0)) as town:
         operator = town.discord.owner
         await town.start(poll_every_seconds=0.3)
         for title in ("one", "two", "three"):
@@ -58,7 +61,7 @@ async def test_the_operator_hears_once_of_an_empty_account_and_work_resumes_when
 async def test_a_member_with_many_jobs_does_not_hold_up_another_who_sees_their_place(
     tmp_path: Path, source: Path
 ) -> None:
-    async with a_town(tmp_path, source, replace(QUICK, credits=0)) as town:
+    async with a_town(tmp_path, source, dataclasses.replace(QUICK, credits=0)) as town:
         await town.start(poll_every_seconds=0.3)
         ben = town.discord.member("Ben", guild=town.guild)
         for number in range(6):
@@ -109,7 +112,7 @@ async def test_twelve_results_at_once_are_posted_before_any_edits_with_hardly_a_
         rate_limits={("POST", MESSAGES): five, ("PATCH", f"{MESSAGES}/{{message_id}}"): five},
         shared_channel_bucket=shared,
     )
-    async with a_town(tmp_path, source, replace(QUICK, manual=True), discord) as town:
+    async with a_town(tmp_path, source, dataclasses.replace(QUICK, manual=True), discord) as town:
         town.settings = replace(town.settings, quota_per_day=100)
         await town.start(progress_every_seconds=1.0, lease_seconds=30.0, open_commands_per_member=100)
         for number in range(12):

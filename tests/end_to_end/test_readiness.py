@@ -3,12 +3,12 @@
 import asyncio
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from bot.app import build
 from bot.parts.web import web_part

@@ -1,7 +1,8 @@
 """`Send again`, from the click to what everybody reads afterwards."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState
 from bot.sandbox.discord import Channel, Invocation, Message

@@ -1,14 +1,15 @@
 """Discord's gateway in shards (`SHARDS`): one process with all of them, and several that share them."""
 
 import asyncio
+import dataclasses
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.app import App
 from bot.domain.jobs import JobState
@@ -21,7 +22,7 @@ from tests.end_to_end.town import UNHURRIED, Town, a_town, ends, eventually, und
 from tests.support.process import BotProcess, bot_process, environ_of, said
 
 SHARDS = 4
-SHARDED = replace(UNHURRIED, shards=SHARDS, max_concurrency=SHARDS, identify_seconds=5.0)
+SHARDED = dataclasses.replace(UNHURRIED, shards=SHARDS, max_concurrency=SHARDS, identify_seconds=5.0)
 GATEWAY = frozenset({Role.GATEWAY})
 SETTLED_SECONDS = 90.0
 
@@ -209,7 +210,7 @@ async def test_a_process_that_stops_gives_its_shards_back_at_once(sharded: Town)
 async def test_a_hand_over_succeeds_whatever_discord_makes_of_the_second_session(
     tmp_path: Path, source: Path, request: pytest.FixtureRequest, second_session: SecondSession
 ) -> None:
-    options = replace(SHARDED, second_session=second_session)
+    options = dataclasses.replace(SHARDED, second_session=second_session)
     async with a_sharded_town(tmp_path, source, request, options) as town, AsyncExitStack() as stack:
         channels = a_channel_in_every_shard(town)
         first = await stack.enter_async_context(running(town.stand_ins, town.settings, only=GATEWAY))
@@ -241,7 +242,7 @@ async def test_a_command_that_two_sessions_of_a_shard_deliver_is_carried_out_onc
 async def test_two_processes_that_start_together_identify_five_seconds_apart(
     tmp_path: Path, source: Path, request: pytest.FixtureRequest
 ) -> None:
-    options = replace(SHARDED, max_concurrency=1)
+    options = dataclasses.replace(SHARDED, max_concurrency=1)
     async with a_sharded_town(tmp_path, source, request, options) as town, AsyncExitStack() as stack:
         settings = replace(town.settings, shards=3)
         one, other = await asyncio.gather(
@@ -286,7 +287,7 @@ async def test_another_number_is_refused_while_processes_are_at_work(sharded: To
 async def test_a_number_that_discord_refuses_stops_the_bot(
     tmp_path: Path, source: Path, request: pytest.FixtureRequest
 ) -> None:
-    options = replace(SHARDED, session_servers=1)
+    options = dataclasses.replace(SHARDED, session_servers=1)
     async with a_sharded_town(tmp_path, source, request, options) as town:
         a_channel_in_every_shard(town)
         environ = environ_of(town.settings, SHARDS=str(SHARDS))

@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import discord
 import pytest
 from discord import app_commands
+from msgspec.structs import replace
 
 from bot import announce
 from bot.app import App, build, run_parts

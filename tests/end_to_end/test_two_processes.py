@@ -1,6 +1,6 @@
 """Two bots on one token and database, as when a new version starts before the old one has stopped."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bot.domain.jobs import JobState
 from bot.sandbox.stand_ins import free_port, running

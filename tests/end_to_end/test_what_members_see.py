@@ -1,10 +1,11 @@
 """What members see in the channel, in their answers and in direct messages, besides the music itself."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobEvent, JobState
 from bot.fault_points import hold
@@ -83,7 +84,7 @@ async def test_a_member_reads_that_the_music_is_ready_and_cannot_be_downloaded_y
         f"🎧 **Paper Boats** for <@{town.mia.id}>: it's ready, but I can't download it yet. I'm still trying."
     )
     for task in town.suno.tasks.values():
-        task.scenario = replace(task.scenario, file_trouble=None)
+        task.scenario = dataclasses.replace(task.scenario, file_trouble=None)
     async with town.app.storage.transaction() as work:
         await work.jobs.hasten(until=datetime.now(UTC))
     town.app.ground.bells.all_due()

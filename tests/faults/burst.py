@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+
 from bot.domain.jobs import JobState
 from bot.domain.pace import REQUESTS_PER_WINDOW, WINDOW_SECONDS
 from bot.sandbox.discord import Callback, Channel, DiscordOptions, Member, Upload
@@ -80,7 +82,7 @@ class Burst:
 @asynccontextmanager
 async def a_town_with_tracks(folder: Path, source: Path, *, track_bytes: int) -> AsyncIterator[Town]:
     async with a_town(folder, source, replace(SUNO, audio_bytes=track_bytes), DISCORD) as town:
-        town.settings = replace(town.settings, quota_per_day=100_000)
+        town.settings = msgspec.structs.replace(town.settings, quota_per_day=100_000)
         town.suno.script("no-callbacks")
         yield town
 

@@ -1,10 +1,12 @@
 """Trouble at Discord and at the provider, while many jobs flow through one bot or two."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bot.sandbox.discord import TroubleKind, Upload
 from bot.sandbox.stand_ins import free_port
@@ -49,7 +51,7 @@ async def in_trouble(trouble: str, town: Town, folder: Path) -> Balance:
         await stack.enter_async_context(a_bot(town, folder))
         sessions = 1
         if trouble == TWO_PROCESSES:
-            other = replace(town, settings=replace(town.settings, web_port=free_port()))
+            other = dataclasses.replace(town, settings=replace(town.settings, web_port=free_port()))
             await stack.enter_async_context(a_bot(other, folder))
             sessions = 2
         await connected(town, sessions)
@@ -76,4 +78,4 @@ async def hundred_at_once(town: Town, folder: Path) -> Balance:
             await invocation.response()
         await settled(town, jobs=LEFT)
         balance = await count(town)
-    return replace(balance, ledger_difference=balance.ledger_difference + abs(balance.jobs - LEFT))
+    return dataclasses.replace(balance, ledger_difference=balance.ledger_difference + abs(balance.jobs - LEFT))

@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import Intake
 from bot.domain.request import ExtensionRequest

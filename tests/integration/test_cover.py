@@ -1,10 +1,11 @@
 """A result's picture is attached if available, and never holds the music back."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState
 from bot.domain.text import text

@@ -1,10 +1,10 @@
 """Posting the music of a finished job: once, by the first way that is open."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import FailureReason, JobState
 from bot.domain.quota import quota_day

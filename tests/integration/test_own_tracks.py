@@ -1,10 +1,10 @@
 """A member continues an earlier track, found by its id, its title or part of it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import Job
 from bot.domain.reports import ReportKind, TaskReport

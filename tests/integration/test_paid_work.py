@@ -1,11 +1,11 @@
 """Paid work is never lost: unknown tasks, nowhere to post, unclear posts, late tracks."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import FailureReason, JobState, Track
 from bot.domain.reports import ReportKind, TaskReport

@@ -1,10 +1,10 @@
 """The progress message is posted before anything is read or held, and exactly once, whatever happens."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import Intake, Job
 from bot.domain.request import ExtensionRequest

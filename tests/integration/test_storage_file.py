@@ -4,10 +4,10 @@ import asyncio
 import hashlib
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.inbox_entry import Recorded
 from bot.domain.jobs import JobState

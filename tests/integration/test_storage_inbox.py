@@ -3,10 +3,10 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.inbox_entry import Recorded
 from bot.domain.jobs import Job, JobState

@@ -1,11 +1,11 @@
 """A claim makes its claimer the owner until the work is released, finished or claimed by another."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import Intake, Job, JobState
 from bot.domain.text import Day, Megabytes, Said, Seconds, Text, Verbatim, counted, text

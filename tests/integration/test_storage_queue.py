@@ -3,11 +3,11 @@
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobEvent, JobState
 from bot.services.common.ports import Storage

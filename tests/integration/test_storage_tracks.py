@@ -1,10 +1,10 @@
 """Tracks of jobs on the database: how members find their own."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState
 from bot.domain.request import ExtensionRequest

@@ -1,10 +1,10 @@
 """A command is written down, but it is unknown whether Discord heard the acknowledgement."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import Intake
 from bot.domain.request import ExtensionRequest

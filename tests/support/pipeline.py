@@ -3,8 +3,10 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bot.domain.jobs import SOURCE_KEPT, Intake, Job, JobEvent, Track
 from bot.domain.pace import SlidingWindow

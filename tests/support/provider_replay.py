@@ -6,9 +6,10 @@
 import argparse
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState
 from bot.domain.reports import TaskReport, apply_report

@@ -1,8 +1,9 @@
 """Valid things to store. A test names what it cares about: `a_job(member_id=2)`, `replace(a_job(), attempts=3)`."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+
+from msgspec.structs import replace
 
 from bot.domain.jobs import Failure, FailureReason, Intake, Job, JobState, Place, Stage, Track
 from bot.domain.request import ExtensionRequest

@@ -1,9 +1,9 @@
 """What a member can do with a job, as `/jobs` offers it."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.actions import JobAction, actions_on, has_files
 from bot.domain.jobs import FILES_KEPT, JobState

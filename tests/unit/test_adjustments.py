@@ -1,8 +1,7 @@
 """What is left out of a request instead of refusing it, and what its member reads about that."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.adjustments import adjusted, notes_on
 from bot.domain.request import ExtensionRequest, VocalGender, genders_meant

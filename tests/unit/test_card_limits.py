@@ -1,7 +1,6 @@
 """Whatever a job contains, Discord takes every message about it, judged by the stand-in's own refusals."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import discord
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bot.chat import cards, job_list
 from bot.chat.progress_card import progress_content, reading_content

@@ -1,12 +1,12 @@
 """The messages about a job's end, in English; no text from members or the provider breaks them."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import discord
 import pytest
+from msgspec.structs import replace
 
 from bot.chat import cards
 from bot.domain.jobs import Failure, FailureReason, Job, JobState, Track

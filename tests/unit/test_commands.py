@@ -3,11 +3,11 @@
 import importlib
 import pkgutil
 import re
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from discord.ext import commands
+from msgspec.structs import fields, replace
 
 import cogs
 from bot.domain.request import ExtensionRequest
@@ -43,7 +43,7 @@ def test_every_option_of_the_command_is_a_field_of_the_request() -> None:
 @pytest.mark.parametrize("name", sorted(REQUEST_FIELDS - NOT_SENT_AS_TYPED))
 def test_every_field_of_the_request_reaches_the_provider(name: str) -> None:
     plain = ExtensionRequest(style="folk", title="Tide", prompt="la la")
-    changed = replace(plain, **{name: other_value(name)})  # type: ignore[arg-type]  # a value of the field's type
+    changed = replace(plain, **{name: other_value(name)})  # a value of the field's type
 
     bodies = [
         extend_body(request, source_url="https://x.invalid/a", sent_continue_at=5, callback_url="https://x.invalid/b")

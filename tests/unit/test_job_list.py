@@ -1,9 +1,9 @@
 """What `/jobs` and `/quota` say, in English."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from bot.chat import job_list
 from bot.domain.actions import JobAction, actions_on
@@ -28,7 +28,7 @@ def delivered(**changes: object) -> Job:
     job = replace(
         a_delivered(a_job(), a_track(1), a_track(2)), final_channel_id=300, final_guild_id=200, final_message_id=5
     )
-    return replace(job, **changes)  # type: ignore[arg-type]  # each test names the fields it means
+    return replace(job, **changes)  # each test names the fields it means
 
 
 def test_a_line_leads_with_the_title_and_says_when_a_finished_job_ended(say: Say) -> None:

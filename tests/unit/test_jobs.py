@@ -1,9 +1,9 @@
-from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bot.domain.jobs import (
     AT_PROVIDER_STATES,

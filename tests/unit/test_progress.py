@@ -1,9 +1,9 @@
 """What a progress message shows and when it changes: decided without looking at anything."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import FINAL_STATES, Failure, FailureReason, Job, JobState, Stage, Track, WaitReason
 from bot.domain.progress import (
@@ -29,7 +29,7 @@ def step(
 
 def running(**changes: object) -> Job:
     job = replace(a_job(), state=JobState.RUNNING, submitted_at=NOW)
-    return replace(job, **changes)  # type: ignore[arg-type]  # each test names the fields it means
+    return replace(job, **changes)  # each test names the fields it means
 
 
 def private(job: Job) -> Job:

@@ -1,10 +1,10 @@
 """What a progress message says, in English."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from bot.chat.progress_card import progress_content, reading_content
 from bot.domain.jobs import Failure, FailureReason, Job, JobState, Stage, WaitReason
@@ -30,7 +30,7 @@ def shown(
 
 def running(**changes: object) -> Job:
     job = replace(a_job(), state=JobState.RUNNING, submitted_at=NOW)
-    return replace(job, **changes)  # type: ignore[arg-type]  # each test names the fields it means
+    return replace(job, **changes)  # each test names the fields it means
 
 
 def stamp(at: datetime) -> str:

@@ -1,9 +1,9 @@
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bot.domain.jobs import AT_PROVIDER_STATES, FailureReason, Job, JobState, Stage, Track, WaitReason
 from bot.domain.reports import (

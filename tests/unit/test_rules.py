@@ -6,9 +6,9 @@ from the code, so that a slip in its table shows.
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, replace
 
 import pytest
+from msgspec.structs import fields, replace
 
 from bot.domain.models import DEFAULT_MODEL, MODELS, Offer
 from bot.domain.request import ExtensionRequest, Mode
@@ -52,7 +52,7 @@ def a_request(model: str = "V5") -> ExtensionRequest:
 
 
 def changed(request: ExtensionRequest, options: Mapping[str, object]) -> ExtensionRequest:
-    return replace(request, **options)  # type: ignore[arg-type]  # the options have different types
+    return replace(request, **options)  # the options have different types
 
 
 def names(request: ExtensionRequest, *offer: Offer) -> list[str]:

@@ -1,11 +1,11 @@
 """The body sent in each mode, compared with the recorded requests."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.models import MODELS
 from bot.domain.request import ExtensionRequest

@@ -1,8 +1,7 @@
 """A song is called by its title, never by an id."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import Job, Track
 from bot.domain.source import AudioFormat

@@ -1,9 +1,9 @@
 """Which of a member's tracks typed words mean."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.jobs import OwnedTrack, Track
 from bot.domain.text import Said

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from bot.domain.jobs import Job, Place, Track
 from bot.domain.progress import ProgressView
@@ -47,8 +48,7 @@ class RouteRefused(RouteClosed):
     """Discord refuses the message in this shape; a plainer one may work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(msgspec.Struct, frozen=True):
     """Where a message is. `guild_id` None: in a direct conversation. `is_answer`: one member sees it."""
 
     channel_id: int
@@ -57,8 +57,7 @@ class Posted:
     is_answer: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultFile:
+class ResultFile(msgspec.Struct, frozen=True, kw_only=True):
     """A track ready to post: `path` is the file to attach, or None if only its link can be given.
 
     `cover` is its picture, if it could be fetched.

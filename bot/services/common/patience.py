@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 TRIES = 3
 REMEMBERED = 20_000
 """How many keys are remembered. Those that were tried longest ago are forgotten first: most have ended since."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Failed:
+class _Failed(msgspec.Struct, frozen=True):
     tries: int
     first_seconds: float
 

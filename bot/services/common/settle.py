@@ -1,7 +1,8 @@
 """The only way services write a job: with its unit of quota and its progress message, in one transaction."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from bot.domain.jobs import MADE_STATES, FailureReason, Job, JobState
 from bot.domain.progress import looks_different

@@ -5,8 +5,9 @@ Times are the clock's that all of them share. Decision 25 has the reasons.
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from bot.domain.shards import IDENTIFY_SECONDS, MARGIN_SECONDS, TAKE_SECONDS, Agreed, moves
 from bot.services.common.clock import Clock
@@ -27,8 +28,7 @@ class ShardsDiffer(Exception):
     """This process wants or has another number of shards than the others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(msgspec.Struct, frozen=True, kw_only=True):
     """What this process is to be connected to. `has_taken`: a previous owner should let go now."""
 
     owned: frozenset[int]

@@ -1,8 +1,9 @@
 """What members can see and do: their quota, jobs and earlier tracks; cancelling or continuing a job."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from bot.domain.actions import CANCELLABLE
 from bot.domain.jobs import Job, JobEvent, JobState, OwnedTrack

@@ -1,8 +1,9 @@
 """The provider's account: closed while it is empty or its key is refused, which only the operator can change."""
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from bot.domain.jobs import WaitReason
 from bot.domain.models import CREDITS_PER_JOB
@@ -19,8 +20,7 @@ SUBMISSIONS = "submissions"
 PAUSE = "the pause"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Trouble:
+class _Trouble(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator is told when it begins and when it is over; `name` is remembered in the database."""
 
     name: str

@@ -1,8 +1,9 @@
 """Keeps the database from growing for ever: erases secrets once they are useless, and removes old jobs."""
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from bot.domain.jobs import FILES_KEPT
 from bot.services.common.clock import Clock
@@ -20,8 +21,7 @@ LINKS_ERASED = "links erased until"
 _DISCORD_EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HousekeepingTimes:
+class HousekeepingTimes(msgspec.Struct, frozen=True, kw_only=True):
     """`answer_seconds`: how long a command can be answered; for the days see the settings of these names."""
 
     answer_seconds: float

@@ -6,10 +6,12 @@ import logging
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.adjustments import adjusted, notes_on
@@ -58,8 +60,7 @@ AGAIN = timedelta(seconds=1)
 """How soon a worker that found nothing to read looks again, unless the bell rings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptLimits:
+class AcceptLimits(msgspec.Struct, frozen=True, kw_only=True):
     """`takeover`: seconds until another worker takes a command over; `token`: seconds in which it can be answered.
 
     `further_commands`: how many commands may be read at the same time beyond one of each member.

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.inbox_entry import CallbackEntry
@@ -23,8 +25,7 @@ AGAIN_SECONDS = 3.0
 """How soon the provider is asked again about a task that it does not confirm."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Belief:
+class _Belief(msgspec.Struct, frozen=True):
     """`report` is what the callback leads to, None where it is not confirmed; `is_known`: the provider has the task."""
 
     report: TaskReport | None

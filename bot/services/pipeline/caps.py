@@ -1,7 +1,8 @@
 """How much the operator lets the bot spend per UTC day, in all and for each server."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from bot.domain.jobs import Job, WaitReason
 from bot.domain.models import CREDITS_PER_JOB
@@ -9,8 +10,7 @@ from bot.domain.quota import quota_day
 from bot.services.common.ports import Work
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
+class Caps(msgspec.Struct, frozen=True, kw_only=True):
     """In credits; None: no limit. Used in the transaction that claims a job, so no other submission can intervene."""
 
     per_day: int | None = None

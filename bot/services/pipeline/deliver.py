@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+
+import msgspec
+from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState, WaitReason
@@ -55,8 +57,7 @@ NOWHERE = text(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryTimes:
+class DeliveryTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds. `give_up`: how long to keep trying a post, or tracks that are gone; `lease`: when a dead worker's job is
     free for another.
     """

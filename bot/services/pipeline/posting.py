@@ -2,8 +2,9 @@
 
 import logging
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.jobs import Job, JobEvent, JobState

@@ -7,9 +7,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.jobs import Job
@@ -41,8 +43,7 @@ Record: TypeAlias = Callable[[Work], Awaitable[None]]
 """Writes down the outcome for one message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressTimes:
+class ProgressTimes(msgspec.Struct, frozen=True, kw_only=True):
     """In seconds. `every`: the pace of one message; `lease`: when a dead worker's message is taken over."""
 
     every: float
@@ -50,8 +51,7 @@ class ProgressTimes:
     backoff_base: float = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Pass:
+class _Pass(msgspec.Struct, frozen=True):
     """What all messages of one pass share; `bands` covers the head of the queue."""
 
     bands: Mapping[str, int]

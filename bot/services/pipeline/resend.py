@@ -7,9 +7,11 @@ minute, and all of them together share a few places.
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+
+import msgspec
+from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState, Place
 from bot.domain.text import Verbatim, text
@@ -37,8 +39,7 @@ REST = timedelta(minutes=1)
 """How long after a job was sent again it is not sent once more."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(msgspec.Struct, frozen=True):
     at: datetime
     posted: Posted
 

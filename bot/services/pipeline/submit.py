@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+
+import msgspec
+from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState, WaitReason
@@ -24,8 +26,7 @@ from bot.services.pipeline.rate import Rate
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitTimes:
+class SubmitTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds. A job that is still `submitting` after these has lost its process.
 
     `turn` covers the writing down that it is sent now, `lease` is longer than any POST takes.

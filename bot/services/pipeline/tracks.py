@@ -6,8 +6,10 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from bot.domain.jobs import Job, Track
 from bot.errors import BadSource, NotAudio, SourceEmpty, SourceGone, SourceTooLarge
@@ -29,8 +31,7 @@ CLEARLY_GONE = (SourceGone, SourceTooLarge, SourceEmpty, NotAudio)
 """The host of the files answered, and has no track for us. Anything else may be over in a minute."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchedTracks:
+class FetchedTracks(msgspec.Struct, frozen=True, kw_only=True):
     """`paths` has the tracks that could be fetched; `error` is why another one could not, the most hopeful reason of
     several; `cover` is their picture.
     """

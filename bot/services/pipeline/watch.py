@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
@@ -27,8 +29,7 @@ UNKNOWN_TRIES = 5
 """How often it may deny a task that a callback named before that callback counts as invented."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchTimes:
+class WatchTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds; see `POLL_EVERY_SECONDS`, `OVERDUE_AFTER_SECONDS` and `GIVE_UP_AFTER_SECONDS`."""
 
     poll_every: float
@@ -36,8 +37,7 @@ class WatchTimes:
     give_up: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(msgspec.Struct, frozen=True):
     """What the provider said when asked about `task_id`: `report` None for nothing; `denied`: it knows no such task."""
 
     task_id: str | None = None
