@@ -68,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     interaction_seconds: float = 870  # half a minute under the 15 minutes that a token lives
     watched_seconds: float = 20  # for so long somebody who gave a command looks at its answer and needs no ping
     retry_base_seconds: float = 2
+    identify_seconds: float = 5  # between two shards in one bucket
     deaf_seconds: float = 120  # without the gateway, until a new session is begun
     locales_path: Path | None = None  # None: the languages that come with Encore
 

@@ -6,16 +6,16 @@ The private names of discord.py that this takes are all here; `tests/end_to_end/
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from discord.gateway import DiscordWebSocket
 
 from bot.chat.discord_errors import TROUBLES
-from bot.client import EncoreClient
+from bot.client import MANY_SERVERS, EncoreClient
 from bot.connected_client import HANG_UP_SECONDS, ConnectedClient, lean
 from bot.errors import Outage
+from bot.services.common.bells import Bell
 from bot.services.gateway.shard_leases import LATE, ShardLeases
 
 log = logging.getLogger(__name__)
@@ -31,13 +31,13 @@ AGAIN_SECONDS = 1.0
 class ShardClient(ConnectedClient):
     """Shares the `EncoreClient`'s HTTP session, command tree and buttons; has its own socket and its own servers."""
 
-    def __init__(self, main: EncoreClient, number: int, leases: ShardLeases, *, on_change: Callable[[], None]) -> None:
-        """`on_change`: called when it can serve."""
+    def __init__(self, main: EncoreClient, number: int, leases: ShardLeases, bell: Bell) -> None:
+        """`bell`: rung here when it can serve, and in all processes when it has taken over."""
         super().__init__(shard_id=number, shard_count=leases.agreed.count, **lean())
         self.number = number
         self._main = main
         self._leases = leases
-        self._on_change = on_change
+        self._bell = bell
         self._turn: datetime | None = None
         self._is_closed = False
         self._sockets: list[DiscordWebSocket] = []
@@ -65,7 +65,7 @@ class ShardClient(ConnectedClient):
             # Discord has refused the session, and it may be because there is another one (docs/discord.md 6).
             with contextlib.suppress(Outage):
                 await self._leases.take_now(self.number)
-            self._on_change()
+            self._bell.ring()
         turn, self._turn = self._turn, None
         while turn is None or self._leases.seconds_until(turn) < -LATE.total_seconds():
             turn = await self._next_turn()
@@ -82,17 +82,19 @@ class ShardClient(ConnectedClient):
     async def on_connect(self) -> None:
         await super().on_connect()
         self._main.connected.set()  # for those who wait for the first word from Discord
-        self._on_change()
+        self._bell.ring_here()
 
     async def on_ready(self) -> None:
         servers = len(self.guilds)
-        log.info(
-            "shard %d of %d is ready in %d server%s",
-            self.number,
-            self._leases.agreed.count,
-            servers,
-            "" if servers == 1 else "s",
-        )
+        shard = f"shard {self.number} of {self._leases.agreed.count}"
+        log.info("%s is ready in %d server%s", shard, servers, "" if servers == 1 else "s")
+        if servers >= MANY_SERVERS:
+            log.warning(
+                "%s has %d servers: from 2,500 on Discord refuses it; see docs/operating.md, “Changing the number of"
+                " shards”",
+                shard,
+                servers,
+            )
 
     def is_closed(self) -> bool:
         return self._is_closed

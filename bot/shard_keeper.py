@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import discord
 
-from bot.chat.discord_errors import TROUBLES, in_words
+from bot.chat.discord_errors import in_words
 from bot.client import EncoreClient
 from bot.connected_client import ConnectedClient
 from bot.domain.pace import backoff_seconds
@@ -118,7 +118,7 @@ class ShardKeeper:
     async def _serve(self, number: int) -> None:
         log.info("shard %d: connecting", number)
         try:
-            async with ShardClient(self._client, number, self._leases, on_change=self._bell.ring_here) as shard:
+            async with ShardClient(self._client, number, self._leases, self._bell) as shard:
                 self._shards[number] = shard
                 await stay_connected(shard, deaf_seconds=self._deaf_seconds)
         finally:
@@ -134,7 +134,9 @@ class ShardKeeper:
             try:
                 recommended = await _recommended(self._client)
                 agreed = await self._leases.agree(self._wanted, recommended=recommended)
-            except (*TROUBLES, discord.GatewayNotFound, Outage) as error:
+            except ShardsDiffer:
+                raise
+            except Exception as error:  # noqa: BLE001  # includes an unreadable answer, such as a proxy's page
                 if not failures:
                     log.warning("cannot find out how many shards there are (%s); trying again", _cause(error))
             else:
@@ -155,8 +157,9 @@ async def _recommended(client: EncoreClient) -> Agreed:
     return Agreed(count=count, max_concurrency=limits["max_concurrency"])
 
 
-def _cause(error: BaseException) -> str:
-    """discord.py hides the reason behind `GatewayNotFound`."""
-    if isinstance(error, discord.GatewayNotFound) and isinstance(error.__cause__, Exception):
-        error = error.__cause__
-    return in_words(error) if isinstance(error, TROUBLES) else str(error)
+def _cause(error: Exception) -> str:
+    if isinstance(error, Outage):
+        return str(error)
+    if isinstance(error, discord.GatewayNotFound) and error.__cause__ is not None:
+        return in_words(error.__cause__)
+    return in_words(error)

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-IDENTIFY_SECONDS = 5.0
-"""The pause between two IDENTIFYs in one bucket (docs/discord.md 6)."""
 MARGIN_SECONDS = 0.5
 """Two IDENTIFYs may not take equally long on their way. Half of it is also how late one may be sent."""
 TAKE_SECONDS = 60.0

@@ -8,7 +8,11 @@ from bot.shard_keeper import ShardKeeper
 def shard_keeper(ground: Ground) -> ShardKeeper:
     settings = ground.settings
     leases = ShardLeases(
-        ground.storage, ground.clock, lease_seconds=settings.lease_seconds, is_alone=not settings.postgres_url
+        ground.storage,
+        ground.clock,
+        lease_seconds=settings.lease_seconds,
+        identify_seconds=settings.identify_seconds,
+        is_alone=not settings.postgres_url,
     )
     return ShardKeeper(
         ground.client,

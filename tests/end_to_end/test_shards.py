@@ -14,15 +14,15 @@ from msgspec.structs import replace
 from bot.app import App
 from bot.domain.jobs import JobState
 from bot.roles import Role
-from bot.sandbox.discord import Channel, DiscordOptions, SecondSession
-from bot.sandbox.stand_ins import running
+from bot.sandbox.discord import Channel, DiscordOptions, SecondSession, TroubleKind
+from bot.sandbox.stand_ins import free_port, running
 from tests.conftest import UNDESCRIBED
 from tests.end_to_end.test_readiness import is_reported
 from tests.end_to_end.town import UNHURRIED, Town, a_town, ends, eventually, undescribed_keys
 from tests.support.process import BotProcess, bot_process, environ_of, said
 
 SHARDS = 4
-SHARDED = dataclasses.replace(UNHURRIED, shards=SHARDS, max_concurrency=SHARDS, identify_seconds=5.0)
+SHARDED = dataclasses.replace(UNHURRIED, shards=SHARDS, max_concurrency=SHARDS, identify_seconds=0.2)
 GATEWAY = frozenset({Role.GATEWAY})
 SETTLED_SECONDS = 90.0
 
@@ -32,7 +32,7 @@ async def a_sharded_town(
     folder: Path, source: Path, request: pytest.FixtureRequest, discord: DiscordOptions = SHARDED
 ) -> AsyncIterator[Town]:
     async with a_town(folder, source, discord=discord) as town:
-        town.settings = replace(town.settings, shards=SHARDS)
+        town.settings = replace(town.settings, shards=SHARDS, identify_seconds=discord.identify_seconds)
         yield town
     request.config.stash[UNDESCRIBED].update(undescribed_keys(town))
 
@@ -108,6 +108,27 @@ async def test_after_a_kill_a_process_on_a_file_does_not_wait_for_the_old_leases
     app = await sharded.start(lease_seconds=600.0)
 
     await settled(sharded, app, each=SHARDS)
+
+
+@pytest.mark.sqlite
+async def test_a_new_process_on_a_file_shares_with_the_old_one_until_that_stops(sharded: Town, tmp_path: Path) -> None:
+    environ = environ_of(sharded.settings, SHARDS=str(SHARDS), LEASE_SECONDS="1", WEB_PORT=str(free_port()))
+    async with bot_process(environ, "run", folder=tmp_path) as old:
+        await until(lambda: shards_with_a_session(sharded) == [*range(SHARDS)])
+        new = await sharded.start()
+        await settled(sharded, new, each=2)
+
+        assert await old.end() == 0
+        await settled(sharded, new, each=SHARDS)
+
+
+async def test_the_number_is_asked_for_until_discord_answers(sharded: Town, caplog: pytest.LogCaptureFixture) -> None:
+    sharded.discord.troubles.add("GET", "/gateway/bot", TroubleKind.ERROR_BEFORE, times=2, status=503)
+
+    await settled(sharded, await sharded.start(shards=0), each=SHARDS)
+
+    (line,) = [each for each in caplog.messages if "how many shards" in each]
+    assert line == "cannot find out how many shards there are (HTTP 503); trying again"
 
 
 async def test_auto_takes_the_number_that_discord_recommends(sharded: Town) -> None:
@@ -242,7 +263,7 @@ async def test_a_command_that_two_sessions_of_a_shard_deliver_is_carried_out_onc
 async def test_two_processes_that_start_together_identify_five_seconds_apart(
     tmp_path: Path, source: Path, request: pytest.FixtureRequest
 ) -> None:
-    options = dataclasses.replace(SHARDED, max_concurrency=1)
+    options = dataclasses.replace(SHARDED, max_concurrency=1, identify_seconds=5.0)
     async with a_sharded_town(tmp_path, source, request, options) as town, AsyncExitStack() as stack:
         settings = replace(town.settings, shards=3)
         one, other = await asyncio.gather(

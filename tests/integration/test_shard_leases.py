@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.shards import IDENTIFY_SECONDS, MARGIN_SECONDS, TAKE_SECONDS, Agreed
-from bot.services.gateway.shard_leases import Look, ShardLeases, ShardsDiffer
+from bot.domain.shards import MARGIN_SECONDS, TAKE_SECONDS, Agreed
+from bot.services.gateway.shard_leases import IDENTIFY_SECONDS, Look, ShardLeases, ShardsDiffer
 from storage.storage import SqlStorage
 from tests.support.database import open_storage
 from tests.support.fakes import BEGINNING, TurnedClock

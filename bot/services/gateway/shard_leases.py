@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from bot.domain.shards import IDENTIFY_SECONDS, MARGIN_SECONDS, TAKE_SECONDS, Agreed, moves
+from bot.domain.shards import MARGIN_SECONDS, TAKE_SECONDS, Agreed, moves
 from bot.services.common.clock import Clock
 from bot.services.common.lease import an_owner
 from bot.services.gateway.ports import ShardStorage, ShardWork
@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 AGREED = "shards"
 """The memo with their number and Discord's `max_concurrency`."""
-EVERY = timedelta(seconds=IDENTIFY_SECONDS + MARGIN_SECONDS)
+IDENTIFY_SECONDS = 5.0
+"""The pause that Discord demands between two IDENTIFYs in one bucket (docs/discord.md 6)."""
 TAKE = timedelta(seconds=TAKE_SECONDS)
 LATE = timedelta(seconds=MARGIN_SECONDS / 2)
 """How late a turn may be used."""
@@ -43,12 +44,21 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 class ShardLeases:
     """One for each process."""
 
-    def __init__(self, storage: ShardStorage, clock: Clock, *, lease_seconds: float, is_alone: bool = False) -> None:
+    def __init__(
+        self,
+        storage: ShardStorage,
+        clock: Clock,
+        *,
+        lease_seconds: float,
+        identify_seconds: float = IDENTIFY_SECONDS,
+        is_alone: bool = False,
+    ) -> None:
         """`is_alone`: no other machine shares the database, so what an earlier process left counts for nothing."""
         self.process = an_owner("gateway")
         self._storage = storage
         self._clock = clock
         self._lease = timedelta(seconds=lease_seconds)
+        self._every = timedelta(seconds=identify_seconds + MARGIN_SECONDS)
         self._longest = 2 * max(self._lease, TAKE)
         self._is_alone = is_alone
         self._agreed: Agreed | None = None
@@ -154,8 +164,8 @@ class ShardLeases:
             return await work.shards.take_turn(
                 self.agreed.bucket(number),
                 now=self._clock(),
-                every=EVERY,
-                longest=2 * self.agreed.count * EVERY,
+                every=self._every,
+                longest=2 * self.agreed.count * self._every,
             )
 
     def seconds_until(self, turn: datetime) -> float:
