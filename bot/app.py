@@ -63,7 +63,7 @@ async def build(
     settings: Settings, *, clock: Clock | None = None, only: frozenset[Role] = roles.ALL
 ) -> AsyncIterator[App]:
     """Build the parts that these roles need; on leaving, close them in reverse."""
-    # A process with some of the shards does not know all servers, as one without a gateway.
+    # Like one without a gateway, a process with some of the shards doesn't know all servers.
     knows_servers = Role.GATEWAY in only and settings.shards is None
     async with open_ground(settings, clock=clock, has_gateway=knows_servers) as ground:
         parts = tuple(_parts(ground, only))

@@ -52,7 +52,9 @@ class ShardKeeper:
         self._deaf_seconds = deaf_seconds
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._began: dict[int, float] = {}
+        self._ending: set[int] = set()
         self._shards: dict[int, ConnectedClient] = {}
+        self._trouble: asyncio.Queue[ShardsDiffer] = asyncio.Queue()
         self._group = asyncio.TaskGroup()
         self._working: asyncio.Task[None] | None = None
         self._looked_at = clock()
@@ -66,12 +68,10 @@ class ShardKeeper:
         """
         await self._agree()
         self._client.shards = self._shards
-        differ: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._differ = differ
         async with self._group:
             self._working = self._group.create_task(Worker("shards", self, self._bell, self._clock).run())
             try:
-                await differ
+                raise await self._trouble.get()
             finally:
                 await self.leave()
 
@@ -102,14 +102,14 @@ class ShardKeeper:
         try:
             look = await self._leases.look(connected, room=self._leases.agreed.max_concurrency - len(starting))
         except ShardsDiffer as error:
-            if not self._differ.done():
-                self._differ.set_exception(error)
+            self._trouble.put_nowait(error)
             return False
         self._looked_at = self._clock()
         for number in look.numbers - self._tasks.keys():
             self._began[number] = time.monotonic()
             self._tasks[number] = self._group.create_task(self._serve(number), name=f"shard {number}")
-        for number in self._tasks.keys() - look.numbers:
+        for number in self._tasks.keys() - look.numbers - self._ending:
+            self._ending.add(number)
             self._tasks[number].cancel()
         if look.has_taken:
             self._bell.ring()  # so that the previous owner lets go, and the next one can be taken
@@ -125,6 +125,7 @@ class ShardKeeper:
             log.info("shard %d: left", number)
             del self._tasks[number], self._began[number]
             self._shards.pop(number, None)
+            self._ending.discard(number)
             self._bell.ring_here()
 
     async def _agree(self) -> None:

@@ -305,14 +305,16 @@ async def test_another_number_is_refused_while_processes_are_at_work(sharded: To
     assert bot.said[-1].startswith("encore: stopped: SHARDS is 8, but the gateway processes at work have 4 shards")
 
 
-async def test_a_number_that_discord_refuses_stops_the_bot(
-    tmp_path: Path, source: Path, request: pytest.FixtureRequest
+@pytest.mark.parametrize("shards", ["", "4"])
+async def test_a_bot_that_needs_more_shards_stops_and_says_so(
+    tmp_path: Path, source: Path, request: pytest.FixtureRequest, shards: str
 ) -> None:
     options = dataclasses.replace(SHARDED, session_servers=1)
     async with a_sharded_town(tmp_path, source, request, options) as town:
         a_channel_in_every_shard(town)
-        environ = environ_of(town.settings, SHARDS=str(SHARDS))
-        async with bot_process(environ, "run", folder=tmp_path) as bot:
+        async with bot_process(environ_of(town.settings, SHARDS=shards), "run", folder=tmp_path) as bot:
             assert await bot.exit_status() == 1
 
-    assert bot.said[-1].endswith("stop all gateway processes and set SHARDS=auto")
+    assert "encore: stopped: Discord requires shards, or more of them, for a bot in this many servers: stop all" in (
+        "\n".join(bot.said)
+    )
