@@ -19,6 +19,7 @@ from bot.sandbox.stand_ins import free_port, running
 from tests.conftest import UNDESCRIBED
 from tests.end_to_end.test_readiness import is_reported
 from tests.end_to_end.town import UNHURRIED, Town, a_town, ends, eventually, undescribed_keys
+from tests.support.database import held
 from tests.support.process import BotProcess, bot_process, environ_of, said
 
 SHARDS = 4
@@ -292,6 +293,32 @@ async def test_a_process_that_was_frozen_lets_go_of_what_was_taken_over(sharded:
         await settled(town, app, each=2)
         await answered_everywhere(town, channels)
     assert town.discord.gateway.too_early == []
+
+
+@pytest.mark.postgres
+async def test_every_process_keeps_its_shards_through_an_outage_of_the_database(
+    sharded: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It lasts longer than a lease."""
+    town = sharded
+
+    def said_by_both(words: str) -> bool:
+        return sum(line.startswith(words) for line in caplog.messages) == 2
+
+    async with (
+        running(town.stand_ins, town.settings, only=GATEWAY) as one,
+        running(town.stand_ins, town.settings, only=GATEWAY) as other,
+    ):
+        await settled(town, one, other, each=2)
+        before, identified = (shards_of(one), shards_of(other)), town.discord.gateway.identified
+
+        async with held(town.settings.database_path):
+            await until(lambda: said_by_both("database unavailable"))
+        await until(lambda: said_by_both("the database can be written again"))
+        await settled(town, one, other, each=2)
+
+        assert (shards_of(one), shards_of(other)) == before
+        assert town.discord.gateway.identified == identified
 
 
 @pytest.mark.postgres
