@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bot import announce, roles
 from bot.client import EncoreClient
 from bot.endpoint import say_where_interactions_go
-from bot.gateway import keep_connected, stay_logged_in
+from bot.gateway import keep_connected, keep_logging_in, stay_logged_in
 from bot.parts.ground import Ground, open_ground
 from bot.parts.members import members_part
 from bot.parts.part import Part
@@ -25,6 +26,9 @@ from bot.services.common.clock import Clock
 from bot.services.common.worker import Worker
 from bot.settings import Settings
 from storage.storage import SqlStorage
+
+if TYPE_CHECKING:
+    from bot.shard_keeper import ShardKeeper
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +44,7 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...]
     roles: frozenset[Role] = roles.ALL
     listening: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    shards: "ShardKeeper | None" = None
 
     @property
     def answers_members(self) -> bool:
@@ -63,11 +68,13 @@ async def build(
     settings: Settings, *, clock: Clock | None = None, only: frozenset[Role] = roles.ALL
 ) -> AsyncIterator[App]:
     """Build the parts that these roles need; on leaving, close them in reverse."""
-    async with open_ground(settings, clock=clock, has_gateway=Role.GATEWAY in only) as ground:
+    # Like one without a gateway, a process with some of the shards doesn't know all servers.
+    knows_servers = Role.GATEWAY in only and settings.shards is None
+    async with open_ground(settings, clock=clock, has_gateway=knows_servers) as ground:
         parts = tuple(_parts(ground, only))
         for cog in chain.from_iterable(part.cogs for part in parts):
             await ground.client.add_cog(cog)
-        yield App(ground=ground, parts=parts, roles=only)
+        yield App(ground=ground, parts=parts, roles=only, shards=_shards(ground, only))
 
 
 def _answers_members(settings: Settings, only: frozenset[Role]) -> bool:
@@ -82,6 +89,14 @@ def _parts(ground: Ground, only: frozenset[Role]) -> Iterator[Part]:
         yield pipeline.part
         yield upkeep_part(ground)
     yield clock_part(ground)
+
+
+def _shards(ground: Ground, only: frozenset[Role]) -> "ShardKeeper | None":
+    if Role.GATEWAY not in only or ground.settings.shards is None:
+        return None
+    from bot.parts.shards import shard_keeper  # noqa: PLC0415  # most bots have none
+
+    return shard_keeper(ground)
 
 
 class _Stopped(Exception):
@@ -104,6 +119,7 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
 
     async def stop() -> None:
         await until()
+        await _give_shards_back(app)
         raise _Stopped
 
     async def drained(work: Awaitable[None]) -> None:
@@ -137,10 +153,20 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
         log.info("stopping")
 
 
+async def _give_shards_back(app: App) -> None:
+    """Other processes connect them while this one finishes its work."""
+    if app.shards is not None:
+        await app.shards.leave()
+
+
 async def _reach_discord(app: App, logged_in: asyncio.Event) -> None:
     """As far as the roles need it; `logged_in` is set once the workers may begin."""
     token = app.settings.discord_token
-    if Role.GATEWAY in app.roles:
+    if app.shards is not None:
+        await keep_logging_in(app.client, token)
+        logged_in.set()
+        await app.shards.run()
+    elif Role.GATEWAY in app.roles:
         await keep_connected(app.client, token, logged_in, deaf_seconds=app.settings.deaf_seconds)
     elif Role.WORKERS in app.roles or app.answers_members:
         await stay_logged_in(app.client, token, logged_in)

@@ -1,7 +1,6 @@
 """The Discord client: what it asks of Discord, whom it serves, and what a member reads when something fails."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -10,12 +9,11 @@ import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
-from discord.gateway import DiscordWebSocket
 
 from bot.acknowledge import TOO_LATE, reply
 from bot.chat import cards
-from bot.chat.discord_errors import TROUBLES
 from bot.chat.permissions import invite_link
+from bot.connected_client import ConnectedClient, lean
 from bot.domain.text import Text, text
 from bot.errors import EncoreError, Refused, TakenElsewhere
 from bot.servers import Servers
@@ -40,8 +38,6 @@ logging.getLogger("discord.client").addFilter(_is_no_endpoint_warning)
 
 MANY_SERVERS = 2_000
 """Discord refuses an unsharded bot in more than 2,500 servers (docs/discord.md 6)."""
-
-HANG_UP_SECONDS = 5.0
 
 Interaction: TypeAlias = discord.Interaction["EncoreClient"]
 
@@ -93,8 +89,8 @@ def _say(interaction: Interaction, *sentences: Text) -> str:
     return cards.as_list(sentences, interaction.client.catalogue.for_reader(str(interaction.locale)))
 
 
-class EncoreClient(commands.Bot):
-    """Made by the composition root, which adds the cogs before starting it."""
+class EncoreClient(ConnectedClient, commands.Bot):
+    """Made by the composition root, which adds the cogs before starting it. With shards it never connects itself."""
 
     def __init__(
         self, *, catalogue: Catalogue, servers: Servers, clock: Clock, http_trace: aiohttp.TraceConfig
@@ -102,22 +98,16 @@ class EncoreClient(commands.Bot):
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
-            # Neither is privileged. `guilds`: permissions and upload limits; `dm_messages`: who may be reached again.
-            intents=discord.Intents(guilds=True, dm_messages=True),
             tree_cls=EncoreTree,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
-            allowed_mentions=discord.AllowedMentions.none(),
-            max_messages=None,
-            member_cache_flags=discord.MemberCacheFlags.none(),
-            chunk_guilds_at_startup=False,
             http_trace=http_trace,
+            **lean(),
         )
         self.catalogue = catalogue
         self.servers = servers
         self.clock = clock
         self.logged_in = asyncio.Event()  # set once Discord's HTTP API can be used
-        self.connected = asyncio.Event()  # set while the gateway is connected
-        self.disconnected = asyncio.Event()
+        self.shards: Mapping[int, ConnectedClient] | None = None  # by number; None: this client connects itself
         self._is_warned_of_size = False
 
     async def login(self, token: str) -> None:
@@ -134,39 +124,18 @@ class EncoreClient(commands.Bot):
         """
         self._connection.parse_interaction_create(cast("InteractionCreateEvent", interaction))
 
+    @property
+    def serves(self) -> bool:
+        """Whether events arrive; with shards, whether this process has all of its own connected."""
+        if self.shards is None:
+            return super().serves
+        return all(shard.serves for shard in self.shards.values())
+
     async def setup_hook(self) -> None:
         """The last step of a successful login."""
         if self.application_id is not None:
             log.info("invite link: %s", invite_link(self.application_id))
         self.logged_in.set()
-
-    async def close(self) -> None:
-        """Also end discord.py's wait for the last server, which would otherwise fail on the closed client."""
-        waiting: asyncio.Task[None] | None = getattr(self._connection, "_ready_task", None)
-        while waiting is not None and not waiting.done():
-            waiting.cancel()  # again, because Python 3.11 loses a cancellation that coincides with the next server
-            await asyncio.wait({waiting}, timeout=0.1)
-        await super().close()
-
-    async def hang_up(self) -> None:
-        """Drop the gateway connection, which discord.py leaves open after an event it cannot read."""
-        await self.on_disconnect()
-        socket = cast("DiscordWebSocket | None", self.ws)  # None before the first connection
-        if socket is not None and socket.open:
-            with contextlib.suppress(*TROUBLES):
-                async with asyncio.timeout(HANG_UP_SECONDS):
-                    await socket.close(code=1000)
-
-    async def on_connect(self) -> None:
-        self.connected.set()
-        self.disconnected.clear()
-
-    async def on_resumed(self) -> None:
-        await self.on_connect()
-
-    async def on_disconnect(self) -> None:
-        self.connected.clear()
-        self.disconnected.set()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """No command is read from a message."""
@@ -177,8 +146,8 @@ class EncoreClient(commands.Bot):
         if len(self.guilds) >= MANY_SERVERS and not self._is_warned_of_size:
             self._is_warned_of_size = True
             log.warning(
-                "in %d servers: from 2,500 on Discord requires sharding, which this version of Encore cannot do;"
-                " ALLOWED_SERVERS keeps it to your own",
+                "in %d servers: from 2,500 on Discord requires shards; set SHARDS=auto, or keep it to your own servers"
+                " with ALLOWED_SERVERS",
                 len(self.guilds),
             )
 

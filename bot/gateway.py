@@ -12,6 +12,7 @@ from discord.http import Route
 
 from bot.chat.discord_errors import TROUBLES, in_words
 from bot.client import EncoreClient
+from bot.connected_client import ConnectedClient
 from bot.domain.pace import backoff_seconds
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,9 @@ REFUSED = "DISCORD_TOKEN is refused by Discord: reset it on the application's pa
 REPORT = "this is a fault in Encore, please report it"
 FINAL_CLOSE_CODES = {
     4004: REFUSED,
-    4010: f"Discord refuses the number of this shard; {REPORT}",
-    4011: "Discord requires sharding for a bot in this many servers, which this version of Encore cannot do:"
-    " remove it from some of them, or set ALLOWED_SERVERS",
+    4010: "Discord refuses this number of shards: stop all gateway processes and set SHARDS=auto",
+    4011: "Discord requires shards, or more of them, for a bot in this many servers: stop all gateway processes and"
+    " set SHARDS=auto",
     4012: "Discord no longer speaks this version of its gateway: update Encore",
     4013: f"Discord does not know the bot's intents; {REPORT}",
     4014: f"Discord refuses the bot's intents; Encore needs no privileged ones, so {REPORT}",
@@ -60,7 +61,7 @@ async def stay_logged_in(client: EncoreClient, token: str, logged_in: asyncio.Ev
     Raises:
         GatewayError: the token is refused.
     """
-    await _keep_logging_in(client, token)
+    await keep_logging_in(client, token)
     logged_in.set()
     await asyncio.Event().wait()
 
@@ -73,11 +74,17 @@ async def keep_connected(client: EncoreClient, token: str, logged_in: asyncio.Ev
     Raises:
         GatewayError: the token or the application's set-up is refused.
     """
-    await _keep_logging_in(client, token)
+    await keep_logging_in(client, token)
     logged_in.set()
+    await stay_connected(client, deaf_seconds=deaf_seconds)
+
+
+async def stay_connected(client: ConnectedClient, *, deaf_seconds: float) -> None:
+    """The same for a client that is logged in. Returns once it is closed."""
     loop = asyncio.get_running_loop()
     failures = 0
     while True:
+        await client.prepare()
         began = loop.time()
         try:
             await _connected(client, deaf_seconds)
@@ -121,7 +128,7 @@ async def log_in(client: EncoreClient, token: str) -> None:
         raise GatewayError(REFUSED) from error
 
 
-async def _keep_logging_in(client: EncoreClient, token: str) -> None:
+async def keep_logging_in(client: EncoreClient, token: str) -> None:
     failures = 0
     while True:
         try:
@@ -139,7 +146,7 @@ async def _keep_logging_in(client: EncoreClient, token: str) -> None:
             return
 
 
-async def _connected(client: EncoreClient, deaf_seconds: float) -> None:
+async def _connected(client: ConnectedClient, deaf_seconds: float) -> None:
     """One connection, with all that discord.py does to keep it; raises whatever discord.py raises.
 
     Left alone, discord.py would try for ever to resume at the old address, up to 17 minutes apart
@@ -158,7 +165,7 @@ async def _connected(client: EncoreClient, deaf_seconds: float) -> None:
         await asyncio.gather(connection, deaf, return_exceptions=True)
 
 
-async def _deaf(client: EncoreClient, seconds: float) -> None:
+async def _deaf(client: ConnectedClient, seconds: float) -> None:
     """Return once the gateway has been away that long."""
     while True:
         await client.disconnected.wait()

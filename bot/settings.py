@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_model: str = DEFAULT_MODEL
     private_hosts: tuple[str, ...] = ()
     allowed_servers: frozenset[int] = frozenset()
+    shards: int | None = None  # of the gateway connection; 0: as many as Discord recommends
     poll_after_seconds: float = 90
     poll_every_seconds: float = 30
     overdue_after_seconds: float = 900
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     interaction_seconds: float = 870  # half a minute under the 15 minutes that a token lives
     watched_seconds: float = 20  # for so long somebody who gave a command looks at its answer and needs no ping
     retry_base_seconds: float = 2
+    identify_seconds: float = 5  # between two shards in one bucket
     deaf_seconds: float = 120  # without the gateway, until a new session is begun
     locales_path: Path | None = None  # None: the languages that come with Encore
 
@@ -349,6 +351,17 @@ def _servers(raw: str) -> frozenset[int]:
     return frozenset(map(int, servers))
 
 
+SHARDS_MAX = 16_384
+
+
+def _shards(raw: str) -> int:
+    if raw.lower() == "auto":
+        return 0
+    if not re.fullmatch(r"\d{1,9}", raw) or not 1 <= int(raw) <= SHARDS_MAX:
+        raise ValueError(f"is {raw!r}: use auto or a whole number from 1 to {SHARDS_MAX}, or leave it empty")
+    return int(raw)
+
+
 _REQUIRED = {
     "DISCORD_TOKEN": "put the bot's token into .env (https://discord.com/developers/applications, page “Bot”)",
     "SUNO_API_KEY": "put your key into .env (https://sunoapi.org/api-key)",
@@ -379,6 +392,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "DEFAULT_MODEL": _model,
     "PRIVATE_HOSTS": _hosts,
     "ALLOWED_SERVERS": _servers,
+    "SHARDS": _shards,
     "POLL_AFTER_SECONDS": _seconds(0, 86400),
     "POLL_EVERY_SECONDS": _seconds(0.05, 86400),
     "OVERDUE_AFTER_SECONDS": _seconds(0.1, 86400 * 14),

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.domain.inbox_entry import Recorded
 from storage import lock
@@ -28,6 +29,9 @@ from storage.restored import notice_restore
 from storage.sendings import Sendings
 from storage.spending import Spending
 from storage.tracks import Tracks
+
+if TYPE_CHECKING:
+    from storage.shards import Shards
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,13 @@ class SqlWork:
         self.spending = Spending(connection)
         self.sendings = Sendings(connection)
         self.housekeeping = Housekeeping(connection)
+        self._connection = connection
+
+    @property
+    def shards(self) -> "Shards":
+        from storage.shards import Shards  # noqa: PLC0415  # few bots need them
+
+        return Shards(self._connection)
 
 
 class SqlStorage:

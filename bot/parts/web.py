@@ -25,8 +25,7 @@ async def web_part(ground: Ground, *, has_gateway: bool = True) -> AsyncIterator
         database = {"database": storage.is_writable}
         if not has_gateway:
             return database if endpoint is None else {"discord": client.logged_in.is_set(), **database}
-        # `is_ready` alone stays true while the gateway is away with a session that could be resumed.
-        return {"gateway": client.is_ready() and client.connected.is_set(), **database}
+        return {"gateway": client.serves, **database}
 
     application = build_web(
         is_token=storage.is_callback_token,

@@ -18,6 +18,7 @@ from tests.benchmarks import (
     per_job,
     polling,
     progress,
+    shards,
     start_up,
     storage_commits,
 )
@@ -35,6 +36,7 @@ PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "progress": progress.measure,
     "burst": burst.measure,
     "history": history.measure,
+    "shards": shards.measure,
 }
 
 

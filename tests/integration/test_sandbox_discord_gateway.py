@@ -11,7 +11,7 @@ import discord
 import pytest
 from discord.ext import commands
 
-from bot.sandbox.discord import FakeDiscord
+from bot.sandbox.discord import DiscordOptions, FakeDiscord, SecondSession
 from bot.sandbox.discord.world.changes import Changes
 from tests.support.discord_api import TOKEN, Json, a_bot, connected
 
@@ -274,6 +274,64 @@ async def test_each_shard_gets_its_own_servers() -> None:
             seen += ids
 
         assert sorted(seen) == sorted(str(guild.id) for guild in guilds)
+
+
+def as_shard(number: int, count: int) -> Json:
+    return {"op": 2, "d": {**IDENTIFY["d"], "shard": [number, count]}}
+
+
+@pytest.mark.parametrize("shard", [[2, 2], [-1, 2], [0, 0], [0], ["0", "1"]])
+async def test_a_shard_that_cannot_be_is_refused(shard: list[object]) -> None:
+    async with FakeDiscord() as fake:
+        _, closed = await handshake(fake, {"op": 2, "d": {**IDENTIFY["d"], "shard": shard}})
+
+        assert closed == 4010
+
+
+async def test_a_session_with_too_many_servers_is_refused_until_shards_divide_them() -> None:
+    async with FakeDiscord(DiscordOptions(session_servers=6)) as fake:
+        for number in range(8):
+            fake.guild(str(number))
+            fake.advance(0.001)
+
+        assert (await handshake(fake, IDENTIFY))[1] == 4011
+        assert [(await handshake(fake, as_shard(number, 2)))[1] for number in range(2)] == [1000, 1000]
+
+
+async def test_gateway_bot_names_the_recommended_shards_and_how_many_may_identify_together() -> None:
+    async with FakeDiscord(DiscordOptions(shards=32, max_concurrency=16)) as fake, aiohttp.ClientSession() as session:
+        answer = await session.get(f"{fake.api_url}/gateway/bot", headers={"Authorization": f"Bot {TOKEN}"})
+        told = await answer.json()
+
+    assert (told["shards"], told["session_start_limit"]["max_concurrency"]) == (32, 16)
+
+
+async def test_in_each_bucket_one_shard_identifies_in_five_seconds() -> None:
+    async with FakeDiscord(DiscordOptions(max_concurrency=2, identify_seconds=5)) as fake:
+        heard = [(await handshake(fake, as_shard(number, 4)))[0][1] for number in range(3)]
+
+        assert [frame["op"] for frame in heard] == [0, 0, 9]
+        assert fake.gateway.too_early == [(2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("second", "first_hears", "second_hears"),
+    [(SecondSession.BOTH, None, 0), (SecondSession.REPLACES, 9, 0), (SecondSession.REFUSED, None, 9)],
+)
+async def test_a_second_session_of_a_shard_fares_as_the_test_wishes(
+    second: SecondSession, first_hears: int | None, second_hears: int
+) -> None:
+    async with FakeDiscord(DiscordOptions(second_session=second)) as fake, gateway_socket(fake) as first:
+        await first.receive_json(timeout=5)
+        await first.send_json(as_shard(0, 2))
+        await first.receive_json(timeout=5)
+
+        heard, _ = await handshake(fake, as_shard(0, 2))
+
+        assert heard[1]["op"] == second_hears
+        if first_hears is not None:
+            assert (await first.receive_json(timeout=5))["op"] == first_hears
+        assert len(fake.gateway.sessions) == (0 if second is SecondSession.REPLACES else 1)
 
 
 async def test_refused_connections_are_answered_503() -> None:

@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.services.pipeline": ("bot.services.operator", "bot.services.common", *BELOW_SERVICES),
     "bot.services.members": ("bot.services.operator", "bot.services.common", *BELOW_SERVICES),
     "bot.services.operator": ("bot.services.common", *BELOW_SERVICES),
+    "bot.services.gateway": ("bot.services.common", *BELOW_SERVICES),
     "bot.services.common": BELOW_SERVICES,
     "storage": BELOW_SERVICES,
     "bot.suno": BELOW_SERVICES,
@@ -38,13 +39,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.acknowledge": CHAT,
     "bot.announce": CHAT,
     "bot.servers": CHAT,
-    "bot.client": ("bot.acknowledge", "bot.servers", *CHAT),
+    "bot.connected_client": CHAT,
+    "bot.client": ("bot.acknowledge", "bot.connected_client", "bot.servers", *CHAT),
     "bot.endpoint": ("bot.client", *CHAT),
-    "bot.gateway": ("bot.client", *CHAT),
+    "bot.gateway": ("bot.client", "bot.connected_client", *CHAT),
+    "bot.shard_client": ("bot.client", "bot.connected_client", *CHAT),
+    "bot.shard_keeper": ("bot.client", "bot.connected_client", "bot.gateway", "bot.shard_client", *CHAT),
     "cogs": ("bot.acknowledge", "bot.client", *CHAT),
     # The composition root: the parts by capability, and the code that chooses and runs them.
     "bot.parts": (
         *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.scratch", "bot.servers", "bot.settings"),
+        "bot.shard_keeper",
         *("bot.suno", "bot.web", "cogs", "storage", *CHAT),
     ),
     "bot.app": (
@@ -55,6 +60,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bot.parts",
         "bot.roles",
         "bot.settings",
+        "bot.shard_keeper",
         "storage",
         *CHAT,
     ),
@@ -102,7 +108,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "nacl": ("bot.web.ed25519", "bot.sandbox.discord.wire.signing"),
     "dotenv": ("bot.__main__",),
     "discord": (
-        *("bot.acknowledge", "bot.announce", "bot.chat", "bot.client", "bot.gateway", "bot.servers"),
+        *("bot.acknowledge", "bot.announce", "bot.chat", "bot.client", "bot.connected_client", "bot.gateway"),
+        *("bot.servers", "bot.shard_client", "bot.shard_keeper"),
         *("bot.parts.part", "cogs"),
     ),
 }

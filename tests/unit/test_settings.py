@@ -39,6 +39,7 @@ DEFAULTS: dict[str, tuple[str, object]] = {
     "DEFAULT_MODEL": ("default_model", "V5"),
     "PRIVATE_HOSTS": ("private_hosts", ()),
     "ALLOWED_SERVERS": ("allowed_servers", frozenset()),
+    "SHARDS": ("shards", None),
     "POLL_AFTER_SECONDS": ("poll_after_seconds", 90),
     "POLL_EVERY_SECONDS": ("poll_every_seconds", 30),
     "OVERDUE_AFTER_SECONDS": ("overdue_after_seconds", 900),
@@ -79,6 +80,8 @@ GOOD = [
         "123456789012345678, 223456789012345678,,",
         frozenset({123456789012345678, 223456789012345678}),
     ),
+    ("SHARDS", "Auto", 0),
+    ("SHARDS", "16", 16),
     ("POLL_AFTER_SECONDS", "0", 0.0),
     ("POLL_EVERY_SECONDS", "0.05", 0.05),
     ("OVERDUE_AFTER_SECONDS", "90.5", 90.5),
@@ -132,6 +135,7 @@ BAD = [
         ("ALLOWED_SERVERS", servers)
         for servers in ("Harbour Choir", "12345", "123456789012345678;1", "-123456789012345678")
     ),
+    *(("SHARDS", number) for number in ("0", "16385", "two", "-1", "1.5")),
     *(
         (name, number)
         for name in DEFAULTS

@@ -3,7 +3,7 @@
 It was written from docs/discord.md and Discord's own descriptions; it shares no code with the bot.
 """
 
-from bot.sandbox.discord.options import DiscordOptions, RateLimit
+from bot.sandbox.discord.options import DiscordOptions, RateLimit, SecondSession
 from bot.sandbox.discord.stand_in import FakeDiscord
 from bot.sandbox.discord.user.client import Choice, ClientRefuses, Upload
 from bot.sandbox.discord.user.forms import Modal
@@ -40,6 +40,7 @@ __all__ = [
     "RateLimit",
     "Recorded",
     "Role",
+    "SecondSession",
     "State",
     "Thread",
     "Trouble",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 
 MIB = 1024 * 1024
@@ -30,6 +31,14 @@ The documents publish no numbers and forbid relying on any.
 """
 
 
+class SecondSession(StrEnum):
+    """What a second session of one shard does to the first. Discord documents BOTH (docs/discord.md 6)."""
+
+    BOTH = "both are served"
+    REPLACES = "it ends the first"
+    REFUSED = "it is refused"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscordOptions:
     """Sources: docs/discord.md 2.1 (interactions), 3.1 (sizes), 3.3 (nonce), 4 (links)."""
@@ -51,6 +60,15 @@ class DiscordOptions:
     interactions_both_ways: bool = False
     """With an endpoint, send interactions to the gateway as well. Discord says that it never does."""
     heartbeat_seconds: float = 41.25
+    shards: int = 1
+    """How many `GET /gateway/bot` recommends."""
+    max_concurrency: int = 1
+    """How many buckets of shards may identify at the same time."""
+    identify_seconds: float = 0
+    """The pause between two IDENTIFYs in one bucket. Discord demands 5; 0 lets tests restart the bot at once."""
+    session_servers: int = 2500
+    """With this many servers, a session is refused (4011)."""
+    second_session: SecondSession = SecondSession.BOTH
     upload_limit_bytes: int | None = None
     """A limit for one file, below the servers' own, for tests. Answers to interactions obey it too."""
     request_limit_bytes: int = 512 * MIB

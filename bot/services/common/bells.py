@@ -69,6 +69,7 @@ class Bells:
         self.deliver = self._bell("deliver")
         self.progress = self._bell("progress")
         self.intake = self._bell("intake")
+        self.shards = self._bell("shards")
 
     def _bell(self, name: str) -> Bell:
         elsewhere = self._elsewhere

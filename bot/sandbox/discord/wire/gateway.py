@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import math
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from bot.sandbox.discord.options import DiscordOptions
+from bot.sandbox.discord.options import DiscordOptions, SecondSession
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.wire.events import GUILDS, MESSAGE_CONTENT, Event, event_of
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS, Changes
@@ -21,7 +22,7 @@ from bot.sandbox.discord.world.state import World
 DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, RESUME, RECONNECT, REQUEST_MEMBERS = 0, 1, 2, 3, 6, 7, 8
 INVALID_SESSION, HELLO, HEARTBEAT_ACK = 9, 10, 11
 DECODE_ERROR, NOT_AUTHENTICATED, AUTHENTICATION_FAILED, ALREADY_AUTHENTICATED = 4002, 4003, 4004, 4005
-DISALLOWED_INTENTS = 4014
+INVALID_SHARD, SHARDING_REQUIRED, DISALLOWED_INTENTS = 4010, 4011, 4014
 PRIVILEGED = (1 << 1) | (1 << 8) | MESSAGE_CONTENT
 REPLAYED_MAX = 1000
 RESUMABLE_MAX = 5
@@ -59,10 +60,12 @@ class Session:
     is_ready: bool = False
 
     def wants(self, event: Event) -> bool:
+        return self.serves(event.guild_id) and (not event.intents or bool(event.intents & self.intents))
+
+    def serves(self, guild_id: int | None) -> bool:
+        """Direct messages go to shard 0 (docs/discord.md 6)."""
         number, count = self.shard
-        if number != ((event.guild_id or 0) >> 22) % count:
-            return False
-        return not event.intents or bool(event.intents & self.intents)
+        return number == ((guild_id or 0) >> 22) % count
 
     def dispatch(self, name: str, data: Json) -> None:
         self.sequence += 1
@@ -81,6 +84,9 @@ class Gateway:
         self.all_sessions: dict[str, Session] = {}
         self.identified = 0
         self.resumed = 0
+        self.too_early: list[tuple[int, int]] = []
+        """The shards that identified too soon after another one in their bucket."""
+        self._identified_at: dict[int, float] = {}
         self._connections: set[Connection] = set()
         self._refusals = 0
         self._twice = 0
@@ -122,11 +128,14 @@ class Gateway:
     def invalidate(self, *, resumable: bool = False) -> None:
         """Send op 9 to every session. Unless `resumable`, they are forgotten and must IDENTIFY again."""
         for session in self.sessions:
-            self._say(session, INVALID_SESSION, data=resumable)
-            if not resumable:
-                self.all_sessions.pop(session.id, None)
-                if session.connection is not None:
-                    session.connection.session = None
+            self._invalidate(session, resumable=resumable)
+
+    def _invalidate(self, session: Session, *, resumable: bool = False) -> None:
+        self._say(session, INVALID_SESSION, data=resumable)
+        if not resumable:
+            self.all_sessions.pop(session.id, None)
+            if session.connection is not None:
+                session.connection.session = None
 
     def drop(self, *, code: int = WSCloseCode.GOING_AWAY, replay: int = 0) -> None:
         """Close every connection. The sessions can be resumed."""
@@ -217,14 +226,46 @@ class Gateway:
         if intents & PRIVILEGED and not self._options.privileged_intents:
             connection.close(DISALLOWED_INTENTS)
             return
-        number, count = data.get("shard") or (0, 1)
-        session = Session(secrets.token_hex(16), intents, (number, count), connection)
+        shard = _shard_in(data)
+        if shard is None:
+            connection.close(INVALID_SHARD)
+            return
+        session = Session(secrets.token_hex(16), intents, shard, connection)
+        if self._count_of(session) >= self._options.session_servers:
+            connection.close(SHARDING_REQUIRED)
+            return
+        if self._is_too_early(shard) or not self._makes_room_for(session):
+            connection.send(INVALID_SESSION, data=False)
+            return
         self.all_sessions[session.id] = session
         connection.session = session
         self._greet(session, data.get("shard"))
         session.is_ready = True
         self.identified += 1
         self._tell()
+
+    def _count_of(self, session: Session) -> int:
+        return sum(guild.has_bot and session.serves(guild.id) for guild in self._world.guilds.values())
+
+    def _is_too_early(self, shard: tuple[int, int]) -> bool:
+        """Buckets wait for themselves alone (docs/discord.md 6). A refused IDENTIFY does not count."""
+        now = asyncio.get_running_loop().time()
+        bucket = shard[0] % self._options.max_concurrency
+        if now < self._identified_at.get(bucket, -math.inf) + self._options.identify_seconds:
+            self.too_early.append(shard)
+            return True
+        self._identified_at[bucket] = now
+        return False
+
+    def _makes_room_for(self, session: Session) -> bool:
+        """Whether it may begin beside those of the same shard."""
+        for other in self.sessions:
+            if other.shard == session.shard and session.shard[1] > 1:
+                if self._options.second_session is SecondSession.REFUSED:
+                    return False
+                if self._options.second_session is SecondSession.REPLACES:
+                    self._invalidate(other)
+        return True
 
     def _greet(self, session: Session, shard: list[int] | None) -> None:
         guilds = [
@@ -294,6 +335,14 @@ class Gateway:
             connection.close(WSCloseCode.GOING_AWAY)
             with contextlib.suppress(ConnectionError):
                 await connection.socket.close(code=WSCloseCode.GOING_AWAY)
+
+
+def _shard_in(data: Json) -> tuple[int, int] | None:
+    """The shard that an IDENTIFY names, 0 of 1 if none; None if there is no such shard."""
+    match data.get("shard") or [0, 1]:
+        case [int(number), int(count)] if 0 <= number < count:
+            return number, count
+    return None
 
 
 async def _write(connection: Connection) -> None:

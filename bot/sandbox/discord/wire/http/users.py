@@ -92,5 +92,6 @@ class UserRoutes:
 
     def _gateway_bot(self, call: Call) -> Answer:
         del call
-        left = {"total": 1000, "remaining": 999, "reset_after": 86_400_000, "max_concurrency": 1}
-        return {"url": self._gateway_url[0], "shards": 1, "session_start_limit": left}
+        options = self._world.options
+        left = {"total": 1000, "remaining": 999, "reset_after": 86_400_000, "max_concurrency": options.max_concurrency}
+        return {"url": self._gateway_url[0], "shards": options.shards, "session_start_limit": left}
