@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.chat.pacing import CALM_SECONDS, EXPECTED_SECONDS, Kind, Pacer, Urgency
+from bot.chat.channel_budget import CALM_SECONDS, Kind
+from bot.chat.global_budget import Urgency
+from bot.chat.pacing import EXPECTED_SECONDS, Pacer
 from bot.services.common.messenger import RouteBusy
 
 SONGS = 300
@@ -53,7 +55,7 @@ class Bucket:
                 "X-RateLimit-Reset-After": f"{reset_after:.3f}",
             }
             await asyncio.sleep(0.005)
-            self.pacer.heard(SONGS, kind, 200 if is_taken else 429, headers)
+            await self.pacer.heard(SONGS, kind, 200 if is_taken else 429, headers)
             if is_taken:
                 return
             self.refused += 1
