@@ -79,6 +79,10 @@ class ChannelBudget(msgspec.Struct, frozen=True):
     edit: Budget = Budget()
     calm_at: float = 0.0
 
+    def without_edits(self, until: float) -> "ChannelBudget":
+        """After an edit that was refused although the channel has room: its message is old (30046), or edited often."""
+        return replace(self.calmed(until), edit=replace(self.edit, asking_until=0.0))
+
     def of(self, kind: Kind) -> Budget:
         return self.post if kind is Kind.POST else self.edit
 

@@ -272,6 +272,8 @@ class Pacer:
             own = budget.of(kind)
             if status == TOO_MANY:
                 retry_after = _number(headers, "Retry-After") or reset_after or 1.0
+                if kind is Kind.EDIT and remaining:
+                    return budget.without_edits(now + retry_after)
                 return budget.set(kind, own.refused(now, retry_after=retry_after))
             if reset_after is None or remaining is None:
                 return budget

@@ -62,3 +62,10 @@ def test_an_answer_that_says_nothing_new_need_not_be_shared() -> None:
 
 def test_answers_may_overtake_each_other() -> None:
     assert known(1).learned(NOW, limit=5, remaining=3, reset_after=5.0, uncounted=0).remaining == 1
+
+
+def test_a_refusal_of_old_edits_does_not_hold_up_posts() -> None:
+    budget = ChannelBudget(post=known(3), edit=known(3)).without_edits(NOW + 3600)
+
+    assert budget.taken(POST, NOW) is not None
+    assert budget.calm_at == NOW + 3600
