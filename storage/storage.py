@@ -73,6 +73,7 @@ class SqlStorage:
         self._known_tokens: OrderedDict[str, None] = OrderedDict()
         self._callbacks = Batches(self._record, seconds=CALLBACK_SECONDS, name="record callbacks")
         self.reading = SqlWork(engine.reading)
+        self.statements = engine.reading  # each a transaction of its own
         self.clock = engine.clock
         self.is_shared = engine.is_shared
 

@@ -1,8 +1,8 @@
-"""Share out the few requests that Discord allows in a channel: results first, edits when nothing else needs them.
+"""Share out the few requests that Discord allows: results first, edits when nothing else needs them.
 
-Posts and edits name the same bucket, whether or not Discord counts them together, and discord.py confuses the limits of
-the two (docs/discord.md 5.1): twelve results at once drew up to seven answers of 429. Here a request is sent only if
-the known limits of both kinds leave room for it.
+A channel allows few, and discord.py confuses the limits of posts and edits (docs/discord.md 5.1): twelve results at
+once drew up to seven answers of 429. The whole bot may make 50 a second, which discord.py doesn't count. All processes
+on a PostgreSQL database share these limits (decision 28).
 """
 
 import asyncio
@@ -11,27 +11,29 @@ import itertools
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from types import SimpleNamespace
 
 import aiohttp
+import msgspec
 
+from bot.chat.channel_budget import CALM_SECONDS, RESERVED, ChannelBudget, Kind
+from bot.chat.global_budget import Urgency
+from bot.chat.global_limit import GlobalLimit
+from bot.chat.shared_state import Kept, Shared
 from bot.services.common.messenger import RouteBusy
 
-CALM_SECONDS = 1.0
-"""After a result, edits wait: the next one may already be on its way."""
 EXPECTED_SECONDS = 3.0
 """How long edits wait for a result that is being fetched."""
-RETRY_SECONDS = 0.25
-"""discord.py repeats a request refused with 429; the others let it go first."""
-SAME_WINDOW_SECONDS = 0.5
-RESERVED = 2
-"""How many requests of a window edits leave for results that may come."""
-SPACING_SECONDS = 1.0
-"""Between two postponed edits, while the channel's limit is unknown."""
 PUT_OFF_MAX_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+"""How often to look whether another process has learnt a channel's limit."""
+WAIT_MAX_SECONDS = 5.0
+CLOCKS_DIFFER_SECONDS = 0.1
+"""By how much processes on a busy machine may disagree about the database's time."""
+FRESH_SECONDS = 0.1
+"""How soon an edit must be sent once it may go: later ones count anew."""
 TOO_MANY = 429
 FORGET_SECONDS = 60.0
 FORGET_ABOVE = 1000
@@ -39,90 +41,60 @@ FORGET_ABOVE = 1000
 _MESSAGES = re.compile(r"/channels/(?P<channel>\d+)/messages(/\d+)?$")
 
 
-class Urgency(IntEnum):
-    RESULT = 0
-    MESSAGE = 1
+class _Request(msgspec.Struct):
+    """What this task is about to send. `counted_until`: it has been counted already, if it is sent by then."""
+
+    urgency: Urgency
+    counted_until: float = 0.0
 
 
-class Kind(StrEnum):
-    POST = "post"
-    EDIT = "edit"
+_request: ContextVar[_Request | None] = ContextVar("request", default=None)
 
 
-@dataclass
-class _Budget:
-    """How many requests of one kind a channel allows, from the latest answer; valid until `resets_at`."""
+class _Channel(msgspec.Struct, eq=False):
+    """`budget` is the channel's in all processes; everything else is about this process."""
 
-    limit: int = 1
-    remaining: int = 0
-    resets_at: float = 0.0
-    window_seconds: float = 0.0
-    is_asking: bool = False  # a request is out whose answer will show the current limit
-
-    def is_known(self, now: float) -> bool:
-        return now < self.resets_at
-
-    def has_left(self, now: float, *, reserved: int) -> bool:
-        """Whether the known limits allow one more request."""
-        return not self.is_known(now) or self.remaining > min(reserved, self.limit - 1)
-
-    def learn(self, now: float, *, limit: int, remaining: int, reset_after: float, uncounted: int) -> None:
-        """Learn from an answer, which may not count `uncounted` other requests yet."""
-        resets_at = now + reset_after
-        if self.is_known(now) and resets_at < self.resets_at + SAME_WINDOW_SECONDS:
-            self.remaining = min(self.remaining, remaining)  # answers may overtake each other
-        else:
-            self.remaining = max(0, remaining - uncounted)
-        self.limit, self.resets_at, self.is_asking = max(1, limit), resets_at, False
-        self.window_seconds = max(self.window_seconds, reset_after)
-
-    def refused(self, now: float, *, retry_after: float) -> None:
-        self.remaining, self.is_asking = 0, False
-        self.resets_at = max(self.resets_at, now + retry_after + RETRY_SECONDS)
-
-    @property
-    def spacing_seconds(self) -> float:
-        return self.window_seconds / self.limit if self.window_seconds else SPACING_SECONDS
-
-
-@dataclass
-class _Channel:
-    budgets: dict[Kind, _Budget] = field(default_factory=lambda: {kind: _Budget() for kind in Kind})
+    budget: Kept[ChannelBudget]
     in_flight: int = 0
-    waiting: list[tuple[int, int]] = field(default_factory=list)  # a heap: most urgent first, then in order
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: list[tuple[int, int]] = msgspec.field(default_factory=list)  # a heap: most urgent first, then in order
+    changed: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     calm_at: float = 0.0  # when edits may resume after a result
     promised_at: float = 0.0  # when the last postponed edit should be tried again
     used_at: float = 0.0
 
-    def has_room(self, kind: Kind, now: float, *, reserved: int = 0) -> bool:
-        """Whether a request may go now. While its kind's limit is unknown, requests go one by one."""
-        own = self.budgets[kind]
-        if not own.is_known(now) and own.is_asking:
-            return False
-        return all(budget.has_left(now, reserved=reserved) for budget in self.budgets.values())
+    async def take(self, kind: Kind, clock: Callable[[], float], *, urgency: Urgency) -> ChannelBudget | None:
+        """Count one request; the budget after it, or None if there is no room for it."""
+        taken: ChannelBudget | None = None
 
-    def free_at(self, now: float, *, reserved: int = 0) -> float:
-        """When the known limits leave room again."""
-        full = [each.resets_at for each in self.budgets.values() if not each.has_left(now, reserved=reserved)]
-        return max(full, default=now)
+        def one_more(budget: ChannelBudget) -> ChannelBudget | None:
+            nonlocal taken
+            now = clock()
+            if urgency is Urgency.EDIT and now < budget.calm_at:
+                taken = None
+            else:
+                taken = budget.taken(kind, now, reserved=RESERVED if urgency is Urgency.EDIT else 0)
+            if taken is not None and urgency is Urgency.RESULT:
+                taken = taken.calmed(now + CALM_SECONDS)
+            return taken
 
-    @contextmanager
-    def request(self, kind: Kind, now: float) -> Iterator[None]:
-        """Count a request while it is made."""
-        own = self.budgets[kind]
-        asks = not own.is_known(now)
-        own.is_asking = own.is_asking or asks
-        for budget in self.budgets.values():
-            if budget.is_known(now):
-                budget.remaining -= 1
+        await self.budget.change(one_more)
+        return taken
+
+    async def give_back(self, kind: Kind, taken: ChannelBudget) -> None:
+        """Uncount the request that led to `taken`: it is not made."""
+        await self.budget.change(lambda budget: budget.given_back(kind, taken))
+
+    @asynccontextmanager
+    async def request(self, kind: Kind, taken: ChannelBudget) -> AsyncIterator[None]:
+        """While a request is made that led to `taken`."""
         self.in_flight += 1
         try:
             yield
         finally:
             self.in_flight -= 1
-            if asks:
-                own.is_asking = False  # whether or not there was an answer
+            asking_until = taken.of(kind).asking_until
+            if asking_until and self.budget.state.of(kind).asking_until == asking_until:  # there was no answer
+                await self.budget.change(lambda budget: budget.asked(kind, asking_until))
             self.tell()
 
     def tell(self) -> None:
@@ -131,15 +103,21 @@ class _Channel:
 
 
 class Pacer:
-    """One per client. `trace` goes into its `http_trace`, to see every answer."""
+    """One per client. `trace` goes into its `http_trace`, to let every request through and see every answer.
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    `shared`: what all processes of the bot know together; None if there is only this one.
+    """
+
+    def __init__(self, *, shared: Shared | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._shared = shared
+        self._clock = clock if shared is None else shared.clock
+        self._everything = GlobalLimit(self._clock, shared)
         self._channels: dict[int, _Channel] = {}
         self._numbers = itertools.count()
 
     def trace(self) -> aiohttp.TraceConfig:
         trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(self._about_to_send)
         trace.on_request_end.append(self._heard)
         return trace
 
@@ -152,55 +130,81 @@ class Pacer:
     async def post(self, channel_id: int, urgency: Urgency) -> AsyncIterator[None]:
         """Wait for the turn of one request that must be made, such as a new message."""
         channel = self._channel(channel_id)
-        ticket = (int(urgency), next(self._numbers))
-        heapq.heappush(channel.waiting, ticket)
-        with ExitStack() as request:
-            try:
-                await self._wait_for_turn(channel, ticket)
-                request.enter_context(channel.request(Kind.POST, self._clock()))
-            finally:
-                channel.waiting.remove(ticket)
-                heapq.heapify(channel.waiting)
-                channel.tell()
-            try:
-                yield
-            finally:
-                if urgency is Urgency.RESULT:
-                    channel.calm_at = max(channel.calm_at, self._clock() + CALM_SECONDS)
+        taken = await self._turn(channel, urgency)
+        try:
+            async with channel.request(Kind.POST, taken):
+                with _sending(_Request(urgency)):
+                    yield
+        finally:
+            if urgency is Urgency.RESULT:
+                channel.calm_at = max(channel.calm_at, self._clock() + CALM_SECONDS)
 
     @asynccontextmanager
     async def edit(self, channel_id: int) -> AsyncIterator[None]:
         """Allow one edit at once or not at all, since it might be out of date by its turn.
 
         Raises:
-            RouteBusy: the channel's requests are needed for something else; it says when to try again.
+            RouteBusy: requests are needed for something else; it says when to try again.
         """
-        channel, now = self._channel(channel_id), self._clock()
-        is_free = not channel.waiting and now >= channel.calm_at
-        if not is_free or not channel.has_room(Kind.EDIT, now, reserved=RESERVED):
-            raise RouteBusy(self._put_off_seconds(channel, now))
-        with channel.request(Kind.EDIT, now):
-            yield
+        if self._everything.is_closed_to_edits:
+            raise RouteBusy(self._everything.put_off_seconds())
+        channel = self._channel(channel_id)
+        taken = None
+        if not channel.waiting and self._clock() >= channel.calm_at:
+            taken = await channel.take(Kind.EDIT, self._clock, urgency=Urgency.EDIT)
+        if taken is None:
+            raise RouteBusy(self._put_off_seconds(channel, self._clock()))
+        passes = False
+        try:
+            passes = await self._everything.edit_passes()
+        finally:
+            if not passes:
+                await channel.give_back(Kind.EDIT, taken)
+        if not passes:
+            raise RouteBusy(self._everything.put_off_seconds())
+        async with channel.request(Kind.EDIT, taken):
+            with _sending(_Request(Urgency.EDIT, counted_until=self._clock() + FRESH_SECONDS)):
+                yield
 
-    async def _wait_for_turn(self, channel: _Channel, ticket: tuple[int, int]) -> None:
-        while True:
-            now = self._clock()
-            is_first = channel.waiting[0] == ticket
-            if is_first and channel.has_room(Kind.POST, now):
-                return
-            changed = channel.changed
-            free_at = channel.free_at(now) if is_first else now
-            try:
-                async with asyncio.timeout(free_at - now if free_at > now else None):
+    async def _turn(self, channel: _Channel, urgency: Urgency) -> ChannelBudget:
+        """Wait until the channel has room for this post; the budget after it."""
+        ticket = (int(urgency), next(self._numbers))
+        heapq.heappush(channel.waiting, ticket)
+        try:
+            while True:
+                changed = channel.changed
+                if channel.waiting[0] != ticket:
                     await changed.wait()
-            except TimeoutError:
-                continue
+                elif (taken := await channel.take(Kind.POST, self._clock, urgency=urgency)) is not None:
+                    return taken
+                else:
+                    await self._wait_for_room(channel, changed, urgency)
+        finally:
+            channel.waiting.remove(ticket)
+            heapq.heapify(channel.waiting)
+            channel.tell()
+
+    async def _wait_for_room(self, channel: _Channel, changed: asyncio.Event, urgency: Urgency) -> None:
+        """Wait until there may be room; meanwhile edits, those of other processes too, let a result go first."""
+        now, budget = self._clock(), channel.budget.state
+        free_at = budget.free_at(now)
+        if urgency is Urgency.RESULT and self._shared is not None and budget.calm_at <= free_at:
+            await channel.budget.change(lambda budget: budget.calmed(free_at + CALM_SECONDS))
+        if free_at > now:
+            seconds: float | None = min(free_at - now, WAIT_MAX_SECONDS)
+        else:
+            seconds = None if self._shared is None else LOOK_SECONDS
+        try:
+            async with asyncio.timeout(seconds):
+                await changed.wait()
+        except TimeoutError:
+            pass
 
     def _put_off_seconds(self, channel: _Channel, now: float) -> float:
         """Spread postponed edits out, as close together as the channel allows."""
-        free_at = max(channel.calm_at, channel.free_at(now, reserved=RESERVED))
-        spacing_seconds = channel.budgets[Kind.EDIT].spacing_seconds
-        channel.promised_at = max(channel.promised_at + spacing_seconds, free_at, now + 0.1)
+        budget = channel.budget.state
+        free_at = max(channel.calm_at, budget.calm_at, budget.free_at(now, reserved=RESERVED))
+        channel.promised_at = max(channel.promised_at + budget.edit.spacing_seconds, free_at, now + 0.1)
         channel.promised_at = min(channel.promised_at, now + PUT_OFF_MAX_SECONDS)
         return channel.promised_at - now
 
@@ -212,9 +216,29 @@ class Pacer:
                 for known_id, known in self._channels.items()
                 if known.waiting or known.in_flight or now - known.used_at < FORGET_SECONDS
             }
-        channel = self._channels.setdefault(channel_id, _Channel())
+        channel = self._channels.get(channel_id)
+        if channel is None:
+            channel = _Channel(Kept(f"channel {channel_id}", ChannelBudget(), self._shared))
+            self._channels[channel_id] = channel
         channel.used_at = now
         return channel
+
+    async def _about_to_send(
+        self,
+        session: aiohttp.ClientSession,  # noqa: ARG002  # aiohttp's
+        context: SimpleNamespace,  # noqa: ARG002  # aiohttp's
+        params: aiohttp.TraceRequestStartParams,
+    ) -> None:
+        # Answers to interactions carry no token, are exempt (docs/discord.md 5.1) and cannot wait.
+        if "Authorization" not in params.headers:
+            return
+        request = _request.get()
+        if request is None:
+            await self._everything.pass_through(Urgency.MESSAGE)
+        elif self._clock() >= request.counted_until:
+            await self._everything.pass_through(request.urgency)
+        else:
+            request.counted_until = 0.0  # discord.py's next try counts anew
 
     async def _heard(
         self,
@@ -222,32 +246,52 @@ class Pacer:
         context: SimpleNamespace,  # noqa: ARG002  # aiohttp's
         params: aiohttp.TraceRequestEndParams,
     ) -> None:
+        status, headers = params.response.status, params.response.headers
+        if status == TOO_MANY and "X-RateLimit-Global" in headers:
+            await self._everything.refused(_number(headers, "Retry-After") or 1.0)
+            return
         # Limits of deletions say nothing about messages, unless one was refused for the messages' limit.
         kind = {"POST": Kind.POST, "PATCH": Kind.EDIT}.get(params.method)
-        if kind is None and params.response.status == TOO_MANY:
+        if kind is None and status == TOO_MANY:
             kind = Kind.POST
         if kind is not None and (found := _MESSAGES.search(params.url.path)):
-            self.heard(int(found["channel"]), kind, params.response.status, params.response.headers)
+            await self.heard(int(found["channel"]), kind, status, headers)
 
-    def heard(self, channel_id: int, kind: Kind, status: int, headers: Mapping[str, str]) -> None:
+    async def heard(self, channel_id: int, kind: Kind, status: int, headers: Mapping[str, str]) -> None:
         """Take note of an answer to a post or an edit in the channel."""
         channel = self._channels.get(channel_id)
         if channel is None:
             return
-        now, budget = self._clock(), channel.budgets[kind]
         reset_after = _number(headers, "X-RateLimit-Reset-After")
         remaining = _number(headers, "X-RateLimit-Remaining")
-        if status == TOO_MANY:
-            budget.refused(now, retry_after=_number(headers, "Retry-After") or reset_after or 1.0)
-        elif reset_after is not None and remaining is not None:
-            budget.learn(
-                now,
-                limit=int(_number(headers, "X-RateLimit-Limit") or 1),
-                remaining=int(remaining),
-                reset_after=reset_after,
-                uncounted=channel.in_flight - 1,
-            )
+        limit = int(_number(headers, "X-RateLimit-Limit") or 1)
+        now, uncounted = self._clock(), channel.in_flight - 1
+        lasts = (reset_after or 0.0) + (CLOCKS_DIFFER_SECONDS if self._shared is not None else 0.0)
+
+        def learned(budget: ChannelBudget) -> ChannelBudget:
+            own = budget.of(kind)
+            if status == TOO_MANY:
+                retry_after = _number(headers, "Retry-After") or reset_after or 1.0
+                if kind is Kind.EDIT and remaining:
+                    return budget.without_edits(now + retry_after)
+                return budget.set(kind, own.refused(now, retry_after=retry_after))
+            if reset_after is None or remaining is None:
+                return budget
+            left = int(remaining)
+            learned = own.learned(now, limit=limit, remaining=left, reset_after=lasts, uncounted=uncounted)
+            return budget.set(kind, learned) if learned.says_more_than(own, now) else budget
+
+        await channel.budget.change(learned)
         channel.tell()
+
+
+@contextmanager
+def _sending(request: _Request) -> Iterator[None]:
+    _request.set(request)
+    try:
+        yield
+    finally:
+        _request.set(None)
 
 
 def _number(headers: Mapping[str, str], name: str) -> float | None:

@@ -9,7 +9,8 @@ import discord
 from bot.chat import progress_card
 from bot.chat.asked import AskedDiscord
 from bot.chat.discord_errors import read_as_routes
-from bot.chat.pacing import Pacer, Urgency
+from bot.chat.global_budget import Urgency
+from bot.chat.pacing import Pacer
 from bot.chat.permissions import cannot_post, missing
 from bot.domain.jobs import Job, Place
 from bot.domain.links import web_url

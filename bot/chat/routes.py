@@ -14,7 +14,8 @@ from bot.chat import cards
 from bot.chat.asked import AskedDiscord
 from bot.chat.direct_refusals import DirectRefusals
 from bot.chat.discord_errors import read_as_routes
-from bot.chat.pacing import Pacer, Urgency
+from bot.chat.global_budget import Urgency
+from bot.chat.pacing import Pacer
 from bot.chat.turns import Turns
 from bot.domain.jobs import Job, JobState, Place
 from bot.domain.progress import is_for_member_alone

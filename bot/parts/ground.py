@@ -12,6 +12,7 @@ import msgspec
 from bot.audio.process import AudioProcess
 from bot.chat.messenger import DiscordMessenger
 from bot.chat.pacing import Pacer
+from bot.chat.shared_state import Shared
 from bot.chat.translator import DescriptionTranslator
 from bot.chat.turns import Turns
 from bot.client import EncoreClient
@@ -75,7 +76,9 @@ async def open_ground(
             await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts)) for _ in range(2)
         ]
         client, messenger = await stack.enter_async_context(
-            _discord(settings, clock, _turns(settings, storage, clock), has_gateway=has_gateway)
+            _discord(
+                settings, clock, _turns(settings, storage, clock), _pacer(settings, storage), has_gateway=has_gateway
+            )
         )
         operator = Operator(storage, messenger, clock)
         bells = await stack.enter_async_context(_bells(settings))
@@ -157,13 +160,22 @@ async def _provider(settings: Settings) -> AsyncIterator[SunoClient]:
         )
 
 
+def _pacer(settings: Settings, storage: SqlStorage) -> Pacer:
+    """On PostgreSQL all processes share Discord's limits."""
+    database_clock = storage.clock
+    if not settings.postgres_url or database_clock is None:
+        return Pacer()
+    from storage.engines.postgres_budgets import DiscordBudgets  # noqa: PLC0415  # only needed there
+
+    return Pacer(shared=Shared(DiscordBudgets(storage.statements), lambda: database_clock().timestamp()))
+
+
 @asynccontextmanager
 async def _discord(
-    settings: Settings, clock: Clock, turns: Turns, *, has_gateway: bool
+    settings: Settings, clock: Clock, turns: Turns, pacer: Pacer, *, has_gateway: bool
 ) -> AsyncIterator[tuple[EncoreClient, DiscordMessenger]]:
     with discord_at(settings.discord_api_url, settings.discord_gateway_url):
         catalogue = Catalogue.load(settings.locales_path or LOCALES)
-        pacer = Pacer()
         client = EncoreClient(
             catalogue=catalogue,
             servers=Servers(settings.allowed_servers),

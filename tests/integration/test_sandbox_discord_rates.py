@@ -185,6 +185,19 @@ async def test_more_than_fifty_requests_a_second_are_refused_everywhere() -> Non
         refused = [reply for reply in replies if reply.status == 429]
         assert refused
         assert refused[0].body["global"] is True
+        assert refused[0].headers["X-RateLimit-Global"] == "true"
+        assert 0 < refused[0].body["retry_after"] <= float(refused[0].headers["Retry-After"]) == 1
+
+
+async def test_answers_to_interactions_do_not_count_among_the_fifty() -> None:
+    async with staged(DiscordOptions(requests_per_second=2, rate_limits={})) as stage:
+        for _ in range(2):
+            await stage.api.ask("GET", "/users/@me")
+        invocation = await stage.extend()
+
+        assert (await stage.api.answer(invocation, {"type": 4, "data": HELLO})).status == 200
+        assert (await stage.api.follow(invocation, HELLO)).status == 200
+        assert (await stage.api.ask("GET", "/users/@me")).status == 429
 
 
 async def test_without_limits_nothing_is_refused() -> None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.chat.pacing import CALM_SECONDS, EXPECTED_SECONDS, Kind, Pacer, Urgency
+from bot.chat.channel_budget import CALM_SECONDS, Kind
+from bot.chat.global_budget import Urgency
+from bot.chat.pacing import EXPECTED_SECONDS, Pacer
 from bot.services.common.messenger import RouteBusy
 
 SONGS = 300
@@ -53,7 +55,7 @@ class Bucket:
                 "X-RateLimit-Reset-After": f"{reset_after:.3f}",
             }
             await asyncio.sleep(0.005)
-            self.pacer.heard(SONGS, kind, 200 if is_taken else 429, headers)
+            await self.pacer.heard(SONGS, kind, 200 if is_taken else 429, headers)
             if is_taken:
                 return
             self.refused += 1
@@ -215,3 +217,15 @@ async def test_quiet_channels_are_forgotten() -> None:
         pass
 
     assert len(pacer._channels) == 1
+
+
+async def test_refused_edits_of_old_messages_do_not_hold_up_results() -> None:
+    """Discord allows few edits of messages older than an hour, and may refuse them for as long (30046)."""
+    async with a_bucket() as (pacer, bucket):
+        async with pacer.edit(SONGS):
+            headers = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "4", "X-RateLimit-Reset-After": "0.4"}
+            await pacer.heard(SONGS, Kind.EDIT, 429, {**headers, "Retry-After": "3600"})
+
+        assert await is_busy(pacer)
+        async with asyncio.timeout(WINDOW_SECONDS):
+            await posting(pacer, bucket, "result")

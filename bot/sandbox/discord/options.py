@@ -83,7 +83,7 @@ class DiscordOptions:
     old_edits: RateLimit | None = RateLimit(20, 3600.0)
     """Edits of messages older than an hour, in each channel (30046). The number is assumed: Discord publishes none."""
     requests_per_second: int | None = 50
-    """Over all routes that carry the bot's token; None: no such limit."""
+    """Over all routes that carry the bot's token (topics/rate-limits, docs/discord.md 5.1); None: no such limit."""
     keep_attachment_bytes: bool = True
     """False keeps only size and digest of what the bot uploads, for tests under load."""
     keep_requests: int = 100_000
