@@ -15,6 +15,9 @@ TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 
 MORE = """
 INSERT INTO memo (name, value) VALUES ('announced', 'a1b2'), ('empty', ''), ('quoted', 'it''s \\ $1 ? %s');
 INSERT INTO discord_budget (name, state, used_ms) VALUES ('channel 300', 'a-1 1795348800.123 {}', 1795348800123);
+INSERT INTO shard (number, owner, until_ms, successor, successor_until_ms) VALUES (0, 'gateway a', 1, NULL, NULL);
+INSERT INTO gateway_process (name, until_ms) VALUES ('gateway a', 1795348800123);
+INSERT INTO identify_turn (bucket, next_ms) VALUES (0, 1795348800123);
 INSERT INTO spending (day, guild_id, submissions) VALUES ('2026-11-24', 0, 7), ('2026-11-24', 200, 1);
 INSERT INTO quota_sum (month, guild_id, member_id, outcome, units) VALUES
     ('2026-10', 0, 1000, 'spent', 3),
