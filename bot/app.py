@@ -11,7 +11,7 @@ from itertools import chain
 
 import msgspec
 
-from bot import announce, roles
+from bot import announce, roles, under_way
 from bot.client import EncoreClient
 from bot.gateway import keep_connected, stay_logged_in
 from bot.parts.ground import Ground, open_ground
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 8.0
 """How long open submissions may take when the bot is stopped; service managers usually wait ten seconds."""
+INTERACTION_SECONDS = 2.0
+"""The same for commands and clicks that the gateway has delivered; most take a fraction of a second."""
+RELEASE_SECONDS = 2.0
 GREETING_SECONDS = 2.0
 
 
@@ -92,25 +95,27 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
     # The workers speak through the client, which must have logged in.
     logged_in = asyncio.Event()
     submitting: list[asyncio.Task[None]] = []
+    hearing: list[asyncio.Task[None]] = []
 
     async def stop() -> None:
         await until()
         raise _Stopped
 
     async def drained(work: Awaitable[None]) -> None:
-        """Whatever ends a part ends all of them, but not before open submissions have their answers."""
+        """Whatever ends a part ends all of them, but not before open submissions and commands have their answers."""
         try:
             await work
         except Exception:
             if logged_in.is_set():
                 await _drain(submitters, submitting)
+                await _answer_interactions(app, hearing)
             raise
 
     submitters = tuple(chain.from_iterable(part.submitters for part in app.parts))
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(drained(stop()), name="stop")
-            group.create_task(drained(_reach_discord(app, logged_in)), name="discord")
+            hearing.append(group.create_task(drained(_reach_discord(app, logged_in)), name="discord"))
             if Role.WEB in app.roles:
                 group.create_task(drained(_listen(app)), name="web")
             submitting.extend(
@@ -125,6 +130,8 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
                 group.create_task(_after(logged_in, worker.run), name=worker.name)
     except* _Stopped:
         log.info("stopping")
+    finally:
+        await _release(app.parts)
 
 
 async def _reach_discord(app: App, logged_in: asyncio.Event) -> None:
@@ -148,6 +155,29 @@ async def _drain(submitters: Sequence[Worker], tasks: Sequence[asyncio.Task[None
     _, pending = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
     if pending:
         log.warning("%d submissions were not answered within %g s; stopping anyway", len(pending), GRACE_SECONDS)
+
+
+async def _answer_interactions(app: App, hearing: Sequence[asyncio.Task[None]]) -> None:
+    """Hear nothing more from Discord's gateway, and finish what it has delivered."""
+    if Role.GATEWAY not in app.roles:
+        return
+    others = [task for task in hearing if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()  # or it would connect again
+    await asyncio.gather(*others, return_exceptions=True)
+    await app.client.hang_up()
+    if left := await under_way.interactions_finished(timeout_seconds=INTERACTION_SECONDS):
+        log.warning("commands not answered within %g s: %d; stopping anyway", INTERACTION_SECONDS, left)
+
+
+async def _release(parts: Sequence[Part]) -> None:
+    """Leave to other processes what was interrupted. If it can't be written down, the claims run out."""
+    releasing = [release() for part in parts for release in part.releases]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RELEASE_SECONDS):
+            for outcome in await asyncio.gather(*releasing, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    log.debug("a claim was not released (%s)", outcome)
 
 
 async def _listen(app: App) -> None:

@@ -34,6 +34,9 @@ class Jobs(Protocol):
     async def release(self, job_id: str, *, owner: str) -> bool:
         """End the claim, in the transaction that writes the outcome; False if it is no longer this owner's."""
 
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every job due that this owner was about to post, and end its claims; returns their number."""
+
     async def put_off(self, job_id: str, state: JobState, *, until: datetime) -> None:
         """Look at the job again then, unless it has left `state`."""
 
@@ -159,6 +162,9 @@ class Intakes(Protocol):
 
     async def renew(self, interaction_id: int, *, owner: str, until: datetime) -> bool:
         """Keep the claim on the command until then."""
+
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every command due that this owner has claimed; returns their number."""
 
     async def remember(self, intake: Intake, *, owner: str) -> bool:
         """Write down what is known of the command by now."""

@@ -19,6 +19,7 @@ from bot.domain.pace import backoff_seconds
 from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, QueuedJob, progress_step, queue_band
 from bot.domain.text import text
 from bot.errors import Outage
+from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
@@ -62,15 +63,33 @@ class Progress:
     """The step of the progress workers."""
 
     def __init__(
-        self, storage: Storage, messenger: Messenger, operator: Operator, *, times: ProgressTimes, clock: Clock
+        self,
+        storage: Storage,
+        messenger: Messenger,
+        operator: Operator,
+        *,
+        times: ProgressTimes,
+        bells: Bells,
+        clock: Clock,
     ) -> None:
         self._storage = storage
         self._messenger = messenger
         self._operator = operator
         self._times = times
+        self._bells = bells
         self._clock = clock
         self._began_at = clock()
         self._has_begun = False
+        self._in_hand: dict[str, OutdatedProgress] = {}
+
+    async def release(self) -> None:
+        """Leave interrupted edits to other processes, which need not wait for the claims to run out."""
+        if not self._in_hand:
+            return
+        async with self._storage.transaction() as work:
+            for outdated in self._in_hand.values():
+                await work.progress.put_off(outdated, until=self._clock())
+        self._bells.progress.ring()
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.progress.next_due()
@@ -91,6 +110,8 @@ class Progress:
         async with self._storage.transaction() as work:
             for record in records:
                 await record(work)
+        for outdated in claimed:
+            self._in_hand.pop(outdated.job_id, None)
         return True
 
     async def _take_over(self) -> None:
@@ -122,7 +143,9 @@ class Progress:
             return []
         async with self._storage.transaction() as work:
             until = now + timedelta(seconds=self._times.lease)
-            return await work.progress.claim_due(now=now, until=until, limit=AT_ONCE)
+            claimed = await work.progress.claim_due(now=now, until=until, limit=AT_ONCE)
+            self._in_hand |= {outdated.job_id: outdated for outdated in claimed}
+        return claimed
 
     async def _bring_up_to_date(self, outdated: OutdatedProgress, one_pass: _Pass) -> Record:
         """Show one message; returns what to write down afterwards. Never raises, so that the others continue."""
