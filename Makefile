@@ -6,7 +6,7 @@ AUDIO  ?=
 CONTINUE_AT ?=
 export AUDIO CONTINUE_AT
 
-.PHONY: help setup demo run sandbox test test-sqlite test-postgres lint types format bench faults mutants lock messages clean
+.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres lint types format bench faults faults-cluster mutants lock messages clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -24,6 +24,9 @@ run: setup  ## run the bot; without a token, the sandbox
 
 sandbox: setup  ## run the bot against the stand-ins until you stop it
 	@$(BIN)/python -m bot sandbox
+
+cluster: setup  ## run several processes on a throw-away PostgreSQL against the stand-ins until you stop them
+	@$(BIN)/python -m bot cluster
 
 PYTEST = $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal -q
 
@@ -50,6 +53,9 @@ bench: setup  ## measure speed and memory against baselines from the same run
 
 faults: setup  ## kill, stop and disturb the bot in every way we know; count lost and doubled jobs
 	@$(BIN)/python -m tests.faults
+
+faults-cluster: setup  ## kill, restart and freeze the processes of a cluster at random, PostgreSQL too; count as above
+	@$(BIN)/python -m tests.faults --cluster
 
 mutants: setup  ## change bot/domain in small ways and list the changes that no unit test notices; takes about ten minutes
 	@sh tools/mutants.sh $(VENV) .venv-mutants

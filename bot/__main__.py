@@ -56,6 +56,8 @@ def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[
         print(HOW_TO_GO_LIVE, flush=True)
     if options.command == "sandbox" or without_token:
         return _sandbox()
+    if options.command == "cluster":
+        return _cluster(options)
     if options.command in DATABASE_COMMANDS:
         return _on_the_database(options, environ)
     settings = Settings.from_environ(environ)
@@ -105,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--or-sandbox", action="store_true", help="without a DISCORD_TOKEN, start the sandbox")
     run.add_argument("--only", metavar="ROLES", help=f"some of {roles.in_words(roles.ALL)}, with commas; otherwise all")
     commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
+    cluster = commands.add_parser("cluster", help="the same in several processes on a throw-away PostgreSQL")
+    for name in ("gateways", "web", "workers"):
+        cluster.add_argument(f"--{name}", metavar="N", type=int, default=2, help="how many such processes; usually 2")
     backup = commands.add_parser("backup", help="copy the database, consistently, while the bot runs")
     backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
     restore = commands.add_parser("restore", help="put a copy in the place of the database, while no bot is running")
@@ -241,6 +246,13 @@ def _sandbox() -> Coroutine[Any, Any, None]:
     from bot.sandbox.stand_ins import keep_running  # noqa: PLC0415  # the application does without the stand-ins
 
     return keep_running()
+
+
+def _cluster(options: argparse.Namespace) -> Coroutine[Any, Any, None]:
+    from bot.sandbox.cluster import Size  # noqa: PLC0415  # as above
+    from bot.sandbox.supervisor import keep_running  # noqa: PLC0415  # as above
+
+    return keep_running(Size(gateways=options.gateways, web=options.web, workers=options.workers))
 
 
 def _demo(audio: Path | None, continue_at: str | None) -> Coroutine[Any, Any, None]:

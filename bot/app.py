@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bot import announce, roles
+from bot import announce, roles, under_way
 from bot.client import EncoreClient
 from bot.endpoint import say_where_interactions_go
 from bot.gateway import keep_connected, keep_logging_in, stay_logged_in
@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 8.0
 """How long open submissions may take when the bot is stopped; service managers usually wait ten seconds."""
+INTERACTION_SECONDS = 2.0
+"""The same for commands and clicks that the gateway has delivered; most take a fraction of a second."""
+RELEASE_SECONDS = 2.0
 GREETING_SECONDS = 2.0
 
 
@@ -116,6 +119,7 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
     # The workers speak through the client, which must have logged in.
     logged_in = asyncio.Event()
     submitting: list[asyncio.Task[None]] = []
+    hearing: list[asyncio.Task[None]] = []
 
     async def stop() -> None:
         await until()
@@ -123,34 +127,44 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
         raise _Stopped
 
     async def drained(work: Awaitable[None]) -> None:
-        """Whatever ends a part ends all of them, but not before open submissions have their answers."""
+        """Whatever ends a part ends all of them, but not before open submissions and commands have their answers."""
         try:
             await work
         except Exception:
             if logged_in.is_set():
                 await _drain(submitters, submitting)
+                await _answer_interactions(app, hearing)
             raise
 
     submitters = tuple(chain.from_iterable(part.submitters for part in app.parts))
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(drained(stop()), name="stop")
-            group.create_task(drained(_reach_discord(app, logged_in)), name="discord")
+            hearing.append(group.create_task(drained(_reach_discord(app, logged_in)), name="discord"))
             if Role.WEB in app.roles:
-                group.create_task(drained(_listen(app)), name="web")
+                web = group.create_task(drained(_listen(app)), name="web")
+                if app.settings.interactions_public_key:
+                    hearing.append(web)
             submitting.extend(
                 group.create_task(_after(logged_in, worker.run), name=worker.name) for worker in submitters
             )
-            if app.answers_members:
-                announcing = partial(announce.keep_announced, app.client.tree, app.storage, app.ground.clock)
-                group.create_task(_after(logged_in, announcing), name="announcing")
-                group.create_task(_after(logged_in, partial(_say_where_interactions_go, app)), name="endpoint")
-            if Role.WORKERS in app.roles:
-                group.create_task(_after(logged_in, app.ground.balance.say), name="balance")
-            for worker in chain.from_iterable(part.workers for part in app.parts):
-                group.create_task(_after(logged_in, worker.run), name=worker.name)
+            for name, work in _once_logged_in(app):
+                group.create_task(_after(logged_in, work), name=name)
     except* _Stopped:
         log.info("stopping")
+    finally:
+        await _release(app.parts)
+
+
+def _once_logged_in(app: App) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    """What begins after the log-in, besides the submitters."""
+    if app.answers_members:
+        yield "announcing", partial(announce.keep_announced, app.client.tree, app.storage, app.ground.clock)
+        yield "endpoint", partial(_say_where_interactions_go, app)
+    if Role.WORKERS in app.roles:
+        yield "balance", app.ground.balance.say
+    for worker in chain.from_iterable(part.workers for part in app.parts):
+        yield worker.name, worker.run
 
 
 async def _give_shards_back(app: App) -> None:
@@ -193,6 +207,29 @@ async def _drain(submitters: Sequence[Worker], tasks: Sequence[asyncio.Task[None
     _, pending = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
     if pending:
         log.warning("%d submissions were not answered within %g s; stopping anyway", len(pending), GRACE_SECONDS)
+
+
+async def _answer_interactions(app: App, hearing: Sequence[asyncio.Task[None]]) -> None:
+    """Hear nothing more from Discord, and finish what it has delivered."""
+    if not app.answers_members:
+        return
+    others = [task for task in hearing if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()  # or it would connect again
+    await asyncio.gather(*others, return_exceptions=True)
+    await app.client.hang_up()
+    if left := await under_way.interactions_finished(timeout_seconds=INTERACTION_SECONDS):
+        log.warning("commands not answered within %g s: %d; stopping anyway", INTERACTION_SECONDS, left)
+
+
+async def _release(parts: Sequence[Part]) -> None:
+    """Leave to other processes what was interrupted. If it can't be written down, the claims run out."""
+    releasing = [release() for part in parts for release in part.releases]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RELEASE_SECONDS):
+            for outcome in await asyncio.gather(*releasing, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    log.debug("a claim was not released (%s)", outcome)
 
 
 async def _listen(app: App) -> None:

@@ -90,6 +90,9 @@ RETURNING interaction_id, payload, due_ms, was_claimed, refusal
 
 OPEN_OF_MEMBER = "SELECT count(*) AS commands FROM intake WHERE member_id = $1 AND due_ms IS NOT NULL"
 
+# Their owner stays written down, so that the next one knows that they were begun.
+RELEASE_ALL = "UPDATE intake SET due_ms = $2 WHERE claimed_by = $1 AND due_ms > $2 RETURNING interaction_id"
+
 HASTEN = "UPDATE intake SET due_ms = $1 WHERE due_ms > $1"
 
 NEXT_DUE = "SELECT min(due_ms) AS due_ms FROM intake WHERE due_ms IS NOT NULL"
@@ -171,6 +174,10 @@ class Intakes:
     async def finish(self, interaction_id: int, *, owner: str) -> bool:
         """It became a job or was refused; its secrets are forgotten. False as in `renew`: nothing is written."""
         return await self._owned(FINISH, interaction_id, owner)
+
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every command due that this owner has claimed; returns their number."""
+        return len(await self._connection.fetch_all(RELEASE_ALL, owner, to_ms(at)))
 
     async def hasten(self, *, until: datetime) -> None:
         """Nothing is due later than `until` any more. What is claimed stays its owner's."""

@@ -146,6 +146,12 @@ RENEW = "UPDATE job SET due_ms = $3 WHERE id = $1 AND claimed_by = $2 AND due_ms
 
 RELEASE = "UPDATE job SET claimed_by = NULL WHERE id = $1 AND claimed_by = $2 AND due_ms IS NOT NULL RETURNING id"
 
+RELEASE_ALL = """
+UPDATE job SET claimed_by = NULL, due_ms = $2
+ WHERE state IN ('finished', 'uncollected', 'failed') AND due_ms > $2 AND claimed_by = $1
+RETURNING id
+"""
+
 PUT_OFF = "UPDATE job SET due_ms = $3, failures = $4 WHERE id = $1 AND state = $2 AND due_ms IS NOT NULL"
 
 SUCCEEDED = "UPDATE job SET failures = 0 WHERE id = $1"
@@ -238,6 +244,10 @@ class Jobs:
     async def release(self, job_id: str, *, owner: str) -> bool:
         """End the claim, in the transaction that writes the outcome; False if it is no longer this owner's."""
         return await self._connection.fetch_one(RELEASE, job_id, owner) is not None
+
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every job due that this owner was about to post, and end its claims; returns their number."""
+        return len(await self._connection.fetch_all(RELEASE_ALL, owner, to_ms(at)))
 
     async def put_off(self, job_id: str, state: JobState, *, until: datetime, failures: int) -> None:
         """Look at the job again then, after so many failures in a row, unless it has left `state`."""

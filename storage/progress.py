@@ -72,6 +72,10 @@ GIVE_BACK = (
     "UPDATE progress SET due_ms = $3, not_before_ms = NULL, claimed_by = NULL WHERE job_id = $1 AND claimed_by = $2"
 )
 
+RELEASE_ALL = """
+UPDATE progress SET due_ms = $2, not_before_ms = NULL, claimed_by = NULL WHERE claimed_by = $1 RETURNING job_id
+"""
+
 NEXT_DUE = "SELECT min(due_ms) AS due_ms FROM progress WHERE due_ms IS NOT NULL"
 
 QUEUE_HEAD = """
@@ -163,6 +167,10 @@ class ProgressMessages:
     async def give_back(self, job_id: str, *, owner: str, at: datetime) -> None:
         """End the claim that `take` made; the message is due at once."""
         await self._connection.execute(GIVE_BACK, job_id, owner, to_ms(at))
+
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every message due that this owner was editing, and end its claims; returns their number."""
+        return len(await self._connection.fetch_all(RELEASE_ALL, owner, to_ms(at)))
 
     async def hasten(self, *, until: datetime) -> None:
         """Make everything due by `until`."""

@@ -15,4 +15,5 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     members = Members(ground.storage, quota_per_day=settings.quota_per_day, bells=ground.bells, clock=ground.clock)
     extend = ExtendCog(pipeline.acceptance, members, offer=settings.offer, max_source_bytes=settings.max_source_bytes)
     jobs = JobsCog(ground.client, members, pipeline.resend)
-    return Part(cogs=(extend, MembersCog(members), jobs, OpeningsCog(members, ground.messenger)))
+    cogs = (extend, MembersCog(members), jobs, OpeningsCog(members, ground.messenger))
+    return Part(cogs=cogs, releases=(pipeline.resend.release,))

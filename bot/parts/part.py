@@ -1,5 +1,7 @@
 """What one capability adds to the process."""
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 from discord.ext import commands
 
@@ -11,3 +13,5 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     workers: tuple[Worker, ...] = ()
     submitters: tuple[Worker, ...] = ()
     """Workers that finish what they have begun before the others stop."""
+    releases: tuple[Callable[[], Awaitable[None]], ...] = ()
+    """Called once all workers have stopped: each ends the claims of one service, for other processes."""

@@ -63,7 +63,7 @@ def pipeline_part(ground: Ground) -> Pipeline:
     kept = KeptTracks(settings.database_path.parent / "tracks", days=settings.keep_tracks_days, clock=ground.clock)
     files = TrackFiles(ground.tracks, ground.audio, kept, ground.folder)
     posting = Posting(ground.storage, ground.provider, files)
-    acceptance = _acceptance(ground)
+    acceptance, delivery, progress = _acceptance(ground), _delivery(ground, posting, kept), _progress(ground)
     return Pipeline(
         acceptance=acceptance,
         resend=_resend(ground, posting),
@@ -72,10 +72,11 @@ def pipeline_part(ground: Ground) -> Pipeline:
             workers=(
                 *_accepters(ground, acceptance),
                 *_listeners(ground),
-                *_deliverers(ground, posting, kept),
-                *_progress(ground),
+                *_deliverers(ground, delivery),
+                *_progress_workers(ground, progress),
                 Worker("kept tracks", kept, Bell(), ground.clock),
             ),
+            releases=(acceptance.release, delivery.release, progress.release),
         ),
     )
 
@@ -183,9 +184,9 @@ def _listeners(ground: Ground) -> tuple[Worker, ...]:
     )
 
 
-def _deliverers(ground: Ground, posting: Posting, kept: KeptTracks) -> tuple[Worker, ...]:
-    settings, bells, clock = ground.settings, ground.bells, ground.clock
-    delivery = Delivery(
+def _delivery(ground: Ground, posting: Posting, kept: KeptTracks) -> Delivery:
+    settings = ground.settings
+    return Delivery(
         ground.storage,
         ground.messenger,
         posting,
@@ -197,12 +198,15 @@ def _deliverers(ground: Ground, posting: Posting, kept: KeptTracks) -> tuple[Wor
             give_up=settings.give_up_after_seconds,
             backoff_base=settings.retry_base_seconds,
         ),
-        bells=bells,
-        clock=clock,
+        bells=ground.bells,
+        clock=ground.clock,
     )
+
+
+def _deliverers(ground: Ground, delivery: Delivery) -> tuple[Worker, ...]:
+    bell, clock = ground.bells.deliver, ground.clock
     return tuple(
-        Worker(f"delivering {number}", delivery, bells.deliver, clock, asks_first=True)
-        for number in range(1, DELIVERERS + 1)
+        Worker(f"delivering {number}", delivery, bell, clock, asks_first=True) for number in range(1, DELIVERERS + 1)
     )
 
 
@@ -210,9 +214,9 @@ def _deadline_patience(ground: Ground) -> Patience:
     return Patience(spread_seconds=DEADLINE_POLLS * ground.settings.poll_every_seconds)
 
 
-def _progress(ground: Ground) -> tuple[Worker, ...]:
-    settings, bell, clock = ground.settings, ground.bells.progress, ground.clock
-    progress = Progress(
+def _progress(ground: Ground) -> Progress:
+    settings = ground.settings
+    return Progress(
         ground.storage,
         ground.messenger,
         ground.operator,
@@ -221,8 +225,13 @@ def _progress(ground: Ground) -> tuple[Worker, ...]:
             lease=settings.lease_seconds,
             backoff_base=settings.retry_base_seconds,
         ),
-        clock=clock,
+        bells=ground.bells,
+        clock=ground.clock,
     )
+
+
+def _progress_workers(ground: Ground, progress: Progress) -> tuple[Worker, ...]:
+    bell, clock = ground.bells.progress, ground.clock
     return tuple(
         Worker(f"progress {number}", progress, bell, clock, pause_seconds=PROGRESS_PAUSE_SECONDS)
         for number in range(1, PROGRESS_WORKERS + 1)

@@ -44,10 +44,13 @@ class BellsElsewhere:
         self._sender = secrets.token_hex(8)
         self._unsent: set[str] = set()
         self._stirred = asyncio.Event()  # something is unsent, or the connection is gone
+        self._all_sent = asyncio.Event()
+        self._all_sent.set()
 
     def ring(self, name: str) -> None:
         """Ring the bell `name` in the other processes: within milliseconds, or once there is a connection."""
         self._unsent.add(name)
+        self._all_sent.clear()
         self._stirred.set()
 
     @asynccontextmanager
@@ -55,12 +58,15 @@ class BellsElsewhere:
         """Stay connected: call `ring` with the name of each bell that another process rings.
 
         `ring_all` is called with each new connection, since nobody knows what was rung before. An outage is
-        reported where the database is written to; here it is only a debug line.
+        reported where the database is written to; here it is only a debug line. On leaving, what has rung is sent.
         """
         ringing = asyncio.create_task(self._keep_connected(ring, ring_all), name="bells elsewhere")
         try:
             yield
         finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await self._all_sent.wait()
             ringing.cancel()
             await asyncio.gather(ringing, return_exceptions=True)
 
@@ -127,4 +133,6 @@ class BellsElsewhere:
                 self._unsent |= names
                 self._stirred.set()
                 raise
+            if not self._unsent:
+                self._all_sent.set()
             await asyncio.sleep(COALESCE_SECONDS)

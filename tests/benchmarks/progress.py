@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from bot.domain.jobs import JobEvent, JobState
 from bot.services.common import settle
+from bot.services.common.bells import Bells
 from bot.services.operator.notices import Operator
 from bot.services.pipeline.progress import Progress, ProgressTimes
 from storage.storage import SqlStorage, open_storage
@@ -119,7 +120,7 @@ async def a_queue(waiting: int) -> AsyncIterator[tuple[SqlStorage, Progress, Fak
                     job = replace(a_job(member_id=number + 1, accepted_at=clock()), progress_message_id=number + 1)
                     await settle.insert(work, job, at=clock())
             operator = Operator(storage, messenger, clock)
-            progress = Progress(storage, messenger, operator, times=ProgressTimes(every=4), clock=clock)
+            progress = Progress(storage, messenger, operator, times=ProgressTimes(every=4), bells=Bells(), clock=clock)
             while await progress.step():
                 pass
             clock.turn(60)

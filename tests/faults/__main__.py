@@ -1,27 +1,36 @@
-"""`make faults`: all the kills and troubles, one row of a table each."""
+"""`make faults` and `make faults-cluster`: all the kills and troubles, one row of a table each."""
 
 import argparse
 import asyncio
 import logging
+import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bot.fault_points import POINTS
+from bot.sandbox.cluster import Size
+from bot.sandbox.postgres import NoServer, PostgresServer, running_server
 from bot.sandbox.sounds import compose
 from tests.end_to_end.town import Town
 from tests.faults.backups import BACKUP_TROUBLES
 from tests.faults.burst import a_town_with_tracks, burst
 from tests.faults.clocks import CLOCK_TROUBLES
+from tests.faults.clusters import struck_at_random
 from tests.faults.killing import UNANSWERED, Balance, a_town_to_kill_in, count, killed_at, killed_at_random
 from tests.faults.troubles import HUNDRED, RECONNECT, TROUBLES, TWO_PROCESSES, hundred_at_once, in_trouble
 from tests.faults.unreadable_rows import UNREADABLE_ROWS
+from tests.support import database
 
 RANDOM_ROUNDS = 200
+CLUSTER_ROUNDS = 100
+CLUSTER_SHARE = 10
+"""How many of them strike one cluster."""
 TOWNS = 10
 """How many databases the random kills are spread over."""
 TOWNS_TO_STOP_IN = 2
@@ -67,6 +76,17 @@ def trials(rounds: int, seed: int) -> Iterator[Trial]:
     yield Trial(fault=f"{BURST_JOBS} results at once, 7 MB each", rounds=1, act=bursting)
 
 
+def cluster_trials(rounds: int, seed: int, size: Size, server: PostgresServer) -> Iterator[Trial]:
+    """The rounds are spread over several databases."""
+
+    async def struck(number: int, times: int, town: Town, folder: Path) -> Balance:
+        return await struck_at_random(town, folder, rounds=times, seed=number, size=size, server=server)
+
+    for number, before in enumerate(range(0, rounds, CLUSTER_SHARE), seed):
+        times = min(CLUSTER_SHARE, rounds - before)
+        yield in_a_town(f"a cluster, seed {number}", partial(struck, number, times), rounds=times)
+
+
 def in_a_town(fault: str, act: Act, *, rounds: int = 1) -> Trial:
     """`act` in a town of its own, on a database of its own."""
 
@@ -87,7 +107,7 @@ async def bursting(source: Path) -> Balance:
     return done.balance
 
 
-async def everything(rounds: int, seed: int, only: str) -> bool:
+async def everything(trials: Iterable[Trial], only: str) -> bool:
     """Print each row of the table once it is known; returns whether nothing was lost, doubled or unbalanced."""
     rows: list[tuple[int, Balance]] = []
     is_whole = True
@@ -95,7 +115,7 @@ async def everything(rounds: int, seed: int, only: str) -> bool:
     with tempfile.TemporaryDirectory(prefix="encore-faults-") as name:
         source = Path(name) / "piece.mp3"
         await asyncio.to_thread(compose, source, seconds=4)
-        for trial in trials(rounds, seed):
+        for trial in trials:
             if only not in trial.fault:
                 continue
             try:
@@ -126,12 +146,29 @@ def total(balances: Sequence[Balance]) -> Balance:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
-    parser.add_argument("--rounds", type=int, default=RANDOM_ROUNDS)
+    parser.add_argument("--rounds", type=int, help=f"at random; {RANDOM_ROUNDS}, or {CLUSTER_ROUNDS} in a cluster")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="run only the rows whose name contains this")
+    parser.add_argument("--cluster", action="store_true", help="several processes on a PostgreSQL of their own")
+    for role in ("gateways", "web", "workers"):
+        parser.add_argument(f"--{role}", type=int, default=2, help="in the cluster")
     options = parser.parse_args()
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # a killed bot stops in the middle of requests
-    return 0 if asyncio.run(everything(options.rounds, options.seed, options.only)) else 1
+    if not options.cluster:
+        return as_status(everything(trials(options.rounds or RANDOM_ROUNDS, options.seed), options.only))
+    size = Size(gateways=options.gateways, web=options.web, workers=options.workers)
+    try:
+        with running_server(durable=True) as server:
+            os.environ[database.SERVER] = server.url_of("postgres")
+            rows = cluster_trials(options.rounds or CLUSTER_ROUNDS, options.seed, size, server)
+            return as_status(everything(rows, options.only))
+    except NoServer as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def as_status(work: Coroutine[Any, Any, bool]) -> int:
+    return 0 if asyncio.run(work) else 1
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ from msgspec.structs import replace
 from bot.domain.jobs import Job, JobState
 from bot.domain.quota import quota_day
 from bot.fault_points import POINTS, STOP
-from bot.sandbox.discord import DiscordOptions, Member, Upload
+from bot.sandbox.discord import DiscordOptions, Invocation, Member, Upload
 from bot.sandbox.suno import SunoOptions
 from bot.scratch import PREFIX
-from storage.storage import open_storage
+from storage.storage import SqlStorage
 from tests.end_to_end.town import Town, a_town, eventually
 from tests.faults import turned_clock
+from tests.support.database import open_storage
 from tests.support.process import BotProcess, bot_process, environ_of
 
 SUNO = SunoOptions(
@@ -124,7 +125,7 @@ def check_swept(town: Town) -> None:
     assert len(folders) == 1, folders
 
 
-async def settled(town: Town, *, jobs: int) -> None:
+async def settled(town: Town, *, jobs: int, seconds: float = SETTLE_SECONDS) -> None:
     """Wait until no job or command is open and every end is posted and shown in its progress message."""
     async with open_storage(town.settings.database_path) as storage:
 
@@ -133,12 +134,12 @@ async def settled(town: Town, *, jobs: int) -> None:
             waiting = await reading.intakes.next_due()
             owed = await reading.jobs.next_due([JobState.FAILED, JobState.FINISHED])
             unshown = await reading.progress.next_due()
-            known = await all_jobs(town)
+            known = await jobs_in(storage, town)
             is_quiet = waiting is None and owed is None and unshown is None
             return is_quiet and not await reading.jobs.live() and len(known) >= jobs
 
         try:
-            await eventually(quiet, seconds=SETTLE_SECONDS)
+            await eventually(quiet, seconds=seconds)
         except TimeoutError as error:
             error.add_note("\n".join(map(str, await storage.reading.jobs.live())))
             reading = storage.reading
@@ -161,8 +162,12 @@ async def all_are_submitted(town: Town, number: int) -> bool:
 
 async def all_jobs(town: Town) -> list[Job]:
     async with open_storage(town.settings.database_path) as storage:
-        members = [person.id for person in town.discord.world.people.values()]
-        return [job for member in members for job in await storage.reading.jobs.of_member(member, limit=100_000)]
+        return await jobs_in(storage, town)
+
+
+async def jobs_in(storage: SqlStorage, town: Town) -> list[Job]:
+    members = [person.id for person in town.discord.world.people.values()]
+    return [job for member in members for job in await storage.reading.jobs.of_member(member, limit=100_000)]
 
 
 async def count(town: Town) -> Balance:
@@ -222,17 +227,12 @@ async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int, 
         async with a_bot(town, folder) as bot:
             await connected(town, number)
             for _ in range(chance.randint(1, 3)):
-                await _command(town, chance.choice(members))
+                await command(town, chance.choice(members))
             # The only sleep that is the test itself: it sets the moment of the kill.
             await asyncio.sleep(chance.uniform(0.0, 1.5))
             bot.process.send_signal(signal.SIGTERM if stopped else signal.SIGKILL)
             assert await bot.exit_status() == (0 if stopped else KILLED), "\n".join(bot.said)
-    async with open_storage(town.settings.database_path) as storage, storage.transaction() as work:
-        # An unknown outcome is given up after a day; here the last bot finds that day over.
-        for job in await work.jobs.live():
-            if job.submitted_at is not None and job.task_id is None:
-                await work.jobs.save(replace(job, submitted_at=job.submitted_at - timedelta(days=2)))
-        await work.jobs.hasten(until=datetime.now(UTC))
+    await a_day_passes(town)
     async with a_bot(town, folder):
         await connected(town, rounds + 1)
         await settled(town, jobs=0)
@@ -240,5 +240,17 @@ async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int, 
     return await count(town)
 
 
-async def _command(town: Town, member: Member) -> None:
-    await member.command(town.songs, "extend", audio=Upload(town.source), style="folk", title="Boats", prompt="la")
+async def a_day_passes(town: Town) -> None:
+    """An unknown outcome is given up after a day; whoever looks next finds that day over."""
+    async with open_storage(town.settings.database_path) as storage, storage.transaction() as work:
+        for job in await work.jobs.live():
+            if job.submitted_at is not None and job.task_id is None:
+                await work.jobs.save(replace(job, submitted_at=job.submitted_at - timedelta(days=2)))
+        await work.jobs.hasten(until=datetime.now(UTC))
+
+
+async def command(town: Town, member: Member) -> Invocation:
+    """A member uses `/extend`."""
+    return await member.command(
+        town.songs, "extend", audio=Upload(town.source), style="folk", title="Boats", prompt="la"
+    )

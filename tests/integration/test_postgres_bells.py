@@ -57,6 +57,16 @@ async def test_a_ring_wakes_a_worker_of_the_other_process(two: tuple[Bells, Bell
     assert there.deliver.rung == seen + 1
 
 
+async def test_what_rings_while_a_process_ends_is_still_heard(server: PostgresServer) -> None:
+    async with bells_on(server) as there:
+        seen = there.deliver.rung
+        async with bells_on(server) as here:
+            here.submit.ring()
+            here.deliver.ring()
+
+        await rung(there.deliver, seen=seen)
+
+
 async def test_a_process_does_not_hear_its_own_rings(two: tuple[Bells, Bells]) -> None:
     here, there = two
     heard, answers = here.submit.rung, here.watch.rung

@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.roles": (),
     "bot.scratch": (),
     "bot.text": ("bot.domain",),
+    "bot.under_way": (),
     # Three floors: the capabilities, the operator's concerns, the common ground. Capabilities never import each other.
     "bot.services.pipeline": ("bot.services.operator", "bot.services.common", *BELOW_SERVICES),
     "bot.services.members": ("bot.services.operator", "bot.services.common", *BELOW_SERVICES),
@@ -61,6 +62,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bot.roles",
         "bot.settings",
         "bot.shard_keeper",
+        "bot.under_way",
         "storage",
         *CHAT,
     ),

@@ -35,6 +35,9 @@ class Jobs(Protocol):
     async def release(self, job_id: str, *, owner: str) -> bool:
         """End the claim, in the transaction that writes the outcome; False if it is no longer this owner's."""
 
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every job due that this owner was about to post, and end its claims; returns their number."""
+
     async def put_off(self, job_id: str, state: JobState, *, until: datetime, failures: int) -> None:
         """Look at the job again then, after so many failures in a row, unless it has left `state`."""
 
@@ -170,6 +173,9 @@ class Intakes(Protocol):
     async def renew(self, interaction_id: int, *, owner: str, until: datetime) -> bool:
         """Keep the claim on the command until then."""
 
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every command due that this owner has claimed; returns their number."""
+
     async def remember(self, intake: Intake, *, owner: str) -> bool:
         """Write down what is known of the command by now."""
 
@@ -295,6 +301,9 @@ class ProgressMessages(Protocol):
 
     async def give_back(self, job_id: str, *, owner: str, at: datetime) -> None:
         """End the claim that `take` made; the message is due at once."""
+
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every message due that this owner was editing, and end its claims; returns their number."""
 
     async def hasten(self, *, until: datetime) -> None:
         """Make everything due by `until`."""

@@ -226,6 +226,13 @@ class Acceptance:
             raise Refused([TOO_LATE])
         return not command.was_claimed or await self._messenger.answer_if_acknowledged(place, [INTERRUPTED])
 
+    async def release(self) -> None:
+        """Leave interrupted commands to other processes, which need not wait for the claims to run out."""
+        async with self._storage.transaction() as work:
+            count = await work.intakes.release_all(self._owner, at=self._clock())
+        if count:
+            self._bells.intake.ring()
+
     async def next_due(self) -> datetime | None:
         """Never at once: what is due by now is a further command of some member, which waits for one of them to end."""
         due = await self._storage.reading.intakes.next_due()

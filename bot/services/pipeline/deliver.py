@@ -100,6 +100,13 @@ class Delivery:
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.jobs.next_due(OWED)
 
+    async def release(self) -> None:
+        """Leave interrupted deliveries to other processes, which need not wait for the claims to run out."""
+        async with self._storage.transaction() as work:
+            count = await work.jobs.release_all(self._owner, at=self._clock())
+        if count:
+            self._bells.deliver.ring()
+
     async def step(self) -> bool:
         async with self._storage.transaction() as work:
             now = self._clock()

@@ -20,6 +20,7 @@ from bot.domain.pace import backoff_seconds
 from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, QueuedJob, progress_step, queue_band
 from bot.domain.text import text
 from bot.errors import Outage
+from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.lease import an_owner
 from bot.services.common.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
@@ -67,18 +68,33 @@ class Progress:
     """The step of the progress workers."""
 
     def __init__(
-        self, storage: Storage, messenger: Messenger, operator: Operator, *, times: ProgressTimes, clock: Clock
+        self,
+        storage: Storage,
+        messenger: Messenger,
+        operator: Operator,
+        *,
+        times: ProgressTimes,
+        bells: Bells,
+        clock: Clock,
     ) -> None:
         self._storage = storage
         self._messenger = messenger
         self._operator = operator
         self._times = times
+        self._bells = bells
         self._clock = clock
         # Among several processes, one that starts or stops interrupts nothing.
         self._began_at = None if storage.is_shared else clock()
         self._has_begun = storage.is_shared
         self._owner = an_owner("progress")
         self._in_hand: set[str] = set()
+
+    async def release(self) -> None:
+        """Leave interrupted edits to other processes, which need not wait for the claims to run out."""
+        async with self._storage.transaction() as work:
+            count = await work.progress.release_all(self._owner, at=self._clock())
+        if count:
+            self._bells.progress.ring()
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.progress.next_due()

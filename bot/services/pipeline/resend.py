@@ -86,6 +86,13 @@ class Resend:
                     await work.sendings.end(job_id, owner=owner)
             raise
 
+    async def release(self) -> None:
+        """Leave to the delivery any uncollected music that was still being sent."""
+        async with self._storage.transaction() as work:
+            count = await work.jobs.release_all(self._owner, at=self._clock())
+        if count:
+            self._bells.deliver.ring()
+
     async def _sendable(self, job_id: str, member_id: int) -> Job:
         job = await self._storage.reading.jobs.get(job_id)
         if job is None or job.place.member_id != member_id:

@@ -1,0 +1,122 @@
+"""A cluster: several bot processes with one role each, on one PostgreSQL and one machine."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from bot.roles import Role
+from bot.sandbox.balancer import Balancer
+from bot.sandbox.processes import BotProcess, bot_process, environ_of
+from bot.sandbox.stand_ins import free_port
+from bot.settings import Settings
+
+START_SECONDS = 90.0
+"""A start takes a second, and much longer when many processes start on a busy machine."""
+START_TRIES = 3
+PAUSE_SECONDS = 1.0
+"""How long a process that has ended stays away, as with a service manager."""
+READY = {Role.GATEWAY: "ready as", Role.WEB: "listening on port", Role.WORKERS: "credits left"}
+"""What a process with this role says once it works."""
+
+
+class ClusterError(Exception):
+    """A process did not start; the text has its output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How many processes there are of each role."""
+
+    gateways: int = 2
+    web: int = 2
+    workers: int = 2
+
+
+@dataclass(eq=False)
+class Seat:
+    """The place of one process in the cluster; the process in it may be another after a restart."""
+
+    role: Role
+    number: int
+    port: int  # only web processes listen on it
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    bot: BotProcess | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.role} {self.number}"
+
+
+class Cluster:
+    """Processes with one role each; those of the web are reached through one address, that of `settings`."""
+
+    def __init__(self, settings: Settings, size: Size, *, folder: Path, more: dict[str, str] | None = None) -> None:
+        """`more`: further variables for all processes."""
+        self._settings = settings
+        self._folder = folder
+        self._more = more or {}
+        numbers = {Role.GATEWAY: size.gateways, Role.WEB: size.web, Role.WORKERS: size.workers}
+        self.said: list[str] = []  # by processes that have ended
+        self.seats = [Seat(role, n, free_port()) for role, number in numbers.items() for n in range(1, number + 1)]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """All of them, at work; on leaving, all are asked to stop."""
+        balancer = Balancer(seat.port for seat in self.seats if seat.role is Role.WEB)
+        async with balancer.listening(self._settings.web_port):
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for seat in self.seats:
+                        group.create_task(self.start(seat))
+                yield
+            finally:
+                await asyncio.gather(*(self.stop(seat) for seat in self.seats))
+
+    async def start(self, seat: Seat) -> BotProcess:
+        """Start its process, and return once it is at work.
+
+        One that ends at once is started again, as after an outage of the database (docs/operating.md).
+
+        Raises:
+            ClusterError: it ended each time, or took too long.
+        """
+        for _ in range(START_TRIES - 1):
+            try:
+                return await self._start_once(seat)
+            except ClusterError:
+                await self.stop(seat, by=signal.SIGKILL)
+                await asyncio.sleep(PAUSE_SECONDS)
+        return await self._start_once(seat)
+
+    async def _start_once(self, seat: Seat) -> BotProcess:
+        settings = replace(self._settings, web_port=seat.port)
+        environ = environ_of(settings, **self._more)
+        seat.bot = await seat.stack.enter_async_context(
+            bot_process(environ, "run", "--only", seat.role, folder=self._folder)
+        )
+        try:
+            is_ready = await seat.bot.has_said(READY[seat.role], seconds=START_SECONDS)
+        except TimeoutError:
+            is_ready = False
+        if not is_ready:
+            raise ClusterError("\n".join([f"{seat.name} did not start", *seat.bot.said]))
+        return seat.bot
+
+    async def stop(self, seat: Seat, *, by: signal.Signals = signal.SIGTERM) -> int | None:
+        """Its exit status; None if it was not running."""
+        try:
+            if seat.bot is None:
+                return None
+            if seat.bot.process.returncode is None:
+                seat.bot.process.send_signal(by)
+            return await seat.bot.exit_status()
+        finally:
+            await seat.stack.aclose()
+            if seat.bot is not None:
+                self.said += [f"{seat.name} | {line}" for line in seat.bot.said]
+            seat.bot = None

@@ -1,0 +1,19 @@
+"""Which interactions are being handled: discord.py runs each in a task that it doesn't show, but gives a name."""
+
+import asyncio
+
+TASK_NAMES = ("CommandTree-invoker", "discord-ui-")
+"""How discord.py's names for them begin: commands and suggestions; buttons, menus and forms."""
+
+
+def _interactions() -> set[asyncio.Task[object]]:
+    return {task for task in asyncio.all_tasks() if task.get_name().startswith(TASK_NAMES)}
+
+
+async def interactions_finished(*, timeout_seconds: float) -> int:
+    """Wait for those under way; returns how many are not finished in time."""
+    tasks = _interactions()
+    if not tasks:
+        return 0
+    _, pending = await asyncio.wait(tasks, timeout=timeout_seconds)
+    return len(pending)
