@@ -73,7 +73,9 @@ GIVE_BACK = (
 )
 
 RELEASE_ALL = """
-UPDATE progress SET due_ms = $2, not_before_ms = NULL, claimed_by = NULL WHERE claimed_by = $1 RETURNING job_id
+UPDATE progress SET due_ms = $2, not_before_ms = NULL, claimed_by = NULL
+ WHERE due_ms > $2 AND claimed_by = $1
+RETURNING job_id
 """
 
 NEXT_DUE = "SELECT min(due_ms) AS due_ms FROM progress WHERE due_ms IS NOT NULL"

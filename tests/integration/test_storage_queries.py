@@ -22,6 +22,8 @@ STAYS_SMALL = {
     "queue": "one row",
     "memo": "one row for each name",
     "migration": "one row for each file in storage/migrations",
+    "shard": "one row for each shard",
+    "gateway_process": "one row for each process that is alive",
 }
 HOLDS_ONLY_WORK_LEFT = {
     "intake_in_turn": "commands that wait",
