@@ -157,7 +157,17 @@ async def _output_of(process: "Popen[bytes]") -> AsyncIterator[asyncio.StreamRea
         # Before the wait: until then, even a leader that has ended keeps its id, so the id still means this group.
         with contextlib.suppress(ProcessLookupError, PermissionError):  # PermissionError: macOS, once all have ended
             os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.to_thread(process.wait)
+        await _ended(process)
+
+
+async def _ended(process: "Popen[bytes]") -> None:
+    """Wait for a process that was killed, which takes no time, even if cancelled: it would stay a zombie."""
+    waiting = asyncio.ensure_future(asyncio.to_thread(process.wait))
+    try:
+        await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        await waiting
+        raise
 
 
 def _error_of(refusal: Refusal) -> BadSource:

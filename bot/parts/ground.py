@@ -109,7 +109,9 @@ async def open_ground(
                 lasts_seconds=CREDITS_POLLS * settings.poll_every_seconds,
                 clock=clock,
             ),
-            isolation=Isolation(storage, operator, backoff_base_seconds=settings.retry_base_seconds, clock=clock),
+            isolation=Isolation(
+                storage, operator, backoff_base_seconds=settings.retry_base_seconds, bells=bells, clock=clock
+            ),
             folder=folder,
             bells=bells,
             clock=clock,

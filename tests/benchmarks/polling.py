@@ -69,7 +69,9 @@ async def _cycle(storage: SqlStorage) -> tuple[float, SlowProvider]:
     watch = Watch(
         storage,
         provider,
-        Isolation(storage, Operator(storage, FakeMessenger(), utc_now), backoff_base_seconds=2, clock=utc_now),
+        Isolation(
+            storage, Operator(storage, FakeMessenger(), utc_now), backoff_base_seconds=2, bells=Bells(), clock=utc_now
+        ),
         times=WatchTimes(poll_every=3600, overdue=86400, give_up=864000),
         patience=Patience(spread_seconds=60),
         long_patience=Patience(spread_seconds=864000),

@@ -101,6 +101,7 @@ async def test_a_row_that_this_release_cannot_read_is_set_aside_and_the_next_sta
         await tamper(pipeline.storage, "UPDATE job SET stage = 'queued'")
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
         await pipeline.isolation.step()
+        assert pipeline.bells.watch.rung  # those that looked before find it now, too
         provider.reports["task-1"] = TaskReport(task_id="task-1", kind=ReportKind.COMPLETE, tracks=TRACKS)
         await pipeline.watch.step()
 

@@ -237,7 +237,7 @@ async def a_pipeline(
                 bells=bells,
                 clock=clock,
             ),
-            isolation=Isolation(storage, operator, backoff_base_seconds=2, clock=clock),
+            isolation=Isolation(storage, operator, backoff_base_seconds=2, bells=bells, clock=clock),
             kept=kept,
             posting=Posting(storage, provider, TrackFiles(fetcher, audio, kept, folder)),
         )

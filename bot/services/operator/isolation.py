@@ -9,6 +9,7 @@ from bot.domain.jobs import Job
 from bot.domain.pace import backoff_seconds
 from bot.domain.text import text
 from bot.errors import Outage
+from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.ports import Storage
 from bot.services.operator.notices import Operator
@@ -28,9 +29,12 @@ class Isolation:
     them all up again: a new release may be able to do what the last one could not.
     """
 
-    def __init__(self, storage: Storage, operator: Operator, *, backoff_base_seconds: float, clock: Clock) -> None:
+    def __init__(
+        self, storage: Storage, operator: Operator, *, backoff_base_seconds: float, bells: Bells, clock: Clock
+    ) -> None:
         self._storage = storage
         self._operator = operator
+        self._bells = bells
         self._backoff_base_seconds = backoff_base_seconds
         self._clock = clock
         self._taken_up = False
@@ -88,6 +92,8 @@ class Isolation:
             log.info("trying the jobs that were set aside again: %d", count)
         if commands:
             log.info("trying the commands that were set aside again: %d", commands)
+        if count or commands:
+            self._bells.all_due()  # at a start, the others may have looked before
 
     async def _tell(self, job_id: str) -> None:
         short_id = job_id[:8]
