@@ -152,12 +152,14 @@ class PostgresEngine:
         self._availability = Availability(hanging_seconds=hanging_seconds)
         self.reading: Connection = _Reading(self)
         self.clock: Callable[[], datetime] | None = None
+        self._given_back = asyncio.Event()  # another one each time
+        self._has_reported_few = False
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[Lent]:
         """A connection of the pool, outside a transaction."""
         with outages_typed():
-            pg = await self._pool.acquire(timeout=self._busy_seconds)
+            pg = await self._acquired()
         lent = Lent(pg)
         try:
             yield lent
@@ -165,6 +167,32 @@ class PostgresEngine:
             lent.close()
             with suppress(Exception):  # a connection that cannot be given back has been closed
                 await to_its_end(self._pool.release(pg, timeout=self._busy_seconds))
+            self._given_back.set()
+            self._given_back = asyncio.Event()
+
+    async def _acquired(self) -> Any:  # noqa: ANN401
+        """If the server refuses another connection, wait for one that this process already has."""
+        deadline = asyncio.get_running_loop().time() + self._busy_seconds
+        while True:
+            given_back = self._given_back
+            try:
+                return await self._pool.acquire(timeout=self._busy_seconds)
+            except asyncpg.TooManyConnectionsError as error:
+                if not self._pool.get_size():
+                    raise
+                self._report_few(error)
+            async with asyncio.timeout_at(deadline):
+                await given_back.wait()
+
+    def _report_few(self, error: Exception) -> None:
+        if not self._has_reported_few:
+            log.warning(
+                "working with %d database connections, because the server refuses more (%s);"
+                " lower DATABASE_CONNECTIONS, or raise the server's max_connections",
+                self._pool.get_size(),
+                error,
+            )
+        self._has_reported_few = True
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

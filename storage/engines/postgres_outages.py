@@ -10,7 +10,7 @@ from storage.errors import Conflict, StorageUnavailable, WrongValue
 
 _NOT_THERE = "check that the server of DATABASE_URL runs and can be reached"
 _RIGHTS = "check the user and password in DATABASE_URL, and the rights of that user"
-_CONNECTIONS = "lower DATABASE_CONNECTIONS, or raise max_connections of the server"
+_CONNECTIONS = "lower DATABASE_CONNECTIONS, or raise the server's max_connections"
 
 _CONSTRAINT = "23"
 _VALUE = "22"

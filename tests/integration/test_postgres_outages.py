@@ -315,6 +315,30 @@ async def test_a_server_without_free_connections_is_told_with_a_remedy(database:
         await add(engine, "still here")
 
 
+async def test_a_process_works_with_the_connections_it_has_if_the_server_refuses_more(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await database.make()
+    admin = await asyncpg.connect(database.server.url_of("postgres"))
+    await admin.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 2")
+    await admin.execute(f"ALTER DATABASE {database.name} OWNER TO few")
+    async with open_postgres(database.url.replace("encore@", "few@"), connections=8) as engine:
+        async with engine.transaction() as connection:
+            await connection.execute("CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY)")
+        await asyncio.gather(
+            *(add(engine, f"{number:02}") for number in range(50)), *(names(engine) for _ in range(50))
+        )
+
+        assert len(await names(engine)) == 50
+        assert engine.is_writable
+    await admin.execute(f"DROP DATABASE {database.name}")
+    await admin.execute("DROP ROLE few")
+    await admin.close()
+    [told] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told.startswith("working with 2 database connections, because the server refuses more (too many connections")
+    assert "lower DATABASE_CONNECTIONS" in told
+
+
 async def test_a_standby_is_refused_as_one(database: Database) -> None:
     async with notes_on(database) as engine, engine.lent() as lent:
         await lent.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
