@@ -60,6 +60,15 @@ def test_an_address_that_discord_does_not_know_yet_is_named(public_url: str, nam
     assert f"enter {named} as Interactions Endpoint URL" in problem
 
 
+def test_another_address_than_the_bots_own_is_named() -> None:
+    problem = problem_with("https://old.example/interactions", KEY, public_key=KEY, public_url=HERE, has_gateway=False)
+
+    assert problem.startswith(
+        f"Discord sends interactions to https://old.example/interactions, but PUBLIC_URL is {HERE}"
+    )
+    assert f"enter {THERE} as Interactions Endpoint URL" in problem
+
+
 def test_a_gateway_that_gets_no_commands_is_noticed() -> None:
     problem = problem_with(THERE, KEY, public_key="", public_url=HERE, has_gateway=True)
 
