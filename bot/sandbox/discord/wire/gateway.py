@@ -26,6 +26,8 @@ INVALID_SHARD, SHARDING_REQUIRED, DISALLOWED_INTENTS = 4010, 4011, 4014
 PRIVILEGED = (1 << 1) | (1 << 8) | MESSAGE_CONTENT
 REPLAYED_MAX = 1000
 RESUMABLE_MAX = 5
+ACK_SECONDS = 0.02
+"""A network's delay: discord.py takes an ACK that overtakes the end of its sending for one to the heartbeat before."""
 IGNORED = (PRESENCE, REQUEST_MEMBERS)
 
 
@@ -204,7 +206,7 @@ class Gateway:
             connection.close(DECODE_ERROR)
             return
         if op == HEARTBEAT:
-            connection.send(HEARTBEAT_ACK)
+            asyncio.get_running_loop().call_later(ACK_SECONDS, connection.send, HEARTBEAT_ACK)
         elif op == IDENTIFY:
             self._identify(connection, data)
         elif op == RESUME:
