@@ -79,10 +79,15 @@ def _only(words: str | None, settings: Settings) -> frozenset[Role]:
     except ValueError as error:
         raise SettingsError((f"--only: {error}",)) from None
     # Over HTTP, a bot without a gateway is whole.
-    is_whole = Role.WORKERS in only and Role.WEB in only and (Role.GATEWAY in only or settings.interactions_public_key)
+    has_all_but_gateway = Role.WORKERS in only and Role.WEB in only
+    is_whole = has_all_but_gateway and (Role.GATEWAY in only or settings.interactions_public_key)
     if not is_whole and not settings.postgres_url:
+        key = ", or set INTERACTIONS_PUBLIC_KEY for commands over HTTP" if has_all_but_gateway else ""
         raise SettingsError(
-            ("--only: several processes need PostgreSQL: set DATABASE_URL to postgresql://…, or leave out --only",)
+            (
+                "--only: several processes need PostgreSQL: set DATABASE_URL to postgresql://…, or leave out --only"
+                + key,
+            )
         )
     return only
 
@@ -109,7 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
     cluster = commands.add_parser("cluster", help="the same in several processes on a throw-away PostgreSQL")
     for name in ("gateways", "web", "workers"):
-        cluster.add_argument(f"--{name}", metavar="N", type=int, default=2, help="how many such processes; usually 2")
+        cluster.add_argument(
+            f"--{name}", metavar="N", type=_number, default=2, help="how many of them to start; 2 if left out"
+        )
     backup = commands.add_parser("backup", help="copy the database, consistently, while the bot runs")
     backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
     restore = commands.add_parser("restore", help="put a copy in the place of the database, while no bot is running")
@@ -130,6 +137,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--audio", help="your own file; otherwise a piece is composed")
     demo.add_argument("--continue-at", help="where to go on from, such as 1:05; otherwise the end")
     return parser
+
+
+def _number(word: str) -> int:
+    if not word.isdecimal() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 on")
+    return int(word)
 
 
 def _from_file(path: Path) -> Mapping[str, str]:
