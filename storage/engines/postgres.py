@@ -187,9 +187,8 @@ class PostgresEngine:
     def _report_few(self, error: Exception) -> None:
         if not self._has_reported_few:
             log.warning(
-                "working with %d database connections, because the server refuses more (%s);"
-                " lower DATABASE_CONNECTIONS, or raise the server's max_connections",
-                self._pool.get_size(),
+                "the database refuses more connections (%s); working with those there are."
+                " Lower DATABASE_CONNECTIONS, or raise the server's max_connections",
                 error,
             )
         self._has_reported_few = True
@@ -341,10 +340,10 @@ async def _check_properties(engine: PostgresEngine) -> None:
     sorts_by_byte = row["provider"] != "i" and {row["collation"], row["characters"]} <= BYTE_ORDER
     if row["encoding"] != "UTF8" or not sorts_by_byte:
         raise StorageUnavailable(
-            f"the database {row['name']} does not have UTF8 with the collation C, which Encore needs",
+            f"the database {row['name']} does not use UTF8 with the collation C, which Encore needs",
             remedy=(
-                f"create it with: CREATE DATABASE {row['name']} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"
-                f" LC_CTYPE 'C'{' LOCALE_PROVIDER libc' if row['provider'] == 'i' else ''}"
+                f"create another one with: CREATE DATABASE {row['name']}_utf8 TEMPLATE template0 ENCODING 'UTF8'"
+                f" LC_COLLATE 'C' LC_CTYPE 'C'{' LOCALE_PROVIDER libc' if row['provider'] == 'i' else ''}"
             ),
         )
     log.info("database: %s on PostgreSQL %s", row["name"], row["version"])

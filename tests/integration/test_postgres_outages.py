@@ -294,7 +294,9 @@ async def test_a_database_with_other_properties_is_refused_with_the_command_that
 ) -> None:
     await database.make(properties)
 
-    with pytest.raises(StorageUnavailable, match=f"CREATE DATABASE {database.name} TEMPLATE template0 ENCODING 'UTF8'"):
+    with pytest.raises(
+        StorageUnavailable, match=f"CREATE DATABASE {database.name}_utf8 TEMPLATE template0 ENCODING 'UTF8'"
+    ):
         async with open_postgres(database.url):
             pass
 
@@ -335,8 +337,8 @@ async def test_a_process_works_with_the_connections_it_has_if_the_server_refuses
     await admin.execute("DROP ROLE few")
     await admin.close()
     [told] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert told.startswith("working with 2 database connections, because the server refuses more (too many connections")
-    assert "lower DATABASE_CONNECTIONS" in told
+    assert told.startswith("the database refuses more connections (too many connections for role")
+    assert "Lower DATABASE_CONNECTIONS" in told
 
 
 async def test_a_standby_is_refused_as_one(database: Database) -> None:
