@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
-    """What the command is to do. Each imports its part itself: nobody waits for what they did not ask for."""
+    """The work of the command. Each command imports only what it needs, so that nobody waits for the rest."""
     if options.command == "demo":
         audio, continue_at = options.audio or environ.get("AUDIO"), options.continue_at or environ.get("CONTINUE_AT")
         return _demo(Path(audio) if audio else None, continue_at or None)
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--or-sandbox", action="store_true", help="without a DISCORD_TOKEN, start the sandbox")
     run.add_argument("--only", metavar="ROLES", help=f"some of {roles.in_words(roles.ALL)}, with commas; otherwise all")
     commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
-    cluster = commands.add_parser("cluster", help="the same in several processes on a throw-away PostgreSQL")
+    cluster = commands.add_parser("cluster", help="run the sandbox in several processes on a throw-away PostgreSQL")
     for name in ("gateways", "web", "workers"):
         cluster.add_argument(
             f"--{name}", metavar="N", type=_number, default=2, help="how many of them to start; 2 if left out"
@@ -155,7 +155,7 @@ def _from_file(path: Path) -> Mapping[str, str]:
         return {}
     if path.is_dir():
         raise SettingsError((f"{path.absolute()} cannot be read: it is a folder; put a file with your settings there",))
-    from difflib import get_close_matches  # noqa: PLC0415  # only where there is such a file
+    from difflib import get_close_matches  # noqa: PLC0415  # only if there is such a file
 
     from dotenv import dotenv_values  # noqa: PLC0415  # as above
 

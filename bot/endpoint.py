@@ -11,7 +11,7 @@ PAGE = "https://discord.com/developers/applications, page “General Information
 
 
 def say_where_interactions_go(client: EncoreClient, *, public_key: str, public_url: str, has_gateway: bool) -> None:
-    """After the log-in, one line for whatever keeps commands from arriving."""
+    """After the log-in, log one line if something keeps commands from arriving."""
     application = client.application
     if application is None:
         return

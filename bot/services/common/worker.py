@@ -42,8 +42,8 @@ class Worker:
     ) -> None:
         """`pause_seconds`: how long it pauses after each look, however often the bell rings.
 
-        `asks_first`: take no step before `next_due`. For tasks that find all their work by its time: most bells ring
-        for nothing, and reading a time costs a fifth of a step, which begins a transaction.
+        `asks_first`: take no step before `next_due`. For tasks that find all their work by its time: most bells
+        bring them nothing, and reading a time costs a fifth of a step, which begins a transaction.
         """
         self.name = name
         self._task = task

@@ -250,7 +250,7 @@ class Gateway:
         return sum(guild.has_bot and session.serves(guild.id) for guild in self._world.guilds.values())
 
     def _is_too_early(self, shard: tuple[int, int]) -> bool:
-        """Buckets wait for themselves alone (docs/discord.md 6). A refused IDENTIFY does not count."""
+        """Each bucket counts on its own (docs/discord.md 6). A refused IDENTIFY does not count."""
         now = asyncio.get_running_loop().time()
         bucket = shard[0] % self._options.max_concurrency
         if now < self._identified_at.get(bucket, -math.inf) + self._options.identify_seconds:
@@ -260,7 +260,7 @@ class Gateway:
         return False
 
     def _makes_room_for(self, session: Session) -> bool:
-        """Whether it may begin beside those of the same shard."""
+        """Whether it may begin beside other sessions of the same shard."""
         for other in self.sessions:
             if other.shard == session.shard and session.shard[1] > 1:
                 if self._options.second_session is SecondSession.REFUSED:
