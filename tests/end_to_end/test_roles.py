@@ -102,7 +102,7 @@ async def test_a_callback_that_one_process_stores_is_posted_by_another(slow_town
         ("", "encore: --only: a role is missing: use gateway, web, workers, separated by commas"),
     ],
 )
-async def test_a_wrong_role_is_told_in_one_line(town: Town, tmp_path: Path, only: str, told: str) -> None:
+async def test_a_wrong_role_is_reported_in_one_line(town: Town, tmp_path: Path, only: str, told: str) -> None:
     async with bot_process(environ_of(town.settings), "run", "--only", only, folder=tmp_path) as bot:
         assert await bot.exit_status() == 2
 

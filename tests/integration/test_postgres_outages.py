@@ -276,7 +276,9 @@ async def test_a_broken_constraint_is_a_conflict_and_undoes_its_transaction(data
         ("postgresql://encore@/postgres?host={folder}&sslmode=perhaps", "DATABASE_URL: "),
     ],
 )
-async def test_an_address_that_leads_nowhere_is_told_with_a_remedy(database: Database, address: str, told: str) -> None:
+async def test_an_address_that_leads_nowhere_is_reported_with_a_remedy(
+    database: Database, address: str, told: str
+) -> None:
     with pytest.raises(StorageUnavailable, match=re.escape(told)):
         async with open_postgres(address.format(folder=database.server.folder)):
             pass
@@ -301,7 +303,7 @@ async def test_a_database_with_other_properties_is_refused_with_the_command_that
             pass
 
 
-async def test_a_server_without_free_connections_is_told_with_a_remedy(database: Database) -> None:
+async def test_a_server_without_free_connections_is_reported_with_a_remedy(database: Database) -> None:
     async with notes_on(database) as engine:
         admin = await asyncpg.connect(database.server.url_of("postgres"))
         await admin.execute("CREATE ROLE crowd LOGIN CONNECTION LIMIT 1")
