@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
-    """What the command is to do. Each imports its part itself: nobody waits for what they did not ask for."""
+    """The work of the command. Each command imports only what it needs, so that nobody waits for the rest."""
     if options.command == "demo":
         audio, continue_at = options.audio or environ.get("AUDIO"), options.continue_at or environ.get("CONTINUE_AT")
         return _demo(Path(audio) if audio else None, continue_at or None)
@@ -79,10 +79,15 @@ def _only(words: str | None, settings: Settings) -> frozenset[Role]:
     except ValueError as error:
         raise SettingsError((f"--only: {error}",)) from None
     # Over HTTP, a bot without a gateway is whole.
-    is_whole = Role.WORKERS in only and Role.WEB in only and (Role.GATEWAY in only or settings.interactions_public_key)
+    has_all_but_gateway = Role.WORKERS in only and Role.WEB in only
+    is_whole = has_all_but_gateway and (Role.GATEWAY in only or settings.interactions_public_key)
     if not is_whole and not settings.postgres_url:
+        key = ", or set INTERACTIONS_PUBLIC_KEY for commands over HTTP" if has_all_but_gateway else ""
         raise SettingsError(
-            ("--only: several processes need PostgreSQL: set DATABASE_URL to postgresql://…, or leave out --only",)
+            (
+                "--only: several processes need PostgreSQL: set DATABASE_URL to postgresql://…, or leave out --only"
+                + key,
+            )
         )
     return only
 
@@ -107,9 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--or-sandbox", action="store_true", help="without a DISCORD_TOKEN, start the sandbox")
     run.add_argument("--only", metavar="ROLES", help=f"some of {roles.in_words(roles.ALL)}, with commas; otherwise all")
     commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
-    cluster = commands.add_parser("cluster", help="the same in several processes on a throw-away PostgreSQL")
+    cluster = commands.add_parser("cluster", help="run the sandbox in several processes on a throw-away PostgreSQL")
     for name in ("gateways", "web", "workers"):
-        cluster.add_argument(f"--{name}", metavar="N", type=int, default=2, help="how many such processes; usually 2")
+        cluster.add_argument(
+            f"--{name}", metavar="N", type=_number, default=2, help="how many of them to start; 2 if left out"
+        )
     backup = commands.add_parser("backup", help="copy the database, consistently, while the bot runs")
     backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
     restore = commands.add_parser("restore", help="put a copy in the place of the database, while no bot is running")
@@ -132,6 +139,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _number(word: str) -> int:
+    if not word.isdecimal() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 on")
+    return int(word)
+
+
 def _from_file(path: Path) -> Mapping[str, str]:
     """The settings in `path`; none if there is no such file.
 
@@ -142,7 +155,7 @@ def _from_file(path: Path) -> Mapping[str, str]:
         return {}
     if path.is_dir():
         raise SettingsError((f"{path.absolute()} cannot be read: it is a folder; put a file with your settings there",))
-    from difflib import get_close_matches  # noqa: PLC0415  # only where there is such a file
+    from difflib import get_close_matches  # noqa: PLC0415  # only if there is such a file
 
     from dotenv import dotenv_values  # noqa: PLC0415  # as above
 

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 8.0
 """How long open submissions may take when the bot is stopped; service managers usually wait ten seconds."""
 INTERACTION_SECONDS = 2.0
-"""The same for commands and clicks that the gateway has delivered; most take a fraction of a second."""
+"""The same for commands and clicks that Discord has delivered; most take a fraction of a second."""
 RELEASE_SECONDS = 2.0
 GREETING_SECONDS = 2.0
 
@@ -127,7 +127,7 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
         raise _Stopped
 
     async def drained(work: Awaitable[None]) -> None:
-        """Whatever ends a part ends all of them, but not before open submissions and commands have their answers."""
+        """Any error in a part ends all of them, but only once open submissions and commands have their answers."""
         try:
             await work
         except Exception:
@@ -168,7 +168,7 @@ def _once_logged_in(app: App) -> Iterator[tuple[str, Callable[[], Awaitable[None
 
 
 async def _give_shards_back(app: App) -> None:
-    """Other processes connect them while this one finishes its work."""
+    """Let other processes connect them while this one finishes its work."""
     if app.shards is not None:
         await app.shards.leave()
 
@@ -210,7 +210,7 @@ async def _drain(submitters: Sequence[Worker], tasks: Sequence[asyncio.Task[None
 
 
 async def _answer_interactions(app: App, hearing: Sequence[asyncio.Task[None]]) -> None:
-    """Hear nothing more from Discord, and finish what it has delivered."""
+    """Disconnect from Discord, and finish what it has delivered."""
     if not app.answers_members:
         return
     others = [task for task in hearing if task is not asyncio.current_task()]
@@ -223,7 +223,7 @@ async def _answer_interactions(app: App, hearing: Sequence[asyncio.Task[None]]) 
 
 
 async def _release(parts: Sequence[Part]) -> None:
-    """Leave to other processes what was interrupted. If it can't be written down, the claims run out."""
+    """Leave interrupted work to other processes. If this can't be stored, the claims run out."""
     releasing = [release() for part in parts for release in part.releases]
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RELEASE_SECONDS):

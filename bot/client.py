@@ -30,7 +30,7 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 
 def _is_no_endpoint_warning(record: logging.LogRecord) -> bool:
-    """discord.py warns that it gets no commands if there is an endpoint for them; `bot/endpoint.py` knows better."""
+    """discord.py warns about any endpoint for commands; `bot/endpoint.py` does so only if something is wrong."""
     return "interaction endpoint URL set" not in str(record.msg)
 
 
@@ -146,7 +146,7 @@ class EncoreClient(ConnectedClient, commands.Bot):
         if len(self.guilds) >= MANY_SERVERS and not self._is_warned_of_size:
             self._is_warned_of_size = True
             log.warning(
-                "in %d servers: from 2,500 on Discord requires shards; set SHARDS=auto, or keep it to your own servers"
+                "in %d servers: from 2,500 on, Discord requires shards; set SHARDS=auto, or keep it to your own servers"
                 " with ALLOWED_SERVERS",
                 len(self.guilds),
             )

@@ -1,4 +1,4 @@
-"""A Discord client that knows whether it is connected to the gateway, and can be hung up."""
+"""A Discord client that knows whether it is connected to the gateway, and can disconnect."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ class ConnectedClient(discord.Client):
         return self.is_ready() and self.connected.is_set()
 
     async def prepare(self) -> None:
-        """Whatever has to happen before a new connection."""
+        """Get ready for a new connection."""
 
     async def close(self) -> None:
         await self.stop_waiting()

@@ -6,11 +6,12 @@ from bot.client import EncoreClient
 
 log = logging.getLogger(__name__)
 
+PATH = "/interactions"
 PAGE = "https://discord.com/developers/applications, page “General Information”"
 
 
 def say_where_interactions_go(client: EncoreClient, *, public_key: str, public_url: str, has_gateway: bool) -> None:
-    """After the log-in, one line for whatever keeps commands from arriving."""
+    """After the log-in, log one line if something keeps commands from arriving."""
     application = client.application
     if application is None:
         return
@@ -36,8 +37,13 @@ def problem_with(url: str, verify_key: str, *, public_key: str, public_url: str,
             f" copy the Public Key from {PAGE}"
         )
     if public_key and not url:
-        here = f"{public_url or 'https://YOUR-ADDRESS'}/interactions"
+        here = f"{public_url or 'https://YOUR-ADDRESS'}{PATH}"
         return f"Discord sends no interactions over HTTP yet: enter {here} as Interactions Endpoint URL on {PAGE}"
+    if public_key and public_url and url.rstrip("/") != f"{public_url}{PATH}":
+        return (
+            f"Discord sends interactions to {url}, but PUBLIC_URL is {public_url}: if that address doesn't lead to this"
+            f" bot, enter {public_url}{PATH} as Interactions Endpoint URL on {PAGE}"
+        )
     if url and not public_key and has_gateway:
         return (
             f"Discord sends interactions to {url} and not to the gateway:"

@@ -17,7 +17,7 @@ class EncoreError(Exception):
 
 
 class TakenElsewhere(Exception):
-    """Another process on the same token carries this interaction out and answers it. Say nothing."""
+    """Another process with the same token carries out this interaction and answers it. Stay silent."""
 
 
 class Outage(EncoreError):

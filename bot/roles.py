@@ -29,7 +29,8 @@ def roles_named(words: str) -> frozenset[Role]:
     names = [word.strip().lower() for word in words.split(",")]
     unknown = [name for name in names if name not in {*Role}]
     if unknown:
-        raise ValueError(f"{unknown[0] or 'nothing'} is not a role: use {', '.join(Role)}, separated by commas")
+        what = f"{unknown[0]} is not a role" if unknown[0] else "a role is missing"
+        raise ValueError(f"{what}: use {', '.join(Role)}, separated by commas")
     return frozenset(map(Role, names))
 
 

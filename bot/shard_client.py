@@ -1,6 +1,6 @@
 """One shard of the gateway connection: a light client of its own beside the `EncoreClient`, which does everything else.
 
-The private names of discord.py that this takes are all here; `tests/end_to_end/test_shards.py` notices if they change.
+All private names of discord.py that this needs are here; `tests/end_to_end/test_shards.py` fails if they change.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from bot.services.gateway.shard_leases import LATE, ShardLeases
 log = logging.getLogger(__name__)
 
 OWN_EVENTS = frozenset({"connect", "disconnect", "resumed", "ready", "socket_event_type"})
-"""What a shard says about its own connection; everything else is for the `EncoreClient`."""
+"""Events of a shard's own connection; everything else is for the `EncoreClient`."""
 HEAD_START_SECONDS = 1.0
-"""How long before its turn it begins to connect. discord.py gives the whole handshake 60 s, waiting included."""
+"""How long before its turn it begins to connect. discord.py allows 60 s for the whole handshake, with the wait."""
 AGAIN_SECONDS = 1.0
-"""Until it asks again for a turn that it cannot have now."""
+"""The pause before it asks again for a turn that it did not get."""
 
 
 class ShardClient(ConnectedClient):
@@ -55,12 +55,12 @@ class ShardClient(ConnectedClient):
             self._main.dispatch(event, *args, **kwargs)
 
     async def prepare(self) -> None:
-        """Wait for a turn to identify, nearly to its end: a connection that does not identify would not last."""
+        """Wait until shortly before a turn to identify: a connection that does not identify would not last."""
         self._turn = await self._next_turn()
         await asyncio.sleep(max(0.0, self._leases.seconds_until(self._turn) - HEAD_START_SECONDS))
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:  # noqa: ARG002
-        """Wait for the turn. A turn that came and went while connecting is lost; so is one used before (op 9)."""
+        """Wait for the turn. A turn that passed while connecting is lost, and so is one already used (op 9)."""
         if not initial and self._leases.taking == self.number and not self.connected.is_set():
             # Discord has refused the session, and it may be because there is another one (docs/discord.md 6).
             with contextlib.suppress(Outage):
@@ -81,7 +81,7 @@ class ShardClient(ConnectedClient):
 
     async def on_connect(self) -> None:
         await super().on_connect()
-        self._main.connected.set()  # for those who wait for the first word from Discord
+        self._main.connected.set()  # for whoever waits for Discord's first event
         self._bell.ring_here()
 
     async def on_ready(self) -> None:
@@ -90,7 +90,7 @@ class ShardClient(ConnectedClient):
         log.info("%s is ready in %d server%s", shard, servers, "" if servers == 1 else "s")
         if servers >= MANY_SERVERS:
             log.warning(
-                "%s has %d servers: from 2,500 on Discord refuses it; see docs/operating.md, “Changing the number of"
+                "%s has %d servers: from 2,500 on, Discord refuses it; see docs/operating.md, “Changing the number of"
                 " shards”",
                 shard,
                 servers,
@@ -108,11 +108,11 @@ class ShardClient(ConnectedClient):
                     await socket.close(code=1000)
 
     async def close(self) -> None:
-        """Only what is its own: the rest belongs to the `EncoreClient`."""
+        """Close only its own parts: the rest belongs to the `EncoreClient`."""
         self._is_closed = True
         await self.stop_waiting()
         await self.hang_up()
 
     def _note_socket(self, socket: DiscordWebSocket) -> None:
-        """discord.py forgets one that it was still waiting in, with a thread that goes on sending heartbeats."""
+        """discord.py forgets a socket whose handshake timed out, but its thread keeps sending heartbeats."""
         self._sockets = [each for each in self._sockets if each.open] + [socket]

@@ -1,4 +1,4 @@
-"""Keep this process connected to its share of the shards; they come and go beside the `EncoreClient`."""
+"""Keep this process connected to its share of the shards, each with a client beside the `EncoreClient`."""
 
 import asyncio
 import logging
@@ -23,9 +23,9 @@ from bot.shard_client import ShardClient
 log = logging.getLogger(__name__)
 
 LOOKS = 3
-"""How often a process looks, and renews what it has, in the time of one lease."""
+"""How often per lease a process looks and renews what it has."""
 START_SECONDS = 30.0
-"""A shard that takes longer to connect no longer keeps others from being started."""
+"""A shard that takes longer to connect no longer holds up the others."""
 
 
 class ShardKeeper:
@@ -42,7 +42,7 @@ class ShardKeeper:
         lease_seconds: float,
         deaf_seconds: float,
     ) -> None:
-        """`wanted`: how many shards there are to be; None: as many as Discord recommends."""
+        """`wanted`: how many shards there should be; None: as many as Discord recommends."""
         self._client = client
         self._leases = leases
         self._bell = bell
@@ -85,7 +85,7 @@ class ShardKeeper:
         try:
             await self._leases.leave()
         except Outage as error:
-            log.warning("the shards could not be given back (%s); they are free once the lease is over", error)
+            log.warning("the shards could not be given back (%s); others can take them once the lease runs out", error)
         else:
             self._bell.ring()
 
@@ -112,7 +112,7 @@ class ShardKeeper:
             self._ending.add(number)
             self._tasks[number].cancel()
         if look.has_taken:
-            self._bell.ring()  # so that the previous owner lets go, and the next one can be taken
+            self._bell.ring()  # so that the previous owner disconnects, and the next shard can be taken
         return False
 
     async def _serve(self, number: int) -> None:
@@ -122,7 +122,7 @@ class ShardKeeper:
                 self._shards[number] = shard
                 await stay_connected(shard, deaf_seconds=self._deaf_seconds)
         finally:
-            log.info("shard %d: left", number)
+            log.info("shard %d: disconnected", number)
             del self._tasks[number], self._began[number]
             self._shards.pop(number, None)
             self._ending.discard(number)
@@ -144,7 +144,7 @@ class ShardKeeper:
                 break
             failures += 1
             await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=LOGIN_CAP_SECONDS))
-        log.info("%d shards, %d identify at the same time", agreed.count, agreed.max_concurrency)
+        log.info("%d shards; %d may identify at a time", agreed.count, agreed.max_concurrency)
         if self._wanted is None and recommended.count > agreed.count:
             log.warning(
                 "Discord recommends %d shards, but the processes at work have %d: see docs/operating.md, “Shards”",

@@ -1,9 +1,9 @@
-"""Which interactions are being handled: discord.py runs each in a task that it doesn't show, but gives a name."""
+"""Which interactions are being handled: discord.py runs each in a task that it doesn't expose, but names."""
 
 import asyncio
 
 TASK_NAMES = ("CommandTree-invoker", "discord-ui-")
-"""How discord.py's names for them begin: commands and suggestions; buttons, menus and forms."""
+"""How the tasks' names begin: commands and suggestions; buttons, menus and forms."""
 
 
 def _interactions() -> set[asyncio.Task[object]]:
@@ -11,7 +11,7 @@ def _interactions() -> set[asyncio.Task[object]]:
 
 
 async def interactions_finished(*, timeout_seconds: float) -> int:
-    """Wait for those under way; returns how many are not finished in time."""
+    """Wait for those under way; returns how many did not finish in time."""
     tasks = _interactions()
     if not tasks:
         return 0

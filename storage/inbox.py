@@ -28,7 +28,7 @@ SELECT callback.id, job_id, body, received_ms, failures
 
 MARK_APPLIED = "DELETE FROM callback_body WHERE callback_id = $1"
 
-# Oldest first. One that is due was left by a process that died, or put off.
+# Oldest first. One that is due was put off, or left by a process that died.
 CLAIM_UNTOUCHED = """
 UPDATE callback_body SET claimed_by = $4, due_ms = $3
  WHERE callback_id IN (SELECT callback_id FROM callback_body

@@ -32,7 +32,7 @@ ON CONFLICT (interaction_id) DO NOTHING
 RETURNING interaction_id
 """
 
-# Like a finished command: nobody has to do anything about it.
+# Like a finished command: nothing is left to do.
 TAKE_ONCE = """
 INSERT INTO intake (interaction_id) VALUES ($1) ON CONFLICT (interaction_id) DO NOTHING RETURNING interaction_id
 """
@@ -90,7 +90,7 @@ RETURNING interaction_id, payload, due_ms, was_claimed, refusal
 
 OPEN_OF_MEMBER = "SELECT count(*) AS commands FROM intake WHERE member_id = $1 AND due_ms IS NOT NULL"
 
-# Their owner stays written down, so that the next one knows that they were begun.
+# Their owner is kept, so that the next one knows that they were begun.
 RELEASE_ALL = "UPDATE intake SET due_ms = $2 WHERE claimed_by = $1 AND due_ms > $2 RETURNING interaction_id"
 
 HASTEN = "UPDATE intake SET due_ms = $1 WHERE due_ms > $1"
@@ -123,7 +123,7 @@ class Intakes:
         return row is not None
 
     async def take_once(self, interaction_id: int) -> bool:
-        """Write down that this interaction is carried out; False if it was written down before."""
+        """Note that this interaction is carried out; False if that was noted before."""
         return await self._connection.fetch_one(TAKE_ONCE, interaction_id) is not None
 
     async def open_of(self, member_id: int) -> int:

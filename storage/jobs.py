@@ -134,7 +134,7 @@ SELECT finished_ms - submitted_ms AS duration_ms FROM job
 HASTEN = "UPDATE job SET due_ms = $1 WHERE due_ms > $1"
 
 
-# Ahead of its time, but from nobody who is at work on it.
+# Even before it is due, but not while somebody is editing it.
 CLAIM = """
 UPDATE job SET due_ms = $3, claimed_by = $4
  WHERE id = $1 AND state = $5 AND due_ms IS NOT NULL AND (claimed_by IS NULL OR due_ms <= $2)

@@ -59,7 +59,7 @@ ON CONFLICT (job_id) DO UPDATE
                      WHEN progress.not_before_ms > $2 THEN progress.not_before_ms ELSE $2 END
 """
 
-# Ahead of its time, but from nobody who is at work on it.
+# Even before it is due, but not while somebody is editing it.
 TAKE = """
 UPDATE progress SET due_ms = $3, not_before_ms = $3, claimed_by = $4
  WHERE job_id = $1 AND (claimed_by IS NULL OR due_ms <= $2)
@@ -117,7 +117,7 @@ class ProgressMessages:
         await self._connection.execute_many(RANK, rows)
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[OutdatedProgress]:
-        """Messages behind their jobs, longest overdue first, now `owner`'s until `until`."""
+        """Claim messages that are behind their jobs, the longest overdue first; they are `owner`'s until `until`."""
         rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), limit, owner)
         return [
             OutdatedProgress(job_id=str(row["job_id"]), version=int(row["version"]), failures=int(row["failures"]))
@@ -161,7 +161,7 @@ class ProgressMessages:
         await self._connection.execute(SHOW_AGAIN, job_id, to_ms(at))
 
     async def take(self, job_id: str, *, owner: str, now: datetime, until: datetime) -> bool:
-        """Claim one message, due or not; False while somebody is at work on it. A final one is nobody's."""
+        """Claim one message, due or not; False while somebody else has it. A final one is free."""
         if await self._connection.fetch_one(TAKE, job_id, to_ms(now), to_ms(until), owner) is not None:
             return True
         return await self._connection.fetch_one(IS_THERE, job_id) is None

@@ -36,8 +36,8 @@ async def notice_restore(engine: Engine) -> None:
             return
         held_back = await hold_back(connection, _now(engine))
     log.warning(
-        "this database was restored from a dump; its waiting jobs are on hold until their members continue or cancel"
-        " them (%d)",
+        "this database was restored from a dump; waiting jobs put on hold until their members continue or cancel"
+        " them: %d",
         held_back,
     )
 

@@ -1,4 +1,4 @@
-"""Jobs that `Send again` sends now or sent a moment ago: one row per job, for a minute or so."""
+"""Jobs that `Send again` is sending or has just sent: one row per job, for a minute or so."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -35,7 +35,7 @@ class Sendings:
         self._connection = connection
 
     async def forget(self, *, until: datetime) -> None:
-        """Remove those whose claim or rest was over by then."""
+        """Remove those whose claim or rest has ended by then."""
         await self._connection.execute(FORGET, to_ms(until))
 
     async def of_member(self, member_id: int) -> Sequence[Sending]:
@@ -49,7 +49,7 @@ class Sendings:
         return await self._connection.fetch_one(RENEW, job_id, owner, to_ms(until)) is not None
 
     async def sent(self, sending: Sending) -> None:
-        """Note where it is. A message that is there counts, whoever has the claim by then."""
+        """Note where the message is, whoever has the claim now: it is there."""
         await self._connection.execute(
             SENT,
             sending.job_id,
@@ -63,7 +63,7 @@ class Sendings:
         )
 
     async def end(self, job_id: str, *, owner: str) -> None:
-        """Nothing was sent."""
+        """End the claim: nothing was sent."""
         await self._connection.execute(END, job_id, owner)
 
 

@@ -36,7 +36,7 @@ GIVE_BACK = "UPDATE shard SET owner = NULL, until_ms = NULL WHERE owner = $1"
 
 STOP_TAKING = "UPDATE shard SET successor = NULL, successor_until_ms = NULL WHERE successor = $1"
 
-# A turn further away than all turns together can be says that the clock was set back.
+# A turn further away than all turns can take shows that the clock was set back.
 TAKE_TURN = """
 INSERT INTO identify_turn (bucket, next_ms) VALUES ($1, CAST($2 AS BIGINT) + $3)
 ON CONFLICT (bucket) DO UPDATE SET next_ms = $3 +

@@ -1,7 +1,7 @@
 """What one, three and thirty machines carry: `python tools/capacity.py --write` puts the tables into docs/capacity.md.
 
 Every limit is turned into jobs per second; the smallest is the bottleneck. The figures come from
-`python -m tests.benchmarks per_job storage_commits` on two cores; put your own in their place.
+`python -m tests.benchmarks per_job storage_commits` on two cores; replace them with your own.
 """
 
 import re
@@ -28,7 +28,7 @@ class Figures:
     transactions_per_second: float = 1_000  # on PostgreSQL, durable, one at a time
     discord_requests_per_job: float = 4
     stored_kb_per_job: float = 12
-    servers_per_gateway_process: int = 1_000  # in about 50 MiB; Discord asks for a shard for each 2,500 at most
+    servers_per_gateway_process: int = 1_000  # memory allows more, but Discord wants a shard for every 2,500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def rows(figures: Figures, limits: Limits, assumed: Assumptions) -> Iterator[lis
 
 
 def yearly(figures: Figures, limits: Limits, assumed: Assumptions) -> Iterator[list[str]]:
-    """What each limit would mean in members, were it the only one."""
+    """How many members each limit would allow if it were the only one."""
     yield ["were this the only limit", "jobs/s", "jobs a day", "members", "servers", "gateway processes", "GB a year"]
     largest = list(sizes(figures, assumed))[-1]
     for name, per_second in sorted(limits_of(largest, figures, limits).items(), key=lambda each: each[1]):
@@ -129,7 +129,7 @@ def _rate(per_second: float | None) -> str:
 
 
 def _round(number: float) -> int:
-    """To two digits: more would pretend to know."""
+    """To two digits: more would claim a precision that the assumptions don't have."""
     digits = max(0, len(str(int(number))) - 2)
     return round(round(number / 10**digits) * 10**digits)
 

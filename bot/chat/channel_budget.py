@@ -1,7 +1,7 @@
 """How many requests a channel allows, as the latest answers say: pure rules, with times in seconds.
 
 Posts and edits name the same bucket, whether or not Discord counts them together (docs/discord.md 5.1), so a request
-may go only if the known limits of both kinds leave room for it.
+may be sent only if the known limits of both kinds leave room for it.
 """
 
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from msgspec.structs import replace
 CALM_SECONDS = 1.0
 """After a result, edits wait: the next one may already be on its way."""
 RETRY_SECONDS = 0.25
-"""discord.py repeats a request refused with 429; the others let it go first."""
+"""discord.py repeats a request that was refused with 429; the others wait for it."""
 SAME_WINDOW_SECONDS = 0.5
 RESERVED = 2
-"""How many requests of a window edits leave for results that may come."""
+"""How many requests of a window edits leave free for results that may come."""
 SPACING_SECONDS = 1.0
 """Between two postponed edits, while the channel's limit is unknown."""
 ASKING_SECONDS = 10.0
-"""How long others wait for a request that is to show the limit; its process may have been killed."""
+"""How long others wait for the request that will show the limit; its process may have been killed."""
 
 
 class Kind(StrEnum):
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 class Budget(msgspec.Struct, frozen=True):
     """How many requests of one kind are left, from the latest answer; valid until `resets_at`.
 
-    `asking_until`: until then a request is out whose answer will show the limit; 0: none is.
+    `asking_until`: how long a request may be under way whose answer will show the limit; 0: there is none.
     """
 
     limit: int = 1
@@ -48,7 +48,7 @@ class Budget(msgspec.Struct, frozen=True):
         return not self.is_known(now) or self.remaining > min(reserved, self.limit - 1)
 
     def learned(self, now: float, *, limit: int, remaining: int, reset_after: float, uncounted: int) -> "Budget":
-        """After an answer, which may not count `uncounted` other requests yet."""
+        """After an answer, which may not yet count `uncounted` other requests."""
         resets_at = now + reset_after
         if self.is_known(now) and resets_at < self.resets_at + SAME_WINDOW_SECONDS:
             remaining = min(self.remaining, remaining)  # answers may overtake each other
@@ -58,7 +58,7 @@ class Budget(msgspec.Struct, frozen=True):
         return Budget(max(1, limit), remaining, resets_at, max(self.window_seconds, reset_after))
 
     def says_more_than(self, known: "Budget", now: float) -> bool:
-        """Whether the others should hear of this, or `known` says it as well."""
+        """Whether this is news for the others, who have `known`."""
         lasts_longer = self.resets_at - known.resets_at > SAME_WINDOW_SECONDS / 2
         same = replace(self, resets_at=known.resets_at, window_seconds=known.window_seconds)
         return not known.is_known(now) or lasts_longer or same != known
@@ -73,7 +73,7 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class ChannelBudget(msgspec.Struct, frozen=True):
-    """`calm_at`: when edits may go again, after results that were posted or wait."""
+    """`calm_at`: when edits may be sent again after results that were posted or are waiting."""
 
     post: Budget = Budget()
     edit: Budget = Budget()
@@ -119,7 +119,7 @@ class ChannelBudget(msgspec.Struct, frozen=True):
         return self.set(kind, replace(own, asking_until=0.0)) if own.asking_until == asking_until else self
 
     def calmed(self, until: float) -> "ChannelBudget":
-        """Edits keep away until then."""
+        """Hold edits back until then."""
         return replace(self, calm_at=max(self.calm_at, until))
 
     def free_at(self, now: float, *, reserved: int = 0) -> float:

@@ -1,7 +1,7 @@
 """How many requests a second the whole bot may make: pure rules, with times in seconds.
 
-Documented (topics/rate-limits, docs/discord.md 5.1): 50 requests a second for each bot, whatever they ask for, apart
-from answers to interactions.
+Documented (topics/rate-limits, docs/discord.md 5.1): 50 requests a second for each bot, of any kind except answers to
+interactions.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 LIMIT = 45
 WINDOW_SECONDS = 1.2
-"""Fewer requests in a longer window than Discord allows: they do not take the same time on their way, and processes on
+"""Fewer requests in a longer window than Discord allows: they don't all take equally long to arrive, and processes on
 different machines agree on the time only within milliseconds."""
 
 HEAD_START_SECONDS = 0.3
@@ -20,7 +20,7 @@ HEAD_START_SECONDS = 0.3
 
 
 class Urgency(IntEnum):
-    """What goes first when requests get scarce. Whatever is neither post nor edit counts as a message."""
+    """What goes first when requests get scarce. Anything that is neither a post nor an edit counts as a message."""
 
     RESULT = 0
     MESSAGE = 1
@@ -28,13 +28,13 @@ class Urgency(IntEnum):
 
 
 MAY_USE = {Urgency.RESULT: LIMIT, Urgency.MESSAGE: LIMIT - 5, Urgency.EDIT: LIMIT - 15}
-"""How much of a window each may fill up, so that something is left for what is more urgent."""
+"""How much of a window each may use, so that some of it is left for more urgent requests."""
 
 
 class GlobalBudget(msgspec.Struct, frozen=True):
     """`sent_at`: the times of the requests that count, oldest first. `closed_until`: Discord refused one until then.
 
-    `posts_until`: until then posts wait, and edits leave everything to them.
+    `posts_until`: how long posts may be waiting; until then, no edit is sent.
     """
 
     sent_at: tuple[float, ...] = ()
@@ -51,7 +51,7 @@ class GlobalBudget(msgspec.Struct, frozen=True):
         return free_at if excess < 0 else max(free_at, sent_at[excess] + WINDOW_SECONDS)
 
     def taken(self, wanted: Sequence[Urgency], now: float) -> "tuple[GlobalBudget, int]":
-        """After as many of these requests as may go now, the most urgent first; and how many those are."""
+        """After as many of these requests as may go now, the most urgent first; and their number."""
         after, granted = replace(self, sent_at=self._counted(now)), 0
         for urgency in sorted(wanted):
             if after.free_at(urgency, now) > now:
@@ -60,7 +60,7 @@ class GlobalBudget(msgspec.Struct, frozen=True):
         return after, granted
 
     def waited_for(self, free_at: float) -> "GlobalBudget":
-        """With a post that waits until then: edits let it go first."""
+        """With a post that waits until then: edits wait for it."""
         if free_at <= self.posts_until:
             return self
         return replace(self, posts_until=free_at + HEAD_START_SECONDS)

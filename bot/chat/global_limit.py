@@ -1,4 +1,4 @@
-"""Let requests to Discord through, as many a second as the whole bot may make, the most urgent first."""
+"""Let through as many requests a second to Discord as the whole bot may make, the most urgent first."""
 
 import asyncio
 import bisect
@@ -13,7 +13,7 @@ from bot.chat.shared_state import Kept, Shared
 
 NAME = "everything"
 LATE_SECONDS = 0.1
-"""If it took longer to count requests, their times are no longer right, and they are counted again."""
+"""If counting requests takes longer, their times are no longer right, and they are counted again."""
 TRIES = 3
 PUT_OFF_MAX_SECONDS = 30.0
 EDIT_SPACING_SECONDS = WINDOW_SECONDS / MAY_USE[Urgency.EDIT]
@@ -52,7 +52,7 @@ class GlobalLimit:
 
     @property
     def is_closed_to_edits(self) -> bool:
-        """Whether an edit would be turned away without a look at what other processes do."""
+        """Whether an edit would be turned away even without looking at other processes."""
         return self._clock() < self._edits_at
 
     async def edit_passes(self) -> bool:
@@ -67,7 +67,7 @@ class GlobalLimit:
         return self._promised_at - now
 
     async def refused(self, retry_after: float) -> None:
-        """Note that Discord answered 429 to one request, which goes for all."""
+        """Note that Discord answered a request with 429, which applies to all."""
         now = self._clock()
         await self._budget.change(lambda budget: budget.refused(now, retry_after=retry_after))
 
@@ -104,7 +104,7 @@ class GlobalLimit:
             self._asking = None
 
     def _answer(self, wanted: Sequence[_Ticket], granted: int) -> None:
-        """The most urgent pass, even if they have come only now."""
+        """The most urgent pass, even if they came last."""
         for ticket in self._undecided()[:granted]:
             ticket.passes.set_result(True)
         for ticket in self._undecided():
@@ -134,7 +134,7 @@ class GlobalLimit:
         return granted
 
     async def _wait_for_room(self) -> None:
-        """Wait until the most urgent may pass, or a more urgent one has come."""
+        """Wait until the most urgent one may pass, or a more urgent one arrives."""
         urgency = self._queue[0].urgency
         free_at = self._budget.state.free_at(urgency, self._clock())
         if urgency is not Urgency.EDIT:

@@ -28,12 +28,12 @@ EXPECTED_SECONDS = 3.0
 """How long edits wait for a result that is being fetched."""
 PUT_OFF_MAX_SECONDS = 30.0
 LOOK_SECONDS = 0.1
-"""How often to look whether another process has learnt a channel's limit."""
+"""How often to check whether another process has learnt a channel's limit."""
 WAIT_MAX_SECONDS = 5.0
 CLOCKS_DIFFER_SECONDS = 0.1
-"""By how much processes on a busy machine may disagree about the database's time."""
+"""How far processes on a busy machine may disagree about the database's time."""
 FRESH_SECONDS = 0.1
-"""How soon an edit must be sent once it may go: later ones count anew."""
+"""How soon an edit must be sent once it may go; after that it is counted again."""
 TOO_MANY = 429
 FORGET_SECONDS = 60.0
 FORGET_ABOVE = 1000
@@ -42,7 +42,7 @@ _MESSAGES = re.compile(r"/channels/(?P<channel>\d+)/messages(/\d+)?$")
 
 
 class _Request(msgspec.Struct):
-    """What this task is about to send. `counted_until`: it has been counted already, if it is sent by then."""
+    """What this task is about to send. `counted_until`: if it is sent by then, it has been counted already."""
 
     urgency: Urgency
     counted_until: float = 0.0
@@ -52,7 +52,7 @@ _request: ContextVar[_Request | None] = ContextVar("request", default=None)
 
 
 class _Channel(msgspec.Struct, eq=False):
-    """`budget` is the channel's in all processes; everything else is about this process."""
+    """`budget` is the channel's, shared by all processes; everything else is this process's own."""
 
     budget: Kept[ChannelBudget]
     in_flight: int = 0
@@ -81,12 +81,12 @@ class _Channel(msgspec.Struct, eq=False):
         return taken
 
     async def give_back(self, kind: Kind, taken: ChannelBudget) -> None:
-        """Uncount the request that led to `taken`: it is not made."""
+        """Uncount the request that led to `taken`, because it is not made."""
         await self.budget.change(lambda budget: budget.given_back(kind, taken))
 
     @asynccontextmanager
     async def request(self, kind: Kind, taken: ChannelBudget) -> AsyncIterator[None]:
-        """While a request is made that led to `taken`."""
+        """Around the request that led to `taken`."""
         self.in_flight += 1
         try:
             yield
@@ -105,7 +105,7 @@ class _Channel(msgspec.Struct, eq=False):
 class Pacer:
     """One per client. `trace` goes into its `http_trace`, to let every request through and see every answer.
 
-    `shared`: what all processes of the bot know together; None if there is only this one.
+    `shared`: what all processes of the bot know; None if there is only this one.
     """
 
     def __init__(self, *, shared: Shared | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -185,7 +185,7 @@ class Pacer:
             channel.tell()
 
     async def _wait_for_room(self, channel: _Channel, changed: asyncio.Event, urgency: Urgency) -> None:
-        """Wait until there may be room; meanwhile edits, those of other processes too, let a result go first."""
+        """Wait until there may be room; meanwhile all edits, also in other processes, wait for a result."""
         now, budget = self._clock(), channel.budget.state
         free_at = budget.free_at(now)
         if urgency is Urgency.RESULT and self._shared is not None and budget.calm_at <= free_at:
@@ -238,7 +238,7 @@ class Pacer:
         elif self._clock() >= request.counted_until:
             await self._everything.pass_through(request.urgency)
         else:
-            request.counted_until = 0.0  # discord.py's next try counts anew
+            request.counted_until = 0.0  # discord.py's next try is counted again
 
     async def _heard(
         self,

@@ -1,7 +1,7 @@
 """A small state that several processes change: kept in the database, or in memory if there is one process.
 
-There is no lock: a change is written only if what it was made from is still there, otherwise it is made again. While
-the database is away, each process goes by what it last knew: a post whose result is ready must not wait for it.
+There is no lock: a change is written only if the state it was made from is still there; otherwise it is made again.
+While the database is away, each process relies on what it last knew, because a finished result must not wait for it.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ S = TypeVar("S", bound=msgspec.Struct)
 ANSWER_SECONDS = 1.0
 """How long a change may take before the database counts as away."""
 AWAY_SECONDS = 5.0
-"""How long it is not asked again after that."""
+"""How long to wait before asking it again."""
 AHEAD_SECONDS = 5.0
-"""A state that was written so far in the future is from before the clock was set back, and says nothing."""
+"""A state written so far in the future dates from before the clock was set back, and is ignored."""
 
 
 class Texts(Protocol):
@@ -34,7 +34,7 @@ class Texts(Protocol):
     async def get(self, name: str) -> str | None: ...
 
     async def put(self, name: str, *, old: str | None, new: str) -> str:
-        """Write `new`, unless something else than `old` is there; returns what is there now."""
+        """Write `new` if `old` is there; returns what is there now."""
 
 
 class Shared:
@@ -64,7 +64,7 @@ class Shared:
 
     async def put(self, name: str, state: object, *, old: str | None) -> tuple[str, bool]:
         """The text that is there now, and whether it is this state."""
-        # Each text is written once: two processes that make the same change must not both believe it theirs.
+        # Each text is unique: two processes that make the same change must not both believe theirs was written.
         new = f"{self._process}-{next(self._numbers)} {self.clock():.3f} {msgspec.json.encode(state).decode()}"
         there = await self._texts.put(name, old=old, new=new)
         return there, there == new
@@ -78,12 +78,12 @@ class Kept(Generic[S]):
         self._start = start
         self._shared = shared
         self._text: str | None = None
-        self._lock = asyncio.Lock()  # changes of one process must not get in each other's way
+        self._lock = asyncio.Lock()  # one change at a time in this process
         self.state = start
         """As last seen here."""
 
     async def change(self, make: Callable[[S], S | None]) -> bool:
-        """Put what `make` makes of the state in its place; False if that is None.
+        """Replace the state with what `make` makes of it; False if that is None.
 
         `make` may be called several times, with newer states. The same state is not written.
         """

@@ -1,4 +1,4 @@
-"""Turns across processes: to write into a job's private answer, claim its progress message."""
+"""Turns across processes: whoever writes into a job's private answer claims its progress message."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,12 +12,12 @@ from bot.services.common.lease import an_owner
 from bot.services.common.ports import Storage
 
 LOOK_SECONDS = 0.1
-"""How often one that waits for its turn looks. Most edits take longer."""
+"""How often to look while waiting for a turn. Most edits take longer."""
 
 
 class SharedTurns(Turns):
     def __init__(self, storage: Storage, *, lease_seconds: float, clock: Clock) -> None:
-        """`lease_seconds`: after which the turn of a process that died is free."""
+        """`lease_seconds`: when the turn of a process that died becomes free."""
         super().__init__()
         self._storage = storage
         self._lease = timedelta(seconds=lease_seconds)
@@ -25,12 +25,12 @@ class SharedTurns(Turns):
 
     @asynccontextmanager
     async def taken_now(self, job_id: str) -> AsyncIterator[None]:  # noqa: ARG002  # as there
-        """The progress workers have claimed the message already."""
+        """Nothing to do: the progress workers have already claimed the message."""
         yield
 
     @asynccontextmanager
     async def taken(self, job_id: str) -> AsyncIterator[None]:
-        """Raises an outage if the database cannot tell whose turn it is."""
+        """Raises an `Outage` if the database cannot say whose turn it is."""
         owner = an_owner("answering")
         while not await self._take(job_id, owner):  # noqa: ASYNC110  # the database sends no events
             await asyncio.sleep(LOOK_SECONDS)

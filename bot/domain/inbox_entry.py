@@ -18,7 +18,7 @@ class Recorded(StrEnum):
 class CallbackEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded callback; `body` is what was posted, byte for byte. Ids grow in the order of recording.
 
-    `failures`: how often in a row applying it failed, as far as the database knows.
+    `failures`: how often in a row it could not be applied, as far as the database knows.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Keep secrets out of what a record says of itself, which ends up in logs and tracebacks."""
+"""Keep secrets out of a record's `repr`, which ends up in logs and tracebacks."""
 
 import msgspec
 

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 REST = timedelta(minutes=1)
-"""How long after a job was sent again it is not sent once more."""
+"""How long a job that was sent again is not sent another time."""
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
-    """`until`: when the claim on it, or the rest after it, is over. The ids say where the message is, once sent."""
+    """`until`: when the claim on it, or the rest after it, ends. Once it is sent, the ids say where the message is."""
 
     job_id: str
     member_id: int
@@ -21,9 +21,9 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     is_answer: bool = False
 
     def is_under_way(self, at: datetime, *, lease: timedelta) -> bool:
-        """A claim that ends later than it can says that the clock was set back."""
+        """A claim that ends later than possible shows that the clock was set back."""
         return self.sent_at is None and at < self.until <= at + lease
 
     def is_resting(self, at: datetime) -> bool:
-        """A negative age says that the clock was set back."""
+        """A negative age shows that the clock was set back."""
         return self.sent_at is not None and timedelta(0) <= at - self.sent_at < REST

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 MARGIN_SECONDS = 0.5
-"""Two IDENTIFYs may not take equally long on their way. Half of it is also how late one may be sent."""
+"""Two IDENTIFYs may not take equally long to arrive. Half of this is also how late one may be sent."""
 TAKE_SECONDS = 60.0
 """How long a hand-over may take; after that, the previous owner has the shard to itself again."""
 
 
 class Agreed(msgspec.Struct, frozen=True, kw_only=True):
-    """What all gateway processes go by."""
+    """What all gateway processes have agreed on."""
 
     count: int
     max_concurrency: int
@@ -24,9 +24,9 @@ class Agreed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shard(msgspec.Struct, frozen=True, kw_only=True):
-    """`owner` serves it; `successor` is connecting in order to take it over. None: nobody, or no longer.
+    """`owner` serves it; `successor` is connecting to take it over. None: nobody, or no longer.
 
-    `is_lapsed`: its owner has not renewed it in time, and is either dead or kept from it.
+    `is_lapsed`: its owner has not renewed it in time, because it is dead or could not.
     """
 
     number: int
@@ -52,11 +52,11 @@ def moves(
 ) -> Moves:
     """The next moves of `me`, one of the live `processes`, which may start `room` more shards at the same time.
 
-    `has_watched`: it has looked regularly for as long as a lease lasts. Otherwise the database may have been away from
-    everybody, and those whose leases lapsed meanwhile may be alive: it claims nothing of theirs.
+    `has_watched`: it has looked regularly for a whole lease. Otherwise the database may have been away for all, and
+    processes whose leases lapsed meanwhile may be alive, so it claims none of their shards.
 
-    Everybody may claim a share rounded up, so no shard is left over. Then whoever has at least two fewer than another
-    takes one from the one with the most; that ends once all shares differ by one at most.
+    Every process may claim its share rounded up, so no shard is left over. Then a process with at least two fewer than
+    another takes one from the process with the most, until all shares differ by one at most.
     """
     held = Counter(shard.holder for shard in shards)
     free = [shard.number for shard in shards if shard.holder is None and (has_watched or not shard.is_lapsed)]
@@ -76,5 +76,5 @@ def moves(
 
 
 def is_live(until: datetime | None, now: datetime, *, longest: timedelta) -> bool:
-    """Whether a claim still counts. One that ends later than it can says that the clock was set back."""
+    """Whether a claim still counts. One that ends later than possible shows that the clock was set back."""
     return until is not None and now < until <= now + longest

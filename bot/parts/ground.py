@@ -125,7 +125,7 @@ def _storage(settings: Settings) -> AbstractAsyncContextManager[SqlStorage]:
 
 
 def _account(settings: Settings) -> str:
-    """Tells accounts apart; says nothing about the key."""
+    """Distinguishes accounts without revealing the key."""
     return hashlib.sha256(f"{settings.suno_api_url} {settings.suno_api_key}".encode()).hexdigest()[:16]
 
 

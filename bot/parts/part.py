@@ -14,4 +14,4 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     submitters: tuple[Worker, ...] = ()
     """Workers that finish what they have begun before the others stop."""
     releases: tuple[Callable[[], Awaitable[None]], ...] = ()
-    """Called once all workers have stopped: each ends the claims of one service, for other processes."""
+    """Called once all workers have stopped: each ends the claims of one service, so that others can take over."""

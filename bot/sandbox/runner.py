@@ -5,7 +5,7 @@ import socket
 
 from aiohttp import web
 
-# From the event that a connection waits to the server's knowing of it, asyncio takes three turns of the event loop.
+# asyncio takes three turns of the event loop from a waiting connection to the server's knowing about it.
 TURNS_TO_CONNECT = 3
 
 

@@ -1,4 +1,4 @@
-"""`encore cluster`: run a cluster against the stand-ins, and start each process again that ends."""
+"""`encore cluster`: run a cluster against the stand-ins, and restart each process that ends."""
 
 import asyncio
 import signal
@@ -51,7 +51,7 @@ async def keep_running(size: Size) -> None:
 
 
 async def _supervise(cluster: Cluster, seat: Seat) -> None:
-    """Pass on what its process says, and start another one whenever it has ended."""
+    """Pass on what its process prints, and start another one whenever it ends."""
     while True:
         if seat.bot is not None:
             seat.bot.hear = lambda line: _tell(f"{seat.name} | {line}")

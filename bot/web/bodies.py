@@ -8,7 +8,7 @@ from bot.web.answers import closing
 from bot.web.crowd import Crowd
 
 SMALL_BYTES = 16 * 1024
-"""Nearly all bodies are smaller: a larger one counts as such."""
+"""Nearly all bodies are smaller; larger ones count as large."""
 
 
 class LargeBody:
@@ -25,7 +25,7 @@ class LargeBody:
 async def read_body(
     request: web.Request, *, limit_bytes: int, seconds: float, large: Crowd[LargeBody] | None = None
 ) -> bytes:
-    """The body, whose length need not be announced. `large` bounds how many large ones are under way at a time.
+    """The body, whose length need not be announced. `large` limits how many large ones are read at a time.
 
     Raises:
         HTTPRequestEntityTooLarge, HTTPRequestTimeout, HTTPBadRequest: it is too large, too slow, or broke off.
@@ -47,7 +47,7 @@ async def read_body(
 
 
 async def _fill(body: bytearray, request: web.Request, limit_bytes: int, large: Crowd[LargeBody] | None) -> None:
-    """Between two pieces others have their turn."""
+    """Let others run between two pieces."""
     counted: LargeBody | None = None
     try:
         while piece := await request.content.readany():

@@ -1,4 +1,4 @@
-"""Check Discord's interactions, which come as requests, and hand them on. They are answered by Discord's HTTP API."""
+"""Check interactions that Discord posts, and hand them on. They are answered through Discord's HTTP API."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ BODY_LIMIT_BYTES = 192 * 1024
 BODY_SECONDS = 2.0
 """Discord waits 3 s for the first answer (docs/discord.md 2.1)."""
 MOST_LARGE = 64
-"""Bodies above 16 KB that are under way at a time; their senders are strangers until the last byte is there."""
+"""Bodies above 16 KB that are read at a time; their senders are strangers until the last byte has arrived."""
 PING = 1
 SIGNATURE = re.compile(r"[0-9A-Fa-f]{128}", re.ASCII)
 TIMESTAMP = re.compile(r"[0-9]{1,20}", re.ASCII)

@@ -48,7 +48,7 @@ IDLE_SECONDS = 30.0
 LINGER_SECONDS = 2.0
 # At most twice this: aiohttp waits for running requests, then cancels them and waits again.
 SHUTDOWN_SECONDS = 2.0
-# From the event that a connection waits to the server's knowing of it, asyncio takes three turns of the event loop.
+# asyncio takes three turns of the event loop from a waiting connection to the server's knowing about it.
 TURNS_TO_CONNECT = 3
 
 VERSIONS = (HttpVersion10, HttpVersion11)
@@ -248,7 +248,7 @@ async def serve(
 
 
 async def _stop_listening(listener: asyncio.Server) -> None:
-    """Close `listener`; at once, it would forget a connection accepted in this turn, which would stay open unserved."""
+    """Close `listener`, but not at once: a connection accepted in this turn would stay open unserved."""
     loop = asyncio.get_running_loop()
     for each in listener.sockets:
         loop.remove_reader(each)

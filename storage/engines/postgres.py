@@ -152,12 +152,14 @@ class PostgresEngine:
         self._availability = Availability(hanging_seconds=hanging_seconds)
         self.reading: Connection = _Reading(self)
         self.clock: Callable[[], datetime] | None = None
+        self._given_back = asyncio.Event()  # another one each time
+        self._has_reported_few = False
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[Lent]:
         """A connection of the pool, outside a transaction."""
         with outages_typed():
-            pg = await self._pool.acquire(timeout=self._busy_seconds)
+            pg = await self._acquired()
         lent = Lent(pg)
         try:
             yield lent
@@ -165,6 +167,31 @@ class PostgresEngine:
             lent.close()
             with suppress(Exception):  # a connection that cannot be given back has been closed
                 await to_its_end(self._pool.release(pg, timeout=self._busy_seconds))
+            self._given_back.set()
+            self._given_back = asyncio.Event()
+
+    async def _acquired(self) -> Any:  # noqa: ANN401
+        """If the server refuses another connection, wait for one that this process already has."""
+        deadline = asyncio.get_running_loop().time() + self._busy_seconds
+        while True:
+            given_back = self._given_back
+            try:
+                return await self._pool.acquire(timeout=self._busy_seconds)
+            except asyncpg.TooManyConnectionsError as error:
+                if not self._pool.get_size():
+                    raise
+                self._report_few(error)
+            async with asyncio.timeout_at(deadline):
+                await given_back.wait()
+
+    def _report_few(self, error: Exception) -> None:
+        if not self._has_reported_few:
+            log.warning(
+                "the database refuses more connections (%s); working with those there are."
+                " Lower DATABASE_CONNECTIONS, or raise the server's max_connections",
+                error,
+            )
+        self._has_reported_few = True
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -313,10 +340,10 @@ async def _check_properties(engine: PostgresEngine) -> None:
     sorts_by_byte = row["provider"] != "i" and {row["collation"], row["characters"]} <= BYTE_ORDER
     if row["encoding"] != "UTF8" or not sorts_by_byte:
         raise StorageUnavailable(
-            f"the database {row['name']} does not have UTF8 with the collation C, which Encore needs",
+            f"the database {row['name']} does not use UTF8 with the collation C, which Encore needs",
             remedy=(
-                f"create it with: CREATE DATABASE {row['name']} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"
-                f" LC_CTYPE 'C'{' LOCALE_PROVIDER libc' if row['provider'] == 'i' else ''}"
+                f"create another one with: CREATE DATABASE {row['name']}_utf8 TEMPLATE template0 ENCODING 'UTF8'"
+                f" LC_COLLATE 'C' LC_CTYPE 'C'{' LOCALE_PROVIDER libc' if row['provider'] == 'i' else ''}"
             ),
         )
     log.info("database: %s on PostgreSQL %s", row["name"], row["version"])

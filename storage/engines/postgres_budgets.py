@@ -1,4 +1,4 @@
-"""Discord's limits as all processes know them together: small texts, changed by whoever has seen the latest.
+"""What all processes know about Discord's limits: small texts, changed by whoever has seen the latest.
 
 Each statement is a transaction of its own, without the lock of the writing transactions: the row's lock is enough, and
 a request to Discord must not wait for other work (decision 28).
@@ -8,7 +8,7 @@ from storage.engines.base import Connection
 
 GET = "SELECT state FROM discord_budget WHERE name = $1"
 
-# Nobody waits for the disk: whatever a crash of the server takes away is out of date within seconds.
+# Nobody waits for the disk: whatever a crash loses would be out of date within seconds.
 PUT = """
 INSERT INTO discord_budget (name, state, used_ms)
 SELECT $1, $2, extract(epoch FROM clock_timestamp()) * 1000
@@ -37,7 +37,7 @@ class DiscordBudgets:
         return None if row is None else str(row["state"])
 
     async def put(self, name: str, *, old: str | None, new: str) -> str:
-        """Write `new`, unless something else than `old` is there; returns what is there now."""
+        """Write `new` if `old` is there; returns what is there now."""
         self._puts += 1
         if self._puts % PUTS_BETWEEN_FORGETS == 0:
             await self._connection.execute(FORGET, KEPT_MS)

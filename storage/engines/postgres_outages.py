@@ -10,23 +10,23 @@ from storage.errors import Conflict, StorageUnavailable, WrongValue
 
 _NOT_THERE = "check that the server of DATABASE_URL runs and can be reached"
 _RIGHTS = "check the user and password in DATABASE_URL, and the rights of that user"
-_CONNECTIONS = "lower DATABASE_CONNECTIONS, or raise max_connections of the server"
+_CONNECTIONS = "lower DATABASE_CONNECTIONS, or raise the server's max_connections"
 
 _CONSTRAINT = "23"
 _VALUE = "22"
 _OUTAGES = {
     "08": _NOT_THERE,
     "25006": "DATABASE_URL leads to a standby, which can't be written: name the primary",
-    "25P03": "this process hung in a transaction; it tries again",
+    "25P03": "this process hung in a transaction; trying again",
     "28": _RIGHTS,
     "3D": "create the database that DATABASE_URL names; docs/operating.md has the command",
-    "40": "another transaction was in the way; it is tried again",
+    "40": "another transaction was in the way; trying again",
     "42501": _RIGHTS,
     "53100": "make room on the server's disk",
     "53300": _CONNECTIONS,
     "53": "the server needs more memory or disk",
-    "55P03": "other processes write for too long: check what holds the database",
-    "57": "the server is stopping, starting or was told to end this; it is tried again",
+    "55P03": "other processes are writing for too long: check what holds the lock",
+    "57": "the server is starting or stopping, or was told to end this; trying again",
     "58": "check the server's disk and log",
     "XX": "check the server's log",
 }
@@ -55,7 +55,7 @@ def _server_error(error: Any) -> Exception | None:  # noqa: ANN401  # asyncpg ha
     if state.startswith(_VALUE):
         return WrongValue(str(error))
     if isinstance(error, asyncpg.InvalidCachedStatementError):
-        return StorageUnavailable("another process changed the tables", remedy="it is tried again")
+        return StorageUnavailable("another process changed the tables", remedy="trying again")
     remedy = _OUTAGES.get(state, _OUTAGES.get(state[:2]))
     return None if remedy is None else StorageUnavailable(str(error), remedy=remedy)
 

@@ -209,7 +209,7 @@ class SqliteEngine:
             group.settle(RuntimeError("stopped during the commit"))
 
     async def _end(self, group: _Group, last_part: Sequence[str] = ()) -> None:
-        """Commit, in one piece with what ends the last participant's part."""
+        """Commit, together with the statements that end the last participant's part."""
         self._group = None
         try:
             await self._run(*last_part, "COMMIT")

@@ -1,4 +1,4 @@
-"""What it costs four processes to share Discord's limits on PostgreSQL, beside four that know nothing of each other."""
+"""What it costs four processes to share Discord's limits on PostgreSQL, compared with four that do not."""
 
 import asyncio
 import sys
@@ -21,7 +21,7 @@ from tests.support.postgres_server import NoServer, running_server
 
 PROCESSES = 4
 QUIET, BURST = 40, 200
-"""Posts one after the other, and at once; each in a channel of its own."""
+"""Posts one after another, and all at once; each in a channel of its own."""
 CONNECTIONS = 4
 REST_SECONDS = 2.0
 ALONE = "four processes that share nothing"
@@ -55,7 +55,7 @@ class Measured:
 
 
 async def measure() -> list[Row]:
-    """About half a minute; nothing where no PostgreSQL is found."""
+    """About half a minute; nothing if no PostgreSQL is found."""
     try:
         with running_server(durable=True) as server:
             admin = await asyncpg.connect(server.url_of("postgres"))

@@ -242,7 +242,7 @@ async def test_discord_verifies_the_address_and_finds_every_forgery_refused(susp
     assert town.discord.endpoint.removed_because == ""
 
 
-async def test_a_bot_with_another_key_is_not_registered_and_says_so(
+async def test_a_bot_with_the_wrong_key_is_not_registered_and_says_so(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     _ = town.discord.endpoint.public_key
@@ -257,7 +257,7 @@ async def test_a_bot_with_another_key_is_not_registered_and_says_so(
     await eventually(is_said)
 
 
-async def test_a_restart_with_a_registered_address_has_nothing_to_complain_about(
+async def test_a_restart_with_a_registered_address_logs_no_warning(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     await town.start_over_http()

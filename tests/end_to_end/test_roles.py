@@ -99,10 +99,10 @@ async def test_a_callback_that_one_process_stores_is_posted_by_another(slow_town
     ("only", "told"),
     [
         ("gateway,webb", "encore: --only: webb is not a role: use gateway, web, workers, separated by commas"),
-        ("", "encore: --only: nothing is not a role: use gateway, web, workers, separated by commas"),
+        ("", "encore: --only: a role is missing: use gateway, web, workers, separated by commas"),
     ],
 )
-async def test_a_wrong_role_is_told_in_one_line(town: Town, tmp_path: Path, only: str, told: str) -> None:
+async def test_a_wrong_role_is_reported_in_one_line(town: Town, tmp_path: Path, only: str, told: str) -> None:
     async with bot_process(environ_of(town.settings), "run", "--only", only, folder=tmp_path) as bot:
         assert await bot.exit_status() == 2
 
@@ -118,6 +118,7 @@ async def test_a_part_of_the_roles_is_refused_on_a_file(town: Town, tmp_path: Pa
 
     assert bot.said == [
         "encore: --only: several processes need PostgreSQL: set DATABASE_URL to postgresql://…, or leave out --only"
+        + (", or set INTERACTIONS_PUBLIC_KEY for commands over HTTP" if only == "web,workers" else "")
     ]
 
 

@@ -1,4 +1,4 @@
-"""Processes are restarted one by one while members go on giving commands, as when an operator updates the bot."""
+"""Processes are restarted one by one while members give commands, as after a change of settings."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,13 +17,13 @@ from tests.faults.clusters import a_cluster
 from tests.faults.killing import a_town_to_kill_in, all_jobs, command, count, settled
 
 LEASE_SECONDS = 30
-"""As usual: a successor that had to wait for a lease would not be done in time."""
+"""The usual lease: a process that had to wait for it to run out would not finish in time."""
 PACE_SECONDS = 1.0
 
 
 @asynccontextmanager
 async def steady_commands(town: Town) -> AsyncIterator[list[Invocation]]:
-    """Members take turns, each command `PACE_SECONDS` after the last one, for as long as the block lasts."""
+    """Members take turns giving commands, `PACE_SECONDS` apart, for as long as the block lasts."""
     given: list[Invocation] = []
     members = [town.mia, *(town.discord.member(name, guild=town.guild) for name in ("Ben", "Cem", "Dora"))]
 
@@ -45,7 +45,7 @@ async def all_are_delivered(town: Town, number: int) -> bool:
 
 
 @pytest.mark.postgres
-async def test_a_rolling_restart_loses_no_command_and_waits_for_no_lease(tmp_path: Path, source: Path) -> None:
+async def test_a_rolling_restart_loses_no_command_and_needs_no_lease_to_run_out(tmp_path: Path, source: Path) -> None:
     polls = {"POLL_AFTER_SECONDS": "5", "POLL_EVERY_SECONDS": "5"}
     async with a_town_to_kill_in(tmp_path, source) as town:
         async with a_cluster(

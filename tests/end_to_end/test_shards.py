@@ -279,7 +279,7 @@ async def test_two_processes_that_start_together_identify_five_seconds_apart(
 
 
 @pytest.mark.postgres
-async def test_a_process_that_was_frozen_lets_go_of_what_was_taken_over(sharded: Town, tmp_path: Path) -> None:
+async def test_a_frozen_process_drops_shards_that_were_taken_over(sharded: Town, tmp_path: Path) -> None:
     town, channels = sharded, a_channel_in_every_shard(sharded)
     app = await town.start(only=GATEWAY)
     async with a_gateway_process(town, tmp_path) as other:

@@ -1,4 +1,4 @@
-"""Two processes that hear the same clicks and commands, as during a hand-over: one of them carries each out."""
+"""Two processes that get the same clicks and commands, as during a hand-over: each is carried out by one of them."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Kill, restart and freeze the processes of a cluster at random, PostgreSQL included, while members' commands go on."""
+"""Kill, restart and freeze the processes of a cluster, and PostgreSQL, at random while members give commands."""
 
 import asyncio
 import random

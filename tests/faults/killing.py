@@ -241,7 +241,7 @@ async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int, 
 
 
 async def a_day_passes(town: Town) -> None:
-    """An unknown outcome is given up after a day; whoever looks next finds that day over."""
+    """An unknown outcome is given up after a day, which is over at the next look."""
     async with open_storage(town.settings.database_path) as storage, storage.transaction() as work:
         for job in await work.jobs.live():
             if job.submitted_at is not None and job.task_id is None:

@@ -12,7 +12,7 @@ HOST = "127.0.0.1"
 
 @asynccontextmanager
 async def a_server(port: int) -> AsyncIterator[asyncio.Server]:
-    """Answers what it is sent with its own port before it."""
+    """Echoes what it receives, after its own port."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(f"{port}: ".encode() + await reader.read())
@@ -24,7 +24,7 @@ async def a_server(port: int) -> AsyncIterator[asyncio.Server]:
 
 @asynccontextmanager
 async def servers(number: int) -> AsyncIterator[tuple[dict[int, asyncio.Server], int]]:
-    """So many of them by port, and the port in front of them."""
+    """The servers by port, and the port in front of them."""
     async with AsyncExitStack() as stack:
         running = {}
         for port in [free_port() for _ in range(number)]:

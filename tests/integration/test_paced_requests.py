@@ -20,7 +20,7 @@ async def test_a_hundred_posts_at_once_draw_no_refusal() -> None:
         assert fake.rate_limited == []
 
 
-async def test_requests_that_are_no_posts_count_and_wait_too() -> None:
+async def test_requests_other_than_posts_count_and_wait_too() -> None:
     async with FakeDiscord() as fake:
         songs = fake.guild().channel("songs")
         async with processes(fake, [Pacer()]) as (bot,):
@@ -31,7 +31,7 @@ async def test_requests_that_are_no_posts_count_and_wait_too() -> None:
         assert fake.rate_limited == []
 
 
-async def test_another_program_with_the_token_costs_one_refusal_at_most() -> None:
+async def test_another_program_with_the_token_costs_at_most_one_refusal() -> None:
     async with staged() as stage:
         async with processes(stage.discord, [Pacer()]) as (bot,):
             channels = [stage.guild.channel(f"songs {number}").id for number in range(20)]

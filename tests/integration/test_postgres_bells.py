@@ -57,7 +57,7 @@ async def test_a_ring_wakes_a_worker_of_the_other_process(two: tuple[Bells, Bell
     assert there.deliver.rung == seen + 1
 
 
-async def test_what_rings_while_a_process_ends_is_still_heard(server: PostgresServer) -> None:
+async def test_bells_rung_while_a_process_ends_are_still_heard(server: PostgresServer) -> None:
     async with bells_on(server) as there:
         seen = there.deliver.rung
         async with bells_on(server) as here:

@@ -276,7 +276,9 @@ async def test_a_broken_constraint_is_a_conflict_and_undoes_its_transaction(data
         ("postgresql://encore@/postgres?host={folder}&sslmode=perhaps", "DATABASE_URL: "),
     ],
 )
-async def test_an_address_that_leads_nowhere_is_told_with_a_remedy(database: Database, address: str, told: str) -> None:
+async def test_an_address_that_leads_nowhere_is_reported_with_a_remedy(
+    database: Database, address: str, told: str
+) -> None:
     with pytest.raises(StorageUnavailable, match=re.escape(told)):
         async with open_postgres(address.format(folder=database.server.folder)):
             pass
@@ -294,12 +296,14 @@ async def test_a_database_with_other_properties_is_refused_with_the_command_that
 ) -> None:
     await database.make(properties)
 
-    with pytest.raises(StorageUnavailable, match=f"CREATE DATABASE {database.name} TEMPLATE template0 ENCODING 'UTF8'"):
+    with pytest.raises(
+        StorageUnavailable, match=f"CREATE DATABASE {database.name}_utf8 TEMPLATE template0 ENCODING 'UTF8'"
+    ):
         async with open_postgres(database.url):
             pass
 
 
-async def test_a_server_without_free_connections_is_told_with_a_remedy(database: Database) -> None:
+async def test_a_server_without_free_connections_is_reported_with_a_remedy(database: Database) -> None:
     async with notes_on(database) as engine:
         admin = await asyncpg.connect(database.server.url_of("postgres"))
         await admin.execute("CREATE ROLE crowd LOGIN CONNECTION LIMIT 1")
@@ -313,6 +317,30 @@ async def test_a_server_without_free_connections_is_told_with_a_remedy(database:
         await admin.close()
 
         await add(engine, "still here")
+
+
+async def test_a_process_works_with_the_connections_it_has_if_the_server_refuses_more(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await database.make()
+    admin = await asyncpg.connect(database.server.url_of("postgres"))
+    await admin.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 2")
+    await admin.execute(f"ALTER DATABASE {database.name} OWNER TO few")
+    async with open_postgres(database.url.replace("encore@", "few@"), connections=8) as engine:
+        async with engine.transaction() as connection:
+            await connection.execute("CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY)")
+        await asyncio.gather(
+            *(add(engine, f"{number:02}") for number in range(50)), *(names(engine) for _ in range(50))
+        )
+
+        assert len(await names(engine)) == 50
+        assert engine.is_writable
+    await admin.execute(f"DROP DATABASE {database.name}")
+    await admin.execute("DROP ROLE few")
+    await admin.close()
+    [told] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told.startswith("the database refuses more connections (too many connections for role")
+    assert "Lower DATABASE_CONNECTIONS" in told
 
 
 async def test_a_standby_is_refused_as_one(database: Database) -> None:

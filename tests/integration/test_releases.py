@@ -1,4 +1,4 @@
-"""A process that is stopped leaves its unfinished work to others at once: nobody waits until its claims run out."""
+"""A process that is stopped leaves its unfinished work to others at once, before its claims run out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -95,7 +95,7 @@ async def test_a_progress_message_is_taken_over_at_once(pipeline: Pipeline, succ
     assert await successor.progress.step()
 
 
-async def test_a_process_with_nothing_in_hand_wakes_nobody(pipeline: Pipeline, successor: Pipeline) -> None:
+async def test_a_process_without_claims_wakes_nobody(pipeline: Pipeline, successor: Pipeline) -> None:
     job = await pipeline.finished()
     async with hold("before the post") as ready:
         delivering = asyncio.create_task(successor.delivery.step())

@@ -21,9 +21,7 @@ from tests.support.storage_samples import an_intake
 
 pytestmark = pytest.mark.postgres
 
-HELD = (
-    "this database was restored from a dump; its waiting jobs are on hold until their members continue or cancel them"
-)
+HELD = "this database was restored from a dump; waiting jobs put on hold until their members continue or cancel them"
 
 
 async def pg(program: str, folder: Path, *arguments: str) -> None:
@@ -69,7 +67,7 @@ async def test_a_bot_that_starts_on_a_restored_dump_holds_back_what_waited_in_it
         assert (await pipeline.job(job)).state is JobState.DELIVERED
         assert (await pipeline.balance()).left == LIMIT - 1
 
-    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [f"{HELD} (1)"]
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [f"{HELD}: 1"]
 
 
 async def test_a_dump_restored_into_the_same_database_is_noticed_too(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The stand-in sends interactions over HTTP: what it demands of an endpoint, and which answers it takes."""
+"""The stand-in sends interactions over HTTP: what it demands of an endpoint, and which answers it accepts."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -138,7 +138,7 @@ async def test_an_interaction_can_be_answered_in_the_response() -> None:
         assert late.body["code"] == 40060
 
 
-async def test_what_the_callback_endpoint_would_refuse_is_refused_in_the_response() -> None:
+async def test_the_response_is_refused_for_the_same_faults_as_the_callback_endpoint() -> None:
     async def answer(_said: Json) -> web.Response:
         return web.json_response({"type": 4, "data": {"content": "c" * 2001}})
 
@@ -184,7 +184,7 @@ async def test_an_endpoint_that_takes_a_forgery_later_is_removed() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 503])
-async def test_an_endpoint_that_is_out_of_order_stays(status: int) -> None:
+async def test_a_failing_endpoint_stays_registered(status: int) -> None:
     async with staged(EVERY_TIME) as stage, an_endpoint(stage) as endpoint:
         await stage.discord.endpoint.register(endpoint.url)
         endpoint.refusal = status
@@ -198,7 +198,7 @@ async def test_an_endpoint_that_is_out_of_order_stays(status: int) -> None:
         assert delivery.status == 202
 
 
-async def test_an_endpoint_where_nobody_answers_stays() -> None:
+async def test_an_endpoint_that_does_not_answer_stays_registered() -> None:
     async with staged(EVERY_TIME) as stage:
         async with an_endpoint(stage) as endpoint:
             await stage.discord.endpoint.register(endpoint.url)

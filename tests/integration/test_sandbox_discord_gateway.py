@@ -281,14 +281,14 @@ def as_shard(number: int, count: int) -> Json:
 
 
 @pytest.mark.parametrize("shard", [[2, 2], [-1, 2], [0, 0], [0], ["0", "1"]])
-async def test_a_shard_that_cannot_be_is_refused(shard: list[object]) -> None:
+async def test_an_impossible_shard_is_refused(shard: list[object]) -> None:
     async with FakeDiscord() as fake:
         _, closed = await handshake(fake, {"op": 2, "d": {**IDENTIFY["d"], "shard": shard}})
 
         assert closed == 4010
 
 
-async def test_a_session_with_too_many_servers_is_refused_until_shards_divide_them() -> None:
+async def test_a_session_with_too_many_servers_is_refused_unless_shards_divide_them() -> None:
     async with FakeDiscord(DiscordOptions(session_servers=6)) as fake:
         for number in range(8):
             fake.guild(str(number))
@@ -306,7 +306,7 @@ async def test_gateway_bot_names_the_recommended_shards_and_how_many_may_identif
     assert (told["shards"], told["session_start_limit"]["max_concurrency"]) == (32, 16)
 
 
-async def test_in_each_bucket_one_shard_identifies_in_five_seconds() -> None:
+async def test_one_shard_per_bucket_identifies_every_five_seconds() -> None:
     async with FakeDiscord(DiscordOptions(max_concurrency=2, identify_seconds=5)) as fake:
         heard = [(await handshake(fake, as_shard(number, 4)))[0][1] for number in range(3)]
 
@@ -318,7 +318,7 @@ async def test_in_each_bucket_one_shard_identifies_in_five_seconds() -> None:
     ("second", "first_hears", "second_hears"),
     [(SecondSession.BOTH, None, 0), (SecondSession.REPLACES, 9, 0), (SecondSession.REFUSED, None, 9)],
 )
-async def test_a_second_session_of_a_shard_fares_as_the_test_wishes(
+async def test_a_test_chooses_what_happens_to_a_second_session_of_a_shard(
     second: SecondSession, first_hears: int | None, second_hears: int
 ) -> None:
     async with FakeDiscord(DiscordOptions(second_session=second)) as fake, gateway_socket(fake) as first:

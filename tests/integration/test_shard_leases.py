@@ -78,7 +78,7 @@ async def test_a_process_that_looks_in_time_keeps_its_shards(processes: Processe
         assert len((await other.look([], room=ROOM)).numbers) <= 2
 
 
-async def test_a_process_that_was_frozen_finds_its_shards_gone(processes: Processes) -> None:
+async def test_a_frozen_process_finds_its_shards_gone(processes: Processes) -> None:
     frozen = await with_all(processes)
     processes.clock.turn(LEASE_SECONDS + 1)
     await with_all(processes, 1)
@@ -97,7 +97,7 @@ async def test_shards_that_are_given_back_are_free_at_once(processes: Processes)
     assert (await other.look([], room=ROOM)).owned == {0, 1, 2, 3}
 
 
-async def test_a_newcomer_takes_shards_over_one_at_a_time_once_it_serves_them(processes: Processes) -> None:
+async def test_a_new_process_takes_over_shards_one_at_a_time_once_it_serves_them(processes: Processes) -> None:
     first, newcomer = await with_all(processes), await processes.join(1)
 
     assert await newcomer.look([], room=ROOM) == Look(owned=frozenset(), taking=3, has_taken=False)
@@ -118,7 +118,7 @@ async def test_during_a_hand_over_only_the_successor_may_identify(processes: Pro
     assert await newcomer.take_turn(2) is None
 
 
-async def test_a_hand_over_that_takes_too_long_is_off(processes: Processes) -> None:
+async def test_a_hand_over_that_takes_too_long_is_called_off(processes: Processes) -> None:
     first, newcomer = await with_all(processes), await processes.join(1)
     await newcomer.look([], room=ROOM)
     for _ in range(3):
@@ -140,7 +140,7 @@ async def test_a_successor_takes_the_shard_at_once_from_an_owner_that_dies(proce
     assert 3 in (await newcomer.look([], room=0)).owned
 
 
-async def test_after_an_outage_of_the_database_everybody_keeps_what_they_had(processes: Processes) -> None:
+async def test_all_processes_keep_their_shards_through_an_outage_of_the_database(processes: Processes) -> None:
     first, newcomer = await with_all(processes), await processes.join(1)
     for connected in ([], [3], [3, 2]):
         await newcomer.look(connected, room=ROOM)
@@ -151,7 +151,7 @@ async def test_after_an_outage_of_the_database_everybody_keeps_what_they_had(pro
     assert (await newcomer.look([3, 2], room=ROOM)).numbers == {2, 3}
 
 
-async def test_a_process_that_dies_in_an_outage_is_missed_one_lease_after_it(processes: Processes) -> None:
+async def test_a_process_that_dies_in_an_outage_is_replaced_one_lease_after_it(processes: Processes) -> None:
     await with_all(processes)
     newcomer = await processes.join(1)
     processes.clock.turn(10 * LEASE_SECONDS)
@@ -199,7 +199,7 @@ async def test_another_number_is_refused_while_others_are_at_work(processes: Pro
     assert (await processes.join(1, wanted=8)).agreed.count == 8
 
 
-async def test_a_process_that_was_frozen_through_a_change_of_the_number_ends(processes: Processes) -> None:
+async def test_a_process_that_slept_through_a_change_of_the_number_stops(processes: Processes) -> None:
     frozen = await with_all(processes)
     processes.clock.turn(LEASE_SECONDS + 1)
     await processes.join(1, wanted=8)
@@ -241,7 +241,7 @@ async def test_turns_in_different_buckets_do_not_wait_for_each_other(processes: 
     assert await turns_of(leases, 0, 1, 2, 3) == [BEGINNING] * 4
 
 
-async def test_a_turn_is_due_at_once_after_a_rest(processes: Processes) -> None:
+async def test_the_first_turn_after_a_pause_is_due_at_once(processes: Processes) -> None:
     leases = await with_all(processes)
     await turns_of(leases, 0)
     processes.clock.turn(3600)

@@ -1,4 +1,4 @@
-"""Two processes on one database: what the provider says to one about the account counts for both."""
+"""Two processes on one database: whatever one of them learns about the account counts for both."""
 
 import asyncio
 import logging
@@ -79,7 +79,7 @@ async def test_both_resume_as_soon_as_one_process_finds_the_account_open(one: Pi
     assert [len(each.messenger.operator) for each in (one, other)] == [2, 0]
 
 
-async def test_the_process_that_asks_can_die(one: Pipeline, other: Pipeline) -> None:
+async def test_another_process_asks_if_the_one_whose_turn_it_was_dies(one: Pipeline, other: Pipeline) -> None:
     await one.accepted()
     await close_the_account(one)
     assert not await other.submission.step()
@@ -90,7 +90,7 @@ async def test_the_process_that_asks_can_die(one: Pipeline, other: Pipeline) -> 
     assert await other.submission.step()
 
 
-async def test_what_one_process_was_refused_runs_the_patience_of_both_down(one: Pipeline, other: Pipeline) -> None:
+async def test_refusals_of_one_process_count_toward_the_patience_of_both(one: Pipeline, other: Pipeline) -> None:
     job = await one.accepted()
     await close_the_account(one)
     other.provider.credits_left = 0
@@ -123,7 +123,7 @@ async def test_a_process_that_has_not_heard_yet_ends_no_job_of_an_open_account(o
     assert (await one.job(job)).state is JobState.ACCEPTED
 
 
-async def test_a_process_with_bad_luck_ends_no_job_while_another_is_served(one: Pipeline, other: Pipeline) -> None:
+async def test_a_process_without_success_ends_no_job_while_another_succeeds(one: Pipeline, other: Pipeline) -> None:
     waiting = await one.accepted()
     one.provider.answers = [BUSY for _ in range(1000)]
     for _ in range(2 * 25):
@@ -192,7 +192,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.postgres
-async def test_of_processes_that_start_together_one_asks_for_the_credits(
+async def test_one_of_several_processes_that_start_together_asks_for_the_credits(
     one: Pipeline, other: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider = SlowProvider()
@@ -213,7 +213,7 @@ async def test_of_processes_that_start_together_one_asks_for_the_credits(
 
 
 @pytest.mark.postgres
-async def test_a_new_key_and_a_failed_check_are_asked_about_at_once(one: Pipeline, other: Pipeline) -> None:
+async def test_credits_are_checked_at_once_after_a_new_key_or_a_failed_check(one: Pipeline, other: Pipeline) -> None:
     one.provider.credits_error = BUSY
     await balance_of(one).say()
     one.provider.credits_error = None

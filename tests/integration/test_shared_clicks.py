@@ -1,4 +1,4 @@
-"""Two processes that hear the same clicks: one of them carries each out, and the limits hold in both together."""
+"""Two processes that get the same clicks: each is carried out by one of them, and the limits apply to both together."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -72,7 +72,7 @@ async def test_a_member_is_sent_one_thing_at_a_time_whichever_process_gets_the_c
         await sending
 
 
-async def test_what_one_process_sent_a_moment_ago_the_other_links_to(one: Pipeline, other: Pipeline) -> None:
+async def test_one_process_links_to_what_another_has_just_sent(one: Pipeline, other: Pipeline) -> None:
     job = await delivered(one)
     await one.resend.send_again(job.id, MIA, a_click(one))
 
@@ -85,7 +85,7 @@ async def test_what_one_process_sent_a_moment_ago_the_other_links_to(one: Pipeli
     await other.resend.send_again(job.id, MIA, a_click(one))
 
 
-async def test_a_sender_that_was_frozen_while_another_sent_it_posts_nothing(one: Pipeline, other: Pipeline) -> None:
+async def test_a_frozen_sender_posts_nothing_that_another_has_sent(one: Pipeline, other: Pipeline) -> None:
     job = await delivered(one)
     async with asyncio.timeout(10), hold("before the post") as posting:
         frozen = asyncio.create_task(one.resend.send_again(job.id, MIA, a_click(one)))

@@ -1,4 +1,4 @@
-"""Two processes that meet the same failures: they are counted, and told to the operator, as if there were one."""
+"""Two processes that meet the same failures: they are counted and reported as if there were only one process."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,7 +22,7 @@ async def other(tmp_path: Path, one: Pipeline) -> AsyncIterator[Pipeline]:
         yield pipeline
 
 
-async def test_failures_of_a_job_count_wherever_they_happen(one: Pipeline, other: Pipeline) -> None:
+async def test_failures_of_a_job_count_in_every_process(one: Pipeline, other: Pipeline) -> None:
     job = await one.running()
     for number in range(TRIES):
         one.clock.turn(300)
@@ -47,9 +47,7 @@ async def test_a_success_in_one_process_clears_the_failures_in_another(one: Pipe
     assert await one.storage.reading.jobs.all_set_aside(limit=5) == []
 
 
-async def test_the_operator_hears_of_many_troubles_of_a_kind_once_an_hour_from_both(
-    one: Pipeline, other: Pipeline
-) -> None:
+async def test_both_processes_together_report_a_kind_of_trouble_once_an_hour(one: Pipeline, other: Pipeline) -> None:
     for number, each in enumerate((one, other, one, other)):
         await each.isolation._operator.tell_hourly("callback", f"callback {number}", [], log_line="set aside")
     assert len(one.messenger.operator) + len(other.messenger.operator) == 1

@@ -74,7 +74,7 @@ async def test_four_processes_stay_below_fifty_requests_a_second(tmp_path: Path)
         assert made_in_turn[:last_result].count("PATCH") <= MAY_USE[Urgency.EDIT]  # before results began to wait
 
 
-async def test_processes_that_ask_at_the_same_moment_get_no_more_than_there_is(tmp_path: Path) -> None:
+async def test_processes_that_ask_at_the_same_moment_stay_within_the_limit(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         storages = [await stack.enter_async_context(open_storage(tmp_path / "encore.db")) for _ in range(PROCESSES)]
         limits = [GlobalLimit(lambda: 1000.0, shared(storage)) for storage in storages]
@@ -110,7 +110,7 @@ async def test_a_refusal_of_everything_reaches_the_other_processes(tmp_path: Pat
 
 
 @pytest.mark.parametrize("trouble", ["locked", "cut off"])
-async def test_an_outage_of_the_database_does_not_hold_up_a_result(tmp_path: Path, trouble: str) -> None:
+async def test_an_outage_of_the_database_does_not_delay_a_result(tmp_path: Path, trouble: str) -> None:
     path = tmp_path / "encore.db"
     async with FakeDiscord() as fake, pacers(path, 1) as made, connected(path) as other:
         songs = fake.guild().channel("songs")

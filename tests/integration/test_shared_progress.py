@@ -26,9 +26,7 @@ async def other(tmp_path: Path, one: Pipeline) -> AsyncIterator[Pipeline]:
         yield pipeline
 
 
-async def test_an_edit_that_arrives_after_the_end_was_shown_elsewhere_is_put_right(
-    one: Pipeline, other: Pipeline
-) -> None:
+async def test_a_late_edit_over_a_final_message_is_corrected(one: Pipeline, other: Pipeline) -> None:
     job = await one.running()
     one.messenger.edits_arrive = asyncio.Event()
     late = asyncio.create_task(one.progress.step())
@@ -52,9 +50,7 @@ async def test_an_edit_that_arrives_after_the_end_was_shown_elsewhere_is_put_rig
 
 
 @pytest.mark.postgres
-async def test_a_process_that_was_frozen_edits_nothing_that_another_has_taken_over(
-    one: Pipeline, other: Pipeline
-) -> None:
+async def test_a_frozen_process_edits_nothing_that_another_has_taken_over(one: Pipeline, other: Pipeline) -> None:
     await one.running()
     other.messenger.shown = []
     async with asyncio.timeout(10), hold("after a progress view is read") as looked:
@@ -71,7 +67,7 @@ async def test_a_process_that_was_frozen_edits_nothing_that_another_has_taken_ov
 
 
 @pytest.mark.postgres
-async def test_a_process_that_joins_others_says_nothing_of_a_restart(tmp_path: Path, one: Pipeline) -> None:
+async def test_a_process_that_joins_others_does_not_mention_a_restart(tmp_path: Path, one: Pipeline) -> None:
     await one.running()
     while await one.progress.step():
         pass

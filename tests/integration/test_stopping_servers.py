@@ -36,7 +36,7 @@ async def suno() -> AsyncIterator[int]:
 
 @pytest.mark.parametrize("listening", [web_server, discord, suno])
 @pytest.mark.parametrize("turns", range(TURNS))
-async def test_whoever_connects_while_the_server_stops_is_hung_up_on(
+async def test_a_connection_made_while_the_server_stops_is_closed(
     listening: Callable[[], AbstractAsyncContextManager[int]], turns: int
 ) -> None:
     loop = asyncio.get_running_loop()

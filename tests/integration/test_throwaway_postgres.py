@@ -1,4 +1,4 @@
-"""The throw-away server can be killed and started again, as the faults of a cluster need it."""
+"""The throw-away server can be killed and started again, which the faults of a cluster do."""
 
 import asyncpg
 import pytest

@@ -1,4 +1,4 @@
-"""Discord's interactions over real sockets: what is taken in, and what is refused, in which order."""
+"""Discord's interactions over real sockets: which are taken in and which are refused, and in what order."""
 
 import asyncio
 import gc
@@ -72,7 +72,7 @@ async def test_without_both_headers_the_body_is_not_even_read(lacking: str) -> N
         ("X-Signature-Timestamp", "1" * 21),
     ],
 )
-async def test_headers_of_another_shape_are_refused(name: str, value: str) -> None:
+async def test_malformed_headers_are_refused(name: str, value: str) -> None:
     taken = Taken()
     async with interactions(taken) as port:
         assert (await post(port, BODY, {**taken.signed(BODY), name: value}))[0] == 401
@@ -99,7 +99,7 @@ async def test_the_signature_is_for_this_body_and_this_time() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"{}", b'{"type": "2"}', b"\xff"])
-async def test_what_is_signed_but_no_interaction_is_refused(body: bytes) -> None:
+async def test_a_signed_body_that_is_not_an_interaction_is_refused(body: bytes) -> None:
     taken = Taken()
     async with interactions(taken) as port:
         assert (await post(port, body, taken.signed(body)))[0] == 400
@@ -107,7 +107,7 @@ async def test_what_is_signed_but_no_interaction_is_refused(body: bytes) -> None
     assert taken.taken == []
 
 
-async def test_an_interaction_that_cannot_be_read_is_our_fault_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unreadable_interaction_is_logged_as_our_fault(caplog: pytest.LogCaptureFixture) -> None:
     taken = Taken()
     taken.fault = KeyError("locale")
     async with interactions(taken) as port:
@@ -137,7 +137,7 @@ async def test_a_body_that_does_not_arrive_is_given_up() -> None:
     assert (status, taken.verified) == (408, 0)
 
 
-async def test_senders_of_large_bodies_that_never_end_push_only_each_other_out() -> None:
+async def test_endless_large_bodies_only_displace_each_other() -> None:
     taken = Taken()
     begun = head(taken.forged(LONG), BODY_LIMIT_BYTES) + LONG
     async with interactions(taken) as port, talking(port) as first, asyncio.TaskGroup() as group:
@@ -157,7 +157,7 @@ async def test_only_posts_are_taken() -> None:
         assert (await asked(port, "/interactions"))[0] == 405
 
 
-async def test_without_a_public_key_there_is_no_such_page() -> None:
+async def test_without_a_public_key_the_endpoint_does_not_exist() -> None:
     async with serving(Parts()) as port:
         assert (await post(port, BODY, Taken().signed(BODY)))[0] == 404
 

@@ -17,7 +17,7 @@ COMMAND: Mapping[str, Any] = {"id": "1", "type": 2, "token": "t", "data": {"name
 
 
 class Taken:
-    """Keeps what is taken in, and counts the signatures that are looked at."""
+    """Keeps what is taken in, and counts the signatures that are checked."""
 
     def __init__(self) -> None:
         self.signer = Signer()

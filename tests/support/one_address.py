@@ -1,4 +1,4 @@
-"""One address in front of several web processes, as a load balancer gives them: each connection goes to the next."""
+"""One address in front of several web processes, like a load balancer: each connection goes to the next process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -8,7 +8,7 @@ from itertools import cycle
 
 @asynccontextmanager
 async def one_address(ports: Sequence[int]) -> AsyncIterator[int]:
-    """A port of its own that leads to `ports` in turn; those on which nobody listens are passed over."""
+    """A port that leads to each of `ports` in turn, skipping those where nothing listens."""
     following = cycle(ports)
 
     async def open_next() -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:

@@ -24,7 +24,7 @@ def test_while_a_limit_is_unknown_requests_of_its_kind_go_one_by_one() -> None:
     assert asking.asked(POST, asking.post.asking_until).taken(POST, NOW) is not None
 
 
-def test_a_request_whose_process_was_killed_holds_others_up_for_a_while_only() -> None:
+def test_a_request_of_a_killed_process_delays_others_only_for_a_while() -> None:
     asking = taken(ChannelBudget())
 
     assert asking.taken(POST, NOW + ASKING_SECONDS - 1) is None
@@ -45,7 +45,7 @@ def test_a_request_that_was_not_made_is_given_back() -> None:
     assert taken(unknown, EDIT).given_back(EDIT, taken(unknown, EDIT)).taken(EDIT, NOW) is not None
 
 
-def test_what_was_given_back_does_not_count_in_a_later_window() -> None:
+def test_a_returned_request_does_not_count_in_a_later_window() -> None:
     before = ChannelBudget(post=known(3))
     later = ChannelBudget(post=known(0, resets_at=NOW + 10))
 
@@ -64,7 +64,7 @@ def test_answers_may_overtake_each_other() -> None:
     assert known(1).learned(NOW, limit=5, remaining=3, reset_after=5.0, uncounted=0).remaining == 1
 
 
-def test_a_refusal_of_old_edits_does_not_hold_up_posts() -> None:
+def test_a_refusal_of_old_edits_does_not_delay_posts() -> None:
     budget = ChannelBudget(post=known(3), edit=known(3)).without_edits(NOW + 3600)
 
     assert budget.taken(POST, NOW) is not None

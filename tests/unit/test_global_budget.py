@@ -10,7 +10,7 @@ RESULT, MESSAGE, EDIT = Urgency
 
 
 def full(urgency: Urgency = RESULT, *, at: float = 0.0) -> GlobalBudget:
-    """A budget of which this kind has used all that it may."""
+    """A budget in which this kind has used up its share."""
     budget, granted = GlobalBudget().taken([urgency] * 100, at)
     assert granted == MAY_USE[urgency]
     return budget
@@ -18,7 +18,7 @@ def full(urgency: Urgency = RESULT, *, at: float = 0.0) -> GlobalBudget:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_discord_never_gets_more_than_fifty_in_a_second(seed: int) -> None:
-    """Each request takes up to 0.2 s on its way."""
+    """Each request takes up to 0.2 s to arrive."""
     dice = random.Random(seed)
     budget, now, arrivals = GlobalBudget(), 100.0, list[float]()
     while now < 130:
@@ -31,7 +31,7 @@ def test_discord_never_gets_more_than_fifty_in_a_second(seed: int) -> None:
     assert max(sum(at <= each < at + 1 for each in arrivals) for at in arrivals) <= 50
 
 
-def test_a_burst_goes_at_once_after_a_rest() -> None:
+def test_a_burst_after_a_pause_is_sent_at_once() -> None:
     budget, granted = GlobalBudget().taken([RESULT] * 40, 10.0)
 
     assert granted == 40
@@ -54,7 +54,7 @@ def test_less_urgent_requests_leave_some_for_more_urgent_ones(filled_by: Urgency
     assert budget.free_at(left_for, 0.1) == 0.1
 
 
-def test_the_most_urgent_of_those_that_ask_together_go_first() -> None:
+def test_the_most_urgent_of_several_requests_goes_first() -> None:
     budget, _ = GlobalBudget().taken([RESULT] * (MAY_USE[EDIT] - 1), 0.0)
 
     assert budget.taken([EDIT, RESULT, EDIT, RESULT], 0.1)[1] == 2
@@ -70,7 +70,7 @@ def test_edits_wait_while_posts_do_and_a_moment_longer() -> None:
     assert budget.taken([EDIT], free_at + HEAD_START_SECONDS)[1] == 1
 
 
-def test_nothing_goes_while_discord_refuses_everything() -> None:
+def test_nothing_is_sent_while_discord_refuses_everything() -> None:
     budget = GlobalBudget().refused(10.0, retry_after=2.0)
 
     assert budget.taken([RESULT], 11.9)[1] == 0

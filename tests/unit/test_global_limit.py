@@ -1,4 +1,4 @@
-"""Requests pass in the order of their urgency, and those that cannot wait hear at once that they cannot go."""
+"""Requests pass in the order of urgency, and those that cannot wait are turned away at once."""
 
 import asyncio
 import time

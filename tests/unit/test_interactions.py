@@ -1,4 +1,4 @@
-"""What we rely on in discord.py to take in interactions, and what an operator reads about where they go."""
+"""What we need from discord.py to take in interactions, and what an operator reads about where they go."""
 
 import discord
 import pytest
@@ -34,16 +34,16 @@ def test_a_published_signature_is_accepted_and_no_other_form_of_it() -> None:
     assert not verify(b"", signature=signature[:32] + same.to_bytes(32, "little"))
 
 
-def test_a_key_for_which_anybody_can_sign_accepts_nothing() -> None:
+def test_a_weak_key_that_anybody_can_sign_for_accepts_nothing() -> None:
     assert not verifier("01" + "00" * 31)(b"", signature=b"\x01" + bytes(63))
 
 
 @pytest.mark.parametrize("has_gateway", [True, False])
-def test_a_bot_that_discord_knows_where_to_find_has_nothing_to_say(has_gateway: bool) -> None:
+def test_a_bot_that_discord_can_find_logs_nothing(has_gateway: bool) -> None:
     assert problem_with(THERE, KEY.upper(), public_key=KEY, public_url=HERE, has_gateway=has_gateway) == ""
 
 
-def test_a_bot_with_a_gateway_alone_has_nothing_to_say() -> None:
+def test_a_bot_with_only_a_gateway_logs_nothing() -> None:
     assert problem_with("", KEY, public_key="", public_url=HERE, has_gateway=True) == ""
 
 
@@ -58,6 +58,15 @@ def test_an_address_that_discord_does_not_know_yet_is_named(public_url: str, nam
     problem = problem_with("", KEY, public_key=KEY, public_url=public_url, has_gateway=False)
 
     assert f"enter {named} as Interactions Endpoint URL" in problem
+
+
+def test_another_address_than_the_bots_own_is_named() -> None:
+    problem = problem_with("https://old.example/interactions", KEY, public_key=KEY, public_url=HERE, has_gateway=False)
+
+    assert problem.startswith(
+        f"Discord sends interactions to https://old.example/interactions, but PUBLIC_URL is {HERE}"
+    )
+    assert f"enter {THERE} as Interactions Endpoint URL" in problem
 
 
 def test_a_gateway_that_gets_no_commands_is_noticed() -> None:

@@ -219,7 +219,7 @@ async def test_quiet_channels_are_forgotten() -> None:
     assert len(pacer._channels) == 1
 
 
-async def test_refused_edits_of_old_messages_do_not_hold_up_results() -> None:
+async def test_refused_edits_of_old_messages_do_not_delay_results() -> None:
     """Discord allows few edits of messages older than an hour, and may refuse them for as long (30046)."""
     async with a_bucket() as (pacer, bucket):
         async with pacer.edit(SONGS):

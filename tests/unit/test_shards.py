@@ -32,12 +32,12 @@ def test_no_more_are_claimed_than_may_start_together() -> None:
     assert moves(shards(None, None, None), {"a"}, "a", room=-2) == Moves()
 
 
-def test_nobody_claims_more_than_a_share_rounded_up() -> None:
+def test_no_process_claims_more_than_its_share_rounded_up() -> None:
     assert moves(shards("a", "a", None, None, None), {"a", "b"}, "a", room=16) == Moves(claim=(2,))
     assert moves(shards("a", "a", "a", None, None), {"a", "b"}, "a", room=16) == Moves()
 
 
-def test_a_dead_process_counts_for_nothing() -> None:
+def test_a_dead_process_is_ignored() -> None:
     assert moves(shards("a", "a", None, None), {"a"}, "a", room=16) == Moves(claim=(2, 3))
 
 
@@ -49,7 +49,7 @@ def test_lapsed_shards_are_claimed_only_by_a_process_that_has_watched() -> None:
     assert moves(all_now[:1] + all_now[2:], {"a"}, "a", room=16, has_watched=False) == Moves()
 
 
-def test_a_newcomer_takes_one_shard_from_the_process_with_the_most() -> None:
+def test_a_new_process_takes_one_shard_from_the_process_with_the_most() -> None:
     assert moves(shards("a", "b", "b", "b"), {"a", "b", "c"}, "c", room=16) == Moves(take=3)
 
 
@@ -94,7 +94,7 @@ def test_the_shares_become_fair_and_stay_so_in_whatever_order_processes_look(see
     assert {moves(all_now, processes, each, room=9) for each in processes} == {Moves()}
 
 
-def test_a_claim_that_ends_later_than_it_can_does_not_count() -> None:
+def test_a_claim_that_ends_later_than_possible_does_not_count() -> None:
     """The database's clock was set back."""
     assert is_live(BEGINNING + LEASE, BEGINNING, longest=LEASE)
     assert not is_live(BEGINNING + LEASE + timedelta(seconds=1), BEGINNING, longest=LEASE)

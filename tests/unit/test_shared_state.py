@@ -1,4 +1,4 @@
-"""A state that several processes change: no change is lost, and an outage of the database holds nobody up."""
+"""A state that several processes change: no change is lost, and an outage of the database delays nobody."""
 
 import asyncio
 from collections.abc import Callable
@@ -90,7 +90,7 @@ async def test_a_refusal_counts_only_with_the_latest_state() -> None:
 
 
 @pytest.mark.parametrize("trouble", ["is_away", "hangs"])
-async def test_in_an_outage_each_process_goes_by_what_it_knew(trouble: str) -> None:
+async def test_in_an_outage_each_process_relies_on_what_it_knew(trouble: str) -> None:
     database = Database()
     process = a_process(database)
     await process.change(lambda _: Count(5))
@@ -104,7 +104,7 @@ async def test_in_an_outage_each_process_goes_by_what_it_knew(trouble: str) -> N
     assert database.asked == 2
 
 
-async def test_the_database_is_asked_again_once_the_outage_may_be_over() -> None:
+async def test_the_database_is_tried_again_once_the_outage_may_be_over() -> None:
     database, now = Database(is_away=True), [0.0]
     process, other = a_process(database, lambda: now[0]), a_process(database)
     await process.change(one_more)
@@ -117,7 +117,7 @@ async def test_the_database_is_asked_again_once_the_outage_may_be_over() -> None
 
 
 @pytest.mark.parametrize("text", ['a-1 200.000 {"number":7}', 'a-1 100.000 {"number":"many"}', "unreadable"])
-async def test_what_a_wrong_clock_or_another_release_wrote_is_replaced(text: str) -> None:
+async def test_a_state_from_a_wrong_clock_or_another_release_is_replaced(text: str) -> None:
     database = Database({"songs": text})
     process = a_process(database)
     await process.change(one_more)

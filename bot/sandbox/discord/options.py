@@ -56,7 +56,7 @@ class DiscordOptions:
     link_seconds: float = 86_400.0
     """How long a signed link to an attachment works."""
     forged_every: int = 10
-    """With an endpoint, a wrongly signed interaction precedes each tenth. Discord's own pace is unpublished."""
+    """With an endpoint, a wrongly signed interaction precedes every tenth one. Discord publishes no number."""
     interactions_both_ways: bool = False
     """With an endpoint, send interactions to the gateway as well. Discord says that it never does."""
     heartbeat_seconds: float = 41.25

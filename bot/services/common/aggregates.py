@@ -148,7 +148,7 @@ class Intakes(Protocol):
         """Write the command down, for its writer to have; False when its interaction was written down before."""
 
     async def take_once(self, interaction_id: int) -> bool:
-        """Write down that this interaction is carried out; False if it was written down before."""
+        """Note that this interaction is carried out; False if that was noted before."""
 
     async def open_of(self, member_id: int) -> int:
         """How many of the member's commands have not yet become a job or a refusal."""
@@ -253,7 +253,7 @@ class Memos(Protocol):
 class ProgressMessages(Protocol):
     """A queue of the progress messages that are behind their jobs, so that a pass looks only at changes.
 
-    An edit needs a claim. Methods that end one return False and write nothing if it belongs to another owner by now.
+    An edit needs a claim. Methods that end a claim return False and write nothing if another owner has it.
     """
 
     async def add(self, job_id: str, *, at: datetime) -> None: ...
@@ -268,7 +268,7 @@ class ProgressMessages(Protocol):
         """Refresh the messages of these waiting jobs, each with its new band."""
 
     async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[OutdatedProgress]:
-        """Messages behind their jobs, longest overdue first, now `owner`'s until `until`."""
+        """Claim messages that are behind their jobs, the longest overdue first; they are `owner`'s until `until`."""
 
     async def claimed_until(self, job_id: str, *, owner: str) -> datetime | None:
         """When the owner's claim on the message runs out; None if it is no longer this owner's."""
@@ -297,7 +297,7 @@ class ProgressMessages(Protocol):
         """Make the message due, even if it was final."""
 
     async def take(self, job_id: str, *, owner: str, now: datetime, until: datetime) -> bool:
-        """Claim one message, due or not; False while somebody is at work on it. A final one is nobody's."""
+        """Claim one message, due or not; False while somebody else has it. A final one is free."""
 
     async def give_back(self, job_id: str, *, owner: str, at: datetime) -> None:
         """End the claim that `take` made; the message is due at once."""
@@ -326,10 +326,10 @@ class Spending(Protocol):
 
 
 class Sendings(Protocol):
-    """Jobs that `Send again` sends now or sent a moment ago."""
+    """Jobs that `Send again` is sending or has just sent."""
 
     async def forget(self, *, until: datetime) -> None:
-        """Remove those whose claim or rest was over by then."""
+        """Remove those whose claim or rest has ended by then."""
 
     async def of_member(self, member_id: int) -> Sequence[Sending]: ...
 
@@ -339,10 +339,10 @@ class Sendings(Protocol):
         """Keep the claim until then; False if it is no longer this owner's."""
 
     async def sent(self, sending: Sending) -> None:
-        """Note where it is. A message that is there counts, whoever has the claim by then."""
+        """Note where the message is, whoever has the claim now: it is there."""
 
     async def end(self, job_id: str, *, owner: str) -> None:
-        """Nothing was sent."""
+        """End the claim: nothing was sent."""
 
 
 class Housekeeping(Protocol):

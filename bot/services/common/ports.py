@@ -84,7 +84,7 @@ class Work(Protocol):
 
 class Storage(Protocol):
     is_shared: bool
-    """Whether several processes may work on it for long. Otherwise two only meet while one takes over from the other.
+    """Whether several processes may work on it for long. Otherwise, two only meet while one takes over from the other.
     """
 
     @property

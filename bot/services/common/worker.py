@@ -42,8 +42,8 @@ class Worker:
     ) -> None:
         """`pause_seconds`: how long it pauses after each look, however often the bell rings.
 
-        `asks_first`: take no step before `next_due`. For tasks that find all their work by its time: most bells ring
-        for nothing, and reading a time costs a fifth of a step, which begins a transaction.
+        `asks_first`: take no step before `next_due`. For tasks that find all their work by its time: most bells
+        bring them nothing, and reading a time costs a fifth of a step, which begins a transaction.
         """
         self.name = name
         self._task = task
@@ -61,14 +61,17 @@ class Worker:
     async def run(self) -> None:
         """Run until cancelled or drained.
 
-        A step that fails (a locked database, a full disk) is logged once and retried, slower.
+        A step that fails is logged once and retried, slower. The storage reports an outage once for all workers.
         """
         failures = 0
+        has_told = False
         while not self._is_draining:
             seen = self._bell.rung
             try:
                 wait_seconds = await self._work()
-                failures = self._recovered(failures)
+                if has_told:
+                    log.info("%s: working again", self.name)
+                failures, has_told = 0, False
                 if not wait_seconds:
                     self._bell.wake_another()
                     continue
@@ -77,9 +80,9 @@ class Worker:
                 failures += 1
                 wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=OUTAGE_SECONDS)
             except Exception as error:  # noqa: BLE001  # whatever it is, other work continues
-                if not failures:
+                if not has_told:
                     self._tell(error)
-                failures += 1
+                failures, has_told = failures + 1, True
                 wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=IDLE_SECONDS)
             await asyncio.sleep(self._pause_seconds)
             if not self._is_draining:
@@ -89,11 +92,6 @@ class Worker:
         """Log a traceback only for a fault of the program, not of the machine."""
         is_ours = not isinstance(error, OSError)
         log.error("%s: a step failed (%s); trying again until it works", self.name, error, exc_info=is_ours)
-
-    def _recovered(self, failures: int) -> int:
-        if failures:
-            log.info("%s: working again", self.name)
-        return 0
 
     async def _work(self) -> float:
         """Take a step, if there may be work; how many seconds to wait then: 0 after a piece of work."""

@@ -16,10 +16,10 @@ class Shards(Protocol):
         """The gateway processes that are alive."""
 
     async def be_present(self, process: str, *, now: datetime, until: datetime) -> None:
-        """Count as alive until then; those whose time is over are forgotten."""
+        """Count as alive until then, and forget those whose time is over."""
 
     async def begin(self, count: int) -> None:
-        """Forget all shards and processes; then there are `count` shards, which nobody serves."""
+        """Start over with `count` shards, which nobody serves, and no processes."""
 
     async def all(self, *, now: datetime, longest: timedelta) -> Sequence[Shard]:
         """By number, with their live owners and successors."""
@@ -28,16 +28,16 @@ class Shards(Protocol):
         """Keep everything that the process owns."""
 
     async def own(self, numbers: Collection[int], process: str, *, until: datetime) -> None:
-        """Make the process the owner; a hand-over ends with that."""
+        """Make the process the owner, which ends a hand-over."""
 
     async def succeed(self, number: int, process: str, *, until: datetime) -> None:
-        """The process is going to take the shard over."""
+        """Begin a hand-over of the shard to the process."""
 
     async def give_back(self, process: str) -> None:
-        """The process leaves: it owns nothing, takes nothing over, and no longer counts."""
+        """Remove the process, with everything that it owns or is taking over."""
 
     async def take_turn(self, bucket: int, *, now: datetime, every: timedelta, longest: timedelta) -> datetime:
-        """When the caller may identify: now, or `every` after the turn before. None is further away than `longest`."""
+        """When the caller may identify: now, or `every` after the previous turn, but within `longest`."""
 
 
 class ShardWork(Protocol):

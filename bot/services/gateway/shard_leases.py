@@ -1,6 +1,6 @@
 """The shards that this process serves, and when each may identify, agreed with all other gateway processes.
 
-Times are the clock's that all of them share. Decision 25 has the reasons.
+Times come from the clock that all of them share. Decision 25 has the reasons.
 """
 
 import logging
@@ -17,12 +17,12 @@ from bot.services.gateway.ports import ShardStorage, ShardWork
 log = logging.getLogger(__name__)
 
 AGREED = "shards"
-"""The memo with their number and Discord's `max_concurrency`."""
+"""The memo with the number of shards and Discord's `max_concurrency`."""
 IDENTIFY_SECONDS = 5.0
 """The pause that Discord demands between two IDENTIFYs in one bucket (docs/discord.md 6)."""
 TAKE = timedelta(seconds=TAKE_SECONDS)
 LATE = timedelta(seconds=MARGIN_SECONDS / 2)
-"""How late a turn may be used."""
+"""The longest delay after which a turn may still be used."""
 
 
 class ShardsDiffer(Exception):
@@ -30,7 +30,7 @@ class ShardsDiffer(Exception):
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """What this process is to be connected to. `has_taken`: a previous owner should let go now."""
+    """The shards this process should be connected to. `has_taken`: a previous owner should disconnect now."""
 
     owned: frozenset[int]
     taking: int | None
@@ -53,7 +53,7 @@ class ShardLeases:
         identify_seconds: float = IDENTIFY_SECONDS,
         is_alone: bool = False,
     ) -> None:
-        """`is_alone`: no other machine shares the database, so what an earlier process left counts for nothing."""
+        """`is_alone`: no other machine shares the database, so whatever an earlier process left is ignored."""
         self.process = an_owner("gateway")
         self._storage = storage
         self._clock = clock
@@ -74,7 +74,7 @@ class ShardLeases:
     async def agree(self, wanted: int | None, *, recommended: Agreed) -> Agreed:
         """Join the others, or set the numbers for those who come later.
 
-        `wanted`: by the operator; None: what the others have, or the `recommended` number.
+        `wanted`: the operator's number; None: that of the others, or the `recommended` one.
 
         Raises:
             ShardsDiffer: others are at work with another number than `wanted`.
@@ -153,10 +153,10 @@ class ShardLeases:
                 await work.shards.own([number], self.process, until=self._clock() + self._lease)
 
     async def take_turn(self, number: int) -> datetime | None:
-        """When the shard may identify; None if it is not for this process to begin a session for it now.
+        """When the shard may identify; None if this process must not begin a session for it now.
 
         Raises:
-            Outage: nobody can say.
+            Outage: the database cannot say.
         """
         async with self._storage.transaction() as work:
             if not await self._holds(work, number):
@@ -172,7 +172,7 @@ class ShardLeases:
         return (turn - self._clock()).total_seconds()
 
     async def leave(self) -> None:
-        """Give everything back at once. Raises an outage; then it runs out."""
+        """Give everything back at once. After an `Outage`, the leases run out instead."""
         async with self._storage.transaction() as work:
             await work.shards.give_back(self.process)
 

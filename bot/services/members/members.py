@@ -180,7 +180,7 @@ class Members:
 
 
 async def _take_once(work: Work, interaction_id: int | None) -> None:
-    """In the transaction that carries it out, so that it is taken only by whoever succeeds. None: it is nobody's."""
+    """Take a click, in the transaction that carries it out: a failure leaves it to others. None: there is no click."""
     if interaction_id is not None and not await work.intakes.take_once(interaction_id):
         raise TakenElsewhere
 

@@ -68,8 +68,8 @@ def trouble_of(error: ProviderError) -> WaitReason | None:
 class Account:
     """Shared by all who use the provider, in all processes: the pause is in the database, and this has a copy.
 
-    A process that knows of no pause finds one when it claims a job (`is_closed`), and one that knows of a pause looks
-    whenever it would submit something (`is_open`).
+    A process that knows of no pause notices one when it claims a job (`is_closed`); one that knows of a pause looks
+    again whenever it would submit something (`is_open`).
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Account:
 
     @property
     def takes_nothing(self) -> bool:
-        """Whether the provider has put off everything that this process tried, for long."""
+        """Whether the provider has long put off everything that this process tried."""
         return self._long_patience.is_over(SUBMISSIONS)
 
     @property
@@ -121,11 +121,11 @@ class Account:
         self._long_patience.failed(SUBMISSIONS)
 
     def took_something(self) -> None:
-        """A submission was taken, perhaps another process's."""
+        """A submission was accepted, perhaps another process's."""
         self._long_patience.forget(SUBMISSIONS)
 
     def close(self, reason: WaitReason) -> None:
-        """A submission was refused for the account's sake: no other one is tried here, nor elsewhere after `share`."""
+        """A submission was refused for the account's sake: stop submitting here, and after `share` everywhere."""
         refusals = 0 if self._pause is None else self._pause.refusals
         self._refused(Pause(closed_for=reason, ask_at=self._clock() + self._every, refusals=refusals + 1))
         self._is_written = False
@@ -135,7 +135,7 @@ class Account:
         await write_pause(memos, self._pause)
 
     async def is_closed(self, memos: Memos) -> bool:
-        """Whether there is a pause, asked in the transaction that acts on it: another process may have begun it."""
+        """Whether there is a pause. Ask in the transaction that acts on it: another process may have begun one."""
         await self._look(memos)
         return self._pause is not None
 
@@ -146,7 +146,7 @@ class Account:
         self._pause = pause
 
     async def _look(self, memos: Memos) -> None:
-        """Adopt what the database says, unless it does not know yet what happened here."""
+        """Adopt what the database says, unless it has yet to learn what happened here."""
         pause = await read_pause(memos)
         if pause is not None or self._is_written:
             self._see(pause)
@@ -228,11 +228,11 @@ class Account:
         return True
 
     async def _still_closed(self, reason: WaitReason) -> None:
-        """Written down as well, so that the others' patience runs out at the same time."""
+        """Store it, too, so that the others' patience runs out at the same time."""
         async with self._storage.transaction() as work:
             pause = await read_pause(work.memos)
             if pause is None:
-                self._see(None)  # open again, as another process found out meanwhile
+                self._see(None)  # another process has found it open again
                 return
             pause = replace(pause, closed_for=reason, refusals=pause.refusals + 1)
             await write_pause(work.memos, pause)

@@ -1,4 +1,4 @@
-"""The credits left, logged at a start, so that a wrong key or address is noticed then and not at the first command."""
+"""Log the credits left at the start, so that a wrong key or address is noticed before the first command."""
 
 import asyncio
 import logging
@@ -18,12 +18,12 @@ LOOK_SECONDS = 0.5
 
 
 class Balance:
-    """Of several processes that start together on one database, one asks, and the others use its answer."""
+    """When several processes start together on one database, one asks, and the others use its answer."""
 
     def __init__(
         self, storage: Storage, provider: Provider, *, account: str, lasts_seconds: float, clock: Clock
     ) -> None:
-        """`account`: unlike any other account's; it may be stored. `lasts_seconds`: how long a check is good for."""
+        """`account`: distinguishes accounts, and may be stored. `lasts_seconds`: how long a check counts."""
         self._storage = storage
         self._provider = provider
         self._account = account
@@ -57,7 +57,7 @@ class Balance:
         return await self._asked() if latest is None else float(latest)
 
     async def _latest_or_turn(self) -> str | None:
-        """As `_latest`; None: it is this process's turn to ask, and the others wait."""
+        """As `_latest`; None: it is this process's turn to ask, while the others wait."""
         async with self._storage.transaction() as work:
             latest = self._latest(await work.memos.get(CHECKED) or "")
             if latest is None:
@@ -80,7 +80,7 @@ class Balance:
         return f"{self._account} {self._clock().isoformat()} {found}"
 
     def _latest(self, words: str) -> str | None:
-        """What a check of this account found, or that one is under way; None if there was none lately."""
+        """What the latest check of this account found, or that one is under way; None if there was none lately."""
         try:
             account, at, found = words.split()
             age = self._clock() - datetime.fromisoformat(at)

@@ -21,7 +21,7 @@ class Operator:
         self._storage = storage
         self._messenger = messenger
         self._clock = clock
-        # Of each kind; only a copy, so that thousands of troubles do not all ask the database.
+        # By kind; only a copy, which saves the database thousands of questions.
         self._told_at: dict[str, datetime | None] = {}
 
     async def is_reported(self, trouble: str) -> bool:
@@ -67,7 +67,7 @@ class Operator:
 
 
 async def _turned(work: Work, trouble: str, to: str) -> bool:
-    """Write down since when the trouble lasts (`to`), or that it is over (empty); whether that is news."""
+    """Store since when the trouble has lasted (`to`), or that it is over (empty); whether that is news."""
     before = await work.memos.get(_name(trouble)) or ""
     is_news = bool(before) != bool(to)
     if is_news:

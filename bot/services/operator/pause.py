@@ -1,4 +1,4 @@
-"""While the account is closed: one record in the database, so that every process stops, one asks and all resume."""
+"""The pause while the account is closed: one memo, so that all processes stop, one asks, and all resume."""
 
 from datetime import datetime, timedelta
 
@@ -11,14 +11,14 @@ PAUSE = "pause of submissions"
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """`ask_at`: when the next process asks whether the account is open again. `refusals`: how often it was not."""
+    """`ask_at`: when a process next asks whether the account is open again. `refusals`: how often it was not."""
 
     closed_for: WaitReason
     ask_at: datetime
     refusals: int = 0
 
     def may_ask(self, now: datetime, *, every: timedelta) -> bool:
-        """A time further ahead than `every` says that the clock was set back."""
+        """A time further ahead than `every` shows that the clock was set back."""
         return not timedelta(0) < self.ask_at - now <= every
 
 
@@ -33,7 +33,7 @@ async def write_pause(memos: Memos, pause: Pause | None) -> None:
 
 
 def _pause(words: str) -> Pause | None:
-    """None also for what only another release can read: the next refusal writes it again."""
+    """None also if only another release can read it: the next refusal writes it again."""
     try:
         closed_for, ask_at, refusals = words.split()
         return Pause(closed_for=WaitReason(closed_for), ask_at=datetime.fromisoformat(ask_at), refusals=int(refusals))

@@ -158,7 +158,7 @@ class Acceptance:
                 owner=self._owner,
                 further=self._limits.further_commands,
             )
-            # After a jump of the clock a claim may run out while this process is still at work on it.
+            # After a jump of the clock, a claim may run out while this process is still editing.
             mine = [command for command in claimed if command.intake.place.interaction_id not in self._in_hand]
         for command in mine:
             await self._take(command)
@@ -227,7 +227,7 @@ class Acceptance:
         return not command.was_claimed or await self._messenger.answer_if_acknowledged(place, [INTERRUPTED])
 
     async def release(self) -> None:
-        """Leave interrupted commands to other processes, which need not wait for the claims to run out."""
+        """Leave interrupted commands to other processes at once, before the claims run out."""
         async with self._storage.transaction() as work:
             count = await work.intakes.release_all(self._owner, at=self._clock())
         if count:

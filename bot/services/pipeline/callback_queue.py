@@ -67,7 +67,7 @@ class CallbackQueue:
     ) -> None:
         """`apply` may be repeated for an entry; whatever it raises concerns only that entry.
 
-        `lease_seconds`: after which another process takes a callback over; longer than `apply` takes.
+        `lease_seconds`: when another process takes over a callback; longer than `apply` takes.
         """
         self._storage = storage
         self._parse = parse
@@ -96,7 +96,7 @@ class CallbackQueue:
         return bool(under_way)
 
     async def next_due(self) -> datetime | None:
-        """When to try a callback again; new ones ring."""
+        """When to try a callback again; new ones ring the bell."""
         return await self._source.next_due()
 
     async def _begin_more(self) -> None:

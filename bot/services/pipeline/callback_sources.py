@@ -1,4 +1,4 @@
-"""Sources of the callbacks to apply: an inbox that one process has to itself, or one that several share."""
+"""Where callbacks to apply come from: an inbox of one process alone, or one that several share."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ PAUSE_MAX = timedelta(minutes=5)
 
 
 class CallbackSource(Protocol):
-    """Each callback is given out once, until it is `done` or put off. What `limit` leaves over comes next time."""
+    """Gives out each callback once, until it is `done` or put off. Those beyond `limit` come next time."""
 
     def start(self, newest_id: int) -> None:
-        """Whatever has a higher id is new; the others are the backlog."""
+        """Callbacks with a higher id are new; the others are the backlog."""
 
     async def new(self, limit: int) -> Sequence[CallbackEntry]: ...
 
@@ -35,10 +35,10 @@ class CallbackSource(Protocol):
     async def put_off(self, entry: CallbackEntry, *, seconds: float, failures: int) -> None: ...
 
     async def next_due(self) -> datetime | None:
-        """When to try a callback again; new ones ring."""
+        """When to try a callback again; new ones ring the bell."""
 
     async def leave(self, entries: Sequence[CallbackEntry]) -> None:
-        """Their work was cut off: the next step or start does it."""
+        """Their work was interrupted; the next step or start does it."""
 
 
 class OwnInbox:
@@ -81,7 +81,7 @@ class OwnInbox:
         entries = await self._storage.reading.inbox.pending(
             after=self._begun_old, up_to=self._newest_at_start, limit=limit
         )
-        # Nothing is ever added to it.
+        # The backlog never grows.
         self._begun_old = entries[-1].id if entries else self._newest_at_start
         return entries
 
@@ -143,7 +143,7 @@ class SharedInbox:
         return self._taken([*due, *backlog])
 
     def _taken(self, claimed: Sequence[CallbackEntry]) -> Sequence[CallbackEntry]:
-        """Without those that this process is still at work on, after their claims ran out."""
+        """Without those that this process is still applying although their claims have run out."""
         mine = [entry for entry in claimed if entry.id not in self._in_hand]
         self._in_hand.update(entry.id for entry in mine)
         return mine

@@ -101,7 +101,7 @@ class Delivery:
         return await self._storage.reading.jobs.next_due(OWED)
 
     async def release(self) -> None:
-        """Leave interrupted deliveries to other processes, which need not wait for the claims to run out."""
+        """Leave interrupted deliveries to other processes at once, before the claims run out."""
         async with self._storage.transaction() as work:
             count = await work.jobs.release_all(self._owner, at=self._clock())
         if count:
@@ -112,7 +112,7 @@ class Delivery:
             now = self._clock()
             until = now + timedelta(seconds=self._times.lease)
             claimed = await work.jobs.claim_due(OWED, now=now, until=until, limit=1, owner=self._owner)
-            # After a jump of the clock a claim may run out while this process is still at work on it.
+            # After a jump of the clock, a claim may run out while this process is still editing.
             mine = [job for job in claimed if job.id not in self._in_hand]
             for job in mine:
                 # Written down before the post, so that after a crash the channel is searched first.

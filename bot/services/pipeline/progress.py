@@ -43,7 +43,7 @@ UNREADABLE_SECONDS = 3600.0
 """How long until a job that this version cannot read is tried again."""
 
 Record: TypeAlias = Callable[[Work], Awaitable[bool]]
-"""Writes down the outcome for one message; False if it is another owner's by now."""
+"""Stores the outcome for one message; False if another owner has it now."""
 
 
 class ProgressTimes(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,14 +83,14 @@ class Progress:
         self._times = times
         self._bells = bells
         self._clock = clock
-        # Among several processes, one that starts or stops interrupts nothing.
+        # With several processes, members notice no restart.
         self._began_at = None if storage.is_shared else clock()
         self._has_begun = storage.is_shared
         self._owner = an_owner("progress")
         self._in_hand: set[str] = set()
 
     async def release(self) -> None:
-        """Leave interrupted edits to other processes, which need not wait for the claims to run out."""
+        """Leave interrupted edits to other processes at once, before the claims run out."""
         async with self._storage.transaction() as work:
             count = await work.progress.release_all(self._owner, at=self._clock())
         if count:
@@ -123,7 +123,7 @@ class Progress:
             for outdated, record in zip(claimed, records, strict=True):
                 if not await record(work):
                     # Another owner may have shown something newer before our edit arrived.
-                    log.warning("job %s: somebody else has taken its progress message over", _short(outdated))
+                    log.warning("job %s: another worker has taken over its progress message", _short(outdated))
                     await work.progress.show_again(outdated.job_id, at=self._clock())
 
     async def _take_over(self) -> None:
@@ -156,7 +156,7 @@ class Progress:
         async with self._storage.transaction() as work:
             until = now + timedelta(seconds=self._times.lease)
             claimed = await work.progress.claim_due(now=now, until=until, limit=AT_ONCE, owner=self._owner)
-        # After a jump of the clock a claim may run out while this process is still at work on it.
+        # After a jump of the clock, a claim may run out while this process is still editing.
         mine = [outdated for outdated in claimed if outdated.job_id not in self._in_hand]
         self._in_hand.update(outdated.job_id for outdated in mine)
         return mine
@@ -197,7 +197,7 @@ class Progress:
         return self._shown(outdated, step)
 
     async def _check_claim(self, outdated: OutdatedProgress) -> None:
-        """Raises `RouteBusy` if another process may have the message before the edit has ended."""
+        """Raises `RouteBusy` if another process might claim the message before the edit ends."""
         if not self._storage.is_shared:
             return
         until = await self._storage.reading.progress.claimed_until(outdated.job_id, owner=self._owner)

@@ -11,7 +11,7 @@ from bot.services.common.aggregates import Memos
 SENT = "latest submissions"
 
 Attempts: TypeAlias = Mapping[str, datetime]
-"""Attempts by id, and when each counts from."""
+"""Attempts by id, with the time from which each counts."""
 
 
 class Rate:

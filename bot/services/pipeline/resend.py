@@ -102,7 +102,7 @@ class Resend:
         return job
 
     async def _begin(self, job: Job, place: Place, owner: str) -> None:
-        """Take the click and write down that its member is sent this job. Raises as `send_again` does."""
+        """Take the click, and note that this job is being sent to its member. Raises as `send_again` does."""
         refusal = None
         async with self._storage.transaction() as work:
             if not await work.intakes.take_once(place.interaction_id):
@@ -117,7 +117,7 @@ class Resend:
             raise refusal
 
     def _refusal(self, job: Job, sendings: Sequence[Sending], now: datetime) -> Refused | None:
-        """Why it is not sent again now: its member is still being sent something, or was sent it a moment ago."""
+        """Why it is not sent again now: something is still being sent to its member, or this has just been."""
         for sending in sendings:
             if sending.is_under_way(now, lease=self._lease):
                 return Refused([BUSY if sending.job_id == job.id else ONE_AT_A_TIME])

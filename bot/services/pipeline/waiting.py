@@ -81,7 +81,7 @@ class Waiting:
         return True
 
     async def _is_still_so(self, work: Work, reason: FailureReason, at: datetime) -> bool:
-        """Whether other processes have not found out meanwhile that the provider takes jobs."""
+        """False if another process has meanwhile found that the provider takes jobs."""
         if reason is not FailureReason.NEVER_STARTED:
             return await self._account.is_closed(work.memos)
         if await work.jobs.any_started_since(at - self._give_up):

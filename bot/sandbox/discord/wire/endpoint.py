@@ -65,27 +65,27 @@ class Endpoint:
 
     @property
     def public_key(self) -> str:
-        """The application's, 64 hex digits. With the first look, Discord has a key pair."""
+        """The application's, 64 hex digits. The first look makes the key pair."""
         key = self._signer().public_key
         self._world.public_key = key
         return key
 
     async def register(self, url: str) -> None:
-        """Enter the address on the application's page: Discord tries it first, as `_verify` says.
+        """Enter the address on the application's page. Discord tries it first (`_verify`).
 
         Raises:
-            NotVerified: it does not answer as it must; then nothing has changed.
+            NotVerified: it does not answer as it must; nothing has changed.
         """
         await self._verify(url)
         self._world.interactions_url = url
         self.removed_because = ""
 
     def remove(self) -> None:
-        """From now on interactions go to the gateway."""
+        """Send interactions to the gateway from now on."""
         self._world.interactions_url = ""
 
     async def replay(self) -> int:
-        """Send the latest delivery again, byte for byte, as somebody could who saw it; the status of the answer."""
+        """Send the latest delivery again, byte for byte, as an eavesdropper could; the status of the answer."""
         latest = self.deliveries[-1]
         status, _ = await self._post(self.url, latest.body, latest.headers)
         return status
@@ -165,14 +165,14 @@ class Endpoint:
         self._world.changes.tell()
 
     async def _check_now_and_then(self, url: str, body: bytes) -> None:
-        """An address that takes wrongly signed requests is removed, but not one where nobody answers (gh #2328)."""
+        """Remove an address that accepts wrongly signed requests, but not one that does not answer (gh #2328)."""
         status = await self._forge(url, body, self._signed(body, forged=True))
         if status not in (0, 401) and status < 500:
             self.removed_because = f"a wrongly signed request was answered {status}"
             self.remove()
 
     def _take(self, interaction: Interaction, answer: Json | None) -> None:
-        """The first answer in the response itself; without one, Discord gives the interaction up."""
+        """Take the first answer from the response itself; without one, Discord gives up on the interaction."""
         try:
             if answer is None:
                 interaction.give_up()

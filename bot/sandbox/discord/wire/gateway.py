@@ -26,6 +26,8 @@ INVALID_SHARD, SHARDING_REQUIRED, DISALLOWED_INTENTS = 4010, 4011, 4014
 PRIVILEGED = (1 << 1) | (1 << 8) | MESSAGE_CONTENT
 REPLAYED_MAX = 1000
 RESUMABLE_MAX = 5
+ACK_SECONDS = 0.02
+"""A network's delay: discord.py takes an ACK that overtakes the end of its sending for one to the heartbeat before."""
 IGNORED = (PRESENCE, REQUEST_MEMBERS)
 
 
@@ -204,7 +206,7 @@ class Gateway:
             connection.close(DECODE_ERROR)
             return
         if op == HEARTBEAT:
-            connection.send(HEARTBEAT_ACK)
+            asyncio.get_running_loop().call_later(ACK_SECONDS, connection.send, HEARTBEAT_ACK)
         elif op == IDENTIFY:
             self._identify(connection, data)
         elif op == RESUME:
@@ -248,7 +250,7 @@ class Gateway:
         return sum(guild.has_bot and session.serves(guild.id) for guild in self._world.guilds.values())
 
     def _is_too_early(self, shard: tuple[int, int]) -> bool:
-        """Buckets wait for themselves alone (docs/discord.md 6). A refused IDENTIFY does not count."""
+        """Each bucket counts on its own (docs/discord.md 6). A refused IDENTIFY does not count."""
         now = asyncio.get_running_loop().time()
         bucket = shard[0] % self._options.max_concurrency
         if now < self._identified_at.get(bucket, -math.inf) + self._options.identify_seconds:
@@ -258,7 +260,7 @@ class Gateway:
         return False
 
     def _makes_room_for(self, session: Session) -> bool:
-        """Whether it may begin beside those of the same shard."""
+        """Whether it may begin beside other sessions of the same shard."""
         for other in self.sessions:
             if other.shard == session.shard and session.shard[1] > 1:
                 if self._options.second_session is SecondSession.REFUSED:

@@ -23,7 +23,7 @@ class Ground:
         self.listeners: list[Callable[[News], None]] = []
         self.application_id = self.snowflakes.new()
         self.bot = User(self.snowflakes.new(), "Encore")
-        self.public_key = "0" * 64  # that of nobody, until the endpoint makes a key pair
+        self.public_key = "0" * 64  # nobody's, until the endpoint makes a key pair
         self.interactions_url = ""
         self.people: dict[int, Person] = {}
         self.attachments: dict[int, Attachment] = {}
