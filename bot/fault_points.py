@@ -33,6 +33,7 @@ POINTS = frozenset(
 
 HOLDABLE = (POINTS - {"inside a migration"}) | {
     "between claim and send",
+    "after callbacks are claimed",
     "before a callback is applied",
     "while the provider is asked",
     "after the queue is looked at",

@@ -62,6 +62,11 @@ PUT_OFF = """
 UPDATE callback_body SET claimed_by = NULL, due_ms = $3, failures = $4 WHERE callback_id = $1 AND claimed_by = $2
 """
 
+RELEASE_ALL = """
+UPDATE callback_body SET claimed_by = NULL, due_ms = $2 WHERE claimed_by = $1 AND due_ms > $2
+RETURNING callback_id
+"""
+
 SET_ASIDE = """
 UPDATE callback_body SET set_aside_ms = $2, reason = $3, claimed_by = NULL, due_ms = NULL, failures = 0
  WHERE callback_id = $1 AND set_aside_ms IS NULL
@@ -137,6 +142,10 @@ class Inbox:
         """Claim those that were put off until now, or whose owner is gone."""
         rows = await self._connection.fetch_all(CLAIM_DUE, to_ms(now), to_ms(until), owner, limit)
         return sorted(map(_entry, rows), key=lambda entry: entry.id)
+
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every callback due that this owner has claimed, and end its claims; returns their number."""
+        return len(await self._connection.fetch_all(RELEASE_ALL, owner, to_ms(at)))
 
     async def next_due(self) -> datetime | None:
         """When the next one is due that was put off or is claimed."""

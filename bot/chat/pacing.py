@@ -62,6 +62,14 @@ class _Channel(msgspec.Struct, eq=False):
     promised_at: float = 0.0  # when the last postponed edit should be tried again
     used_at: float = 0.0
 
+    def calm_seconds(self, now: float) -> float:
+        """For how long edits stay away because of a result; a far longer time says that the clock was set back."""
+        seconds = self.calm_at - now
+        return seconds if 0 < seconds < 2 * EXPECTED_SECONDS else 0.0
+
+    def calm(self, now: float, *, seconds: float) -> None:
+        self.calm_at = now + max(self.calm_seconds(now), seconds)
+
     async def take(self, kind: Kind, clock: Callable[[], float], *, urgency: Urgency) -> ChannelBudget | None:
         """Count one request; the budget after it, or None if there is no room for it."""
         taken: ChannelBudget | None = None
@@ -123,8 +131,7 @@ class Pacer:
 
     def expect(self, channel_id: int) -> None:
         """Note that a result is on its way to the channel."""
-        channel = self._channel(channel_id)
-        channel.calm_at = max(channel.calm_at, self._clock() + EXPECTED_SECONDS)
+        self._channel(channel_id).calm(self._clock(), seconds=EXPECTED_SECONDS)
 
     @asynccontextmanager
     async def post(self, channel_id: int, urgency: Urgency) -> AsyncIterator[None]:
@@ -137,7 +144,7 @@ class Pacer:
                     yield
         finally:
             if urgency is Urgency.RESULT:
-                channel.calm_at = max(channel.calm_at, self._clock() + CALM_SECONDS)
+                channel.calm(self._clock(), seconds=CALM_SECONDS)
 
     @asynccontextmanager
     async def edit(self, channel_id: int) -> AsyncIterator[None]:
@@ -150,7 +157,7 @@ class Pacer:
             raise RouteBusy(self._everything.put_off_seconds())
         channel = self._channel(channel_id)
         taken = None
-        if not channel.waiting and self._clock() >= channel.calm_at:
+        if not channel.waiting and not channel.calm_seconds(self._clock()):
             taken = await channel.take(Kind.EDIT, self._clock, urgency=Urgency.EDIT)
         if taken is None:
             raise RouteBusy(self._put_off_seconds(channel, self._clock()))
@@ -203,7 +210,7 @@ class Pacer:
     def _put_off_seconds(self, channel: _Channel, now: float) -> float:
         """Spread postponed edits out, as close together as the channel allows."""
         budget = channel.budget.state
-        free_at = max(channel.calm_at, budget.calm_at, budget.free_at(now, reserved=RESERVED))
+        free_at = max(now + channel.calm_seconds(now), budget.calm_at, budget.free_at(now, reserved=RESERVED))
         channel.promised_at = max(channel.promised_at + budget.edit.spacing_seconds, free_at, now + 0.1)
         channel.promised_at = min(channel.promised_at, now + PUT_OFF_MAX_SECONDS)
         return channel.promised_at - now

@@ -79,6 +79,7 @@ class Kept(Generic[S]):
         self._shared = shared
         self._text: str | None = None
         self._lock = asyncio.Lock()  # one change at a time in this process
+        self._changed_at = 0.0
         self.state = start
         """As last seen here."""
 
@@ -87,7 +88,10 @@ class Kept(Generic[S]):
 
         `make` may be called several times, with newer states. The same state is not written.
         """
-        if self._shared is None or self._shared.is_away:
+        if self._shared is None:
+            return self._change_here(make)
+        self._forget_another_time(self._shared.clock())
+        if self._shared.is_away:
             return self._change_here(make)
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._lock:
@@ -98,6 +102,12 @@ class Kept(Generic[S]):
             log.exception("Discord's limits cannot be shared")
             self._shared.went_away(error)
         return self._change_here(make)
+
+    def _forget_another_time(self, now: float) -> None:
+        """After the clock was set back, what was known is about the future, and would count for as long."""
+        if now < self._changed_at - AHEAD_SECONDS:
+            self.state = self._start
+        self._changed_at = now
 
     def _change_here(self, make: Callable[[S], S | None]) -> bool:
         made = make(self.state)

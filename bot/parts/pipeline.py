@@ -64,6 +64,7 @@ def pipeline_part(ground: Ground) -> Pipeline:
     files = TrackFiles(ground.tracks, ground.audio, kept, ground.folder)
     posting = Posting(ground.storage, ground.provider, files)
     acceptance, delivery, progress = _acceptance(ground), _delivery(ground, posting, kept), _progress(ground)
+    callbacks = _callback_queue(ground)
     return Pipeline(
         acceptance=acceptance,
         resend=_resend(ground, posting),
@@ -71,12 +72,12 @@ def pipeline_part(ground: Ground) -> Pipeline:
             submitters=_submitters(ground),
             workers=(
                 *_accepters(ground, acceptance),
-                *_listeners(ground),
+                *_listeners(ground, callbacks),
                 *_deliverers(ground, delivery),
                 *_progress_workers(ground, progress),
                 Worker("kept tracks", kept, Bell(), ground.clock),
             ),
-            releases=(acceptance.release, delivery.release, progress.release),
+            releases=(acceptance.release, callbacks.release, delivery.release, progress.release),
         ),
     )
 
@@ -146,10 +147,9 @@ def _submitters(ground: Ground) -> tuple[Worker, ...]:
     return tuple(Worker(f"submitting {number}", submission, bells.submit, clock) for number in range(1, SUBMITTERS + 1))
 
 
-def _listeners(ground: Ground) -> tuple[Worker, ...]:
-    """Hear from the provider, by callback and by poll, and handle jobs it says nothing about."""
+def _callback_queue(ground: Ground) -> CallbackQueue:
     settings, storage, bells, clock = ground.settings, ground.storage, ground.bells, ground.clock
-    queue = CallbackQueue(
+    return CallbackQueue(
         storage,
         parse_callback,
         Callbacks(storage, ground.provider, bells, clock).apply,
@@ -159,6 +159,11 @@ def _listeners(ground: Ground) -> tuple[Worker, ...]:
         lease_seconds=ASK_SECONDS + settings.lease_seconds,
         backoff_base_seconds=settings.retry_base_seconds,
     )
+
+
+def _listeners(ground: Ground, callbacks: CallbackQueue) -> tuple[Worker, ...]:
+    """Hear from the provider, by callback and by poll, and handle jobs it says nothing about."""
+    settings, storage, bells, clock = ground.settings, ground.storage, ground.bells, ground.clock
     watch = Watch(
         storage,
         ground.provider,
@@ -175,7 +180,7 @@ def _listeners(ground: Ground) -> tuple[Worker, ...]:
     )
     waiting = Waiting(storage, ground.account, give_up_seconds=settings.give_up_after_seconds, bells=bells, clock=clock)
     return (
-        Worker("callbacks", queue, bells.callbacks, clock),
+        Worker("callbacks", callbacks, bells.callbacks, clock),
         *(
             Worker(f"watching {number}", watch, bells.watch, clock, asks_first=True)
             for number in range(1, WATCHERS + 1)

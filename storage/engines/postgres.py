@@ -7,8 +7,8 @@ lock, which lasts until it ends (decision 21).
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -39,7 +39,9 @@ CONNECTIONS = 8
 """Half of them at most are used for writing, so that reading never waits for a turn."""
 OLDEST_VERSION = 14
 COMMAND_SECONDS = 60.0
-"""A server that does not answer for so long is gone, as after a lost network. Migrations may take a while."""
+"""How long a statement in a transaction may take. Migrations may take a while."""
+MARGIN_SECONDS = 0.3
+"""How long the server's own time limit takes to arrive; a connection that is silent for longer leads nowhere."""
 
 BEGIN = """
 BEGIN; SET LOCAL lock_timeout = '{busy_ms}ms'; SET LOCAL idle_in_transaction_session_timeout = '{hanging_ms}ms'
@@ -67,25 +69,47 @@ class Lent(Connection):
     def __init__(self, pg: Any) -> None:  # noqa: ANN401  # asyncpg has no types
         self._pg = pg
         self._is_open = True
+        self._seconds: float | None = None  # None: `COMMAND_SECONDS`
 
     def close(self) -> None:
         self._is_open = False
 
     async def fetch_all(self, sql: str, *parameters: Value) -> Sequence[Row]:
         self._check_usable()
-        with outages_typed():
-            rows: Sequence[Row] = await self._pg.fetch(sql, *map(storable, parameters))
+        with self._answered():
+            rows: Sequence[Row] = await self._pg.fetch(sql, *map(storable, parameters), timeout=self._seconds)
             return rows
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         self._check_usable()
-        with outages_typed():
-            await self._pg.executemany(sql, [[*map(storable, row)] for row in rows])
+        with self._answered():
+            await self._pg.executemany(sql, [[*map(storable, row)] for row in rows], timeout=self._seconds)
 
-    async def control(self, sql: str, *, seconds: float | None = None) -> str:
+    async def control(self, sql: str) -> str:
         """Begin or end a transaction; several statements may be separated by semicolons. Returns the last one's tag."""
+        with self._answered():
+            return str(await self._pg.execute(sql, timeout=self._seconds))
+
+    @contextmanager
+    def answered_within(self, seconds: float) -> Iterator[None]:
+        """Meanwhile, a statement that takes longer is an outage, and the connection is given up.
+
+        Its other end may have vanished without a word.
+        """
+        self._seconds = seconds
+        try:
+            yield
+        finally:
+            self._seconds = None
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
         with outages_typed():
-            return str(await self._pg.execute(sql, timeout=seconds))
+            try:
+                yield
+            except TimeoutError:
+                self._pg.terminate()
+                raise
 
     async def commit(self) -> None:
         """Raises `StorageUnavailable` unless the server says that it is kept."""
@@ -96,7 +120,8 @@ class Lent(Connection):
         """Undo whatever is not committed; a connection that takes longer is closed, and the server undoes it."""
         try:
             if self._pg.is_in_transaction():
-                await self.control("ROLLBACK", seconds=seconds)
+                with self.answered_within(seconds):
+                    await self.control("ROLLBACK")
         except (StorageUnavailable, asyncpg.InterfaceError):
             with suppress(asyncpg.InterfaceError):  # it was lost before
                 self._pg.terminate()
@@ -131,11 +156,11 @@ class _Reading(Connection):
         self._engine = engine
 
     async def fetch_all(self, sql: str, *parameters: Value) -> Sequence[Row]:
-        async with self._engine.lent() as lent:
+        async with self._engine.lent_for_reading() as lent:
             return await lent.fetch_all(sql, *parameters)
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        async with self._engine.lent() as lent:
+        async with self._engine.lent_for_reading() as lent:
             await lent.execute_many(sql, rows)
 
 
@@ -194,6 +219,12 @@ class PostgresEngine:
         self._has_reported_few = True
 
     @asynccontextmanager
+    async def lent_for_reading(self) -> AsyncIterator[Lent]:
+        async with self.lent() as lent:
+            with lent.answered_within(self._hanging_seconds):
+                yield lent
+
+    @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """See `Engine.transaction`; first come, first served, in this process and among all."""
         async with self._transaction() as lent:
@@ -237,7 +268,7 @@ class PostgresEngine:
             return await lent.run_script(script())
 
     async def read_at_once(self, script: Callable[[], Script[T]]) -> T:
-        async with self.lent() as lent:
+        async with self.lent_for_reading() as lent:
             return await lent.run_script(script())
 
     def dialect(self, migration: str) -> str:
@@ -252,13 +283,15 @@ class PostgresEngine:
         """Begin a transaction that nobody else writes in; returns its id."""
         left_seconds = deadline - asyncio.get_running_loop().time()
         busy_ms = max(1, int(left_seconds * 1000))  # 0 would mean no limit
-        await lent.control(BEGIN.format(busy_ms=busy_ms, hanging_ms=int(self._hanging_seconds * 1000)))
-        row = await lent.fetch_one(TAKE_TURN, WRITER_LOCK)
+        with lent.answered_within(max(0.0, left_seconds) + MARGIN_SECONDS):
+            await lent.control(BEGIN.format(busy_ms=busy_ms, hanging_ms=int(self._hanging_seconds * 1000)))
+            row = await lent.fetch_one(TAKE_TURN, WRITER_LOCK)
         return str(row["transaction_id"]) if row else ""
 
     async def _commit(self, lent: Lent, transaction_id: str, server_run: str) -> None:
         try:
-            await lent.commit()
+            with lent.answered_within(self._hanging_seconds):
+                await lent.commit()
         except StorageUnavailable:
             if not await self._was_committed(transaction_id, server_run):
                 raise
@@ -272,7 +305,8 @@ class PostgresEngine:
                         async with self.lent() as lent:
                             if lent.server_run != server_run:
                                 return False
-                            row = await lent.fetch_one(WAS_COMMITTED, transaction_id)
+                            with lent.answered_within(self._busy_seconds):
+                                row = await lent.fetch_one(WAS_COMMITTED, transaction_id)
                         if row and row["status"] != "in progress":
                             return bool(row["status"] == "committed")
                     await asyncio.sleep(0.1)
@@ -326,7 +360,7 @@ async def open_postgres(
         async with running_clock(engine.reading) as engine.clock:
             yield engine
     finally:
-        await _close(pool)
+        await _close(pool, seconds=busy_seconds)
 
 
 async def _check_properties(engine: PostgresEngine) -> None:
@@ -349,9 +383,9 @@ async def _check_properties(engine: PostgresEngine) -> None:
     log.info("database: %s on PostgreSQL %s", row["name"], row["version"])
 
 
-async def _close(pool: Any) -> None:  # noqa: ANN401
+async def _close(pool: Any, *, seconds: float) -> None:  # noqa: ANN401
     try:
-        async with asyncio.timeout(HANGING_SECONDS):
+        async with asyncio.timeout(seconds):
             await pool.close()
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         pool.terminate()

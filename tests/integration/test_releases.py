@@ -95,17 +95,35 @@ async def test_a_progress_message_is_taken_over_at_once(pipeline: Pipeline, succ
     assert await successor.progress.step()
 
 
+@pytest.mark.postgres  # one process alone claims no callbacks
+@pytest.mark.parametrize("point", ["after callbacks are claimed", "before a callback is applied"])
+async def test_a_callback_is_taken_over_at_once(pipeline: Pipeline, successor: Pipeline, point: str) -> None:
+    """Also one that was claimed a moment before the worker was stopped, which it never heard of."""
+    job = await pipeline.running()
+    await pipeline.callbacks.step()
+    await successor.callbacks.step()
+    seen = pipeline.bells.callbacks.rung
+    await stopped(pipeline.call_back(job, "complete"), point)
+    await pipeline.callbacks.release()
+
+    assert await successor.callbacks.step()
+    assert (await successor.job(job)).state is JobState.FINISHED
+    assert pipeline.bells.callbacks.rung == seen + 1
+
+
 async def test_a_process_without_claims_wakes_nobody(pipeline: Pipeline, successor: Pipeline) -> None:
     job = await pipeline.finished()
     async with hold("before the post") as ready:
         delivering = asyncio.create_task(successor.delivery.step())
         await ready.reached()
         bells = pipeline.bells
-        before = [bell.rung for bell in (bells.intake, bells.deliver, bells.progress)]
-        for release in (pipeline.acceptance.release, pipeline.delivery.release, pipeline.progress.release):
-            await release()
+        before = [bell.rung for bell in (bells.intake, bells.callbacks, bells.deliver, bells.progress)]
+        await pipeline.acceptance.release()
+        await pipeline.callbacks.release()
+        await pipeline.delivery.release()
+        await pipeline.progress.release()
 
-        assert [bell.rung for bell in (bells.intake, bells.deliver, bells.progress)] == before
+        assert [bell.rung for bell in (bells.intake, bells.callbacks, bells.deliver, bells.progress)] == before
         assert not await pipeline.delivery.step()  # the other process still has it
         ready.release()
         await delivering

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.chat.channel_budget import CALM_SECONDS, Kind
+from bot.chat.global_budget import LIMIT as LIMIT_OF_ALL
 from bot.chat.global_budget import Urgency
 from bot.chat.pacing import EXPECTED_SECONDS, Pacer
+from bot.chat.shared_state import Shared
 from bot.services.common.messenger import RouteBusy
+from tests.unit.test_shared_state import Database
 
 SONGS = 300
 WINDOW_SECONDS = 0.4
@@ -142,6 +145,23 @@ async def test_an_edit_waits_for_a_result_that_is_being_fetched_but_not_for_ever
     assert await is_busy(pacer)
     now[0] = EXPECTED_SECONDS
     assert not await is_busy(pacer)
+
+
+async def test_no_result_and_no_edit_waits_for_a_time_from_before_the_clock_was_set_back() -> None:
+    now = [5000.0]
+    pacer = Pacer(shared=Shared(Database(), lambda: now[0]))
+    used_up = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "4"}
+    async with pacer.post(SONGS, Urgency.RESULT):
+        await pacer.heard(SONGS, Kind.POST, 200, used_up)
+    for _ in range(LIMIT_OF_ALL):
+        await pacer._everything.pass_through(Urgency.RESULT)
+    assert await is_busy(pacer)
+    now[0] -= 3600
+
+    async with asyncio.timeout(1):
+        assert not await is_busy(pacer)
+        async with pacer.post(SONGS, Urgency.RESULT):
+            await pacer._everything.pass_through(Urgency.RESULT)
 
 
 async def test_edits_leave_some_requests_for_results_and_return_one_by_one() -> None:

@@ -126,6 +126,19 @@ async def test_a_state_from_a_wrong_clock_or_another_release_is_replaced(text: s
     assert database.texts["songs"].endswith('{"number":1}')
 
 
+@pytest.mark.parametrize("is_away", [True, False])
+async def test_what_was_known_before_the_clock_was_set_back_is_forgotten(*, is_away: bool) -> None:
+    """Its times would hold everything up until the clock shows them again."""
+    database, now = Database(), [5000.0]
+    process = Kept("songs", Count(), Shared(database, lambda: now[0]))
+    await process.change(lambda _: Count(7))
+    now[0] -= 3600
+    database.is_away = is_away
+    await process.change(one_more)
+
+    assert process.state == Count(1)
+
+
 async def test_one_process_alone_keeps_it_in_memory() -> None:
     kept = Kept("songs", Count(), None)
 

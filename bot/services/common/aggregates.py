@@ -221,6 +221,9 @@ class Inbox(Protocol):
     async def claim_due(self, *, now: datetime, until: datetime, limit: int, owner: str) -> list[CallbackEntry]:
         """Claim those that were put off until now, or whose owner is gone."""
 
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every callback due that this owner has claimed, and end its claims; returns their number."""
+
     async def next_due(self) -> datetime | None:
         """When the next one is due that was put off or is claimed."""
 

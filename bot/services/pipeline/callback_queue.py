@@ -83,6 +83,11 @@ class CallbackQueue:
         self._new = _Lane(NEW_AT_ONCE)
         self._old = _Lane(OLD_AT_ONCE)  # the backlog, and everything that is tried again
 
+    async def release(self) -> None:
+        """Leave to other processes what was claimed and never begun."""
+        if await self._source.release():
+            self._bell.ring()
+
     async def step(self) -> bool:
         seen = self._bell.rung
         try:
@@ -136,7 +141,10 @@ class CallbackQueue:
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
-        await self._source.leave([entry for task, entry in under_way.items() if task.cancelled()])
+        left = [entry for task, entry in under_way.items() if task.cancelled()]
+        await self._source.leave(left)
+        if left:
+            self._bell.ring()
 
     async def _work(self, entry: CallbackEntry) -> None:
         """Handle one callback; its failure does not affect the others."""

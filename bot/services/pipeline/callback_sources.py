@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot import fault_points
 from bot.domain.inbox_entry import CallbackEntry
 from bot.errors import Outage
 from bot.services.common.clock import Clock
@@ -39,6 +40,9 @@ class CallbackSource(Protocol):
 
     async def leave(self, entries: Sequence[CallbackEntry]) -> None:
         """Their work was interrupted; the next step or start does it."""
+
+    async def release(self) -> bool:
+        """Leave everything to other processes; whether there was anything."""
 
 
 class OwnInbox:
@@ -102,6 +106,9 @@ class OwnInbox:
         for entry in entries:
             await self.put_off(entry, seconds=0, failures=self.failures(entry))
 
+    async def release(self) -> bool:
+        return False
+
 
 class SharedInbox:
     """For several processes: each claims what it begins, and takes over what a dead one had claimed."""
@@ -125,6 +132,7 @@ class SharedInbox:
             claimed = await work.inbox.claim_untouched(
                 after=self._newest_at_start, until=self._clock() + self._lease, limit=limit, owner=self._owner
             )
+        await fault_points.pause_at("after callbacks are claimed")
         return self._taken(claimed)
 
     async def old(self, limit: int) -> Sequence[CallbackEntry]:
@@ -171,3 +179,7 @@ class SharedInbox:
             async with self._storage.transaction() as work:
                 for entry in entries:
                     await work.inbox.put_off(entry.id, owner=self._owner, until=now, failures=entry.failures)
+
+    async def release(self) -> bool:
+        async with self._storage.transaction() as work:
+            return await work.inbox.release_all(self._owner, at=self._clock()) > 0

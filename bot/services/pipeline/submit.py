@@ -155,7 +155,7 @@ class Submission:
             if isinstance(error, ProviderBusy):
                 self._account.took_nothing()
             await self._record_surely(
-                job, attempt_id, partial(self._after_error, error), closes_account=reason is not None
+                job, attempt_id, partial(self._after_error, error, job), closes_account=reason is not None
             )
             await self._account.tell_of(error)
         else:
@@ -205,7 +205,9 @@ class Submission:
             return replace(started, due_at=at + timedelta(seconds=self._times.first_poll))
         return started
 
-    def _after_error(self, error: ProviderError, job: Job, at: datetime) -> Job:
+    def _after_error(self, error: ProviderError, sent: Job, job: Job, at: datetime) -> Job:
+        if job.attempts != sent.attempts:
+            return job  # it was written down before, though that seemed to fail; somebody may have sent it again since
         if job.state not in {JobState.SUBMITTING, JobState.OVERDUE} or job.task_id is not None:
             return job  # a callback told that it was started after all
         if error.may_have_started:
