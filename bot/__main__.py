@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     cluster = commands.add_parser("cluster", help="the same in several processes on a throw-away PostgreSQL")
     for name in ("gateways", "web", "workers"):
         cluster.add_argument(f"--{name}", metavar="N", type=int, default=2, help="how many such processes; usually 2")
+    cluster.add_argument("--shards", metavar="N", type=int, default=4, help="what the gateways share; usually 4")
     backup = commands.add_parser("backup", help="copy the database, consistently, while the bot runs")
     backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
     restore = commands.add_parser("restore", help="put a copy in the place of the database, while no bot is running")
@@ -252,7 +253,8 @@ def _cluster(options: argparse.Namespace) -> Coroutine[Any, Any, None]:
     from bot.sandbox.cluster import Size  # noqa: PLC0415  # as above
     from bot.sandbox.supervisor import keep_running  # noqa: PLC0415  # as above
 
-    return keep_running(Size(gateways=options.gateways, web=options.web, workers=options.workers))
+    size = Size(gateways=options.gateways, web=options.web, workers=options.workers)
+    return keep_running(size, shards=options.shards)
 
 
 def _demo(audio: Path | None, continue_at: str | None) -> Coroutine[Any, Any, None]:
