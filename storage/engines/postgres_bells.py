@@ -6,6 +6,7 @@ and sent separately, over the connection that also listens and does not belong t
 
 import asyncio
 import logging
+import random
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +26,9 @@ SEND = "SELECT pg_notify($1, name || ' ' || $3::text) FROM unnest($2::text[]) AS
 
 COALESCE_SECONDS = 0.005
 """After a NOTIFY, the least time to the next: whatever rings in between goes out together, once for each bell."""
+SPREAD_SECONDS = 0.02
+"""All processes hear a NOTIFY at the same moment. Each of them waits for a part of this at random, so that most of them
+look for the work only once another has it: that costs them a read, and not a transaction."""
 ANSWER_SECONDS = 5.0
 CLOSING_SECONDS = 1.0
 CHECK_SECONDS = 30.0
@@ -90,11 +94,12 @@ class BellsElsewhere:
     @asynccontextmanager
     async def _listening(self, ring: Callable[[str], None]) -> AsyncIterator[Any]:
         """A connection of its own that hears the other processes."""
+        loop = asyncio.get_running_loop()
 
         def heard(_pg: object, _pid: int, _channel: str, payload: str) -> None:
             name, _, sender = payload.partition(" ")
             if sender != self._sender:
-                ring(name)
+                loop.call_later(random.uniform(0, SPREAD_SECONDS), ring, name)
 
         with outages_typed():
             pg = await asyncpg.connect(

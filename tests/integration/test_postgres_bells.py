@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from bot.services.common.bells import Bell, Bells
-from storage.engines.postgres_bells import CHANNEL, BellsElsewhere
+from storage.engines.postgres_bells import CHANNEL, SPREAD_SECONDS, BellsElsewhere
 from tests.support.postgres_server import PostgresServer, running_server
 
 pytestmark = pytest.mark.postgres
@@ -55,6 +55,27 @@ async def test_a_ring_wakes_a_worker_of_the_other_process(two: tuple[Bells, Bell
     await woken
 
     assert there.deliver.rung == seen + 1
+
+
+async def test_processes_hear_a_ring_at_different_moments(server: PostgresServer) -> None:
+    """So that most of them find the work taken. All ten within a twentieth of the time would be a rare accident."""
+    moments: list[float] = []
+    async with AsyncExitStack() as stack:
+        here = await stack.enter_async_context(bells_on(server))
+        others = [await stack.enter_async_context(bells_on(server)) for _ in range(10)]
+        seen = [there.submit.rung for there in others]
+
+        async def hear(there: Bells, seen: int) -> None:
+            await rung(there.submit, seen=seen)
+            moments.append(asyncio.get_running_loop().time())
+
+        async with asyncio.TaskGroup() as group:
+            for there, number in zip(others, seen, strict=True):
+                group.create_task(hear(there, number))
+            await asyncio.sleep(0)
+            here.submit.ring()
+
+    assert max(moments) - min(moments) > SPREAD_SECONDS / 20
 
 
 async def test_what_rings_while_a_process_ends_is_still_heard(server: PostgresServer) -> None:
