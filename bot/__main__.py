@@ -117,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
         cluster.add_argument(
             f"--{name}", metavar="N", type=_number, default=2, help="how many of them to start; 2 if left out"
         )
+    cluster.add_argument(
+        "--shards", metavar="N", type=_number, default=4, help="how many the gateways share; 4 if left out"
+    )
     backup = commands.add_parser("backup", help="copy the database, consistently, while the bot runs")
     backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
     restore = commands.add_parser("restore", help="put a copy in the place of the database, while no bot is running")
@@ -265,7 +268,8 @@ def _cluster(options: argparse.Namespace) -> Coroutine[Any, Any, None]:
     from bot.sandbox.cluster import Size  # noqa: PLC0415  # as above
     from bot.sandbox.supervisor import keep_running  # noqa: PLC0415  # as above
 
-    return keep_running(Size(gateways=options.gateways, web=options.web, workers=options.workers))
+    size = Size(gateways=options.gateways, web=options.web, workers=options.workers)
+    return keep_running(size, shards=options.shards)
 
 
 def _demo(audio: Path | None, continue_at: str | None) -> Coroutine[Any, Any, None]:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bot.roles import Role
 from bot.sandbox.balancer import Balancer
+from bot.sandbox.discord import FakeDiscord, Guild
 from bot.sandbox.processes import BotProcess, bot_process, environ_of
 from bot.sandbox.stand_ins import free_port
 from bot.settings import Settings
@@ -20,12 +21,11 @@ START_SECONDS = 90.0
 START_TRIES = 3
 PAUSE_SECONDS = 1.0
 """The pause before a process that has ended is started again, as by a service manager."""
-READY = {Role.GATEWAY: "ready as", Role.WEB: "listening on port", Role.WORKERS: "credits left"}
-"""What a process with this role logs once it works."""
+SHARDS = 4
 
 
 class ClusterError(Exception):
-    """A process did not start; the text has its output."""
+    """The cluster cannot be as wanted, or a process did not start; then the text has its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +53,21 @@ class Seat:
 
 
 class Cluster:
-    """Processes with one role each; the web processes share one address, that of `settings`."""
+    """Processes with one role each; the web processes share one address, that of `settings`.
+
+    With `settings.shards` the gateway processes share them; without, each of them hears everything.
+    """
 
     def __init__(self, settings: Settings, size: Size, *, folder: Path, more: dict[str, str] | None = None) -> None:
-        """`more`: further variables for all processes."""
+        """`more`: further variables for all processes.
+
+        Raises:
+            ClusterError: there are too few shards, so that a gateway process would have nothing to do.
+        """
+        if settings.shards is not None and settings.shards < max(1, size.gateways):
+            raise ClusterError(
+                f"each gateway process needs a shard, but --shards is {settings.shards} and --gateways {size.gateways}"
+            )
         self._settings = settings
         self._folder = folder
         self._more = more or {}
@@ -99,13 +110,25 @@ class Cluster:
         seat.bot = await seat.stack.enter_async_context(
             bot_process(environ, "run", "--only", seat.role, folder=self._folder)
         )
-        try:
-            is_ready = await seat.bot.has_said(READY[seat.role], seconds=START_SECONDS)
-        except TimeoutError:
-            is_ready = False
-        if not is_ready:
+        if not await self._is_ready(seat.role, seat.bot):
             raise ClusterError("\n".join([f"{seat.name} did not start", *seat.bot.said]))
         return seat.bot
+
+    async def _is_ready(self, role: Role, bot: BotProcess) -> bool:
+        """Wait until it has said what a process with this role says once it works; False if it ends or takes too long.
+
+        A gateway process serves one of its shards by then; the others may follow.
+        """
+        ready = {
+            Role.GATEWAY: ["ready as" if self._settings.shards is None else "is ready in"],
+            Role.WEB: ["listening on port", *(["invite link"] if self._settings.interactions_public_key else [])],
+            Role.WORKERS: ["credits left"],
+        }
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                return all([await bot.has_said(words, seconds=START_SECONDS) for words in ready[role]])
+        except TimeoutError:
+            return False
 
     async def stop(self, seat: Seat, *, by: signal.Signals = signal.SIGTERM) -> int | None:
         """Its exit status; None if it was not running."""
@@ -120,3 +143,20 @@ class Cluster:
             if seat.bot is not None:
                 self.said += [f"{seat.name} | {line}" for line in seat.bot.said]
             seat.bot = None
+
+
+def a_server_in_every_shard(discord: FakeDiscord, shards: int) -> list[Guild]:
+    """By shard; those that are there already count."""
+    found: dict[int, Guild] = {}
+    for guild in discord.world.guilds.values():
+        found.setdefault(shard_of(guild, shards), guild)
+    while len(found) < shards:
+        discord.advance(0.001)  # the next id has the next millisecond
+        guild = discord.guild(f"Choir {len(found) + 1}")
+        found.setdefault(shard_of(guild, shards), guild)
+    return [found[number] for number in range(shards)]
+
+
+def shard_of(guild: Guild, shards: int) -> int:
+    """docs/discord.md 6."""
+    return (guild.id >> 22) % shards

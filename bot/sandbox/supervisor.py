@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from bot import logs
 from bot.roles import Role
-from bot.sandbox.cluster import PAUSE_SECONDS, Cluster, ClusterError, Seat, Size
+from bot.sandbox.cluster import PAUSE_SECONDS, Cluster, ClusterError, Seat, Size, a_server_in_every_shard
+from bot.sandbox.discord import DiscordOptions
 from bot.sandbox.postgres import running_server
 from bot.sandbox.stand_ins import API_KEY, TOKEN, stand_ins
 from bot.sandbox.suno import SunoOptions
@@ -20,12 +21,14 @@ DATABASE = "postgres"
 _tell = partial(print, flush=True)
 
 
-async def keep_running(size: Size) -> None:
+async def keep_running(size: Size, *, shards: int) -> None:
     """Run the stand-ins, PostgreSQL and all processes until a signal.
+
+    `shards`: how many the gateway processes share; Discord lets all of them begin at the same time.
 
     Raises:
         NoServer: no PostgreSQL is installed.
-        ClusterError: a process did not start.
+        ClusterError: see `Cluster`, or a process did not start.
     """
     logs.set_up(level="info", form="text", secrets=(API_KEY, TOKEN))
     asked = asyncio.Event()
@@ -33,8 +36,10 @@ async def keep_running(size: Size) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     with tempfile.TemporaryDirectory(prefix="encore-cluster-") as name, running_server(durable=True) as server:
-        async with stand_ins(SunoOptions(time_scale=0.1), folder=Path(name)) as both:
-            settings = replace(both.settings, postgres_url=server.url_of(DATABASE))
+        discord = DiscordOptions(shards=shards, max_concurrency=shards)
+        async with stand_ins(SunoOptions(time_scale=0.1), folder=Path(name), discord=discord) as both:
+            settings = replace(both.settings, postgres_url=server.url_of(DATABASE), shards=shards)
+            a_server_in_every_shard(both.discord, shards)
             _tell(f"PostgreSQL           psql '{settings.postgres_url}'")
             _tell(f"Discord's stand-in   {settings.discord_api_url}")
             _tell(f"music service        {settings.suno_api_url}")

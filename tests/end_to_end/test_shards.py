@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from bot.app import App
 from bot.domain.jobs import JobState
 from bot.roles import Role
+from bot.sandbox.cluster import a_server_in_every_shard
 from bot.sandbox.discord import Channel, DiscordOptions, SecondSession, TroubleKind
 from bot.sandbox.stand_ins import free_port, running
 from tests.conftest import UNDESCRIBED
@@ -46,13 +47,10 @@ async def sharded(tmp_path: Path, source: Path, request: pytest.FixtureRequest) 
 
 def a_channel_in_every_shard(town: Town) -> list[Channel]:
     """By shard, each in a server with Mia."""
-    found: dict[int, Channel] = {}
-    while len(found) < SHARDS:
-        town.discord.advance(0.001)  # the next id has the next millisecond
-        guild = town.discord.guild("Another choir")
+    guilds = a_server_in_every_shard(town.discord, SHARDS)
+    for guild in guilds:
         guild.join(town.mia)
-        found.setdefault((guild.id >> 22) % SHARDS, guild.channel("songs"))
-    return [found[number] for number in range(SHARDS)]
+    return [guild.channel("songs") for guild in guilds]
 
 
 async def answered_everywhere(town: Town, channels: list[Channel]) -> None:
@@ -155,7 +153,8 @@ async def test_menus_buttons_and_direct_messages_work(sharded: Town) -> None:
 async def test_servers_that_are_not_allowed_are_left(sharded: Town) -> None:
     await settled(sharded, await sharded.start(allowed_servers=frozenset({sharded.guild.id})), each=SHARDS)
 
-    guilds = [channel.guild for channel in a_channel_in_every_shard(sharded)]
+    channels = a_channel_in_every_shard(sharded)
+    guilds = [channel.guild for channel in channels if channel.guild is not sharded.guild]
 
     await until(lambda: not any(guild is not None and guild.has_bot for guild in guilds))
     assert sharded.guild.has_bot

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from tests.end_to_end.town import Town
 from tests.faults.backups import BACKUP_TROUBLES
 from tests.faults.burst import a_town_with_tracks, burst
 from tests.faults.clocks import CLOCK_TROUBLES
-from tests.faults.clusters import struck_at_random
+from tests.faults.clusters import a_town_over_http, a_town_with_shards, struck_at_random
 from tests.faults.killing import UNANSWERED, Balance, a_town_to_kill_in, count, killed_at, killed_at_random
 from tests.faults.troubles import HUNDRED, RECONNECT, TROUBLES, TWO_PROCESSES, hundred_at_once, in_trouble
 from tests.faults.unreadable_rows import UNREADABLE_ROWS
@@ -38,6 +39,7 @@ BURST_JOBS = 200
 TRACK_BYTES = 3_500_000
 
 Act = Callable[[Town, Path], Awaitable[Balance]]
+ATown = Callable[[Path, Path], AbstractAsyncContextManager[Town]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,23 +78,26 @@ def trials(rounds: int, seed: int) -> Iterator[Trial]:
     yield Trial(fault=f"{BURST_JOBS} results at once, 7 MB each", rounds=1, act=bursting)
 
 
-def cluster_trials(rounds: int, seed: int, size: Size, server: PostgresServer) -> Iterator[Trial]:
+def cluster_trials(
+    rounds: int, seed: int, size: Size, server: PostgresServer, *, over_http: bool = False
+) -> Iterator[Trial]:
     """The rounds are spread over several databases."""
+    name, a_town = ("a cluster over HTTP", a_town_over_http) if over_http else ("a cluster", a_town_with_shards)
 
     async def struck(number: int, times: int, town: Town, folder: Path) -> Balance:
         return await struck_at_random(town, folder, rounds=times, seed=number, size=size, server=server)
 
     for number, before in enumerate(range(0, rounds, CLUSTER_SHARE), seed):
         times = min(CLUSTER_SHARE, rounds - before)
-        yield in_a_town(f"a cluster, seed {number}", partial(struck, number, times), rounds=times)
+        yield in_a_town(f"{name}, seed {number}", partial(struck, number, times), rounds=times, a_town=a_town)
 
 
-def in_a_town(fault: str, act: Act, *, rounds: int = 1) -> Trial:
+def in_a_town(fault: str, act: Act, *, rounds: int = 1, a_town: ATown = a_town_to_kill_in) -> Trial:
     """`act` in a town of its own, on a database of its own."""
 
     async def act_there(source: Path) -> Balance:
         with tempfile.TemporaryDirectory(prefix="encore-faults-") as name:
-            async with a_town_to_kill_in(Path(name), source) as town:
+            async with a_town(Path(name), source) as town:
                 return await act(town, Path(name))
 
     return Trial(fault=fault, rounds=rounds, act=act_there)
@@ -152,15 +157,18 @@ def main() -> int:
     parser.add_argument("--cluster", action="store_true", help="several processes on a PostgreSQL of their own")
     for role in ("gateways", "web", "workers"):
         parser.add_argument(f"--{role}", type=int, default=2, help="in the cluster")
+    parser.add_argument("--over-http", action="store_true", help="no gateways; commands come to the web processes")
     options = parser.parse_args()
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # a killed bot stops in the middle of requests
     if not options.cluster:
         return as_status(everything(trials(options.rounds or RANDOM_ROUNDS, options.seed), options.only))
-    size = Size(gateways=options.gateways, web=options.web, workers=options.workers)
+    gateways = 0 if options.over_http else options.gateways
+    size = Size(gateways=gateways, web=options.web, workers=options.workers)
     try:
         with running_server(durable=True) as server:
             os.environ[database.SERVER] = server.url_of("postgres")
-            rows = cluster_trials(options.rounds or CLUSTER_ROUNDS, options.seed, size, server)
+            rounds = options.rounds or CLUSTER_ROUNDS
+            rows = cluster_trials(rounds, options.seed, size, server, over_http=options.over_http)
             return as_status(everything(rows, options.only))
     except NoServer as error:
         print(error, file=sys.stderr)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from bot.domain.jobs import Job, JobState
 from bot.domain.quota import quota_day
 from bot.fault_points import POINTS, STOP
-from bot.sandbox.discord import DiscordOptions, Invocation, Member, Upload
+from bot.sandbox.discord import Channel, DiscordOptions, Invocation, Member, Upload
 from bot.sandbox.suno import SunoOptions
 from bot.scratch import PREFIX
 from storage.storage import SqlStorage
@@ -65,8 +65,8 @@ class Balance:
 
 
 @asynccontextmanager
-async def a_town_to_kill_in(folder: Path, source: Path) -> AsyncIterator[Town]:
-    async with a_town(folder, source, SUNO, DISCORD) as town:
+async def a_town_to_kill_in(folder: Path, source: Path, discord: DiscordOptions = DISCORD) -> AsyncIterator[Town]:
+    async with a_town(folder, source, SUNO, discord) as town:
         town.settings = replace(town.settings, quota_per_day=100_000)
         yield town
 
@@ -173,7 +173,8 @@ async def jobs_in(storage: SqlStorage, town: Town) -> list[Job]:
 async def count(town: Town) -> Balance:
     """Compare the database with what both stand-ins saw."""
     jobs = await all_jobs(town)
-    said = [message for channel in town.guild.channels for message in channel.messages]
+    channels = [channel for guild in town.discord.world.guilds.values() for channel in guild.channels]
+    said = [message for channel in channels for message in channel.messages]
     marks = Counter(mark for message in said for mark in MARK.findall(message.content))
     posts = {job.id: marks.pop(job.short_id, 0) for job in jobs}
     progress = {job.progress_message_id for job in jobs}
@@ -249,8 +250,8 @@ async def a_day_passes(town: Town) -> None:
         await work.jobs.hasten(until=datetime.now(UTC))
 
 
-async def command(town: Town, member: Member) -> Invocation:
-    """A member uses `/extend`."""
+async def command(town: Town, member: Member, channel: Channel | None = None) -> Invocation:
+    """A member uses `/extend`, in `songs` unless another channel is given."""
     return await member.command(
-        town.songs, "extend", audio=Upload(town.source), style="folk", title="Boats", prompt="la"
+        channel or town.songs, "extend", audio=Upload(town.source), style="folk", title="Boats", prompt="la"
     )

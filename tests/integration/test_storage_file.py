@@ -59,7 +59,7 @@ async def test_where_an_end_is_was_concluded_from_its_channel_before_it_was_writ
         await migrate(database, known_migrations()[:6])
         async with database.transaction() as connection:
             for number, (name, end) in enumerate(ends.items()):
-                await connection.execute(AN_ENDED_JOB, name, number, *end)
+                await connection.execute(A_JOB, name, number, *end)
         await migrate(database)
         rows = await database.reading.fetch_all("SELECT id, final_guild_id, final_is_answer FROM job")
 
@@ -72,7 +72,20 @@ async def test_where_an_end_is_was_concluded_from_its_channel_before_it_was_writ
     }
 
 
-AN_ENDED_JOB = """
+async def test_a_waiting_job_of_an_earlier_release_gets_the_due_time_that_it_lacked(tmp_path: Path) -> None:
+    async with open_sqlite(tmp_path / "encore.db") as database:
+        await migrate(database, known_migrations()[:8])
+        async with database.transaction() as connection:
+            await connection.execute(A_JOB, "ended", 1, 0, "delivered", None, 300)
+            await connection.execute(A_JOB, "waiting", 2, 0, "accepted", None, 300)
+            await connection.execute("UPDATE job SET accepted_ms = 7")
+        await migrate(database)
+        rows = await database.reading.fetch_all("SELECT id, due_ms FROM job")
+
+    assert {row["id"]: row["due_ms"] for row in rows} == {"ended": None, "waiting": 7}
+
+
+A_JOB = """
 INSERT INTO job (
     turn, seat, application_id, guild_id, channel_id, member_id, locale, received_ms, request, continue_at, source_kind,
     source_name, source, accepted_ms, stage, interaction_token, source_url, outcome_unknown, attempts, final_message_id,

@@ -108,11 +108,16 @@ async def test_a_job_put_back_does_not_turn_the_queue_back(storage: Storage) -> 
     assert [await claim_member(storage) for _ in range(4)] == [3, 2, 3, 2]
 
 
-async def test_a_job_with_no_due_time_is_due(storage: Storage) -> None:
+async def test_a_turn_can_be_claimed_exactly_when_the_next_due_time_has_come(storage: Storage) -> None:
     async with storage.transaction() as work:
         await work.jobs.insert(replace(a_job(), due_at=None))
+        await work.jobs.insert(replace(a_job(), due_at=after(5)))
 
-    assert await claim_member(storage) == 1
+    assert await storage.reading.jobs.next_due([JobState.ACCEPTED]) == after(5)
+    assert await claim(storage, now=after(4)) is None
+    assert await claim(storage, now=after(5)) is not None
+    assert await storage.reading.jobs.next_due([JobState.ACCEPTED]) is None
+    assert await claim(storage, now=after(6)) is None
 
 
 async def test_cancelled_jobs_cost_no_turn(storage: Storage) -> None:

@@ -34,7 +34,7 @@ from bot.errors import (
 )
 from bot.services.common import settle
 from bot.services.common.bells import Bells
-from bot.services.common.clock import Clock
+from bot.services.common.clock import Clock, is_due
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.ports import AudioTools, Fetcher, Provider, Storage
@@ -150,6 +150,8 @@ class Acceptance:
 
     async def step(self) -> bool:
         """Make a job of one command; one too old to be answered is refused."""
+        if not is_due(await self._storage.reading.intakes.next_due(), self._clock()):
+            return False
         async with self._storage.transaction() as work:
             claimed = await work.intakes.claim_due(
                 now=self._clock(),

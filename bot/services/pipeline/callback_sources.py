@@ -9,7 +9,7 @@ from typing import Protocol
 from bot import fault_points
 from bot.domain.inbox_entry import CallbackEntry
 from bot.errors import Outage
-from bot.services.common.clock import Clock
+from bot.services.common.clock import Clock, is_due
 from bot.services.common.lease import an_owner
 from bot.services.common.ports import Storage
 
@@ -137,9 +137,8 @@ class SharedInbox:
 
     async def old(self, limit: int) -> Sequence[CallbackEntry]:
         inbox = self._storage.reading.inbox
-        next_due = await inbox.next_due()
-        is_due = next_due is not None and next_due <= self._clock()
-        if not limit or not (is_due or await inbox.has_untouched(up_to=self._newest_at_start)):
+        may_be_due = is_due(await inbox.next_due(), self._clock())
+        if not limit or not (may_be_due or await inbox.has_untouched(up_to=self._newest_at_start)):
             return []
         async with self._storage.transaction() as work:
             now = self._clock()
