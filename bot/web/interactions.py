@@ -74,7 +74,7 @@ class InteractionEndpoint:
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise web.HTTPBadRequest from None
     if not isinstance(found, dict) or not isinstance(found.get("type"), int):
         raise web.HTTPBadRequest
