@@ -11,21 +11,42 @@ SMALL_BYTES = 16 * 1024
 """Nearly all bodies are smaller; larger ones count as large."""
 
 
-class LargeBody:
-    """A body under way that has become large, and may be cut off to make room."""
+class BodyUnderWay:
+    """A body of which more is to come, and which may be cut off to make room."""
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
+        self.is_counted = False
+        self.is_large = False
 
     def cut(self) -> None:
         if self._request.transport is not None:
             self._request.transport.abort()
 
 
-async def read_body(
-    request: web.Request, *, limit_bytes: int, seconds: float, large: Crowd[LargeBody] | None = None
-) -> bytes:
-    """The body, whose length need not be announced. `large` limits how many large ones are read at a time.
+class BodyCrowd:
+    """Bodies under way at a time: at most `most`, of which `most_large` are large. Beyond that, the longest is cut off.
+
+    Without this, strangers could hold all connections: one whose body is awaited is not cut off for a newcomer.
+    """
+
+    def __init__(self, *, most: int, most_large: int) -> None:
+        self._all = Crowd[BodyUnderWay](most=most, most_unfinished=most)
+        self._large = Crowd[BodyUnderWay](most=most_large, most_unfinished=most_large)
+
+    def count(self, body: BodyUnderWay, received_bytes: int) -> None:
+        if not body.is_counted:
+            body.is_counted = self._all.admit(body)
+        if received_bytes > SMALL_BYTES and not body.is_large:
+            body.is_large = self._large.admit(body)
+
+    def left(self, body: BodyUnderWay) -> None:
+        self._all.left(body)
+        self._large.left(body)
+
+
+async def read_body(request: web.Request, *, limit_bytes: int, seconds: float, crowd: BodyCrowd | None = None) -> bytes:
+    """The body, whose length need not be announced. `crowd` bounds how many are under way at a time.
 
     Raises:
         HTTPRequestEntityTooLarge, HTTPRequestTimeout, HTTPBadRequest: it is too large, too slow, or broke off.
@@ -35,7 +56,7 @@ async def read_body(
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
-            await _fill(body, request, limit_bytes, large)
+            await _fill(body, request, limit_bytes, crowd)
     except TimeoutError:
         raise closing(web.HTTPRequestTimeout()) from None
     except (web.RequestPayloadError, ConnectionError) as error:
@@ -46,22 +67,33 @@ async def read_body(
     return bytes(body)
 
 
-async def _fill(body: bytearray, request: web.Request, limit_bytes: int, large: Crowd[LargeBody] | None) -> None:
+async def _fill(body: bytearray, request: web.Request, limit_bytes: int, crowd: BodyCrowd | None) -> None:
     """Let others run between two pieces."""
-    counted: LargeBody | None = None
+    under_way = BodyUnderWay(request)
     try:
-        while piece := await request.content.readany():
+        while True:
+            if crowd is not None and not request.content.is_eof():
+                crowd.count(under_way, len(body))
+            piece = await _next_piece(request)
+            if not piece:
+                return
             body += piece
             if len(body) > limit_bytes:
                 raise too_large(limit_bytes)
-            if large is not None and counted is None and len(body) > SMALL_BYTES:
-                counted = LargeBody(request)
-                large.admit(counted)
             if not request.content.is_eof():
                 await asyncio.sleep(0)
     finally:
-        if large is not None and counted is not None:
-            large.left(counted)
+        if crowd is not None:
+            crowd.left(under_way)
+
+
+async def _next_piece(request: web.Request) -> bytes:
+    try:
+        return await request.content.readany()
+    except RuntimeError:
+        if request.transport is not None:
+            raise
+        raise ConnectionResetError from None  # the sender was gone before anybody waited for more
 
 
 def too_large(limit_bytes: int) -> web.HTTPException:

@@ -7,16 +7,18 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import web
 
-from bot.web.bodies import LargeBody, read_body
-from bot.web.crowd import Crowd
+from bot.web.bodies import BodyCrowd, read_body
 
 PATH = "/interactions"
 BODY_LIMIT_BYTES = 192 * 1024
 """Usually 2 to 4 KB. The texts of a command may have 14,000 characters, and JSON may take 12 bytes for each."""
 BODY_SECONDS = 2.0
 """Discord waits 3 s for the first answer (docs/discord.md 2.1)."""
+MOST_UNDER_WAY = 200
+"""Bodies that have not arrived whole. Their senders are strangers until the last byte is there, and more than half of
+the server's 500 connections should stay free for others, such as callbacks."""
 MOST_LARGE = 64
-"""Bodies above 16 KB that are read at a time; their senders are strangers until the last byte has arrived."""
+"""The same for bodies above 16 KB."""
 PING = 1
 SIGNATURE = re.compile(r"[0-9A-Fa-f]{128}", re.ASCII)
 TIMESTAMP = re.compile(r"[0-9]{1,20}", re.ASCII)
@@ -42,7 +44,7 @@ class InteractionEndpoint:
         self._take_in = take_in
         self._is_ready = is_ready
         self._body_seconds = body_seconds
-        self._large = Crowd[LargeBody](most=MOST_LARGE, most_unfinished=MOST_LARGE)
+        self._crowd = BodyCrowd(most=MOST_UNDER_WAY, most_large=MOST_LARGE)
 
     async def receive(self, request: web.Request) -> web.Response:
         """202 once it is taken in, 401 without Discord's signature (docs/discord.md 2.5), 503 while not ready.
@@ -63,7 +65,7 @@ class InteractionEndpoint:
         timestamp = request.headers.get("X-Signature-Timestamp", "")
         if not SIGNATURE.fullmatch(signature) or not TIMESTAMP.fullmatch(timestamp):
             raise web.HTTPUnauthorized
-        body = await read_body(request, limit_bytes=BODY_LIMIT_BYTES, seconds=self._body_seconds, large=self._large)
+        body = await read_body(request, limit_bytes=BODY_LIMIT_BYTES, seconds=self._body_seconds, crowd=self._crowd)
         if not self._verify(timestamp.encode() + body, signature=bytes.fromhex(signature)):
             raise web.HTTPUnauthorized
         return body
@@ -72,7 +74,7 @@ class InteractionEndpoint:
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise web.HTTPBadRequest from None
     if not isinstance(found, dict) or not isinstance(found.get("type"), int):
         raise web.HTTPBadRequest

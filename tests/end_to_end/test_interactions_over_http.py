@@ -1,10 +1,8 @@
 """A bot without a gateway: Discord sends its interactions to the web role. `either_way` marks further journeys."""
 
-import asyncio
 import dataclasses
 import logging
 import sqlite3
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
@@ -23,7 +21,7 @@ from tests.end_to_end.test_sending_again import details, links
 from tests.end_to_end.town import QUICK, UNHURRIED, WITHOUT_GATEWAY, Town, a_town, ends, eventually
 from tests.support.interactions import Taken, post
 from tests.support.one_address import one_address
-from tests.support.process import ROOT, BotProcess, bot_process, environ_of, said
+from tests.support.process import BotProcess, bot_process, environ_of, said
 
 
 @pytest.fixture
@@ -364,21 +362,6 @@ async def test_a_bot_without_a_gateway_needs_no_postgresql(town: Town, tmp_path:
         await town.result()
 
         assert await bot.end() == 0
-
-
-async def test_a_bot_with_a_gateway_does_not_import_pynacl(tmp_path: Path) -> None:
-    """discord.py would, for voice: ten milliseconds and a megabyte at each start."""
-    code = (
-        "import sys; from bot.__main__ import _run; from bot.roles import ALL; from bot.settings import Settings\n"
-        "_run(Settings(discord_token='invented-token', suno_api_key='invented-key'), ALL).close()\n"
-        "print([name for name in ('discord.voice_client', 'nacl', 'nacl.bindings') if name in sys.modules])"
-    )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, env={"PYTHONPATH": str(ROOT)}, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
-    )
-    printed, _ = await process.communicate()
-
-    assert printed.decode().strip() == "['discord.voice_client']"
 
 
 async def test_without_pynacl_one_line_says_what_to_install(town: Town, tmp_path: Path) -> None:

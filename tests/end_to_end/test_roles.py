@@ -5,16 +5,21 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from bot.domain.jobs import JobState
-from bot.roles import Role
+from bot.roles import Role, answers_members
 from bot.sandbox.stand_ins import running
 from bot.services.common.worker import IDLE_SECONDS
 from tests.end_to_end.town import Town, ends, eventually
+from tests.faults import turned_clock
 from tests.support.database import open_storage
 from tests.support.process import BotProcess, bot_process, environ_of, said
 
+CONNECTED = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'encore'
+"""
 READY = {Role.GATEWAY: "ready as", Role.WEB: "listening on port", Role.WORKERS: "credits left"}
 """What a process with this role says when it works."""
 
@@ -129,3 +134,49 @@ async def test_all_roles_by_name_are_one_whole_bot(town: Town, tmp_path: Path) -
         await town.result()
 
         assert any(line.endswith("roles of this process: gateway, web, workers") for line in bot.said)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("days", [-2, 2])
+async def test_workers_on_a_machine_whose_clock_is_wrong_do_their_work(town: Town, tmp_path: Path, days: int) -> None:
+    """They go by the database's clock; by their own, the job would be given up, or not be due yet."""
+    clock = tmp_path / "clock"
+    turned_clock.turn(clock, days * 86_400)
+    environ = environ_of(town.settings, **{turned_clock.VARIABLE: str(clock)})
+    module = turned_clock.__name__
+    async with (
+        a_process(town, tmp_path, Role.GATEWAY, Role.WEB),
+        bot_process(environ, "run", "--only", "workers", folder=tmp_path, module=module) as workers,
+    ):
+        await said(workers, READY[Role.WORKERS])
+        await town.extend()
+        await town.result()
+        await delivered(town)
+
+    assert town.suno.submits == len(ends(town.songs)) == 1
+
+
+@pytest.mark.postgres
+async def test_a_process_opens_no_more_connections_than_its_setting_says(town: Town) -> None:
+    app = await town.start(database_connections=2)
+    await asyncio.gather(*(app.storage.reading.memos.get("any") for _ in range(50)))
+
+    pg = await asyncpg.connect(app.settings.postgres_url)
+    connected = await pg.fetchval(CONNECTED)
+    await pg.close()
+    assert connected == 2
+
+
+@pytest.mark.parametrize(
+    ("roles", "over_http", "answers"),
+    [
+        ({Role.GATEWAY}, False, True),
+        ({Role.WEB}, True, True),
+        ({Role.WEB}, False, False),
+        ({Role.WORKERS}, True, False),
+    ],
+)
+def test_members_are_answered_and_commands_announced_where_commands_arrive(
+    roles: set[Role], *, over_http: bool, answers: bool
+) -> None:
+    assert answers_members(frozenset(roles), over_http=over_http) is answers

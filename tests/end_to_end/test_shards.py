@@ -227,6 +227,26 @@ async def test_a_process_that_stops_gives_its_shards_back_at_once(sharded: Town)
 
 
 @pytest.mark.postgres
+async def test_a_process_that_is_told_to_stop_gives_its_shards_back_before_it_waits_for_a_submission(
+    sharded: Town, tmp_path: Path
+) -> None:
+    town = sharded
+    environ = environ_of(town.settings, SHARDS=str(SHARDS), LEASE_SECONDS="600")
+    town.suno.next_submit("hold started")
+    async with (
+        bot_process(environ, "run", folder=tmp_path) as bot,
+        running(town.stand_ins, replace(town.settings, lease_seconds=600.0), only=GATEWAY) as other,
+    ):
+        await settled(town, other, each=2)
+        await town.extend()
+        await town.suno.wait_for_submit()
+
+        bot.process.send_signal(signal.SIGTERM)
+        await until(lambda: len(shards_of(other)) == SHARDS)
+        assert not any("not answered within" in line for line in bot.said)
+
+
+@pytest.mark.postgres
 @pytest.mark.parametrize("second_session", SecondSession)
 async def test_a_hand_over_succeeds_whatever_discord_makes_of_the_second_session(
     tmp_path: Path, source: Path, request: pytest.FixtureRequest, second_session: SecondSession

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from bot.sandbox.discord.wire.events import GUILDS, Event
 from bot.sandbox.stand_ins import free_port
 from bot.services.common.clock import utc_now
 from tests.end_to_end.town import Town, eventually
-from tests.support.process import bot_process, environ_of, said
+from tests.support.process import ROOT, bot_process, environ_of, said
 
 ANNOUNCE = "/applications/{application_id}/commands"
 
@@ -242,3 +244,30 @@ async def test_the_turn_of_a_process_that_died_while_announcing_runs_out(town: T
     await announce.keep_announced(app.client.tree, app.storage)
 
     assert await town.announced()
+
+
+SEVERAL = (
+    *("bot.chat.shared_turns", "bot.parts.shards", "bot.services.gateway", "bot.shard_client", "bot.shard_keeper"),
+    *("storage.engines.postgres", "storage.engines.postgres_bells", "storage.engines.postgres_budgets"),
+)
+
+
+async def test_one_process_with_a_gateway_imports_nothing_that_only_others_need(tmp_path: Path) -> None:
+    """discord.py would import PyNaCl, for voice: ten milliseconds and a megabyte at each start."""
+    unwanted = ("asyncpg", "nacl", "nacl.bindings", *SEVERAL)
+    code = (
+        "import sys; from bot.__main__ import _run; from bot.roles import ALL; from bot.settings import Settings\n"
+        "_run(Settings(discord_token='invented-token', suno_api_key='invented-key'), ALL).close()\n"
+        f"print([name for name in ('bot.app', 'discord.voice_client', *{unwanted}) if name in sys.modules])"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, env={"PYTHONPATH": str(ROOT)}, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+
+    assert printed.decode().strip() == "['bot.app', 'discord.voice_client']"
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_those_modules_exist(name: str) -> None:
+    assert find_spec(name) is not None

@@ -20,6 +20,9 @@ from tests.support.postgres_server import PostgresServer, running_server
 pytestmark = pytest.mark.postgres
 
 NUMBERS = count(1)
+CONNECTED = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'encore'
+"""
 
 T = TypeVar("T")
 
@@ -229,6 +232,51 @@ async def test_a_transaction_whose_process_hangs_is_ended_by_the_server(database
 
         with pytest.raises(StorageUnavailable):
             await hang()
+
+
+async def test_a_deadlock_with_another_program_undoes_the_transaction_and_is_reported_once(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with notes_on(database) as engine:
+        for name in ("one", "two"):
+            await add(engine, name)
+        other = await asyncpg.connect(database.url)
+        await other.execute("SET deadlock_timeout = '20s'")  # so that it is ours that PostgreSQL ends
+        await other.execute("BEGIN")
+        await other.execute("DELETE FROM note WHERE name = 'two'")
+
+        async def delete_both() -> None:
+            async with engine.transaction() as connection:
+                await connection.execute("DELETE FROM note WHERE name = 'one'")
+                waiting = asyncio.create_task(other.execute("DELETE FROM note WHERE name = 'one'"))
+                try:
+                    await connection.execute("DELETE FROM note WHERE name = 'two'")
+                finally:
+                    finished.append(waiting)
+
+        finished: list[asyncio.Task[str]] = []
+        with pytest.raises(StorageUnavailable, match=r"deadlock detected.*another transaction was in the way"):
+            await delete_both()
+        await asyncio.gather(*finished)
+        await other.execute("ROLLBACK")
+        await other.close()
+
+        await add(engine, "later")
+        assert await names(engine) == ["later", "one", "two"]
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(told) == 2
+
+
+async def test_readers_and_writers_share_no_more_connections_than_there_may_be(database: Database) -> None:
+    async with notes_on(database, connections=3) as engine:
+        slowly = "SELECT count(*) AS number FROM note, pg_sleep(0.01)"
+        reading = (engine.reading.fetch_one(slowly) for _ in range(30))
+        await asyncio.gather(*reading, *(add(engine, f"{number:02}") for number in range(30)))
+        admin = await asyncpg.connect(database.url)
+        connected = await admin.fetchval(CONNECTED)
+        await admin.close()
+
+    assert connected == 3
 
 
 async def test_more_tasks_than_connections_wait_for_each_other(database: Database) -> None:

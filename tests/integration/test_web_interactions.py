@@ -3,13 +3,15 @@
 import asyncio
 import gc
 import logging
+import socket
 import tracemalloc
+from contextlib import AsyncExitStack, ExitStack
 
 import pytest
 
-from bot.web.interactions import BODY_LIMIT_BYTES, MOST_LARGE
+from bot.web.interactions import BODY_LIMIT_BYTES, MOST_LARGE, MOST_UNDER_WAY
 from tests.support.interactions import COMMAND, Taken, as_json, interactions, post
-from tests.support.web import Parts, asked, cut, serving, talking
+from tests.support.web import POST, Parts, asked, cut, serving, talking
 
 BODY = as_json(COMMAND)
 LONG = as_json({**COMMAND, "data": {"name": "extend", "prompt": "la " * 10_000}})
@@ -98,7 +100,7 @@ async def test_the_signature_is_for_this_body_and_this_time() -> None:
         assert (await post(port, BODY, headers))[0] == 202
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"{}", b'{"type": "2"}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"{}", b'{"type": "2"}', b"\xff", b"[" * 60_000])
 async def test_a_signed_body_that_is_not_an_interaction_is_refused(body: bytes) -> None:
     taken = Taken()
     async with interactions(taken) as port:
@@ -150,6 +152,47 @@ async def test_endless_large_bodies_only_displace_each_other() -> None:
         assert (await post(port, LONG, taken.signed(LONG)))[0] == 202
         for _, writer in others:
             writer.close()
+
+
+@pytest.mark.parametrize("begun", [b"", BODY[:10]])
+async def test_callbacks_are_taken_while_strangers_hold_connections_with_bodies_that_never_end(begun: bytes) -> None:
+    """A connection whose body is awaited makes no room for others."""
+    taken, parts = Taken(), Parts()
+    parts.interactions = taken.endpoint()
+    words = head(taken.forged(BODY), len(BODY)) + begun
+    async with serving(parts, max_connections=MOST_UNDER_WAY + 10) as port, AsyncExitStack() as stack:
+        for _ in range(MOST_UNDER_WAY + 20):
+            (await stack.enter_async_context(talking(port))).say(words)
+        for _ in range(5):
+            async with talking(port) as talk:
+                talk.say(POST)
+                assert (await talk.answer())[0] == 200
+        assert (await post(port, BODY, taken.signed(BODY)))[0] == 202
+
+    assert parts.recorded == 5
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_sender_that_is_cut_off_before_its_body_is_awaited_is_no_fault_of_ours(
+    turns: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`turns` of the event loop lie between newcomers and the requests of those whom they push out."""
+    taken, parts = Taken(), Parts()
+    parts.interactions = taken.endpoint()
+    with ExitStack() as stack:
+        async with serving(parts, max_unfinished=4) as port:
+            first = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(4)]
+            assert (await asked(port, "/healthz"))[0] == 200
+            first = first[1:]  # that one has taken the place of another
+            for _ in range(4):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for each in first:
+                each.sendall(head(taken.forged(BODY), len(BODY)) + BODY[:10])
+            assert (await post(port, BODY, taken.signed(BODY)))[0] == 202
+
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_only_posts_are_taken() -> None:

@@ -105,6 +105,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "PIL": ("bot.audio", "bot.sandbox.sounds"),
     "aiosqlite": ("storage.engines",),
     "sqlite3": ("storage.engines", "storage.migrate"),
+    # Optional: imported with a PostgreSQL database alone.
+    "asyncpg": ("storage.engines.postgres", "storage.engines.postgres_bells", "storage.engines.postgres_outages"),
     "babel": ("bot.text",),
     # Optional: imported with INTERACTIONS_PUBLIC_KEY alone, and by a stand-in that signs.
     "nacl": ("bot.web.ed25519", "bot.sandbox.discord.wire.signing"),
@@ -258,6 +260,7 @@ def test_every_row_of_the_table_has_its_module() -> None:
             "bot.sandbox.discord",
         ),
         ("cogs.extend", "import sqlite3", "sqlite3"),
+        ("storage.engines.opening", "import asyncpg", "asyncpg"),
     ],
 )
 def test_a_wrong_import_is_noticed(module: str, line: str, wrong: str) -> None:
