@@ -168,9 +168,11 @@ def _once_logged_in(app: App) -> Iterator[tuple[str, Callable[[], Awaitable[None
 
 
 async def _give_shards_back(app: App) -> None:
-    """Let other processes connect them while this one finishes its work."""
+    """Let others connect them while this process finishes its work; if that can't be written, the leases run out."""
     if app.shards is not None:
-        await app.shards.leave()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await app.shards.leave()
 
 
 async def _reach_discord(app: App, logged_in: asyncio.Event) -> None:

@@ -50,14 +50,15 @@ def outages_typed() -> Iterator[None]:
 
 def _server_error(error: Any) -> Exception | None:  # noqa: ANN401  # asyncpg has no types
     state = str(error.sqlstate)
+    message = str(error).partition("\n")[0]  # without the DETAIL, which may quote a row
     if state.startswith(_CONSTRAINT):
-        return Conflict(str(error))
+        return Conflict(message)
     if state.startswith(_VALUE):
-        return WrongValue(str(error))
+        return WrongValue(message)
     if isinstance(error, asyncpg.InvalidCachedStatementError):
         return StorageUnavailable("another process changed the tables", remedy="trying again")
     remedy = _OUTAGES.get(state, _OUTAGES.get(state[:2]))
-    return None if remedy is None else StorageUnavailable(str(error), remedy=remedy)
+    return None if remedy is None else StorageUnavailable(message, remedy=remedy)
 
 
 def _client_error(error: Exception) -> Exception | None:
