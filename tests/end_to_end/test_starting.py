@@ -219,7 +219,7 @@ async def test_a_bot_in_very_many_servers_logs_once_that_it_will_need_sharding(
         await app.client.on_ready()
 
     (line,) = lines(caplog)
-    assert line.startswith("in 2000 servers: from 2,500 on Discord requires shards; set SHARDS=auto")
+    assert line.startswith("in 2000 servers: from 2,500 on, Discord requires shards; set SHARDS=auto")
 
 
 async def test_of_several_processes_that_start_together_one_announces(town: Town) -> None:
