@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 RETRY_CAP_SECONDS = 300.0
 TURN = timedelta(minutes=2)
 """How long one process may take to announce them before another tries. discord.py repeats its request for 25 s."""
+GIVE_BACK_SECONDS = 2.0
 LOOK_SECONDS = 1.0
 """How often the others look whether it is done."""
 
@@ -39,8 +40,16 @@ async def keep_announced(tree: Tree, storage: Storage, clock: Clock = utc_now) -
     Announcing at every start would run into Discord's limits (docs/discord.md 1.4). A rejected set is not sent
     again until the next start. Of several processes that start together, one announces and the others wait for it.
     """
-    failures = 0
     turn = _Turn(tree, storage, clock)
+    try:
+        await _keep_announced(tree, storage, turn)
+    except asyncio.CancelledError:
+        await turn.give_back()  # it may have been cancelled right after its turn was written down
+        raise
+
+
+async def _keep_announced(tree: Tree, storage: Storage, turn: "_Turn") -> None:
+    failures = 0
     while True:
         try:
             if await _is_announced(tree, storage):
@@ -148,6 +157,13 @@ class _Turn:
                 return False
             await work.memos.put(self._name, f"{self._process} {(now + TURN).isoformat()}")
         return True
+
+    async def give_back(self) -> None:
+        """End this process's turn, if it has one; otherwise others would wait for it to run out."""
+        with contextlib.suppress(Outage, TimeoutError):
+            async with asyncio.timeout(GIVE_BACK_SECONDS), self._storage.transaction() as work:
+                if (await work.memos.get(self._name) or "").startswith(f"{self._process} "):
+                    await work.memos.put(self._name, "")
 
     @contextlib.asynccontextmanager
     async def given_back_after_a_failure(self) -> AsyncIterator[None]:

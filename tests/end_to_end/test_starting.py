@@ -110,8 +110,11 @@ def announcements(town: Town) -> int:
 
 
 async def forget_what_was_announced(app: App) -> None:
+    """Once it is written down, which the start does last."""
+    name = f"commands of {app.client.application_id}"
+    await eventually(lambda: app.storage.reading.memos.get(name))
     async with app.storage.transaction() as work:
-        await work.memos.put(f"commands of {app.client.application_id}", "")
+        await work.memos.put(name, "")
 
 
 @pytest.mark.parametrize("path", ["/users/@me", "/oauth2/applications/@me"])

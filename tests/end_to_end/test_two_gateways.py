@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from bot.domain.jobs import JobState
 from bot.sandbox.stand_ins import free_port, running
+from bot.services.operator.pause import PAUSE
 from tests.end_to_end.test_sending_again import send_again
 from tests.end_to_end.town import Town, ended, ends, eventually
 
@@ -45,6 +46,8 @@ async def test_a_cancellation_cancels_one_job(both: Town) -> None:
     async def in_states(*states: JobState) -> bool:
         return sorted(job.state for job in await jobs.of_member(both.mia.id, limit=5)) == sorted(states)
 
+    # Then no process begins to submit any more, and both jobs go back to waiting.
+    await eventually(lambda: both.app.storage.reading.memos.get(PAUSE))
     await eventually(lambda: in_states(JobState.ACCEPTED, JobState.ACCEPTED))
     cancelled = await (await both.mia.command(both.songs, "cancel", job="boats")).response()
     await (await both.mia.command(both.songs, "quota")).response()
