@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import discord
@@ -57,8 +56,7 @@ async def _keep_announced(tree: Tree, storage: Storage, turn: "_Turn") -> None:
             if not await turn.take():
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
-            async with turn.given_back_after_a_failure():
-                count = await announce(tree, storage)
+            count = await _announced_or_given_back(tree, storage, turn)
         except CommandsRejected as error:
             log.error("%s; members keep the commands that Discord already knows", error)  # noqa: TRY400  # one line
             return
@@ -75,6 +73,15 @@ async def _keep_announced(tree: Tree, storage: Storage, turn: "_Turn") -> None:
             return
         failures += 1
         await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=RETRY_CAP_SECONDS))
+
+
+async def _announced_or_given_back(tree: Tree, storage: Storage, turn: "_Turn") -> int:
+    """After a success the turn ends with the digest, in one transaction. Raises as `announce` does."""
+    try:
+        return await announce(tree, storage)
+    except Exception:
+        await turn.give_back()
+        raise
 
 
 async def announce(tree: Tree, storage: Storage) -> int:
@@ -164,14 +171,3 @@ class _Turn:
             async with asyncio.timeout(GIVE_BACK_SECONDS), self._storage.transaction() as work:
                 if (await work.memos.get(self._name) or "").startswith(f"{self._process} "):
                     await work.memos.put(self._name, "")
-
-    @contextlib.asynccontextmanager
-    async def given_back_after_a_failure(self) -> AsyncIterator[None]:
-        """After a success it goes with the digest, in one transaction."""
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(Outage):  # then it runs out
-                async with self._storage.transaction() as work:
-                    await work.memos.put(self._name, "")
-            raise
