@@ -1,31 +1,17 @@
 """Two processes that apply callbacks: each callback is claimed by one of them before the provider is asked."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from bot.domain.jobs import Job
 from bot.fault_points import hold
 from bot.services.common.clock_watch import ClockWatch
-from tests.support.pipeline import Pipeline, a_pipeline, another_process
+from tests.support.pipeline import Pipeline
 
 pytestmark = pytest.mark.postgres
 CALLBACK_LEASE_SECONDS = 38
-
-
-@pytest.fixture
-async def one(tmp_path: Path) -> AsyncIterator[Pipeline]:
-    async with a_pipeline(tmp_path) as pipeline:
-        yield pipeline
-
-
-@pytest.fixture
-async def other(tmp_path: Path, one: Pipeline) -> AsyncIterator[Pipeline]:
-    async with another_process(tmp_path, one) as pipeline:
-        yield pipeline
 
 
 async def record_ends(pipeline: Pipeline, jobs: list[Job]) -> None:

@@ -1,9 +1,7 @@
 """Two processes that get the same clicks: each is carried out by one of them, and the limits apply to both together."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -12,23 +10,11 @@ from bot.domain.jobs import Job, JobState, Place
 from bot.domain.text import Verbatim
 from bot.errors import Refused, TakenElsewhere
 from bot.fault_points import hold
-from tests.support.pipeline import MIA, Pipeline, a_pipeline, another_process
+from tests.support.pipeline import MIA, Pipeline
 from tests.support.storage_samples import a_place
 
 LEASE_SECONDS = 30
 clicks = count(7000)
-
-
-@pytest.fixture
-async def one(tmp_path: Path) -> AsyncIterator[Pipeline]:
-    async with a_pipeline(tmp_path) as pipeline:
-        yield pipeline
-
-
-@pytest.fixture
-async def other(tmp_path: Path, one: Pipeline) -> AsyncIterator[Pipeline]:
-    async with another_process(tmp_path, one) as pipeline:
-        yield pipeline
 
 
 def a_click(pipeline: Pipeline) -> Place:

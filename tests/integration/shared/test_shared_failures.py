@@ -1,25 +1,8 @@
 """Two processes that meet the same failures: they are counted and reported as if there were only one process."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from bot.domain.jobs import JobState
 from bot.services.operator.isolation import TRIES
-from tests.support.pipeline import Pipeline, a_pipeline, another_process
-
-
-@pytest.fixture
-async def one(tmp_path: Path) -> AsyncIterator[Pipeline]:
-    async with a_pipeline(tmp_path) as pipeline:
-        yield pipeline
-
-
-@pytest.fixture
-async def other(tmp_path: Path, one: Pipeline) -> AsyncIterator[Pipeline]:
-    async with another_process(tmp_path, one) as pipeline:
-        yield pipeline
+from tests.support.pipeline import Pipeline
 
 
 async def test_failures_of_a_job_count_in_every_process(one: Pipeline, other: Pipeline) -> None:

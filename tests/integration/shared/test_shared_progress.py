@@ -1,7 +1,6 @@
 """Two processes that show progress: each message is edited by one of them at a time, and ends as it should."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,21 +8,9 @@ import pytest
 from bot.chat.shared_turns import SharedTurns
 from bot.domain.jobs import JobState
 from bot.fault_points import hold
-from tests.support.pipeline import Pipeline, a_pipeline, another_process
+from tests.support.pipeline import Pipeline, a_pipeline
 
 LEASE_SECONDS = 30
-
-
-@pytest.fixture
-async def one(tmp_path: Path) -> AsyncIterator[Pipeline]:
-    async with a_pipeline(tmp_path) as pipeline:
-        yield pipeline
-
-
-@pytest.fixture
-async def other(tmp_path: Path, one: Pipeline) -> AsyncIterator[Pipeline]:
-    async with another_process(tmp_path, one) as pipeline:
-        yield pipeline
 
 
 async def test_a_late_edit_over_a_final_message_is_corrected(one: Pipeline, other: Pipeline) -> None:
