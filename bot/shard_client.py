@@ -81,7 +81,7 @@ class ShardClient(ConnectedClient):
 
     async def on_connect(self) -> None:
         await super().on_connect()
-        self._main.connected.set()  # for whoever waits for Discord's first event
+        self._main.connected.set()  # the web port waits for it
         self._bell.ring_here()
 
     async def on_ready(self) -> None:

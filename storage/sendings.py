@@ -49,7 +49,7 @@ class Sendings:
         return await self._connection.fetch_one(RENEW, job_id, owner, to_ms(until)) is not None
 
     async def sent(self, sending: Sending) -> None:
-        """Note where the message is, whoever has the claim now: it is there."""
+        """Note where the message is, even if somebody else has the claim by now."""
         await self._connection.execute(
             SENT,
             sending.job_id,

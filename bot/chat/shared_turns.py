@@ -1,4 +1,4 @@
-"""Turns across processes: whoever writes into a job's private answer claims its progress message."""
+"""Turns across processes: a process claims a job's progress message before it writes into the private answer."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What all processes know about Discord's limits: small texts, changed by whoever has seen the latest.
+"""What all processes know about Discord's limits: small texts, which change only if the latest one was known.
 
 Each statement is a transaction of its own, without the lock of the writing transactions: the row's lock is enough, and
 a request to Discord must not wait for other work (decision 28).

@@ -1,4 +1,4 @@
-"""What a channel's budget says after requests and answers, whoever made them."""
+"""What a channel's budget says after requests and answers of any process."""
 
 from bot.chat.channel_budget import ASKING_SECONDS, Budget, ChannelBudget, Kind
 

@@ -342,7 +342,7 @@ class Sendings(Protocol):
         """Keep the claim until then; False if it is no longer this owner's."""
 
     async def sent(self, sending: Sending) -> None:
-        """Note where the message is, whoever has the claim now: it is there."""
+        """Note where the message is, even if somebody else has the claim by now."""
 
     async def end(self, job_id: str, *, owner: str) -> None:
         """End the claim: nothing was sent."""
