@@ -15,7 +15,7 @@ from bot.chat.discord_errors import TROUBLES, in_words
 from bot.domain.pace import backoff_seconds
 from bot.errors import Outage
 from bot.services.common.clock import Clock, utc_now
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +117,11 @@ async def _is_announced(tree: Tree, storage: Storage) -> bool:
 
 
 async def _remember(tree: Tree, storage: Storage, digest: str) -> None:
-    async with storage.transaction() as work:
+    async def remembered(work: Work) -> None:
         await work.memos.put(_name(tree), digest)
         await work.memos.put(_turn_name(tree), "")
+
+    await storage.write(remembered)
 
 
 def _name(tree: Tree) -> str:
@@ -154,7 +156,8 @@ class _Turn:
     async def take(self) -> bool:
         """False while another process has it, or once one is done. Raises an outage."""
         digest = await _digest(self._tree)
-        async with self._storage.transaction() as work:
+
+        async def taken(work: Work) -> bool:
             now = self._clock()  # not before: while it waited, another process may have begun its turn
             if await work.memos.get(_name(self._tree)) == digest:
                 return False
@@ -163,11 +166,17 @@ class _Turn:
             if owner not in {"", self._process} and now < datetime.fromisoformat(until) <= now + 2 * TURN:
                 return False
             await work.memos.put(self._name, f"{self._process} {(now + TURN).isoformat()}")
-        return True
+            return True
+
+        return await self._storage.write(taken)
 
     async def give_back(self) -> None:
         """End this process's turn, if it has one; otherwise others would wait for it to run out."""
+
+        async def given_back(work: Work) -> None:
+            if (await work.memos.get(self._name) or "").startswith(f"{self._process} "):
+                await work.memos.put(self._name, "")
+
         with contextlib.suppress(Outage, TimeoutError):
-            async with asyncio.timeout(GIVE_BACK_SECONDS), self._storage.transaction() as work:
-                if (await work.memos.get(self._name) or "").startswith(f"{self._process} "):
-                    await work.memos.put(self._name, "")
+            async with asyncio.timeout(GIVE_BACK_SECONDS):
+                await self._storage.write(given_back)

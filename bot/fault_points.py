@@ -31,7 +31,7 @@ POINTS = frozenset(
 )
 """Where the process can be killed."""
 
-HOLDABLE = (POINTS - {"inside a migration"}) | {
+HOLDABLE = {name for name in POINTS if not name.startswith("inside")} | {
     "between claim and send",
     "after callbacks are claimed",
     "before a callback is applied",
@@ -40,7 +40,7 @@ HOLDABLE = (POINTS - {"inside a migration"}) | {
     "before a progress message is shown",
     "after a progress view is read",
 }
-"""Where a task can be held."""
+"""Where a task can be held: not inside a transaction, which would hold up all the others."""
 
 STOP = "stop "
 

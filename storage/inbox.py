@@ -7,7 +7,7 @@ from hashlib import sha256
 import msgspec
 
 from bot.domain.inbox_entry import NEWEST, CallbackEntry, Recorded
-from storage.engines.base import Connection, Many, Query, Row, Script
+from storage.engines.base import Connection, Row
 from storage.values import from_ms, to_ms
 
 CALLBACKS_PER_JOB = 64
@@ -113,6 +113,39 @@ class Inbox:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    async def record(self, batch: Sequence[CallbackToRecord]) -> list[Recorded]:
+        """Write callbacks down in order; the outcome of each. Only inside a transaction."""
+        newest = await self._connection.fetch_one(TAKE_IDS, len(batch))
+        if newest is None:
+            raise LookupError("the inbox's row is gone")
+        before = int(newest["newest_id"]) - len(batch)
+        numbered = list(enumerate(batch, before + 1))
+        await self._connection.execute_many(
+            RECORD,
+            [
+                (number, sha256(each.body).digest(), to_ms(each.at), each.token, CALLBACKS_PER_JOB)
+                for number, each in numbered
+            ],
+        )
+        added = {int(row["id"]) for row in await self._connection.fetch_all(ADDED_AFTER, before)}
+        bodies = [(number, each.body) for number, each in numbered if number in added]
+        await self._connection.execute_many(ADD_BODY, bodies)
+        known = await self.known_tokens(sorted({each.token for number, each in numbered if number not in added}))
+        return [
+            Recorded.NEW if number in added else Recorded.REPEAT if each.token in known else Recorded.UNKNOWN
+            for number, each in numbered
+        ]
+
+    async def known_tokens(self, tokens: Sequence[str]) -> set[str]:
+        """Those of `tokens` that belong to a job."""
+        known: set[str] = set()
+        for start in range(0, len(tokens), _ASKED_AT_ONCE):
+            asked = list(tokens[start : start + _ASKED_AT_ONCE])
+            asked += [asked[0]] * (_ASKED_AT_ONCE - len(asked))
+            rows = await self._connection.fetch_all(KNOWN_AMONG, *asked)
+            known.update(str(row["callback_token"]) for row in rows)
+        return known
+
     async def newest_id(self) -> int:
         """The last id given; callbacks recorded from now on get higher ones."""
         row = await self._connection.fetch_one(NEWEST_ID)
@@ -175,39 +208,6 @@ class Inbox:
     async def take_up_again(self) -> int:
         """Make every callback that was set aside pending again; returns their number."""
         return len(await self._connection.fetch_all(TAKE_UP_AGAIN))
-
-
-def record_callbacks(batch: Sequence[CallbackToRecord]) -> Script[list[Recorded]]:
-    """Write callbacks down in order; returns the outcome of each. Only inside a transaction."""
-    (newest,) = yield Query(TAKE_IDS, (len(batch),))
-    before = int(newest["newest_id"]) - len(batch)
-    numbered = list(enumerate(batch, before + 1))
-    yield Many(
-        RECORD,
-        [
-            (number, sha256(each.body).digest(), to_ms(each.at), each.token, CALLBACKS_PER_JOB)
-            for number, each in numbered
-        ],
-    )
-    rows = yield Query(ADDED_AFTER, (before,))
-    added = {int(row["id"]) for row in rows}
-    yield Many(ADD_BODY, [(number, each.body) for number, each in numbered if number in added])
-    known = yield from known_tokens(sorted({each.token for number, each in numbered if number not in added}))
-    return [
-        Recorded.NEW if number in added else Recorded.REPEAT if each.token in known else Recorded.UNKNOWN
-        for number, each in numbered
-    ]
-
-
-def known_tokens(tokens: Sequence[str]) -> Script[set[str]]:
-    """Those of `tokens` that belong to a job."""
-    known: set[str] = set()
-    for start in range(0, len(tokens), _ASKED_AT_ONCE):
-        asked = list(tokens[start : start + _ASKED_AT_ONCE])
-        asked += [asked[0]] * (_ASKED_AT_ONCE - len(asked))
-        rows = yield Query(KNOWN_AMONG, asked)
-        known.update(str(row["callback_token"]) for row in rows)
-    return known
 
 
 def _entry(row: Row) -> CallbackEntry:

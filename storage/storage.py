@@ -4,11 +4,11 @@ import asyncio
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.domain.inbox_entry import Recorded
 from storage import lock
@@ -18,7 +18,7 @@ from storage.engines.base import BUSY_SECONDS, Connection, Engine
 from storage.engines.opening import open_server
 from storage.engines.sqlite_file import open_sqlite
 from storage.housekeeping import Housekeeping
-from storage.inbox import CallbackToRecord, Inbox, known_tokens, record_callbacks
+from storage.inbox import CallbackToRecord, Inbox
 from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from storage.shards import Shards
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 CALLBACK_SECONDS = 5.0
 """How long a callback may wait for its look-up and for being written; the provider waits 15 s for an answer."""
@@ -82,9 +84,25 @@ class SqlStorage:
         await self._tokens.close()
         await self._callbacks.close()
 
+    async def write(self, piece: Callable[[SqlWork], Coroutine[Any, Any, T]]) -> T:
+        """Run `piece` as one transaction (see `Engine.write`).
+
+        Raises:
+            StorageUnavailable: nothing of it was kept.
+        """
+        return await self._engine.write(lambda connection: piece(SqlWork(connection)))
+
+    async def read(self, piece: Callable[[SqlWork], Coroutine[Any, Any, T]]) -> T:
+        """Run a piece that only reads (see `Engine.read`).
+
+        Raises:
+            StorageUnavailable: the database cannot be read.
+        """
+        return await self._engine.read(lambda connection: piece(SqlWork(connection)))
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlWork]:
-        """All or nothing; durable once it is left without an error (see `Engine.transaction`).
+        """See `Engine.transaction`.
 
         Raises:
             StorageUnavailable: nothing of it was kept.
@@ -118,11 +136,11 @@ class SqlStorage:
         return await self._callbacks.add(CallbackToRecord(token=token, body=body, at=at))
 
     async def _known_among(self, tokens: Sequence[str]) -> list[bool]:
-        known = await self._engine.read_at_once(lambda: known_tokens(tokens))
+        known = await self.read(lambda work: work.inbox.known_tokens(tokens))
         return [token in known for token in tokens]
 
     async def _record(self, callbacks: Sequence[CallbackToRecord]) -> list[Recorded]:
-        return await self._engine.write_at_once(lambda: record_callbacks(callbacks))
+        return await self.write(lambda work: work.inbox.record(callbacks))
 
     @property
     def is_writable(self) -> bool:
@@ -135,8 +153,8 @@ class SqlStorage:
         Raises:
             StorageUnavailable: it did not succeed.
         """
-        async with self.transaction() as work:
-            await work.memos.put("started_at", (self.clock or _utc_now)().isoformat())
+        now = (self.clock or _utc_now)()
+        await self.write(lambda work: work.memos.put("started_at", now.isoformat()))
 
 
 def _utc_now() -> datetime:

@@ -9,7 +9,7 @@ from bot.chat.turns import Turns
 from bot.errors import Outage
 from bot.services.common.clock import Clock
 from bot.services.common.lease import an_owner
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 
 LOOK_SECONDS = 0.1
 """How often to look while waiting for a turn. Most edits take longer."""
@@ -38,10 +38,11 @@ class SharedTurns(Turns):
             yield
         finally:
             with suppress(Outage):  # then the turn runs out
-                async with self._storage.transaction() as work:
-                    await work.progress.give_back(job_id, owner=owner, at=self._clock())
+                await self._storage.write(lambda work: work.progress.give_back(job_id, owner=owner, at=self._clock()))
 
     async def _take(self, job_id: str, owner: str) -> bool:
-        async with self._storage.transaction() as work:
+        async def taken(work: Work) -> bool:
             now = self._clock()
             return await work.progress.take(job_id, owner=owner, now=now, until=now + self._lease)
+
+        return await self._storage.write(taken)

@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
-
-import msgspec
 
 from storage.errors import StorageUnavailable
 
@@ -56,27 +54,12 @@ class Connection(Protocol):
         """Run `sql` once for each of `rows`; cheaper than separate calls."""
 
 
-class Query(msgspec.Struct, frozen=True):
-    """A step of a script that is answered with its rows."""
-
-    sql: str
-    parameters: Sequence[Value] = ()
-
-
-class Many(msgspec.Struct, frozen=True):
-    """A step of a script that runs `sql` once for each of `rows`, and is answered with no rows."""
-
-    sql: str
-    rows: Sequence[Sequence[Value]]
-
-
-Step: TypeAlias = Query | Many
-Script: TypeAlias = Generator[Step, Sequence[Row], T]
-"""Steps that belong together, without waiting for anything else in between. Each engine runs them in its own way."""
+Piece: TypeAlias = Callable[[Connection], Coroutine[Any, Any, T]]
+"""Statements that belong together. A piece awaits nothing but its connection, and may run in another thread."""
 
 
 class Engine(Protocol):
-    """One database. `reading` sees committed data; writing goes through `transaction` and `write_at_once`."""
+    """One database. `reading` sees committed data; writing goes through `write`."""
 
     is_shared: bool
     """Whether several processes may work on it for long, on several machines."""
@@ -88,27 +71,29 @@ class Engine(Protocol):
     def clock(self) -> Callable[[], datetime] | None:
         """The time that all processes on this database share; None: they share this machine's."""
 
+    async def write(self, piece: Piece[T]) -> T:
+        """Run `piece` as one transaction: all or nothing, one at a time across all processes; durable once it returns.
+
+        If the caller is cancelled, it may have been kept.
+
+        Raises:
+            StorageUnavailable: nothing of it was kept.
+        """
+
+    async def read(self, piece: Piece[T]) -> T:
+        """Run a piece that only reads; each of its queries sees committed data.
+
+        Raises:
+            StorageUnavailable: the database cannot be read.
+        """
+
     def transaction(self) -> AbstractAsyncContextManager[Connection]:
-        """All or nothing, one at a time across all processes; durable once left without an error.
+        """The same as a block, for long work and for steps that await something else; `write` is cheaper.
 
         After a cancellation past the end of the block, it may have been kept.
 
         Raises:
             StorageUnavailable: nothing of it was kept.
-        """
-
-    async def write_at_once(self, script: Callable[[], Script[T]]) -> T:
-        """Run a script as a separate transaction. It is kept even if the caller is cancelled.
-
-        Raises:
-            StorageUnavailable: nothing of it was kept.
-        """
-
-    async def read_at_once(self, script: Callable[[], Script[T]]) -> T:
-        """Run a script that only reads; each of its queries sees committed data.
-
-        Raises:
-            StorageUnavailable: the database cannot be read.
         """
 
     def dialect(self, migration: str) -> str:

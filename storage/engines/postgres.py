@@ -20,9 +20,8 @@ from storage.engines.base import (
     WRITER_LOCK,
     Availability,
     Connection,
-    Many,
+    Piece,
     Row,
-    Script,
     Value,
     storable,
 )
@@ -131,19 +130,6 @@ class Lent(Connection):
         """Of which run of the server this connection is; see `SERVER_RUN`."""
         return str(self._pg.server_run)
 
-    async def run_script(self, script: Script[T]) -> T:
-        try:
-            step = next(script)
-            while True:
-                if isinstance(step, Many):
-                    await self.execute_many(step.sql, step.rows)
-                    step = script.send(())
-                else:
-                    step = script.send(await self.fetch_all(step.sql, *step.parameters))
-        except StopIteration as stop:
-            done: T = stop.value
-            return done
-
     def _check_usable(self) -> None:
         if not self._is_open:
             raise RuntimeError("the transaction was left before this statement")
@@ -226,7 +212,7 @@ class PostgresEngine:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """See `Engine.transaction`; first come, first served, in this process and among all."""
+        """See `Engine.transaction`."""
         async with self._transaction() as lent:
             yield lent
 
@@ -260,16 +246,15 @@ class PostgresEngine:
         finally:
             self._writers.release()
 
-    async def write_at_once(self, script: Callable[[], Script[T]]) -> T:
-        return await to_its_end(self._whole(script))
-
-    async def _whole(self, script: Callable[[], Script[T]]) -> T:
+    async def write(self, piece: Piece[T]) -> T:
+        """See `Engine.write`; first come, first served, in this process and among all."""
         async with self._transaction() as lent:
-            return await lent.run_script(script())
+            return await piece(lent)
 
-    async def read_at_once(self, script: Callable[[], Script[T]]) -> T:
+    async def read(self, piece: Piece[T]) -> T:
+        """See `Engine.read`."""
         async with self.lent_for_reading() as lent:
-            return await lent.run_script(script())
+            return await piece(lent)
 
     def dialect(self, migration: str) -> str:
         """SQLite's one integer type has eight bytes; PostgreSQL's INTEGER has four."""

@@ -26,7 +26,7 @@ _OUTAGES = {
 """By SQLite's primary code: what an operator can do about it."""
 
 
-def _code(error: Exception) -> int:
+def _code(error: BaseException | None) -> int:
     """The primary code, which is the low byte; errors of Python's own layer have none."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
@@ -35,7 +35,7 @@ def is_code(error: sqlite3.Error, code: int) -> bool:
     return _code(error) == code
 
 
-def unavailable(error: Exception) -> StorageUnavailable:
+def unavailable(error: BaseException | None) -> StorageUnavailable:
     return StorageUnavailable(str(error), remedy=_OUTAGES.get(_code(error), ""))
 
 

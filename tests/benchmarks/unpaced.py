@@ -7,14 +7,14 @@ transactions is in the file named by ENCORE_COUNTED.
 import atexit
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bot.domain import pace
-from bot.domain.inbox_entry import Recorded
 from storage import storage
-from storage.inbox import CallbackToRecord
+
+T = TypeVar("T")
 
 VARIABLE = "ENCORE_COUNTED"
 ENDLESS = 1_000_000
@@ -27,15 +27,9 @@ class _Unpaced(pace.SlidingWindow, frozen=True, kw_only=True):
 class _Counted(storage.SqlStorage):
     transactions = 0
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[storage.SqlWork]:
+    async def write(self, piece: Callable[[storage.SqlWork], Coroutine[Any, Any, T]]) -> T:
         _Counted.transactions += 1
-        async with super().transaction() as work:
-            yield work
-
-    async def _record(self, callbacks: Sequence[CallbackToRecord]) -> list[Recorded]:
-        _Counted.transactions += 1
-        return await super()._record(callbacks)
+        return await super().write(piece)
 
 
 def main() -> int:

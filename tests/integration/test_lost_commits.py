@@ -1,9 +1,9 @@
 """A commit is kept and its outcome is lost, as when PostgreSQL crashes before it answers: nothing is done twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bot.domain.jobs import JobState
 from bot.errors import ProviderBusy
@@ -11,6 +11,8 @@ from storage.errors import StorageUnavailable
 from storage.storage import SqlStorage, SqlWork
 from tests.integration.test_late_answers import SlowProvider, nothing
 from tests.support.pipeline import a_pipeline, another_process
+
+T = TypeVar("T")
 
 
 class Forgetful(SqlStorage):
@@ -20,14 +22,13 @@ class Forgetful(SqlStorage):
         super().__init__(storage._engine)
         self._meanwhile: Callable[[], Awaitable[None]] | None = meanwhile
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[SqlWork]:
-        async with super().transaction() as work:
-            yield work
+    async def write(self, piece: Callable[[SqlWork], Coroutine[Any, Any, T]]) -> T:
+        written = await super().write(piece)
         if self._meanwhile is not None:
             meanwhile, self._meanwhile = self._meanwhile, None
             await meanwhile()
             raise StorageUnavailable("the server crashed")
+        return written
 
 
 async def test_a_job_that_another_process_has_sent_again_is_not_sent_a_third_time(tmp_path: Path) -> None:

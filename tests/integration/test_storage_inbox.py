@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from bot.domain.inbox_entry import Recorded
 from bot.domain.jobs import Job, JobState
 from bot.domain.text import text
-from bot.services.common.ports import Storage
 from storage.errors import StorageUnavailable
 from storage.inbox import CALLBACKS_PER_JOB
 from storage.intakes import WRITER
@@ -27,22 +26,22 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
 
 
 @pytest.fixture
-async def job(storage: Storage) -> Job:
+async def job(storage: SqlStorage) -> Job:
     job = a_job()
     async with storage.transaction() as work:
         await work.jobs.insert(job)
     return job
 
 
-async def record(storage: Storage, token: str, body: bytes = b"{}") -> Recorded:
+async def record(storage: SqlStorage, token: str, body: bytes = b"{}") -> Recorded:
     return await storage.record_callback(token=token, body=body, at=NOW)
 
 
-async def bodies(storage: Storage) -> list[bytes]:
+async def bodies(storage: SqlStorage) -> list[bytes]:
     return [entry.body for entry in await storage.reading.inbox.pending(limit=1000)]
 
 
-async def test_a_callback_is_recorded_once_for_each_body(storage: Storage, job: Job) -> None:
+async def test_a_callback_is_recorded_once_for_each_body(storage: SqlStorage, job: Job) -> None:
     assert await record(storage, job.callback_token, b"\x00\xff one") is Recorded.NEW
     assert await record(storage, job.callback_token, b"two") is Recorded.NEW
     assert await record(storage, job.callback_token, b"\x00\xff one") is Recorded.REPEAT
@@ -55,14 +54,14 @@ async def test_a_callback_is_recorded_once_for_each_body(storage: Storage, job: 
 
 
 @pytest.mark.parametrize("token", ["unknown", "", "tökén", "\udcff", "x" * 8000, "a\x00b"])
-async def test_an_unknown_token_records_nothing(storage: Storage, token: str) -> None:
+async def test_an_unknown_token_records_nothing(storage: SqlStorage, token: str) -> None:
     assert await record(storage, token) is Recorded.UNKNOWN
 
     assert await bodies(storage) == []
 
 
 async def test_an_applied_callback_is_no_longer_pending_and_its_repeat_stays_a_repeat(
-    storage: Storage, job: Job
+    storage: SqlStorage, job: Job
 ) -> None:
     await record(storage, job.callback_token, b"one")
     await record(storage, job.callback_token, b"two")
@@ -77,14 +76,14 @@ async def test_an_applied_callback_is_no_longer_pending_and_its_repeat_stays_a_r
     assert await bodies(storage) == [b"two"]
 
 
-async def test_only_a_jobs_token_counts(storage: Storage, job: Job) -> None:
+async def test_only_a_jobs_token_counts(storage: SqlStorage, job: Job) -> None:
     tokens = [job.callback_token, "unknown", "", "tökén", "\udcff", "x" * 8000, "a\x00b"]
 
     for _ in range(2):  # the second time, known tokens are remembered
         assert await asyncio.gather(*map(storage.is_callback_token, tokens)) == [True] + [False] * 6
 
 
-async def test_a_hundred_tokens_asked_at_once_get_the_right_answers(storage: Storage) -> None:
+async def test_a_hundred_tokens_asked_at_once_get_the_right_answers(storage: SqlStorage) -> None:
     jobs = [a_job(member_id=number) for number in range(50)]
     async with storage.transaction() as work:
         for job in jobs:
@@ -94,7 +93,7 @@ async def test_a_hundred_tokens_asked_at_once_get_the_right_answers(storage: Sto
     assert await asyncio.gather(*map(storage.is_callback_token, tokens)) == [True, False] * 50
 
 
-async def test_a_token_is_unknown_before_its_job_and_known_after(storage: Storage) -> None:
+async def test_a_token_is_unknown_before_its_job_and_known_after(storage: SqlStorage) -> None:
     job = a_job()
     assert not await storage.is_callback_token(job.callback_token)
 
@@ -104,7 +103,7 @@ async def test_a_token_is_unknown_before_its_job_and_known_after(storage: Storag
     assert await storage.is_callback_token(job.callback_token)
 
 
-async def test_the_inbox_is_read_in_parts(storage: Storage, job: Job) -> None:
+async def test_the_inbox_is_read_in_parts(storage: SqlStorage, job: Job) -> None:
     for number in range(5):
         await record(storage, job.callback_token, b"%d" % number)
     inbox = storage.reading.inbox
@@ -116,7 +115,7 @@ async def test_the_inbox_is_read_in_parts(storage: Storage, job: Job) -> None:
     assert await inbox.entry(ids[1]) == (await inbox.pending(limit=2))[1]
 
 
-async def test_a_callback_set_aside_is_kept_counted_and_offered_again_on_request(storage: Storage, job: Job) -> None:
+async def test_a_callback_set_aside_is_kept_counted_and_offered_again_on_request(storage: SqlStorage, job: Job) -> None:
     await record(storage, job.callback_token, b"one")
     await record(storage, job.callback_token, b"two")
     first, _ = await storage.reading.inbox.pending(limit=10)
@@ -136,7 +135,7 @@ async def test_a_callback_set_aside_is_kept_counted_and_offered_again_on_request
 
 
 async def test_ids_are_never_given_twice_even_after_the_newest_callbacks_were_removed(
-    storage: Storage, job: Job
+    storage: SqlStorage, job: Job
 ) -> None:
     await record(storage, job.callback_token, b"one")
     [first] = await storage.reading.inbox.pending(limit=10)
@@ -154,7 +153,7 @@ async def test_ids_are_never_given_twice_even_after_the_newest_callbacks_were_re
     assert await storage.reading.inbox.newest_id() >= second.id
 
 
-async def test_an_applied_callback_leaves_no_body_behind(tmp_path: Path, storage: Storage, job: Job) -> None:
+async def test_an_applied_callback_leaves_no_body_behind(tmp_path: Path, storage: SqlStorage, job: Job) -> None:
     await record(storage, job.callback_token, b"one")
     [entry] = await storage.reading.inbox.pending(limit=10)
     async with storage.transaction() as work:
@@ -164,7 +163,7 @@ async def test_an_applied_callback_leaves_no_body_behind(tmp_path: Path, storage
     assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM callback") == [(1,)]
 
 
-async def test_a_known_token_cannot_fill_the_disk(storage: Storage, job: Job) -> None:
+async def test_a_known_token_cannot_fill_the_disk(storage: SqlStorage, job: Job) -> None:
     recorded = await asyncio.gather(*(record(storage, job.callback_token, b"%d" % number) for number in range(100)))
     later = await record(storage, job.callback_token, b"one more")
 
@@ -173,7 +172,7 @@ async def test_a_known_token_cannot_fill_the_disk(storage: Storage, job: Job) ->
     assert len(await bodies(storage)) == 64
 
 
-async def test_two_hundred_callbacks_at_once_are_recorded_in_order(storage: Storage) -> None:
+async def test_two_hundred_callbacks_at_once_are_recorded_in_order(storage: SqlStorage) -> None:
     jobs = [a_job(member_id=number) for number in range(40)]
     async with storage.transaction() as work:
         for job in jobs:
@@ -190,7 +189,7 @@ async def test_two_hundred_callbacks_at_once_are_recorded_in_order(storage: Stor
     assert await bodies(storage) == [b"0", b"1", b"2"] * 40
 
 
-async def test_two_processes_record_into_one_file(tmp_path: Path, storage: Storage, job: Job) -> None:
+async def test_two_processes_record_into_one_file(tmp_path: Path, storage: SqlStorage, job: Job) -> None:
     async with open_storage(tmp_path / "encore.db") as other:
         recorded = await asyncio.gather(
             *(record(own, job.callback_token, b"%d" % number) for number in range(30) for own in (storage, other))
@@ -200,13 +199,13 @@ async def test_two_processes_record_into_one_file(tmp_path: Path, storage: Stora
     assert sorted(await bodies(storage)) == sorted(b"%d" % number for number in range(30))
 
 
-async def test_a_recorded_callback_is_on_disk(tmp_path: Path, storage: Storage, job: Job) -> None:
+async def test_a_recorded_callback_is_on_disk(tmp_path: Path, storage: SqlStorage, job: Job) -> None:
     assert await record(storage, job.callback_token, b"kept") is Recorded.NEW
 
     assert await rows(tmp_path / "encore.db", "SELECT body FROM callback_body") == [(b"kept",)]
 
 
-async def test_a_caller_that_hangs_up_does_not_stop_the_others(storage: Storage, job: Job) -> None:
+async def test_a_caller_that_hangs_up_does_not_stop_the_others(storage: SqlStorage, job: Job) -> None:
     async with asyncio.timeout(20):
         tasks = [asyncio.create_task(record(storage, job.callback_token, b"%d" % number)) for number in range(10)]
         await asyncio.sleep(0)
@@ -249,7 +248,7 @@ async def test_closing_writes_the_waiting_callbacks(tmp_path: Path) -> None:
         assert await bodies(storage) == [b"kept"]
 
 
-async def test_an_interaction_is_taken_once_even_when_it_is_finished(storage: Storage) -> None:
+async def test_an_interaction_is_taken_once_even_when_it_is_finished(storage: SqlStorage) -> None:
     intake = an_intake(interaction_id=5)
 
     async def claim() -> bool:
@@ -267,7 +266,7 @@ async def test_an_interaction_is_taken_once_even_when_it_is_finished(storage: St
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 0.1 + 0.2])
-async def test_a_number_is_read_back_as_written_even_if_it_is_not_a_number(storage: Storage, number: float) -> None:
+async def test_a_number_is_read_back_as_written_even_if_it_is_not_a_number(storage: SqlStorage, number: float) -> None:
     intake = an_intake()
     intake = replace(intake, request=replace(intake.request, style_weight=number))
     async with storage.transaction() as work:
@@ -279,7 +278,7 @@ async def test_a_number_is_read_back_as_written_even_if_it_is_not_a_number(stora
     assert repr(claimed.intake.request.style_weight) == repr(number)
 
 
-async def test_a_finished_command_leaves_no_secret_behind(tmp_path: Path, storage: Storage) -> None:
+async def test_a_finished_command_leaves_no_secret_behind(tmp_path: Path, storage: SqlStorage) -> None:
     async with storage.transaction() as work:
         await work.intakes.claim(an_intake(interaction_id=5))
         assert await work.intakes.refuse(5, [text("No.")], owner=WRITER)
@@ -288,7 +287,7 @@ async def test_a_finished_command_leaves_no_secret_behind(tmp_path: Path, storag
     assert await rows(tmp_path / "encore.db", "SELECT payload, due_ms, refusal FROM intake") == [(None, None, None)]
 
 
-async def test_commands_whose_worker_died_are_claimed_whole_and_once(storage: Storage) -> None:
+async def test_commands_whose_worker_died_are_claimed_whole_and_once(storage: SqlStorage) -> None:
     due, due_too, later = an_intake(due_at=NOW), an_intake(due_at=after(-1)), an_intake(due_at=after(1))
     async with storage.transaction() as work:
         for intake in (due, due_too, later):

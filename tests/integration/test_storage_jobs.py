@@ -9,7 +9,6 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.jobs import FINAL_STATES, LIVE_STATES, Job, JobEvent, JobState, Track, next_state
-from bot.services.common.ports import Storage
 from storage.errors import Conflict
 from storage.storage import SqlStorage
 from tests.support.database import open_storage
@@ -29,13 +28,13 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
         yield opened
 
 
-async def save(storage: Storage, *jobs: Job) -> None:
+async def save(storage: SqlStorage, *jobs: Job) -> None:
     async with storage.transaction() as work:
         for job in jobs:
             await work.jobs.save(job)
 
 
-async def test_a_job_is_read_back_as_inserted(storage: Storage) -> None:
+async def test_a_job_is_read_back_as_inserted(storage: SqlStorage) -> None:
     job = a_job()
 
     await insert(storage, job)
@@ -43,7 +42,7 @@ async def test_a_job_is_read_back_as_inserted(storage: Storage) -> None:
     assert await storage.reading.jobs.get(job.id) == job
 
 
-async def test_every_field_of_a_job_is_read_back_as_saved(storage: Storage) -> None:
+async def test_every_field_of_a_job_is_read_back_as_saved(storage: SqlStorage) -> None:
     job = a_job()
     await insert(storage, job)
     changed = a_job_with_everything(job)
@@ -53,7 +52,7 @@ async def test_every_field_of_a_job_is_read_back_as_saved(storage: Storage) -> N
     assert await storage.reading.jobs.get(job.id) == changed
 
 
-async def test_a_job_inserted_with_every_field_set_is_read_back(storage: Storage) -> None:
+async def test_a_job_inserted_with_every_field_set_is_read_back(storage: SqlStorage) -> None:
     job = a_job_with_everything(a_job())
 
     await insert(storage, job)
@@ -70,7 +69,7 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
         assert await storage.reading.jobs.get(job.id) == job
 
 
-async def test_repeated_saving_keeps_the_tracks_and_their_order(storage: Storage) -> None:
+async def test_repeated_saving_keeps_the_tracks_and_their_order(storage: SqlStorage) -> None:
     job = replace(a_job(), tracks=(a_track(2), a_track(1)))
     await insert(storage, job)
 
@@ -80,7 +79,7 @@ async def test_repeated_saving_keeps_the_tracks_and_their_order(storage: Storage
     assert await storage.reading.jobs.get(job.id) == job
 
 
-async def test_a_track_is_changed_and_another_added(storage: Storage) -> None:
+async def test_a_track_is_changed_and_another_added(storage: SqlStorage) -> None:
     job = replace(a_job(), tracks=(Track(id="track-1"),))
     await insert(storage, job)
     complete = replace(job, tracks=(a_track(1), a_track(2)))
@@ -90,12 +89,12 @@ async def test_a_track_is_changed_and_another_added(storage: Storage) -> None:
     assert await storage.reading.jobs.get(job.id) == complete
 
 
-async def test_saving_a_job_that_was_never_inserted_is_an_error(storage: Storage) -> None:
+async def test_saving_a_job_that_was_never_inserted_is_an_error(storage: SqlStorage) -> None:
     with pytest.raises(LookupError):
         await save(storage, a_job())
 
 
-async def test_an_interaction_makes_one_job(storage: Storage) -> None:
+async def test_an_interaction_makes_one_job(storage: SqlStorage) -> None:
     job = a_job()
     await insert(storage, job)
 
@@ -106,7 +105,7 @@ async def test_an_interaction_makes_one_job(storage: Storage) -> None:
     assert len(await storage.reading.jobs.live()) == 1
 
 
-async def test_missing_things_are_none(storage: Storage) -> None:
+async def test_missing_things_are_none(storage: SqlStorage) -> None:
     jobs = storage.reading.jobs
 
     assert await jobs.get("nothing") is None
@@ -119,7 +118,7 @@ async def test_missing_things_are_none(storage: Storage) -> None:
     assert await jobs.usual_seconds() is None
 
 
-async def test_a_prefix_finds_the_members_newest_job(storage: Storage) -> None:
+async def test_a_prefix_finds_the_members_newest_job(storage: SqlStorage) -> None:
     older = replace(a_job(), id="abcd" + "0" * 28, accepted_at=after(-10))
     newer = replace(a_job(), id="abce" + "0" * 28)
     strangers = replace(a_job(member_id=2), id="abcf" + "0" * 28, accepted_at=after(10))
@@ -133,7 +132,7 @@ async def test_a_prefix_finds_the_members_newest_job(storage: Storage) -> None:
     assert await jobs.by_prefix(1, "abc%") is None
 
 
-async def test_jobs_of_a_member_come_newest_first_up_to_the_limit(storage: Storage) -> None:
+async def test_jobs_of_a_member_come_newest_first_up_to_the_limit(storage: SqlStorage) -> None:
     jobs = [a_job(accepted_at=after(number)) for number in range(40)]
     await insert(storage, *jobs, a_job(member_id=2))
 
@@ -141,7 +140,7 @@ async def test_jobs_of_a_member_come_newest_first_up_to_the_limit(storage: Stora
 
 
 @pytest.mark.parametrize("state", JobState)
-async def test_a_job_is_live_until_it_ends(storage: Storage, state: JobState) -> None:
+async def test_a_job_is_live_until_it_ends(storage: SqlStorage, state: JobState) -> None:
     await insert(storage, a_job(state=state))
 
     live = await storage.reading.jobs.live()
@@ -150,14 +149,14 @@ async def test_a_job_is_live_until_it_ends(storage: Storage, state: JobState) ->
     assert len(live) == (state not in FINAL_STATES)
 
 
-async def test_live_jobs_come_oldest_first_with_their_own_tracks(storage: Storage) -> None:
+async def test_live_jobs_come_oldest_first_with_their_own_tracks(storage: SqlStorage) -> None:
     jobs = [replace(a_job(accepted_at=after(-number)), tracks=(a_track(number),)) for number in range(40)]
     await insert(storage, *jobs)
 
     assert await storage.reading.jobs.live() == jobs[::-1]
 
 
-async def test_only_a_members_waiting_jobs_can_be_cancelled(storage: Storage) -> None:
+async def test_only_a_members_waiting_jobs_can_be_cancelled(storage: SqlStorage) -> None:
     waiting = [a_job(), a_job(), a_job()]
     await insert(storage, *waiting, a_job(member_id=2), *(a_job(state=state) for state in set(JobState) - {"accepted"}))
 
@@ -165,7 +164,7 @@ async def test_only_a_members_waiting_jobs_can_be_cancelled(storage: Storage) ->
     assert await storage.reading.jobs.cancellable(1, limit=2) == waiting[:0:-1]
 
 
-async def test_only_due_jobs_in_the_given_states_are_claimed(storage: Storage) -> None:
+async def test_only_due_jobs_in_the_given_states_are_claimed(storage: SqlStorage) -> None:
     due = replace(a_job(state=JobState.RUNNING), due_at=NOW)
     longer_due = replace(a_job(state=JobState.OVERDUE, accepted_at=after(-5)), due_at=after(-1))
     not_due = replace(a_job(state=JobState.RUNNING), due_at=after(0.001))
@@ -183,7 +182,7 @@ async def test_only_due_jobs_in_the_given_states_are_claimed(storage: Storage) -
     assert await storage.reading.jobs.next_due(list(JobState)) == NOW
 
 
-async def test_the_longest_overdue_is_claimed_first(storage: Storage) -> None:
+async def test_the_longest_overdue_is_claimed_first(storage: SqlStorage) -> None:
     jobs = [replace(a_job(state=JobState.RUNNING), due_at=after(-number)) for number in range(3)]
     await insert(storage, *jobs)
 
@@ -195,7 +194,7 @@ async def test_the_longest_overdue_is_claimed_first(storage: Storage) -> None:
     assert nothing == []
 
 
-async def test_a_failed_job_that_is_due_is_claimed_for_its_message(storage: Storage) -> None:
+async def test_a_failed_job_that_is_due_is_claimed_for_its_message(storage: SqlStorage) -> None:
     failed = replace(a_job(state=JobState.FAILED), due_at=NOW, ended_at=NOW)
     await insert(storage, failed)
 
@@ -205,7 +204,7 @@ async def test_a_failed_job_that_is_due_is_claimed_for_its_message(storage: Stor
     assert [job.id for job in claimed] == [failed.id]
 
 
-async def test_a_claim_by_turn_is_the_transition_of_the_table(storage: Storage) -> None:
+async def test_a_claim_by_turn_is_the_transition_of_the_table(storage: SqlStorage) -> None:
     job = a_job()
     await insert(storage, job)
 
@@ -219,7 +218,7 @@ async def test_a_claim_by_turn_is_the_transition_of_the_table(storage: Storage) 
     assert nothing is None
 
 
-async def test_the_usual_time_is_the_median_of_the_latest_fifty(storage: Storage) -> None:
+async def test_the_usual_time_is_the_median_of_the_latest_fifty(storage: SqlStorage) -> None:
     long_ago = [
         replace(a_job(), submitted_at=after(number), finished_at=after(number + 9999))
         for number in range(-20000, -19950)
@@ -232,7 +231,7 @@ async def test_the_usual_time_is_the_median_of_the_latest_fifty(storage: Storage
     assert await storage.reading.jobs.usual_seconds() == 124.5
 
 
-async def test_the_oldest_waiting_job_is_found_among_running_ones(storage: Storage) -> None:
+async def test_the_oldest_waiting_job_is_found_among_running_ones(storage: SqlStorage) -> None:
     assert await storage.reading.jobs.oldest_waiting() is None
     first, second = a_job(accepted_at=after(1)), a_job(accepted_at=after(2))
     await insert(storage, a_job(accepted_at=after(0), state=JobState.RUNNING), second, first)
@@ -240,7 +239,7 @@ async def test_the_oldest_waiting_job_is_found_among_running_ones(storage: Stora
     assert await storage.reading.jobs.oldest_waiting() == first
 
 
-async def test_an_uncollected_job_is_hastened_once_in_a_while_and_no_opening_is_lost(storage: Storage) -> None:
+async def test_an_uncollected_job_is_hastened_once_in_a_while_and_no_opening_is_lost(storage: SqlStorage) -> None:
     job = replace(a_job(state=JobState.UNCOLLECTED), due_at=after(20_000))
     strangers = replace(a_job(state=JobState.UNCOLLECTED, member_id=2), due_at=after(20_000))
     await insert(storage, job, strangers)
@@ -273,7 +272,7 @@ async def test_an_uncollected_job_is_hastened_once_in_a_while_and_no_opening_is_
     assert not await storage.reading.jobs.has_uncollected(3)
 
 
-async def test_only_jobs_due_too_late_are_hastened(storage: Storage) -> None:
+async def test_only_jobs_due_too_late_are_hastened(storage: SqlStorage) -> None:
     early, late, never = (replace(a_job(), due_at=due) for due in (after(5), after(5000), None))
     await insert(storage, early, late, never)
 
@@ -289,7 +288,7 @@ async def test_two_processes_never_claim_the_same_job(tmp_path: Path, storage: S
     waiting = [a_job(member_id=number % 3) for number in range(40)]
     await insert(storage, *running, *waiting)
 
-    async def claim_all(own: Storage) -> list[str]:
+    async def claim_all(own: SqlStorage) -> list[str]:
         claimed: list[str] = []
         while True:
             async with own.transaction() as work:

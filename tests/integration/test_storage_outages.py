@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.engines.base import Connection
 from storage.engines.sqlite_file import open_sqlite
 from storage.errors import Conflict, StorageUnavailable
 from tests.support.notes import ADD, add, adding, names, notes
@@ -80,38 +81,45 @@ async def test_if_sqlite_gives_up_the_whole_transaction_every_task_in_the_group_
 ) -> None:
     async with notes(tmp_path) as database, asyncio.timeout(20):
 
-        async def gives_up() -> None:
-            async with database.transaction() as connection:
-                await connection.execute(ADD, "one")
-                with pytest.raises(Conflict):
-                    # As SQLite itself does on some disk errors.
-                    await connection.execute("INSERT OR ROLLBACK INTO note (name) VALUES ('one')")
-                # Outside of any transaction this would be kept.
-                await connection.execute(ADD, "astray")
+        async def gives_up(connection: Connection) -> None:
+            await connection.execute(ADD, "one")
+            with pytest.raises(Conflict):
+                # As SQLite itself does on some disk errors.
+                await connection.execute("INSERT OR ROLLBACK INTO note (name) VALUES ('one')")
+            # Outside of any transaction this would be kept.
+            await connection.execute(ADD, "astray")
 
         results = await asyncio.gather(
             *(add(database, f"lost-{number}") for number in range(earlier)),
-            gives_up(),
-            add(database, "later"),
+            database.write(gives_up),
+            add(database, "with it"),
             return_exceptions=True,
         )
+        await add(database, "later")
 
-        assert [type(result) for result in results] == [StorageUnavailable] * (earlier + 1) + [type(None)]
+        assert [type(result) for result in results] == [StorageUnavailable] * (earlier + 2)
         assert await names(database) == ["later"]
 
 
-async def test_a_transaction_that_sqlite_gave_up_is_an_error_even_if_its_task_continues(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_one_piece", [True, False])
+async def test_a_transaction_that_sqlite_gave_up_is_an_error_even_if_its_task_continues(
+    tmp_path: Path, in_one_piece: bool
+) -> None:
     async with notes(tmp_path) as database, asyncio.timeout(20):
 
-        async def goes_on() -> None:
+        async def goes_on(connection: Connection) -> None:
+            await connection.execute(ADD, "one")
+            with suppress(Conflict):
+                await connection.execute("INSERT OR ROLLBACK INTO note (name) VALUES ('one')")
+
+        async def as_block() -> None:
             async with database.transaction() as connection:
-                await connection.execute(ADD, "one")
-                with suppress(Conflict):
-                    await connection.execute("INSERT OR ROLLBACK INTO note (name) VALUES ('one')")
+                await goes_on(connection)
 
-        results = await asyncio.gather(goes_on(), add(database, "later"), return_exceptions=True)
+        with pytest.raises(StorageUnavailable):
+            await (database.write(goes_on) if in_one_piece else as_block())
 
-        assert [type(result) for result in results] == [StorageUnavailable, type(None)]
+        await add(database, "later")
         assert await names(database) == ["later"]
 
 
@@ -122,11 +130,10 @@ async def test_a_failed_commit_is_an_error_for_all_and_keeps_nothing(tmp_path: P
                 "CREATE TABLE child (name TEXT REFERENCES note (name) DEFERRABLE INITIALLY DEFERRED)"
             )
 
-        async def orphan() -> None:
-            async with database.transaction() as connection:
-                await connection.execute("INSERT INTO child (name) VALUES ('nobody')")
+        async def orphan(connection: Connection) -> None:
+            await connection.execute("INSERT INTO child (name) VALUES ('nobody')")
 
-        results = await asyncio.gather(add(database, "one"), orphan(), return_exceptions=True)
+        results = await asyncio.gather(add(database, "one"), database.write(orphan), return_exceptions=True)
 
         assert [type(result) for result in results] == [StorageUnavailable, StorageUnavailable]
         assert await names(database) == []
@@ -158,9 +165,7 @@ async def test_a_hanging_write_is_noticed_without_writing(tmp_path: Path) -> Non
         assert database.is_writable
 
 
-async def test_a_commit_for_several_tasks_that_hangs_is_noticed_as_well(tmp_path: Path) -> None:
-    """Each of three tasks comes before the one ahead of it leaves, so a task of its own commits for the first two."""
-    inside, leave = ([asyncio.Event() for _ in range(3)] for _ in range(2))
+async def test_a_commit_that_hangs_is_noticed_as_well(tmp_path: Path) -> None:
     hangs, may_end = threading.Event(), threading.Event()
 
     def hang(statement: str) -> None:
@@ -168,28 +173,18 @@ async def test_a_commit_for_several_tasks_that_hangs_is_noticed_as_well(tmp_path
             hangs.set()
             may_end.wait(20)
 
-    async def write(number: int) -> None:
-        async with database.transaction() as connection:
-            await connection.execute("SELECT 1")
-            inside[number].set()
-            await leave[number].wait()
+    async def look(connection: Connection) -> None:
+        await connection.execute("SELECT 1")
 
     async with open_sqlite(tmp_path / "notes.db", hanging_seconds=0) as database, asyncio.timeout(20):
         await database._writer.set_trace_callback(hang)
-        tasks = [asyncio.create_task(write(0))]
-        for number in range(2):
-            await inside[number].wait()
-            tasks.append(asyncio.create_task(write(number + 1)))
-            await asyncio.sleep(0)  # it stands in line now
-            leave[number].set()
+        writing = asyncio.create_task(database.write(look))
         try:
             await asyncio.to_thread(hangs.wait)
-            assert not inside[2].is_set()
             assert not database.is_writable
         finally:
             may_end.set()
-            leave[2].set()
-            await asyncio.gather(*tasks)
+            await writing
         assert database.is_writable
 
 
@@ -199,10 +194,10 @@ async def test_a_transaction_in_one_piece_waits_for_another_process_but_not_for_
         try:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StorageUnavailable, match="locked"):
-                await database.write_at_once(lambda: adding("one"))
+                await database.write(adding("one"))
             asyncio.get_running_loop().call_later(0.05, other.execute, "ROLLBACK")
 
-            await database.write_at_once(lambda: adding("one"))
+            await database.write(adding("one"))
         finally:
             other.close()
 

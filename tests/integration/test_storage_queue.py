@@ -10,18 +10,18 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobEvent, JobState
-from bot.services.common.ports import Storage
+from storage.storage import SqlStorage
 from tests.support.database import open_storage
 from tests.support.storage_samples import NOW, a_job, after
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
     async with open_storage(tmp_path / "encore.db") as opened:
         yield opened
 
 
-async def order(storage: Storage, *members: int) -> list[Job]:
+async def order(storage: SqlStorage, *members: int) -> list[Job]:
     """Insert one accepted job for each of `members`, in this order."""
     jobs = [a_job(member_id=member) for member in members]
     async with storage.transaction() as work:
@@ -30,17 +30,17 @@ async def order(storage: Storage, *members: int) -> list[Job]:
     return jobs
 
 
-async def claim(storage: Storage, now: datetime = NOW) -> Job | None:
+async def claim(storage: SqlStorage, now: datetime = NOW) -> Job | None:
     async with storage.transaction() as work:
         return await work.jobs.claim_turn(now=now, until=after(180))
 
 
-async def claim_member(storage: Storage) -> int | None:
+async def claim_member(storage: SqlStorage) -> int | None:
     job = await claim(storage)
     return None if job is None else job.place.member_id
 
 
-async def test_thirty_waiting_jobs_delay_another_members_by_one(storage: Storage) -> None:
+async def test_thirty_waiting_jobs_delay_another_members_by_one(storage: SqlStorage) -> None:
     await order(storage, *[1] * 30)
     (other,) = await order(storage, 2)
 
@@ -48,7 +48,7 @@ async def test_thirty_waiting_jobs_delay_another_members_by_one(storage: Storage
     assert [await claim_member(storage) for _ in range(4)] == [1, 2, 1, 1]
 
 
-async def test_the_same_holds_in_the_middle_of_the_thirty(storage: Storage) -> None:
+async def test_the_same_holds_in_the_middle_of_the_thirty(storage: SqlStorage) -> None:
     await order(storage, *[1] * 30)
     assert [await claim_member(storage) for _ in range(10)] == [1] * 10
 
@@ -57,13 +57,13 @@ async def test_the_same_holds_in_the_middle_of_the_thirty(storage: Storage) -> N
     assert (await storage.reading.jobs.queue_position(other.id) or 0) <= 2
 
 
-async def test_members_with_many_jobs_alternate(storage: Storage) -> None:
+async def test_members_with_many_jobs_alternate(storage: SqlStorage) -> None:
     await order(storage, 1, 1, 1, 2, 2, 2, 3)
 
     assert [await claim_member(storage) for _ in range(8)] == [1, 2, 3, 1, 2, 1, 2, None]
 
 
-async def test_a_member_who_returns_after_each_job_does_not_starve_the_others(storage: Storage) -> None:
+async def test_a_member_who_returns_after_each_job_does_not_starve_the_others(storage: SqlStorage) -> None:
     await order(storage, 2, 1, 1, 1)
     claimed = []
     for _ in range(6):
@@ -75,7 +75,7 @@ async def test_a_member_who_returns_after_each_job_does_not_starve_the_others(st
     assert claimed == [2, 1, 2, 1, 2, 1]
 
 
-async def test_a_job_that_was_put_back_keeps_its_turn(storage: Storage) -> None:
+async def test_a_job_that_was_put_back_keeps_its_turn(storage: SqlStorage) -> None:
     first, second, third = await order(storage, 1, 2, 3)
     claimed = await claim(storage)
     assert claimed
@@ -93,7 +93,7 @@ async def test_a_job_that_was_put_back_keeps_its_turn(storage: Storage) -> None:
     assert (again.id, again.submitted_at) == (first.id, None)
 
 
-async def test_a_job_put_back_does_not_turn_the_queue_back(storage: Storage) -> None:
+async def test_a_job_put_back_does_not_turn_the_queue_back(storage: SqlStorage) -> None:
     await order(storage, 1)
     early = await claim(storage)
     assert early
@@ -108,7 +108,7 @@ async def test_a_job_put_back_does_not_turn_the_queue_back(storage: Storage) -> 
     assert [await claim_member(storage) for _ in range(4)] == [3, 2, 3, 2]
 
 
-async def test_a_turn_can_be_claimed_exactly_when_the_next_due_time_has_come(storage: Storage) -> None:
+async def test_a_turn_can_be_claimed_exactly_when_the_next_due_time_has_come(storage: SqlStorage) -> None:
     async with storage.transaction() as work:
         await work.jobs.insert(replace(a_job(), due_at=None))
         await work.jobs.insert(replace(a_job(), due_at=after(5)))
@@ -120,7 +120,7 @@ async def test_a_turn_can_be_claimed_exactly_when_the_next_due_time_has_come(sto
     assert await claim(storage, now=after(6)) is None
 
 
-async def test_cancelled_jobs_cost_no_turn(storage: Storage) -> None:
+async def test_cancelled_jobs_cost_no_turn(storage: SqlStorage) -> None:
     jobs = await order(storage, *[1] * 30)
     await order(storage, 2, 2)
     async with storage.transaction() as work:
@@ -133,7 +133,7 @@ async def test_cancelled_jobs_cost_no_turn(storage: Storage) -> None:
     assert await storage.reading.jobs.queue_position(jobs[0].id) is None
 
 
-async def test_positions_are_the_order_of_claiming(storage: Storage) -> None:
+async def test_positions_are_the_order_of_claiming(storage: SqlStorage) -> None:
     rng = random.Random(1)
     jobs = await order(storage, *(rng.randrange(5) for _ in range(40)))
     positions = {job.id: await storage.reading.jobs.queue_position(job.id) for job in jobs}
@@ -145,7 +145,7 @@ async def test_positions_are_the_order_of_claiming(storage: Storage) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_member_with_nothing_waiting_is_delayed_by_one_job_of_each_other_member(
-    storage: Storage, seed: int
+    storage: SqlStorage, seed: int
 ) -> None:
     rng = random.Random(seed)
     waiting: list[Job] = []
@@ -169,7 +169,7 @@ async def test_a_member_with_nothing_waiting_is_delayed_by_one_job_of_each_other
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_while_a_member_waits_each_other_member_is_served_at_most_once(storage: Storage, seed: int) -> None:
+async def test_while_a_member_waits_each_other_member_is_served_at_most_once(storage: SqlStorage, seed: int) -> None:
     rng = random.Random(seed)
     waiting = Counter[int]()
     served: dict[int, Counter[int]] = {}  # per waiting member: who was served since their last job, or their arrival

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState
 from bot.domain.request import ExtensionRequest
-from bot.services.common.ports import Storage
 from storage.storage import SqlStorage
 from tests.support.database import open_storage, tamper
 from tests.support.storage_samples import (
@@ -26,7 +25,7 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
         yield opened
 
 
-async def test_delivered_tracks_of_a_member_come_newest_first(storage: Storage) -> None:
+async def test_delivered_tracks_of_a_member_come_newest_first(storage: SqlStorage) -> None:
     first = a_delivered(a_job(), a_track(1), a_track(2), at=after(1))
     second = a_delivered(a_job(), a_track(3), at=after(2))
     running = replace(a_job(state=JobState.RUNNING), tracks=(a_track(4),))
@@ -86,7 +85,7 @@ def an_untitled_job() -> Job:
     ],
 )
 async def test_a_search_finds_parts_of_title_or_tags_in_any_case(
-    storage: Storage, search: str, found: list[str]
+    storage: SqlStorage, search: str, found: list[str]
 ) -> None:
     await insert(
         storage,
@@ -99,7 +98,7 @@ async def test_a_search_finds_parts_of_title_or_tags_in_any_case(
     assert [track.track.id for track in owned] == found
 
 
-async def test_a_title_is_found_whole_or_in_part_but_not_among_the_tags(storage: Storage) -> None:
+async def test_a_title_is_found_whole_or_in_part_but_not_among_the_tags(storage: SqlStorage) -> None:
     await insert(
         storage,
         a_delivered(an_untitled_job(), a_track(1, title="100% Über"), at=after(1)),
@@ -119,7 +118,7 @@ async def test_a_title_is_found_whole_or_in_part_but_not_among_the_tags(storage:
     assert await found("über", whole=False, limit=1) == ["track-3"]
 
 
-async def test_a_track_titled_with_an_id_is_named_and_found_by_its_sources_name(storage: Storage) -> None:
+async def test_a_track_titled_with_an_id_is_named_and_found_by_its_sources_name(storage: SqlStorage) -> None:
     untitled = ExtensionRequest(prompt="more of it")
     job = replace(a_job(), request=untitled, source_name="Harbour Song.mp3")
     await insert(storage, a_delivered(job, a_track(1, title="3f9c1d0a5b7e4c2d8f6a1b3c5d7e9f00")))
@@ -130,7 +129,7 @@ async def test_a_track_titled_with_an_id_is_named_and_found_by_its_sources_name(
     assert await storage.reading.tracks.titled(1, "harbour song", whole=True, limit=25) == [owned]
 
 
-async def test_takes_are_counted_among_the_tracks_that_can_be_heard(storage: Storage) -> None:
+async def test_takes_are_counted_among_the_tracks_that_can_be_heard(storage: SqlStorage) -> None:
     silent = replace(a_track(1), audio_url="")
     await insert(
         storage,
@@ -148,7 +147,7 @@ async def test_takes_are_counted_among_the_tracks_that_can_be_heard(storage: Sto
     assert await storage.reading.tracks.get(1, "track-1") is None
 
 
-async def test_other_tracks_can_replace_the_known_ones(storage: Storage) -> None:
+async def test_other_tracks_can_replace_the_known_ones(storage: SqlStorage) -> None:
     job = a_delivered(a_job(), a_track(1), a_track(2))
     await insert(storage, job)
 

@@ -1,4 +1,4 @@
-"""What `SqliteEngine.transaction` promises, on real files: all or nothing, together, and durable."""
+"""What the transactions of `SqliteEngine` promise, on real files: all or nothing, together, and durable."""
 
 import asyncio
 import sqlite3
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.engines.base import Connection, Many, Query, Script
+from storage.engines.base import Connection
 from storage.engines.sqlite import SqliteEngine
 from storage.errors import Conflict, StorageUnavailable
 from tests.support.notes import ADD, add, adding, names, notes
@@ -110,10 +110,16 @@ async def test_cancellation_in_the_middle_of_a_statement_undoes_only_this_part(t
             assert await names(database) == ["one", "two"]
 
 
-async def test_cancelling_at_any_step_loses_no_commit_and_stays_all_or_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_one_piece", [True, False])
+async def test_cancelling_at_any_step_loses_no_commit_and_stays_all_or_nothing(
+    tmp_path: Path, in_one_piece: bool
+) -> None:
     """One of four is cancelled after 0, 1, 2, ... rounds of the loop: the others are kept, it is whole or absent."""
 
     async def pair(database: SqliteEngine, name: str) -> None:
+        if in_one_piece:
+            await database.write(adding(name + "-a", name + "-b"))
+            return
         async with database.transaction() as connection:
             await connection.execute(ADD, name + "-a")
             await connection.execute(ADD, name + "-b")
@@ -145,6 +151,24 @@ async def test_cancelling_a_task_that_waits_for_its_turn_disturbs_nobody(tmp_pat
         await asyncio.gather(*waiting, return_exceptions=True)
 
         assert await names(database) == ["1", "3", "5", "7", "9", "first"]
+
+
+async def test_a_piece_awaits_nothing_but_its_connection(tmp_path: Path) -> None:
+    async def waits(connection: Connection) -> None:
+        await connection.execute(ADD, "one")
+        await asyncio.sleep(0)
+
+    async with notes(tmp_path) as database:
+        with pytest.raises(RuntimeError, match="nothing but its connection"):
+            await database.write(waits)
+
+        assert await names(database) == []
+
+
+async def test_reading_in_one_piece_cannot_write(tmp_path: Path) -> None:
+    async with notes(tmp_path) as database:
+        with pytest.raises(StorageUnavailable, match="readonly"):
+            await database.read(adding("one"))
 
 
 async def test_a_connection_cannot_be_used_after_its_transaction(tmp_path: Path) -> None:
@@ -206,17 +230,19 @@ async def test_each_commit_is_synced(tmp_path: Path) -> None:
         assert settings == ["wal", 2, 1]
 
 
-async def test_a_transaction_in_one_piece_is_whole_and_waits_its_turn(tmp_path: Path) -> None:
+async def test_transactions_in_one_piece_run_in_the_order_of_their_calls(tmp_path: Path) -> None:
+    async def count(connection: Connection) -> int:
+        return len(await connection.fetch_all("SELECT name FROM note"))
+
     async with notes(tmp_path) as database:
+        results = await asyncio.gather(
+            add(database, "one"),
+            database.write(count),
+            database.write(adding("two", "three")),
+            database.write(count),
+        )
 
-        def add_two() -> Script[int]:
-            yield Many(ADD, [("one",), ("two",)])
-            return len((yield Query("SELECT name FROM note")))
-
-        counts = await asyncio.gather(add(database, "zero"), database.write_at_once(add_two), add(database, "three"))
-
-        assert counts[1] == 3
-        assert await names(database) == ["one", "three", "two", "zero"]
+        assert list(results) == [None, 1, None, 3]
 
 
 async def test_a_transaction_in_one_piece_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -224,7 +250,7 @@ async def test_a_transaction_in_one_piece_that_fails_leaves_nothing(tmp_path: Pa
         await add(database, "one")
 
         with pytest.raises(Conflict):
-            await database.write_at_once(lambda: adding("two", "one"))
+            await database.write(adding("two", "one"))
 
         await add(database, "three")
         assert await names(database) == ["one", "three"]

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from storage.engines.base import Engine, Many, Script
+from storage.engines.base import Connection, Engine, Piece
 from storage.engines.sqlite import SqliteEngine
 from storage.engines.sqlite_file import open_sqlite
 
@@ -25,9 +25,11 @@ async def names(database: Engine) -> list[str]:
 
 
 async def add(database: SqliteEngine, name: str) -> None:
-    async with database.transaction() as connection:
-        await connection.execute(ADD, name)
+    await database.write(adding(name))
 
 
-def adding(*names: str) -> Script[None]:
-    yield Many(ADD, [(name,) for name in names])
+def adding(*names: str) -> Piece[None]:
+    async def piece(connection: Connection) -> None:
+        await connection.execute_many(ADD, [(name,) for name in names])
+
+    return piece

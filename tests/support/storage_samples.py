@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from bot.domain.jobs import Failure, FailureReason, Intake, Job, JobState, Place, Stage, Track
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat, AudioProperties, SourceChoice, SourceKind
-from bot.services.common.ports import Storage
+from storage.storage import SqlStorage
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123_000, tzinfo=UTC)
 
@@ -129,7 +129,7 @@ def an_intake(*, interaction_id: int | None = None, due_at: datetime = NOW) -> I
     )
 
 
-async def insert(storage: Storage, *jobs: Job) -> None:
+async def insert(storage: SqlStorage, *jobs: Job) -> None:
     async with storage.transaction() as work:
         for job in jobs:
             await work.jobs.insert(job)

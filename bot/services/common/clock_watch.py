@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +55,16 @@ class ClockWatch:
         if self._seen is not None and -back_seconds > TOLERATED_SECONDS:
             # No action needed: no deadline counts without several real tries on a clock that nobody sets.
             log.warning("the system's clock went forward by %.0f s; deadlines wait for a few more tries", -back_seconds)
-        async with self._storage.transaction() as work:
+
+        async def looked(work: Work) -> None:
             if back_seconds > TOLERATED_SECONDS:
                 await work.jobs.hasten(until=now + self._grace)
                 await work.intakes.hasten(until=now + self._grace)
                 await work.progress.hasten(until=now + self._grace)
                 await work.inbox.hasten(until=now + self._grace)
             await work.memos.put(SEEN, now.isoformat())
+
+        await self._storage.write(looked)
         self._seen = now, count_seconds
         self._due_at = now + timedelta(seconds=LOOK_SECONDS)
         if back_seconds > TOLERATED_SECONDS:

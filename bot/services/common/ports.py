@@ -1,9 +1,9 @@
 """What the services need from the parts around them. The parts do not know these; mypy checks that they fit."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from bot.domain.inbox_entry import Recorded
 from bot.domain.reports import TaskReport
@@ -21,6 +21,8 @@ from bot.services.common.aggregates import (
     Spending,
     Tracks,
 )
+
+T = TypeVar("T")
 
 
 class Provider(Protocol):
@@ -89,10 +91,17 @@ class Storage(Protocol):
 
     @property
     def reading(self) -> Work:
-        """For queries only; sees committed data."""
+        """For single queries; sees committed data."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Work]:
-        """All or nothing; durable once `__aexit__` returns. Transactions of many tasks share a commit."""
+    async def write(self, piece: Callable[[Work], Coroutine[Any, Any, T]]) -> T:
+        """Run `piece` as one transaction: all or nothing, durable once this returns.
+
+        It may await nothing but its work, and may run in another thread: what needs the event loop comes afterwards.
+        Transactions of many tasks share a commit. If the caller is cancelled, it may have been kept.
+        """
+
+    async def read(self, piece: Callable[[Work], Coroutine[Any, Any, T]]) -> T:
+        """Run several queries at once, in the same way; each sees committed data."""
 
     async def is_callback_token(self, token: str) -> bool:
         """Whether a job has this callback token."""

@@ -1,12 +1,13 @@
 """What the gateway's services need from storage. mypy checks that it fits."""
 
-from collections.abc import Collection, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from bot.domain.shards import Shard
 from bot.services.common.aggregates import Memos
+
+T = TypeVar("T")
 
 
 class Shards(Protocol):
@@ -48,5 +49,5 @@ class ShardWork(Protocol):
 
 
 class ShardStorage(Protocol):
-    def transaction(self) -> AbstractAsyncContextManager[ShardWork]:
+    async def write(self, piece: Callable[[ShardWork], Coroutine[Any, Any, T]]) -> T:
         """See `bot.services.common.ports.Storage`."""

@@ -6,6 +6,7 @@ Times come from the clock that all of them share. Decision 25 has the reasons.
 import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -80,21 +81,23 @@ class ShardLeases:
             ShardsDiffer: others are at work with another number than `wanted`.
             Outage: nothing was agreed.
         """
-        async with self._storage.transaction() as work:
-            now = self._clock()
-            agreed = _parsed(await work.memos.get(AGREED))
-            others = [] if self._is_alone else await work.shards.processes(now=now, longest=self._longest)
-            if agreed is None or not others:
-                agreed = Agreed(count=wanted or recommended.count, max_concurrency=recommended.max_concurrency)
-                await work.memos.put(AGREED, f"{agreed.count} {agreed.max_concurrency}")
-                await work.shards.begin(agreed.count)
-            elif wanted not in {None, agreed.count}:
-                raise ShardsDiffer(
-                    f"SHARDS is {wanted}, but the gateway processes at work have {agreed.count} shards: stop all of"
-                    f" them before you start one with the new number, or set SHARDS={agreed.count}"
-                )
-            await work.shards.be_present(self.process, now=now, until=now + self._lease)
-        self._agreed = agreed
+        self._agreed = await self._storage.write(partial(self._joined, wanted, recommended))
+        return self._agreed
+
+    async def _joined(self, wanted: int | None, recommended: Agreed, work: ShardWork) -> Agreed:
+        now = self._clock()
+        agreed = _parsed(await work.memos.get(AGREED))
+        others = [] if self._is_alone else await work.shards.processes(now=now, longest=self._longest)
+        if agreed is None or not others:
+            agreed = Agreed(count=wanted or recommended.count, max_concurrency=recommended.max_concurrency)
+            await work.memos.put(AGREED, f"{agreed.count} {agreed.max_concurrency}")
+            await work.shards.begin(agreed.count)
+        elif wanted not in {None, agreed.count}:
+            raise ShardsDiffer(
+                f"SHARDS is {wanted}, but the gateway processes at work have {agreed.count} shards: stop all of"
+                f" them before you start one with the new number, or set SHARDS={agreed.count}"
+            )
+        await work.shards.be_present(self.process, now=now, until=now + self._lease)
         return agreed
 
     async def look(self, connected: Collection[int], *, room: int) -> Look:
@@ -106,38 +109,40 @@ class ShardLeases:
             ShardsDiffer: the number has been changed by others.
             Outage: nothing has changed.
         """
-        async with self._storage.transaction() as work:
-            now, shards = self._clock(), work.shards
-            if _parsed(await work.memos.get(AGREED)) != self.agreed:
-                raise ShardsDiffer(
-                    f"other gateway processes have changed the number of shards from {self.agreed.count}: start this"
-                    " one again with the same SHARDS"
-                )
-            until = now + self._lease
-            has_watched = self._has_watched(now)
-            await shards.be_present(self.process, now=now, until=until)
-            processes = await shards.processes(now=now, longest=self._longest)
-            await shards.renew(self.process, until=until)
-            all_now = await shards.all(now=now, longest=self._longest)
-            # A hand-over ends once this process can serve the shard, or has to because nobody else does.
-            to_own = [
-                shard.number
-                for shard in all_now
-                if shard.successor == self.process
-                and (shard.number in connected or (has_watched and shard.owner is None))
-            ]
-            await shards.own(to_own, self.process, until=until)
-            if to_own:
-                all_now = await shards.all(now=now, longest=self._longest)
-            next_moves = moves(all_now, processes, self.process, room=room, has_watched=has_watched)
-            await shards.own(next_moves.claim, self.process, until=until)
-            if next_moves.take is not None:
-                await shards.succeed(next_moves.take, self.process, until=now + TAKE)
+        look, now = await self._storage.write(partial(self._looked, connected, room))
         self._looked_at = now
+        self.taking = look.taking
+        return look
+
+    async def _looked(self, connected: Collection[int], room: int, work: ShardWork) -> tuple[Look, datetime]:
+        now, shards = self._clock(), work.shards
+        if _parsed(await work.memos.get(AGREED)) != self.agreed:
+            raise ShardsDiffer(
+                f"other gateway processes have changed the number of shards from {self.agreed.count}: start this"
+                " one again with the same SHARDS"
+            )
+        until = now + self._lease
+        has_watched = self._has_watched(now)
+        await shards.be_present(self.process, now=now, until=until)
+        processes = await shards.processes(now=now, longest=self._longest)
+        await shards.renew(self.process, until=until)
+        all_now = await shards.all(now=now, longest=self._longest)
+        # A hand-over ends once this process can serve the shard, or has to because nobody else does.
+        to_own = [
+            shard.number
+            for shard in all_now
+            if shard.successor == self.process and (shard.number in connected or (has_watched and shard.owner is None))
+        ]
+        await shards.own(to_own, self.process, until=until)
+        if to_own:
+            all_now = await shards.all(now=now, longest=self._longest)
+        next_moves = moves(all_now, processes, self.process, room=room, has_watched=has_watched)
+        await shards.own(next_moves.claim, self.process, until=until)
+        if next_moves.take is not None:
+            await shards.succeed(next_moves.take, self.process, until=now + TAKE)
         owned = {shard.number for shard in all_now if shard.owner == self.process} | {*next_moves.claim}
         taking = next((shard.number for shard in all_now if shard.successor == self.process), next_moves.take)
-        self.taking = taking
-        return Look(owned=frozenset(owned), taking=taking, has_taken=bool(to_own))
+        return Look(owned=frozenset(owned), taking=taking, has_taken=bool(to_own)), now
 
     def _has_watched(self, now: datetime) -> bool:
         """Whether it has looked regularly for a whole lease, so that no lease lapsed because the database was away."""
@@ -148,9 +153,12 @@ class ShardLeases:
 
     async def take_now(self, number: int) -> None:
         """Discord does not accept a second session beside the owner's: end the hand-over, so that the owner leaves."""
-        async with self._storage.transaction() as work:
+
+        async def taken(work: ShardWork) -> None:
             if await self._holds(work, number):
                 await work.shards.own([number], self.process, until=self._clock() + self._lease)
+
+        await self._storage.write(taken)
 
     async def take_turn(self, number: int) -> datetime | None:
         """When the shard may identify; None if this process must not begin a session for it now.
@@ -158,7 +166,8 @@ class ShardLeases:
         Raises:
             Outage: the database cannot say.
         """
-        async with self._storage.transaction() as work:
+
+        async def taken(work: ShardWork) -> datetime | None:
             if not await self._holds(work, number):
                 return None
             return await work.shards.take_turn(
@@ -168,13 +177,14 @@ class ShardLeases:
                 longest=2 * self.agreed.count * self._every,
             )
 
+        return await self._storage.write(taken)
+
     def seconds_until(self, turn: datetime) -> float:
         return (turn - self._clock()).total_seconds()
 
     async def leave(self) -> None:
         """Give everything back at once. After an `Outage`, the leases run out instead."""
-        async with self._storage.transaction() as work:
-            await work.shards.give_back(self.process)
+        await self._storage.write(lambda work: work.shards.give_back(self.process))
 
     async def _holds(self, work: ShardWork, number: int) -> bool:
         """During a hand-over, only the successor may begin a session: the owner's could end the new one."""

@@ -45,8 +45,9 @@ class Members:
 
     async def try_uncollected(self, guild_id: int) -> None:
         """Try to post uncollected music: a channel of this server may be open again."""
-        async with self._storage.transaction() as work:
-            is_due = await work.jobs.hasten_uncollected(guild_id, at=self._clock(), every=TRY_AGAIN_EVERY)
+        is_due = await self._storage.write(
+            lambda work: work.jobs.hasten_uncollected(guild_id, at=self._clock(), every=TRY_AGAIN_EVERY)
+        )
         if is_due:
             self._bells.deliver.ring()
 
@@ -54,8 +55,9 @@ class Members:
         """The same for one member, whose direct messages may be open again."""
         if not await self._storage.reading.jobs.has_uncollected(member_id):
             return
-        async with self._storage.transaction() as work:
-            is_due = await work.jobs.hasten_uncollected_of(member_id, at=self._clock(), every=TRY_AGAIN_EVERY)
+        is_due = await self._storage.write(
+            lambda work: work.jobs.hasten_uncollected_of(member_id, at=self._clock(), every=TRY_AGAIN_EVERY)
+        )
         if is_due:
             self._bells.deliver.ring()
 
@@ -79,13 +81,14 @@ class Members:
             Refused: no such job of this member, several are meant, or it was submitted already.
             TakenElsewhere: another process has carried the interaction out.
         """
-        async with self._storage.transaction() as work:
+
+        async def cancelled(work: Work) -> tuple[Job, bool]:
             await _take_once(work, interaction_id)
             found = await self._meant(work, member_id, words.strip().strip("`").strip())
             if found is None:
                 raise Refused([text("You have no job `{job}`. See yours with `/jobs`.", job=Said(words))])
             if found.state is JobState.CANCELLED:
-                return found
+                return found, False
             if found.state not in CANCELLABLE:
                 raise Refused(
                     [
@@ -97,10 +100,14 @@ class Members:
                     ]
                 )
             at = self._clock()
-            cancelled = found.after(JobEvent.CANCELLED, ended_at=at, notified_at=at, due_at=None)
-            await settle.save(work, cancelled, before=found, at=at)
-        self._bells.job_changed(cancelled)
-        return cancelled
+            ended = found.after(JobEvent.CANCELLED, ended_at=at, notified_at=at, due_at=None)
+            await settle.save(work, ended, before=found, at=at)
+            return ended, True
+
+        job, is_new = await self._storage.write(cancelled)
+        if is_new:
+            self._bells.job_changed(job)
+        return job
 
     async def _meant(self, work: Work, member_id: int, words: str) -> Job | None:
         """By its whole title, by its id, by a part of its title: in this order, and among those that wait first."""
@@ -122,11 +129,12 @@ class Members:
             Refused: the member has no such job, or it is not on hold.
             TakenElsewhere: another process has carried the interaction out.
         """
-        async with self._storage.transaction() as work:
+
+        async def continued(work: Work) -> tuple[Job, bool]:
             await _take_once(work, interaction_id)
             found = _own(await work.jobs.get(job_id), member_id)
             if found.state is JobState.ACCEPTED:
-                return found
+                return found, False
             if found.state is not JobState.ON_HOLD:
                 raise Refused(
                     [
@@ -138,10 +146,14 @@ class Members:
                     ]
                 )
             at = self._clock()
-            continued = found.after(JobEvent.CONTINUED, due_at=at, continued_at=at)
-            await settle.save(work, continued, before=found, at=at)
-        self._bells.job_changed(continued)
-        return continued
+            waiting = found.after(JobEvent.CONTINUED, due_at=at, continued_at=at)
+            await settle.save(work, waiting, before=found, at=at)
+            return waiting, True
+
+        job, is_new = await self._storage.write(continued)
+        if is_new:
+            self._bells.job_changed(job)
+        return job
 
     async def tracks(self, member_id: int, typed: str) -> list[OwnedTrack]:
         return await self._storage.reading.tracks.of_member(member_id, search=typed.strip(), limit=CHOICES_MAX)

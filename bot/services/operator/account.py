@@ -14,7 +14,7 @@ from bot.services.common.aggregates import Memos
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.patience import Patience
-from bot.services.common.ports import Provider, Storage
+from bot.services.common.ports import Provider, Storage, Work
 from bot.services.operator.notices import Operator
 from bot.services.operator.pause import Pause, read_pause, write_pause
 
@@ -196,7 +196,8 @@ class Account:
 
     async def _take_turn(self, *, is_start: bool) -> bool:
         """Whether this process asks now. One that has just started always does: it may have a new key."""
-        async with self._storage.transaction() as work:
+
+        async def taken(work: Work) -> bool:
             pause = await read_pause(work.memos)
             if pause is None and is_start:
                 pause = self._pause
@@ -206,7 +207,9 @@ class Account:
                 return False
             self._pause = replace(pause, ask_at=now + self._every)
             await write_pause(work.memos, self._pause)
-        return True
+            return True
+
+        return await self._storage.write(taken)
 
     async def _ask(self) -> bool:
         try:
@@ -220,8 +223,7 @@ class Account:
         if credits_left < CREDITS_PER_JOB:
             await self._still_closed(WaitReason.NO_CREDITS)
             return False
-        async with self._storage.transaction() as work:
-            await write_pause(work.memos, None)
+        await self._storage.write(lambda work: write_pause(work.memos, None))
         self._see(None)
         self._bells.submit.ring()
         await self._is_over(WaitReason.NO_CREDITS)
@@ -229,14 +231,19 @@ class Account:
 
     async def _still_closed(self, reason: WaitReason) -> None:
         """Store it, too, so that the others' patience runs out at the same time."""
-        async with self._storage.transaction() as work:
+
+        async def prolonged(work: Work) -> Pause | None:
             pause = await read_pause(work.memos)
-            if pause is None:
-                self._see(None)  # another process has found it open again
-                return
-            pause = replace(pause, closed_for=reason, refusals=pause.refusals + 1)
-            await write_pause(work.memos, pause)
-        self._refused(pause)
+            if pause is not None:
+                pause = replace(pause, closed_for=reason, refusals=pause.refusals + 1)
+                await write_pause(work.memos, pause)
+            return pause
+
+        pause = await self._storage.write(prolonged)
+        if pause is None:
+            self._see(None)  # another process has found it open again
+        else:
+            self._refused(pause)
 
     async def _is_over(self, reason: WaitReason) -> None:
         trouble = TROUBLES[reason]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bot.domain.models import CREDITS_PER_JOB
 from bot.errors import ProviderError, ProviderUnauthorized
 from bot.services.common.clock import Clock
-from bot.services.common.ports import Provider, Storage
+from bot.services.common.ports import Provider, Storage, Work
 
 log = logging.getLogger(__name__)
 
@@ -58,22 +58,24 @@ class Balance:
 
     async def _latest_or_turn(self) -> str | None:
         """As `_latest`; None: it is this process's turn to ask, while the others wait."""
-        async with self._storage.transaction() as work:
+
+        async def turned(work: Work) -> str | None:
             latest = self._latest(await work.memos.get(CHECKED) or "")
             if latest is None:
                 await work.memos.put(CHECKED, self._record(ASKING))
-        return latest
+            return latest
+
+        return await self._storage.write(turned)
 
     async def _asked(self) -> float:
         """A failure is not shared: the next process asks for itself."""
         try:
             credits_left = await self._provider.credits()
         except Exception:
-            async with self._storage.transaction() as work:
-                await work.memos.put(CHECKED, "")
+            await self._storage.write(lambda work: work.memos.put(CHECKED, ""))
             raise
-        async with self._storage.transaction() as work:
-            await work.memos.put(CHECKED, self._record(str(credits_left)))
+        found = self._record(str(credits_left))
+        await self._storage.write(lambda work: work.memos.put(CHECKED, found))
         return credits_left
 
     def _record(self, found: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -46,15 +47,17 @@ class Housekeeping:
     async def step(self) -> bool:
         """A few rows of each kind. Takes a breath between two steps, even where there is more to do."""
         now = self._clock()
-        async with self._storage.transaction() as work:
-            done = [
-                await work.housekeeping.erase_tokens(received_before=now - self._answer_time, limit=AT_ONCE),
-                await work.housekeeping.forget_commands(before_interaction=_first_id_of(now - REPLAYED), limit=AT_ONCE),
-                await self._erase_links(work, now),
-                await work.housekeeping.remove_jobs(ended_before=now - self._keep_jobs, limit=AT_ONCE),
-            ]
+        done = await self._storage.write(partial(self._tidied, now))
         self._due_at = now + timedelta(seconds=BREATH_SECONDS if max(done) == AT_ONCE else REST_SECONDS)
         return False
+
+    async def _tidied(self, now: datetime, work: Work) -> list[int]:
+        return [
+            await work.housekeeping.erase_tokens(received_before=now - self._answer_time, limit=AT_ONCE),
+            await work.housekeeping.forget_commands(before_interaction=_first_id_of(now - REPLAYED), limit=AT_ONCE),
+            await self._erase_links(work, now),
+            await work.housekeeping.remove_jobs(ended_before=now - self._keep_jobs, limit=AT_ONCE),
+        ]
 
     async def _erase_links(self, work: Work, now: datetime) -> int:
         """The provider's files are gone by now. How far the links are erased already is remembered."""

@@ -11,7 +11,7 @@ from bot.domain.text import text
 from bot.errors import Outage
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 from bot.services.operator.notices import Operator
 
 log = logging.getLogger(__name__)
@@ -51,21 +51,18 @@ class Isolation:
             await self._failed(job, error, doing=doing)
         else:
             if job.failures:
-                async with self._storage.transaction() as work:
-                    await work.jobs.succeeded(job.id)
+                await self._storage.write(lambda work: work.jobs.succeeded(job.id))
 
     async def _failed(self, job: Job, error: Exception, *, doing: str) -> None:
         """The traceback is logged the first time. `job` is as it was claimed: what has moved on since is left alone."""
         tries = job.failures + 1
         log.error("job %s: %s failed at try %d (%s)", job.short_id, doing, tries, error, exc_info=tries == 1)
         at = self._clock()
-        async with self._storage.transaction() as work:
-            if tries >= TRIES:
-                await work.jobs.set_aside(job.id, job.state, at=at)
-            else:
-                pause_seconds = backoff_seconds(tries, base_seconds=self._backoff_base_seconds)
-                until = at + timedelta(seconds=pause_seconds)
-                await work.jobs.put_off(job.id, job.state, until=until, failures=tries)
+        if tries >= TRIES:
+            await self._storage.write(lambda work: work.jobs.set_aside(job.id, job.state, at=at))
+            return
+        until = at + timedelta(seconds=backoff_seconds(tries, base_seconds=self._backoff_base_seconds))
+        await self._storage.write(lambda work: work.jobs.put_off(job.id, job.state, until=until, failures=tries))
 
     async def next_due(self) -> datetime:
         return self._due_at
@@ -81,12 +78,15 @@ class Isolation:
         return False
 
     async def _take_up_again(self) -> None:
-        async with self._storage.transaction() as work:
+
+        async def taken_up(work: Work) -> tuple[int, int]:
             count = await work.jobs.take_up_again(at=self._clock())
-            commands = await work.intakes.take_up_again(at=self._clock())
             if count:
                 # Their messages were put off for as long as they could not be read.
                 await work.progress.hasten(until=self._clock())
+            return count, await work.intakes.take_up_again(at=self._clock())
+
+        count, commands = await self._storage.write(taken_up)
         self._taken_up = True
         if count:
             log.info("trying the jobs that were set aside again: %d", count)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.domain.text import Text
 from bot.services.common.clock import Clock
@@ -43,12 +44,8 @@ class Operator:
         now = self._clock()
         is_quiet, is_news = _is_within_the_hour(now, self._told_at.get(kind)), False
         if not is_quiet:
-            async with self._storage.transaction() as work:
-                told_at = _time(await work.memos.get(_hour_name(kind)))
-                is_quiet = _is_within_the_hour(now, told_at)
-                is_news = not is_quiet and await _turned(work, trouble, now.isoformat())
-                if is_news:
-                    await work.memos.put(_hour_name(kind), now.isoformat())
+            told_at, is_news = await self._storage.write(partial(_turned_hourly, kind, trouble, now))
+            is_quiet = _is_within_the_hour(now, told_at)
             self._told_at[kind] = now if is_news else told_at
         if is_quiet or is_news:
             log.error(log_line)
@@ -62,8 +59,16 @@ class Operator:
             await self._messenger.tell_operator(sentences)
 
     async def _turn(self, trouble: str, to: str) -> bool:
-        async with self._storage.transaction() as work:
-            return await _turned(work, trouble, to)
+        return await self._storage.write(lambda work: _turned(work, trouble, to))
+
+
+async def _turned_hourly(kind: str, trouble: str, now: datetime, work: Work) -> tuple[datetime | None, bool]:
+    """When the operator was last told of this kind, and whether the trouble is news that may be told now."""
+    told_at = _time(await work.memos.get(_hour_name(kind)))
+    is_news = not _is_within_the_hour(now, told_at) and await _turned(work, trouble, now.isoformat())
+    if is_news:
+        await work.memos.put(_hour_name(kind), now.isoformat())
+    return told_at, is_news
 
 
 async def _turned(work: Work, trouble: str, to: str) -> bool:

@@ -37,7 +37,7 @@ from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, is_due
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
-from bot.services.common.ports import AudioTools, Fetcher, Provider, Storage
+from bot.services.common.ports import AudioTools, Fetcher, Provider, Storage, Work
 from bot.services.common.sentences import without_cost
 from bot.services.operator.account import Account
 
@@ -117,10 +117,14 @@ class Acceptance:
         Raises:
             TooManyOpenCommands: the member has as many on their way as one may have; this one was not written down.
         """
-        async with self._storage.transaction() as work:
+
+        async def written(work: Work) -> bool:
             is_new = await work.intakes.claim(replace(intake, due_at=self._first_due(intake)))
             if is_new and await work.intakes.open_of(intake.place.member_id) > self._limits.open_commands:
                 raise TooManyOpenCommands(limit=self._limits.open_commands)
+            return is_new
+
+        is_new = await self._storage.write(written)
         await fault_points.pause_at("after the command is written down")
         return is_new
 
@@ -132,36 +136,39 @@ class Acceptance:
         """
         await fault_points.pause_at("after the defer")
         interaction_id = intake.place.interaction_id
+
+        async def handed_over(work: Work) -> None:
+            is_open = await work.intakes.hand_over(interaction_id, due_at=self._clock()) or await work.intakes.is_open(
+                interaction_id
+            )
+            if not is_open and await work.jobs.by_interaction(interaction_id) is None:
+                raise Refused([text("I was too slow, so nothing was started. Please try again.")])
+
         with contextlib.suppress(Outage):
-            async with self._storage.transaction() as work:
-                is_open = await work.intakes.hand_over(
-                    interaction_id, due_at=self._clock()
-                ) or await work.intakes.is_open(interaction_id)
-                if not is_open and await work.jobs.by_interaction(interaction_id) is None:
-                    raise Refused([text("I was too slow, so nothing was started. Please try again.")])
+            await self._storage.write(handed_over)
         self._bells.intake.ring()
 
     async def forget(self, intake: Intake) -> bool:
         """It could not be acknowledged: put it away. False if that is not certain, and a worker decides about it."""
         with contextlib.suppress(Outage):
-            async with self._storage.transaction() as work:
-                return await work.intakes.withdraw(intake.place.interaction_id)
+            return await self._storage.write(lambda work: work.intakes.withdraw(intake.place.interaction_id))
         return False
 
     async def step(self) -> bool:
         """Make a job of one command; one too old to be answered is refused."""
         if not is_due(await self._storage.reading.intakes.next_due(), self._clock()):
             return False
-        async with self._storage.transaction() as work:
-            claimed = await work.intakes.claim_due(
+        claimed = await self._storage.write(
+            lambda work: work.intakes.claim_due(
                 now=self._clock(),
                 until=self._takeover_at(),
                 limit=1,
                 owner=self._owner,
                 further=self._limits.further_commands,
             )
-            # After a jump of the clock, a claim may run out while this process is still editing.
-            mine = [command for command in claimed if command.intake.place.interaction_id not in self._in_hand]
+        )
+        # After a jump of the clock, a claim may run out while this process is still editing.
+        mine = [command for command in claimed if command.intake.place.interaction_id not in self._in_hand]
         for command in mine:
             await self._take(command)
         return bool(claimed)
@@ -230,8 +237,7 @@ class Acceptance:
 
     async def release(self) -> None:
         """Leave interrupted commands to other processes at once, before the claims run out."""
-        async with self._storage.transaction() as work:
-            count = await work.intakes.release_all(self._owner, at=self._clock())
+        count = await self._storage.write(lambda work: work.intakes.release_all(self._owner, at=self._clock()))
         if count:
             self._bells.intake.ring()
 
@@ -273,9 +279,8 @@ class Acceptance:
         message_id = await self._post_progress(command)
         await fault_points.pause_at("after the progress message is posted")
         intake = replace(intake, progress_message_id=message_id)
-        async with self._storage.transaction() as work:
-            if not await work.intakes.remember(intake, owner=self._owner):
-                raise LeaseLost
+        if not await self._storage.write(lambda work: work.intakes.remember(intake, owner=self._owner)):
+            raise LeaseLost
         await fault_points.pause_at("after the progress message is written down")
         return replace(command, intake=intake)
 
@@ -299,9 +304,11 @@ class Acceptance:
             LeaseLost: somebody else decides about it.
         """
         place = command.intake.place
-        async with self._storage.transaction() as work:
-            if not await work.intakes.refuse(place.interaction_id, sentences, owner=self._owner):
-                raise LeaseLost
+        is_ours = await self._storage.write(
+            lambda work: work.intakes.refuse(place.interaction_id, sentences, owner=self._owner)
+        )
+        if not is_ours:
+            raise LeaseLost
         await self._messenger.tell(place, sentences)
         await self._put_away(command)
 
@@ -311,13 +318,15 @@ class Acceptance:
         may_be_there = intake.progress_message_id is not None or command.was_claimed
         if may_be_there and not intake.place.private:
             await self._messenger.withdraw_progress(intake.place, intake.source.name, intake.progress_message_id)
-        async with self._storage.transaction() as work:
-            if not await work.intakes.finish(intake.place.interaction_id, owner=self._owner):
-                raise LeaseLost
+        interaction_id = intake.place.interaction_id
+        if not await self._storage.write(lambda work: work.intakes.finish(interaction_id, owner=self._owner)):
+            raise LeaseLost
 
     async def _renew(self, interaction_id: int) -> bool:
-        async with self._storage.transaction() as work:
-            return await work.intakes.renew(interaction_id, owner=self._owner, until=self._takeover_at())
+        until = self._takeover_at()
+        return await self._storage.write(
+            lambda work: work.intakes.renew(interaction_id, owner=self._owner, until=until)
+        )
 
     async def _check_quota(self, intake: Intake) -> None:
         """Checked before the source is read, and again when the job is written."""
@@ -340,17 +349,19 @@ class Acceptance:
         at = self._clock()
         day, limit = quota_day(at), self._limits.quota_per_day
         job = self._job(intake, adjusted(asked), properties, source_url, at)
-        async with self._storage.transaction() as work:
+
+        async def accepted(work: Work) -> None:
             held = await work.ledger.hold(
                 job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
             )
-            if held:
-                if not await work.intakes.finish(intake.place.interaction_id, owner=self._owner):
-                    raise LeaseLost
-                await settle.insert(work, job, at=at)
-                await fault_points.pause_at("inside the accepting transaction")
-        if not held:
-            raise QuotaExceeded(await self._storage.reading.ledger.balance(member_id, day=day, limit=limit))
+            if not held:
+                raise QuotaExceeded(await work.ledger.balance(member_id, day=day, limit=limit))
+            if not await work.intakes.finish(intake.place.interaction_id, owner=self._owner):
+                raise LeaseLost
+            await settle.insert(work, job, at=at)
+            fault_points.reach("inside the accepting transaction")
+
+        await self._storage.write(accepted)
         return job, notes
 
     async def _checked(self, intake: Intake, path: Path) -> tuple[AudioProperties, ExtensionRequest]:

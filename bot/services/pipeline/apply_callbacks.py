@@ -15,7 +15,7 @@ from bot.errors import ProviderError, denies_task
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
-from bot.services.common.ports import Provider, Storage
+from bot.services.common.ports import Provider, Storage, Work
 from bot.services.pipeline.callback_queue import Postponed
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Callbacks:
         Raises:
             Postponed: the provider cannot be asked, and without its word the callback counts for nothing.
         """
-        job = await self._storage.reading.jobs.get(entry.job_id)
+        job = await self._storage.read(lambda work: work.jobs.get(entry.job_id))
         if job is None or job.state not in REPORTED_STATES:
             return _Belief(reported)
         if job.task_id is not None and reported.kind not in ENDS:
@@ -90,7 +90,9 @@ class Callbacks:
         report = belief.report
         await fault_points.pause_at("before a callback is applied")
         at = self._clock()
-        async with self._storage.transaction() as work:
+
+        async def applied(work: Work) -> Job | None:
+            """The job, if it changed."""
             job = await work.jobs.get(entry.job_id)
             after = job
             if job is not None:
@@ -105,7 +107,9 @@ class Callbacks:
                     await settle.save(work, after, before=job, at=at)
                     log.info("job %s: callback %s, now %s", job.short_id, report and report.kind, after.state)
             await work.inbox.mark_applied(entry.id)
-        if after is not None and after is not job:
+            return after if after is not job else None
+
+        if (after := await self._storage.write(applied)) is not None:
             self._bells.job_changed(after)
 
     def _asked_soon(self, job: Job, named: str | None, at: datetime, *, is_known: bool) -> Job:

@@ -16,7 +16,7 @@ from bot.domain.text import text
 from bot.errors import Outage
 from bot.services.common.bells import Bell
 from bot.services.common.clock import Clock
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 from bot.services.operator.notices import Operator
 from bot.services.pipeline.callback_sources import PAUSE_MAX, CallbackSource, OwnInbox, SharedInbox
 
@@ -112,9 +112,11 @@ class CallbackQueue:
 
     async def _look_back(self) -> None:
         """Retry callbacks that were set aside: a new release may be able to read them."""
-        async with self._storage.transaction() as work:
-            count = await work.inbox.take_up_again()
-            newest_id = await work.inbox.newest_id()
+
+        async def taken_up(work: Work) -> tuple[int, int]:
+            return await work.inbox.take_up_again(), await work.inbox.newest_id()
+
+        count, newest_id = await self._storage.write(taken_up)
         if count:
             log.info("%d callbacks that had been set aside are tried again", count)
         self._source.start(newest_id)
@@ -183,9 +185,12 @@ class CallbackQueue:
 
     async def _set_aside(self, entry: CallbackEntry, reason: str) -> None:
         now = self._clock()
-        async with self._storage.transaction() as work:
+
+        async def set_aside(work: Work) -> int:
             await work.inbox.set_aside(entry.id, at=now, reason=reason[:REASON_MAX])
-            count = await work.inbox.count_set_aside()
+            return await work.inbox.count_set_aside()
+
+        count = await self._storage.write(set_aside)
         line = f"callback {entry.id} of job {entry.job_id[:8]} was set aside, {count} in all; {reason}"
         await self._operator.tell_hourly(
             "callback",

@@ -11,7 +11,7 @@ from bot.domain.inbox_entry import CallbackEntry
 from bot.errors import Outage
 from bot.services.common.clock import Clock, is_due
 from bot.services.common.lease import an_owner
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 
 PAUSE_MAX = timedelta(minutes=5)
 
@@ -128,10 +128,11 @@ class SharedInbox:
     async def new(self, limit: int) -> Sequence[CallbackEntry]:
         if not limit or not await self._storage.reading.inbox.has_untouched(after=self._newest_at_start):
             return []
-        async with self._storage.transaction() as work:
-            claimed = await work.inbox.claim_untouched(
+        claimed = await self._storage.write(
+            lambda work: work.inbox.claim_untouched(
                 after=self._newest_at_start, until=self._clock() + self._lease, limit=limit, owner=self._owner
             )
+        )
         await fault_points.pause_at("after callbacks are claimed")
         return self._taken(claimed)
 
@@ -140,14 +141,17 @@ class SharedInbox:
         may_be_due = is_due(await inbox.next_due(), self._clock())
         if not limit or not (may_be_due or await inbox.has_untouched(up_to=self._newest_at_start)):
             return []
-        async with self._storage.transaction() as work:
+
+        async def claimed(work: Work) -> list[CallbackEntry]:
             now = self._clock()
             until = now + self._lease
             due = await work.inbox.claim_due(now=now, until=until, limit=limit, owner=self._owner)
             backlog = await work.inbox.claim_untouched(
                 up_to=self._newest_at_start, until=until, limit=limit - len(due), owner=self._owner
             )
-        return self._taken([*due, *backlog])
+            return [*due, *backlog]
+
+        return self._taken(await self._storage.write(claimed))
 
     def _taken(self, claimed: Sequence[CallbackEntry]) -> Sequence[CallbackEntry]:
         """Without those that this process is still applying although their claims have run out."""
@@ -165,8 +169,9 @@ class SharedInbox:
         self._in_hand.discard(entry.id)
         until = self._clock() + timedelta(seconds=seconds)
         with suppress(Outage):  # then the claim runs out
-            async with self._storage.transaction() as work:
-                await work.inbox.put_off(entry.id, owner=self._owner, until=until, failures=failures)
+            await self._storage.write(
+                lambda work: work.inbox.put_off(entry.id, owner=self._owner, until=until, failures=failures)
+            )
 
     async def next_due(self) -> datetime | None:
         return await self._storage.reading.inbox.next_due()
@@ -174,11 +179,13 @@ class SharedInbox:
     async def leave(self, entries: Sequence[CallbackEntry]) -> None:
         self._in_hand.difference_update(entry.id for entry in entries)
         now = self._clock()
+
+        async def left(work: Work) -> None:
+            for entry in entries:
+                await work.inbox.put_off(entry.id, owner=self._owner, until=now, failures=entry.failures)
+
         with suppress(Outage):  # as above
-            async with self._storage.transaction() as work:
-                for entry in entries:
-                    await work.inbox.put_off(entry.id, owner=self._owner, until=now, failures=entry.failures)
+            await self._storage.write(left)
 
     async def release(self) -> bool:
-        async with self._storage.transaction() as work:
-            return await work.inbox.release_all(self._owner, at=self._clock()) > 0
+        return await self._storage.write(lambda work: work.inbox.release_all(self._owner, at=self._clock())) > 0

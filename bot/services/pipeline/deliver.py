@@ -1,7 +1,7 @@
 """Posts what is owed: the tracks of finished jobs, and the news of failed ones. Each exactly once."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,7 +27,7 @@ from bot.services.common.messenger import (
     RouteUnavailable,
 )
 from bot.services.common.patience import Patience
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 from bot.services.operator.isolation import Isolation
 from bot.services.pipeline.kept import KeptTracks
 from bot.services.pipeline.posting import Posting, notified
@@ -102,25 +102,29 @@ class Delivery:
 
     async def release(self) -> None:
         """Leave interrupted deliveries to other processes at once, before the claims run out."""
-        async with self._storage.transaction() as work:
-            count = await work.jobs.release_all(self._owner, at=self._clock())
+        count = await self._storage.write(lambda work: work.jobs.release_all(self._owner, at=self._clock()))
         if count:
             self._bells.deliver.ring()
 
     async def step(self) -> bool:
-        async with self._storage.transaction() as work:
-            now = self._clock()
-            until = now + timedelta(seconds=self._times.lease)
-            claimed = await work.jobs.claim_due(OWED, now=now, until=until, limit=1, owner=self._owner)
+        claimed = await self._storage.write(self._claim)
+        for job in claimed:
+            if job.id not in self._in_hand:
+                await self._deliver_isolated(replace(job, attempts=job.attempts + 1))
+        return bool(claimed)
+
+    async def _claim(self, work: Work) -> Sequence[Job]:
+        """The jobs as they were before this try."""
+        now = self._clock()
+        until = now + timedelta(seconds=self._times.lease)
+        claimed = await work.jobs.claim_due(OWED, now=now, until=until, limit=1, owner=self._owner)
+        for job in claimed:
             # After a jump of the clock, a claim may run out while this process is still editing.
-            mine = [job for job in claimed if job.id not in self._in_hand]
-            for job in mine:
+            if job.id not in self._in_hand:
                 # Written down before the post, so that after a crash the channel is searched first.
                 tried_at = job.post_tried_at or now
                 await work.jobs.save(replace(job, attempts=job.attempts + 1, post_tried_at=tried_at))
-        for job in mine:
-            await self._deliver_isolated(replace(job, attempts=job.attempts + 1))
-        return bool(claimed)
+        return claimed
 
     async def _deliver_isolated(self, job: Job) -> None:
         """`job.post_tried_at` is that of an earlier try, if there was one."""
@@ -146,7 +150,8 @@ class Delivery:
             LeaseLost: nothing was posted here, and another owner is working on it or has ended it.
         """
         change = partial(notified, outcome) if isinstance(outcome, Posted) else outcome
-        async with self._storage.transaction() as work:
+
+        async def settled(work: Work) -> tuple[Job, Job]:
             is_ours = await work.jobs.release(job.id, owner=self._owner)
             current = await work.jobs.get(job.id)
             is_open = current is not None and current.state is job.state and current.notified_at is None
@@ -155,7 +160,10 @@ class Delivery:
             at = self._clock()
             after = change(replace(current, waits_for=None), at)
             await settle.save(work, after, before=current, at=at)
-            await fault_points.pause_at("inside the settling transaction")
+            fault_points.reach("inside the settling transaction")
+            return current, after
+
+        current, after = await self._storage.write(settled)
         if after.state is not current.state or after.due_at is None:
             self._patience.forget(job.id)
         self._bells.job_changed(after)
@@ -164,8 +172,7 @@ class Delivery:
 
     async def _renew(self, job: Job) -> bool:
         until = self._clock() + timedelta(seconds=self._times.lease)
-        async with self._storage.transaction() as work:
-            return await work.jobs.renew(job.id, owner=self._owner, until=until)
+        return await self._storage.write(lambda work: work.jobs.renew(job.id, owner=self._owner, until=until))
 
     async def _tell(self, job: Job, lease: Lease) -> Posted | Change:
         """Try every way to the member. Returns the message, or how to change the job if there is none."""

@@ -11,7 +11,7 @@ from bot.domain.jobs import Job, JobEvent, JobState
 from bot.errors import ProviderError, SourceUnreachable
 from bot.services.common.lease import Lease
 from bot.services.common.messenger import Posted, Route, RouteClosed, RouteTooSmall
-from bot.services.common.ports import Provider, Storage
+from bot.services.common.ports import Provider, Storage, Work
 from bot.services.pipeline.tracks import FetchedTracks, TrackFiles
 
 log = logging.getLogger(__name__)
@@ -90,11 +90,14 @@ class Posting:
             return None
         if not any(track.audio_url for track in report.tracks):
             return job
-        async with self._storage.transaction() as work:
+
+        async def replaced(work: Work) -> None:
             current = await work.jobs.get(job.id)
             if current is not None:
                 await work.tracks.forget(job.id)  # some of the old ones may have been invented
                 await work.jobs.save(replace(current, tracks=report.tracks))
+
+        await self._storage.write(replaced)
         return replace(job, tracks=report.tracks)
 
 

@@ -91,8 +91,7 @@ class Progress:
 
     async def release(self) -> None:
         """Leave interrupted edits to other processes at once, before the claims run out."""
-        async with self._storage.transaction() as work:
-            count = await work.progress.release_all(self._owner, at=self._clock())
+        count = await self._storage.write(lambda work: work.progress.release_all(self._owner, at=self._clock()))
         if count:
             self._bells.progress.ring()
 
@@ -119,17 +118,18 @@ class Progress:
         return True
 
     async def _write_down(self, claimed: Sequence[OutdatedProgress], records: Sequence[Record]) -> None:
-        async with self._storage.transaction() as work:
+        async def written(work: Work) -> None:
             for outdated, record in zip(claimed, records, strict=True):
                 if not await record(work):
                     # Another owner may have shown something newer before our edit arrived.
                     log.warning("job %s: another worker has taken over its progress message", _short(outdated))
                     await work.progress.show_again(outdated.job_id, at=self._clock())
 
+        await self._storage.write(written)
+
     async def _take_over(self) -> None:
         """After a restart, tell members whose music is being made that nothing was lost."""
-        async with self._storage.transaction() as work:
-            await work.progress.touch_at_provider(at=self._clock())
+        await self._storage.write(lambda work: work.progress.touch_at_provider(at=self._clock()))
         self._has_begun = True
 
     async def _queue_head(self) -> Sequence[QueuedJob]:
@@ -145,17 +145,17 @@ class Progress:
             if waiting.shown_band not in {None, bands[waiting.job_id]}
         }
         if moved:
-            async with self._storage.transaction() as work:
-                await work.progress.rank(moved, at=self._clock())
+            await self._storage.write(lambda work: work.progress.rank(moved, at=self._clock()))
 
     async def _claim(self) -> list[OutdatedProgress]:
         now = self._clock()
         due_at = await self.next_due()
         if due_at is None or due_at > now:
             return []
-        async with self._storage.transaction() as work:
-            until = now + timedelta(seconds=self._times.lease)
-            claimed = await work.progress.claim_due(now=now, until=until, limit=AT_ONCE, owner=self._owner)
+        until = now + timedelta(seconds=self._times.lease)
+        claimed = await self._storage.write(
+            lambda work: work.progress.claim_due(now=now, until=until, limit=AT_ONCE, owner=self._owner)
+        )
         # After a jump of the clock, a claim may run out while this process is still editing.
         mine = [outdated for outdated in claimed if outdated.job_id not in self._in_hand]
         self._in_hand.update(outdated.job_id for outdated in mine)
@@ -182,7 +182,7 @@ class Progress:
         await fault_points.pause_at("before a progress message is shown")
         async with self._messenger.alone(outdated.job_id):
             # Read here, while nobody else writes to the member about this job: earlier data may be out of date.
-            job = await self._storage.reading.jobs.get(outdated.job_id)
+            job = await self._storage.read(lambda work: work.jobs.get(outdated.job_id))
             await fault_points.pause_at("after a progress view is read")
             if job is None:
                 return self._put_off(outdated, seconds=UNREADABLE_SECONDS)

@@ -22,7 +22,7 @@ from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, Posted, Route, RouteClosed, RouteUnavailable
-from bot.services.common.ports import Storage
+from bot.services.common.ports import Storage, Work
 from bot.services.pipeline.posting import Posting, ended_in, notified
 
 log = logging.getLogger(__name__)
@@ -82,14 +82,12 @@ class Resend:
                 await self._send(await self._sendable(job_id, member_id), place, lease)
         except BaseException:
             with suppress(Outage):  # then the claim runs out
-                async with self._storage.transaction() as work:
-                    await work.sendings.end(job_id, owner=owner)
+                await self._storage.write(lambda work: work.sendings.end(job_id, owner=owner))
             raise
 
     async def release(self) -> None:
         """Leave to the delivery any uncollected music that was still being sent."""
-        async with self._storage.transaction() as work:
-            count = await work.jobs.release_all(self._owner, at=self._clock())
+        count = await self._storage.write(lambda work: work.jobs.release_all(self._owner, at=self._clock()))
         if count:
             self._bells.deliver.ring()
 
@@ -103,8 +101,8 @@ class Resend:
 
     async def _begin(self, job: Job, place: Place, owner: str) -> None:
         """Take the click, and note that this job is being sent to its member. Raises as `send_again` does."""
-        refusal = None
-        async with self._storage.transaction() as work:
+
+        async def begun(work: Work) -> Refused | None:
             if not await work.intakes.take_once(place.interaction_id):
                 raise TakenElsewhere
             now = self._clock()
@@ -113,6 +111,9 @@ class Resend:
                 await work.sendings.forget(until=now)
                 until = now + self._lease
                 await work.sendings.begin(job.id, member_id=job.place.member_id, owner=owner, until=until)
+            return refusal
+
+        refusal = await self._storage.write(begun)
         if refusal is not None:  # only now, since the click stays taken
             raise refusal
 
@@ -130,8 +131,8 @@ class Resend:
         return Refused([text("I sent it {ago}: {link}", ago=sent.sent_at, link=link)])
 
     async def _renew_sending(self, job_id: str, owner: str) -> bool:
-        async with self._storage.transaction() as work:
-            return await work.sendings.renew(job_id, owner=owner, until=self._clock() + self._lease)
+        until = self._clock() + self._lease
+        return await self._storage.write(lambda work: work.sendings.renew(job_id, owner=owner, until=until))
 
     async def has_copies(self, job: Job) -> bool:
         """Whether the job can be sent again from our own copies, once the provider's files are gone."""
@@ -196,7 +197,8 @@ class Resend:
             Refused: the delivery is at work on it.
         """
         now = self._clock()
-        async with self._storage.transaction() as work:
+
+        async def taken(work: Work) -> None:
             claimed = await work.jobs.claim(
                 job.id, JobState.UNCOLLECTED, now=now, until=now + self._lease, owner=self._owner
             )
@@ -206,13 +208,16 @@ class Resend:
             there = replace(claimed, final_channel_id=place.channel_id, final_guild_id=place.guild_id)
             await work.jobs.save(replace(there, post_tried_at=tried_at))
 
+        await self._storage.write(taken)
+
     async def _renew(self, job: Job) -> bool:
-        async with self._storage.transaction() as work:
-            return await work.jobs.renew(job.id, owner=self._owner, until=self._clock() + self._lease)
+        until = self._clock() + self._lease
+        return await self._storage.write(lambda work: work.jobs.renew(job.id, owner=self._owner, until=until))
 
     async def _give_back(self, job: Job, *, is_posted_nowhere: bool) -> None:
         """To the delivery, which tries it when it would have, and looks first where it may be posted."""
-        async with self._storage.transaction() as work:
+
+        async def given_back(work: Work) -> None:
             current = await work.jobs.get(job.id)
             if current is None or not await work.jobs.release(job.id, owner=self._owner):
                 return
@@ -226,23 +231,29 @@ class Resend:
                 )
             await work.jobs.save(as_before)
 
+        await self._storage.write(given_back)
+
     async def _record(self, job: Job, posted: Posted) -> None:
         """Record the post, even if the job has a new owner by now: otherwise that one would post it again.
 
         What was delivered before has its newest message as its end, unless only an answer shows it.
         """
         at = self._clock()
-        delivered = None
-        async with self._storage.transaction() as work:
+
+        async def recorded(work: Work) -> Job | None:
+            """The job, if this delivered it."""
             current = await work.jobs.get(job.id)
             if current is not None:
                 await work.sendings.sent(_sent(posted, current, at))
             if current is not None and current.state is JobState.UNCOLLECTED:
                 delivered = notified(posted, current, at)
                 await settle.save(work, delivered, before=current, at=at)
-            elif current is not None and current.state is JobState.DELIVERED and not posted.is_answer:
+                return delivered
+            if current is not None and current.state is JobState.DELIVERED and not posted.is_answer:
                 await work.jobs.save(ended_in(posted, current))
-        if delivered is not None:
+            return None
+
+        if (delivered := await self._storage.write(recorded)) is not None:
             self._bells.job_changed(delivered)
 
 

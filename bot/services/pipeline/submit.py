@@ -85,8 +85,7 @@ class Submission:
         if not is_due(await self._storage.reading.jobs.next_due([JobState.ACCEPTED]), self._clock()):
             return False
         try:
-            async with self._storage.transaction() as work:
-                job, attempt_id = await self._claim(work)
+            job, attempt_id = await self._storage.write(self._claim)
         except _ClosedElsewhereError:
             return False
         if job is None:
@@ -133,14 +132,17 @@ class Submission:
 
     async def _mark_sent(self, job: Job) -> bool:
         """From here on its outcome may be unknown; a job that was claimed and never sent goes back to its place."""
-        async with self._storage.transaction() as work:
+
+        async def marked(work: Work) -> bool:
             current = await work.jobs.get(job.id)
             if current is None or current.state is not JobState.SUBMITTING or current.submitted_at is not None:
                 return False
             now = self._clock()
             due_at = now + timedelta(seconds=self._times.lease)
             await work.jobs.save(replace(current, submitted_at=now, due_at=due_at, waits_for=None))
-        return True
+            return True
+
+        return await self._storage.write(marked)
 
     async def _submit(self, job: Job, attempt_id: str) -> None:
         try:
@@ -181,12 +183,13 @@ class Submission:
         self, job: Job, attempt_id: str, change: Callable[[Job, datetime], Job], *, closes_account: bool
     ) -> None:
         """Apply `change` to the job as it is by now: a callback may have been faster than the answer."""
-        async with self._storage.transaction() as work:
+
+        async def recorded(work: Work) -> Job | None:
             if closes_account:
                 await self._account.share(work.memos)
             current = await work.jobs.get(job.id)
             if current is None:
-                return
+                return None
             at = self._clock()
             await self._rate.answered(work.memos, attempt_id, now=at)
             after = change(current, at)
@@ -195,7 +198,10 @@ class Submission:
                 after = replace(current, outcome_unknown=True, due_at=at + timedelta(seconds=self._times.overdue))
             if after is not current:
                 await settle.save(work, after, before=current, at=at)
-        self._bells.job_changed(after)
+            return after
+
+        if (after := await self._storage.write(recorded)) is not None:
+            self._bells.job_changed(after)
 
     def _started(self, task_id: str, job: Job, at: datetime) -> Job:
         if job.task_id == task_id:

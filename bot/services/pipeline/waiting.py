@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.domain.jobs import SOURCE_KEPT, Failure, FailureReason, Job, JobEvent, JobState, WaitReason
 from bot.services.common import settle
@@ -57,16 +58,19 @@ class Waiting:
 
     async def _end_hold(self) -> bool:
         at = self._clock()
-        async with self._storage.transaction() as work:
+
+        async def ended(work: Work) -> bool:
             claimed = await work.jobs.claim_due([JobState.ON_HOLD], now=at, until=at, limit=1)
             for job in claimed:
                 log.info("job %s: was not continued after the restore", job.short_id)
                 failure = Failure(reason=FailureReason.NEVER_STARTED)
-                ended = job.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
-                await settle.save(work, ended, before=job, at=at)
-        if claimed:
+                after = job.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
+                await settle.save(work, after, before=job, at=at)
+            return bool(claimed)
+
+        if is_ended := await self._storage.write(ended):
             self._bells.deliver.ring()
-        return bool(claimed)
+        return is_ended
 
     async def _end_waiting(self) -> bool:
         at = self._clock()
@@ -75,7 +79,7 @@ class Waiting:
         oldest = await self._storage.reading.jobs.oldest_waiting()
         if oldest is None or at < self._deadline(oldest):
             return False
-        ended = await self._give_up_on(oldest, reason, at)
+        ended = await self._storage.write(partial(self._give_up_on, oldest, reason, at))
         if ended is not None:
             self._bells.job_changed(ended)
         return True
@@ -89,15 +93,14 @@ class Waiting:
             return False
         return True
 
-    async def _give_up_on(self, oldest: Job, reason: FailureReason, at: datetime) -> Job | None:
-        async with self._storage.transaction() as work:
-            waiting = await work.jobs.get(oldest.id)
-            if waiting is None or waiting.state is not JobState.ACCEPTED:
-                return None  # its turn came after all
-            if not await self._is_still_so(work, reason, at):
-                return None
-            log.warning("job %s: waited until the deadline and was never submitted (%s)", waiting.short_id, reason)
-            failure = Failure(reason=reason)
-            ended = waiting.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
-            await settle.save(work, ended, before=waiting, at=at)
+    async def _give_up_on(self, oldest: Job, reason: FailureReason, at: datetime, work: Work) -> Job | None:
+        waiting = await work.jobs.get(oldest.id)
+        if waiting is None or waiting.state is not JobState.ACCEPTED:
+            return None  # its turn came after all
+        if not await self._is_still_so(work, reason, at):
+            return None
+        log.warning("job %s: waited until the deadline and was never submitted (%s)", waiting.short_id, reason)
+        failure = Failure(reason=reason)
+        ended = waiting.after(JobEvent.GIVEN_UP, failure=failure, ended_at=at, due_at=at, attempts=0)
+        await settle.save(work, ended, before=waiting, at=at)
         return ended

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.patience import Patience
-from bot.services.common.ports import Provider, Storage
+from bot.services.common.ports import Provider, Storage, Work
 from bot.services.operator.isolation import Isolation
 from bot.services.pipeline.apply_callbacks import AGAIN_SECONDS
 
@@ -83,11 +84,12 @@ class Watch:
         return await self._storage.reading.jobs.next_due(WATCHED)
 
     async def step(self) -> bool:
-        async with self._storage.transaction() as work:
-            now = self._clock()
-            # The claim is the next look as well: where nothing is new, nothing more has to be written.
-            until = now + timedelta(seconds=self._times.poll_every)
-            claimed = await work.jobs.claim_due(WATCHED, now=now, until=until, limit=AT_ONCE)
+        now = self._clock()
+        # The claim is the next look as well: where nothing is new, nothing more has to be written.
+        until = now + timedelta(seconds=self._times.poll_every)
+        claimed = await self._storage.write(
+            lambda work: work.jobs.claim_due(WATCHED, now=now, until=until, limit=AT_ONCE)
+        )
         await asyncio.gather(*(self._look_isolated(job) for job in claimed))
         return bool(claimed)
 
@@ -103,26 +105,32 @@ class Watch:
             self._patience.forget(job.id)
         if self._is_quiet(job, answer):
             return
-        async with self._storage.transaction() as work:
-            current = await work.jobs.get(job.id)
-            if current is None or current.state not in WATCHED:
-                self._forget(job)
-                return
-            at = self._clock()
-            asked = answer.task_id
-            if current.task_id is None and asked and await work.jobs.task_is_taken(asked, by_other_than=job.id):
-                log.warning("job %s: a callback named the task of another job", job.short_id)
-                current, answer = _unnamed(current, asked), _Answer()
-            after = self._looked_at(current, answer, at)
-            if after != current:
-                await settle.save(work, after, before=current, at=at)
-        if after.state not in WATCHED:
+        change = await self._storage.write(partial(self._record, job, answer))
+        if change is None or change[1].state not in WATCHED:
             self._forget(job)
+        if change is None:
+            return
+        current, after = change
         if (after.state, after.stage) != (current.state, current.stage):
             log.info("job %s: %s, now %s (%s)", job.short_id, current.state, after.state, after.stage)
             self._bells.job_changed(after)
         elif looks_different(current, after):
             self._bells.progress.ring()  # such as the stream's address, which comes after the lyrics
+
+    async def _record(self, job: Job, answer: _Answer, work: Work) -> tuple[Job, Job] | None:
+        """Apply the answer: the job before and after; None where it is watched no longer."""
+        current = await work.jobs.get(job.id)
+        if current is None or current.state not in WATCHED:
+            return None
+        at = self._clock()
+        asked = answer.task_id
+        if current.task_id is None and asked and await work.jobs.task_is_taken(asked, by_other_than=job.id):
+            log.warning("job %s: a callback named the task of another job", job.short_id)
+            current, answer = _unnamed(current, asked), _Answer()
+        after = self._looked_at(current, answer, at)
+        if after != current:
+            await settle.save(work, after, before=current, at=at)
+        return current, after
 
     def _is_quiet(self, job: Job, answer: _Answer) -> bool:
         """Most looks find nothing new and no edge of time passed: then the claim has written all there is to write."""

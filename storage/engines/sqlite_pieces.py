@@ -1,0 +1,151 @@
+"""Pieces on SQLite: each runs whole on the connection's thread, and several transactions share a commit.
+
+In a busy event loop, each awaited statement also waits for the loop: a piece waits for it only once.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+from storage.engines.base import Connection, Piece, Row, Value
+from storage.engines.sqlite_connection import numbered
+from storage.engines.sqlite_outages import is_code, outages_typed
+from storage.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+
+class _Direct(Connection):
+    """See `storage.engines.base.Connection`. Runs SQL at once, so it is awaited without a pause."""
+
+    def __init__(self, sqlite: sqlite3.Connection) -> None:
+        self._sqlite = sqlite
+
+    async def fetch_all(self, sql: str, *parameters: Value) -> list[Row]:
+        self._check_usable()
+        with outages_typed():
+            return self._sqlite.execute(sql, numbered(parameters)).fetchall()
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        self._check_usable()
+        with outages_typed():
+            self._sqlite.executemany(sql, [numbered(row) for row in rows])
+
+    def _check_usable(self) -> None:
+        """A hook for transactions."""
+
+
+class _Writing(_Direct):
+    def _check_usable(self) -> None:
+        if not self._sqlite.in_transaction:
+            # SQLite gave up the transaction after an earlier error; a statement would now commit on its own.
+            raise StorageUnavailable("the transaction was rolled back")
+
+
+class Part(Generic[T]):
+    """One transaction, from its call to its answer. `deadline`, by the loop's clock, is for its beginning."""
+
+    def __init__(self, piece: Piece[T], *, deadline: float) -> None:
+        self._piece = piece
+        self._values: list[T] = []
+        self._error: Exception | None = None
+        self.deadline = deadline
+        self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def run(self, sqlite: sqlite3.Connection) -> bool:
+        """On the connection's thread; False if it failed, and what it wrote is to be undone."""
+        self._values, self._error = [], None
+        try:
+            self._values.append(_driven(self._piece(_Writing(sqlite))))
+        except Exception as error:  # noqa: BLE001  # raised where the answer is awaited
+            self._error = error
+        return self._error is None
+
+    @property
+    def outage(self) -> StorageUnavailable | None:
+        """What the database could not do for it."""
+        return self._error if isinstance(self._error, StorageUnavailable) else None
+
+    def settle(self, failure: Exception | None = None) -> None:
+        """On the event loop, once it is durable, or with the reason why it is not."""
+        error = failure or self._error
+        if self.answer.done():
+            return
+        if error is not None:
+            self.answer.set_exception(error)
+        else:
+            self.answer.set_result(self._values[0])
+
+    async def ended(self) -> None:
+        """Return once it is settled, even if this task is cancelled again."""
+        while not self.answer.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([self.answer])
+        if not self.answer.cancelled():
+            self.answer.exception()  # mark it as seen; the cancellation matters more
+
+
+class Busy(Exception):
+    """Another process is writing: nothing was begun. Its cause is SQLite's own error."""
+
+
+def write_together(parts: Sequence[Part[Any]], sqlite: sqlite3.Connection) -> None:
+    """Run all in one transaction; one that fails undoes only its own work.
+
+    Raises:
+        Busy, StorageUnavailable, sqlite3.Error: nothing of any of them was kept.
+    """
+    begin(sqlite)
+    try:
+        for part in parts:
+            _run_apart(part, sqlite)
+        sqlite.execute("COMMIT")
+    except BaseException:
+        roll_back(sqlite)
+        raise
+
+
+def _run_apart(part: Part[Any], sqlite: sqlite3.Connection) -> None:
+    sqlite.execute("SAVEPOINT part")
+    is_whole = part.run(sqlite)
+    if not sqlite.in_transaction:
+        raise part.outage or StorageUnavailable("the transaction was rolled back")
+    if not is_whole:
+        sqlite.execute("ROLLBACK TO part")
+    sqlite.execute("RELEASE part")
+
+
+def read_piece(piece: Piece[T], sqlite: sqlite3.Connection) -> T:
+    return _driven(piece(_Direct(sqlite)))
+
+
+def begin(sqlite: sqlite3.Connection) -> None:
+    """Begin a transaction that writes. Raises `Busy`."""
+    if sqlite.in_transaction:
+        sqlite.execute("ROLLBACK")  # what could not be rolled back earlier, on a broken disk
+    try:
+        sqlite.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if is_code(error, sqlite3.SQLITE_BUSY):
+            raise Busy from error
+        raise
+
+
+def roll_back(sqlite: sqlite3.Connection) -> None:
+    """Undo whatever is not committed. If that fails, `begin` tries again."""
+    if sqlite.in_transaction:
+        with suppress(sqlite3.Error):
+            sqlite.execute("ROLLBACK")
+
+
+def _driven(piece: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns that never pauses."""
+    try:
+        piece.send(None)
+    except StopIteration as stop:
+        done: T = stop.value
+        return done
+    piece.close()
+    raise RuntimeError("a piece may await nothing but its connection")
