@@ -81,7 +81,7 @@ async def open_ground(
             )
         )
         operator = Operator(storage, messenger, clock)
-        bells = await stack.enter_async_context(_bells(settings))
+        bells = await stack.enter_async_context(_bells(settings, clock))
         yield Ground(
             settings=settings,
             storage=storage,
@@ -138,15 +138,15 @@ def _turns(settings: Settings, storage: SqlStorage, clock: Clock) -> Turns:
 
 
 @asynccontextmanager
-async def _bells(settings: Settings) -> AsyncIterator[Bells]:
+async def _bells(settings: Settings, clock: Clock) -> AsyncIterator[Bells]:
     """On PostgreSQL they ring in the other processes too."""
     if not settings.postgres_url:
-        yield Bells()
+        yield Bells(clock=clock)
         return
     from storage.engines.postgres_bells import BellsElsewhere  # noqa: PLC0415  # asyncpg is optional
 
     elsewhere = BellsElsewhere(settings.postgres_url)
-    bells = Bells(elsewhere.ring)
+    bells = Bells(elsewhere.ring, clock=clock)
     async with elsewhere.heard(ring=bells.ring_here, ring_all=bells.ring_all_here):
         yield bells
 

@@ -145,16 +145,18 @@ class Availability:
         return oldest is None or asyncio.get_running_loop().time() - oldest < self._hanging_seconds
 
 
-def storable(value: Value) -> Value:
-    """`value` without what not every engine can store in a text: NUL characters and lone surrogates."""
-    if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+def bound(parameters: Iterable[Value]) -> list[Value]:
+    """The values, without what not every engine can store in a text: NUL characters and lone surrogates."""
+    return [storable_text(value) if isinstance(value, str) else value for value in parameters]
+
+
+def storable_text(value: str) -> str:
+    if "\0" in value or not (value.isascii() or _is_unicode(value)):
         return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     return value
 
 
 def _is_unicode(value: str) -> bool:
-    if value.isascii():
-        return True
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

@@ -23,7 +23,7 @@ from storage.engines.base import (
     Piece,
     Row,
     Value,
-    storable,
+    bound,
 )
 from storage.engines.postgres_clock import running_clock
 from storage.engines.postgres_outages import outages_typed
@@ -76,13 +76,13 @@ class Lent(Connection):
     async def fetch_all(self, sql: str, *parameters: Value) -> Sequence[Row]:
         self._check_usable()
         with self._answered():
-            rows: Sequence[Row] = await self._pg.fetch(sql, *map(storable, parameters), timeout=self._seconds)
+            rows: Sequence[Row] = await self._pg.fetch(sql, *bound(parameters), timeout=self._seconds)
             return rows
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         self._check_usable()
         with self._answered():
-            await self._pg.executemany(sql, [[*map(storable, row)] for row in rows], timeout=self._seconds)
+            await self._pg.executemany(sql, [bound(row) for row in rows], timeout=self._seconds)
 
     async def control(self, sql: str) -> str:
         """Begin or end a transaction; several statements may be separated by semicolons. Returns the last one's tag."""

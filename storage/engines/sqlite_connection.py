@@ -1,12 +1,14 @@
 """SQLite's connections, each with its thread."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import TypeVar
 
 import aiosqlite
 
-from storage.engines.base import Connection, Row, Value, storable
+from storage.engines.base import Connection, Row, Value, bound
 from storage.engines.sqlite_outages import outages_typed
 from storage.errors import StorageUnavailable
 
@@ -22,12 +24,12 @@ class SqliteConnection(Connection):
     async def fetch_all(self, sql: str, *parameters: Value) -> list[Row]:
         self._check_usable()
         with outages_typed():
-            return list(await self._sqlite.execute_fetchall(sql, numbered(parameters)))
+            return list(await self._sqlite.execute_fetchall(positional(sql), bound(parameters)))
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         self._check_usable()
         with outages_typed():
-            async with self._sqlite.executemany(sql, [numbered(row) for row in rows]):
+            async with self._sqlite.executemany(positional(sql), [bound(row) for row in rows]):
                 pass
 
     def _check_usable(self) -> None:
@@ -60,9 +62,7 @@ class Sqlite(aiosqlite.Connection):
         return done
 
 
-_NUMBERS = tuple(map(str, range(1, 1000)))
-
-
-def numbered(parameters: Sequence[Value]) -> dict[str, Value]:
-    """As Python's sqlite3 needs them: it takes `$1` for a name."""
-    return dict(zip(_NUMBERS, map(storable, parameters), strict=False))
+@cache
+def positional(sql: str) -> str:
+    """As Python's sqlite3 needs it: it takes `$1` for a name, and `?1` for a position."""
+    return re.sub(r"\$(\d+)", r"?\1", sql)

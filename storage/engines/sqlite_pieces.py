@@ -9,8 +9,8 @@ from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from storage.engines.base import Connection, Piece, Row, Value
-from storage.engines.sqlite_connection import numbered
+from storage.engines.base import Connection, Piece, Row, Value, bound
+from storage.engines.sqlite_connection import positional
 from storage.engines.sqlite_outages import is_code, outages_typed
 from storage.errors import StorageUnavailable
 
@@ -26,12 +26,12 @@ class _Direct(Connection):
     async def fetch_all(self, sql: str, *parameters: Value) -> list[Row]:
         self._check_usable()
         with outages_typed():
-            return self._sqlite.execute(sql, numbered(parameters)).fetchall()
+            return self._sqlite.execute(positional(sql), bound(parameters)).fetchall()
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         self._check_usable()
         with outages_typed():
-            self._sqlite.executemany(sql, [numbered(row) for row in rows])
+            self._sqlite.executemany(positional(sql), [bound(row) for row in rows])
 
     def _check_usable(self) -> None:
         """A hook for transactions."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from storage.engines.base import storable
+from storage.engines.base import storable_text
 from storage.engines.sqlite_outages import outages_typed
 from storage.engines.tables import Table
 
@@ -16,7 +16,7 @@ _CLEANED = f"{{0}} = cleaned({_BYTES})"
 
 
 def clean_texts(file: Path, tables: Iterable[Table]) -> None:
-    """Leave out NUL characters and lone surrogates from every text in `file`, as `storable` does."""
+    """Leave out NUL characters and lone surrogates from every text in `file`, as `storable_text` does."""
     with outages_typed(), closing(sqlite3.connect(file)) as opened, opened:
         opened.create_function("cleaned", 1, _cleaned, deterministic=True)
         opened.create_function("is_broken", 1, _is_broken, deterministic=True)
@@ -28,7 +28,7 @@ def clean_texts(file: Path, tables: Iterable[Table]) -> None:
 
 
 def _cleaned(text: bytes | None) -> str | None:
-    return None if text is None else str(storable(text.decode("utf-8", "replace")))
+    return None if text is None else storable_text(text.decode("utf-8", "replace"))
 
 
 def _is_broken(text: bytes) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from bot.sandbox.discord import Callback, Channel, DiscordOptions, Member, Upload
+from bot.sandbox.discord import Callback, Channel, DiscordOptions, Guild, Member, Upload
 from bot.sandbox.sounds import compose
 from bot.sandbox.stand_ins import StandIns, stand_ins
 from bot.sandbox.suno import SunoOptions
@@ -142,11 +142,8 @@ async def measured(roles: Sequence[str], suno: SunoOptions, *, postgres: str = "
         await asyncio.to_thread(compose, source, seconds=8)
         async with stand_ins(suno, folder=folder, discord=DISCORD) as both:
             guild = both.discord.guild("Harbour Choir")
-            crowd = Crowd(
-                guild.channel("songs"),
-                [both.discord.member(f"Member {number}", guild=guild) for number in range(MEMBERS)],
-                Upload(source),
-            )
+            members = [both.discord.member(f"Member {number}", guild=guild) for number in range(MEMBERS)]
+            crowd = Crowd(guild, members, Upload(source))
             async with _processes(both, roles, folder, postgres) as bots:
                 await both.discord.wait_for_commands("extend")
                 await crowd.jobs(WARM_UP_JOBS)
@@ -206,30 +203,32 @@ async def _processes(
 
 
 class Crowd:
-    """Members who all use `/extend` in one channel."""
+    """Members who use `/extend`, each time in another channel: one channel takes only about a post a second."""
 
-    def __init__(self, channel: Channel, members: Sequence[Member], audio: Upload) -> None:
-        self._channel = channel
+    def __init__(self, guild: Guild, members: Sequence[Member], audio: Upload) -> None:
+        self._guild = guild
         self._members = members
         self._audio = audio
-        self._posts = 0
+        self._commands = 0
 
     async def jobs(self, number: int) -> tuple[float, float]:
         """Give as many commands; the seconds until all are acknowledged, and until all music is posted."""
         begun_at = time.perf_counter()
         free = asyncio.Semaphore(AT_ONCE)
+        channels = [self._guild.channel(f"songs-{self._commands + each}") for each in range(number)]
+        self._commands += number
         async with asyncio.TaskGroup() as group:
-            for each in range(number):
-                group.create_task(self._command(self._members[each % MEMBERS], free))
+            for each, channel in enumerate(channels):
+                group.create_task(self._command(self._members[each % MEMBERS], channel, free))
         acknowledged_at = time.perf_counter()
-        self._posts += number
-        await self._channel.wait_until(lambda here: len(ends(here)) >= self._posts, timeout=PATIENCE_SECONDS)
+        for channel in channels:
+            await channel.wait_until(lambda here: bool(ends(here)), timeout=PATIENCE_SECONDS)
         return acknowledged_at - begun_at, time.perf_counter() - begun_at
 
-    async def _command(self, member: Member, free: asyncio.Semaphore) -> None:
+    async def _command(self, member: Member, channel: Channel, free: asyncio.Semaphore) -> None:
         async with free:
             invocation = await member.command(
-                self._channel, "extend", audio=self._audio, style="folk", title="Boats", prompt="la"
+                channel, "extend", audio=self._audio, style="folk", title="Boats", prompt="la"
             )
             if await invocation.acknowledged() is not Callback.DEFERRED_MESSAGE:
                 raise AssertionError(f"{invocation!r} was refused: {invocation.message}")

@@ -11,7 +11,7 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.roles import Role, answers_members
 from bot.sandbox.stand_ins import running
-from bot.services.common.worker import IDLE_SECONDS
+from bot.services.common.bells import IDLE_SECONDS
 from tests.end_to_end.town import Town, ends, eventually
 from tests.faults import turned_clock
 from tests.support.database import open_storage

@@ -215,7 +215,7 @@ async def a_pipeline(
     fetcher = fetcher or FakeFetcher()
     audio, messenger = FakeAudio(), FakeMessenger()
     async with open_storage(folder / "encore.db", busy_seconds=busy_seconds) as storage:
-        operator, bells = Operator(storage, messenger, clock), Bells()
+        operator, bells = Operator(storage, messenger, clock), Bells(clock=clock)
         kept = KeptTracks(folder / "tracks", days=keep_tracks_days, clock=clock)
         base = Base(
             folder=folder,

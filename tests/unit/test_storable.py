@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.engines.base import Value, storable
+from storage.engines.base import Value, bound
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from storage.engines.base import Value, storable
     ],
 )
 def test_a_text_keeps_everything_but_nul_and_lone_surrogates(value: Value, stored: Value) -> None:
-    assert storable(value) == stored
+    assert bound([value]) == [stored]

@@ -7,9 +7,14 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from bot.domain.jobs import AT_PROVIDER_STATES, Job, JobState
+from bot.services.common.clock import Clock, utc_now
 
 RingElsewhere: TypeAlias = Callable[[str], None]
 """Rings the bell of this name in all other processes, soon; it neither waits nor fails."""
+
+
+IDLE_SECONDS = 30.0
+"""The longest that a worker sleeps, and so until it finds work from another process."""
 
 
 class Bell:
@@ -59,8 +64,9 @@ class Bell:
 class Bells:
     """One bell per kind of work."""
 
-    def __init__(self, ring_elsewhere: RingElsewhere | None = None) -> None:
+    def __init__(self, ring_elsewhere: RingElsewhere | None = None, *, clock: Clock = utc_now) -> None:
         """`ring_elsewhere`: how other processes on the same database hear of it; None: there are none."""
+        self._clock = clock
         self._by_name: dict[str, Bell] = {}
         self._elsewhere = ring_elsewhere
         self.submit = self._bell("submit")
@@ -78,11 +84,12 @@ class Bells:
         return bell
 
     def job_changed(self, job: Job) -> None:
-        """Wake the workers concerned with the job's new state."""
+        """Wake the workers concerned with the job's new state, unless they will look before it is due anyway."""
         self.progress.ring()
+        if job.due_at is None or (job.due_at - self._clock()).total_seconds() > IDLE_SECONDS:
+            return
         if job.state is JobState.ACCEPTED:
             self.submit.ring()
-            self.watch.ring()
         elif job.state in AT_PROVIDER_STATES:
             self.watch.ring()
         else:

@@ -7,13 +7,11 @@ from typing import Protocol
 
 from bot.domain.pace import backoff_seconds
 from bot.errors import Outage
-from bot.services.common.bells import Bell
+from bot.services.common.bells import IDLE_SECONDS, Bell
 from bot.services.common.clock import Clock
 
 log = logging.getLogger(__name__)
 
-IDLE_SECONDS = 30.0
-"""The longest that a worker sleeps, and so until it finds work from another process."""
 LEAST_REST_SECONDS = 0.01
 OUTAGE_SECONDS = 5.0
 """The longest that it sleeps while the database cannot be used."""

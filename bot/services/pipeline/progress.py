@@ -21,7 +21,7 @@ from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, Qu
 from bot.domain.text import text
 from bot.errors import Outage
 from bot.services.common.bells import Bells
-from bot.services.common.clock import Clock
+from bot.services.common.clock import Clock, is_due
 from bot.services.common.lease import an_owner
 from bot.services.common.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
@@ -102,15 +102,13 @@ class Progress:
         """Update a few messages; False if none is behind."""
         if not self._has_begun:
             await self._take_over()
-        await self._look_at_queue()
+        may_be_due = await self._look_at_queue()
         await fault_points.pause_at("after the queue is looked at")
-        claimed = await self._claim()
+        claimed = await self._claim() if may_be_due else []
         if not claimed:
             return False
-        # Looked at again: a job that was accepted meanwhile may be among the claimed ones.
         try:
-            bands = _bands(await self._queue_head())
-            one_pass = _Pass(bands, await self._storage.reading.jobs.usual_seconds())
+            one_pass = await self._storage.read(_one_pass)
             records = await asyncio.gather(*(self._bring_up_to_date(outdated, one_pass) for outdated in claimed))
             await self._write_down(claimed, records)
         finally:
@@ -132,12 +130,9 @@ class Progress:
         await self._storage.write(lambda work: work.progress.touch_at_provider(at=self._clock()))
         self._has_begun = True
 
-    async def _queue_head(self) -> Sequence[QueuedJob]:
-        return await self._storage.reading.progress.queue_head(limit=QUEUE_LOOKED_AT)
-
-    async def _look_at_queue(self) -> None:
-        """Messages that name another part of the queue than theirs are due."""
-        head = await self._queue_head()
+    async def _look_at_queue(self) -> bool:
+        """Messages that name another part of the queue than theirs are due; whether any may be due now."""
+        head, due_at = await self._storage.read(_looked)
         bands = _bands(head)
         moved = {
             waiting.job_id: bands[waiting.job_id]
@@ -146,12 +141,10 @@ class Progress:
         }
         if moved:
             await self._storage.write(lambda work: work.progress.rank(moved, at=self._clock()))
+        return bool(moved) or is_due(due_at, self._clock())
 
     async def _claim(self) -> list[OutdatedProgress]:
         now = self._clock()
-        due_at = await self.next_due()
-        if due_at is None or due_at > now:
-            return []
         until = now + timedelta(seconds=self._times.lease)
         claimed = await self._storage.write(
             lambda work: work.progress.claim_due(now=now, until=until, limit=AT_ONCE, owner=self._owner)
@@ -257,6 +250,16 @@ class Progress:
                 ],
                 log_line=f"job {_short(outdated)}: the operator hears that its progress message was given up",
             )
+
+
+async def _looked(work: Work) -> tuple[Sequence[QueuedJob], datetime | None]:
+    return await work.progress.queue_head(limit=QUEUE_LOOKED_AT), await work.progress.next_due()
+
+
+async def _one_pass(work: Work) -> _Pass:
+    """Looked at again: a job that was accepted meanwhile may be among the claimed ones."""
+    bands = _bands(await work.progress.queue_head(limit=QUEUE_LOOKED_AT))
+    return _Pass(bands, await work.jobs.usual_seconds())
 
 
 def _bands(head: Sequence[QueuedJob]) -> Mapping[str, int]:
