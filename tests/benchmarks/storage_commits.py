@@ -34,8 +34,7 @@ async def measure() -> list[Row]:
                 _expect_new(await storage.record_callback(token=tokens[number % len(tokens)], body=body, at=NOW))
 
             async def one_transaction(number: int) -> None:
-                async with storage.transaction() as work:
-                    await work.memos.put(f"number {number % TASKS}", str(number))
+                await storage.write(lambda work: work.memos.put(f"number {number % TASKS}", str(number)))
 
             together = await _rate(TOGETHER, TASKS, one_callback)
             one_by_one = await _rate(ONE_BY_ONE, 1, lambda number: one_callback(TOGETHER + number))
