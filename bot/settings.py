@@ -70,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     watched_seconds: float = 20  # for so long somebody who gave a command looks at its answer and needs no ping
     retry_base_seconds: float = 2
     identify_seconds: float = 5  # between two shards in one bucket
+    self_call_every_seconds: float = 600  # between two checks of PUBLIC_URL
     deaf_seconds: float = 120  # without the gateway, until a new session is begun
     locales_path: Path | None = None  # None: the languages that come with Encore
 

@@ -1,13 +1,18 @@
 """One job from its command to its post: accepting, submitting, hearing from the provider, delivering, progress."""
 
+from functools import partial
+
 import msgspec
 
 from bot.domain.pace import SlidingWindow
+from bot.domain.public_address import SelfCalls
 from bot.parts.ground import Ground
 from bot.parts.part import Part
+from bot.self_call import call
 from bot.services.common.bells import Bell
 from bot.services.common.patience import Patience
 from bot.services.common.worker import Worker
+from bot.services.operator.public_address import PublicAddress
 from bot.services.pipeline.accept import Acceptance, AcceptLimits
 from bot.services.pipeline.apply_callbacks import ASK_SECONDS, Callbacks
 from bot.services.pipeline.callback_queue import CallbackQueue
@@ -45,6 +50,8 @@ CLAIM_LEASES = 3
 PROGRESS_WORKERS = 2
 """Each edits a few messages at the same time; if one hangs, the other still works."""
 PROGRESS_PAUSE_SECONDS = 0.2
+SELF_CALL_PAUSE = 5
+"""Between the tries of a call to PUBLIC_URL, as a multiple of the usual first pause: 10 s."""
 
 NOWHERE = "https://encore.invalid/callbacks/"
 """The provider requires an address; if it cannot reach us, results are polled (docs/provider.md 1.5)."""
@@ -64,18 +71,19 @@ def pipeline_part(ground: Ground) -> Pipeline:
     files = TrackFiles(ground.tracks, ground.audio, kept, ground.folder)
     posting = Posting(ground.storage, ground.provider, files)
     acceptance, delivery, progress = _acceptance(ground), _delivery(ground, posting, kept), _progress(ground)
-    callbacks = _callback_queue(ground)
+    callbacks, address = _callback_queue(ground), _public_address(ground)
     return Pipeline(
         acceptance=acceptance,
         resend=_resend(ground, posting),
         part=Part(
-            submitters=_submitters(ground),
+            submitters=_submitters(ground, address),
             workers=(
                 *_accepters(ground, acceptance),
                 *_listeners(ground, callbacks),
                 *_deliverers(ground, delivery),
                 *_progress_workers(ground, progress),
                 Worker("kept tracks", kept, Bell(), ground.clock),
+                *([Worker("PUBLIC_URL", address, Bell(), ground.clock, asks_first=True)] if address else []),
             ),
             releases=(acceptance.release, callbacks.release, delivery.release, progress.release),
         ),
@@ -123,9 +131,29 @@ def _resend(ground: Ground, posting: Posting) -> Resend:
     )
 
 
-def _submitters(ground: Ground) -> tuple[Worker, ...]:
+def _public_address(ground: Ground) -> PublicAddress | None:
+    """None without a PUBLIC_URL."""
+    settings = ground.settings
+    if not settings.public_url:
+        return None
+    return PublicAddress(
+        partial(call, settings.public_url, SelfCalls(settings.discord_token)),
+        ground.operator,
+        url=settings.public_url,
+        own_port=f"port {settings.web_port} of the bot",
+        every_seconds=settings.self_call_every_seconds,
+        pause_seconds=SELF_CALL_PAUSE * settings.retry_base_seconds,
+        clock=ground.clock,
+    )
+
+
+def _submitters(ground: Ground, address: PublicAddress | None) -> tuple[Worker, ...]:
     settings, bells, clock = ground.settings, ground.bells, ground.clock
-    first_poll = settings.poll_after_seconds if settings.public_url else settings.poll_every_seconds
+
+    def first_poll_seconds() -> float:
+        is_called_back = address is not None and address.answers
+        return settings.poll_after_seconds if is_called_back else settings.poll_every_seconds
+
     submission = Submission(
         ground.storage,
         ground.provider,
@@ -137,10 +165,10 @@ def _submitters(ground: Ground) -> tuple[Worker, ...]:
         times=SubmitTimes(
             turn=settings.lease_seconds,
             lease=CLAIM_LEASES * settings.lease_seconds,
-            first_poll=first_poll,
             overdue=settings.overdue_after_seconds,
             backoff_base=settings.retry_base_seconds,
         ),
+        first_poll_seconds=first_poll_seconds,
         bells=bells,
         clock=clock,
     )

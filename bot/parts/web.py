@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from bot.domain.public_address import SelfCalls
 from bot.parts.ground import Ground
 from bot.suno.signature import signature_is_valid
 from bot.suno.wire import MalformedCallback, callback_task_id
@@ -38,6 +39,7 @@ async def web_part(ground: Ground, *, has_gateway: bool = True) -> AsyncIterator
         verify_signature=signature_is_valid,
         clock=ground.clock,
         interaction_endpoint=endpoint,
+        self_calls=SelfCalls(settings.discord_token),
     )
     async with serve(application, settings.web_host, settings.web_port) as port:
         yield port

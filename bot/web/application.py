@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from bot.domain.public_address import SelfCalls
 from bot.web import interactions
 from bot.web.health import ReadyEndpoint, alive
 from bot.web.receive import BODY_LIMIT_BYTES, BODY_SECONDS, PATH, CallbackEndpoint, IsToken, Record, VerifySignature
+from bot.web.self_calls import PREFIXED_PATH, elsewhere, knowing_itself
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +28,11 @@ def build_web(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     body_seconds: float = BODY_SECONDS,
     interaction_endpoint: interactions.InteractionEndpoint | None = None,
+    self_calls: SelfCalls | None = None,
 ) -> web.Application:
     """The application with `POST /callbacks/{token}`, `GET /healthz` and `GET /readyz`.
 
-    With `interaction_endpoint` there is also `POST /interactions`.
+    With `interaction_endpoint` there is also `POST /interactions`, and with `self_calls` the bot knows its own calls.
 
     `task_id_of` raises `malformed` (or a subclass) for anything but a callback. With `webhook_key`, callbacks must
     carry the provider's signature (docs/provider.md 3), checked by `verify_signature`, which is never called without a
@@ -47,11 +50,14 @@ def build_web(
         body_seconds=body_seconds,
     )
     app = web.Application(client_max_size=BODY_LIMIT_BYTES)
-    app.router.add_post(PATH, _answering_for_itself(endpoint.receive))
+    receive = _answering_for_itself(endpoint.receive)
+    app.router.add_post(PATH, receive if self_calls is None else knowing_itself(receive, self_calls, clock=clock))
     if interaction_endpoint is not None:
         app.router.add_post(interactions.PATH, _answering_for_itself(interaction_endpoint.receive))
     app.router.add_get("/healthz", alive)
     app.router.add_get("/readyz", _answering_for_itself(ReadyEndpoint(readiness).ready))
+    if self_calls is not None:
+        app.router.add_post(PREFIXED_PATH, elsewhere(self_calls, clock=clock))
     return app
 
 

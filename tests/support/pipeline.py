@@ -323,7 +323,8 @@ def a_submission(base: Base, *, window: SlidingWindow, caps: Caps) -> Submission
         rate=Rate(window),
         caps=caps,
         callback_url=lambda token: f"https://encore.example/callbacks/{token}",
-        times=SubmitTimes(first_poll=30, overdue=900),
+        times=SubmitTimes(overdue=900),
+        first_poll_seconds=lambda: 30,
         bells=base.bells,
         clock=base.clock,
     )

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.logs": (),
     "bot.roles": (),
     "bot.scratch": (),
+    "bot.self_call": ("bot.domain",),
     "bot.text": ("bot.domain",),
     "bot.under_way": (),
     # Three floors: the capabilities, the operator's concerns, the common ground. Capabilities never import each other.
@@ -49,8 +50,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cogs": ("bot.acknowledge", "bot.client", *CHAT),
     # The composition root: the parts by capability, and the code that chooses and runs them.
     "bot.parts": (
-        *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.scratch", "bot.servers", "bot.settings"),
-        "bot.shard_keeper",
+        *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.scratch", "bot.self_call", "bot.servers"),
+        *("bot.settings", "bot.shard_keeper"),
         *("bot.suno", "bot.web", "cogs", "storage", *CHAT),
     ),
     "bot.app": (

@@ -52,11 +52,13 @@ class Operator:
         if is_news:
             await self._messenger.tell_operator(sentences)
 
-    async def over(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> None:
-        """`trouble` is over; does nothing if the operator was never told of it."""
-        if await self.is_reported(trouble) and await self._turn(trouble, ""):
+    async def over(self, trouble: str, sentences: Sequence[Text], *, log_line: str) -> bool:
+        """`trouble` is over; does nothing if the operator was never told of it. Whether it was news."""
+        is_news = await self.is_reported(trouble) and await self._turn(trouble, "")
+        if is_news:
             log.warning(log_line)
             await self._messenger.tell_operator(sentences)
+        return is_news
 
     async def _turn(self, trouble: str, to: str) -> bool:
         return await self._storage.write(lambda work: _turned(work, trouble, to))

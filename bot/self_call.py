@@ -1,0 +1,68 @@
+"""The bot calls itself through an address, as the music service would, to find out whether it leads there."""
+
+import os
+import time
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+
+from bot.domain.public_address import NONCE_BYTES, Came, Outcome, SelfCalls
+
+CALL_SECONDS = 10.0
+ANSWER_MAX_BYTES = 4096
+PATH = "/callbacks/"
+SERVER = "encore"
+"""What every answer of an Encore has in its `Server` header, unless a proxy replaces it."""
+
+
+async def call(url: str, calls: SelfCalls, *, seconds: float = CALL_SECONDS) -> Outcome:
+    """Call this bot at the base address `url`. Redirects are not followed, and no proxy of this machine is used."""
+    token = calls.token(now=time.time(), nonce=os.urandom(NONCE_BYTES))
+    timeout = aiohttp.ClientTimeout(total=seconds)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session,
+            session.post(f"{url}{PATH}{token}", json={}, allow_redirects=False) as response,
+        ):
+            body = (await response.content.read(ANSWER_MAX_BYTES)).decode("ascii", "replace")
+            location = response.headers.get("Location", "")
+            return _read(response.status, body, location, response.headers.get("Server", ""), token, calls)
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        return _failed(error)
+
+
+def _read(status: int, body: str, location: str, server: str, token: str, calls: SelfCalls) -> Outcome:
+    if body == calls.answer(token):
+        return Outcome(came=Came.ANSWER, status=status)
+    if body == calls.answer_elsewhere(token):
+        return Outcome(came=Came.ELSEWHERE, status=status)
+    if 300 <= status < 400 and location:
+        return Outcome(came=Came.REDIRECT, status=status, detail=_base_of(location, token))
+    return Outcome(came=Came.OTHER_BOT if server == SERVER else Came.STRANGER, status=status)
+
+
+def _base_of(location: str, token: str) -> str:
+    """The base address that a redirect leads to; without the token, which is nobody's business."""
+    parts = urlsplit(location)
+    path = parts.path.partition(f"{PATH}{token}")[0].replace(token, "…")
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, "", ""))
+
+
+def _failed(error: Exception) -> Outcome:
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Outcome(came=Came.NO_NAME)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason = getattr(error.certificate_error, "verify_message", "") or "its certificate is not valid"
+        return Outcome(came=Came.BAD_TLS, detail=reason)
+    if isinstance(error, aiohttp.ClientSSLError):
+        return Outcome(came=Came.BAD_TLS, detail="what answers there speaks no TLS")
+    return Outcome(came=Came.NO_ANSWER, detail=_in_words(error))
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was lost"
+    number = getattr(error, "errno", None)
+    return os.strerror(number).lower() if isinstance(number, int) and number > 0 else type(error).__name__

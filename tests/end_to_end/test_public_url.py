@@ -1,0 +1,55 @@
+"""A PUBLIC_URL that does not lead to the bot: it says so once, polls, and notices when it does."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.domain.jobs import JobState
+from bot.roles import Role
+from bot.sandbox.stand_ins import running
+from bot.services.operator.public_address import BEGUN, OVER
+from tests.end_to_end.town import QUICK, a_town
+from tests.support.front import Front, standing
+from tests.support.secrets import overhearing
+
+POLL: dict[str, Any] = {"poll_after_seconds": 60.0, "poll_every_seconds": 0.2, "self_call_every_seconds": 0.3}
+
+
+async def test_while_it_leads_elsewhere_results_are_polled_and_the_owner_reads_so_once(
+    tmp_path: Path, source: Path
+) -> None:
+    async with a_town(tmp_path, source, QUICK) as town, standing(Front()) as front:
+        front.behind = town.settings.web_port
+        front.status = 404
+        with overhearing() as heard:
+            await town.start(public_url=front.url, **POLL)
+            letters = town.discord.world.dm_with(town.discord.owner)
+            await letters.wait_for(lambda message: BEGUN.message in message.content)
+            await town.extend()
+            async with asyncio.timeout(20):  # far less than a job is given for its callbacks
+                await town.result()
+            await town.job_in(JobState.DELIVERED)
+
+            front.status = None
+            await letters.wait_for(lambda message: OVER.message in message.content)
+
+    assert len([message for message in letters.messages if BEGUN.message in message.content]) == 1
+    assert len([line for line in heard.lines if "something else answers there" in line]) == 1
+    assert not [sent for sent in town.suno.callbacks_sent if sent.status == 200]
+
+
+@pytest.mark.postgres
+async def test_workers_are_satisfied_with_the_answer_of_another_process(tmp_path: Path, source: Path) -> None:
+    """They have no port of their own."""
+    async with a_town(tmp_path, source, QUICK) as town, standing(Front(behind=town.settings.web_port)) as front:
+        with overhearing() as heard:
+            async with running(town.stand_ins, town.settings, only=frozenset({Role.WEB})):
+                await town.start(frozenset({Role.WORKERS, Role.GATEWAY}), public_url=front.url, **POLL)
+                async with asyncio.timeout(20):
+                    await front.answered.wait()
+                await town.stop()
+
+    assert set(front.statuses) == {200}
+    assert not [line for line in heard.lines if "PUBLIC_URL" in line]

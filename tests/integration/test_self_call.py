@@ -1,0 +1,129 @@
+"""The bot calls itself through a reverse proxy in front of it, over real sockets."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from bot.domain.public_address import Came, SelfCalls
+from bot.self_call import call
+from bot.web.application import build_web
+from bot.web.self_calls import build_stand_in
+from bot.web.server import serve
+from tests.support.front import Front, standing
+from tests.support.web import Parts, unsigned
+
+OURS = SelfCalls("invented-token-of-a-bot")
+OTHERS = SelfCalls("the token of another bot")
+
+
+@asynccontextmanager
+async def a_bot(calls: SelfCalls | None = OURS, parts: Parts | None = None) -> AsyncIterator[int]:
+    parts = parts or Parts()
+    app = build_web(
+        is_token=parts.is_token,
+        record=parts.record,
+        task_id_of=lambda _body: None,
+        wake=lambda: None,
+        readiness=parts.readiness,
+        verify_signature=unsigned,
+        self_calls=calls,
+    )
+    async with serve(app, "127.0.0.1", 0) as port:
+        yield port
+
+
+async def test_the_bot_answers_its_own_call_and_writes_nothing_down() -> None:
+    parts = Parts()
+    async with a_bot(parts=parts) as port, standing(Front(behind=port)) as front:
+        outcome = await call(front.url, OURS)
+
+    assert outcome.came is Came.ANSWER
+    assert parts.recorded == 0
+
+
+async def test_a_prefix_that_the_proxy_removes_is_fine() -> None:
+    async with a_bot() as port, standing(Front(behind=port, prefix="/music/encore")) as front:
+        assert (await call(front.url, OURS)).came is Came.ANSWER
+
+
+async def test_a_prefix_that_the_proxy_keeps_is_noticed() -> None:
+    async with a_bot() as port, standing(Front(behind=port, prefix="/encore", keeps_prefix=True)) as front:
+        assert (await call(front.url, OURS)).came is Came.ELSEWHERE
+
+
+async def test_another_encore_is_noticed() -> None:
+    class Unknown(Parts):
+        async def is_token(self, token: str) -> bool:
+            del token
+            return False
+
+    async with a_bot(OTHERS, Unknown()) as port, standing(Front(behind=port)) as front:
+        assert (await call(front.url, OURS)).came is Came.OTHER_BOT
+
+
+async def test_another_program_is_noticed_with_its_status() -> None:
+    async with standing(Front(status=200)) as front:
+        outcome = await call(front.url, OURS)
+
+    assert (outcome.came, outcome.status) == (Came.STRANGER, 200)
+
+
+async def test_a_redirect_is_not_followed_and_says_where_it_leads_without_the_token() -> None:
+    async with standing(Front(redirect="https://www.encore.example/base")) as front:
+        outcome = await call(front.url, OURS)
+
+    assert (outcome.came, outcome.status) == (Came.REDIRECT, 308)
+    assert outcome.detail == "https://www.encore.example/base"
+
+
+async def test_a_certificate_that_nobody_trusts_is_noticed() -> None:
+    async with standing(Front(status=200), tls=True) as front:
+        outcome = await call(front.url, OURS)
+
+    assert (outcome.came, outcome.detail) == (Came.BAD_TLS, "self-signed certificate")
+
+
+async def test_a_port_without_tls_is_noticed() -> None:
+    async with standing(Front(status=200)) as front:
+        outcome = await call(front.url.replace("http:", "https:"), OURS)
+
+    assert (outcome.came, outcome.detail) == (Came.BAD_TLS, "what answers there speaks no TLS")
+
+
+async def test_a_name_that_does_not_resolve_is_noticed() -> None:
+    assert (await call("https://encore.invalid", OURS)).came is Came.NO_NAME
+
+
+async def test_a_closed_port_is_silence() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        outcome = await call(f"http://127.0.0.1:{closed.getsockname()[1]}", OURS)
+
+    assert outcome.came is Came.NO_ANSWER
+    assert outcome.detail == "connection refused"
+
+
+@pytest.mark.parametrize("path", ["/callbacks/", "/encore/callbacks/"])
+async def test_a_stranger_gets_the_answer_for_an_unknown_page(path: str) -> None:
+    class Unknown(Parts):
+        async def is_token(self, token: str) -> bool:
+            del token
+            return False
+
+    async with a_bot(parts=Unknown()) as port, aiohttp.ClientSession() as session:
+        answers = []
+        for each in (f"{path}{'k' * 43}", "/no/such/page"):
+            async with session.post(f"http://127.0.0.1:{port}{each}") as answer:
+                answers.append((answer.status, await answer.text()))
+
+    assert answers[0] == answers[1] == (404, "404: Not Found")
+
+
+async def test_in_the_place_of_a_stopped_bot_callbacks_are_put_off() -> None:
+    async with serve(build_stand_in(OURS), "127.0.0.1", 0) as port, aiohttp.ClientSession() as session:
+        assert (await call(f"http://127.0.0.1:{port}", OURS)).came is Came.ANSWER
+        async with session.post(f"http://127.0.0.1:{port}/callbacks/{'k' * 43}") as answer:
+            assert answer.status == 503
