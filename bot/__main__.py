@@ -13,21 +13,27 @@ from urllib.parse import unquote, urlsplit
 
 from bot import __version__, fault_points, roles
 from bot.roles import Role
-from bot.settings import SETTINGS, Settings, SettingsError, file_of, move_of, server_of, without_password
+from bot.settings import SETTINGS, Settings, SettingsError, file_of, move_of, server_of, web_of, without_password
 
 log = logging.getLogger("bot")
 
 ENV_FILE = Path(".env")  # in the folder where the bot is started
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
+CHECKS = ("init", "health")
 DATABASE_COMMANDS = ("backup", "restore", "after-restore", "move-database")
 
 HOW_TO_GO_LIVE = """\
 No DISCORD_TOKEN is set, so this is the sandbox: stand-ins for Discord and for the music service, on this machine alone.
-For the real thing, copy .env.example to .env and put in:
+For the real thing, let `encore init` write a .env, and put in:
   DISCORD_TOKEN   from https://discord.com/developers/applications, page “Bot”
   SUNO_API_KEY    from https://sunoapi.org/api-key
 then start again. README.md says the rest."""
+WHAT_TO_FILL_IN = """\
+Wrote {path}, which only you can read. Put in:
+  DISCORD_TOKEN   from https://discord.com/developers/applications, page “Bot”
+  SUNO_API_KEY    from https://sunoapi.org/api-key
+Then `encore doctor` checks everything, and `encore run` starts the bot."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         fault_points.arm(armed)
     try:
         environ = {**_from_file(ENV_FILE), **{name: value for name, value in os.environ.items() if value.strip()}}
-        return _finished(_work(options, environ))
+        work = _check if options.command in CHECKS else _work
+        return _finished(work(options, environ))
     except SettingsError as error:
         for problem in error.problems:
             print(f"encore: {problem}", file=sys.stderr)
@@ -111,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="connect to Discord and to the music service")
     run.add_argument("--or-sandbox", action="store_true", help="without a DISCORD_TOKEN, start the sandbox")
     run.add_argument("--only", metavar="ROLES", help=f"some of {roles.in_words(roles.ALL)}, with commas; otherwise all")
+    commands.add_parser("init", help="write a .env to fill in")
+    commands.add_parser("health", help="ask the running bot whether it is ready; the exit status is 0 or 1")
     commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
     cluster = commands.add_parser("cluster", help="run the sandbox in several processes on a throw-away PostgreSQL")
     for name in ("gateways", "web", "workers"):
@@ -258,6 +267,29 @@ def _leave_it_to_the_last_line() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
+def _check(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, int]:
+    """What to run before the bot and beside it; returns the exit status."""
+    if options.command == "init":
+        return _init(ENV_FILE.absolute())
+    return _health(*web_of(environ))
+
+
+async def _init(path: Path) -> int:
+    from bot.first_settings import write_settings  # noqa: PLC0415  # as above
+
+    write_settings(path)
+    print(WHAT_TO_FILL_IN.format(path=path))
+    return 0
+
+
+async def _health(host: str, port: int) -> int:
+    from bot.health import ask  # noqa: PLC0415  # as above
+
+    is_ready, line = ask(host, port)
+    print(line)
+    return 0 if is_ready else EXIT_FAILED
+
+
 def _sandbox() -> Coroutine[Any, Any, None]:
     from bot.sandbox.stand_ins import keep_running  # noqa: PLC0415  # the application does without the stand-ins
 
@@ -278,14 +310,13 @@ def _demo(audio: Path | None, continue_at: str | None) -> Coroutine[Any, Any, No
     return demonstrate(audio, continue_at)
 
 
-def _finished(work: Coroutine[Any, Any, None]) -> int:
+def _finished(work: Coroutine[Any, Any, int | None]) -> int:
     """Run `work`; a fault becomes one readable line."""
     try:
-        asyncio.run(work)
+        return asyncio.run(work) or 0
     except Exception as error:  # noqa: BLE001  # whatever it was, the operator reads one line
         _explain(error)
         return EXIT_FAILED
-    return 0
 
 
 def _explain(error: BaseException) -> None:

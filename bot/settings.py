@@ -127,6 +127,15 @@ def server_of(environ: Mapping[str, str]) -> str:
     return database
 
 
+def web_of(environ: Mapping[str, str]) -> tuple[str, int]:
+    """`WEB_HOST` and `WEB_PORT` alone, as `file_of`."""
+    reader = _Reader(environ)
+    host, port = reader.read("WEB_HOST", _secret), reader.read("WEB_PORT", _PARSERS["WEB_PORT"])
+    if reader.problems:
+        raise SettingsError(tuple(reader.problems))
+    return host or "0.0.0.0", 8080 if port is None else int(str(port))  # noqa: S104  # the setting's default
+
+
 def move_of(arguments: Mapping[str, str]) -> tuple[Path, str]:
     """The file `FROM` and the PostgreSQL address `TO`. Raises `SettingsError`."""
     source, target = _database_named("FROM", arguments), _database_named("TO", arguments)
