@@ -20,7 +20,7 @@ log = logging.getLogger("bot")
 ENV_FILE = Path(".env")  # in the folder where the bot is started
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
-CHECKS = ("init", "health")
+CHECKS = ("init", "health", "doctor")
 DATABASE_COMMANDS = ("backup", "restore", "after-restore", "move-database")
 
 HOW_TO_GO_LIVE = """\
@@ -119,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--or-sandbox", action="store_true", help="without a DISCORD_TOKEN, start the sandbox")
     run.add_argument("--only", metavar="ROLES", help=f"some of {roles.in_words(roles.ALL)}, with commas; otherwise all")
     commands.add_parser("init", help="write a .env to fill in")
+    doctor = commands.add_parser("doctor", help="check everything, and say what to do; nothing is spent")
+    doctor.add_argument("--json", action="store_true", help="one object for each check, on a line of its own")
+    doctor.add_argument("--rehearse", action="store_true", help="then play one job against the stand-ins")
     commands.add_parser("health", help="ask the running bot whether it is ready; the exit status is 0 or 1")
     commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
     cluster = commands.add_parser("cluster", help="run the sandbox in several processes on a throw-away PostgreSQL")
@@ -271,6 +274,10 @@ def _check(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine
     """What to run before the bot and beside it; returns the exit status."""
     if options.command == "init":
         return _init(ENV_FILE.absolute())
+    if options.command == "doctor":
+        file = ENV_FILE.absolute()
+        where = f"{file} and the environment" if file.exists() else f"the environment; there is no {file}"
+        return _doctor(environ, where, as_json=options.json, rehearse=options.rehearse)
     return _health(*web_of(environ))
 
 
@@ -280,6 +287,23 @@ async def _init(path: Path) -> int:
     write_settings(path)
     print(WHAT_TO_FILL_IN.format(path=path))
     return 0
+
+
+async def _doctor(environ: Mapping[str, str], where: str, *, as_json: bool, rehearse: bool) -> int:
+    from bot.doctor.diagnosis import diagnose  # noqa: PLC0415  # as above
+
+    _leave_it_to_the_last_line()
+    is_healthy = True
+    async for line in diagnose(environ, where=where, as_json=as_json, rehearse=_rehearse if rehearse else None):
+        print(line.text, flush=True)
+        is_healthy = is_healthy and not line.is_fault
+    return 0 if is_healthy else EXIT_FAILED
+
+
+async def _rehearse() -> float:
+    from bot.sandbox.rehearsal import rehearse  # noqa: PLC0415  # the application does without the stand-ins
+
+    return await rehearse()
 
 
 async def _health(host: str, port: int) -> int:

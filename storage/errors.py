@@ -15,6 +15,8 @@ class StorageUnavailable(Outage):
             "; ".join(filter(None, [f"database unavailable: {' '.join(cause.split())}", remedy])),
             text("I can't save anything right now. Please try again in a few minutes."),
         )
+        self.cause = " ".join(cause.split())
+        self.remedy = remedy
 
 
 class Conflict(Exception):

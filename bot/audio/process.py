@@ -55,6 +55,7 @@ class AudioProcess:
         self._fit_limits = fit_limits
         self._worker = worker
         self._has_told_what_is_missing = False
+        self.missing: tuple[str, ...] | None = None  # what the system lacks to confine a process; None: none was asked
 
     async def probe(self, path: Path) -> AudioProperties:
         """What the file is, found by decoding it to its end; its name plays no part.
@@ -121,6 +122,7 @@ class AudioProcess:
 
     def _tell_what_is_missing(self, confined: Confined) -> None:
         """Logged once per bot: the system stays the same."""
+        self.missing = confined.missing
         if confined.missing and not self._has_told_what_is_missing:
             log.warning(
                 "decoding members' files without %s: this system lacks that (see docs/design.md)",

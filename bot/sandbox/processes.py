@@ -32,6 +32,7 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
         "QUOTA_PER_DAY": str(settings.quota_per_day),
         "OPEN_COMMANDS_PER_MEMBER": str(settings.open_commands_per_member),
         "PRIVATE_HOSTS": ",".join(settings.private_hosts),
+        "ALLOWED_SERVERS": ",".join(map(str, sorted(settings.allowed_servers))),
         "SHARDS": "" if settings.shards is None else str(settings.shards or "auto"),
         "INTERACTIONS_PUBLIC_KEY": settings.interactions_public_key,
         "POLL_AFTER_SECONDS": str(settings.poll_after_seconds),

@@ -70,9 +70,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *CHAT,
     ),
     "bot.commands": ("bot.announce", "bot.app", "bot.gateway", "bot.settings", *CHAT),
+    # The checks by subject; each imports only what it looks at.
+    "bot.doctor.installation": ("bot.doctor.finding",),
+    "bot.doctor.configuration": ("bot.doctor.finding", "bot.settings"),
+    "bot.doctor": (
+        *("bot.audio", "bot.endpoint", "bot.gateway", "bot.health", "bot.logs", "bot.self_call", "bot.settings"),
+        *("bot.suno", "bot.web", "cogs", "storage", *CHAT),
+    ),
     "bot.__main__": (
         "bot.app",
         "bot.commands",
+        "bot.doctor",
         "bot.fault_points",
         "bot.first_settings",
         "bot.health",
@@ -119,6 +127,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "discord": (
         *("bot.acknowledge", "bot.announce", "bot.chat", "bot.client", "bot.connected_client", "bot.gateway"),
         *("bot.servers", "bot.shard_client", "bot.shard_keeper"),
+        *("bot.doctor.announced", "bot.doctor.application", "bot.doctor.checks", "bot.doctor.servers"),
         *("bot.parts.part", "cogs"),
     ),
 }

@@ -96,3 +96,5 @@ class DiscordOptions:
     """Where the application can be installed: 0 in servers, 1 for a user."""
     privileged_intents: bool = False
     """Whether the application may ask for members, presences and message content."""
+    requires_code_grant: bool = False
+    """Whether an invite link alone does not add the bot (documented, resources/application)."""

@@ -11,6 +11,11 @@ from bot.sandbox.discord.world.roster import Membership, Role
 from bot.sandbox.discord.world.shapes import Json, Kind, Origin
 from bot.sandbox.discord.world.state import World
 
+LIMITED_INTENTS = 1 << 13 | 1 << 15 | 1 << 19
+"""An application's flags for presences, members and message content in fewer than 100 servers (documented,
+resources/application, "Application Flags").
+"""
+
 
 def time(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
@@ -338,6 +343,7 @@ def interaction_member(where: Channel, who: Person) -> Json:
 
 def application(world: World) -> Json:
     options = world.options
+    flags = LIMITED_INTENTS if options.privileged_intents else 0
     return {
         "id": str(world.application_id),
         "name": world.bot.name,
@@ -346,10 +352,10 @@ def application(world: World) -> Json:
         "type": None,
         "bot": user(world.bot),
         "bot_public": options.bot_public,
-        "bot_require_code_grant": False,
+        "bot_require_code_grant": options.requires_code_grant,
         "verify_key": world.public_key,
-        "flags": 0,
-        "flags_new": "0",
+        "flags": flags,
+        "flags_new": str(flags),
         "redirect_uris": [],
         "interactions_endpoint_url": world.interactions_url or None,
         "role_connections_verification_url": None,

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from email.utils import format_datetime
 from types import TracebackType
 from typing import Self
 
@@ -166,6 +167,8 @@ class Server:
         self.requests.append(record)
         response = await self._handle(request, route, params, record)
         record.status = LOST if response is None else response.status
+        if response is not None:
+            response.headers["Date"] = format_datetime(self.clock(), usegmt=True)
         self.world.changes.tell()
         return responses.cut(request) if response is None else response
 

@@ -1,0 +1,48 @@
+"""The settings. Bad ones are left out, so that whatever needs only the good ones can still be checked."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from bot.doctor.finding import Found, failed, ok
+from bot.settings import Settings, SettingsError
+
+NEEDED = ("DISCORD_TOKEN", "SUNO_API_KEY")
+
+
+class Usable(msgspec.Struct, frozen=True, kw_only=True):
+    """`bad`: the problem with each bad setting, by its name; `settings` has its default instead."""
+
+    settings: Settings
+    bad: Mapping[str, str]
+
+
+def usable(environ: Mapping[str, str]) -> Usable:
+    """What can be used of `environ`."""
+    bad: dict[str, str] = {}
+    good = {name: value for name, value in environ.items() if value.strip()}
+    while True:
+        try:
+            settings = Settings.from_environ(good)
+        except SettingsError as error:
+            problems = {problem.partition(" ")[0]: problem for problem in error.problems}
+            bad |= {name: problem for name, problem in problems.items() if name not in bad}
+            good = _without(good, problems)
+        else:
+            return Usable(settings=settings, bad=bad)
+
+
+def _without(environ: Mapping[str, str], problems: Mapping[str, str]) -> dict[str, str]:
+    """A setting that is bad only beside another one, such as a default that MODELS leaves out, takes all with it."""
+    rest = {name: value for name, value in environ.items() if name not in problems}
+    rest |= {name: "missing" for name in NEEDED if name in problems}
+    if rest == dict(environ):
+        rest = {name: value for name, value in rest.items() if name in NEEDED}
+    return rest
+
+
+def check_settings(found: Usable, *, where: str) -> Found:
+    tried = f"reading {where}"
+    if found.bad:
+        return failed(tried, "; ".join(found.bad.values()), "correct these settings; docs/settings.md has all of them")
+    return ok(tried, "all settings are good")
