@@ -39,7 +39,7 @@ async def check_port(settings: Settings, calls: SelfCalls) -> tuple[Found, Port]
             "another Encore answers there, with another DISCORD_TOKEN or of an older release",
             "restart it if it is this bot; otherwise set WEB_PORT to a free port",
         ), Port()
-    if outcome.came is not Came.NO_ANSWER:
+    if outcome.came not in {Came.NO_ANSWER, Came.NO_NAME}:
         return failed(tried, "another program answers there", "stop it, or set WEB_PORT to a free port"), Port()
     try:
         async with serve(build_stand_in(calls), settings.web_host, settings.web_port):

@@ -1,0 +1,17 @@
+"""The audio process on a system without Landlock: `python -m tests.support.unconfined QUESTION`."""
+
+import errno
+from functools import partial
+
+from bot.audio import confinement, worker
+
+
+def _lacking() -> None:
+    raise OSError(errno.ENOSYS, "no Landlock")
+
+
+LAYERS = {**confinement.LAYERS, "Landlock": _lacking}
+
+if __name__ == "__main__":
+    vars(worker)["confine"] = partial(confinement.confine, LAYERS)  # of this process alone
+    worker.main()
