@@ -1,4 +1,4 @@
-"""A look at a database that changes nothing: neither a table nor a row, and no file is made."""
+"""A look at a database that changes nothing: no table, no row, and no database is made."""
 
 import asyncio
 import contextlib

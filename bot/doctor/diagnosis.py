@@ -50,8 +50,13 @@ async def _findings(environ: Mapping[str, str], *, where: str, rehearse: Rehears
     try:
         from bot.doctor.checks import all_checks  # noqa: PLC0415  # needs the libraries
     except ImportError as error:
-        why = f"not checked: {error}"
-        yield Finding(name="all others", status=Status.SKIPPED, tried="nothing", came_back=why, remedy="")
+        yield Finding(
+            name="all others",
+            status=Status.FAILED,
+            tried="importing the libraries",
+            came_back=f"a library can't be imported ({error})",
+            remedy="install Encore's libraries again: make setup, or pip install encore-bot",
+        )
         return
     async with all_checks(found.settings) as checks:
         more = [] if rehearse is None else [rehearsal_check(rehearse)]

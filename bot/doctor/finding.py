@@ -63,5 +63,5 @@ def summed_up(tried: str, problems: list[Problem], otherwise: str) -> Found:
         status=Status.FAILED if is_failed else Status.WARNING,
         tried=tried,
         came_back="; ".join(problem.what for problem in problems),
-        remedy="; ".join(dict.fromkeys(problem.remedy for problem in problems)),
+        remedy="; ".join(filter(None, dict.fromkeys(problem.remedy for problem in problems))),
     )

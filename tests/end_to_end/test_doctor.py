@@ -14,7 +14,7 @@ from bot.settings import Settings
 from tests.end_to_end.town import QUICK, UNHURRIED, Town, a_town
 from tests.support.doctor import check, examined, failed, warned
 from tests.support.front import Front, standing
-from tests.support.process import bot_process, environ_of
+from tests.support.process import ROOT, bot_process, environ_of
 
 AS_INTENDED = replaced(UNHURRIED, bot_public=False, integration_types=frozenset({0}))
 ALL = [
@@ -87,6 +87,14 @@ async def test_a_rehearsal_plays_one_job_on_this_machine(tidy: Town, tmp_path: P
     assert line.startswith("ok ")
     assert "the music was posted after" in line
     assert tidy.suno.submits == 0
+
+
+async def test_without_its_libraries_it_says_so_and_exits_with_1(tmp_path: Path) -> None:
+    (tmp_path / "aiohttp.py").write_text("raise ImportError('half of it is missing')")
+    async with bot_process({"PYTHONPATH": f"{tmp_path}:{ROOT}"}, "doctor", folder=tmp_path) as bot:
+        assert await bot.exit_status() == 1
+
+    assert any("a library can't be imported (half of it is missing)" in line for line in bot.said)
 
 
 async def test_bad_settings_leave_the_other_checks_alone(tidy: Town) -> None:
@@ -238,6 +246,12 @@ async def test_a_server_where_it_can_work_nowhere_is_named_with_the_missing_perm
     failed(found["servers"], "the bot can't work in any channel")
     assert "in Harbour Choir" in found["servers"].came_back
     assert "Embed Links, Attach Files" in found["servers"].came_back
+
+
+async def test_a_server_without_channels_is_named(tidy: Town) -> None:
+    tidy.songs.delete()
+
+    failed((await examined(tidy.settings))["servers"], "there is no channel")
 
 
 async def test_a_private_channel_is_nobodys_fault(tidy: Town) -> None:

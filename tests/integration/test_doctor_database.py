@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from bot.doctor.database import check_version, look_at_database
 from bot.doctor.finding import Status
+from bot.doctor.machine import check_disk
 from bot.settings import Settings
 from storage import lock
 from storage.engines.sqlite_file import open_sqlite
@@ -148,6 +150,21 @@ async def test_a_file_that_others_can_read_is_a_warning(path: Path) -> None:
     path.chmod(0o644)
 
     warned((await look_at_database(settings(path)))[0], "other users of this machine can read or write")
+
+
+@pytest.mark.sqlite
+async def test_a_missing_driver_is_noticed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "storage.engines.postgres", raising=False)
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+
+    found, _ = await look_at_database(replace(settings(path), postgres_url="postgresql://127.0.0.1:1/encore"))
+
+    failed(found, "PostgreSQL needs asyncpg", "pip install 'encore-bot[postgres]'")
+
+
+@pytest.mark.sqlite
+async def test_a_disk_that_takes_nothing_is_noticed() -> None:
+    failed(await check_disk(settings(Path("/proc/encore.db"))), "nothing can be written in")
 
 
 def test_a_move_that_has_not_finished_is_noticed() -> None:

@@ -17,6 +17,7 @@ from bot.doctor.machine import judge_clocks, judge_disk
 from bot.doctor.provider import judge_credits
 from bot.doctor.rehearsal import rehearsal_check
 from bot.doctor.report import as_json, as_lines, in_sum
+from bot.doctor.servers import Look, judge_servers
 from bot.settings import Settings
 from tests.support.doctor import failed, warned
 
@@ -192,6 +193,20 @@ async def test_a_rehearsal_that_fails_says_why() -> None:
         raise RuntimeError("no music came")
 
     failed(await rehearsal_check(rehearse).run(), "no music came")
+
+
+def test_of_many_bad_servers_the_first_ten_are_named() -> None:
+    looks = [
+        Look(server_id=number, name=f"Choir {number}", lacking=("Attach Files",), best=(), usable=0, channels=1)
+        for number in range(14)
+    ]
+
+    found = judge_servers(looks, Settings.from_environ(GOOD), invite="a link")
+
+    failed(found, "the bot can't work in any channel")
+    assert "Choir 9" in found.came_back
+    assert "Choir 10" not in found.came_back
+    assert found.came_back.endswith("and 4 more")
 
 
 # What is printed

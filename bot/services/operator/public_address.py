@@ -16,10 +16,10 @@ TRIES = 3
 """At a start, the web process or the proxy may still be starting."""
 
 BEGUN = text(
-    "I can't reach myself at the address in PUBLIC_URL, so I'm polling the music service for results. `encore doctor`"
-    " shows what is wrong."
+    "I can't reach myself at PUBLIC_URL, so I'm polling the music service for results."
+    " `encore doctor` shows what's wrong."
 )
-OVER = text("I can be reached at the address in PUBLIC_URL again, so results come the moment they are ready.")
+OVER = text("I can reach myself at PUBLIC_URL again, so results arrive the moment they're ready.")
 
 
 class PublicAddress:
