@@ -275,9 +275,7 @@ def _check(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine
     if options.command == "init":
         return _init(ENV_FILE.absolute())
     if options.command == "doctor":
-        file = ENV_FILE.absolute()
-        where = f"{file} and the environment" if file.exists() else f"the environment; there is no {file}"
-        return _doctor(environ, where, as_json=options.json, rehearse=options.rehearse)
+        return _doctor(environ, ENV_FILE.absolute(), as_json=options.json, rehearse=options.rehearse)
     return _health(*web_of(environ))
 
 
@@ -289,12 +287,12 @@ async def _init(path: Path) -> int:
     return 0
 
 
-async def _doctor(environ: Mapping[str, str], where: str, *, as_json: bool, rehearse: bool) -> int:
+async def _doctor(environ: Mapping[str, str], env_file: Path, *, as_json: bool, rehearse: bool) -> int:
     from bot.doctor.diagnosis import diagnose  # noqa: PLC0415  # as above
 
     _leave_it_to_the_last_line()
     is_healthy = True
-    async for line in diagnose(environ, where=where, as_json=as_json, rehearse=_rehearse if rehearse else None):
+    async for line in diagnose(environ, env_file=env_file, as_json=as_json, rehearse=_rehearse if rehearse else None):
         print(line.text, flush=True)
         is_healthy = is_healthy and not line.is_fault
     return 0 if is_healthy else EXIT_FAILED

@@ -55,11 +55,12 @@ async def look_at_file(file: Path) -> Seen:
         async with open_sqlite(path) as engine:
             newest, oldest = await _migrations(engine)
             await _write_nothing(engine)
+            size_bytes = await asyncio.to_thread(_size_of, path)
     facts = await asyncio.to_thread(path.stat)
     return Seen(
         place=str(path),
         is_new=False,
-        size_bytes=facts.st_size,
+        size_bytes=size_bytes,
         newest=newest,
         is_half_moved=oldest == HALF_MOVED,
         is_open_to_others=bool(facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO)),
@@ -99,6 +100,12 @@ async def _write_nothing(engine: Engine) -> None:
         async with engine.transaction() as connection:
             await connection.execute(PROBE)
             raise _Enough
+
+
+def _size_of(path: Path) -> int:
+    """With the log beside it, which moves into the file only now and then."""
+    files = (path, path.with_name(f"{path.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def _check_folder(path: Path) -> None:

@@ -1,10 +1,12 @@
 """The settings. Bad ones are left out, so that whatever needs only the good ones can still be checked."""
 
+import stat
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
-from bot.doctor.finding import Found, failed, ok
+from bot.doctor.finding import Found, failed, ok, warning
 from bot.settings import Settings, SettingsError
 
 NEEDED = ("DISCORD_TOKEN", "SUNO_API_KEY")
@@ -41,8 +43,12 @@ def _without(environ: Mapping[str, str], problems: Mapping[str, str]) -> dict[st
     return rest
 
 
-def check_settings(found: Usable, *, where: str) -> Found:
-    tried = f"reading {where}"
+def check_settings(found: Usable, file: Path) -> Found:
+    """`file`: the `.env`, which need not exist."""
+    tried = f"reading {file} and the environment" if file.exists() else f"reading the environment; there is no {file}"
     if found.bad:
         return failed(tried, "; ".join(found.bad.values()), "correct these settings; docs/settings.md has all of them")
+    if file.exists() and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        what = f"all settings are good, but other users of this machine can read {file}, which holds secrets"
+        return warning(tried, what, f"chmod 600 {file}")
     return ok(tried, "all settings are good")

@@ -34,7 +34,7 @@ def judge_database(seen: Seen) -> Found:
             f"other users of this machine can read or write {seen.place}, which holds tokens",
             f"chmod 600 {seen.place}",
         )
-    return ok(TRIED, f"{seen.place} can be written; it has {seen.size_bytes / 1e6:.1f} MB")
+    return ok(TRIED, f"{seen.place} can be written; it takes {seen.size_bytes / 1e6:.1f} MB")
 
 
 def check_version(seen: Seen, known: Sequence[Migration] | None = None) -> Found:

@@ -1,6 +1,7 @@
 """`encore doctor` as a whole. Imports the other checks only once the libraries are known to be there."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from bot.doctor.configuration import check_settings, usable
@@ -18,12 +19,12 @@ Rehearse = Callable[[], Awaitable[float]]
 
 
 async def diagnose(
-    environ: Mapping[str, str], *, where: str, as_json: bool, rehearse: Rehearse | None
+    environ: Mapping[str, str], *, env_file: Path, as_json: bool, rehearse: Rehearse | None
 ) -> AsyncIterator[Line]:
-    """Yield the output line by line. `where`: where the settings come from."""
+    """Yield the output line by line. `env_file`: the `.env`, whose settings are in `environ` already."""
     clean = Redaction(_secrets_in(environ)).clean
     statuses: list[Status] = []
-    async for finding in _findings(environ, where=where, rehearse=rehearse):
+    async for finding in _findings(environ, env_file=env_file, rehearse=rehearse):
         statuses.append(finding.status)
         is_fault = finding.status is Status.FAILED
         for text in [to_json(finding, clean)] if as_json else as_lines(finding, clean):
@@ -32,7 +33,7 @@ async def diagnose(
         yield Line(text=in_sum(statuses))
 
 
-async def _findings(environ: Mapping[str, str], *, where: str, rehearse: Rehearse | None) -> AsyncIterator[Finding]:
+async def _findings(environ: Mapping[str, str], *, env_file: Path, rehearse: Rehearse | None) -> AsyncIterator[Finding]:
     found = usable(environ)
 
     async def libraries() -> Found:
@@ -42,7 +43,7 @@ async def _findings(environ: Mapping[str, str], *, where: str, rehearse: Rehears
         )
 
     async def settings() -> Found:
-        return check_settings(found, where=where)
+        return check_settings(found, env_file)
 
     first = [Check(name="python", run=libraries), Check(name="settings", run=settings)]
     async for finding in examine(first, ()):

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from bot.doctor.finding import Found, Problem, summed_up
 
-OLDEST_PYTHON = (3, 11)
 LIBRARIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "aiohttp": ("3.14.5", "4"),
@@ -43,14 +42,12 @@ def check_libraries(*, with_postgres: bool, with_http: bool, version_of: Install
     versions = {name: version_of(name) for name in wanted}
     python = ".".join(map(str, sys.version_info[:3]))
     problems = []
-    if sys.version_info < OLDEST_PYTHON:
-        problems.append(Problem(what=f"Python {python} is too old", remedy="use Python 3.11 or newer"))
     for name, version in versions.items():
         problem = problem_with(name, version, *wanted[name])
         if problem is not None:
             problems.append(problem)
     known = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return summed_up("the versions of Python and of the libraries", problems, f"Python {python}, {known}")
+    return summed_up("reading the versions of Python and of the libraries", problems, f"Python {python}, {known}")
 
 
 def problem_with(name: str, version: str | None, oldest: str, below: str) -> Problem | None:

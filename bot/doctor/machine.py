@@ -24,8 +24,11 @@ USER_AGENT = "DiscordBot (https://discord.com, 1) Encore"
 
 async def check_disk(settings: Settings) -> Found:
     """Beside the database are kept tracks, also with PostgreSQL; in the temporary folder, what is being worked on."""
-    folders = {"the database's folder": nearest_folder(settings.database_path)}
-    folders["the temporary folder"] = Path(tempfile.gettempdir())
+    beside = "the folder for kept tracks" if settings.postgres_url else "the database's folder"
+    folders = {
+        beside: nearest_folder(settings.database_path),
+        "the temporary folder": Path(tempfile.gettempdir()),
+    }
     free = {f"{name} {folder}": await asyncio.to_thread(_free_bytes, folder) for name, folder in folders.items()}
     return judge_disk(free)
 
@@ -77,7 +80,9 @@ def judge_clocks(tried: str, ahead: dict[str, timedelta]) -> Found:
     """`ahead`: by how much each clock differs from Discord's. With PostgreSQL, the bot goes by the server's."""
     wrong = {name: by for name, by in ahead.items() if abs(by.total_seconds()) > CLOCK_SECONDS}
     if not wrong:
-        return ok(tried, f"{' and '.join(ahead)} agree with Discord within {CLOCK_SECONDS:g} s")
+        whose = "the clocks of" if len(ahead) > 1 else "the clock of"
+        how = f"{'agree' if len(ahead) > 1 else 'agrees'} with Discord's within {CLOCK_SECONDS:g} s"
+        return ok(tried, f"{whose} {' and '.join(ahead)} {how}")
     what = "; ".join(
         f"the clock of {name} is {abs(by.total_seconds()):.0f} s {'ahead' if by > timedelta(0) else 'behind'}"
         for name, by in wrong.items()

@@ -12,10 +12,11 @@ STATUS_WIDTH = 8
 
 
 def as_lines(finding: Finding, clean: Callable[[str], str]) -> list[str]:
-    """What came back; below it, what was tried and what to do, unless all is well. `clean` removes secrets."""
-    head = f"{finding.status:<{STATUS_WIDTH}} {finding.name:<{NAME_WIDTH}} {clean(visible(finding.came_back))}"
+    """One line if all is well; otherwise what was tried and what to do are below it. `clean` removes secrets."""
+    words = f"{finding.tried}: {finding.came_back}" if finding.status is Status.OK else finding.came_back
+    head = f"{finding.status:<{STATUS_WIDTH}} {finding.name:<{NAME_WIDTH}} {clean(visible(words))}"
     if finding.status in {Status.OK, Status.SKIPPED}:
-        return [head.rstrip()]
+        return [head]
     indent = " " * (STATUS_WIDTH + NAME_WIDTH + 2)
     below = (("tried", finding.tried), ("to do", finding.remedy))
     return [head, *(f"{indent}{what}: {clean(visible(words))}" for what, words in below if words)]

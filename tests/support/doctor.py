@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 async def examined(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, Finding]:
     """All findings by name; none of them contains a secret. `environ` replaces some variables."""
     variables = {**environ_of(settings), **(environ or {})}
-    lines = [line async for line in diagnose(variables, where="the environment of a test", as_json=True, rehearse=None)]
+    lines = [line async for line in diagnose(variables, env_file=Path("/no/such/.env"), as_json=True, rehearse=None)]
     found = [msgspec.json.decode(line.text, type=Finding) for line in lines]
     told = secrets_in([line.text for line in lines], more=(settings.discord_token, settings.suno_api_key))
     assert told == []

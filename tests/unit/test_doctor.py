@@ -22,6 +22,7 @@ from bot.settings import Settings
 from tests.support.doctor import failed, warned
 
 ROOT = Path(__file__).parents[2]
+NO_FILE = Path("/no/such/.env")
 GOOD = {"DISCORD_TOKEN": "invented-token", "SUNO_API_KEY": "invented-key"}
 NOTHING = Found(status=Status.FAILED, tried="something", came_back="nothing", remedy="do this")
 
@@ -134,7 +135,7 @@ def test_good_settings_are_fine() -> None:
 
     assert found.bad == {}
     assert found.settings == Settings.from_environ(GOOD)
-    assert check_settings(found, where="here").status is Status.OK
+    assert check_settings(found, NO_FILE).status is Status.OK
 
 
 def test_every_bad_setting_is_named_and_the_others_are_used() -> None:
@@ -143,7 +144,7 @@ def test_every_bad_setting_is_named_and_the_others_are_used() -> None:
     assert found.bad.keys() == {"DISCORD_TOKEN", "WEB_PORT", "DEFAULT_MODEL"}
     assert found.settings.quota_per_day == 3
     assert found.settings.web_port == 8080
-    failed(check_settings(found, where="here"), "correct these settings")
+    failed(check_settings(found, NO_FILE), "correct these settings")
 
 
 @pytest.mark.parametrize("other", [{"MODELS": "V4"}, {"POLL_AFTER_SECONDS": "5000"}])
@@ -152,6 +153,17 @@ def test_settings_that_are_only_bad_together_are_named_too(other: dict[str, str]
 
     assert len(found.bad) == 1
     assert found.settings.discord_token == GOOD["DISCORD_TOKEN"]
+
+
+def test_a_file_with_secrets_that_others_can_read_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("")
+    file.chmod(0o640)
+
+    warned(check_settings(usable(GOOD), file), "other users of this machine can read", "chmod 600")
+
+    file.chmod(0o600)
+    assert check_settings(usable(GOOD), file).status is Status.OK
 
 
 # This machine
@@ -216,7 +228,7 @@ def test_for_people_only_what_needs_attention_has_more_than_one_line() -> None:
     fine = Finding(name="disk", status=Status.OK, tried="looking", came_back="fine", remedy="")
     bad = Finding(name="token", status=Status.FAILED, tried="logging in", came_back="it is refused", remedy="reset it")
 
-    assert as_lines(fine, unchanged) == ["ok       disk         fine"]
+    assert as_lines(fine, unchanged) == ["ok       disk         looking: fine"]
     assert [line.strip() for line in as_lines(bad, unchanged)] == [
         "failed   token        it is refused",
         "tried: logging in",
