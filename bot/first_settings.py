@@ -5,6 +5,7 @@ from importlib import metadata
 from pathlib import Path
 
 NAME = ".env.example"
+DISTRIBUTION = "encore-bot"
 
 
 class InitError(Exception):
@@ -32,7 +33,7 @@ def _example() -> str:
     path = Path(__file__).parents[1] / NAME
     if not path.is_file():
         try:
-            files = metadata.files("encore-bot") or ()
+            files = metadata.files(DISTRIBUTION) or ()
         except metadata.PackageNotFoundError:
             files = ()
         found = next((file for file in files if file.name == NAME), None)

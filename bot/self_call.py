@@ -55,7 +55,7 @@ def _failed(error: Exception) -> Outcome:
         reason = getattr(error.certificate_error, "verify_message", "") or "its certificate is not valid"
         return Outcome(came=Came.BAD_TLS, detail=reason)
     if isinstance(error, aiohttp.ClientSSLError):
-        return Outcome(came=Came.BAD_TLS, detail="what answers there speaks no TLS")
+        return Outcome(came=Came.BAD_TLS, detail="it doesn't speak TLS")
     return Outcome(came=Came.NO_ANSWER, detail=_in_words(error))
 
 

@@ -9,7 +9,7 @@ from storage.errors import StorageUnavailable
 from storage.look import Seen, look_at_file, look_at_server
 from storage.migrate import Migration, known_migrations
 
-TRIED = "opening the database of DATABASE_URL, and a write that is taken back"
+TRIED = "opening the database of DATABASE_URL, and a write that is rolled back"
 TRIED_VERSION = "comparing the database's migrations with this release's"
 
 

@@ -69,7 +69,7 @@ async def check_clock(settings: Settings, seen: Seen | None) -> Found:
         ):
             here, there = datetime.now(UTC), parsedate_to_datetime(response.headers.get("Date", ""))
     except (aiohttp.ClientError, OSError, ValueError):
-        return warning(tried, "Discord gave no time to compare with", "check the network and DISCORD_API_URL")
+        return warning(tried, "Discord didn't say what time it is", "check the network and DISCORD_API_URL")
     ahead = {"this machine": here - there}
     if seen is not None and seen.clock is not None:
         ahead["the database's server"] = seen.clock - seen.looked_at + (here - there)

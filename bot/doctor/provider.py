@@ -60,8 +60,8 @@ async def check_upload(settings: Settings, silence: Path) -> Found:
         return failed(tried, f"the key is refused there ({error.code})", "check SUNO_UPLOAD_URL and SUNO_API_KEY")
     except ProviderError as error:
         remedy = "check the network and SUNO_UPLOAD_URL, and try again in a few minutes"
-        return failed(tried, f"it was not taken ({error})", remedy)
-    return ok(tried, "it was taken")
+        return failed(tried, f"it was not accepted ({error})", remedy)
+    return ok(tried, "it was accepted")
 
 
 def _client(settings: Settings, session: aiohttp.ClientSession) -> SunoClient:

@@ -27,7 +27,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
 async def check_port(settings: Settings, calls: SelfCalls) -> tuple[Found, Port]:
     url = own_url(settings.web_host, settings.web_port)
-    tried = f"calling the bot at {url}, and listening there if nobody does"
+    tried = f"calling the bot at {url}, and listening there if nothing answers"
     if not settings.web_port:
         return ok("reading WEB_PORT", "it is 0, so the bot takes any free port"), Port()
     outcome = await call(url, calls, seconds=LOCAL_SECONDS)

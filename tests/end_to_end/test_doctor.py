@@ -143,7 +143,7 @@ async def test_a_silent_discord_is_noticed(tidy: Town) -> None:
         found = await examined(tidy.settings)
 
     failed(found["token"], "Discord does not answer as it should")
-    warned(found["clock"], "Discord gave no time to compare with")
+    warned(found["clock"], "Discord didn't say what time it is")
 
 
 async def test_an_address_that_is_not_discords_is_noticed(tidy: Town) -> None:
@@ -341,12 +341,12 @@ async def test_credits_that_run_out_are_noticed(tidy: Town) -> None:
     failed((await examined(tidy.settings))["credits"], "credits left", "top up the account")
 
 
-async def test_uploads_that_are_not_taken_are_noticed(tidy: Town) -> None:
+async def test_uploads_that_are_not_accepted_are_noticed(tidy: Town) -> None:
     tidy.suno.next_call("file-stream-upload", "http 502")
-    failed((await examined(tidy.settings))["upload"], "it was not taken")
+    failed((await examined(tidy.settings))["upload"], "it was not accepted")
 
     elsewhere = replace(tidy.settings, suno_upload_url="http://127.0.0.1:1")
-    failed((await examined(elsewhere))["upload"], "it was not taken")
+    failed((await examined(elsewhere))["upload"], "it was not accepted")
 
 
 async def test_an_upload_host_that_refuses_the_key_is_noticed(tidy: Town) -> None:

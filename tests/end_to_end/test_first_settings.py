@@ -2,12 +2,14 @@
 
 import os
 import stat
+import tomllib
 from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 
-from bot.first_settings import InitError, write_settings
+from bot import first_settings
+from bot.first_settings import NAME, InitError, write_settings
 from bot.settings import Settings
 from tests.support.process import bot_process
 
@@ -44,6 +46,21 @@ async def test_an_existing_file_stays_as_it_is(tmp_path: Path) -> None:
 
     assert bot.said == [f"encore: stopped: {tmp_path / '.env'} exists already and stays as it is"]
     assert (tmp_path / ".env").read_text() == "QUOTA_PER_DAY=3\n"
+
+
+def test_the_wheel_carries_the_example() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert project["tool"]["setuptools"]["data-files"] == {"share/encore": [NAME]}
+
+
+def test_an_installation_without_the_example_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_settings, "DISTRIBUTION", "no-such-distribution")
+    monkeypatch.setattr(first_settings, "__file__", str(tmp_path / "bot" / "first_settings.py"))
+
+    with pytest.raises(InitError, match="is missing from this installation"):
+        write_settings(tmp_path / ".env")
+    assert not (tmp_path / ".env").exists()
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ async def test_a_port_without_tls_is_noticed() -> None:
     async with standing(Front(status=200)) as front:
         outcome = await call(front.url.replace("http:", "https:"), OURS)
 
-    assert (outcome.came, outcome.detail) == (Came.BAD_TLS, "what answers there speaks no TLS")
+    assert (outcome.came, outcome.detail) == (Came.BAD_TLS, "it doesn't speak TLS")
 
 
 async def test_a_name_that_does_not_resolve_is_noticed() -> None:
