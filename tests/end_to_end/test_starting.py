@@ -252,6 +252,7 @@ async def test_the_turn_of_a_process_that_died_while_announcing_runs_out(town: T
 SEVERAL = (
     *("bot.chat.shared_turns", "bot.parts.shards", "bot.services.gateway", "bot.shard_client", "bot.shard_keeper"),
     *("storage.engines.postgres", "storage.engines.postgres_bells", "storage.engines.postgres_budgets"),
+    "storage.restored",
 )
 
 
