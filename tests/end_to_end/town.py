@@ -146,11 +146,13 @@ async def sent(town: Town, **options: object) -> dict[str, object]:
     return {name: value for name, value in body.items() if name not in {"uploadUrl", "callBackUrl"}}
 
 
-async def eventually(look: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> None:
+async def eventually(
+    look: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS, every_seconds: float = 0.01
+) -> None:
     """Wait until `look` is true; for database changes, which no event announces."""
     async with asyncio.timeout(seconds):
         while not await look():  # noqa: ASYNC110  # the database sends no events
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(every_seconds)
 
 
 @asynccontextmanager
