@@ -1,6 +1,7 @@
 """A server with a channel and a member, the real bot, and both stand-ins: where every end-to-end test starts."""
 
 import asyncio
+import dataclasses
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,8 +25,10 @@ from tests.support.database import postgres_url_for
 from tests.support.secrets import overhearing, secrets_in
 
 PATIENCE_SECONDS = 30.0
-QUICK = SunoOptions(time_scale=0.002, continuation_seconds=3, rate_limit=0)
-"""A task takes 0.4 s; the provider's rate has its own tests."""
+QUICK = SunoOptions(time_scale=0.002, audio=False, rate_limit=0)
+"""A task takes 0.4 s, and its tracks are silent; the provider's rate has its own tests."""
+WITH_SOUND = dataclasses.replace(QUICK, audio=True, continuation_seconds=3)
+"""Composing and encoding takes longer than everything else in a test."""
 UNHURRIED = DiscordOptions(rate_limits={})
 """Progress is shown 80 times as often here as in real life, so Discord's channel limits would dominate."""
 
