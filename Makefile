@@ -6,7 +6,7 @@ AUDIO  ?=
 CONTINUE_AT ?=
 export AUDIO CONTINUE_AT
 
-.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres lint types format bench faults faults-cluster mutants lock messages clean
+.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-deep lint types format bench faults faults-cluster mutants lock messages clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -38,6 +38,9 @@ test-sqlite: setup  ## run all tests on SQLite
 
 test-postgres: setup  ## run the tests with a database on a throw-away PostgreSQL
 	@$(PYTEST) --database postgres
+
+test-deep: setup  ## try the tests that invent their own examples with twenty times as many
+	@ENCORE_TEST_DEEP=1 $(PYTEST) -m hypothesis
 
 lint: setup  ## check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
