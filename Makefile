@@ -28,7 +28,8 @@ sandbox: setup  ## run the bot against the stand-ins until you stop it
 cluster: setup  ## run several processes on a throw-away PostgreSQL against the stand-ins until you stop them
 	@$(BIN)/python -m bot cluster
 
-PYTEST = $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal -q
+# Tests wait half of their time, so there are more workers than processors; each loads what another has compiled.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(nproc) * 2)) --dist worksteal -q
 
 test: test-sqlite  ## run all tests, on PostgreSQL too if a server is installed
 	@if $(BIN)/python -m tests.support.postgres_server; then $(MAKE) --no-print-directory test-postgres; fi

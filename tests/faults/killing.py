@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -121,15 +122,15 @@ async def killed_at(point: str, town: Town, folder: Path, *, stopped: bool = Fal
 
 async def stopped_at(point: str, town: Town) -> None:
     """As `killed_at`, but a bot in this process is asked to stop while it is at `point`."""
-    times = {"poll_after_seconds": 1.0, "poll_every_seconds": 1.0}
-    await town.start(**times)
+    start = partial(town.start, poll_after_seconds=1.0, poll_every_seconds=1.0)
+    await start()
     async with hold(point) as there:
         await town.extend(style="folk", title="Boats", prompt="la")
         await there.reached()
         stopping = asyncio.create_task(town.stop())
         there.release()
         await stopping
-    await town.start(**times)
+    await start()
     await settled(town, jobs=1)
 
 
