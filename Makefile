@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 AUDIO  ?=
 CONTINUE_AT ?=
+TESTS  ?=
 export AUDIO CONTINUE_AT
 
 .PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-deep lint types format bench faults faults-cluster mutants lock messages clean
@@ -29,13 +30,13 @@ cluster: setup  ## run several processes on a throw-away PostgreSQL against the 
 	@$(BIN)/python -m bot cluster
 
 # Tests wait half of their time, so there are more workers than processors; each loads what another has compiled.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(nproc) * 2)) --dist worksteal -q
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(nproc) * 2 + 1)) --dist worksteal -q
 
 test: test-sqlite  ## run all tests, on PostgreSQL too if a server is installed
 	@if $(BIN)/python -m tests.support.postgres_server; then $(MAKE) --no-print-directory test-postgres; fi
 
-test-sqlite: setup  ## run all tests on SQLite
-	@$(PYTEST)
+test-sqlite: setup  ## run all tests on SQLite, or those in TESTS="tests/unit tests/integration"
+	@$(PYTEST) $(TESTS)
 
 test-postgres: setup  ## run the tests with a database on a throw-away PostgreSQL
 	@$(PYTEST) --database postgres
