@@ -30,7 +30,7 @@ cluster: setup  ## run several processes on a throw-away PostgreSQL against the 
 	@$(BIN)/python -m bot cluster
 
 # Tests wait half of their time, so there are more workers than processors; each loads what another has compiled.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(nproc) * 2 + 1)) --dist worksteal -q
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(nproc) * 2)) --dist worksteal -q
 
 test: test-sqlite  ## run all tests, on PostgreSQL too if a server is installed
 	@if $(BIN)/python -m tests.support.postgres_server; then $(MAKE) --no-print-directory test-postgres; fi

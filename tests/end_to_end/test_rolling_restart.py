@@ -1,7 +1,4 @@
-"""Processes are restarted one by one while members give commands, as after a change of settings.
-
-Leases are far longer here than a test may take: work is taken over in time only if the stopped process gave it back.
-"""
+"""Processes are restarted one by one while members give commands, as after a change of settings."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -22,8 +19,9 @@ from tests.faults.killing import a_town_to_kill_in, all_jobs, command, count, se
 from tests.support.process import BotProcess, bot_process, environ_of, said
 
 LEASE_SECONDS = 600
+"""Longer than a test may take: a successor is done in time only if the stopped process gave its work back."""
 DONE_SECONDS = 200
-"""On a busy machine, too. A successor that had to wait for a lease would not be done by then."""
+"""On a busy machine, where a few claims may have to run out because the database was locked."""
 PACE_SECONDS = 1.0
 UNFINISHED = 12
 """The most commands under way, so that they do not pile up while processes start slowly."""
@@ -58,9 +56,7 @@ async def all_are_delivered(town: Town, number: int) -> bool:
 async def test_a_rolling_restart_loses_no_command(tmp_path: Path, source: Path) -> None:
     polls = {"POLL_AFTER_SECONDS": "5", "POLL_EVERY_SECONDS": "5"}
     async with a_town_to_kill_in(tmp_path, source) as town:
-        async with a_cluster(
-            town, tmp_path, Size(gateways=2, web=1, workers=2), LEASE_SECONDS=str(LEASE_SECONDS), **polls
-        ) as cluster:
+        async with a_cluster(town, tmp_path, Size(gateways=2, web=1, workers=2), **polls) as cluster:
             async with steady_commands(town) as given:
                 for seat in cluster.seats:
                     assert await cluster.stop(seat) == 0
