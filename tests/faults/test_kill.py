@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.fault_points import POINTS
+from bot.fault_points import HOLDABLE, POINTS
 from tests.faults.killing import UNANSWERED, a_town_to_kill_in, count, killed_at, killed_at_random, stopped_at
 
 EARLY = {
@@ -15,7 +15,7 @@ EARLY = {
     "inside the accepting transaction",
 }
 UNTOLD = {"inside a migration", "after the command is written down"}
-OUTSIDE_THE_PIPELINE = ["inside a migration", UNANSWERED]
+IN_A_PROCESS_OF_ITS_OWN = sorted({UNANSWERED, *POINTS} - HOLDABLE)
 
 
 @pytest.mark.parametrize("point", sorted({*POINTS, UNANSWERED}))
@@ -32,7 +32,7 @@ async def test_a_bot_killed_there_loses_nothing_and_doubles_nothing(point: str, 
         assert any("nothing was lost" in words or "here it is" in words for words in told)
 
 
-@pytest.mark.parametrize("point", OUTSIDE_THE_PIPELINE)
+@pytest.mark.parametrize("point", IN_A_PROCESS_OF_ITS_OWN)
 async def test_a_process_stopped_there_loses_nothing_and_doubles_nothing(
     point: str, tmp_path: Path, source: Path
 ) -> None:
@@ -44,7 +44,7 @@ async def test_a_process_stopped_there_loses_nothing_and_doubles_nothing(
 
 
 # `make faults` stops a process at each of these points, too; stopping a bot in this one is far quicker.
-@pytest.mark.parametrize("point", sorted(POINTS.difference(OUTSIDE_THE_PIPELINE)))
+@pytest.mark.parametrize("point", sorted(POINTS & HOLDABLE))
 async def test_a_bot_stopped_there_loses_nothing_and_doubles_nothing(point: str, tmp_path: Path, source: Path) -> None:
     async with a_town_to_kill_in(tmp_path, source) as town:
         await stopped_at(point, town)
