@@ -77,8 +77,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("bot.audio", "bot.endpoint", "bot.gateway", "bot.health", "bot.logs", "bot.self_call", "bot.settings"),
         *("bot.suno", "bot.web", "cogs", "storage", *CHAT),
     ),
+    "bot.arguments": ("bot.roles",),
     "bot.__main__": (
         "bot.app",
+        "bot.arguments",
         "bot.commands",
         "bot.doctor",
         "bot.fault_points",
