@@ -7,12 +7,15 @@ import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from bot import roles
 from bot.roles import Role
 from bot.settings import SETTINGS, Settings, SettingsError, file_of, move_of, server_of, without_password
+
+if TYPE_CHECKING:
+    from bot.service_manager import ServiceManager
 
 log = logging.getLogger("bot")
 
@@ -37,7 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         fault_points.arm(armed)
     try:
-        environ = {**_from_file(ENV_FILE), **{name: value for name, value in os.environ.items() if value.strip()}}
+        file = options.env_file or ENV_FILE
+        environ = {
+            **_from_file(file, is_named=options.env_file is not None),
+            **{name: value for name, value in os.environ.items() if value.strip()},
+        }
         return _finished(_work(options, environ))
     except SettingsError as error:
         for problem in error.problems:
@@ -49,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options(arguments: list[str]) -> SimpleNamespace:
     if arguments == ["run"]:  # as most bots are started; argparse would take a fiftieth of the time until READY
-        return SimpleNamespace(command="run", or_sandbox=False, only=None)
+        return SimpleNamespace(command="run", or_sandbox=False, only=None, env_file=None)
     from bot.arguments import parser  # noqa: PLC0415  # see above
 
     return SimpleNamespace(**vars(parser().parse_args(arguments)))
@@ -72,7 +79,7 @@ def _work(options: SimpleNamespace, environ: Mapping[str, str]) -> Coroutine[Any
     settings = Settings.from_environ(environ)
     if options.command == "commands":
         return _commands(settings, options.action)
-    return _run(settings, _only(options.only, settings))
+    return _run(settings, _only(options.only, settings), options.env_file or ENV_FILE)
 
 
 def _only(words: str | None, settings: Settings) -> frozenset[Role]:
@@ -113,13 +120,15 @@ def _on_the_database(options: SimpleNamespace, environ: Mapping[str, str]) -> Co
     return _move(source.absolute(), target)
 
 
-def _from_file(path: Path) -> Mapping[str, str]:
-    """The settings in `path`; none if there is no such file.
+def _from_file(path: Path, *, is_named: bool) -> Mapping[str, str]:
+    """The settings in `path`; none if there is no such file and `--env-file` does not name it.
 
     Raises:
         SettingsError: it cannot be read.
     """
     if not path.exists():
+        if is_named:
+            raise SettingsError((f"--env-file: there is no file {path.absolute()}",))
         return {}
     if path.is_dir():
         raise SettingsError((f"{path.absolute()} cannot be read: it is a folder; put a file with your settings there",))
@@ -147,9 +156,9 @@ def _set_up_logs(settings: Settings, *, level: str) -> None:
     logs.set_up(level=level, form=settings.log_format, secrets=secrets)
 
 
-def _run(settings: Settings, only: frozenset[Role]) -> Coroutine[Any, Any, None]:
+def _run(settings: Settings, only: frozenset[Role], env_file: Path = ENV_FILE) -> Coroutine[Any, Any, None]:
     _set_up_logs(settings, level=settings.log_level)
-    where = ENV_FILE.absolute()
+    where = env_file.absolute()
     log.info("settings: %s", f"{where} and the environment" if where.exists() else f"the environment; no {where}")
     gc.disable()  # nothing that is imported becomes garbage, and looking for it takes a sixth of the start
     sys.modules["nacl"] = None  # type: ignore[assignment]  # discord.py would import it, for voice, if it is installed
@@ -161,7 +170,18 @@ def _run(settings: Settings, only: frozenset[Role]) -> Coroutine[Any, Any, None]
     from bot.kernel import keep_memory_private  # noqa: PLC0415  # as above; discord.py has loaded ctypes by now
 
     keep_memory_private()
-    return run(settings, only=only)
+    return run(settings, only=only, manager=_manager() if "NOTIFY_SOCKET" in os.environ else None)
+
+
+def _manager() -> "ServiceManager | None":
+    from bot.service_manager import service_manager  # noqa: PLC0415  # as above
+
+    manager = service_manager(os.environ, pid=os.getpid())
+    if manager is not None and manager.is_watching:
+        import faulthandler  # noqa: PLC0415  # as above
+
+        faulthandler.enable()  # the watchdog ends a process with SIGABRT: its log then shows where it hung
+    return manager
 
 
 async def _commands(settings: Settings, action: str) -> None:
