@@ -22,7 +22,7 @@ log = logging.getLogger("bot")
 ENV_FILE = Path(".env")  # in the folder where the bot is started
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
-DATABASE_COMMANDS = ("backup", "restore", "after-restore", "move-database")
+DATABASE_COMMANDS = ("backup", "restore", "after-restore", "move-database", "upgrade-database")
 
 HOW_TO_GO_LIVE = """\
 No DISCORD_TOKEN is set, so this is the sandbox: stand-ins for Discord and for the music service, on this machine alone.
@@ -115,7 +115,9 @@ def _on_the_database(options: SimpleNamespace, environ: Mapping[str, str]) -> Co
     if options.command == "restore":
         return _restore(file_of(environ).absolute(), options.file)
     if options.command == "after-restore":
-        return _after_restore(server_of(environ))
+        return _after_restore(server_of(environ, instead="encore restore puts a copy in its place"))
+    if options.command == "upgrade-database":
+        return _upgrade(server_of(environ, instead="the bot upgrades it when it starts, and keeps a copy beside it"))
     source, target = move_of({"FROM": options.source, "TO": options.target})
     return _move(source.absolute(), target)
 
@@ -215,6 +217,14 @@ async def _after_restore(url: str) -> None:
     held_back = await after_restore(url)
     print("The database is ready for the bot to start.")
     _tell_held_back(held_back)
+
+
+async def _upgrade(url: str) -> None:
+    from storage.upgrade import upgrade_server  # noqa: PLC0415  # as above
+
+    _leave_it_to_the_last_line()
+    applied = await upgrade_server(url)
+    print(f"Applied {', '.join(applied)}. Now start the bot." if applied else "Nothing to do: start the bot.")
 
 
 def _tell_held_back(number: int) -> None:

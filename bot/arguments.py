@@ -29,6 +29,9 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "after-restore", help="hold back what waits in a restored PostgreSQL database, while no bot is running"
     )
+    commands.add_parser(
+        "upgrade-database", help="change a PostgreSQL database so that older releases can't use it; stop the bot first"
+    )
     move = commands.add_parser("move-database", help="copy a stopped bot's data from SQLite to PostgreSQL")
     move.add_argument("source", metavar="FROM", help="sqlite:///data/encore.db; it stays as it is")
     move.add_argument("target", metavar="TO", help="postgresql://user:password@host/encore, an empty database")
