@@ -7,7 +7,7 @@ CONTINUE_AT ?=
 TESTS  ?=
 export AUDIO CONTINUE_AT
 
-.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-deep lint types format bench faults faults-cluster mutants lock messages clean
+.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-deep lint types format bench faults faults-cluster mutants image lock messages clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -64,6 +64,9 @@ faults-cluster: setup  ## kill, restart and freeze the processes of a cluster at
 
 mutants: setup  ## change bot/domain in small ways and list the changes that no unit test notices; takes about ten minutes
 	@sh tools/mutants.sh $(VENV) .venv-mutants
+
+image:  ## build the container image encore, where Docker, Podman or Buildah is installed
+	@sh tools/image.sh $(PYTHON_IMAGE)
 
 messages: setup  ## collect all sentences into bot/locales; NEW=de starts a language
 	@sh tools/messages.sh $(BIN) $(NEW)
