@@ -66,7 +66,7 @@ mutants: setup  ## change bot/domain in small ways and list the changes that no 
 	@sh tools/mutants.sh $(VENV) .venv-mutants
 
 dist: setup  ## build the wheel and the sdist of the last commit into dist/, the same bytes everywhere
-	@$(BIN)/python tools/dist.py dist
+	@rm -rf dist && $(BIN)/python tools/dist.py dist
 
 image:  ## build the container image encore, where Docker, Podman or Buildah is installed
 	@sh tools/image.sh $(PYTHON_IMAGE)
