@@ -7,7 +7,7 @@ CONTINUE_AT ?=
 TESTS  ?=
 export AUDIO CONTINUE_AT
 
-.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-deep lint types format bench faults faults-cluster mutants lock messages clean
+.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-deep lint types format bench faults faults-cluster mutants dist image lock messages clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -65,6 +65,12 @@ faults-cluster: setup  ## kill, restart and freeze the processes of a cluster at
 mutants: setup  ## change bot/domain in small ways and list the changes that no unit test notices; takes about ten minutes
 	@sh tools/mutants.sh $(VENV) .venv-mutants
 
+dist: setup  ## build the wheel and the sdist of the last commit into dist/, the same bytes everywhere
+	@rm -rf dist && $(BIN)/python tools/dist.py dist
+
+image:  ## build the container image encore, where Docker, Podman or Buildah is installed
+	@sh tools/image.sh $(PYTHON_IMAGE)
+
 messages: setup  ## collect all sentences into bot/locales; NEW=de starts a language
 	@sh tools/messages.sh $(BIN) $(NEW)
 
@@ -72,4 +78,4 @@ lock: setup  ## pick new versions of the dependencies and write the lock files
 	@sh tools/lock.sh
 
 clean:  ## remove the environments, out/ and everything built
-	rm -rf $(VENV) .venv-newest .venv-mutants mutants out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-newest .venv-mutants mutants out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

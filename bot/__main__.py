@@ -7,20 +7,23 @@ import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from bot import roles
 from bot.roles import Role
 from bot.settings import SETTINGS, Settings, SettingsError, file_of, move_of, server_of, web_of, without_password
 
+if TYPE_CHECKING:
+    from bot.service_manager import ServiceManager
+
 log = logging.getLogger("bot")
 
 ENV_FILE = Path(".env")  # in the folder where the bot is started
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
-CHECKS = ("init", "health", "doctor")
-DATABASE_COMMANDS = ("backup", "restore", "after-restore", "move-database")
+CHECKS = ("health", "doctor")
+DATABASE_COMMANDS = ("backup", "restore", "after-restore", "move-database", "upgrade-database")
 
 HOW_TO_GO_LIVE = """\
 No DISCORD_TOKEN is set, so this is the sandbox: stand-ins for Discord and for the music service, on this machine alone.
@@ -43,7 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
 
         fault_points.arm(armed)
     try:
-        environ = {**_from_file(ENV_FILE), **{name: value for name, value in os.environ.items() if value.strip()}}
+        file = options.env_file or ENV_FILE
+        if options.command == "init":
+            return _finished(_init(file.absolute()))
+        environ = {
+            **_from_file(file, is_named=options.env_file is not None),
+            **{name: value for name, value in os.environ.items() if value.strip()},
+        }
         work = _check if options.command in CHECKS else _work
         return _finished(work(options, environ))
     except SettingsError as error:
@@ -56,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options(arguments: list[str]) -> SimpleNamespace:
     if arguments == ["run"]:  # as most bots are started; argparse would take a fiftieth of the time until READY
-        return SimpleNamespace(command="run", or_sandbox=False, only=None)
+        return SimpleNamespace(command="run", or_sandbox=False, only=None, env_file=None)
     from bot.arguments import parser  # noqa: PLC0415  # see above
 
     return SimpleNamespace(**vars(parser().parse_args(arguments)))
@@ -79,7 +88,7 @@ def _work(options: SimpleNamespace, environ: Mapping[str, str]) -> Coroutine[Any
     settings = Settings.from_environ(environ)
     if options.command == "commands":
         return _commands(settings, options.action)
-    return _run(settings, _only(options.only, settings))
+    return _run(settings, _only(options.only, settings), options.env_file or ENV_FILE)
 
 
 def _only(words: str | None, settings: Settings) -> frozenset[Role]:
@@ -115,18 +124,22 @@ def _on_the_database(options: SimpleNamespace, environ: Mapping[str, str]) -> Co
     if options.command == "restore":
         return _restore(file_of(environ).absolute(), options.file)
     if options.command == "after-restore":
-        return _after_restore(server_of(environ))
+        return _after_restore(server_of(environ, instead="encore restore puts a copy in its place"))
+    if options.command == "upgrade-database":
+        return _upgrade(server_of(environ, instead="the bot upgrades it when it starts, and keeps a copy beside it"))
     source, target = move_of({"FROM": options.source, "TO": options.target})
     return _move(source.absolute(), target)
 
 
-def _from_file(path: Path) -> Mapping[str, str]:
-    """The settings in `path`; none if there is no such file.
+def _from_file(path: Path, *, is_named: bool) -> Mapping[str, str]:
+    """The settings in `path`; none if there is no such file and `--env-file` does not name it.
 
     Raises:
         SettingsError: it cannot be read.
     """
     if not path.exists():
+        if is_named:
+            raise SettingsError((f"--env-file: there is no file {path.absolute()}",))
         return {}
     if path.is_dir():
         raise SettingsError((f"{path.absolute()} cannot be read: it is a folder; put a file with your settings there",))
@@ -154,9 +167,9 @@ def _set_up_logs(settings: Settings, *, level: str) -> None:
     logs.set_up(level=level, form=settings.log_format, secrets=secrets)
 
 
-def _run(settings: Settings, only: frozenset[Role]) -> Coroutine[Any, Any, None]:
+def _run(settings: Settings, only: frozenset[Role], env_file: Path = ENV_FILE) -> Coroutine[Any, Any, None]:
     _set_up_logs(settings, level=settings.log_level)
-    where = ENV_FILE.absolute()
+    where = env_file.absolute()
     log.info("settings: %s", f"{where} and the environment" if where.exists() else f"the environment; no {where}")
     gc.disable()  # nothing that is imported becomes garbage, and looking for it takes a sixth of the start
     sys.modules["nacl"] = None  # type: ignore[assignment]  # discord.py would import it, for voice, if it is installed
@@ -168,7 +181,18 @@ def _run(settings: Settings, only: frozenset[Role]) -> Coroutine[Any, Any, None]
     from bot.kernel import keep_memory_private  # noqa: PLC0415  # as above; discord.py has loaded ctypes by now
 
     keep_memory_private()
-    return run(settings, only=only)
+    return run(settings, only=only, manager=_manager() if "NOTIFY_SOCKET" in os.environ else None)
+
+
+def _manager() -> "ServiceManager | None":
+    from bot.service_manager import service_manager  # noqa: PLC0415  # as above
+
+    manager = service_manager(os.environ, pid=os.getpid())
+    if manager is not None and manager.is_watching:
+        import faulthandler  # noqa: PLC0415  # as above
+
+        faulthandler.enable()  # the watchdog ends a process with SIGABRT: its log then shows where it hung
+    return manager
 
 
 async def _commands(settings: Settings, action: str) -> None:
@@ -204,6 +228,14 @@ async def _after_restore(url: str) -> None:
     _tell_held_back(held_back)
 
 
+async def _upgrade(url: str) -> None:
+    from storage.upgrade import upgrade_server  # noqa: PLC0415  # as above
+
+    _leave_it_to_the_last_line()
+    applied = await upgrade_server(url)
+    print(f"Applied {', '.join(applied)}. Now start the bot." if applied else "Nothing to do: start the bot.")
+
+
 def _tell_held_back(number: int) -> None:
     if number:
         jobs = "1 waiting job is" if number == 1 else f"{number} waiting jobs are"
@@ -232,10 +264,9 @@ def _leave_it_to_the_last_line() -> None:
 
 def _check(options: SimpleNamespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, int]:
     """What to run before the bot and beside it; returns the exit status."""
-    if options.command == "init":
-        return _init(ENV_FILE.absolute())
     if options.command == "doctor":
-        return _doctor(environ, ENV_FILE.absolute(), as_json=options.json, rehearse=options.rehearse)
+        env_file = (options.env_file or ENV_FILE).absolute()
+        return _doctor(environ, env_file, as_json=options.json, rehearse=options.rehearse)
     return _health(*web_of(environ))
 
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from bot.settings import Settings
 from storage.storage import SqlStorage
 
 if TYPE_CHECKING:
+    from bot.service_manager import ServiceManager
     from bot.shard_keeper import ShardKeeper
 
 log = logging.getLogger(__name__)
@@ -107,12 +108,23 @@ class _Stopped(Exception):
     """A signal asked the process to end."""
 
 
-async def run(settings: Settings, *, only: frozenset[Role] = roles.ALL) -> None:
+async def run(
+    settings: Settings, *, only: frozenset[Role] = roles.ALL, manager: "ServiceManager | None" = None
+) -> None:
     """Run the parts of these roles until a signal; the first part that dies stops the others and says why."""
     log.info("roles of this process: %s", roles.in_words(only))
-    async with build(settings, only=only) as app:
+    async with AsyncExitStack() as stack:
+        if manager is not None:
+            await stack.enter_async_context(manager.informed())
+        app = await stack.enter_async_context(build(settings, only=only))
         await app.storage.check_writable()  # report a read-only file now, not at the first command
-        await run_parts(app, _until_signal)
+        if manager is None:
+            await run_parts(app, _until_signal)
+            return
+        from bot.standing import standing_of  # noqa: PLC0415  # most processes have no manager
+
+        manager.watch(standing_of(app.ground, only, is_listening=app.listening.is_set))
+        await run_parts(app, partial(_until_signal, manager.stopping))
 
 
 async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
@@ -269,9 +281,10 @@ async def _after(ready: asyncio.Event, work: Callable[[], Awaitable[None]]) -> N
     await work()
 
 
-async def _until_signal() -> None:
+async def _until_signal(then: Callable[[], None] = lambda: None) -> None:
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     await asked.wait()
+    then()

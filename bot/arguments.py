@@ -34,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "after-restore", help="hold back what waits in a restored PostgreSQL database, while no bot is running"
     )
+    commands.add_parser(
+        "upgrade-database", help="change a PostgreSQL database so that older releases can't use it; stop the bot first"
+    )
     move = commands.add_parser("move-database", help="copy a stopped bot's data from SQLite to PostgreSQL")
     move.add_argument("source", metavar="FROM", help="sqlite:///data/encore.db; it stays as it is")
     move.add_argument("target", metavar="TO", help="postgresql://user:password@host/encore, an empty database")
@@ -46,6 +49,8 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="one /extend against the stand-ins, from command to audio")
     demo.add_argument("--audio", help="your own file; otherwise a piece is composed")
     demo.add_argument("--continue-at", help="where to go on from, such as 1:05; otherwise the end")
+    for each, default in ((whole, None), *((command, argparse.SUPPRESS) for command in commands.choices.values())):
+        each.add_argument("--env-file", metavar="FILE", type=Path, default=default, help="the settings; otherwise .env")
     return whole
 
 

@@ -119,11 +119,11 @@ def file_of(environ: Mapping[str, str]) -> Path:
     return database or DATABASE
 
 
-def server_of(environ: Mapping[str, str]) -> str:
-    """The PostgreSQL address of `DATABASE_URL` alone, as `file_of`."""
+def server_of(environ: Mapping[str, str], *, instead: str) -> str:
+    """The PostgreSQL address of `DATABASE_URL` alone, as `file_of`. `instead`: what is done with an SQLite file."""
     database = _database_named("DATABASE_URL", environ)
     if not isinstance(database, str):
-        raise SettingsError(("DATABASE_URL names an SQLite file: encore restore puts a copy in its place",))
+        raise SettingsError((f"DATABASE_URL names an SQLite file: {instead}",))
     return database
 
 

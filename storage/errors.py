@@ -32,12 +32,18 @@ class BackupError(Exception):
 
 
 class DatabaseTooNew(Exception):
-    """The file was written by a later version of the program: run that one, or restore an older file."""
+    """The database was changed by a later release, on whose database this one can't run or can't do what is asked."""
 
-    def __init__(self, *, found: int, known: int) -> None:
+    def __init__(self, *, found: int, needed: int, known: int) -> None:
+        """Numbers of migrations: the newest in the database, the oldest that a release must know, and our newest."""
         super().__init__(
-            f"the database has migration {found:04}, this program knows up to {known:04}:"
-            " start the newer program, or restore a backup made before its first start"
+            f"the database was changed by a newer release: it has migration {found:04} and needs a release that knows"
+            f" {needed:04}, but this one knows up to {known:04}. Start the newer release, or restore a backup from"
+            " before it (docs/upgrading.md)"
         )
         self.found = found
         self.known = known
+
+
+class UpgradeNeeded(Exception):
+    """A shared database is to be changed so that older releases can't run on it; the text says what to do."""

@@ -17,7 +17,7 @@ from storage.engines.opening import open_server
 from storage.engines.postgres_ownership import check_ours, table_names
 from storage.engines.sqlite_file import open_sqlite
 from storage.errors import StorageUnavailable
-from storage.migrate import APPLIED, HALF_MOVED
+from storage.migrate import APPLIED, HALF_MOVED, compatible_from
 
 PROBE = "CREATE TABLE encore_doctor (number INTEGER)"
 """Rolled back. It takes all the rights that migrations need."""
@@ -25,12 +25,16 @@ PLACE = "SELECT current_database() AS name, pg_database_size(current_database())
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """`newest`: the latest migration, 0 without tables. `clock`: the database's own time, None on SQLite."""
+    """`newest`: the latest migration, 0 without tables; `compatible_from`: the oldest that a release must know.
+
+    `clock`: the database's own time, None on SQLite.
+    """
 
     place: str
     is_new: bool
     size_bytes: int = 0
     newest: int = 0
+    compatible_from: int = 0
     is_half_moved: bool = False
     is_open_to_others: bool = False
     clock: datetime | None = None
@@ -53,7 +57,7 @@ async def look_at_file(file: Path) -> Seen:
         return Seen(place=str(path), is_new=True, looked_at=datetime.now(UTC))
     with lock.shared(path):
         async with open_sqlite(path) as engine:
-            newest, oldest = await _migrations(engine)
+            newest, oldest, needed = await _migrations(engine)
             await _write_nothing(engine)
             size_bytes = await asyncio.to_thread(_size_of, path)
     facts = await asyncio.to_thread(path.stat)
@@ -62,6 +66,7 @@ async def look_at_file(file: Path) -> Seen:
         is_new=False,
         size_bytes=size_bytes,
         newest=newest,
+        compatible_from=needed,
         is_half_moved=oldest == HALF_MOVED,
         is_open_to_others=bool(facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO)),
         looked_at=datetime.now(UTC),
@@ -74,7 +79,7 @@ async def look_at_server(url: str) -> Seen:
         tables = await table_names(engine.reading)
         if tables:
             check_ours(tables)
-        newest, oldest = await _migrations(engine) if tables else (0, None)
+        newest, oldest, needed = await _migrations(engine) if tables else (0, None, 0)
         await _write_nothing(engine)
         row = await engine.reading.fetch_one(PLACE)
         clock = engine.clock() if engine.clock else None
@@ -83,16 +88,20 @@ async def look_at_server(url: str) -> Seen:
             is_new=not tables,
             size_bytes=int(row["size_bytes"]) if row else 0,
             newest=newest,
+            compatible_from=needed,
             is_half_moved=oldest == HALF_MOVED,
             clock=clock,
             looked_at=datetime.now(UTC),
         )
 
 
-async def _migrations(engine: Engine) -> tuple[int, int | None]:
-    """The newest and the oldest one."""
+async def _migrations(engine: Engine) -> tuple[int, int | None, int]:
+    """The newest and the oldest one, and the oldest that a release must know."""
     row = await engine.reading.fetch_one(APPLIED)
-    return (int(row["newest"]), row["oldest"]) if row else (0, None)
+    if row is None:
+        return 0, None, 0
+    newest = int(row["newest"])
+    return newest, row["oldest"], await compatible_from(engine.reading, newest)
 
 
 async def _write_nothing(engine: Engine) -> None:

@@ -1,17 +1,19 @@
-"""Brings a database up to date. Migrations are numbered SQL files; each is applied once, in its own transaction."""
+"""Brings a database up to date. Migrations are numbered SQL files; those that are missing are applied together."""
 
 import logging
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from bot import fault_points
 from storage.engines.base import Connection, Engine
 from storage.errors import DatabaseTooNew, StorageUnavailable
+from storage.memos import Memos
 from storage.values import to_ms
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,11 @@ HALF_MOVED = 0
 """Stands among the migrations while `encore move-database` fills the database. It is there before any table that a bot
 needs, so a bot that starts at the same time either sees it or is itself seen by the move."""
 
+COMPATIBLE_FROM = "compatible_from"
+"""The memo with the oldest migration that a release must know to run on this database."""
+WITHOUT_PROMISE = 11
+"""Migrations up to this one promise nothing; releases that know no other refuse every later database."""
+
 _FOLDER = Path(__file__).with_name("migrations")
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
@@ -40,6 +47,19 @@ class Migration(msgspec.Struct, frozen=True):
     number: int
     name: str
     sql: str
+
+    @property
+    def compatible_from(self) -> int:
+        """The oldest migration that a release must know to run on the database after this one.
+
+        A line `-- Compatible from: 0011` in the file says so; without it, only releases that know this one can.
+        """
+        promise = re.search(r"^-- Compatible from: (\d{4})$", self.sql, re.MULTILINE)
+        return int(promise[1]) if promise and self.number > WITHOUT_PROMISE else self.number
+
+
+Before: TypeAlias = Callable[[Sequence[Migration]], Awaitable[None]]
+"""Called with everything that is to be applied to a database in use; nothing is if it raises."""
 
 
 def known_migrations() -> tuple[Migration, ...]:
@@ -58,30 +78,38 @@ async def migrate(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     *,
     is_move: bool = False,
+    before: Before | None = None,
+    may_be_newer: bool = False,
 ) -> None:
-    """Apply the migrations that are missing. If two processes start at once, the second waits and finds them applied.
+    """Apply the migrations that are missing, all or none. If two processes start at once, the second finds none.
+
+    `may_be_newer`: leave a database of a newer release as it is if that release promised that this one can run on it.
 
     Raises:
-        DatabaseTooNew: a newer release has already migrated this database.
+        DatabaseTooNew: a newer release has already migrated this database, and may not keep that promise.
         StorageUnavailable: the database cannot be written, or is half moved and this is not the move.
     """
     known = known_migrations() if migrations is None else migrations
-    newest = 0
-    for migration in known:
-        if migration.number <= newest:
-            continue
-        async with engine.transaction() as connection:
-            newest = await _newest(engine, connection, known, is_move=is_move)
-            if migration.number <= newest:
-                continue
+    async with engine.transaction() as connection:
+        newest = await _newest(engine, connection, known, is_move=is_move, may_be_newer=may_be_newer)
+        pending = [migration for migration in known if migration.number > newest]
+        if before is not None and newest and pending:
+            await before(pending)
+        for migration in pending:
             for statement in statements(migration.sql):
                 await connection.execute(engine.dialect(statement))
             fault_points.reach("inside a migration")
             await connection.execute(MARK_APPLIED, migration.number, migration.name, to_ms(clock()))
+        if pending and pending[-1].number > WITHOUT_PROMISE:
+            oldest = max(migration.compatible_from for migration in known)
+            await Memos(connection).put(COMPATIBLE_FROM, str(oldest))
+    for migration in pending:
         log.info("database: %s applied", migration.name)
 
 
-async def _newest(engine: Engine, connection: Connection, known: Sequence[Migration], *, is_move: bool) -> int:
+async def _newest(
+    engine: Engine, connection: Connection, known: Sequence[Migration], *, is_move: bool, may_be_newer: bool
+) -> int:
     await connection.execute(engine.dialect(REMEMBER_MIGRATIONS))
     row = await connection.fetch_one(APPLIED)
     if row and row["oldest"] == HALF_MOVED and not is_move:
@@ -90,8 +118,18 @@ async def _newest(engine: Engine, connection: Connection, known: Sequence[Migrat
         )
     newest = int(row["newest"]) if row else 0
     if newest > known[-1].number:
-        raise DatabaseTooNew(found=newest, known=known[-1].number)
+        needed = await compatible_from(connection, newest)
+        if not may_be_newer or needed > known[-1].number:
+            raise DatabaseTooNew(found=newest, needed=needed, known=known[-1].number)
+        log.warning("database: a newer release has changed it (migration %04d); this one can still run on it", newest)
     return newest
+
+
+async def compatible_from(connection: Connection, newest: int) -> int:
+    """The oldest migration that a release must know to run on this database, whose latest one is `newest`."""
+    if newest <= WITHOUT_PROMISE:
+        return newest
+    return int(await Memos(connection).get(COMPATIBLE_FROM) or newest)
 
 
 def statements(script: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +24,7 @@ from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
 from storage.memos import Memos
-from storage.migrate import migrate
+from storage.migrate import Before, Migration, migrate
 from storage.progress import ProgressMessages
 from storage.sendings import Sendings
 from storage.spending import Spending
@@ -167,11 +168,15 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
     Raises:
         StorageUnavailable: the file cannot be opened or written, or is somebody else's.
         DatabaseTooNew: a later program has changed it.
+        BackupError: it needs a migration, and cannot be copied first.
     """
     is_new = await asyncio.to_thread(sqlite_ownership.is_new, path)
     log.info("database: %s%s", os.path.abspath(path), " (new)" if is_new else "")  # noqa: ASYNC240, PTH100  # quick
     with lock.shared(path):
-        async with open_sqlite(path, busy_seconds=busy_seconds) as engine, _opened(engine) as storage:
+        async with (
+            open_sqlite(path, busy_seconds=busy_seconds) as engine,
+            _opened(engine, before=partial(_copy_first, path)) as storage,
+        ):
             yield storage
 
 
@@ -184,20 +189,33 @@ async def open_shared_storage(
     Raises:
         StorageUnavailable: it cannot be used, as the text says, or asyncpg is missing.
         DatabaseTooNew: a later program has changed it.
+        UpgradeNeeded: it needs a migration that older programs could not run on.
     """
     from storage.restored import notice_restore  # noqa: PLC0415  # a file's bot does without
 
     async with (
         open_server(url, connections=connections, busy_seconds=busy_seconds) as engine,
-        _opened(engine) as storage,
+        _opened(engine, before=_refuse_breaking) as storage,
     ):
         await notice_restore(engine)
         yield storage
 
 
+async def _copy_first(path: Path, pending: Sequence[Migration]) -> None:
+    from storage.upgrade import keep_copy  # noqa: PLC0415  # only with a new release
+
+    await keep_copy(path, pending)
+
+
+async def _refuse_breaking(pending: Sequence[Migration]) -> None:
+    from storage.upgrade import refuse_breaking  # noqa: PLC0415  # as above
+
+    refuse_breaking(pending)
+
+
 @asynccontextmanager
-async def _opened(engine: Engine) -> AsyncIterator[SqlStorage]:
-    await migrate(engine, clock=engine.clock or _utc_now)
+async def _opened(engine: Engine, *, before: Before) -> AsyncIterator[SqlStorage]:
+    await migrate(engine, clock=engine.clock or _utc_now, before=before, may_be_newer=True)
     storage = SqlStorage(engine)
     try:
         yield storage

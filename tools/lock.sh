@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes requirements.lock and requirements-dev.lock: exact versions with hashes for every platform, and no registry.
+# Writes the lock files: what runs, the same with every extra, and what develops; exact versions with hashes for every
+# platform, and no registry.
 set -eu
 tool=$(mktemp -d)
 trap 'rm -rf "$tool"' EXIT
@@ -10,4 +11,5 @@ compile() {
         --no-annotate --upgrade --custom-compile-command "make lock" pyproject.toml "$@"
 }
 compile --extra build --output-file requirements.lock
+compile --extra build --extra interactions --extra postgres --output-file requirements-all.lock
 compile --extra build --extra dev --output-file requirements-dev.lock

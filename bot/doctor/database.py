@@ -49,17 +49,29 @@ def check_version(seen: Seen, known: Sequence[Migration] | None = None) -> Found
             "encore move-database has not finished with this database",
             "wait for it, or run it again if it was interrupted",
         )
+    if seen.newest > newest >= seen.compatible_from:
+        return ok(
+            TRIED_VERSION,
+            f"a newer Encore has changed the database (migration {seen.newest:04}); this one can still run on it",
+        )
     if seen.newest > newest:
         return failed(
             TRIED_VERSION,
             f"the database is too new: it has migration {seen.newest:04}, Encore {__version__} knows up to {newest:04}",
             "start the newer Encore, or restore a backup that was made before its first start",
         )
-    missing = [migration.name for migration in migrations if migration.number > seen.newest]
+    missing = [migration for migration in migrations if migration.number > seen.newest]
     if missing:
-        return warning(
-            TRIED_VERSION,
-            f"migrations are missing: {', '.join(missing)}",
-            "make a backup (encore backup FILE, or pg_dump), then start the bot: it applies them",
-        )
+        return _missing(missing, seen)
     return ok(TRIED_VERSION, f"Encore {__version__} and the database fit: migration {seen.newest:04}")
+
+
+def _missing(migrations: Sequence[Migration], seen: Seen) -> Found:
+    found = f"migrations are missing: {', '.join(migration.name for migration in migrations)}"
+    if seen.clock is None:
+        return warning(TRIED_VERSION, found, "start the bot: it copies the database, then applies them")
+    if any(migration.compatible_from > seen.newest for migration in migrations):
+        return failed(
+            TRIED_VERSION, found, "stop every process of the bot, make a dump, and run encore upgrade-database"
+        )
+    return warning(TRIED_VERSION, found, "make a dump, then start the bot: it applies them")

@@ -286,7 +286,8 @@ SEVERAL = (
 
 async def test_one_process_with_a_gateway_imports_nothing_that_it_does_not_need_to_start(tmp_path: Path) -> None:
     """discord.py would import PyNaCl, for voice: ten milliseconds and a megabyte at each start."""
-    unwanted = ("argparse", "asyncpg", "gettext", "nacl", "nacl.bindings", *SEVERAL)
+    managed = ("bot.service_manager", "bot.standing", "faulthandler", "storage.upgrade")
+    unwanted = ("argparse", "asyncpg", "gettext", "nacl", "nacl.bindings", *managed, *SEVERAL)
     code = (
         "import sys; from bot.__main__ import _run; from bot.roles import ALL; from bot.settings import Settings\n"
         "_run(Settings(discord_token='invented-token', suno_api_key='invented-key'), ALL).close()\n"

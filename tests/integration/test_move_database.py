@@ -24,6 +24,9 @@ pytestmark = pytest.mark.postgres
 BREAK = "UPDATE job SET member_id = 'somebody' WHERE id = '00000000000000000000000000000002'"
 MEND = "UPDATE job SET member_id = 1000 WHERE id = '00000000000000000000000000000002'"
 
+BESIDE = {"encore.db", "encore.db.lock", "encore.db.before-0002_callback_bodies"}
+"""The file, its lock, and the copy that was kept when the first release's file was filled and upgraded."""
+
 
 @pytest.fixture
 async def source(tmp_path: Path) -> Path:
@@ -77,7 +80,7 @@ async def test_the_file_stays_as_it_is_and_nothing_is_left_beside_it(source: Pat
     await move_to(source, target)
 
     assert source.read_bytes() == before
-    assert {path.name for path in source.parent.iterdir()} == {"encore.db", "encore.db.lock"}
+    assert {path.name for path in source.parent.iterdir()} == BESIDE
 
 
 async def test_a_file_of_the_first_release_is_moved_and_not_changed(tmp_path: Path, target: Path) -> None:
@@ -284,7 +287,7 @@ async def test_a_move_that_is_killed_keeps_bots_away_and_can_be_run_again(
     assert await rows(target, "SELECT id FROM job") == []
     assert await move_to(source, target)
     assert await is_moved(source, target)
-    assert {path.name for path in source.parent.iterdir()} == {"encore.db", "encore.db.lock"}
+    assert {path.name for path in source.parent.iterdir()} == BESIDE
     async with open_storage(target) as storage:
         assert {job.state for job in await storage.reading.jobs.live()} >= {JobState.ACCEPTED}
 

@@ -80,6 +80,12 @@ async def make_database(path: Path, *, like_new: bool = False) -> None:
         _for_one_test.add(path)
 
 
+def keep_from_others(path: Path) -> None:
+    """The database that `path` stands for gets another schema in this test, so no other test gets it afterwards."""
+    if path in _used:
+        _for_one_test.add(path)
+
+
 async def clean_databases() -> None:
     """Empty what this test used, for the next one: making databases would take most of the tests' time."""
     while _used:

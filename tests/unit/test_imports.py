@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.roles": (),
     "bot.scratch": (),
     "bot.self_call": ("bot.domain",),
+    "bot.service_manager": (),
     "bot.text": ("bot.domain",),
     "bot.under_way": (),
     # Three floors: the capabilities, the operator's concerns, the common ground. Capabilities never import each other.
@@ -63,12 +64,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bot.gateway",
         "bot.parts",
         "bot.roles",
+        "bot.service_manager",
         "bot.settings",
         "bot.shard_keeper",
+        "bot.standing",
         "bot.under_way",
         "storage",
         *CHAT,
     ),
+    "bot.standing": ("bot.parts", "bot.roles", "bot.service_manager"),
     "bot.commands": ("bot.announce", "bot.app", "bot.gateway", "bot.settings", *CHAT),
     # The checks by subject; each imports only what it looks at.
     "bot.doctor.installation": ("bot.doctor.finding",),
@@ -91,6 +95,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bot.logs",
         "bot.roles",
         "bot.sandbox",
+        "bot.service_manager",
         "bot.settings",
     ),
     # The stand-ins share no line with what they check; only what runs the bot against them knows the bot.

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ REGISTRIES = tuple(
 FORBIDDEN = re.compile(
     "|".join([*(rf"(?<![\w.-]){re.escape(name)}" for name in MACHINES), *map(re.escape, REGISTRIES)])
 )
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-all.lock", "requirements-dev.lock")
 
 
 def files() -> list[Path]:
@@ -81,6 +82,22 @@ def test_a_lock_has_exact_versions_with_hashes_and_nothing_else(lock: str) -> No
 
 
 def test_what_runs_is_what_is_developed_with() -> None:
-    running, developing = ({line.split()[0] for line in requirements(lock)} for lock in LOCKS)
+    running, with_extras, developing = ({line.split()[0] for line in requirements(lock)} for lock in LOCKS)
 
-    assert running < developing
+    assert running < with_extras < developing
+
+
+def test_the_lock_for_containers_has_every_extra() -> None:
+    """And nothing that only developers need."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = {name_of(line) for extra in extras.keys() - {"dev"} for line in extras[extra]}
+    only_developers = {name_of(line) for line in extras["dev"]} - {"encore-bot"}
+    locked = {name_of(line) for line in requirements("requirements-all.lock")}
+
+    assert wanted <= locked
+    assert not only_developers & locked
+
+
+def name_of(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower().replace("_", "-").replace(".", "-")

@@ -1,0 +1,93 @@
+"""What happens before a database in use is changed for a newer release (docs/decisions/0034-upgrades.md)."""
+
+import asyncio
+import logging
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from storage.engines.opening import open_server
+from storage.engines.postgres_ownership import check_ours, is_bot_connected, table_names
+from storage.engines.sqlite_file import copy_database
+from storage.errors import BackupError, UpgradeNeeded
+from storage.lock import DatabaseInUse
+from storage.migrate import Migration, migrate
+
+log = logging.getLogger(__name__)
+
+COPIES = 3
+"""How many copies of an SQLite file are kept from before its latest migrations."""
+
+
+async def keep_copy(database: Path, pending: Sequence[Migration]) -> None:
+    """Copy an SQLite file to one beside it, named after the first of the migrations; remove the oldest copies.
+
+    Raises:
+        BackupError: it cannot be copied; the text says what to do.
+    """
+    to = database.with_name(f"{database.name}.before-{pending[0].name.removesuffix('.sql')}")
+    fresh = to.with_name(f".{to.name}.{secrets.token_hex(4)}")
+    try:
+        await copy_database(database, fresh)
+        await asyncio.to_thread(_keep, fresh, to, database)
+    except BackupError as error:
+        raise BackupError(
+            f"{pending[0].name} would change the database, which must be copied first, but {error}:"
+            " make room beside it and start again"
+        ) from error
+    except OSError as error:
+        raise BackupError(f"cannot keep {to}: {error.strerror}") from error
+    log.info("database: copied to %s before the upgrade", to)
+
+
+def _keep(fresh: Path, to: Path, database: Path) -> None:
+    """A copy from an earlier try makes room: this one is newer."""
+    os.replace(fresh, to)  # noqa: PTH105  # as atomic
+    name = re.compile(rf"{re.escape(database.name)}\.before-\d{{4}}_\w+")
+    copies = [path for path in database.parent.iterdir() if name.fullmatch(path.name)]
+    for outdated in sorted(copies, key=lambda path: path.stat().st_mtime_ns)[:-COPIES]:
+        outdated.unlink()
+        log.info("database: removed %s; the latest %d copies are kept", outdated, COPIES)
+
+
+def refuse_breaking(pending: Sequence[Migration]) -> None:
+    """For a PostgreSQL database, which cannot be copied from here and on which older releases may be running.
+
+    Raises:
+        UpgradeNeeded: one of the migrations is not for them.
+    """
+    newest = pending[0].number - 1
+    breaking = [migration.name for migration in pending if migration.compatible_from > newest]
+    if breaking:
+        raise UpgradeNeeded(
+            f"this release changes the database so that older ones can't run on it ({breaking[0]}): stop every process"
+            " of the bot, make a dump, and run encore upgrade-database (docs/upgrading.md)"
+        )
+
+
+async def upgrade_server(url: str) -> list[str]:
+    """Apply what is missing in the PostgreSQL database at `url`, for older releases or not; returns the names.
+
+    Raises:
+        BackupError: the database is empty.
+        DatabaseInUse: a bot is connected to it.
+        DatabaseTooNew: a later release has changed it.
+        StorageUnavailable: it cannot be used, as the text says.
+    """
+    applied: list[str] = []
+
+    async def note(pending: Sequence[Migration]) -> None:
+        applied.extend(migration.name for migration in pending)
+
+    async with open_server(url, connections=2, name="encore upgrade-database") as engine:
+        tables = await table_names(engine.reading)
+        if not tables:
+            raise BackupError("the database of DATABASE_URL is empty: the bot fills it when it starts")
+        check_ours(tables)
+        if await is_bot_connected(engine.reading):
+            raise DatabaseInUse("a bot is connected to this database", remedy="stop every process of it first")
+        await migrate(engine, clock=engine.clock or (lambda: datetime.now(UTC)), before=note)
+    return applied

@@ -1,0 +1,266 @@
+"""A newer release changes the database: what is kept, who can still run on it, and who is refused."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from storage.engines.base import Engine
+from storage.engines.opening import open_server
+from storage.engines.sqlite_file import open_sqlite
+from storage.errors import BackupError, DatabaseTooNew, UpgradeNeeded
+from storage.lock import DatabaseInUse
+from storage.migrate import WITHOUT_PROMISE, Migration, known_migrations, migrate, statements
+from storage.restore import restore
+from storage.storage import SqlStorage
+from storage.upgrade import keep_copy, refuse_breaking, upgrade_server
+from tests.support.database import make_database, on_postgres, open_storage, postgres_url_for
+from tests.support.storage_samples import a_job
+
+KNOWN = known_migrations()
+NEXT = KNOWN[-1].number + 1
+PROMISE = ("-- Compatible from: ", "\nALTER TABLE job ADD COLUMN mood TEXT;")
+ADDED = Migration(
+    NEXT, f"{NEXT:04}_mood.sql", f"-- Compatible from: {NEXT - 1:04}\nALTER TABLE job ADD COLUMN mood TEXT;"
+)
+RENAMED = Migration(NEXT, f"{NEXT:04}_place.sql", "-- Renamed.\nALTER TABLE job RENAME COLUMN turn TO round;")
+
+
+@asynccontextmanager
+async def engine(path: Path) -> AsyncIterator[Engine]:
+    """The database that `path` stands for, as it is."""
+    if not on_postgres():
+        async with open_sqlite(path) as opened:
+            yield opened
+        return
+    await make_database(path, like_new=True)
+    async with open_server(await postgres_url_for(path), connections=2, name="the test") as server:
+        yield server
+
+
+async def upgraded(path: Path, *more: Migration, known: Sequence[Migration] = KNOWN) -> None:
+    """As a newer release that knows `more` leaves it."""
+    async with engine(path) as opened:
+        await migrate(opened, [*known, *more])
+
+
+async def used(storage: SqlStorage) -> None:
+    job = a_job()
+    async with storage.transaction() as work:
+        await work.jobs.insert(job)
+    assert await storage.reading.jobs.live() == [job]
+
+
+async def test_this_release_runs_on_the_database_of_a_newer_one_that_only_added_to_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await upgraded(tmp_path / "encore.db", ADDED)
+
+    async with open_storage(tmp_path / "encore.db") as storage:
+        await used(storage)
+
+    assert f"a newer release has changed it (migration {NEXT:04}); this one can still run on it" in caplog.text
+
+
+async def test_a_database_that_is_too_new_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    await upgraded(tmp_path / "encore.db", RENAMED)
+
+    with pytest.raises(DatabaseTooNew) as refused:
+        async with open_storage(tmp_path / "encore.db"):
+            pass
+
+    assert str(refused.value) == (
+        f"the database was changed by a newer release: it has migration {NEXT:04} and needs a release that knows"
+        f" {NEXT:04}, but this one knows up to {NEXT - 1:04}. Start the newer release, or restore a backup from before"
+        " it (docs/upgrading.md)"
+    )
+
+
+async def test_a_later_addition_does_not_make_an_earlier_change_compatible(tmp_path: Path) -> None:
+    later = Migration(NEXT + 1, "later.sql", f"-- Compatible from: {NEXT:04}\nALTER TABLE job ADD COLUMN mood TEXT;")
+    await upgraded(tmp_path / "encore.db", RENAMED, later)
+
+    with pytest.raises(DatabaseTooNew, match=f"needs a release that knows {NEXT:04}"):
+        async with open_storage(tmp_path / "encore.db"):
+            pass
+
+
+async def test_the_newer_release_starts_on_it_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        await upgraded(tmp_path / "encore.db", ADDED)
+
+    async with engine(tmp_path / "encore.db") as opened:
+        row = await opened.reading.fetch_one("SELECT value FROM memo WHERE name = 'compatible_from'")
+
+    assert row
+    assert row["value"] == str(NEXT - 1)
+
+
+async def test_processes_that_start_at_once_on_an_empty_database_all_start(tmp_path: Path) -> None:
+    """None of them sees a database that another has filled in part, and takes it for an old one."""
+    await make_database(tmp_path / "encore.db", like_new=True)
+
+    async def started() -> None:
+        async with open_storage(tmp_path / "encore.db") as storage:
+            await storage.check_writable()
+
+    await asyncio.gather(*(started() for _ in range(4)))
+
+    assert list(tmp_path.glob("*before*")) == []
+
+
+@pytest.mark.sqlite
+async def test_an_upgrade_that_fails_leaves_nothing_of_its_earlier_steps(tmp_path: Path) -> None:
+    await upgraded(tmp_path / "encore.db")
+    broken = Migration(NEXT + 1, "broken.sql", "ALTER TABLE nowhere ADD COLUMN mood TEXT;")
+
+    with pytest.raises(sqlite3.OperationalError):
+        await upgraded(tmp_path / "encore.db", ADDED, broken)
+
+    async with open_storage(tmp_path / "encore.db") as storage:
+        await used(storage)
+        assert await storage.reading.memos.get("compatible_from") is None
+
+
+@pytest.mark.sqlite
+async def test_an_upgrade_keeps_a_copy_from_before_it_that_can_be_restored(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    await upgraded(path, known=KNOWN[:-1])
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("INSERT INTO memo VALUES ('mark', 'kept')")
+        file.commit()
+
+    async with open_storage(path):
+        pass
+    copy = path.with_name(f"encore.db.before-{KNOWN[-1].name.removesuffix('.sql')}")
+
+    with closing(sqlite3.connect(copy)) as file:
+        assert file.execute("SELECT max(number) FROM migration").fetchone() == (KNOWN[-2].number,)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    await restore(copy, path)
+    async with open_storage(path) as storage:
+        assert await storage.reading.memos.get("mark") == "kept"
+
+
+@pytest.mark.sqlite
+async def test_a_start_without_an_upgrade_copies_nothing(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with open_storage(tmp_path / "encore.db"):
+            pass
+
+    assert list(tmp_path.glob("*before*")) == []
+
+
+@pytest.mark.sqlite
+async def test_the_latest_three_copies_are_kept_and_nothing_else_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    others = [path.with_name(name) for name in ("encore.db.before-20261129-120000", "other.db.before-0001_one")]
+    for other in others:
+        other.touch()
+    await upgraded(path)
+    for number in range(20, 25):
+        await keep_copy(path, [Migration(number, f"{number:04}_step.sql", "")])
+
+    kept = {file.name for file in tmp_path.iterdir()} - {other.name for other in others}
+    assert kept == {"encore.db", *(f"encore.db.before-{number:04}_step" for number in (22, 23, 24))}
+    assert all(other.exists() for other in others)
+
+
+@pytest.mark.sqlite
+async def test_a_copy_of_an_earlier_try_is_replaced_by_the_newer_state(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    await upgraded(path)
+    await keep_copy(path, [RENAMED])
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("INSERT INTO memo VALUES ('mark', 'since then')")
+        file.commit()
+    await keep_copy(path, [RENAMED])
+
+    with closing(sqlite3.connect(path.with_name(f"encore.db.before-{NEXT:04}_place"))) as file:
+        assert file.execute("SELECT value FROM memo WHERE name = 'mark'").fetchone() == ("since then",)
+
+
+@pytest.mark.sqlite
+async def test_a_database_that_cannot_be_copied_is_not_changed(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    await upgraded(path, known=KNOWN[:-1])
+    path.with_name(f"encore.db.before-{KNOWN[-1].name.removesuffix('.sql')}").mkdir()  # in the way
+
+    with pytest.raises(BackupError, match=r"cannot keep .*encore\.db\.before-"):
+        async with open_storage(path):
+            pass
+
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT max(number) FROM migration").fetchone() == (KNOWN[-2].number,)
+
+
+@pytest.mark.postgres
+async def test_on_postgresql_a_start_only_adds_what_older_processes_can_live_with(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    await upgraded(path, known=KNOWN[:-1])
+
+    with pytest.raises(UpgradeNeeded, match="run encore upgrade-database"):
+        async with open_storage(path):
+            pass
+
+    assert await upgrade_server(await postgres_url_for(path)) == [KNOWN[-1].name]
+    assert await upgrade_server(await postgres_url_for(path)) == []
+    async with open_storage(path) as storage:
+        await used(storage)
+
+
+@pytest.mark.postgres
+async def test_a_database_is_not_upgraded_under_a_running_bot(tmp_path: Path) -> None:
+    async with open_storage(tmp_path / "encore.db"):
+        with pytest.raises(DatabaseInUse, match="a bot is connected"):
+            await upgrade_server(await postgres_url_for(tmp_path / "encore.db"))
+
+
+@pytest.mark.postgres
+async def test_an_empty_database_is_left_to_the_bot(tmp_path: Path) -> None:
+    await make_database(tmp_path / "encore.db", like_new=True)
+
+    with pytest.raises(BackupError, match="the bot fills it"):
+        await upgrade_server(await postgres_url_for(tmp_path / "encore.db"))
+
+
+def test_a_rolling_upgrade_may_add_but_not_change() -> None:
+    after = Migration(
+        NEXT + 1, "after.sql", f"-- Compatible from: {NEXT:04}\nCREATE TABLE vote (id INTEGER PRIMARY KEY);"
+    )
+    refuse_breaking([ADDED])
+    refuse_breaking([Migration(NEXT, "one.sql", ADDED.sql), Migration(NEXT + 1, "two.sql", ADDED.sql)])
+    with pytest.raises(UpgradeNeeded):
+        refuse_breaking([RENAMED])
+    with pytest.raises(UpgradeNeeded):
+        refuse_breaking([ADDED, after])  # a release from before ADDED can't run on it
+
+
+def adds(statement: str) -> bool:
+    """Whether a release that doesn't know of it can go on: a table, an index, or a column that it need not fill."""
+    words = " ".join(line.partition("--")[0].strip() for line in statement.splitlines()).strip()
+    if words.startswith(("CREATE TABLE ", "CREATE INDEX ")):
+        return True
+    is_column = words.startswith("ALTER TABLE ") and " ADD COLUMN " in words
+    return is_column and ("NOT NULL" not in words or "DEFAULT" in words)
+
+
+def test_a_migration_that_promises_compatibility_only_adds() -> None:
+    """Anything else needs a look at every statement of the older release: extend this test with the reason."""
+    promising = [each for each in KNOWN if each.compatible_from < each.number]
+
+    assert [each.name for each in promising if not all(map(adds, statements(each.sql)))] == []
+    assert all(map(adds, statements(ADDED.sql)))
+    assert not any(map(adds, statements(RENAMED.sql)))
+    assert not adds("ALTER TABLE job ADD COLUMN mood TEXT NOT NULL;")
+    assert adds("-- Why.\nALTER TABLE job ADD COLUMN mood TEXT NOT NULL DEFAULT '';")
+    assert not adds("UPDATE job SET mood = '';")
+
+
+def test_each_new_migration_says_from_which_one_on_a_release_can_run_on_it() -> None:
+    silent = [each.name for each in KNOWN if each.number > WITHOUT_PROMISE and "-- Compatible from: " not in each.sql]
+
+    assert silent == [], "add a line “-- Compatible from: NNNN”: its own number, or that of an older release's newest"
