@@ -143,6 +143,10 @@ class DiscordMessenger:
     def expect_direct(self, member_id: int) -> None:
         self._refusals.forget(member_id)
 
+    async def post_wait_seconds(self, channel_id: int) -> float:
+        """Until Discord's known limits leave room for a post in the channel."""
+        return await self._pacer.post_wait_seconds(channel_id)
+
     def alone(self, job_id: str) -> AbstractAsyncContextManager[None]:
         return self._turns.taken_now(job_id)
 

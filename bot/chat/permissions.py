@@ -30,6 +30,12 @@ def cannot_post(lacking: list[Text]) -> Text:
     )
 
 
+def posting_refusal(channel: object, allowed: discord.Permissions) -> Text | None:
+    """Why nothing can be posted in the channel, if so. `allowed`: what the bot may do there."""
+    lacking = missing(allowed, in_thread=isinstance(channel, discord.Thread))
+    return cannot_post(lacking) if lacking else None
+
+
 def invite_link(application_id: int) -> str:
     return discord.utils.oauth_url(
         application_id,

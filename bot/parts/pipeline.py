@@ -11,7 +11,6 @@ from bot.services.common.worker import Worker
 from bot.services.pipeline.accept import Acceptance, AcceptLimits
 from bot.services.pipeline.apply_callbacks import ASK_SECONDS, Callbacks
 from bot.services.pipeline.callback_queue import CallbackQueue
-from bot.services.pipeline.caps import Caps
 from bot.services.pipeline.deliver import Delivery, DeliveryTimes
 from bot.services.pipeline.kept import KeptTracks
 from bot.services.pipeline.posting import Posting
@@ -132,7 +131,7 @@ def _submitters(ground: Ground) -> tuple[Worker, ...]:
         ground.isolation,
         account=ground.account,
         rate=Rate(SlidingWindow()),
-        caps=Caps(per_day=settings.credits_per_day, per_server_per_day=settings.credits_per_server_per_day),
+        caps=ground.caps,
         callback_url=lambda token: f"{settings.public_url}/callbacks/{token}" if settings.public_url else NOWHERE,
         times=SubmitTimes(
             turn=settings.lease_seconds,

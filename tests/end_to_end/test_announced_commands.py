@@ -30,7 +30,7 @@ async def test_sync_announces_a_set_of_commands_that_was_wiped(town: Town, tmp_p
 
     told = await encore(town, tmp_path, "commands", "sync")
 
-    assert told == ["Announced 4 commands to Discord."]
+    assert told == ["Announced 5 commands to Discord."]
     assert announced(town) == NAMES
 
 

@@ -4,8 +4,9 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 
-from bot.domain.models import CREDITS_PER_JOB
+from bot.domain.models import CREDITS_PER_JOB, pays_for_a_job
 from bot.errors import ProviderError, ProviderUnauthorized
+from bot.services.common.aggregates import Memos
 from bot.services.common.clock import Clock
 from bot.services.common.ports import Provider, Storage, Work
 
@@ -44,14 +45,14 @@ class Balance:
         except Exception:
             log.exception("cannot ask the music service for its credits")
         else:
-            if credits_left < CREDITS_PER_JOB:
+            if not pays_for_a_job(credits_left):
                 log.warning("%g credits left, and an extension costs %d: top up", credits_left, CREDITS_PER_JOB)
             else:
                 log.info("%g credits left; an extension costs %d", credits_left, CREDITS_PER_JOB)
 
     async def _checked(self) -> float:
         if not self._storage.is_shared:
-            return await self._provider.credits()
+            return await self._asked()
         while (latest := await self._latest_or_turn()) == ASKING:  # noqa: ASYNC110  # the database sends no events
             await asyncio.sleep(LOOK_SECONDS)
         return await self._asked() if latest is None else float(latest)
@@ -78,14 +79,23 @@ class Balance:
         await self._storage.write(lambda work: work.memos.put(CHECKED, found))
         return credits_left
 
+    async def known(self, memos: Memos) -> float | None:
+        """The credits at the last check of this account, however long ago; None before the first."""
+        _, found = self._parsed(await memos.get(CHECKED) or "")
+        return None if found in {None, ASKING} else float(found or 0)
+
     def _record(self, found: str) -> str:
         return f"{self._account} {self._clock().isoformat()} {found}"
 
     def _latest(self, words: str) -> str | None:
         """What the latest check of this account found, or that one is under way; None if there was none lately."""
+        at, found = self._parsed(words)
+        return found if at is not None and timedelta(0) <= self._clock() - at < self._lasts else None
+
+    def _parsed(self, words: str) -> tuple[datetime | None, str | None]:
+        """When this account was last checked, and what was found."""
         try:
             account, at, found = words.split()
-            age = self._clock() - datetime.fromisoformat(at)
+            return (datetime.fromisoformat(at), found) if account == self._account else (None, None)
         except ValueError:
-            return None
-        return found if account == self._account and timedelta(0) <= age < self._lasts else None
+            return None, None
