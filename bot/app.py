@@ -19,7 +19,7 @@ from bot.gateway import keep_connected, keep_logging_in, stay_logged_in
 from bot.parts.ground import Ground, open_ground
 from bot.parts.members import members_part
 from bot.parts.part import Part
-from bot.parts.pipeline import pipeline_part
+from bot.parts.pipeline import Pipeline, pipeline_part
 from bot.parts.upkeep import clock_part, upkeep_part
 from bot.roles import Role
 from bot.services.common.clock import Clock
@@ -28,6 +28,7 @@ from bot.settings import Settings
 from storage.storage import SqlStorage
 
 if TYPE_CHECKING:
+    from bot.parts.metrics import Metrics
     from bot.shard_keeper import ShardKeeper
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[Role] = roles.ALL
     listening: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     shards: "ShardKeeper | None" = None
+    metrics: "Metrics | None" = None
 
     @property
     def answers_members(self) -> bool:
@@ -75,18 +77,24 @@ async def build(
     # Like one without a gateway, a process with some of the shards doesn't know all servers.
     knows_servers = Role.GATEWAY in only and settings.shards is None
     async with open_ground(settings, clock=clock, has_gateway=knows_servers) as ground:
-        parts = tuple(_parts(ground, only))
+        pipeline = pipeline_part(ground)
+        parts = tuple(_parts(ground, pipeline, only))
         for cog in chain.from_iterable(part.cogs for part in parts):
             await ground.client.add_cog(cog)
-        yield App(ground=ground, parts=parts, roles=only, shards=_shards(ground, only))
+        yield App(
+            ground=ground,
+            parts=parts,
+            roles=only,
+            shards=_shards(ground, only),
+            metrics=_metrics(ground, pipeline, only),
+        )
 
 
 def _answers_members(settings: Settings, only: frozenset[Role]) -> bool:
     return roles.answers_members(only, over_http=bool(settings.interactions_public_key))
 
 
-def _parts(ground: Ground, only: frozenset[Role]) -> Iterator[Part]:
-    pipeline = pipeline_part(ground)
+def _parts(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> Iterator[Part]:
     if _answers_members(ground.settings, only):
         yield members_part(ground, pipeline)
     if Role.WORKERS in only:
@@ -101,6 +109,27 @@ def _shards(ground: Ground, only: frozenset[Role]) -> "ShardKeeper | None":
     from bot.parts.shards import shard_keeper  # noqa: PLC0415  # most bots have none
 
     return shard_keeper(ground)
+
+
+def _metrics(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> "Metrics | None":
+    if ground.settings.metrics_addr is None:
+        return None
+    try:
+        from bot.parts.metrics import metrics_part  # noqa: PLC0415  # prometheus-client is optional
+    except ModuleNotFoundError as error:
+        raise MetricsMissing("METRICS_ADDR needs prometheus-client: pip install 'encore-bot[metrics]'") from error
+    client = ground.client
+    return metrics_part(
+        ground,
+        pipeline,
+        roles=roles.in_words(only),
+        serves=lambda: client.serves if Role.GATEWAY in only else client.logged_in.is_set(),
+        asks_for_credits=Role.WORKERS in only,
+    )
+
+
+class MetricsMissing(Exception):
+    """A library is missing; the text says how to install it."""
 
 
 class _Stopped(Exception):
@@ -148,6 +177,8 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
                 web = group.create_task(drained(_listen(app)), name="web")
                 if app.settings.interactions_public_key:
                     hearing.append(web)
+            if app.metrics is not None:
+                group.create_task(drained(app.metrics.run()), name="metrics")
             submitting.extend(group.create_task(_after(greeted, worker.run), name=worker.name) for worker in submitters)
             for name, work in _once_greeted(app):
                 group.create_task(_after(greeted, work), name=name)
@@ -256,7 +287,8 @@ async def _listen(app: App) -> None:
     await _connected_or_late(app)
     from bot.parts.web import web_part  # noqa: PLC0415  # see above
 
-    async with web_part(app.ground, has_gateway=has_gateway) as port:
+    middlewares = () if app.metrics is None else app.metrics.middlewares
+    async with web_part(app.ground, has_gateway=has_gateway, middlewares=middlewares) as port:
         log.info("listening on port %d", port)
         app.listening.set()
         if not app.settings.public_url:

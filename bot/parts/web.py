@@ -1,7 +1,9 @@
 """The web port: callbacks, interactions, health. Imported late (see `bot.app`): it would hold up the greeting."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+
+from aiohttp.typedefs import Middleware
 
 from bot.parts.ground import Ground
 from bot.suno.signature import signature_is_valid
@@ -12,7 +14,9 @@ from bot.web.server import WebServerError, serve
 
 
 @asynccontextmanager
-async def web_part(ground: Ground, *, has_gateway: bool = True) -> AsyncIterator[int]:
+async def web_part(
+    ground: Ground, *, has_gateway: bool = True, middlewares: Sequence[Middleware] = ()
+) -> AsyncIterator[int]:
     """Listen; yields the port. `has_gateway`: whether this process is connected to Discord's.
 
     Raises:
@@ -38,6 +42,7 @@ async def web_part(ground: Ground, *, has_gateway: bool = True) -> AsyncIterator
         verify_signature=signature_is_valid,
         clock=ground.clock,
         interaction_endpoint=endpoint,
+        middlewares=middlewares,
     )
     async with serve(application, settings.web_host, settings.web_port) as port:
         yield port

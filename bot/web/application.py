@@ -1,10 +1,11 @@
 """The aiohttp application: which path leads where."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from bot.web import interactions
 from bot.web.health import ReadyEndpoint, alive
@@ -26,6 +27,7 @@ def build_web(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     body_seconds: float = BODY_SECONDS,
     interaction_endpoint: interactions.InteractionEndpoint | None = None,
+    middlewares: Sequence[Middleware] = (),
 ) -> web.Application:
     """The application with `POST /callbacks/{token}`, `GET /healthz` and `GET /readyz`.
 
@@ -46,7 +48,7 @@ def build_web(
         clock=clock,
         body_seconds=body_seconds,
     )
-    app = web.Application(client_max_size=BODY_LIMIT_BYTES)
+    app = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=middlewares)
     app.router.add_post(PATH, _answering_for_itself(endpoint.receive))
     if interaction_endpoint is not None:
         app.router.add_post(interactions.PATH, _answering_for_itself(interaction_endpoint.receive))

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 
+import msgspec
+
 from bot.domain.models import CREDITS_PER_JOB, pays_for_a_job
 from bot.errors import ProviderError, ProviderUnauthorized
 from bot.services.common.aggregates import Memos
@@ -13,9 +15,16 @@ from bot.services.common.ports import Provider, Storage, Work
 log = logging.getLogger(__name__)
 
 CHECKED = "latest credits check"
+KNOWN = "latest credits"
+"""Unlike the check itself, this keeps the last number while somebody asks again."""
 ASKING = "asking"
 LOOK_SECONDS = 0.5
 """How often the others look for its answer."""
+
+
+class Checked(msgspec.Struct, frozen=True):
+    at: datetime
+    credits_left: float
 
 
 class Balance:
@@ -34,7 +43,7 @@ class Balance:
     async def say(self) -> None:
         """Log the credits once."""
         try:
-            credits_left = await self._checked()
+            credits_left = await self.checked()
         except ProviderUnauthorized as error:
             log.error("SUNO_API_KEY is refused (%s): check it in .env", error)  # noqa: TRY400  # one line is enough
         except ProviderError as error:
@@ -50,7 +59,8 @@ class Balance:
             else:
                 log.info("%g credits left; an extension costs %d", credits_left, CREDITS_PER_JOB)
 
-    async def _checked(self) -> float:
+    async def checked(self) -> float:
+        """The credits now, or as another process has found them a moment ago. Raises `ProviderError`s."""
         if not self._storage.is_shared:
             return await self._asked()
         while (latest := await self._latest_or_turn()) == ASKING:  # noqa: ASYNC110  # the database sends no events
@@ -76,13 +86,23 @@ class Balance:
             await self._storage.write(lambda work: work.memos.put(CHECKED, ""))
             raise
         found = self._record(str(credits_left))
-        await self._storage.write(lambda work: work.memos.put(CHECKED, found))
+
+        async def written(work: Work) -> None:
+            await work.memos.put(CHECKED, found)
+            await work.memos.put(KNOWN, found)
+
+        await self._storage.write(written)
         return credits_left
 
     async def known(self, memos: Memos) -> float | None:
         """The credits at the last check of this account, however long ago; None before the first."""
-        _, found = self._parsed(await memos.get(CHECKED) or "")
-        return None if found in {None, ASKING} else float(found or 0)
+        checked = self.parse(await memos.get(KNOWN) or "")
+        return None if checked is None else checked.credits_left
+
+    def parse(self, words: str) -> "Checked | None":
+        """The value of the memo `KNOWN`; None for another account."""
+        at, found = self._parsed(words)
+        return None if at is None or found is None else Checked(at, float(found))
 
     def _record(self, found: str) -> str:
         return f"{self._account} {self._clock().isoformat()} {found}"
