@@ -118,14 +118,21 @@ def _metrics(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> "Metr
         from bot.parts.metrics import metrics_part  # noqa: PLC0415  # prometheus-client is optional
     except ModuleNotFoundError as error:
         raise MetricsMissing("METRICS_ADDR needs prometheus-client: pip install 'encore-bot[metrics]'") from error
-    client = ground.client
     return metrics_part(
         ground,
         pipeline,
         roles=roles.in_words(only),
-        serves=lambda: client.serves if Role.GATEWAY in only else client.logged_in.is_set(),
+        reaches_discord=lambda: _reaches_discord(ground, only),
         asks_for_credits=Role.WORKERS in only,
     )
+
+
+def _reaches_discord(ground: Ground, only: frozenset[Role]) -> bool:
+    """As far as the roles need it."""
+    if Role.GATEWAY in only:
+        return ground.client.serves
+    needs_none = Role.WORKERS not in only and not _answers_members(ground.settings, only)
+    return needs_none or ground.client.logged_in.is_set()
 
 
 class MetricsMissing(Exception):
@@ -177,8 +184,7 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
                 web = group.create_task(drained(_listen(app)), name="web")
                 if app.settings.interactions_public_key:
                     hearing.append(web)
-            if app.metrics is not None:
-                group.create_task(drained(app.metrics.run()), name="metrics")
+            group.create_task(drained(_show_metrics(app)), name="metrics")
             submitting.extend(group.create_task(_after(greeted, worker.run), name=worker.name) for worker in submitters)
             for name, work in _once_greeted(app):
                 group.create_task(_after(greeted, work), name=name)
@@ -281,13 +287,20 @@ async def _connected_or_late(app: App) -> None:
                 await app.client.connected.wait()
 
 
+async def _show_metrics(app: App) -> None:
+    """Begin like the web part, whose imports it shares; without METRICS_ADDR, there is nothing to do."""
+    if app.metrics is not None:
+        await _connected_or_late(app)
+        await app.metrics.run()
+
+
 async def _listen(app: App) -> None:
     """Begin after greeting Discord, logged in or not: importing the web part would hold up the greeting."""
     has_gateway = Role.GATEWAY in app.roles
     await _connected_or_late(app)
     from bot.parts.web import web_part  # noqa: PLC0415  # see above
 
-    middlewares = () if app.metrics is None else app.metrics.middlewares
+    middlewares = () if app.metrics is None else app.metrics.middlewares()
     async with web_part(app.ground, has_gateway=has_gateway, middlewares=middlewares) as port:
         log.info("listening on port %d", port)
         app.listening.set()

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
-from aiohttp.typedefs import Middleware
 
 from bot import __version__
 from bot.domain.jobs import Job
@@ -14,17 +14,18 @@ from bot.domain.pace import SlidingWindow
 from bot.domain.quota import quota_day
 from bot.errors import Outage, ProviderError
 from bot.metrics import gauges, loop_lag
-from bot.metrics.callbacks import counting_callbacks
 from bot.metrics.database import MeasuredEngine
 from bot.metrics.discord_calls import DiscordCalls
 from bot.metrics.meters import Meters
-from bot.metrics.page import MetricsPage, listening
 from bot.metrics.posts import MeasuredPosts
 from bot.metrics.provider_calls import counting_answers
 from bot.parts.ground import Ground, a_balance
 from bot.parts.pipeline import CLAIM_LEASES, Pipeline
 from bot.services.operator.balance import Balance
 from bot.services.pipeline.apply_callbacks import ASK_SECONDS
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +34,16 @@ CREDITS_EVERY_SECONDS = 300.0
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """`middlewares` are for the web port, where callbacks arrive."""
+    """`middlewares` are for the web port, where callbacks arrive. Both import aiohttp's server when called."""
 
-    middlewares: Sequence[Middleware]
+    middlewares: Callable[[], Sequence["Middleware"]]
     run: Callable[[], Awaitable[None]]
 
 
 def metrics_part(
-    ground: Ground, pipeline: Pipeline, *, roles: str, serves: Callable[[], bool], asks_for_credits: bool
+    ground: Ground, pipeline: Pipeline, *, roles: str, reaches_discord: Callable[[], bool], asks_for_credits: bool
 ) -> Metrics:
-    """Measure from now on. `serves`: whether Discord is heard; `asks_for_credits`: now and then, beside the page."""
+    """Measure from now on. `reaches_discord`: as far as its roles need it; `asks_for_credits`: now and then."""
     meters = Meters()
     meters.set("encore_build_info", 1, __version__, roles)
     reading = _Reading(ground, meters)
@@ -54,10 +55,17 @@ def metrics_part(
     ground.client.add_listener(calls.arrived, "on_interaction")
     if ground.client.http.http_trace is not None:
         calls.join(ground.client.http.http_trace)
-    page = MetricsPage(meters, reading.look, lambda: meters.set("encore_discord_connected", serves()))
     host, port = ground.settings.metrics_addr or ("", 0)
 
+    def middlewares() -> Sequence["Middleware"]:
+        from bot.metrics.callbacks import counting_callbacks  # noqa: PLC0415  # see `Metrics`
+
+        return [counting_callbacks(meters)]
+
     async def run() -> None:
+        from bot.metrics.page import MetricsPage, listening  # noqa: PLC0415  # see `Metrics`
+
+        page = MetricsPage(meters, reading.look, lambda: meters.set("encore_discord_connected", reaches_discord()))
         async with listening(page, host, port) as listening_port:
             log.info("metrics: http://%s:%d/metrics", f"[{host}]" if ":" in host else host, listening_port)
             async with asyncio.TaskGroup() as group:
@@ -65,7 +73,7 @@ def metrics_part(
                 if asks_for_credits:
                     group.create_task(_keep_asking(reading.balance), name="credits")
 
-    return Metrics(middlewares=[counting_callbacks(meters)], run=run)
+    return Metrics(middlewares=middlewares, run=run)
 
 
 class _Reading:

@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,9 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot import __version__
 from bot.metrics.definitions import BY_NAME, METRICS, Kind
+from bot.roles import Role
 from bot.sandbox.discord import Upload
 from tests.end_to_end.town import Town, eventually
-from tests.support.process import ROOT
+from tests.support.process import ROOT, bot_process, environ_of, said
 
 METRICS_ADDR = ("127.0.0.1", 0)
 
@@ -33,6 +36,9 @@ class Scrape:
         found = [each for each in self.samples if each.name == name and labels.items() <= each.labels.items()]
         return float(sum(each.value for each in found))
 
+    def series(self, name: str) -> list[tuple[Labels, float]]:
+        return [(sample.labels, sample.value) for sample in self.samples if sample.name == name]
+
     def values(self, name: str, label: str) -> dict[str, float]:
         return {sample.labels[label]: sample.value for sample in self.samples if sample.name == name}
 
@@ -43,9 +49,9 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def address(caplog: pytest.LogCaptureFixture) -> str:
-    """Where the latest process that was started says its metrics are."""
-    return str(re.findall(r"http://\S+/metrics", caplog.text)[-1])
+def address(logged: str) -> str:
+    """Where a process says its metrics are."""
+    return str(re.findall(r"http://\S+/metrics", logged)[-1])
 
 
 async def started(town: Town, caplog: pytest.LogCaptureFixture) -> str:
@@ -56,7 +62,7 @@ async def started(town: Town, caplog: pytest.LogCaptureFixture) -> str:
         return "/metrics" in caplog.text
 
     await eventually(is_listening)
-    return address(caplog)
+    return address(caplog.text)
 
 
 async def scraped(http: aiohttp.ClientSession, url: str) -> Scrape:
@@ -208,3 +214,39 @@ def test_without_the_setting_nothing_of_it_is_imported() -> None:
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.postgres
+async def test_all_processes_show_the_same_state_of_the_bot(
+    town: Town, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    environ = environ_of(town.settings) | {"METRICS_ADDR": "0"}
+    async with AsyncExitStack() as stack:
+        bots = [
+            await stack.enter_async_context(bot_process(environ, "run", "--only", role, folder=tmp_path))
+            for role in Role
+        ]
+        for bot in bots:
+            await said(bot, "metrics: http://")
+        urls = [address("\n".join(bot.said)) for bot in bots]
+        await said(bots[0], "ready as")
+        await town.discord.wait_for_commands("extend")
+        await town.extend()
+        await town.result()
+
+        async def are_settled() -> bool:
+            pages = [await scraped(http, url) for url in urls]
+            connected = all(page.value("encore_discord_connected") == 1 for page in pages)
+            return connected and not any(any(page.values("encore_jobs", "state").values()) for page in pages)
+
+        await eventually(are_settled)
+        gateway, web, workers = [await scraped(http, url) for url in urls]
+
+    shared = [metric.name for metric in METRICS if metric.is_shared and "seconds" not in metric.name]
+    for name in shared:
+        assert gateway.series(name) == web.series(name) == workers.series(name), name
+    assert gateway.value("encore_credits_spent_today") == 12
+    assert gateway.value("encore_acknowledge_seconds_count") == 1
+    assert web.value("encore_callbacks_total", status="200") == 3
+    assert workers.value("encore_posts_total", outcome="posted") == 1
+    assert web.value("encore_posts_total") == gateway.value("encore_posts_total") == 0
