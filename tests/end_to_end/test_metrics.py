@@ -216,6 +216,17 @@ def test_without_the_setting_nothing_of_it_is_imported() -> None:
     assert found.stdout.strip() == "[]"
 
 
+async def test_without_prometheus_client_one_line_says_what_to_install(town: Town, tmp_path: Path) -> None:
+    (tmp_path / "prometheus_client.py").write_text("raise ModuleNotFoundError('prometheus_client')\n")
+    environ = environ_of(town.settings, METRICS_ADDR="0")
+    environ["PYTHONPATH"] = f"{tmp_path}:{environ['PYTHONPATH']}"
+
+    async with bot_process(environ, "run", folder=tmp_path) as bot:
+        assert await bot.exit_status() == 1
+
+    assert bot.said[-1] == "encore: stopped: METRICS_ADDR needs prometheus-client: pip install 'encore-bot[metrics]'"
+
+
 @pytest.mark.postgres
 async def test_all_processes_show_the_same_state_of_the_bot(
     town: Town, http: aiohttp.ClientSession, tmp_path: Path
