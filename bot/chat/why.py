@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import discord
 
-from bot.chat.permissions import posting_refusal
+from bot.chat.permissions import locked_out, posting_refusal
 from bot.domain.gates import Finding, Gate, Verdict, verdict_of
 from bot.domain.text import Text, text
 
@@ -41,7 +41,7 @@ def place_finding(guild_id: int | None, refusal: Text | None) -> Finding:
 
 
 def permissions_finding(channel: object, allowed: discord.Permissions) -> Finding:
-    lacking = posting_refusal(channel, allowed)
+    lacking = posting_refusal(channel, allowed) or locked_out(channel, allowed)
     if lacking is None:
         return Finding(Gate.PERMISSIONS, Verdict.OPEN, _may_post(channel))
     sentence = Text(

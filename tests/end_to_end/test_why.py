@@ -1,12 +1,16 @@
 """`/why`: can I extend here right now? And the refusals that lead to it."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.sandbox.discord import VOICE, Channel, Message, TroubleKind
+from bot.services.operator.balance import KNOWN
+from cogs.why import WhyCog
 from tests.end_to_end.town import Town, eventually
+from tests.support.languages import a_language
 
 YES = "**Yes, you can extend here.**"
 LATER = "**Yes, you can extend here, but it'll take longer than usual.**"
@@ -35,6 +39,7 @@ async def mention(town: Town) -> str:
 @pytest.mark.either_way
 async def test_where_nothing_stands_in_the_way_it_says_so_and_shows_every_rule(town: Town) -> None:
     await town.start()
+    await eventually(lambda: town.app.storage.reading.memos.get(KNOWN))
 
     answer = await why(town)
 
@@ -203,6 +208,28 @@ async def test_low_credits_are_known_from_the_check_at_the_start(town: Town) -> 
         return "almost out of credits" in (await why(town)).content
 
     await eventually(is_known)
+
+
+async def test_it_answers_in_the_members_language(town: Town, tmp_path: Path) -> None:
+    a_language(
+        tmp_path / "locales",
+        "de",
+        {
+            "Yes, you can extend here.": "Ja, hier geht es.",
+            "I may post in this channel.": "Ich darf in diesem Kanal schreiben.",
+            WhyCog.why.description: "Geht /extend hier gerade?",
+        },
+    )
+    await town.start(locales_path=tmp_path / "locales")
+    jule = town.discord.member("Jule", locale="de", guild=town.guild)
+    await town.announced()
+
+    answer = await (await jule.command(town.songs, "why")).response()
+
+    assert answer.content.startswith("**Ja, hier geht es.**")
+    assert "✅ Ich darf in diesem Kanal schreiben." in answer.content
+    (command,) = [each for each in town.discord.commands if each["name"] == "why"]
+    assert command["description_localizations"]["de"] == "Geht /extend hier gerade?"
 
 
 async def test_it_is_announced_with_the_others(town: Town) -> None:

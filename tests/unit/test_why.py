@@ -80,6 +80,18 @@ def test_the_worst_verdict_is_the_heading() -> None:
     assert why_content(list(shut), say).startswith("**Not right now.**")
 
 
+def test_a_locked_thread_is_shut_whatever_the_permissions_say() -> None:
+    thread = object.__new__(discord.Thread)
+    thread.locked = True
+    may_all_but_manage = discord.Permissions.all()
+    may_all_but_manage.update(manage_threads=False)
+
+    found = permissions_finding(thread, may_all_but_manage)
+
+    assert found.verdict is Verdict.CLOSED
+    assert "This thread is locked" in why_content([found], Catalogue.load().for_reader("en-US"))
+
+
 def test_a_busy_channel_delays_a_post_and_a_moment_is_not_worth_mentioning() -> None:
     assert posting_finding(1.9).verdict is Verdict.OPEN
     assert posting_finding(2).verdict is Verdict.WAITS
