@@ -1,13 +1,14 @@
 """Log the credits left at the start, so that a wrong key or address is noticed before the first command."""
 
 import asyncio
+import contextlib
 import logging
 from datetime import datetime, timedelta
 
 import msgspec
 
 from bot.domain.models import CREDITS_PER_JOB, pays_for_a_job
-from bot.errors import ProviderError, ProviderUnauthorized
+from bot.errors import Outage, ProviderError, ProviderUnauthorized
 from bot.services.common.aggregates import Memos
 from bot.services.common.clock import Clock
 from bot.services.common.ports import Provider, Storage, Work
@@ -79,7 +80,7 @@ class Balance:
         return await self._storage.write(turned)
 
     async def _asked(self) -> float:
-        """A failure is not shared: the next process asks for itself."""
+        """A failure is not shared: the next process asks for itself, as it does if this cannot be stored."""
         try:
             credits_left = await self._provider.credits()
         except Exception:
@@ -91,7 +92,8 @@ class Balance:
             await work.memos.put(CHECKED, found)
             await work.memos.put(KNOWN, found)
 
-        await self._storage.write(written)
+        with contextlib.suppress(Outage):
+            await self._storage.write(written)
         return credits_left
 
     async def known(self, memos: Memos) -> float | None:
