@@ -1,5 +1,6 @@
 """From what the database says to gauges. They are the same in every process on it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -51,9 +52,8 @@ def _show_account(
     meters.set("encore_submission_window_used", min(used, window.limit))
     meters.set("encore_submission_window_limit", window.limit)
     checked = balance.parse(memos.get(KNOWN, ""))
-    if checked is not None:
-        meters.set("encore_credits", checked.credits_left)
-        meters.set("encore_credits_check_timestamp_seconds", checked.at.timestamp())
+    meters.set("encore_credits", math.nan if checked is None else checked.credits_left)
+    meters.set("encore_credits_check_timestamp_seconds", 0.0 if checked is None else checked.at.timestamp())
 
 
 def forget(meters: Meters) -> None:

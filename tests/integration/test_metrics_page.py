@@ -10,12 +10,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.domain.jobs import JobState
+from bot.domain.pace import SlidingWindow
+from bot.metrics import gauges
 from bot.metrics.database import MeasuredEngine
 from bot.metrics.definitions import METRICS
 from bot.metrics.discord_calls import request_named
 from bot.metrics.meters import Meters
 from bot.metrics.page import MetricsPage, listening
 from bot.metrics.provider_calls import code_named
+from bot.services.operator.balance import Balance
 from bot.web.server import WebServerError
 from storage.errors import StorageUnavailable
 from tests.support.database import open_storage
@@ -72,6 +75,27 @@ async def test_while_the_database_is_away_the_counters_remain_and_no_old_gauge_d
     assert found["encore_refusals_total", ("quota",)] == 1
     shared = {metric.name for metric in METRICS if metric.is_shared}
     assert [value for (name, _), value in found.items() if name in shared and not math.isnan(value)] == []
+
+
+async def test_credits_that_nobody_has_checked_are_not_shown_as_none_left(tmp_path: Path) -> None:
+    meters = Meters()
+    async with a_pipeline(tmp_path) as pipeline:
+        now = pipeline.clock()
+        balance = Balance(pipeline.storage, pipeline.provider, account="ours", lasts_seconds=60, clock=pipeline.clock)
+
+        async def credits_and_time() -> tuple[float, float]:
+            snapshot = await pipeline.storage.read(
+                lambda work: work.gauges.snapshot(now=now, leases_until=now, day=now.date(), memos=gauges.MEMOS)
+            )
+            gauges.show(meters, snapshot, balance=balance, window=SlidingWindow(), now=now)
+            found = samples(meters.page().decode())
+            return found["encore_credits", ()], found["encore_credits_check_timestamp_seconds", ()]
+
+        unknown, never = await credits_and_time()
+        assert math.isnan(unknown)
+        assert never == 0
+        left = await balance.checked()
+        assert await credits_and_time() == (left, now.timestamp())
 
 
 async def test_waiting_and_working_time_of_the_database_are_told_apart(tmp_path: Path) -> None:
