@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import discord
@@ -15,6 +16,7 @@ from bot.chat.discord_errors import TROUBLES, in_words
 from bot.domain.pace import backoff_seconds
 from bot.errors import Outage
 from bot.services.common.clock import Clock, utc_now
+from bot.services.common.command_mentions import remember_ids
 from bot.services.common.ports import Storage, Work
 
 log = logging.getLogger(__name__)
@@ -93,12 +95,13 @@ async def announce(tree: Tree, storage: Storage) -> int:
         Outage: they are announced, but that could not be written down.
     """
     try:
-        await tree.sync()
+        announced = await tree.sync()
     except app_commands.CommandSyncFailure as error:
         # discord.py gives the path to the field on several lines below a heading.
         heading, *path = [line.strip() for line in str(error).splitlines()]
         raise CommandsRejected(f"Discord rejects the commands: {': '.join(path) or heading}") from error
-    await _remember(tree, storage, await _digest(tree))
+    ids = {each.name: each.id for each in announced if each.type is discord.AppCommandType.chat_input}
+    await _remember(tree, storage, await _digest(tree), ids)
     return len(tree.get_commands())
 
 
@@ -109,15 +112,16 @@ async def clear(tree: Tree, storage: Storage) -> None:
     """
     tree.clear_commands(guild=None)
     await tree.sync()
-    await _remember(tree, storage, "")
+    await _remember(tree, storage, "", {})
 
 
 async def _is_announced(tree: Tree, storage: Storage) -> bool:
     return await storage.reading.memos.get(_name(tree)) == await _digest(tree)
 
 
-async def _remember(tree: Tree, storage: Storage, digest: str) -> None:
+async def _remember(tree: Tree, storage: Storage, digest: str, ids: Mapping[str, int]) -> None:
     async def remembered(work: Work) -> None:
+        await remember_ids(work.memos, tree.client.application_id, ids)
         await work.memos.put(_name(tree), digest)
         await work.memos.put(_turn_name(tree), "")
 

@@ -19,7 +19,7 @@ from bot.gateway import keep_connected, keep_logging_in, stay_logged_in
 from bot.parts.ground import Ground, open_ground
 from bot.parts.members import members_part
 from bot.parts.part import Part
-from bot.parts.pipeline import pipeline_part
+from bot.parts.pipeline import Pipeline, pipeline_part
 from bot.parts.upkeep import clock_part, upkeep_part
 from bot.roles import Role
 from bot.services.common.clock import Clock
@@ -28,6 +28,7 @@ from bot.settings import Settings
 from storage.storage import SqlStorage
 
 if TYPE_CHECKING:
+    from bot.parts.metrics import Metrics
     from bot.service_manager import ServiceManager
     from bot.shard_keeper import ShardKeeper
 
@@ -50,6 +51,7 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[Role] = roles.ALL
     listening: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     shards: "ShardKeeper | None" = None
+    metrics: "Metrics | None" = None
 
     @property
     def answers_members(self) -> bool:
@@ -76,18 +78,24 @@ async def build(
     # Like one without a gateway, a process with some of the shards doesn't know all servers.
     knows_servers = Role.GATEWAY in only and settings.shards is None
     async with open_ground(settings, clock=clock, has_gateway=knows_servers) as ground:
-        parts = tuple(_parts(ground, only))
+        pipeline = pipeline_part(ground)
+        parts = tuple(_parts(ground, pipeline, only))
         for cog in chain.from_iterable(part.cogs for part in parts):
             await ground.client.add_cog(cog)
-        yield App(ground=ground, parts=parts, roles=only, shards=_shards(ground, only))
+        yield App(
+            ground=ground,
+            parts=parts,
+            roles=only,
+            shards=_shards(ground, only),
+            metrics=_metrics(ground, pipeline, only),
+        )
 
 
 def _answers_members(settings: Settings, only: frozenset[Role]) -> bool:
     return roles.answers_members(only, over_http=bool(settings.interactions_public_key))
 
 
-def _parts(ground: Ground, only: frozenset[Role]) -> Iterator[Part]:
-    pipeline = pipeline_part(ground)
+def _parts(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> Iterator[Part]:
     if _answers_members(ground.settings, only):
         yield members_part(ground, pipeline)
     if Role.WORKERS in only:
@@ -102,6 +110,34 @@ def _shards(ground: Ground, only: frozenset[Role]) -> "ShardKeeper | None":
     from bot.parts.shards import shard_keeper  # noqa: PLC0415  # most bots have none
 
     return shard_keeper(ground)
+
+
+def _metrics(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> "Metrics | None":
+    if ground.settings.metrics_addr is None:
+        return None
+    try:
+        from bot.parts.metrics import metrics_part  # noqa: PLC0415  # prometheus-client is optional
+    except ModuleNotFoundError as error:
+        raise MetricsMissing("METRICS_ADDR needs prometheus-client: pip install 'encore-bot[metrics]'") from error
+    return metrics_part(
+        ground,
+        pipeline,
+        roles=roles.in_words(only),
+        reaches_discord=lambda: _reaches_discord(ground, only),
+        asks_for_credits=Role.WORKERS in only,
+    )
+
+
+def _reaches_discord(ground: Ground, only: frozenset[Role]) -> bool:
+    """As far as the roles need it."""
+    if Role.GATEWAY in only:
+        return ground.client.serves
+    needs_none = Role.WORKERS not in only and not _answers_members(ground.settings, only)
+    return needs_none or ground.client.logged_in.is_set()
+
+
+class MetricsMissing(Exception):
+    """A library is missing; the text says how to install it."""
 
 
 class _Stopped(Exception):
@@ -160,6 +196,7 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
                 web = group.create_task(drained(_listen(app)), name="web")
                 if app.settings.interactions_public_key:
                     hearing.append(web)
+            group.create_task(drained(_show_metrics(app)), name="metrics")
             submitting.extend(group.create_task(_after(greeted, worker.run), name=worker.name) for worker in submitters)
             for name, work in _once_greeted(app):
                 group.create_task(_after(greeted, work), name=name)
@@ -262,13 +299,21 @@ async def _connected_or_late(app: App) -> None:
                 await app.client.connected.wait()
 
 
+async def _show_metrics(app: App) -> None:
+    """Begin like the web part, whose imports it shares; without METRICS_ADDR, there is nothing to do."""
+    if app.metrics is not None:
+        await _connected_or_late(app)
+        await app.metrics.run()
+
+
 async def _listen(app: App) -> None:
     """Begin after greeting Discord, logged in or not: importing the web part would hold up the greeting."""
     has_gateway = Role.GATEWAY in app.roles
     await _connected_or_late(app)
     from bot.parts.web import web_part  # noqa: PLC0415  # see above
 
-    async with web_part(app.ground, has_gateway=has_gateway) as port:
+    middlewares = () if app.metrics is None else app.metrics.middlewares()
+    async with web_part(app.ground, has_gateway=has_gateway, middlewares=middlewares) as port:
         log.info("listening on port %d", port)
         app.listening.set()
         if not app.settings.public_url:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiohttp
@@ -14,10 +14,13 @@ from bot.acknowledge import TOO_LATE, reply
 from bot.chat import cards
 from bot.chat.permissions import invite_link
 from bot.connected_client import ConnectedClient, lean
+from bot.domain.gates import Gate
 from bot.domain.text import Text, text
 from bot.errors import EncoreError, Refused, TakenElsewhere
 from bot.servers import Servers
 from bot.services.common.clock import Clock
+from bot.services.common.command_mentions import CommandMentions
+from bot.services.common.sentences import with_more
 from bot.text import Catalogue
 
 if TYPE_CHECKING:
@@ -39,6 +42,9 @@ logging.getLogger("discord.client").addFilter(_is_no_endpoint_warning)
 MANY_SERVERS = 2_000
 """Discord refuses an unsharded bot in more than 2,500 servers (docs/discord.md 6)."""
 
+ANSWERS_ANYWHERE = frozenset({"why"})
+"""Commands that say themselves why the bot does not work in this place."""
+
 Interaction: TypeAlias = discord.Interaction["EncoreClient"]
 
 
@@ -46,8 +52,9 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         """Before every command and suggestion: refuse politely where the bot does not work."""
         refusal = refusal_of(interaction)
-        if refusal is None:
+        if refusal is None or getattr(interaction.command, "name", "") in ANSWERS_ANYWHERE:
             return True
+        interaction.client.refused([Gate.PLACE])
         if interaction.type is discord.InteractionType.autocomplete:
             await interaction.response.autocomplete([])
         else:
@@ -62,8 +69,13 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
             return
         if isinstance(cause, TakenElsewhere):
             return
+        sentences: Sequence[Text]
         if isinstance(cause, Refused):
+            interaction.client.refused(cause.rules)
             sentences = cause.sentences
+            if cause.is_explained:
+                see_why = await interaction.client.mentions.see_why(interaction.application_id)
+                sentences = with_more(sentences, see_why)
         elif isinstance(cause, EncoreError):
             sentences = (cause.sentence,)
         elif isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
@@ -93,7 +105,13 @@ class EncoreClient(ConnectedClient, commands.Bot):
     """Made by the composition root, which adds the cogs before starting it. With shards it never connects itself."""
 
     def __init__(
-        self, *, catalogue: Catalogue, servers: Servers, clock: Clock, http_trace: aiohttp.TraceConfig
+        self,
+        *,
+        catalogue: Catalogue,
+        servers: Servers,
+        mentions: CommandMentions,
+        clock: Clock,
+        http_trace: aiohttp.TraceConfig,
     ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -105,10 +123,16 @@ class EncoreClient(ConnectedClient, commands.Bot):
         )
         self.catalogue = catalogue
         self.servers = servers
+        self.mentions = mentions
         self.clock = clock
         self.logged_in = asyncio.Event()  # set once Discord's HTTP API can be used
         self.shards: Mapping[int, ConnectedClient] | None = None  # by number; None: this client connects itself
+        self.on_refused: Callable[[Sequence[str]], None] | None = None  # for the metrics; given the broken rules
         self._is_warned_of_size = False
+
+    def refused(self, rules: Sequence[str]) -> None:
+        if self.on_refused is not None:
+            self.on_refused(rules)
 
     async def login(self, token: str) -> None:
         """Log in over new connections, so that it can be repeated: discord.py would reuse closed ones."""

@@ -1,7 +1,9 @@
 """Typed errors: `str(error)` is for the log, `.sentence` for people, rendered in the reader's language at the edge."""
 
+import re
 from collections.abc import Sequence
 
+from bot.domain.gates import Gate
 from bot.domain.quota import QuotaBalance
 from bot.domain.text import Megabytes, Said, Seconds, Text, counted, text
 
@@ -25,11 +27,20 @@ class Outage(EncoreError):
 
 
 class Refused(EncoreError):
-    """The command cannot be taken as it is; `sentences` are all the reasons. Nothing was held or spent."""
+    """The command cannot be taken as it is; `sentences` are all the reasons. Nothing was held or spent.
 
-    def __init__(self, sentences: Sequence[Text]) -> None:
+    `rules` names the broken rules. Those that are a `Gate` don't depend on the piece.
+    """
+
+    def __init__(self, sentences: Sequence[Text], *, rules: Sequence[str] = ("other",)) -> None:
         super().__init__("; ".join(sentence.message for sentence in sentences), sentences[0])
         self.sentences = tuple(sentences)
+        self.rules = tuple(rules)
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether `/why` says more. Nothing more can be said about the place."""
+        return any(rule in set(Gate) - {Gate.PLACE} for rule in self.rules)
 
 
 class QuotaExceeded(Refused):
@@ -39,7 +50,7 @@ class QuotaExceeded(Refused):
             limit=balance.limit,
             renews_at=balance.renews_at,
         )
-        super().__init__([used_up if balance.limit else SWITCHED_OFF])
+        super().__init__([used_up if balance.limit else SWITCHED_OFF], rules=[Gate.QUOTA])
         self.balance = balance
 
 
@@ -52,12 +63,28 @@ class TooManyOpenCommands(Refused):
                     "I'm still reading the files from your last {count} commands. Try again once one of them is done.",
                     count=limit,
                 )
-            ]
+            ],
+            rules=[Gate.OPEN_COMMANDS],
         )
+
+
+def quota_refusal(balance: QuotaBalance) -> QuotaExceeded | None:
+    """A command needs a unit that is neither held nor spent."""
+    return None if balance.left else QuotaExceeded(balance)
+
+
+def open_commands_refusal(open_already: int, *, limit: int) -> TooManyOpenCommands | None:
+    """Another command needs a place among those of its member that are still being read."""
+    return TooManyOpenCommands(limit=limit) if open_already >= limit else None
 
 
 class BadSource(EncoreError):
     """The piece of audio cannot be used; the sentence says what is wrong with it."""
+
+    @property
+    def rule(self) -> str:
+        """The broken rule's name, such as `source_too_long`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
 
 
 class SourceUnreachable(BadSource):

@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str = ""
     web_host: str = "0.0.0.0"  # noqa: S104  # the provider calls from outside
     web_port: int = 8080
+    metrics_addr: tuple[str, int] | None = None  # host and port; None: no metrics
     database_path: Path = DATABASE  # beside it: copies of tracks, whatever the database
     postgres_url: str = ""  # instead of the file at `database_path`
     database_connections: int = 8
@@ -219,6 +220,20 @@ def _has_good_port(parts: SplitResult) -> bool:
         return False
 
 
+_ADDRESS = re.compile(r"(?:(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9.-]+)):)?(?P<port>\d{1,5})", re.IGNORECASE)
+
+
+def _address(raw: str) -> tuple[str, int]:
+    """Host and port. A port alone is on this machine; for others, the operator has to say so."""
+    found = _ADDRESS.fullmatch(raw)
+    if not found or int(found["port"]) > 65535:
+        raise ValueError(
+            f"is {raw!r}: write host:port, such as 127.0.0.1:9100, or [::1]:9100; other machines can read the metrics"
+            " at 0.0.0.0:9100"
+        )
+    return found["v6"] or found["name"] or "127.0.0.1", int(found["port"])
+
+
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(raw: str) -> int:
         if not re.fullmatch(r"\d{1,9}", raw) or not low <= int(raw) <= high:
@@ -389,6 +404,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "PUBLIC_URL": _url("https", "http"),
     "WEB_HOST": _secret,
     "WEB_PORT": _whole(0, 65535),
+    "METRICS_ADDR": _address,
     "DATABASE_URL": _database,
     "DATABASE_CONNECTIONS": _whole(2, 1000),
     "QUOTA_PER_DAY": _whole(0, 1_000_000),

@@ -9,9 +9,11 @@ from discord.app_commands import locale_str
 from discord.ext import commands
 
 from bot.acknowledge import acknowledge
-from bot.chat.permissions import cannot_post, missing
+from bot.chat.permissions import posting_refusal
 from bot.chat.places import place_of
+from bot.chat.why import outside_servers
 from bot.client import EncoreClient
+from bot.domain.gates import Gate
 from bot.domain.jobs import Intake
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
 from bot.domain.request import ExtensionRequest, genders_meant
@@ -76,8 +78,8 @@ class ExtendCog(commands.Cog):
         audio_weight: app_commands.Range[float, 0, 1] | None = None,
         private: bool = False,
     ) -> None:
-        if interaction.guild_id is None:  # from a client that still has the command as it once was
-            raise Refused([text("`/extend` only works in servers.")])
+        if (refusal := outside_servers(interaction.guild_id)) is not None:  # an old client may still offer it there
+            raise Refused([refusal], rules=[Gate.PLACE])
         if not private:
             _check_permissions(interaction)
         source = await self._source(interaction.user.id, audio, url, track)
@@ -115,7 +117,10 @@ class ExtendCog(commands.Cog):
     ) -> SourceChoice:
         """Exactly one of the three ways to name the source."""
         if sum(given is not None for given in (audio, url, track)) != 1:
-            raise Refused([text("Give one piece of audio: an `audio` file, a `url`, or a `track` of your own.")])
+            raise Refused(
+                [text("Give one piece of audio: an `audio` file, a `url`, or a `track` of your own.")],
+                rules=["one_source"],
+            )
         if track is not None:
             return await self._members.source_from_track(member_id, track)
         if url is not None:
@@ -123,7 +128,7 @@ class ExtendCog(commands.Cog):
         assert audio is not None  # noqa: S101  # one of the three is given
         if audio.size > self._max_source_bytes:
             too_large = SourceTooLarge(limit_bytes=self._max_source_bytes, size_bytes=audio.size)
-            raise Refused(without_cost([too_large.sentence]))
+            raise Refused(without_cost([too_large.sentence]), rules=[too_large.rule])
         return SourceChoice(
             kind=SourceKind.ATTACHMENT, name=audio.title or audio.filename, locator=audio.url, size_bytes=audio.size
         )
@@ -171,10 +176,8 @@ def _choices(interaction: Interaction, suggestions: list[Suggestion]) -> Choices
 
 def _check_permissions(interaction: Interaction) -> None:
     """Before spending anything: could the result be posted here?"""
-    in_thread = isinstance(interaction.channel, discord.Thread)
-    lacking = missing(interaction.app_permissions, in_thread=in_thread)
-    if lacking:
-        raise Refused([cannot_post(lacking)])
+    if (refusal := posting_refusal(interaction.channel, interaction.app_permissions)) is not None:
+        raise Refused([refusal], rules=[Gate.PERMISSIONS])
 
 
 def _moment(words: str | None) -> tuple[float | None, str | None]:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.domain.jobs import Job, JobState
+from bot.domain.jobs import Job, JobState, WaitReason
 from storage.engines.base import Connection, Row, Value
 from storage.job_rows import UNREADABLE, changeable_values, fixed_values, job_from, tell_unreadable
 from storage.tracks import Tracks
@@ -103,6 +103,8 @@ SELECT (SELECT count(*) FROM job AS other
   FROM job AS mine
  WHERE mine.id = $1 AND mine.state = 'accepted'
 """
+
+FIRST_IN_LINE_WAIT_FOR = "SELECT waits_for FROM job WHERE state = 'accepted' ORDER BY turn, seat LIMIT $1"
 
 # The states are those of the index `job_live`, word for word.
 LIVE = """
@@ -330,6 +332,11 @@ class Jobs:
         """1 for the job that is submitted next; None when it is not waiting."""
         row = await self._connection.fetch_one(QUEUE_POSITION, job_id)
         return None if row is None else int(row["position"])
+
+    async def first_in_line_wait_for(self, *, limit: int) -> list[WaitReason]:
+        """Why the next `limit` jobs wait, as far as it is not simply their turn."""
+        rows = await self._connection.fetch_all(FIRST_IN_LINE_WAIT_FOR, limit)
+        return [WaitReason(row["waits_for"]) for row in rows if row["waits_for"] is not None]
 
     async def live(self) -> list[Job]:
         return await self._many(LIVE)

@@ -31,6 +31,7 @@ from storage.spending import Spending
 from storage.tracks import Tracks
 
 if TYPE_CHECKING:
+    from storage.gauges import Gauges
     from storage.shards import Shards
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,12 @@ class SqlWork:
 
         return Shards(self._connection)
 
+    @property
+    def gauges(self) -> "Gauges":
+        from storage.gauges import Gauges  # noqa: PLC0415  # only the metrics need them
+
+        return Gauges(self._connection)
+
 
 class SqlStorage:
     """Made by `open_storage`. Times are kept to the millisecond."""
@@ -78,6 +85,11 @@ class SqlStorage:
         self.statements = engine.reading  # each a transaction of its own
         self.clock = engine.clock
         self.is_shared = engine.is_shared
+
+    def watch(self, watched: Callable[[Engine], Engine]) -> None:
+        """Use what `watched` makes of the engine from now on."""
+        self._engine = watched(self._engine)
+        self.reading = SqlWork(self._engine.reading)
 
     async def close(self) -> None:
         """Return once every waiting callback is written down."""

@@ -1,7 +1,7 @@
 """Say through Discord what the services want to say."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
@@ -54,6 +54,7 @@ class DiscordMessenger:
         self._pacer = pacer
         self._turns = turns or Turns()
         self._unclear_answers: set[str] = set()
+        self.measured: Callable[[Route], Route] | None = None  # for the metrics
         asked = None if has_gateway else AskedDiscord(client)
         self._progress = ProgressMessages(client, catalogue, pacer, asked)
         self._channel = ChannelRoute(client, catalogue, pacer, asked=asked)
@@ -61,6 +62,10 @@ class DiscordMessenger:
         self._direct = ChannelRoute(client, catalogue, pacer, direct=self._refusals)
 
     def routes(self, job: Job) -> Sequence[Route]:
+        found = self._routes(job)
+        return found if self.measured is None else [self.measured(route) for route in found]
+
+    def _routes(self, job: Job) -> Sequence[Route]:
         if is_for_member_alone(job):
             return (self._answer_route(job.place), self._direct)
         self._pacer.expect(job.place.channel_id)
@@ -142,6 +147,10 @@ class DiscordMessenger:
 
     def expect_direct(self, member_id: int) -> None:
         self._refusals.forget(member_id)
+
+    async def post_wait_seconds(self, channel_id: int) -> float:
+        """Until Discord's known limits leave room for a post in the channel."""
+        return await self._pacer.post_wait_seconds(channel_id)
 
     def alone(self, job_id: str) -> AbstractAsyncContextManager[None]:
         return self._turns.taken_now(job_id)

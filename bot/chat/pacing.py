@@ -133,6 +133,11 @@ class Pacer:
         """Note that a result is on its way to the channel."""
         self._channel(channel_id).calm(self._clock(), seconds=EXPECTED_SECONDS)
 
+    async def post_wait_seconds(self, channel_id: int) -> float:
+        """Until the channel's known limits leave room for a post; 0: now."""
+        now = self._clock()
+        return max(0.0, (await self._channel(channel_id).budget.look()).free_at(now) - now)
+
     @asynccontextmanager
     async def post(self, channel_id: int, urgency: Urgency) -> AsyncIterator[None]:
         """Wait for the turn of one request that must be made, such as a new message."""

@@ -15,6 +15,9 @@ NEEDED = {
 }
 
 
+LOCKED_THREAD = text("This thread is locked, so I can't post here.")
+
+
 def missing(allowed: discord.Permissions, *, in_thread: bool) -> list[Text]:
     """The missing permissions, named as in Discord's own settings."""
     not_here = "send_messages" if in_thread else "send_messages_in_threads"
@@ -28,6 +31,18 @@ def cannot_post(lacking: list[Text]) -> Text:
         " channel.",
         permissions=lacking,
     )
+
+
+def posting_refusal(channel: object, allowed: discord.Permissions) -> Text | None:
+    """Why nothing can be posted in the channel, if so. `allowed`: what the bot may do there."""
+    lacking = missing(allowed, in_thread=isinstance(channel, discord.Thread))
+    return cannot_post(lacking) if lacking else None
+
+
+def locked_out(channel: object, allowed: discord.Permissions) -> Text | None:
+    """Why Discord will refuse a message in a locked thread, if it is one; the permissions don't show that."""
+    is_locked = isinstance(channel, discord.Thread) and channel.locked and not allowed.manage_threads
+    return LOCKED_THREAD if is_locked else None
 
 
 def invite_link(application_id: int) -> str:

@@ -11,7 +11,7 @@ from bot.chat.asked import AskedDiscord
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.global_budget import Urgency
 from bot.chat.pacing import Pacer
-from bot.chat.permissions import cannot_post, missing
+from bot.chat.permissions import LOCKED_THREAD, cannot_post, missing
 from bot.domain.jobs import Job, Place
 from bot.domain.links import web_url
 from bot.domain.progress import ProgressView
@@ -141,7 +141,7 @@ def _why_not_in_thread(thread: object, code: int) -> Text:
     """`thread` is what is known about it here, if anything."""
     known = thread if isinstance(thread, discord.Thread) else None
     if code == LOCKED or (known is not None and known.locked):
-        return text("This thread is locked, so I can't post here.")
+        return LOCKED_THREAD
     if code == ARCHIVED or (known is not None and known.archived):
         return text("This thread is archived. Reopen it and try again.")
     if known is not None and known.is_private():

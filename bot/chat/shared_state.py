@@ -103,6 +103,16 @@ class Kept(Generic[S]):
             self._shared.went_away(error)
         return self._change_here(make)
 
+    async def look(self) -> S:
+        """The state as it is now, as far as that can be found out."""
+        if self._shared is not None and not self._shared.is_away:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS), self._lock:
+                    self._see(await self._shared.get(self._name), self._shared)
+            except (Outage, TimeoutError) as error:
+                self._shared.went_away(error)
+        return self.state
+
     def _forget_another_time(self, now: float) -> None:
         """After the clock was set back, what was known is about the future, and would count for as long."""
         if now < self._changed_at - AHEAD_SECONDS:

@@ -41,6 +41,11 @@ DEFAULT_MODEL = "V5"
 CREDITS_PER_JOB = 12
 """What one extension costs the operator, whatever the model (docs/provider.md 5)."""
 
+
+def pays_for_a_job(credits_left: float) -> bool:
+    return credits_left >= CREDITS_PER_JOB
+
+
 PROMPT_MAX = max(model.prompt_max for model in _TABLE)
 STYLE_MAX = max(model.style_max for model in _TABLE)
 TITLE_MAX = max(model.title_max for model in _TABLE)

@@ -22,9 +22,11 @@ from bot.scratch import scratch_folder
 from bot.servers import Servers
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, utc_now
+from bot.services.common.command_mentions import CommandMentions
 from bot.services.common.patience import Patience
 from bot.services.operator.account import Account
 from bot.services.operator.balance import Balance
+from bot.services.operator.caps import Caps
 from bot.services.operator.isolation import Isolation
 from bot.services.operator.notices import Operator
 from bot.settings import Settings
@@ -54,6 +56,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
     balance: Balance
     isolation: Isolation
+    caps: Caps
     folder: Path  # for sources and tracks while they are needed
     bells: Bells
     clock: Clock
@@ -76,9 +79,7 @@ async def open_ground(
             await stack.enter_async_context(SafeFetcher(private_hosts=settings.private_hosts)) for _ in range(2)
         ]
         client, messenger = await stack.enter_async_context(
-            _discord(
-                settings, clock, _turns(settings, storage, clock), _pacer(settings, storage), has_gateway=has_gateway
-            )
+            _discord(settings, storage, clock, _pacer(settings, storage), has_gateway=has_gateway)
         )
         operator = Operator(storage, messenger, clock)
         bells = await stack.enter_async_context(_bells(settings, clock))
@@ -112,6 +113,7 @@ async def open_ground(
             isolation=Isolation(
                 storage, operator, backoff_base_seconds=settings.retry_base_seconds, bells=bells, clock=clock
             ),
+            caps=Caps(per_day=settings.credits_per_day, per_server_per_day=settings.credits_per_server_per_day),
             folder=folder,
             bells=bells,
             clock=clock,
@@ -122,6 +124,12 @@ def _storage(settings: Settings) -> AbstractAsyncContextManager[SqlStorage]:
     if settings.postgres_url:
         return open_shared_storage(settings.postgres_url, connections=settings.database_connections)
     return open_storage(settings.database_path)
+
+
+def a_balance(ground: Ground, *, lasts_seconds: float) -> Balance:
+    """Another view of the same account, for which a check counts for so long."""
+    account = _account(ground.settings)
+    return Balance(ground.storage, ground.provider, account=account, lasts_seconds=lasts_seconds, clock=ground.clock)
 
 
 def _account(settings: Settings) -> str:
@@ -174,13 +182,14 @@ def _pacer(settings: Settings, storage: SqlStorage) -> Pacer:
 
 @asynccontextmanager
 async def _discord(
-    settings: Settings, clock: Clock, turns: Turns, pacer: Pacer, *, has_gateway: bool
+    settings: Settings, storage: SqlStorage, clock: Clock, pacer: Pacer, *, has_gateway: bool
 ) -> AsyncIterator[tuple[EncoreClient, DiscordMessenger]]:
     with discord_at(settings.discord_api_url, settings.discord_gateway_url):
         catalogue = Catalogue.load(settings.locales_path or LOCALES)
         client = EncoreClient(
             catalogue=catalogue,
             servers=Servers(settings.allowed_servers),
+            mentions=CommandMentions(storage),
             clock=clock,
             http_trace=pacer.trace(),
         )
@@ -194,7 +203,7 @@ async def _discord(
                 watched_seconds=settings.watched_seconds,
                 clock=clock,
                 has_gateway=has_gateway,
-                turns=turns,
+                turns=_turns(settings, storage, clock),
             )
             yield client, messenger
         finally:

@@ -4,10 +4,12 @@ from bot.parts.ground import Ground
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.services.members.members import Members
+from bot.services.members.standing import Standing
 from cogs.extend import ExtendCog
 from cogs.jobs import JobsCog
 from cogs.members import MembersCog
 from cogs.openings import OpeningsCog
+from cogs.why import WhyCog
 
 
 def members_part(ground: Ground, pipeline: Pipeline) -> Part:
@@ -15,5 +17,18 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     members = Members(ground.storage, quota_per_day=settings.quota_per_day, bells=ground.bells, clock=ground.clock)
     extend = ExtendCog(pipeline.acceptance, members, offer=settings.offer, max_source_bytes=settings.max_source_bytes)
     jobs = JobsCog(ground.client, members, pipeline.resend)
-    cogs = (extend, MembersCog(members), jobs, OpeningsCog(members, ground.messenger))
+    why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
+    cogs = (extend, MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
     return Part(cogs=cogs, releases=(pipeline.resend.release,))
+
+
+def _standing(ground: Ground) -> Standing:
+    return Standing(
+        ground.storage,
+        quota_per_day=ground.settings.quota_per_day,
+        open_commands=ground.settings.open_commands_per_member,
+        caps=ground.caps,
+        account=ground.account,
+        balance=ground.balance,
+        clock=ground.clock,
+    )

@@ -16,7 +16,6 @@ from bot.services.operator.public_address import PublicAddress
 from bot.services.pipeline.accept import Acceptance, AcceptLimits
 from bot.services.pipeline.apply_callbacks import ASK_SECONDS, Callbacks
 from bot.services.pipeline.callback_queue import CallbackQueue
-from bot.services.pipeline.caps import Caps
 from bot.services.pipeline.deliver import Delivery, DeliveryTimes
 from bot.services.pipeline.kept import KeptTracks
 from bot.services.pipeline.posting import Posting
@@ -160,7 +159,7 @@ def _submitters(ground: Ground, address: PublicAddress | None) -> tuple[Worker, 
         ground.isolation,
         account=ground.account,
         rate=Rate(SlidingWindow()),
-        caps=Caps(per_day=settings.credits_per_day, per_server_per_day=settings.credits_per_server_per_day),
+        caps=ground.caps,
         callback_url=lambda token: f"{settings.public_url}/callbacks/{token}" if settings.public_url else NOWHERE,
         times=SubmitTimes(
             turn=settings.lease_seconds,

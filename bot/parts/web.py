@@ -1,7 +1,9 @@
 """The web port: callbacks, interactions, health. Imported late (see `bot.app`): it would hold up the greeting."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+
+from aiohttp.typedefs import Middleware
 
 from bot.domain.public_address import SelfCalls
 from bot.parts.ground import Ground
@@ -13,7 +15,9 @@ from bot.web.server import WebServerError, serve
 
 
 @asynccontextmanager
-async def web_part(ground: Ground, *, has_gateway: bool = True) -> AsyncIterator[int]:
+async def web_part(
+    ground: Ground, *, has_gateway: bool = True, middlewares: Sequence[Middleware] = ()
+) -> AsyncIterator[int]:
     """Listen; yields the port. `has_gateway`: whether this process is connected to Discord's.
 
     Raises:
@@ -40,6 +44,7 @@ async def web_part(ground: Ground, *, has_gateway: bool = True) -> AsyncIterator
         clock=ground.clock,
         interaction_endpoint=endpoint,
         self_calls=SelfCalls(settings.discord_token),
+        middlewares=middlewares,
     )
     async with serve(application, settings.web_host, settings.web_port) as port:
         yield port

@@ -2,9 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from secrets import token_hex
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,13 +16,16 @@ from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat
 from bot.domain.titles import UNIQUE_HEX, upload_name
-from bot.errors import ProviderBusy, ProviderSilent
+from bot.errors import ProviderBusy, ProviderError, ProviderSilent
 from bot.suno import refusals
 from bot.suno.body import extend_body
 from bot.suno.wire import ID_MAX, Envelope, MalformedRecord, parse_record, read_number
 
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 UPLOAD_FOLDER = "encore"
+
+OnAnswer: TypeAlias = Callable[[str, int | None, float], None]
+"""Takes the URL without its query, the code of the answer (None: there was no clear one), and the seconds it took."""
 
 
 USER_AGENT = f"Encore/{__version__}"
@@ -75,6 +80,7 @@ class SunoClient:
         self._upload_seconds = upload_seconds
         self._upload_attempts = upload_attempts
         self._upload_wait_seconds = upload_wait_seconds
+        self.on_answer: OnAnswer | None = None  # for the metrics
 
     async def extend(
         self, request: ExtensionRequest, *, source_url: str, sent_continue_at: float, callback_url: str
@@ -160,7 +166,20 @@ class SunoClient:
             raise refusals.silent("an upload without a download URL", code=envelope.code)
         return url
 
-    async def _call(
+    async def _call(self, method: str, url: str, **options: Any) -> tuple[Envelope, bytes]:  # noqa: ANN401  # as below
+        """As `_exchange`; whoever measures hears of every answer."""
+        if self.on_answer is None:
+            return await self._exchange(method, url, **options)
+        began = time.perf_counter()
+        try:
+            envelope, body = await self._exchange(method, url, **options)
+        except ProviderError as error:
+            self.on_answer(url, error.code, time.perf_counter() - began)
+            raise
+        self.on_answer(url, envelope.code, time.perf_counter() - began)
+        return envelope, body
+
+    async def _exchange(
         self,
         method: str,
         url: str,

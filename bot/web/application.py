@@ -1,10 +1,11 @@
 """The aiohttp application: which path leads where."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from bot.domain.public_address import SelfCalls
 from bot.web import interactions
@@ -29,6 +30,7 @@ def build_web(
     body_seconds: float = BODY_SECONDS,
     interaction_endpoint: interactions.InteractionEndpoint | None = None,
     self_calls: SelfCalls | None = None,
+    middlewares: Sequence[Middleware] = (),
 ) -> web.Application:
     """The application with `POST /callbacks/{token}`, `GET /healthz` and `GET /readyz`.
 
@@ -49,7 +51,7 @@ def build_web(
         clock=clock,
         body_seconds=body_seconds,
     )
-    app = web.Application(client_max_size=BODY_LIMIT_BYTES)
+    app = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=middlewares)
     receive = _answering_for_itself(endpoint.receive)
     app.router.add_post(PATH, receive if self_calls is None else knowing_itself(receive, self_calls, clock=clock))
     if interaction_endpoint is not None:

@@ -199,10 +199,12 @@ async def serve(
     idle_seconds: float = IDLE_SECONDS,
     linger_seconds: float = LINGER_SECONDS,
     shutdown_seconds: float = SHUTDOWN_SECONDS,
+    remedy: Callable[[str, int, OSError], str] | None = None,
 ) -> AsyncIterator[int]:
     """Serve `app`; yields the port, which the system chooses if `port` is 0.
 
-    On leaving, running requests get `shutdown_seconds` to finish.
+    On leaving, running requests get `shutdown_seconds` to finish. `remedy` words the error if it cannot listen;
+    without it, the error names WEB_HOST and WEB_PORT.
 
     Raises:
         WebServerError: it cannot listen on this host and port.
@@ -238,7 +240,7 @@ async def serve(
                     # With a shorter queue in the system, the last ones of a burst would retry only after a second.
                     listening.listen(max_connections)
         except OSError as error:
-            raise WebServerError(_remedy(host, port, error)) from error
+            raise WebServerError((remedy or _remedy)(host, port, error)) from error
         try:
             yield listener.sockets[0].getsockname()[1]
         finally:

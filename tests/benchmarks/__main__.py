@@ -16,6 +16,7 @@ from tests.benchmarks import (
     callback_rate,
     discord_limits,
     history,
+    metrics,
     per_job,
     polling,
     progress,
@@ -38,6 +39,7 @@ PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "progress": progress.measure,
     "burst": burst.measure,
     "history": history.measure,
+    "metrics": metrics.measure,
     "shards": shards.measure,
 }
 

@@ -226,4 +226,4 @@ def complete(connection: sqlite3.Connection, template: str) -> None:
     for number in range(CALLBACKS):
         digest = bytes([number]) * 32
         connection.execute("INSERT INTO callback VALUES (?, ?, ?, 0)", (number, template, digest))
-    connection.execute("INSERT INTO intake VALUES (-1, NULL, NULL)")
+    connection.execute("INSERT INTO intake (interaction_id) VALUES (-1)")

@@ -12,10 +12,11 @@ from bot.domain.text import Said, text
 from bot.errors import (
     NotAudio,
     ProviderBusy,
+    QuotaExceeded,
 )
-from bot.services.common.sentences import NOT_USED, without_cost
+from bot.services.common.sentences import NOT_USED, with_more, without_cost
 from bot.services.pipeline.accept import GOT_IT, NOT_TAKEN
-from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
+from tests.support.pipeline import LIMIT, SEE_WHY, Pipeline, a_pipeline
 
 
 @pytest.fixture
@@ -104,7 +105,8 @@ async def test_a_member_without_units_is_refused_before_anything_is_read(pipelin
 
     assert await pipeline.extend() is None
 
-    assert "all {limit} of today's" in pipeline.messenger.answers[-1][0].message
+    used_up = QuotaExceeded(await pipeline.balance()).sentences
+    assert pipeline.messenger.answers[-1] == with_more(used_up, SEE_WHY)
     assert pipeline.fetcher.fetched == []
 
 
@@ -114,4 +116,4 @@ async def test_a_failed_upload_holds_nothing(pipeline: Pipeline) -> None:
     assert await pipeline.extend() is None
 
     assert (await pipeline.balance()).held == 0
-    assert pipeline.messenger.answers[-1] == without_cost([NOT_TAKEN])
+    assert pipeline.messenger.answers[-1] == with_more(without_cost([NOT_TAKEN]), SEE_WHY)

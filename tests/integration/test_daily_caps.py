@@ -8,7 +8,7 @@ import pytest
 from bot.domain.jobs import JobState, WaitReason
 from bot.domain.quota import next_day, quota_day
 from bot.errors import ProviderBusy, ProviderRefused
-from bot.services.pipeline.caps import Caps
+from bot.services.operator.caps import Caps
 from tests.support.pipeline import Pipeline, a_pipeline
 
 BEN = 2002

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.jobs import SOURCE_KEPT, FailureReason, Job, JobState
 from bot.errors import ProviderBusy, ProviderError, ProviderOutOfCredits, ProviderUnauthorized
-from bot.services.pipeline.caps import Caps
+from bot.services.operator.caps import Caps
 from tests.support.fakes import FakeProvider, TurnedClock
 from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
 

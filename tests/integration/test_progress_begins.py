@@ -12,9 +12,9 @@ from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.text import text
 from bot.errors import NotAudio
 from bot.services.common.messenger import RouteClosed, RouteUnavailable
-from bot.services.common.sentences import without_cost
+from bot.services.common.sentences import with_more, without_cost
 from bot.services.pipeline.accept import NO_ANSWER, POSTING_TRIES, READING
-from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
+from tests.support.pipeline import LIMIT, MIA, SEE_WHY, Pipeline, a_pipeline
 from tests.support.storage_samples import a_place
 
 TAKEOVER_SECONDS = 181
@@ -63,7 +63,7 @@ async def test_if_the_bot_cannot_post_nothing_is_read_and_the_member_learns_why(
 
     assert await pipeline.extend() is None
 
-    assert pipeline.messenger.answers[-1] == without_cost([why])
+    assert pipeline.messenger.answers[-1] == with_more(without_cost([why]), SEE_WHY)
     assert (pipeline.fetcher.fetched, pipeline.provider.uploaded) == ([], [])
     assert (await pipeline.balance()).left == LIMIT
     assert pipeline.messenger.withdrawn == []
@@ -75,7 +75,7 @@ async def test_discord_is_asked_a_few_times_before_a_command_is_refused(pipeline
 
     pipeline.messenger.posting_errors = [RouteUnavailable("503")] * POSTING_TRIES
     assert await pipeline.extend() is None
-    assert pipeline.messenger.answers[-1] == without_cost([NO_ANSWER])
+    assert pipeline.messenger.answers[-1] == with_more(without_cost([NO_ANSWER]), SEE_WHY)
 
 
 async def test_a_refused_command_removes_its_message(pipeline: Pipeline) -> None:

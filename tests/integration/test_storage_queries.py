@@ -21,6 +21,7 @@ VERBS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ", "REPLACE ")
 STAYS_SMALL = {
     "queue": "one row",
     "memo": "one row for each name",
+    "callback_body": "one row for each callback that is still to be applied or was set aside",
     "migration": "one row for each file in storage/migrations",
     "shard": "one row for each shard",
     "gateway_process": "one row for each process that is alive",

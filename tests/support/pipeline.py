@@ -14,6 +14,7 @@ from bot.domain.quota import QuotaBalance, quota_day
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
+from bot.domain.text import Verbatim, text
 from bot.errors import ProviderSilent
 from bot.parts.pipeline import FURTHER_COMMANDS
 from bot.services.common import settle
@@ -21,12 +22,12 @@ from bot.services.common.bells import Bells
 from bot.services.common.patience import Patience
 from bot.services.members.members import Members
 from bot.services.operator.account import Account
+from bot.services.operator.caps import Caps
 from bot.services.operator.isolation import Isolation
 from bot.services.operator.notices import Operator
 from bot.services.pipeline.accept import Acceptance, AcceptLimits
 from bot.services.pipeline.apply_callbacks import Callbacks
 from bot.services.pipeline.callback_queue import CallbackQueue
-from bot.services.pipeline.caps import Caps
 from bot.services.pipeline.deliver import Delivery, DeliveryTimes
 from bot.services.pipeline.kept import KeptTracks
 from bot.services.pipeline.posting import Posting
@@ -49,6 +50,8 @@ TRACKS = (
     Track(id="two", audio_url="https://files.example/two.mp3", length_seconds=95.0),
 )
 LIMIT = 5
+SEE_WHY = text("See {why} for more.", why=Verbatim("`/why`"))
+"""No commands have been announced here, so there is nothing to link to."""
 
 
 @dataclass

@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.fetch": BELOW_SERVICES,
     "bot.web": SERVICES,
     "bot.chat": CHAT,
+    "bot.metrics": ("bot.web", "storage", *SERVICES),
     "bot.acknowledge": CHAT,
     "bot.announce": CHAT,
     "bot.servers": CHAT,
@@ -53,7 +54,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cogs": ("bot.acknowledge", "bot.client", *CHAT),
     # The composition root: the parts by capability, and the code that chooses and runs them.
     "bot.parts": (
-        *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.scratch", "bot.self_call", "bot.servers"),
+        *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.metrics", "bot.scratch", "bot.self_call"),
+        "bot.servers",
         *("bot.settings", "bot.shard_keeper"),
         *("bot.suno", "bot.web", "cogs", "storage", *CHAT),
     ),
@@ -131,6 +133,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     # Optional: imported with INTERACTIONS_PUBLIC_KEY alone, and by a stand-in that signs.
     "nacl": ("bot.web.ed25519", "bot.sandbox.discord.wire.signing"),
     "dotenv": ("bot.__main__",),
+    # Optional: imported with METRICS_ADDR alone.
+    "prometheus_client": ("bot.metrics.meters",),
     "discord": (
         *("bot.acknowledge", "bot.announce", "bot.chat", "bot.client", "bot.connected_client", "bot.gateway"),
         *("bot.servers", "bot.shard_client", "bot.shard_keeper"),

@@ -217,6 +217,18 @@ async def test_an_answer_that_never_came_does_not_block_a_channel() -> None:
         assert bucket.taken == ["result"]
 
 
+async def test_how_long_a_post_would_wait_is_known_from_the_latest_answer() -> None:
+    pacer = Pacer(clock=lambda: 1000.0)
+    assert await pacer.post_wait_seconds(SONGS) == 0
+
+    headers = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "4.000"}
+    async with pacer.post(SONGS, Urgency.RESULT):
+        await pacer.heard(SONGS, Kind.POST, 200, headers)
+
+    assert await pacer.post_wait_seconds(SONGS) == 4
+    assert await pacer.post_wait_seconds(SONGS + 1) == 0
+
+
 async def is_busy(pacer: Pacer) -> bool:
     try:
         async with pacer.edit(SONGS):

@@ -23,6 +23,7 @@ DEFAULTS: dict[str, tuple[str, object]] = {
     "PUBLIC_URL": ("public_url", ""),
     "WEB_HOST": ("web_host", "0.0.0.0"),  # noqa: S104  # the default, not a socket
     "WEB_PORT": ("web_port", 8080),
+    "METRICS_ADDR": ("metrics_addr", None),
     "DATABASE_URL": ("database_path", Path("data/encore.db")),
     "DATABASE_CONNECTIONS": ("database_connections", 8),
     "QUOTA_PER_DAY": ("quota_per_day", 10),
@@ -59,6 +60,10 @@ GOOD = [
     ("WEB_HOST", "127.0.0.1", "127.0.0.1"),
     ("WEB_PORT", "0", 0),
     ("WEB_PORT", "65535", 65535),
+    ("METRICS_ADDR", "9100", ("127.0.0.1", 9100)),
+    ("METRICS_ADDR", "0.0.0.0:9100", ("0.0.0.0", 9100)),  # noqa: S104  # said by the operator
+    ("METRICS_ADDR", "[::1]:9100", ("::1", 9100)),
+    ("METRICS_ADDR", "metrics.internal:0", ("metrics.internal", 0)),
     ("DATABASE_URL", "sqlite:///encore.db", Path("encore.db")),
     ("DATABASE_URL", "sqlite:////srv/encore.db", Path("/srv/encore.db")),
     ("DATABASE_CONNECTIONS", "2", 2),
@@ -115,6 +120,8 @@ BAD = [
     ),
     ("DISCORD_GATEWAY_URL", "https://gateway.discord.gg/"),
     ("WEB_HOST", "two hosts"),
+    *(("METRICS_ADDR", address) for address in (":9100", "localhost", "127.0.0.1:65536", "http://localhost:9100")),
+    *(("METRICS_ADDR", address) for address in ("::1:9100", "*:9100", "127.0.0.1:9100/metrics", "a b:9100", "[]:1")),
     *(("WEB_PORT", port) for port in ("-1", "65536", "http", "80.5", "8 0", "99999999999")),
     *(
         ("DATABASE_URL", url)

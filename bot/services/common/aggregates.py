@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from bot.domain.inbox_entry import NEWEST, CallbackEntry
-from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, OwnedTrack
+from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, OwnedTrack, WaitReason
 from bot.domain.progress import OutdatedProgress, QueuedJob
 from bot.domain.quota import QuotaBalance
 from bot.domain.sending import Sending
@@ -92,6 +92,9 @@ class Jobs(Protocol):
 
     async def queue_position(self, job_id: str) -> int | None:
         """1 for the job that is submitted next; None if it is not waiting."""
+
+    async def first_in_line_wait_for(self, *, limit: int) -> list[WaitReason]:
+        """Why the next `limit` jobs wait, as far as it is not simply their turn."""
 
     async def live(self) -> list[Job]:
         """All jobs that can still change, oldest first."""

@@ -68,6 +68,13 @@ def without_cost(reasons: Sequence[Text]) -> list[Text]:
     return [Text("{reason} {not_used}", {"reason": reason, "not_used": NOT_USED}) for reason in reasons]
 
 
+def with_more(sentences: Sequence[Text], more: Text) -> list[Text]:
+    """A refusal, and where to read more about it."""
+    if len(sentences) > 1:
+        return [*sentences, more]
+    return [Text("{refusal} {more}", {"refusal": sentence, "more": more}) for sentence in sentences]
+
+
 def name_of(job: Job, track: Track | None = None) -> Said | Text:
     """The name of the job, or of one of its tracks, in a sentence."""
     title = shown_title(job, track)

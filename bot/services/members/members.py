@@ -172,7 +172,7 @@ class Members:
             )
             found = matching(wanted, titled)
             if len(found) > 1:
-                raise Refused([_several(words, found)])
+                raise Refused([_several(words, found)], rules=["track_ambiguous"])
             if found:
                 has_others = wanted.take is None and found[0].takes > 1
                 return replace(_source(found[0]), takes=found[0].takes if has_others else None)
@@ -182,7 +182,8 @@ class Members:
                     "I can't find “{given}” among your tracks. Pick one from the list that `track` shows.",
                     given=Said(words),
                 )
-            ]
+            ],
+            rules=["track_unknown"],
         )
 
     async def _position(self, job: Job) -> int | None:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bot.domain.jobs import WaitReason
-from bot.domain.models import CREDITS_PER_JOB
+from bot.domain.models import pays_for_a_job
 from bot.domain.text import Text, text
 from bot.errors import ProviderError, ProviderOutOfCredits, ProviderUnauthorized
 from bot.services.common.aggregates import Memos
@@ -220,7 +220,7 @@ class Account:
                 await self._still_closed(reason)
             return False
         await self._is_over(WaitReason.KEY_REFUSED)
-        if credits_left < CREDITS_PER_JOB:
+        if not pays_for_a_job(credits_left):
             await self._still_closed(WaitReason.NO_CREDITS)
             return False
         await self._storage.write(lambda work: write_pause(work.memos, None))

@@ -24,7 +24,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_pause(memos: Memos) -> Pause | None:
     """The present pause; None while the account is open."""
-    return _pause(await memos.get(PAUSE) or "")
+    return parse_pause(await memos.get(PAUSE) or "")
 
 
 async def write_pause(memos: Memos, pause: Pause | None) -> None:
@@ -32,8 +32,8 @@ async def write_pause(memos: Memos, pause: Pause | None) -> None:
     await memos.put(PAUSE, words)
 
 
-def _pause(words: str) -> Pause | None:
-    """None also if only another release can read it: the next refusal writes it again."""
+def parse_pause(words: str) -> Pause | None:
+    """The memo's value. None also if only another release can read it: the next refusal writes it again."""
     try:
         closed_for, ask_at, refusals = words.split()
         return Pause(closed_for=WaitReason(closed_for), ask_at=datetime.fromisoformat(ask_at), refusals=int(refusals))

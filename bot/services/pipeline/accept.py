@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.adjustments import adjusted, notes_on
-from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage
+from bot.domain.gates import Gate
+from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage, WaitReason
 from bot.domain.models import WHOLE_TABLE, Offer
 from bot.domain.quota import quota_day
 from bot.domain.request import ExtensionRequest, sent_continue_at
@@ -30,16 +31,18 @@ from bot.errors import (
     ProviderSilent,
     QuotaExceeded,
     Refused,
-    TooManyOpenCommands,
+    open_commands_refusal,
+    quota_refusal,
 )
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, is_due
+from bot.services.common.command_mentions import CommandMentions
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.ports import AudioTools, Fetcher, Provider, Storage, Work
-from bot.services.common.sentences import without_cost
-from bot.services.operator.account import Account
+from bot.services.common.sentences import with_more, without_cost
+from bot.services.operator.account import Account, trouble_of
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,12 @@ POSTING_TRIES = 3
 POSTING_PAUSE_SECONDS = 0.5
 AGAIN = timedelta(seconds=1)
 """How soon a worker that found nothing to read looks again, unless the bell rings."""
+
+
+_UPLOAD_RULES: Mapping[WaitReason | None, str] = {
+    WaitReason.NO_CREDITS: Gate.CREDITS,
+    WaitReason.KEY_REFUSED: Gate.KEY,
+}
 
 
 class AcceptLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +119,8 @@ class Acceptance:
         self._new_id = new_id
         self._owner = an_owner("accepting")
         self._in_hand: set[int] = set()
+        self._mentions = CommandMentions(storage)
+        self.on_refused: Callable[[Sequence[str]], None] | None = None  # for the metrics; given the broken rules
 
     async def write_down(self, intake: Intake) -> bool:
         """Before the command is acknowledged; False where its interaction was taken before, here or elsewhere.
@@ -120,8 +131,10 @@ class Acceptance:
 
         async def written(work: Work) -> bool:
             is_new = await work.intakes.claim(replace(intake, due_at=self._first_due(intake)))
-            if is_new and await work.intakes.open_of(intake.place.member_id) > self._limits.open_commands:
-                raise TooManyOpenCommands(limit=self._limits.open_commands)
+            if is_new:
+                others = await work.intakes.open_of(intake.place.member_id) - 1
+                if (refusal := open_commands_refusal(others, limit=self._limits.open_commands)) is not None:
+                    raise refusal
             return is_new
 
         is_new = await self._storage.write(written)
@@ -208,17 +221,16 @@ class Acceptance:
             log.warning("a command that was interrupted waits for Discord to answer (%s)", error)
         except Refused as error:
             log.info("refused: %s", error)
-            is_used_up = isinstance(error, QuotaExceeded)
-            await self._refuse(command, error.sentences if is_used_up else without_cost(error.sentences))
+            await self._refuse(command, await self._worded(command, error), error.rules)
         except OSError as error:
             log.error(  # noqa: TRY400  # the machine's fault; one line is enough
                 "cannot keep a source in %s (%s): make room there, or set TMPDIR to a folder with room",
                 self._folder,
                 error.strerror or error,
             )
-            await self._refuse(command, without_cost([NO_ROOM]))
+            await self._refuse(command, without_cost([NO_ROOM]), ["no_room"])
         except Exception:
-            await self._refuse(command, without_cost([WENT_WRONG]))
+            await self._refuse(command, without_cost([WENT_WRONG]), ["fault"])
             raise
         else:
             await self._tell_accepted(job, notes)
@@ -232,7 +244,7 @@ class Acceptance:
         """
         place = command.intake.place
         if (self._clock() - place.received_at).total_seconds() > self._limits.token:
-            raise Refused([TOO_LATE])
+            raise Refused([TOO_LATE], rules=["too_late"])
         return not command.was_claimed or await self._messenger.answer_if_acknowledged(place, [INTERRUPTED])
 
     async def release(self) -> None:
@@ -291,13 +303,21 @@ class Acceptance:
                 return await self._messenger.begin_progress(place, name, is_repeat=command.was_claimed)
             except RouteClosed as error:
                 log.info("a command is refused where its result could not be posted (%s)", error)
-                raise Refused([error.why or CANNOT_POST]) from error
+                raise Refused([error.why or CANNOT_POST], rules=[Gate.PERMISSIONS]) from error
             except RouteUnavailable as error:
                 log.info("the progress message was not posted at try %d (%s)", attempt, error)
             await asyncio.sleep(POSTING_PAUSE_SECONDS * attempt)
-        raise Refused([NO_ANSWER])
+        raise Refused([NO_ANSWER], rules=[Gate.POSTING])
 
-    async def _refuse(self, command: ClaimedIntake, sentences: Sequence[Text]) -> None:
+    async def _worded(self, command: ClaimedIntake, refusal: Refused) -> Sequence[Text]:
+        """What the member reads: the reasons, that it cost nothing, and where to read more."""
+        is_used_up = isinstance(refusal, QuotaExceeded)
+        sentences = refusal.sentences if is_used_up else without_cost(refusal.sentences)
+        if not refusal.is_explained:
+            return sentences
+        return with_more(sentences, await self._mentions.see_why(command.intake.place.application_id))
+
+    async def _refuse(self, command: ClaimedIntake, sentences: Sequence[Text], rules: Sequence[str] = ()) -> None:
         """Tell the member alone. The refusal is stored first, so that a new owner can only refuse as well.
 
         Raises:
@@ -309,6 +329,8 @@ class Acceptance:
         )
         if not is_ours:
             raise LeaseLost
+        if rules and self.on_refused is not None:
+            self.on_refused(rules)
         await self._messenger.tell(place, sentences)
         await self._put_away(command)
 
@@ -332,8 +354,8 @@ class Acceptance:
         """Checked before the source is read, and again when the job is written."""
         day, limit = quota_day(self._clock()), self._limits.quota_per_day
         balance = await self._storage.reading.ledger.balance(intake.place.member_id, day=day, limit=limit)
-        if not balance.left:
-            raise QuotaExceeded(balance)
+        if (refusal := quota_refusal(balance)) is not None:
+            raise refusal
 
     async def _accept(self, intake: Intake) -> tuple[Job, tuple[Text, ...]]:
         """The job, and what its member should know of it. Raises `LeaseLost`, and then nothing is held."""
@@ -371,6 +393,7 @@ class Acceptance:
             Refused: with everything that is wrong, at once.
         """
         problems: list[Text] = []
+        rules: list[str] = []
         properties = None
         try:
             await self._fetcher.fetch(intake.source.locator, path, limit_bytes=self._limits.max_source_bytes)
@@ -378,14 +401,17 @@ class Acceptance:
         except BadSource as error:
             log.info("source not usable: %s", error)
             problems.append(error.sentence)
+            rules.append(error.rule)
         request = replace(
             intake.request,
             source_length=properties.length_seconds if properties else None,
             source_model=intake.source.model,
         )
-        problems += [rule.sentence for rule in broken_rules(adjusted(request), self._limits.offer)]
+        broken = broken_rules(adjusted(request), self._limits.offer)
+        problems += [rule.sentence for rule in broken]
+        rules += [rule.name for rule in broken]
         if problems or properties is None:
-            raise Refused(problems)
+            raise Refused(problems, rules=rules)
         return properties, request
 
     async def _upload(self, path: Path, name: str, audio_format: AudioFormat) -> str:
@@ -395,11 +421,12 @@ class Acceptance:
             log.warning(
                 "the source could not be handed over (%s): if this lasts, check SUNO_UPLOAD_URL and the network", error
             )
-            raise Refused([NOT_TAKEN]) from error
+            raise Refused([NOT_TAKEN], rules=[Gate.PROVIDER]) from error
         except ProviderError as error:
             log.error("the source was not taken: %s", error)  # noqa: TRY400  # expected; one line is enough
             await self._account.tell_of(error)
-            raise Refused([error.sentence]) from error
+            rule = _UPLOAD_RULES.get(trouble_of(error), "upload_refused")
+            raise Refused([error.sentence], rules=[rule]) from error
 
     def _job(
         self, intake: Intake, request: ExtensionRequest, properties: AudioProperties, source_url: str, at: datetime

@@ -25,7 +25,7 @@ class Rate:
 
     async def counted(self, memos: Memos, *, now: datetime) -> Attempts:
         """The attempts that count now; one in the future, from before the clock was set back, counts from now."""
-        sent = dict(filter(None, map(_attempt, (await memos.get(SENT) or "").splitlines())))
+        sent = attempts_in(await memos.get(SENT) or "")
         counted = {attempt_id: min(at, now) for attempt_id, at in sent.items() if self._window.counts(at, now=now)}
         if any(at > now for at in sent.values()):
             await self._write(memos, counted)
@@ -48,6 +48,11 @@ class Rate:
 
     async def _write(self, memos: Memos, sent: Attempts) -> None:
         await memos.put(SENT, "\n".join(f"{attempt_id} {at.isoformat()}" for attempt_id, at in sent.items()))
+
+
+def attempts_in(words: str) -> Attempts:
+    """All that the memo's value holds, whether they still count or not."""
+    return dict(filter(None, map(_attempt, words.splitlines())))
 
 
 def _attempt(line: str) -> tuple[str, datetime] | None:

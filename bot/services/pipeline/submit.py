@@ -19,8 +19,8 @@ from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, is_due
 from bot.services.common.ports import Provider, Storage, Work
 from bot.services.operator.account import Account, trouble_of
+from bot.services.operator.caps import Caps
 from bot.services.operator.isolation import Isolation
-from bot.services.pipeline.caps import Caps
 from bot.services.pipeline.rate import Rate
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class Submission:
             return None, None
         if await self._account.is_closed(work.memos):
             raise _ClosedElsewhereError
-        reason = await self._caps.reached(work, job, now=now)
+        reason = await self._caps.reached(work, job.place.guild_id, now=now)
         if reason is not None:
             log.info("job %s: put off until tomorrow (%s)", job.short_id, reason)
             put_off = job.after(JobEvent.NOT_STARTED, waits_for=reason, due_at=next_day(now))

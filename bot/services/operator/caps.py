@@ -16,13 +16,13 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     per_day: int | None = None
     per_server_per_day: int | None = None
 
-    async def reached(self, work: Work, job: Job, *, now: datetime) -> WaitReason | None:
-        """Which limit one more submission would exceed today."""
+    async def reached(self, work: Work, guild_id: int | None, *, now: datetime) -> WaitReason | None:
+        """Which limit one more submission from this server would exceed today."""
         day = quota_day(now)
         if self.per_day is not None and _cost(await work.spending.of_day(day) + 1) > self.per_day:
             return WaitReason.DAY_CAP
         if self.per_server_per_day is not None:
-            of_guild = await work.spending.of_guild(job.place.guild_id, day=day)
+            of_guild = await work.spending.of_guild(guild_id, day=day)
             if _cost(of_guild + 1) > self.per_server_per_day:
                 return WaitReason.SERVER_CAP
         return None

@@ -1,0 +1,1 @@
+"""Metrics for Prometheus, imported only with METRICS_ADDR."""
