@@ -119,21 +119,15 @@ def _metrics(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> "Metr
         from bot.parts.metrics import metrics_part  # noqa: PLC0415  # prometheus-client is optional
     except ModuleNotFoundError as error:
         raise MetricsMissing("METRICS_ADDR needs prometheus-client: pip install 'encore-bot[metrics]'") from error
+    from bot.standing import reaches_discord  # noqa: PLC0415  # as above
+
     return metrics_part(
         ground,
         pipeline,
         roles=roles.in_words(only),
-        reaches_discord=lambda: _reaches_discord(ground, only),
+        reaches_discord=lambda: reaches_discord(ground, only),
         asks_for_credits=Role.WORKERS in only,
     )
-
-
-def _reaches_discord(ground: Ground, only: frozenset[Role]) -> bool:
-    """As far as the roles need it."""
-    if Role.GATEWAY in only:
-        return ground.client.serves
-    needs_none = Role.WORKERS not in only and not _answers_members(ground.settings, only)
-    return needs_none or ground.client.logged_in.is_set()
 
 
 class MetricsMissing(Exception):

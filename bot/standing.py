@@ -33,10 +33,15 @@ def standing_of(ground: Ground, only: frozenset[Role], *, is_listening: Callable
 
 
 def _has_discord(ground: Ground, only: frozenset[Role], *, seconds: float) -> bool:
-    """As far as the roles need it, `seconds` after the start."""
-    settings, client = ground.settings, ground.client
+    """`seconds` after the start."""
+    waits_for_shards = Role.GATEWAY in only and ground.settings.shards is not None and not ground.client.shards
+    return reaches_discord(ground, only) and (not waits_for_shards or seconds > SHARDLESS_SECONDS)
+
+
+def reaches_discord(ground: Ground, only: frozenset[Role]) -> bool:
+    """As far as the roles need it."""
     if Role.GATEWAY in only:
-        has_shards = settings.shards is None or bool(client.shards) or seconds > SHARDLESS_SECONDS
-        return has_shards and client.serves
-    needs_http = Role.WORKERS in only or roles.answers_members(only, over_http=bool(settings.interactions_public_key))
-    return client.logged_in.is_set() or not needs_http
+        return ground.client.serves
+    over_http = bool(ground.settings.interactions_public_key)
+    needs_http = Role.WORKERS in only or roles.answers_members(only, over_http=over_http)
+    return ground.client.logged_in.is_set() or not needs_http

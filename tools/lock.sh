@@ -11,5 +11,5 @@ compile() {
         --no-annotate --upgrade --custom-compile-command "make lock" pyproject.toml "$@"
 }
 compile --extra build --output-file requirements.lock
-compile --extra build --extra interactions --extra postgres --output-file requirements-all.lock
+compile --extra build --extra interactions --extra metrics --extra postgres --output-file requirements-all.lock
 compile --extra build --extra dev --output-file requirements-dev.lock
