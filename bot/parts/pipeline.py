@@ -22,6 +22,7 @@ from bot.services.pipeline.posting import Posting
 from bot.services.pipeline.progress import Progress, ProgressTimes
 from bot.services.pipeline.rate import Rate
 from bot.services.pipeline.resend import Resend
+from bot.services.pipeline.sources import Sources
 from bot.services.pipeline.submit import Submission, SubmitTimes
 from bot.services.pipeline.tracks import TrackFiles
 from bot.services.pipeline.waiting import Waiting
@@ -93,18 +94,20 @@ def _acceptance(ground: Ground) -> Acceptance:
     settings = ground.settings
     return Acceptance(
         ground.storage,
-        ground.provider,
-        ground.audio,
-        ground.sources,
+        Sources(
+            ground.provider,
+            ground.audio,
+            ground.sources,
+            ground.account,
+            folder=ground.folder,
+            max_source_bytes=settings.max_source_bytes,
+            offer=settings.offer,
+        ),
         ground.messenger,
-        ground.account,
-        folder=ground.folder,
         limits=AcceptLimits(
             quota_per_day=settings.quota_per_day,
             open_commands=settings.open_commands_per_member,
             further_commands=FURTHER_COMMANDS,
-            max_source_bytes=settings.max_source_bytes,
-            offer=settings.offer,
             takeover=settings.lease_seconds,
             token=settings.interaction_seconds,
         ),

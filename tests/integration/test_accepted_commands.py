@@ -15,7 +15,8 @@ from bot.errors import (
     QuotaExceeded,
 )
 from bot.services.common.sentences import NOT_USED, with_more, without_cost
-from bot.services.pipeline.accept import GOT_IT, NOT_TAKEN
+from bot.services.pipeline.accept import GOT_IT
+from bot.services.pipeline.sources import NOT_TAKEN
 from tests.support.pipeline import LIMIT, SEE_WHY, Pipeline, a_pipeline
 
 

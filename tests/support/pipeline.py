@@ -34,6 +34,7 @@ from bot.services.pipeline.posting import Posting
 from bot.services.pipeline.progress import Progress, ProgressTimes
 from bot.services.pipeline.rate import Rate
 from bot.services.pipeline.resend import Resend
+from bot.services.pipeline.sources import Sources
 from bot.services.pipeline.submit import Submission, SubmitTimes
 from bot.services.pipeline.tracks import TrackFiles
 from bot.services.pipeline.waiting import Waiting
@@ -298,17 +299,12 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
 def an_acceptance(base: Base) -> Acceptance:
     return Acceptance(
         base.storage,
-        base.provider,
-        base.audio,
-        base.fetcher,
+        Sources(base.provider, base.audio, base.fetcher, base.account, folder=base.folder, max_source_bytes=1_000_000),
         base.messenger,
-        base.account,
-        folder=base.folder,
         limits=AcceptLimits(
             quota_per_day=LIMIT,
             open_commands=3,
             further_commands=FURTHER_COMMANDS,
-            max_source_bytes=1_000_000,
             takeover=180,
             token=870,
         ),

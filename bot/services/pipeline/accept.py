@@ -1,14 +1,13 @@
-"""From a command to an accepted job: read the source, check every rule, hand the audio over, hold the quota."""
+"""From a command to an accepted job: say that it is read, have its source handed over, hold the quota."""
 
 import asyncio
 import contextlib
 import logging
 import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
@@ -16,19 +15,12 @@ from msgspec.structs import replace
 from bot import fault_points
 from bot.domain.adjustments import adjusted, notes_on
 from bot.domain.gates import Gate
-from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage, WaitReason
-from bot.domain.models import WHOLE_TABLE, Offer
+from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage
 from bot.domain.quota import quota_day
-from bot.domain.request import ExtensionRequest, sent_continue_at
-from bot.domain.rules import broken_rules
-from bot.domain.source import AudioFormat, AudioProperties
+from bot.domain.request import sent_continue_at
 from bot.domain.text import Text, text
 from bot.errors import (
-    BadSource,
     Outage,
-    ProviderBusy,
-    ProviderError,
-    ProviderSilent,
     QuotaExceeded,
     Refused,
     open_commands_refusal,
@@ -40,9 +32,9 @@ from bot.services.common.clock import Clock, is_due
 from bot.services.common.command_mentions import CommandMentions
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
-from bot.services.common.ports import AudioTools, Fetcher, Provider, Storage, Work
+from bot.services.common.ports import Storage, Work
 from bot.services.common.sentences import with_more, without_cost
-from bot.services.operator.account import Account, trouble_of
+from bot.services.pipeline.sources import HandedOver, Sources
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +45,6 @@ KEPT = text("I can't save anything right now. I've kept your command and will fi
 NO_ROOM = text("I'm out of disk space right now. Please try again in a while.")
 TOO_LATE = text("Your command had to wait too long, so nothing was started. Please try again.")
 WENT_WRONG = text("Something went wrong. Please try again.")
-NOT_TAKEN = text("The music service isn't taking files right now. Please try again in a while.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 NO_ANSWER = text("Discord isn't letting me post right now. Please try again in a minute.")
 
@@ -61,12 +52,6 @@ POSTING_TRIES = 3
 POSTING_PAUSE_SECONDS = 0.5
 AGAIN = timedelta(seconds=1)
 """How soon a worker that found nothing to read looks again, unless the bell rings."""
-
-
-_UPLOAD_RULES: Mapping[WaitReason | None, str] = {
-    WaitReason.NO_CREDITS: Gate.CREDITS,
-    WaitReason.KEY_REFUSED: Gate.KEY,
-}
 
 
 class AcceptLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,10 +63,8 @@ class AcceptLimits(msgspec.Struct, frozen=True, kw_only=True):
     quota_per_day: int
     open_commands: int
     further_commands: int
-    max_source_bytes: int
     takeover: float
     token: float
-    offer: Offer = WHOLE_TABLE  # the models that members may choose
 
 
 class Acceptance:
@@ -94,25 +77,17 @@ class Acceptance:
     def __init__(
         self,
         storage: Storage,
-        provider: Provider,
-        audio: AudioTools,
-        fetcher: Fetcher,
+        sources: Sources,
         messenger: Messenger,
-        account: Account,
         *,
-        folder: Path,
         limits: AcceptLimits,
         bells: Bells,
         clock: Clock,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._storage = storage
-        self._provider = provider
-        self._audio = audio
-        self._fetcher = fetcher
+        self._sources = sources
         self._messenger = messenger
-        self._account = account
-        self._folder = folder
         self._limits = limits
         self._bells = bells
         self._clock = clock
@@ -225,7 +200,7 @@ class Acceptance:
         except OSError as error:
             log.error(  # noqa: TRY400  # the machine's fault; one line is enough
                 "cannot keep a source in %s (%s): make room there, or set TMPDIR to a folder with room",
-                self._folder,
+                self._sources.folder,
                 error.strerror or error,
             )
             await self._refuse(command, without_cost([NO_ROOM]), ["no_room"])
@@ -360,17 +335,10 @@ class Acceptance:
     async def _accept(self, intake: Intake) -> tuple[Job, tuple[Text, ...]]:
         """The job, and what its member should know of it. Raises `LeaseLost`, and then nothing is held."""
         member_id = intake.place.member_id
-        path = self._folder / f"source-{intake.place.interaction_id}-{secrets.token_hex(4)}"
-        try:
-            properties, asked = await self._checked(intake, path)
-            source_url = await self._upload(path, intake.source.name, properties.format)
-            await fault_points.pause_at("after the source upload")
-        finally:
-            path.unlink(missing_ok=True)
-        notes = notes_on(asked, intake.source)
+        source = await self._sources.handed_over(intake)
         at = self._clock()
         day, limit = quota_day(at), self._limits.quota_per_day
-        job = self._job(intake, adjusted(asked), properties, source_url, at)
+        job = self._job(intake, source, at)
 
         async def accepted(work: Work) -> None:
             held = await work.ledger.hold(
@@ -384,64 +352,21 @@ class Acceptance:
             fault_points.reach("inside the accepting transaction")
 
         await self._storage.write(accepted)
-        return job, notes
+        return job, notes_on(source.request, intake.source)
 
-    async def _checked(self, intake: Intake, path: Path) -> tuple[AudioProperties, ExtensionRequest]:
-        """Read the source and check every rule; what was found, and the request as it was asked for.
-
-        Raises:
-            Refused: with everything that is wrong, at once.
-        """
-        problems: list[Text] = []
-        rules: list[str] = []
-        properties = None
-        try:
-            await self._fetcher.fetch(intake.source.locator, path, limit_bytes=self._limits.max_source_bytes)
-            properties = await self._audio.probe(path)
-        except BadSource as error:
-            log.info("source not usable: %s", error)
-            problems.append(error.sentence)
-            rules.append(error.rule)
-        request = replace(
-            intake.request,
-            source_length=properties.length_seconds if properties else None,
-            source_model=intake.source.model,
-        )
-        broken = broken_rules(adjusted(request), self._limits.offer)
-        problems += [rule.sentence for rule in broken]
-        rules += [rule.name for rule in broken]
-        if problems or properties is None:
-            raise Refused(problems, rules=rules)
-        return properties, request
-
-    async def _upload(self, path: Path, name: str, audio_format: AudioFormat) -> str:
-        try:
-            return await self._provider.upload(path, name=name, audio_format=audio_format)
-        except (ProviderBusy, ProviderSilent) as error:
-            log.warning(
-                "the source could not be handed over (%s): if this lasts, check SUNO_UPLOAD_URL and the network", error
-            )
-            raise Refused([NOT_TAKEN], rules=[Gate.PROVIDER]) from error
-        except ProviderError as error:
-            log.error("the source was not taken: %s", error)  # noqa: TRY400  # expected; one line is enough
-            await self._account.tell_of(error)
-            rule = _UPLOAD_RULES.get(trouble_of(error), "upload_refused")
-            raise Refused([error.sentence], rules=[rule]) from error
-
-    def _job(
-        self, intake: Intake, request: ExtensionRequest, properties: AudioProperties, source_url: str, at: datetime
-    ) -> Job:
+    def _job(self, intake: Intake, source: HandedOver, at: datetime) -> Job:
+        request = adjusted(source.request)
         return Job(
             id=self._new_id(),
             place=intake.place,
             state=JobState.ACCEPTED,
             stage=Stage.QUEUED,
             request=request,
-            sent_continue_at=sent_continue_at(request.continue_at, properties.length_seconds),
+            sent_continue_at=sent_continue_at(request.continue_at, source.properties.length_seconds),
             source_kind=intake.source.kind,
             source_name=intake.source.name,
-            source_url=source_url,
-            source=properties,
+            source_url=source.url,
+            source=source.properties,
             callback_token=secrets.token_urlsafe(32),
             accepted_at=at,
             due_at=at,

@@ -1,0 +1,116 @@
+"""Read a command's source, check every rule, and hand the audio over to the provider."""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from bot import fault_points
+from bot.domain.adjustments import adjusted
+from bot.domain.gates import Gate
+from bot.domain.jobs import Intake, WaitReason
+from bot.domain.models import WHOLE_TABLE, Offer
+from bot.domain.request import ExtensionRequest
+from bot.domain.rules import broken_rules
+from bot.domain.source import AudioFormat, AudioProperties
+from bot.domain.text import Text, text
+from bot.errors import BadSource, ProviderBusy, ProviderError, ProviderSilent, Refused
+from bot.services.common.ports import AudioTools, Fetcher, Provider
+from bot.services.operator.account import Account, trouble_of
+
+log = logging.getLogger(__name__)
+
+NOT_TAKEN = text("The music service isn't taking files right now. Please try again in a while.")
+
+_UPLOAD_RULES: Mapping[WaitReason | None, str] = {
+    WaitReason.NO_CREDITS: Gate.CREDITS,
+    WaitReason.KEY_REFUSED: Gate.KEY,
+}
+
+
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that the provider has, at `url`, with the request as it was asked for."""
+
+    request: ExtensionRequest
+    properties: AudioProperties
+    url: str
+
+
+class Sources:
+    """`folder`: where sources are while they are read; `offer`: the models that members may choose."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        audio: AudioTools,
+        fetcher: Fetcher,
+        account: Account,
+        *,
+        folder: Path,
+        max_source_bytes: int,
+        offer: Offer = WHOLE_TABLE,
+    ) -> None:
+        self._provider = provider
+        self._audio = audio
+        self._fetcher = fetcher
+        self._account = account
+        self.folder = folder
+        self._max_source_bytes = max_source_bytes
+        self._offer = offer
+
+    async def handed_over(self, intake: Intake) -> HandedOver:
+        """Nothing is left on disk.
+
+        Raises:
+            Refused: with everything that is wrong, at once.
+            OSError: there is no room for the source.
+        """
+        path = self.folder / f"source-{intake.place.interaction_id}-{secrets.token_hex(4)}"
+        try:
+            properties, request = await self._checked(intake, path)
+            url = await self._upload(path, intake.source.name, properties.format)
+            await fault_points.pause_at("after the source upload")
+        finally:
+            path.unlink(missing_ok=True)
+        return HandedOver(request=request, properties=properties, url=url)
+
+    async def _checked(self, intake: Intake, path: Path) -> tuple[AudioProperties, ExtensionRequest]:
+        """What was found in the source, and the request as it was asked for."""
+        problems: list[Text] = []
+        rules: list[str] = []
+        properties = None
+        try:
+            await self._fetcher.fetch(intake.source.locator, path, limit_bytes=self._max_source_bytes)
+            properties = await self._audio.probe(path)
+        except BadSource as error:
+            log.info("source not usable: %s", error)
+            problems.append(error.sentence)
+            rules.append(error.rule)
+        request = replace(
+            intake.request,
+            source_length=properties.length_seconds if properties else None,
+            source_model=intake.source.model,
+        )
+        broken = broken_rules(adjusted(request), self._offer)
+        problems += [rule.sentence for rule in broken]
+        rules += [rule.name for rule in broken]
+        if problems or properties is None:
+            raise Refused(problems, rules=rules)
+        return properties, request
+
+    async def _upload(self, path: Path, name: str, audio_format: AudioFormat) -> str:
+        try:
+            return await self._provider.upload(path, name=name, audio_format=audio_format)
+        except (ProviderBusy, ProviderSilent) as error:
+            log.warning(
+                "the source could not be handed over (%s): if this lasts, check SUNO_UPLOAD_URL and the network", error
+            )
+            raise Refused([NOT_TAKEN], rules=[Gate.PROVIDER]) from error
+        except ProviderError as error:
+            log.error("the source was not taken: %s", error)  # noqa: TRY400  # expected; one line is enough
+            await self._account.tell_of(error)
+            rule = _UPLOAD_RULES.get(trouble_of(error), "upload_refused")
+            raise Refused([error.sentence], rules=[rule]) from error
