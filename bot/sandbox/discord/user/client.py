@@ -22,7 +22,7 @@ from bot.sandbox.discord.refuse.commands import (
 from bot.sandbox.discord.refuse.limits import INTEGER_MAX, NUMBER_MAX
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.wire.uploads import keep_file
-from bot.sandbox.discord.world.channels import Channel, Thread
+from bot.sandbox.discord.world.channels import FORUM, Channel, Thread
 from bot.sandbox.discord.world.people import Person, User
 from bot.sandbox.discord.world.permissions import Permission
 from bot.sandbox.discord.world.posts import Attachment
@@ -109,6 +109,8 @@ def offered(member: Person, channel: Channel, name: str, kind: int) -> Json:
     permissions = channel.permissions_of(member)
     if Permission.VIEW_CHANNEL not in permissions:
         raise ClientRefuses(f"{member.name} does not see #{channel.name}")
+    if channel.kind == FORUM:
+        raise ClientRefuses(f"#{channel.name} is a forum: use commands in one of its posts")
     if isinstance(channel, Thread) and channel.archived:
         raise ClientRefuses(f"#{channel.name} is archived: it takes no commands (docs, topics/threads)")
     if channel.guild is not None and Permission.USE_APPLICATION_COMMANDS not in permissions:
@@ -135,7 +137,7 @@ def split_name(spoken: str) -> tuple[str, list[str]]:
 
 def data_for(command: Json, path: list[str], given: Mapping[str, object], channel: Channel, member: Person) -> Json:
     """`data` of a command as the client sends it: options in the order of the definition, files uploaded."""
-    defined = _defined(command, path)
+    defined = options_of(command, path)
     unknown = set(given) - {option["name"] for option in defined}
     if unknown:
         raise ClientRefuses(f"/{command['name']} has no option {', '.join(sorted(unknown))}")
@@ -163,7 +165,7 @@ def partial_data_for(
 ) -> Json:
     """`data` while typing: nothing is required, files come as bare ids without `resolved` (docs/discord.md 1.2)."""
     sent: list[Json] = []
-    for option in _defined(command, path):
+    for option in options_of(command, path):
         name = option["name"]
         if name == focused:
             if not option.get("autocomplete"):
@@ -177,7 +179,8 @@ def partial_data_for(
     return _data(command, path, sent, {})
 
 
-def _defined(command: Json, path: list[str]) -> list[Json]:
+def options_of(command: Json, path: list[str]) -> list[Json]:
+    """The options of a command, or of its subcommand. Raises `ClientRefuses` if it only has subcommands."""
     options: list[Json] = command.get("options") or []
     for name in path:
         found = next((each for each in options if each["name"] == name and each["type"] in (SUBCOMMAND, GROUP)), None)

@@ -11,6 +11,7 @@ from bot.sandbox.discord.refuse.components import (
     RADIO_GROUP,
     ROW,
     STRING_SELECT,
+    TEXT_DISPLAY,
     TEXT_INPUT,
 )
 from bot.sandbox.discord.refuse.limits import TEXT_INPUT_MAX
@@ -67,6 +68,11 @@ class Modal:
             elif row["type"] == ROW:
                 found.append(Field(row["components"][0]["label"], "", row["components"][0]))
         return found
+
+    @property
+    def texts(self) -> list[str]:
+        """What it says besides its fields."""
+        return [row["content"] for row in self._data["components"] if row["type"] == TEXT_DISPLAY]
 
     def field(self, name: str) -> Field:
         """By custom_id or label."""

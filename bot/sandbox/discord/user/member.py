@@ -12,7 +12,7 @@ from bot.sandbox.discord.user.invocation import Invocation
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.world import posting
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS
-from bot.sandbox.discord.world.channels import Channel, Message, Ping, Thread
+from bot.sandbox.discord.world.channels import FORUM, Channel, Message, Ping, Thread
 from bot.sandbox.discord.world.interactions import Interaction, InteractionNews
 from bot.sandbox.discord.world.people import Person
 from bot.sandbox.discord.world.permissions import Permission
@@ -135,6 +135,8 @@ class Member(Person):
 
     def post(self, channel: Channel, content: str = "", *uploads: Upload, replies_to: Message | None = None) -> Message:
         """Write into a channel, with files."""
+        if channel.kind == FORUM:
+            raise ClientRefuses(f"#{channel.name} is a forum: write in one of its posts")
         permissions = channel.permissions_of(self)
         may_write = channel.needed_to_write in permissions
         if not may_write or (uploads and Permission.ATTACH_FILES not in permissions):
