@@ -259,7 +259,7 @@ def _leave_it_to_the_last_line() -> None:
 
 
 def _sandbox() -> Coroutine[Any, Any, None]:
-    from bot.sandbox.stand_ins import keep_running  # noqa: PLC0415  # the application does without the stand-ins
+    from bot.sandbox.playground import keep_running  # noqa: PLC0415  # the application does without the stand-ins
 
     return keep_running()
 
