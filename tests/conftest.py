@@ -30,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="sqlite",
         help="the engine for all tests with a database; postgres starts a throw-away server",
     )
+    parser.addoption("--browser", action="store_true", help="run tests/browser too, in a real browser")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,7 +8,7 @@ from bot.sandbox.discord.user.client import ClientRefuses
 from bot.sandbox.discord.user.forms import Modal
 from bot.sandbox.discord.user.member import Member
 from bot.sandbox.discord.wire import payloads
-from bot.sandbox.discord.world.channels import Channel, Message, Thread
+from bot.sandbox.discord.world.channels import FORUM, Channel, Message, Thread
 from bot.sandbox.discord.world.guilds import Guild
 from bot.sandbox.discord.world.interactions import Interaction, State
 from bot.sandbox.discord.world.people import Person, User
@@ -70,7 +70,7 @@ def _channel(member: Member, channel: Channel, unread: Callable[[Channel], Json]
         "parent": str(channel.parent.id) if isinstance(channel, Thread) else None,
         "topic": channel.topic,
         "archived": isinstance(channel, Thread) and channel.archived,
-        "may_write": channel.needed_to_write in permissions and not is_locked,
+        "may_write": channel.kind != FORUM and channel.needed_to_write in permissions and not is_locked,
         "may_attach": Permission.ATTACH_FILES in permissions,
         **unread(channel),
     }

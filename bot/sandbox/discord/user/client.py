@@ -1,7 +1,7 @@
 """What a member's client does before it sends a command: offer it, check its options, upload files."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from bot.sandbox.discord.refuse.commands import (
     SUBCOMMAND,
     USER,
 )
+from bot.sandbox.discord.refuse.components import CHANNEL_SELECT, MENTIONABLE_SELECT, ROLE_SELECT, USER_SELECT
 from bot.sandbox.discord.refuse.limits import INTEGER_MAX, NUMBER_MAX
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.wire.uploads import keep_file
@@ -230,6 +231,32 @@ def _resolved(kind: int, value: object, channel: Channel, member: Person) -> tup
     if kind == CHANNEL and isinstance(value, Channel):
         return "channels", {**payloads.channel(value), "permissions": str(int(value.permissions_of(member)))}
     return "", None
+
+
+def resolved_of(menu: int, ids: Sequence[str], channel: Channel, member: Person, places: Mapping[int, Channel]) -> Json:
+    """`resolved` for what is picked in a menu of people, roles or channels (docs, "Component Interaction Data").
+
+    `places` are all channels there are.
+
+    Raises:
+        ClientRefuses: an id is nothing that the menu offers here.
+    """
+    resolved: Json = {}
+    guild = channel.guild
+    for text in ids:
+        number = int(text) if text.isdecimal() else 0
+        user = {channel.world.bot.id: channel.world.bot, **channel.world.people}.get(number)
+        role = guild.roles.get(number) if guild else None
+        if menu in (USER_SELECT, MENTIONABLE_SELECT) and user is not None:
+            _resolve_user(user, channel, resolved)
+        elif menu in (ROLE_SELECT, MENTIONABLE_SELECT) and role is not None:
+            resolved.setdefault("roles", {})[text] = payloads.role(role)
+        elif menu == CHANNEL_SELECT and (place := places.get(number)) is not None and place.guild is guild:
+            found = {**payloads.channel(place), "permissions": str(int(place.permissions_of(member)))}
+            resolved.setdefault("channels", {})[text] = found
+        else:
+            raise ClientRefuses(f"this menu does not offer {text}")
+    return resolved
 
 
 def _resolve_user(user: User, channel: Channel, resolved: Json) -> str:

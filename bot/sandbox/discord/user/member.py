@@ -122,7 +122,9 @@ class Member(Person):
         if chosen is None or chosen.get("disabled"):
             raise ClientRefuses(f"no menu {menu!r} to use on {message!r}")
         picked = _picked(chosen, values)
-        data = {"custom_id": chosen["custom_id"], "component_type": chosen["type"], "values": picked}
+        data: Json = {"custom_id": chosen["custom_id"], "component_type": chosen["type"], "values": picked}
+        if chosen["type"] != STRING_SELECT:
+            data["resolved"] = client.resolved_of(chosen["type"], picked, message.channel, self, self.world.channels)
         return self._invoke(Kind.COMPONENT, message.channel, data, _owners(self, message), source=message)
 
     async def submit_modal(self, form: Modal | Invocation, answers: Mapping[str, object]) -> Invocation:
@@ -131,7 +133,13 @@ class Member(Person):
         if modal is None or modal.interaction.member is not self:
             raise ClientRefuses("no form is open")
         opened = modal.interaction
-        return self._invoke(Kind.MODAL_SUBMIT, opened.channel, modal.filled(answers), opened.owners, opened_by=opened)
+        return self._invoke(
+            Kind.MODAL_SUBMIT,
+            opened.channel,
+            modal.filled(answers, self.world.channels),
+            opened.owners,
+            opened_by=opened,
+        )
 
     def post(self, channel: Channel, content: str = "", *uploads: Upload, replies_to: Message | None = None) -> Message:
         """Write into a channel, with files."""
