@@ -6,7 +6,7 @@ AUDIO  ?=
 CONTINUE_AT ?=
 export AUDIO CONTINUE_AT
 
-.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres lint types format bench faults faults-cluster mutants lock messages clean
+.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-browser pictures lint types format bench faults faults-cluster mutants lock messages clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -22,7 +22,7 @@ demo: setup  ## run one /extend from command to audio on this machine
 run: setup  ## run the bot; without a token, the sandbox
 	@$(BIN)/python -m bot run --or-sandbox
 
-sandbox: setup  ## run the bot against the stand-ins until you stop it
+sandbox: setup  ## run the bot against the stand-ins, with a chat page, until you stop it
 	@$(BIN)/python -m bot sandbox
 
 cluster: setup  ## run several processes on a throw-away PostgreSQL against the stand-ins until you stop them
@@ -38,6 +38,12 @@ test-sqlite: setup  ## run all tests on SQLite
 
 test-postgres: setup  ## run the tests with a database on a throw-away PostgreSQL
 	@$(PYTEST) --database postgres
+
+test-browser: setup  ## test the sandbox's page in the Chromium that is installed
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q --browser tests/browser
+
+pictures: setup  ## take the pictures of the README anew
+	@$(BIN)/python -m tools.pictures
 
 lint: setup  ## check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -42,6 +42,7 @@ async def demonstrate(audio: Path | None, continue_at: str | None) -> None:
             settings = replace(both.settings, progress_every_seconds=0.2)
             async with running(both, settings):
                 await _one_extend(both, folder, audio, continue_at)
+    print("Try it yourself: `make sandbox` prints the address of a page where you can use every command.", flush=True)
 
 
 async def _one_extend(both: StandIns, folder: Path, audio: Path | None, continue_at: str | None) -> None:

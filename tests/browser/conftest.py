@@ -62,7 +62,7 @@ async def windows(browser: Browser, url: str) -> AsyncIterator[OpenWindow]:
         page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
         await page.goto(f"{url}?as={who}" if who else url)
         window = Window(page)
-        await expect(window.page.get_by_role("navigation")).to_be_attached()
+        await expect(window.page.get_by_role("main")).to_be_visible()
         return window
 
     yield open_window

@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "./preact.js";
 import { Chip } from "./chip.js";
 import { Icon } from "./icons.js";
 import { Listbox, listKeys } from "./listbox.js";
-import { changed, channelOf, socket, state } from "./store.js";
+import { changed, channelOf, open, socket, state } from "./store.js";
 
 const SLASH = 1, SUBCOMMAND = 1, GROUP = 2, ATTACHMENT = 11;
 
@@ -159,6 +159,7 @@ export function Composer() {
         setText("");
         setFiles([]);
         changed({ replyTo: null });
+        if (state.newer) open(state.channel);
       }
       setFocus("message-box");
     } catch (error) {
