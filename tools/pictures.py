@@ -11,6 +11,7 @@ from bot.sandbox.playground import Playground, playground
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 PATIENCE_MS = 60_000
+LOADED = "(audio) => audio.duration || new Promise((resolve) => { audio.onloadedmetadata = resolve; })"
 
 
 async def main() -> None:
@@ -40,14 +41,14 @@ async def take_all(ground: Playground, browser) -> None:  # noqa: ANN001  # Play
     await page.get_by_role("button", name="Behind the scenes").click()
     await expect(page.locator("audio").first).to_be_visible()
     await expect(page.get_by_text("delivered").first).to_be_visible()
-    await page.wait_for_function("document.querySelector('audio').duration > 0")
+    await page.locator("audio").first.evaluate(LOADED)
     await page.locator(".notice:empty").wait_for(state="attached")
     await shoot(page, "sandbox")
 
     dark = await browser.new_page(**wide, color_scheme="dark")
     await dark.goto(f"{ground.page.url}?as=jonas")
     await expect(dark.locator("audio").first).to_be_visible()
-    await dark.wait_for_function("document.querySelector('audio').duration > 0")
+    await dark.locator("audio").first.evaluate(LOADED)
     await dark.get_by_role("button", name="Behind the scenes").click()
     await dark.get_by_role("tab", name="Levers").click()
     await dark.get_by_role("button", name="Callbacks doubled").click()
@@ -59,7 +60,7 @@ async def take_all(ground: Playground, browser) -> None:  # noqa: ANN001  # Play
     )
     await phone.goto(f"{ground.page.url}?as=mia")
     await expect(phone.locator("audio").first).to_be_visible()
-    await phone.wait_for_function("document.querySelector('audio').duration > 0")
+    await phone.locator("audio").first.evaluate(LOADED)
     await shoot(phone, "phone")
 
 
@@ -80,6 +81,8 @@ async def command(page: Page) -> None:
         await box.press_sequentially(option)
         await box.press("Enter")
         await page.get_by_label(option, exact=True).fill(words)
+    await expect(page.get_by_role("button", name="audio: paper-boats.mp3", exact=True)).to_be_visible()
+    await page.mouse.move(0, 0)
     await box.focus()
 
 

@@ -65,6 +65,23 @@ async def test_a_missing_option_is_refused_where_it_is_typed(stage_window: OpenW
     await expect(mia.page.get_by_label("take", exact=True)).to_be_focused()
 
 
+async def test_an_option_that_was_added_and_left_empty_is_refused(stage: Stage, stage_window: OpenWindow) -> None:
+    mia = await stage_window()
+    await mia.begin("options")
+    await mia.fill("take", "3")
+    await mia.fill("key", "A minor")
+    await mia.fill("singer", "@Jonas")
+    await mia.add("weight")
+
+    await mia.send()
+
+    await expect(mia.page.get_by_role("alert")).to_have_text("option weight is required")
+    await mia.page.get_by_role("button", name="Remove weight").click()
+    await mia.send()
+    await mia.see("3 a Jonas False None None None")
+    assert len(stage.discord.world.interactions) == 1
+
+
 async def test_a_number_out_of_range_is_refused_and_nothing_is_sent(stage: Stage, stage_window: OpenWindow) -> None:
     mia = await stage_window()
     await mia.begin("options")

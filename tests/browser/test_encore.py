@@ -40,6 +40,18 @@ async def test_a_command_with_a_file_ends_in_music_that_plays_and_seeks(ground: 
     assert ground.scene.suno.submits == 1
 
 
+async def test_a_command_waits_for_its_file(window: OpenWindow, ground: Playground) -> None:
+    mia = await window()
+    await mia.begin("extend")
+    await mia.add("audio")
+    await mia.button("audio: choose a file").click()
+    await mia.page.get_by_role("group", name="Files for audio").get_by_role("button", name="night-train.m4a").click()
+    await mia.send()
+
+    await mia.see("Got it.")
+    await ground.scene.suno.wait_for_submit()
+
+
 async def test_a_file_of_ones_own_can_be_picked(window: OpenWindow, ground: Playground) -> None:
     mia = await window()
     song = await ground.scene.samples.get("ferry.flac")

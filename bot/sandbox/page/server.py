@@ -26,7 +26,10 @@ LONG_SECONDS = 3600.0
 
 
 class PageServer:
-    """`async with PageServer(scene) as page:` serves at `page.url`. `port` 0 takes any free one."""
+    """`async with PageServer(scene) as page:` serves at `page.url`. `port` 0 takes any free one.
+
+    Leaving it raises an ExceptionGroup if the page itself broke.
+    """
 
     def __init__(self, scene: Scene, *, port: int = 0) -> None:
         self._scene = scene
@@ -36,6 +39,7 @@ class PageServer:
         self._sessions: set[Session] = set()
         self._sockets: set[web.WebSocketResponse] = set()
         self._levers = Levers(scene)
+        self._crashes: list[Exception] = []
 
     @property
     def url(self) -> str:
@@ -66,6 +70,8 @@ class PageServer:
             await connected.close()
         await asyncio.gather(self._announcing, self._levers.close(), return_exceptions=True)
         await self._runner.cleanup()
+        if self._crashes and error is None:
+            raise ExceptionGroup("the page itself failed", self._crashes)
 
     def _hear(self, news: News) -> None:
         for session in self._sessions:
@@ -158,6 +164,7 @@ class PageServer:
             self._sessions.discard(session)
             self._sockets.discard(connected)
             await session.close()
+            self._crashes += session.crashes
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
         return connected

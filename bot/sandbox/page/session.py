@@ -32,6 +32,7 @@ class Session:
         self.outbox: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._levers = levers
         self._channel: Channel | None = None
+        self.crashes: list[Exception] = []
         self._files: dict[str, Upload] = {}
         self._receiving: tuple[protocol.Upload, bytearray] | None = None
         self._forms: dict[str, Modal] = {}
@@ -119,6 +120,9 @@ class Session:
             answer["refused"] = str(refused)
         except NeverHappened:
             answer["refused"] = "The application did not respond in time"
+        except Exception as error:  # noqa: BLE001  # raised when the page's server ends
+            self.crashes.append(error)
+            answer["refused"] = f"The sandbox itself failed ({type(error).__name__}); please report it"
         self._send(answer)
 
     def _be(self, request: protocol.Be) -> None:
@@ -292,7 +296,8 @@ class Session:
         )
         if interaction.modal is not None:
             self._forms[str(interaction.id)] = Modal(interaction)
-        self._send({"is": "interaction", **view.interaction(interaction)})
+        if interaction.member is self.member:  # or one has become somebody else meanwhile
+            self._send({"is": "interaction", **view.interaction(interaction)})
 
     def _send(self, frame: Json) -> None:
         self.outbox.put_nowait(msgspec.json.encode(frame))

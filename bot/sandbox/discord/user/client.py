@@ -20,7 +20,7 @@ from bot.sandbox.discord.refuse.commands import (
     USER,
 )
 from bot.sandbox.discord.refuse.components import CHANNEL_SELECT, MENTIONABLE_SELECT, ROLE_SELECT, USER_SELECT
-from bot.sandbox.discord.refuse.limits import INTEGER_MAX, NUMBER_MAX
+from bot.sandbox.discord.refuse.limits import ATTACHMENTS_MAX, CONTENT_MAX, INTEGER_MAX, NUMBER_MAX
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.wire.uploads import keep_file
 from bot.sandbox.discord.world.channels import FORUM, Channel, Thread
@@ -32,6 +32,8 @@ from bot.sandbox.discord.world.shapes import Json
 from bot.sandbox.discord.world.sizes import UPLOAD_BYTES_BY_NITRO, UPLOAD_BYTES_BY_TIER
 
 STRING_MAX = 6000
+NITRO = 2
+CONTENT_MAX_WITH_NITRO = 4000
 GUILD_CONTEXT, DM_CONTEXT = 0, 1
 
 
@@ -74,6 +76,18 @@ def attach(upload: Upload, channel: Channel, member: Person, *, ephemeral: bool)
         ephemeral=ephemeral,
         content_type=upload.content_type,
     )
+
+
+def check_post(content: str, uploads: Sequence[Upload], member: Person) -> None:
+    """Raises `ClientRefuses` for a message that is too long, or has too many files.
+
+    With Nitro, a member may write longer messages (Discord's support article "Discord Nitro").
+    """
+    most = CONTENT_MAX_WITH_NITRO if member.nitro == NITRO else CONTENT_MAX
+    if len(content) > most:
+        raise ClientRefuses(f"a message takes up to {most} characters, not {len(content)}")
+    if len(uploads) > ATTACHMENTS_MAX:
+        raise ClientRefuses(f"a message takes up to {ATTACHMENTS_MAX} files, not {len(uploads)}")
 
 
 def upload_limit_bytes(channel: Channel, member: Person) -> int:

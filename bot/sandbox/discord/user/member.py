@@ -151,6 +151,7 @@ class Member(Person):
             raise ClientRefuses(f"{self.name} may not write that in #{channel.name}")
         if isinstance(channel, Thread) and channel.is_locked_for(self):
             raise ClientRefuses(f"#{channel.name} is locked")
+        client.check_post(content, uploads, self)
         files = tuple(client.attach(upload, channel, self, ephemeral=False) for upload in uploads)
         version = Version(content=content, embeds=[], components=[], attachments=files, flags=0, at=self.world.clock())
         kind = REPLY if replies_to else DEFAULT

@@ -128,13 +128,14 @@ function FileChip({ chip, set, remove, refused }) {
   const input = useRef(null);
   const fill = async (work, words) => {
     open(false);
-    set({ words: `${words}…` });
-    try {
-      set({ value: await work, words });
-    } catch (error) {
-      set({ value: null, words: error.message });
-    }
+    const busy = work.catch(() => null);
+    set({ words: `${words}…`, value: null, busy });
     document.getElementById("message-box")?.focus();
+    try {
+      set({ value: await work, words, busy: null });
+    } catch (error) {
+      set({ value: null, words: error.message, busy: null });
+    }
   };
   const take = (event) => {
     const [file] = event.currentTarget.files;

@@ -150,7 +150,12 @@ export function Composer() {
     refuse("");
     try {
       if (command) {
-        const given = Object.fromEntries(chips.filter((chip) => chip.value !== null).map((chip) => [chip.option.name, chip.value]));
+        const given = {};
+        for (const chip of chips) {
+          const value = chip.busy ? await chip.busy : chip.value; // a file may still be on its way
+          if (value === null) throw new Error(`option ${chip.option.name} is required`); // a client sends no empty option
+          given[chip.option.name] = value;
+        }
         await socket.ask({ do: "command", channel: state.channel, name: command.name, options: given });
         reset();
       } else if (text.trim() || files.length) {

@@ -114,5 +114,5 @@ export function markup(text) {
 
 /** The same without markup, for names and labels. */
 export function plainly(text) {
-  return (text ?? "").replace(/<@!?(\d+)>/g, (_, id) => `@${nameOf(id)}`).replace(/\\([^\w\s])|[*_~|`]/g, "$1");
+  return (text ?? "").replace(/<@!?(\d+)>/g, (_, id) => `@${nameOf(id)}`).replace(/\[([^\]]+)\]\(\S+\)/g, "$1").replace(/^-# .*$/gm, "").replace(/\\([^\w\s])|[*_~|`]/g, "$1");
 }

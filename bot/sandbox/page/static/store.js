@@ -104,6 +104,11 @@ const hearing = {
       if (message.rings && !message.silent) state.notice = `${message.author.global_name} mentioned you`;
       if (document.hasFocus()) socket.ask({ do: "read", channel: frame.channel });
     }
+    // Replies show what they reply to as it is now.
+    if (state.messages.some((each) => each.referenced_message?.id === message.id)) {
+      const renewed = (each) => (each.referenced_message?.id === message.id ? { ...each, referenced_message: message } : each);
+      state.messages = state.messages.map(renewed);
+    }
     const mark = window.onMessageShown;
     if (mark) requestAnimationFrame(() => mark(message.id));
   },
