@@ -42,7 +42,7 @@ test-postgres: setup  ## run the tests with a database on a throw-away PostgreSQ
 test-browser: setup  ## test the sandbox's page in the Chromium that is installed
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q --browser tests/browser
 
-pictures: setup  ## take the pictures of the README anew
+pictures: setup  ## take the README's pictures again
 	@$(BIN)/python -m tools.pictures
 
 lint: setup  ## check style and formatting

@@ -1,4 +1,4 @@
-"""A real Chromium in front of the page: `make test-browser`. Without `--browser`, these tests are skipped."""
+"""A real Chromium in front of the page: `make test-browser`. Without `--browser`, this folder is left out."""
 
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,18 +19,9 @@ from tests.browser.window import PATIENCE_MS, Window
 from tests.support.discord_api import connected
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-FOLDER = Path(__file__).parent
 OpenWindow = Callable[..., Awaitable[Window]]
 
 expect.set_options(timeout=PATIENCE_MS)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--browser"):
-        return
-    for item in items:
-        if item.path.is_relative_to(FOLDER):
-            item.add_marker(pytest.mark.skip(reason="in a browser only with --browser, as `make test-browser` has it"))
 
 
 def chromium_path() -> str:

@@ -79,6 +79,10 @@ class Choir(discord.ui.View):
     async def chosen(self, interaction: Interaction, menu: discord.ui.Select[Any]) -> None:
         await interaction.response.send_message(f"{menu.values[0]} sings")
 
+    @discord.ui.button(label="Never answers")
+    async def never(self, _: Interaction, __: discord.ui.Button[Any]) -> None:
+        await asyncio.Event().wait()
+
     @discord.ui.select(cls=discord.ui.UserSelect, placeholder="Who conducts?")
     async def person(self, interaction: Interaction, menu: discord.ui.UserSelect[Any]) -> None:
         await interaction.response.send_message(f"{menu.values[0].display_name} conducts")

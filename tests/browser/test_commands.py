@@ -162,6 +162,17 @@ async def test_menus_of_options_and_of_people(stage_window: OpenWindow) -> None:
     await mia.see("Jonas conducts")
 
 
+async def test_a_button_without_an_answer_waits_and_then_fails_in_place(stage_window: OpenWindow) -> None:
+    mia = await stage_window()
+    await mia.begin("choir")
+    await mia.send()
+    await mia.button("Never answers").click()
+    await expect(mia.button("Never answers")).to_be_disabled()
+
+    await expect(mia.message("Choose:").get_by_role("alert")).to_have_text("This interaction failed")
+    await expect(mia.button("Never answers")).to_be_enabled()
+
+
 async def test_a_form_with_text_menus_and_boxes(stage_window: OpenWindow) -> None:
     mia = await stage_window()
     await mia.begin("parts")
@@ -194,6 +205,7 @@ async def test_a_form_with_words_a_choice_a_person_a_file_and_a_tick(stage_windo
     await dialog.get_by_role("button", name="Submit").click()
 
     await expect(dialog).to_have_count(0)
+    await expect(mia.page.locator(":focus")).to_have_count(1)
     await mia.see("oh boats · V5 · ['Priya'] · ['cover.png'] · True")
 
 

@@ -80,7 +80,7 @@ async def test_the_models_are_suggested_while_typing(window: OpenWindow) -> None
     await expect(jonas.page.get_by_label("model", exact=True)).to_have_value(re.compile("^V5"))
 
 
-async def test_what_the_bot_refuses_only_its_member_reads(window: OpenWindow, ground: Playground) -> None:
+async def test_a_refusal_is_seen_by_its_member_alone(window: OpenWindow, ground: Playground) -> None:
     mia, jonas = await window("mia"), await window("jonas")
     await mia.extend("shopping-list.mp3")
 
@@ -90,7 +90,7 @@ async def test_what_the_bot_refuses_only_its_member_reads(window: OpenWindow, gr
     assert ground.scene.suno.submits == 0
 
 
-async def test_where_the_bot_may_not_post_files_it_says_so(window: OpenWindow) -> None:
+async def test_a_missing_permission_is_named(window: OpenWindow) -> None:
     mia = await window()
     await mia.enter("notice-board")
     await mia.extend()

@@ -113,7 +113,7 @@ async def test_a_malformed_frame_ends_the_connection(door: Door, frame: str) -> 
         ({"do": "apps", "name": "Count", "person": "7", "channel": "1"}, "there is nobody to use it on"),
     ],
 )
-async def test_what_cannot_be_is_refused_and_the_connection_stays(
+async def test_an_impossible_request_is_refused_and_the_connection_stays(
     door: Door, request_: dict[str, str], refused: str
 ) -> None:
     async with door.http.ws_connect(f"{door.page.url}socket", origin=door.origin) as socket:

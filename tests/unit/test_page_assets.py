@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from bot.sandbox.page import assets
 
+ROOT = Path(__file__).parents[2]
 VENDOR = assets.STATIC / "vendor"
 IMPORT = re.compile(r'^(?:import|export)\b[^;]*?from "([^"]+)"|^import "([^"]+)"', re.MULTILINE)
 
@@ -16,7 +19,7 @@ def manifest() -> dict[str, str]:
     return {name: digest for digest, name in (line.split() for line in lines if not line.startswith("#"))}
 
 
-def test_what_is_vendored_is_as_it_was_published() -> None:
+def test_vendored_files_are_unchanged() -> None:
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in VENDOR.iterdir()}
     del found["MANIFEST.txt"]
 
@@ -43,6 +46,14 @@ def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html(name: str) ->
 
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", source)
     assert not re.search(r"""(?:src|href|url\()\s*=?\s*["']?https?://""", source)
+
+
+def test_all_of_them_are_in_the_wheel() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["bot"]
+    packed = {path for pattern in patterns for path in (ROOT / "bot").glob(pattern)}
+
+    assert [path for path in assets.STATIC.rglob("*") if path.is_file() and path not in packed] == []
 
 
 @pytest.mark.parametrize("name", ["../server.py", "/etc/passwd", "vendor/../../server.py", "vendor/MANIFEST.txt", ""])

@@ -150,7 +150,7 @@ LEVERS: tuple[Lever, ...] = (
         "silence",
         NEXT,
         "Silence",
-        "The service takes the job and is never heard of again: no callbacks, no progress. The bot polls, says so, and"
+        "The service takes the job and goes silent: no callbacks, no progress. The bot polls, says so, and"
         " gives up after a day. Move the clock to get there.",
         _next_job("silent"),
     ),
@@ -158,7 +158,7 @@ LEVERS: tuple[Lever, ...] = (
         "callbacks-lost",
         NEXT,
         "Callbacks lost",
-        "No callback arrives. The bot notices, polls, and posts the music all the same, a little later.",
+        "No callback arrives. The bot notices, polls, and posts the music a little later.",
         _next_job("no-callbacks"),
     ),
     Lever(
@@ -172,17 +172,23 @@ LEVERS: tuple[Lever, ...] = (
         "callbacks-late",
         NEXT,
         "Callbacks late",
-        "The lyrics and the first track are reported after the end. Nothing changes any more.",
+        "The lyrics and the first track are reported after the end. Nothing changes.",
         _next_job("late"),
     ),
     Lever(
         "out-of-credits",
         ACCOUNT,
         "Out of credits",
-        "The account is empty. The next job waits, its member and the operator read why. Top up to go on.",
+        "The account is empty. The next job waits, its member and the operator read why. Top up to continue.",
         _credits(0),
     ),
-    Lever("top-up", ACCOUNT, "Top up", "The account has 10,000 credits. Waiting jobs go on.", _credits(FULL_CREDITS)),
+    Lever(
+        "top-up",
+        ACCOUNT,
+        "Top up",
+        "There are 10,000 credits again. Waiting jobs continue.",
+        _credits(FULL_CREDITS),
+    ),
     Lever(
         "refuse-key",
         ACCOUNT,
@@ -190,7 +196,7 @@ LEVERS: tuple[Lever, ...] = (
         "The service refuses the bot's key. Jobs wait, and the operator gets a direct message.",
         _key(refused=True),
     ),
-    Lever("accept-key", ACCOUNT, "Accept the key", "The key works again. Waiting jobs go on.", _key(refused=False)),
+    Lever("accept-key", ACCOUNT, "Accept the key", "The key works again. Waiting jobs continue.", _key(refused=False)),
     Lever(
         "post-refused",
         DISCORD,
@@ -230,7 +236,7 @@ LEVERS: tuple[Lever, ...] = (
         "unreachable",
         DISCORD,
         "Unreachable",
-        "Nobody reaches Discord for eight seconds, and commands fail. The bot reconnects by itself.",
+        "Discord can't be reached for eight seconds, and commands fail. The bot reconnects on its own.",
         _unreachable,
     ),
     Lever("calm", DISCORD, "End all troubles", "Discord works as it should again.", _calm),

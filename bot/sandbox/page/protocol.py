@@ -15,7 +15,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Be(Frame, frozen=True, kw_only=True, tag="be"):
-    """Go on as this person."""
+    """Become this person."""
 
     person: str
 

@@ -281,7 +281,7 @@ class Session:
         return message
 
     def _follow(self, invocation: Invocation) -> str:
-        """Tell the browser how an interaction goes on, until it is answered or has failed."""
+        """Report an interaction to the browser now, and again once it is answered or has failed."""
         self._send({"is": "interaction", **view.interaction(invocation.interaction)})
         self._start(self._until_answered(invocation))
         return str(invocation.interaction.id)

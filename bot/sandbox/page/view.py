@@ -16,7 +16,7 @@ from bot.sandbox.discord.world.permissions import Permission
 from bot.sandbox.discord.world.shapes import Json, Kind
 from bot.sandbox.discord.world.state import World
 
-PAGE_MESSAGES = 50
+PAGE_MESSAGES = 25
 KINDS = (SLASH, USER_MENU, MESSAGE_MENU)
 
 

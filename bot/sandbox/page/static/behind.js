@@ -17,6 +17,7 @@ export function BehindTheScenes() {
     state.behind.shown = false;
     socket.ask({ do: "behind", shown: false });
     changed();
+    document.querySelector(".to-behind")?.focus();
   };
   const keys = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

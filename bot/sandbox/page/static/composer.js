@@ -153,6 +153,7 @@ export function Composer() {
         const given = {};
         for (const chip of chips) {
           const value = chip.busy ? await chip.busy : chip.value; // a file may still be on its way
+          if (value === null && chip.option.required) continue; // the stand-in refuses that
           if (value === null) throw new Error(`option ${chip.option.name} is required`); // a client sends no empty option
           given[chip.option.name] = value;
         }

@@ -20,7 +20,9 @@ export function ModalDialog({ modal }) {
   const [answers, answer] = useState(() => Object.fromEntries(modal.fields.map(({ component }) => [component.custom_id, start(component)])));
   const [refused, refuse] = useState("");
   useEffect(() => {
-    dialog.current.showModal();
+    const element = dialog.current;
+    element.showModal();
+    return () => element.close(); // gives the focus back
   }, []);
   const close = () => changed({ modal: null });
   const send = async (event) => {

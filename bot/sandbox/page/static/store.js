@@ -2,7 +2,7 @@
 
 import { Socket } from "./socket.js";
 
-const MESSAGES_KEPT = 200;
+const MESSAGES_KEPT = 100;
 const REQUESTS_KEPT = 300;
 const LINES_KEPT = 500;
 

@@ -24,8 +24,12 @@ export function inWords(seconds) {
   return relative.format(Math.trunc(seconds / size), unit);
 }
 
+const formats = Object.fromEntries(
+  Object.entries(STYLES).map(([style, options]) => [style, new Intl.DateTimeFormat("en-GB", options)]),
+);
+
 export function shown(ms, style = "f") {
-  return new Intl.DateTimeFormat("en-GB", STYLES[style] ?? STYLES.f).format(ms);
+  return (formats[style] ?? formats.f).format(ms);
 }
 
 /** A time that Discord's markup names, in seconds. */
