@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from bot.sandbox.processes import BotProcess, bot_process, environ_of
@@ -61,7 +61,8 @@ class SandboxBot:
                 bot_process(environ, str(self._clock), "run", folder=self._folder, module="bot.sandbox.turned_clock")
             )
             self._bot.hear = self._hear
-            self._is_ready = await self._bot.has_said("ready as", seconds=READY_SECONDS)
+            with suppress(TimeoutError):  # then it shows as "starting"
+                self._is_ready = await self._bot.has_said("ready as", seconds=READY_SECONDS)
 
     async def kill(self) -> None:
         if self._bot is not None and not self.ended:

@@ -121,6 +121,29 @@ async def test_in_a_thread_a_forum_post_and_a_voice_chat(window: OpenWindow) -> 
     await expect(mia.page.get_by_text("This is a forum")).to_be_visible()
 
 
+async def test_in_direct_messages_only_their_commands_are_offered(window: OpenWindow) -> None:
+    mia = await window()
+    await mia.enter("Encore")
+    await mia.box.fill("/")
+    await expect(mia.commands.get_by_role("option", name="/jobs")).to_be_visible()
+    await expect(mia.commands.get_by_role("option", name="/extend")).to_have_count(0)
+    await mia.begin("jobs")
+    await mia.send()
+
+    await mia.see("Only you can see this")
+
+
+async def test_the_operator_gets_a_direct_message_when_the_key_is_refused(window: OpenWindow) -> None:
+    mia, sam = await window("mia"), await window("sam")
+    await mia.pull("Refuse the key")
+    await mia.extend("harbour.wav")
+
+    badge = sam.page.get_by_role("navigation").get_by_role("button", name="Encore").get_by_text("1 mentions")
+    await expect(badge).to_be_visible(timeout=60_000)
+    await sam.enter("Encore")
+    await sam.see("SUNO_API_KEY")
+
+
 async def test_a_mention_elsewhere_shows_as_a_badge(window: OpenWindow) -> None:
     mia = await window()
     await mia.extend("harbour.wav")

@@ -202,3 +202,11 @@ async def test_every_sample_can_be_had(house: House, name: str) -> None:
 
     assert upload.name == name
     assert len(upload.data) > 500
+
+
+async def test_a_lever_that_is_still_under_way_is_not_pulled_twice(house: House) -> None:
+    tab = await house.tab()
+    said = [await tab.found("pull", lever="unreachable") for _ in range(2)]
+
+    assert said[0] == said[1]
+    assert "eight seconds" in said[0]

@@ -1,6 +1,7 @@
 """Levers: what a person at the page can make happen, each with what to expect of it."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from bot.sandbox.discord.user.client import ClientRefuses
 from bot.sandbox.discord.wire.troubles import TroubleKind
 from bot.sandbox.discord.world.shapes import Json
 from bot.sandbox.page.scene import Scene
+
+log = logging.getLogger(__name__)
 
 UNREACHABLE_SECONDS = 8.0
 A_MINUTE, A_QUARTER, A_DAY = 60.0, 15 * 60.0, 86_400.0
@@ -283,7 +286,7 @@ _BY_NAME: Mapping[str, Lever] = {lever.name: lever for lever in LEVERS}
 class Levers:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self._acting: set[asyncio.Task[None]] = set()
+        self._acting: dict[str, asyncio.Task[None]] = {}
 
     @property
     def listed(self) -> list[Json]:
@@ -293,23 +296,29 @@ class Levers:
         ]
 
     async def pull(self, name: str) -> str:
-        """Begin it, and return what to expect. Raises `ClientRefuses` if there is no such lever."""
+        """Begin it, unless it is still under way, and return what to expect.
+
+        Raises:
+            ClientRefuses: there is no such lever.
+        """
         lever = _BY_NAME.get(name)
         if lever is None:
             raise ClientRefuses(f"there is no lever {name}")
-        begun = lever.act(self._scene)
-        if isinstance(begun, Awaitable):
-            task = asyncio.create_task(_whole(begun), name=f"lever {name}")
-            self._acting.add(task)
-            task.add_done_callback(self._acting.discard)
+        if name not in self._acting and isinstance(begun := lever.act(self._scene), Awaitable):
+            self._acting[name] = asyncio.create_task(self._whole(name, begun), name=f"lever {name}")
         return lever.expect
+
+    async def _whole(self, name: str, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except (OSError, TimeoutError) as error:
+            log.warning("lever %s: %s", name, str(error) or type(error).__name__)
+        finally:
+            del self._acting[name]
 
     async def close(self) -> None:
         """End what takes longer than the page is open."""
-        for task in [*self._acting]:
+        acting = [*self._acting.values()]
+        for task in acting:
             task.cancel()
-        await asyncio.gather(*self._acting, return_exceptions=True)
-
-
-async def _whole(work: Awaitable[None]) -> None:
-    await work
+        await asyncio.gather(*acting, return_exceptions=True)
