@@ -4,9 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 AUDIO  ?=
 CONTINUE_AT ?=
+TESTS  ?=
 export AUDIO CONTINUE_AT
 
-.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-browser pictures lint types format bench faults faults-cluster mutants lock messages clean
+.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-browser test-deep pictures lint types format bench faults faults-cluster mutants lock messages clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -28,16 +29,20 @@ sandbox: setup  ## run the bot against the stand-ins, with a chat page, until yo
 cluster: setup  ## run several processes on a throw-away PostgreSQL against the stand-ins until you stop them
 	@$(BIN)/python -m bot cluster
 
-PYTEST = $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal -q
+# Tests wait half of their time, so there are more workers than processors; each loads what another has compiled.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(nproc) * 2)) --dist worksteal -q
 
 test: test-sqlite  ## run all tests, on PostgreSQL too if a server is installed
 	@if $(BIN)/python -m tests.support.postgres_server; then $(MAKE) --no-print-directory test-postgres; fi
 
-test-sqlite: setup  ## run all tests on SQLite
-	@$(PYTEST)
+test-sqlite: setup  ## run all tests on SQLite, or those in TESTS="tests/unit tests/integration"
+	@$(PYTEST) $(TESTS)
 
 test-postgres: setup  ## run the tests with a database on a throw-away PostgreSQL
 	@$(PYTEST) --database postgres
+
+test-deep: setup  ## try the tests that invent their own examples with twenty times as many
+	@ENCORE_TEST_DEEP=1 $(PYTEST) -m hypothesis
 
 test-browser: setup  ## test the sandbox's page in the Chromium that is installed
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q --browser tests/browser

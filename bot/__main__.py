@@ -1,17 +1,16 @@
 """The command line, and the only reader of the environment."""
 
-import argparse
-import asyncio
 import gc
 import logging
 import os
 import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from bot import __version__, fault_points, roles
+from bot import roles
 from bot.roles import Role
 from bot.settings import SETTINGS, Settings, SettingsError, file_of, move_of, server_of, without_password
 
@@ -32,8 +31,10 @@ then start again. README.md says the rest."""
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 0, 1 (stopped by a fault) or 2 (bad settings or arguments)."""
-    options = _parser().parse_args(arguments)
+    options = _options(sys.argv[1:] if arguments is None else arguments)
     if armed := os.environ.get("ENCORE_FAULT"):
+        from bot import fault_points  # noqa: PLC0415  # only for tests
+
         fault_points.arm(armed)
     try:
         environ = {**_from_file(ENV_FILE), **{name: value for name, value in os.environ.items() if value.strip()}}
@@ -46,7 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def _work(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
+def _options(arguments: list[str]) -> SimpleNamespace:
+    if arguments == ["run"]:  # as most bots are started; argparse would take a fiftieth of the time until READY
+        return SimpleNamespace(command="run", or_sandbox=False, only=None)
+    from bot.arguments import parser  # noqa: PLC0415  # see above
+
+    return SimpleNamespace(**vars(parser().parse_args(arguments)))
+
+
+def _work(options: SimpleNamespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
     """The work of the command. Each command imports only what it needs, so that nobody waits for the rest."""
     if options.command == "demo":
         audio, continue_at = options.audio or environ.get("AUDIO"), options.continue_at or environ.get("CONTINUE_AT")
@@ -92,7 +101,7 @@ def _only(words: str | None, settings: Settings) -> frozenset[Role]:
     return only
 
 
-def _on_the_database(options: argparse.Namespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
+def _on_the_database(options: SimpleNamespace, environ: Mapping[str, str]) -> Coroutine[Any, Any, None]:
     """They need no token and no key."""
     if options.command == "backup":
         return _back_up(file_of(environ).absolute(), options.file)
@@ -102,50 +111,6 @@ def _on_the_database(options: argparse.Namespace, environ: Mapping[str, str]) ->
         return _after_restore(server_of(environ))
     source, target = move_of({"FROM": options.source, "TO": options.target})
     return _move(source.absolute(), target)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="encore", description="A Discord bot that continues music.")
-    parser.add_argument("--version", action="version", version=f"encore {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="connect to Discord and to the music service")
-    run.add_argument("--or-sandbox", action="store_true", help="without a DISCORD_TOKEN, start the sandbox")
-    run.add_argument("--only", metavar="ROLES", help=f"some of {roles.in_words(roles.ALL)}, with commas; otherwise all")
-    commands.add_parser("sandbox", help="run against the stand-ins on this machine, until stopped")
-    cluster = commands.add_parser("cluster", help="run the sandbox in several processes on a throw-away PostgreSQL")
-    for name in ("gateways", "web", "workers"):
-        cluster.add_argument(
-            f"--{name}", metavar="N", type=_number, default=2, help="how many of them to start; 2 if left out"
-        )
-    cluster.add_argument(
-        "--shards", metavar="N", type=_number, default=4, help="how many the gateways share; 4 if left out"
-    )
-    backup = commands.add_parser("backup", help="copy the database, consistently, while the bot runs")
-    backup.add_argument("file", type=Path, help="the copy; it must not exist yet")
-    restore = commands.add_parser("restore", help="put a copy in the place of the database, while no bot is running")
-    restore.add_argument("file", type=Path, help="the copy; it stays as it is")
-    commands.add_parser(
-        "after-restore", help="hold back what waits in a restored PostgreSQL database, while no bot is running"
-    )
-    move = commands.add_parser("move-database", help="copy a stopped bot's data from SQLite to PostgreSQL")
-    move.add_argument("source", metavar="FROM", help="sqlite:///data/encore.db; it stays as it is")
-    move.add_argument("target", metavar="TO", help="postgresql://user:password@host/encore, an empty database")
-    announced = commands.add_parser("commands", help="announce the bot's commands to Discord, or remove them")
-    announced.add_argument(
-        "action",
-        choices=("sync", "clear"),
-        help="sync: announce them, changed or not; clear: remove them until the next start",
-    )
-    demo = commands.add_parser("demo", help="one /extend against the stand-ins, from command to audio")
-    demo.add_argument("--audio", help="your own file; otherwise a piece is composed")
-    demo.add_argument("--continue-at", help="where to go on from, such as 1:05; otherwise the end")
-    return parser
-
-
-def _number(word: str) -> int:
-    if not word.isdecimal() or not int(word):
-        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1 on")
-    return int(word)
 
 
 def _from_file(path: Path) -> Mapping[str, str]:
@@ -264,7 +229,7 @@ def _sandbox() -> Coroutine[Any, Any, None]:
     return keep_running()
 
 
-def _cluster(options: argparse.Namespace) -> Coroutine[Any, Any, None]:
+def _cluster(options: SimpleNamespace) -> Coroutine[Any, Any, None]:
     from bot.sandbox.cluster import Size  # noqa: PLC0415  # as above
     from bot.sandbox.supervisor import keep_running  # noqa: PLC0415  # as above
 
@@ -280,6 +245,8 @@ def _demo(audio: Path | None, continue_at: str | None) -> Coroutine[Any, Any, No
 
 def _finished(work: Coroutine[Any, Any, None]) -> int:
     """Run `work`; a fault becomes one readable line."""
+    import asyncio  # noqa: PLC0415  # as above
+
     try:
         asyncio.run(work)
     except Exception as error:  # noqa: BLE001  # whatever it was, the operator reads one line

@@ -38,6 +38,7 @@ INTERACTION_SECONDS = 2.0
 """The same for commands and clicks that Discord has delivered; most take a fraction of a second."""
 RELEASE_SECONDS = 2.0
 GREETING_SECONDS = 2.0
+"""How long everything else waits for Discord's gateway at the start."""
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,8 +117,8 @@ async def run(settings: Settings, *, only: frozenset[Role] = roles.ALL) -> None:
 
 async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
     """Run the parts of `app` until `until` returns."""
-    # The workers speak through the client, which must have logged in.
-    logged_in = asyncio.Event()
+    # The workers speak through the client, which must have logged in, and would hold up the greeting.
+    logged_in, greeted = asyncio.Event(), asyncio.Event()
     submitting: list[asyncio.Task[None]] = []
     hearing: list[asyncio.Task[None]] = []
 
@@ -131,8 +132,9 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
         try:
             await work
         except Exception:
-            if logged_in.is_set():
+            if greeted.is_set():
                 await _drain(submitters, submitting)
+            if logged_in.is_set():
                 await _answer_interactions(app, hearing)
             raise
 
@@ -141,23 +143,22 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(drained(stop()), name="stop")
             hearing.append(group.create_task(drained(_reach_discord(app, logged_in)), name="discord"))
+            group.create_task(_greet(app, logged_in, greeted), name="greeting")
             if Role.WEB in app.roles:
                 web = group.create_task(drained(_listen(app)), name="web")
                 if app.settings.interactions_public_key:
                     hearing.append(web)
-            submitting.extend(
-                group.create_task(_after(logged_in, worker.run), name=worker.name) for worker in submitters
-            )
-            for name, work in _once_logged_in(app):
-                group.create_task(_after(logged_in, work), name=name)
+            submitting.extend(group.create_task(_after(greeted, worker.run), name=worker.name) for worker in submitters)
+            for name, work in _once_greeted(app):
+                group.create_task(_after(greeted, work), name=name)
     except* _Stopped:
         log.info("stopping")
     finally:
         await _release(app.parts)
 
 
-def _once_logged_in(app: App) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
-    """What begins after the log-in, besides the submitters."""
+def _once_greeted(app: App) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    """What begins after the greeting, besides the submitters."""
     if app.answers_members:
         yield "announcing", partial(announce.keep_announced, app.client.tree, app.storage, app.ground.clock)
         yield "endpoint", partial(_say_where_interactions_go, app)
@@ -176,7 +177,7 @@ async def _give_shards_back(app: App) -> None:
 
 
 async def _reach_discord(app: App, logged_in: asyncio.Event) -> None:
-    """As far as the roles need it; `logged_in` is set once the workers may begin."""
+    """As far as the roles need it; `logged_in` is set once messages can be sent."""
     token = app.settings.discord_token
     if app.shards is not None:
         await keep_logging_in(app.client, token)
@@ -234,13 +235,25 @@ async def _release(parts: Sequence[Part]) -> None:
                     log.debug("a claim was not released (%s)", outcome)
 
 
-async def _listen(app: App) -> None:
-    """Begin after greeting Discord, or once it stays silent: importing the web part would hold up the greeting."""
-    has_gateway = Role.GATEWAY in app.roles
-    if has_gateway:
+async def _greet(app: App, logged_in: asyncio.Event, greeted: asyncio.Event) -> None:
+    """Set `greeted` once the workers may begin."""
+    await logged_in.wait()
+    await _connected_or_late(app)
+    greeted.set()
+
+
+async def _connected_or_late(app: App) -> None:
+    """Return once the gateway has been greeted, or stays silent, or is not for this process."""
+    if Role.GATEWAY in app.roles:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GREETING_SECONDS):
                 await app.client.connected.wait()
+
+
+async def _listen(app: App) -> None:
+    """Begin after greeting Discord, logged in or not: importing the web part would hold up the greeting."""
+    has_gateway = Role.GATEWAY in app.roles
+    await _connected_or_late(app)
     from bot.parts.web import web_part  # noqa: PLC0415  # see above
 
     async with web_part(app.ground, has_gateway=has_gateway) as port:

@@ -16,13 +16,13 @@ _SLASHES = ("/", "%2f", "%252f")
 
 
 def _after(folder: str) -> str:
-    return "(?:" + "|".join(f"(?<={folder}{slash})" for slash in _SLASHES) + ")"
+    return "(?i:" + "|".join(f"(?<={folder}{slash})" for slash in _SLASHES) + ")"
 
 
 SHAPES = (
-    re.compile(_after("callbacks") + r"[A-Za-z0-9_-]{20,}", re.IGNORECASE),
-    re.compile(_after("webhooks") + r"\d{1,20}(?:/|%2f|%252f)[A-Za-z0-9._-]+", re.IGNORECASE),
-    re.compile(_after("interactions") + r"\d{1,20}(?:/|%2f|%252f)[A-Za-z0-9._-]+", re.IGNORECASE),
+    re.compile(_after("callbacks") + r"[A-Za-z0-9_-]{20,}"),
+    re.compile(_after("webhooks") + r"\d{1,20}(?i:/|%2f|%252f)[A-Za-z0-9._-]+"),
+    re.compile(_after("interactions") + r"\d{1,20}(?i:/|%2f|%252f)[A-Za-z0-9._-]+"),
     re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-F]{2}))[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),  # a callback's token
     re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{100,}"),  # an interaction's
 )
@@ -42,13 +42,13 @@ def _without_signature(word: re.Match[str]) -> str:
 
 # Characters that move the cursor, colour the screen, reset it, begin a line, or turn the reading order around:
 # C0, DEL and C1, the line and paragraph separators, the bidirectional controls, and lone surrogates.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROLS = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def visible(text: str) -> str:
     """`text` on one line, with its control characters spelled out."""
-    return _CONTROLS.sub(_spelled, text)
+    return text if text.isprintable() else re.sub(_CONTROLS, _spelled, text)  # none of them is printable
 
 
 def _spelled(found: re.Match[str]) -> str:

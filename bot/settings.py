@@ -251,7 +251,7 @@ def _word(*allowed: str) -> Callable[[str], str]:
 
 
 _HOST_AND_PORT = r"(?:\[[^\]]*\]|[^\[\]:,@]*)(?::\d*)?"
-_PORTS = re.compile(rf"(?:.*@)?{_HOST_AND_PORT}(?:,{_HOST_AND_PORT})*")
+_PORTS = rf"(?:.*@)?{_HOST_AND_PORT}(?:,{_HOST_AND_PORT})*"
 
 
 def _database(raw: str) -> Path | str:
@@ -264,7 +264,7 @@ def _database(raw: str) -> Path | str:
         if not named:
             # Without the value itself, which holds a password.
             raise ValueError("names no database: use postgresql://user:password@host/encore")
-        if not _PORTS.fullmatch(urlsplit(raw).netloc):
+        if not re.fullmatch(_PORTS, urlsplit(raw).netloc):
             raise ValueError("has a port that is not a number: use postgresql://user:password@host:5432/encore")
         return raw
     if not raw.startswith("sqlite:///") or raw == "sqlite:///":
@@ -326,24 +326,24 @@ def _times_out_of_order(environ: Mapping[str, str], values: Mapping[str, object]
     return problems
 
 
-_HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+_HOST = r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?"
 
 
 def _hosts(raw: str) -> tuple[str, ...]:
     hosts = tuple(part.strip().lower() for part in raw.split(",") if part.strip())
     for host in hosts:
-        if not _HOST.fullmatch(host):
+        if not re.fullmatch(_HOST, host):
             raise ValueError(f"names {host!r}: write host or host:port, separated by commas")
     return hosts
 
 
-_SERVER_ID = re.compile(r"[1-9]\d{15,19}")
+_SERVER_ID = r"[1-9]\d{15,19}"
 
 
 def _servers(raw: str) -> frozenset[int]:
     servers = [part.strip() for part in raw.split(",") if part.strip()]
     for server in servers:
-        if not _SERVER_ID.fullmatch(server):
+        if not re.fullmatch(_SERVER_ID, server):
             raise ValueError(
                 f"names {server!r}: write the ids of servers, separated by commas"
                 " (with Discord's Developer Mode on, right-click a server and choose Copy Server ID)"

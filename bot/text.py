@@ -4,7 +4,6 @@ A `bot.domain.text.Text` becomes a string here and nowhere else. The sentences i
 language is one file, `bot/locales/<locale>/LC_MESSAGES/encore.po`, which is read when it is first needed.
 """
 
-import gettext
 import io
 import logging
 import re
@@ -21,10 +20,13 @@ from bot.domain.text import Day, Fact, Megabytes, Said, Seconds, Text
 from bot.domain.times import clock
 
 if TYPE_CHECKING:
+    from gettext import GNUTranslations, NullTranslations
+
     from babel import Locale
     from babel.messages.catalog import Message
 
-# Babel is imported inside the functions that use it: it is slow to import, and not needed until well after the start.
+# Babel and gettext are imported inside the functions that use them: they are slow to import, and not needed until well
+# after the start. Nor are the patterns below, so they are compiled when they are first used.
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ LOCALES = Path(__file__).parent / "locales"
 SAID_MAX = 200
 """The most characters, escapes included, that words from outside take up in a sentence."""
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = r"\{(\w+)\}"
 
 
 class _Language(msgspec.Struct, frozen=True):
@@ -43,7 +45,7 @@ class _Language(msgspec.Struct, frozen=True):
 
     words: "Locale"
     numbers: "Locale"
-    translations: gettext.NullTranslations
+    translations: "NullTranslations"
 
 
 class Catalogue:
@@ -51,7 +53,7 @@ class Catalogue:
 
     def __init__(self, folder: Path) -> None:
         self._files = {path.parents[1].name: path for path in sorted(folder.glob("*/LC_MESSAGES/encore.po"))}
-        self._translations: dict[str, gettext.NullTranslations | None] = {}
+        self._translations: dict[str, NullTranslations | None] = {}
         self._languages: dict[str, _Language] = {}
 
     @classmethod
@@ -85,16 +87,18 @@ class Catalogue:
     def _language(self, locale: str) -> _Language:
         if (known := self._languages.get(locale)) is not None:
             return known
+        from gettext import NullTranslations  # noqa: PLC0415  # see above
+
         for name in _candidates(locale):
             if (translations := self._read(name)) is not None:
                 language = _Language(_locale(name), _locale(locale), translations)
                 break
         else:
-            language = _Language(_locale("en"), _locale(locale), gettext.NullTranslations())
+            language = _Language(_locale("en"), _locale(locale), NullTranslations())
         self._languages[locale] = language
         return language
 
-    def _read(self, name: str) -> gettext.NullTranslations | None:
+    def _read(self, name: str) -> "NullTranslations | None":
         """The translations of the locale `name`; None if there is no file, or if it cannot be read."""
         if name not in self._files:
             return None
@@ -134,8 +138,10 @@ def _locale(name: str) -> "Locale":
         return Locale.parse("en")
 
 
-def _compiled(path: Path, name: str) -> gettext.GNUTranslations:
+def _compiled(path: Path, name: str) -> "GNUTranslations":
     """The translations in a file, without those whose placeholders differ from the English sentence's."""
+    from gettext import GNUTranslations  # noqa: PLC0415  # see above
+
     # The part of Babel that reads catalogues is its slowest import, and English does not need it.
     from babel.messages.mofile import write_mo  # noqa: PLC0415  # see above
     from babel.messages.pofile import read_po  # noqa: PLC0415  # see above
@@ -155,17 +161,17 @@ def _compiled(path: Path, name: str) -> gettext.GNUTranslations:
     compiled = io.BytesIO()
     write_mo(compiled, catalog)
     compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
+    return GNUTranslations(compiled)
 
 
 def _fits(message: "Message") -> bool:
     """Whether every form has the placeholders of the English sentence. A plural form may leave out `{count}`."""
     originals, translations = _forms(message.id), _forms(message.string)
-    allowed = {name for form in originals for name in _PLACEHOLDER.findall(form)}
+    allowed = {name for form in originals for name in re.findall(_PLACEHOLDER, form)}
     needed = allowed - {"count"} if message.pluralizable else allowed
     for form in filter(None, translations):
-        named = set(_PLACEHOLDER.findall(form))
-        if not needed <= named <= allowed or re.search(r"[{}]", _PLACEHOLDER.sub("", form)):
+        named = set(re.findall(_PLACEHOLDER, form))
+        if not needed <= named <= allowed or re.search(r"[{}]", re.sub(_PLACEHOLDER, "", form)):
             return False
     return True
 
@@ -188,7 +194,7 @@ def _rendered(text: Text, language: _Language) -> str:
             return in_code(fact)
         return _written(fact, language)
 
-    return _PLACEHOLDER.sub(filled, template)
+    return re.sub(_PLACEHOLDER, filled, template)
 
 
 def _written(fact: Fact, language: _Language) -> str:
@@ -236,20 +242,20 @@ def _day(day: date, locale: "Locale") -> str:
 
 # Characters that are invisible or change the writing direction: controls, soft hyphens, fillers, zero-width and
 # bidirectional characters, byte order marks, tags, and lone surrogates, which cannot even be encoded.
-_INVISIBLE = re.compile(
+_INVISIBLE = (
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 # Zero-width joiners are kept where they join something, as in family emoji, Persian and Indic scripts.
-_STRAY_JOINER = re.compile(
+_STRAY_JOINER = (
     "(?<![^\x00-\x7f\u200c\u200d])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f\u200c\u200d])|[\u200c\u200d]{2,}"
 )
 # Everything that Discord could read as markup, a mention, a time stamp, an emoji, a link or an invitation. Headings and
 # lists only work at the start of a line, so `-`, `+`, `#` and numbers are escaped only there.
-_MARKUP = re.compile(r"^[-+#](?!\d)|[\\*_~`|<>\[\]()@:/]")
-_NUMBERED = re.compile(r"\d+(?=\.(?:\s|$))")
+_MARKUP = r"^[-+#](?!\d)|[\\*_~`|<>\[\]()@:/]"
+_NUMBERED = r"\d+(?=\.(?:\s|$))"
 # A backslash does not stop these two from being recognised; a zero-width space inside them does.
-_MASS_MENTION = re.compile("@(?=everyone|here)")
+_MASS_MENTION = "@(?=everyone|here)"
 
 
 def plain(words: str, limit: int = SAID_MAX) -> str:
@@ -267,8 +273,8 @@ def escape(words: str, limit: int = SAID_MAX) -> str:
     included; if something had to be cut, it ends in an ellipsis. An escape is never cut in half.
     """
     line = _one_line(words)
-    marked = {match.start() for match in _MARKUP.finditer(line)}
-    if numbered := _NUMBERED.match(line):
+    marked = {match.start() for match in re.finditer(_MARKUP, line)}
+    if numbered := re.match(_NUMBERED, line):
         marked.add(numbered.end())
     return _cut([f"\\{piece}" if at in marked else piece for at, piece in enumerate(_pieces(line))], limit)
 
@@ -280,12 +286,12 @@ def in_code(words: str, limit: int = SAID_MAX) -> str:
 
 def _pieces(line: str) -> list[str]:
     """The characters of `line`, with `@everyone` and `@here` broken up."""
-    mentions = {match.start() for match in _MASS_MENTION.finditer(line)}
+    mentions = {match.start() for match in re.finditer(_MASS_MENTION, line)}
     return [f"{character}\u200b" if at in mentions else character for at, character in enumerate(line)]
 
 
 def _one_line(words: str) -> str:
-    return " ".join(_STRAY_JOINER.sub("", _INVISIBLE.sub("", words)).split())
+    return " ".join(re.sub(_STRAY_JOINER, "", re.sub(_INVISIBLE, "", words)).split())
 
 
 def _cut(pieces: list[str], limit: int) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -11,8 +12,7 @@ R = TypeVar("R")
 BATCH_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting(Generic[T, R]):
+class _Waiting(msgspec.Struct, Generic[T, R], frozen=True):
     item: T
     answer: asyncio.Future[R]
 

@@ -5,7 +5,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 
@@ -32,6 +32,7 @@ HALF_MOVED = 0
 """Stands among the migrations while `encore move-database` fills the database. It is there before any table that a bot
 needs, so a bot that starts at the same time either sees it or is itself seen by the move."""
 
+_FOLDER = Path(__file__).with_name("migrations")
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
 
@@ -45,7 +46,7 @@ def known_migrations() -> tuple[Migration, ...]:
     """The files in `storage/migrations`, by number."""
     found = (
         Migration(int(match[1]), file.name, file.read_text(encoding="utf-8"))
-        for file in (files("storage") / "migrations").iterdir()
+        for file in _FOLDER.iterdir()
         if (match := _NAME.fullmatch(file.name))
     )
     return tuple(sorted(found, key=lambda migration: migration.number))

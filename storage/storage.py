@@ -25,7 +25,6 @@ from storage.ledger import Ledger
 from storage.memos import Memos
 from storage.migrate import migrate
 from storage.progress import ProgressMessages
-from storage.restored import notice_restore
 from storage.sendings import Sendings
 from storage.spending import Spending
 from storage.tracks import Tracks
@@ -186,6 +185,8 @@ async def open_shared_storage(
         StorageUnavailable: it cannot be used, as the text says, or asyncpg is missing.
         DatabaseTooNew: a later program has changed it.
     """
+    from storage.restored import notice_restore  # noqa: PLC0415  # a file's bot does without
+
     async with (
         open_server(url, connections=connections, busy_seconds=busy_seconds) as engine,
         _opened(engine) as storage,

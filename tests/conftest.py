@@ -13,6 +13,7 @@ from hypothesis import settings
 from bot.sandbox.sounds import compose
 from tests.end_to_end.openapi import load_openapi
 from tests.support import database
+from tests.support.examples import examples
 from tests.support.postgres_server import NoServer, running_server
 from tests.support.secrets import Overheard, overhearing, secrets_in
 
@@ -40,7 +41,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.register_profile("unhurried", deadline=None)  # a busy machine is not a failure
+    settings.register_profile("unhurried", deadline=None, max_examples=examples(50))  # a busy machine is not a failure
     settings.load_profile("unhurried")
     config.stash[UNDESCRIBED] = set()
     config.stash[SERVER] = ExitStack()

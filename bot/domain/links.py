@@ -11,10 +11,11 @@ LINK_MAX = 2048
 HOST_MAX = 253
 """Of a name, in ASCII (RFC 1035). A longer one is refused unread: IDNA takes half a second over 8,000 characters."""
 
-_NETLOC = re.compile(rf"([^:@\[\]]{{1,{HOST_MAX}}})(?::([0-9]{{0,5}}))?")
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_TOP_LABEL = re.compile(r"[a-z]{2,63}|xn--[a-z0-9-]{1,59}")
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# Compiled at their first use, not at the start.
+_NETLOC = rf"([^:@\[\]]{{1,{HOST_MAX}}})(?::([0-9]{{0,5}}))?"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_TOP_LABEL = r"[a-z]{2,63}|xn--[a-z0-9-]{1,59}"
+_STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"
 _DEVIATIONS = frozenset("ßς\u200c\u200d")
 """The two versions of IDNA make different hosts of these."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -52,7 +53,7 @@ def web_url(words: str, *, limit: int = LINK_MAX) -> str | None:
 
 def _netloc(parts: SplitResult) -> str | None:
     """Host and port; may raise ValueError."""
-    match = _NETLOC.fullmatch(parts.netloc)
+    match = re.fullmatch(_NETLOC, parts.netloc)
     if parts.scheme not in _DEFAULT_PORTS or match is None:
         return None
     host, port = _host(match[1]), int(match[2] or _DEFAULT_PORTS[parts.scheme])
@@ -70,9 +71,10 @@ def _host(words: str) -> str | None:
     if top.isdigit():
         return str(IPv4Address(host))
     host.encode("ascii").decode("idna")  # raises for Punycode that stands for nothing
-    is_name = len(host) <= HOST_MAX and labels and _TOP_LABEL.fullmatch(top) and all(map(_LABEL.fullmatch, labels))
-    return host if is_name else None
+    if len(host) > HOST_MAX or not labels or not re.fullmatch(_TOP_LABEL, top):
+        return None
+    return host if all(re.fullmatch(_LABEL, label) for label in labels) else None
 
 
 def _quoted(part: str, safe: str) -> str:
-    return quote(_STRAY_PERCENT.sub("%25", part), safe=safe)
+    return quote(re.sub(_STRAY_PERCENT, "%25", part), safe=safe)

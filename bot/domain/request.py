@@ -20,12 +20,12 @@ _GENDER_WORDS = {
 }
 
 
-_VOICE = re.compile(r"\s+(voice|vocals?|singer)$")
+_VOICE = r"\s+(voice|vocals?|singer)$"  # compiled at its first use, not at the start
 
 
 def genders_meant(words: str) -> list[VocalGender]:
     """The genders that `words` could mean: `f`, `Female voice` or `wom`, whole or begun; both if nothing is typed."""
-    wanted = _VOICE.sub("", words.strip().casefold())
+    wanted = re.sub(_VOICE, "", words.strip().casefold())
     return [gender for gender, known in _GENDER_WORDS.items() if any(word.startswith(wanted) for word in known)]
 
 

@@ -7,13 +7,10 @@ from decimal import Decimal
 _NUMBER = r"(?:\d{1,6}(?:[.,]\d{0,9})?|[.,]\d{1,9})"
 _MINUTES = r"(?:(?:m|mins?|minutes?)\.?|['\u2032\u2019])"
 _SECONDS = r"(?:(?:s|secs?|seconds?)\.?|''|[\"\u2033\u201d])"
-_FORMS = tuple(
-    re.compile(form)
-    for form in (
-        rf"(?P<seconds>{_NUMBER})\s*{_SECONDS}?",
-        rf"(?:(?P<hours>\d{{1,2}}):)?(?P<minutes>\d{{1,3}})?:(?P<seconds>{_NUMBER})\s*(?:{_SECONDS}|min\.?)?",
-        rf"(?P<minutes>{_NUMBER})\s*{_MINUTES}(?:\s*(?:and\s|,)?\s*(?P<seconds>{_NUMBER})\s*{_SECONDS}?)?",
-    )
+_FORMS = (  # compiled at their first use, not at the start
+    rf"(?P<seconds>{_NUMBER})\s*{_SECONDS}?",
+    rf"(?:(?P<hours>\d{{1,2}}):)?(?P<minutes>\d{{1,3}})?:(?P<seconds>{_NUMBER})\s*(?:{_SECONDS}|min\.?)?",
+    rf"(?P<minutes>{_NUMBER})\s*{_MINUTES}(?:\s*(?:and\s|,)?\s*(?P<seconds>{_NUMBER})\s*{_SECONDS}?)?",
 )
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # as East Asian keyboards write ASCII
 _END = frozenset({"end", "the end"})
@@ -36,7 +33,7 @@ def parse_moment(words: str) -> float | None:
     typed = words.translate(_FULL_WIDTH).strip().lower()
     if typed in _END:
         return None
-    match = next((match for form in _FORMS if (match := form.fullmatch(typed))), None)
+    match = next((match for form in _FORMS if (match := re.fullmatch(form, typed))), None)
     if match is None:
         raise NotAMoment(words)
     hours, minutes, seconds = (_number(match, unit) for unit in ("hours", "minutes", "seconds"))

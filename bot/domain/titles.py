@@ -16,12 +16,13 @@ LINK_NAME_MAX = 100
 UNIQUE_HEX = 10
 """How many hex digits make an uploaded file's name unique."""
 
-_ENDING = re.compile(r"\.(mp3|wav|flac|ogg|oga|opus|m4a|aac|webm|mp4)$", re.IGNORECASE)
-_UUID = re.compile(r"[0-9a-f]{8}([-_]?[0-9a-f]{4}){3}[-_]?[0-9a-f]{12}", re.IGNORECASE)
-_HEX = re.compile(r"[0-9a-f]{8,}", re.IGNORECASE)
+# Compiled at their first use, not at the start.
+_ENDING = r"(?i)\.(mp3|wav|flac|ogg|oga|opus|m4a|aac|webm|mp4)$"
+_UUID = r"(?i)[0-9a-f]{8}([-_]?[0-9a-f]{4}){3}[-_]?[0-9a-f]{12}"
+_HEX = r"(?i)[0-9a-f]{8,}"
 _DIGITS_MAX = 15
 """Digits alone can be a date or a number; more of them than this are an id."""
-_UPLOADED = re.compile(rf"(?P<slug>.*?)[-_ ]?(?P<unique>[0-9a-f]{{{UNIQUE_HEX}}})", re.IGNORECASE)
+_UPLOADED = rf"(?i)(?P<slug>.*?)[-_ ]?(?P<unique>[0-9a-f]{{{UNIQUE_HEX}}})"
 
 
 def slug(words: str) -> str:
@@ -49,7 +50,7 @@ def upload_name(source_name: str, audio_format: AudioFormat, *, unique: str) -> 
     named by its title. `unique` is `UNIQUE_HEX` random hex digits: a name that is used again would overwrite the
     earlier file.
     """
-    own = _ENDING.search(source_name.strip())
+    own = re.search(_ENDING, source_name.strip())
     name = source_name.strip()[: own.start()] if own else source_name
     fitting = _ENDINGS[audio_format]
     ending = own[1].lower() if own and own[1].lower() in fitting else fitting[0]
@@ -68,9 +69,9 @@ def name_in_link(url: str) -> str:
 def looks_like_an_id(words: str) -> bool:
     """A UUID, or at least eight hex digits that are no plain number."""
     bare = words.strip()
-    if _UUID.fullmatch(bare):
+    if re.fullmatch(_UUID, bare):
         return True
-    return bool(_HEX.fullmatch(bare)) and (not bare.isdecimal() or len(bare) > _DIGITS_MAX)
+    return bool(re.fullmatch(_HEX, bare)) and (not bare.isdecimal() or len(bare) > _DIGITS_MAX)
 
 
 def shown_title(job: Job, track: Track | None = None) -> str:
@@ -96,16 +97,16 @@ def _shows(words: str) -> bool:
 
 def source_title(source_name: str) -> str:
     """A source's name without its ending; empty if that is an id."""
-    name = _ENDING.sub("", source_name.strip()).strip()
+    name = re.sub(_ENDING, "", source_name.strip()).strip()
     return "" if looks_like_an_id(name) else name
 
 
 def _given_title(track: Track, job: Job) -> str:
     """The provider's title for `track`, unless it is an id or made from the name of the uploaded file."""
-    title = _ENDING.sub("", track.title.strip()).strip()
+    title = re.sub(_ENDING, "", track.title.strip()).strip()
     if title in {track.id, job.task_id, job.id} or looks_like_an_id(title):
         return ""
-    uploaded = _UPLOADED.fullmatch(title)
+    uploaded = re.fullmatch(_UPLOADED, title)
     if uploaded is None:
         return title
     stem = uploaded["slug"].strip()

@@ -26,9 +26,10 @@ HOPELESS_SERVER_CODES = frozenset({501, 505, 553})  # failed, feature disabled, 
 REQUEST_TIMEOUT = 408
 UNAVAILABLE = 503
 
-_RATE_WORDS = re.compile(r"frequen|too many|rate limit|slow down", re.IGNORECASE)
-_CREDIT_WORDS = re.compile(r"credit|insufficient|balance|top up", re.IGNORECASE)
-_GATEWAY_CODE = re.compile(rb"error code: (\d{3,4})", re.IGNORECASE)
+# Compiled at their first use, not at the start.
+_RATE_WORDS = r"(?i)frequen|too many|rate limit|slow down"
+_CREDIT_WORDS = r"(?i)credit|insufficient|balance|top up"
+_GATEWAY_CODE = rb"(?i)error code: (\d{3,4})"
 
 _BUSY = text("The music service is busy at the moment. Nothing was started; try again in a few minutes.")
 _SILENT = text("The music service gave no clear answer. It may have started anyway, so I won't resend it.")
@@ -76,9 +77,9 @@ def _fault_of_code(code: int, message: str) -> ProviderError:
 
 def _credits_or_rate(code: int, message: str) -> ProviderError:
     """The text decides; a 429 without a clear one means no credits, as on the provider's page."""
-    if _CREDIT_WORDS.search(message):
+    if re.search(_CREDIT_WORDS, message):
         return ProviderOutOfCredits(message, _OUT_OF_CREDITS, code=code)
-    if _RATE_WORDS.search(message):
+    if re.search(_RATE_WORDS, message):
         return busy(message, code=code)
     if code == TOO_MANY_REQUESTS:
         return ProviderOutOfCredits(message, _OUT_OF_CREDITS, code=code)
@@ -87,7 +88,7 @@ def _credits_or_rate(code: int, message: str) -> ProviderError:
 
 def _fault_of_status(status: int, body: bytes) -> ProviderError:
     """The error of an answer without an envelope: from a gateway, or unintelligible."""
-    gateway = _GATEWAY_CODE.search(body)
+    gateway = re.search(_GATEWAY_CODE, body)
     message = f"HTTP {status}, {gateway.group().decode().lower()}" if gateway else f"HTTP {status}"
     if status in UNAUTHORIZED_CODES:
         return ProviderUnauthorized(message, _UNAUTHORIZED, code=status)

@@ -55,6 +55,8 @@ async def read_body(request: web.Request, *, limit_bytes: int, seconds: float, c
         raise too_large(limit_bytes)
     body = bytearray()
     try:
+        if request.content.is_eof():  # all of it has come with the head, as a rule
+            return _within(request.content.read_nowait(), limit_bytes)
         async with asyncio.timeout(seconds):
             await _fill(body, request, limit_bytes, crowd)
     except TimeoutError:
@@ -65,6 +67,12 @@ async def read_body(request: web.Request, *, limit_bytes: int, seconds: float, c
         body.clear()
         raise closing(web.HTTPBadRequest()) from None
     return bytes(body)
+
+
+def _within(body: bytes, limit_bytes: int) -> bytes:
+    if len(body) > limit_bytes:
+        raise too_large(limit_bytes)
+    return body
 
 
 async def _fill(body: bytearray, request: web.Request, limit_bytes: int, crowd: BodyCrowd | None) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox.suno import SunoOptions
 from tests.conftest import UNDESCRIBED
 from tests.end_to_end.town import QUICK, Town, a_town, undescribed_keys
 
@@ -20,13 +21,20 @@ def over_http() -> bool:
 
 
 @pytest.fixture
+def suno() -> SunoOptions:
+    """What the music service is like, for files that need another one."""
+    return QUICK
+
+
+@pytest.fixture
 async def town(
     tmp_path: Path,
     source: Path,
+    suno: SunoOptions,
     over_http: bool,
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[Town]:
-    async with a_town(tmp_path, source, over_http=over_http) as town:
+    async with a_town(tmp_path, source, suno, over_http=over_http) as town:
         yield town
     request.config.stash[UNDESCRIBED].update(undescribed_keys(town))
 

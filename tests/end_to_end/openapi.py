@@ -57,7 +57,7 @@ class OpenApi:
     """An OpenAPI 3.1 document. Paths are given without `/api/v10`, bodies as decoded JSON.
 
     The body of a multipart request is its `payload_json`; its files are not checked. Schemas are prepared when first
-    needed and kept.
+    needed and kept, as is what was found about each body: every bot announces the same commands.
     """
 
     def __init__(self, document: Mapping[str, Json]) -> None:
@@ -67,6 +67,8 @@ class OpenApi:
         # `@original` and `@me` are matched before parameters that would also accept them.
         self._patterns = sorted(patterns.items(), key=lambda entry: entry[1].groups)
         self._validators: dict[str, Validator] = {}
+        self._broken: dict[tuple[str, bytes], list[str]] = {}
+        self._unnamed: dict[tuple[str, bytes], list[str]] = {}
 
     def violations(self, method: str, path: str, query: Mapping[str, str], body: Json) -> list[str]:
         """Everything that the document does not allow, one sentence each; `body` None means none was sent.
@@ -87,7 +89,10 @@ class OpenApi:
         operation = self._operation(method, path)
         if operation is None or operation.body is None:
             return []
-        return list(dict.fromkeys(self._unknown(body, [operation.body], "body")))
+        key = (operation.body, msgspec.json.encode(body))
+        if key not in self._unnamed:
+            self._unnamed[key] = list(dict.fromkeys(self._unknown(body, [operation.body], "body")))
+        return self._unnamed[key]
 
     def _operation(self, method: str, path: str) -> _Operation | None:
         for template, pattern in self._patterns:
@@ -132,8 +137,13 @@ class OpenApi:
             if operation.body_required:
                 yield "body is missing"
         else:
-            errors = self._validator(operation.body).iter_errors(body)
-            yield from dict.fromkeys(_sentence(cause) for error in errors for cause in _causes(error))
+            key = (operation.body, msgspec.json.encode(body))
+            if key not in self._broken:
+                errors = self._validator(operation.body).iter_errors(body)
+                self._broken[key] = list(
+                    dict.fromkeys(_sentence(cause) for error in errors for cause in _causes(error))
+                )
+            yield from self._broken[key]
 
     def _validator(self, pointer: str) -> Validator:
         if pointer not in self._validators:

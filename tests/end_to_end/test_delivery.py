@@ -16,14 +16,13 @@ POST = ("POST", "/channels/{channel_id}/messages")
 
 
 async def test_a_track_too_large_for_the_server_is_encoded_to_fit(town: Town) -> None:
-    await town.start()
-    town.suno.script("file-large 12")
+    await town.start(poll_every_seconds=0.2, poll_after_seconds=0.2)
+    town.suno.script("file-large 11", "one-track")  # each takes seconds to encode
 
     await town.extend()
-    result = await town.result()
+    (file,) = (await town.result()).attachments
 
-    assert len(result.attachments) == 2
-    assert all(file.size_bytes <= 10 * MIB for file in result.attachments)
+    assert MIB < file.size_bytes <= 10 * MIB
 
 
 async def test_a_boosted_server_takes_the_same_track_unchanged(tmp_path: Path, source: Path) -> None:
@@ -278,12 +277,12 @@ async def test_the_files_of_a_delivery_leave_nothing_behind(town: Town) -> None:
     app = await town.start()
 
     await town.extend()
-    await town.result()
+    result = await town.result()
     await town.job_in(JobState.DELIVERED)
 
     folder = app.ground.folder
     assert list(folder.iterdir()) == []
-    assert QUICK.audio  # the files were real
+    assert len(result.attachments) == 2  # there were files
 
 
 async def test_an_uncollected_result_is_posted_as_soon_as_the_channel_reopens(town: Town) -> None:

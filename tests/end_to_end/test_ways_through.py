@@ -10,7 +10,13 @@ from bot.audio.process import AudioProcess
 from bot.domain.jobs import JobState
 from bot.sandbox.discord import TroubleKind, Upload
 from bot.sandbox.sounds import compose
-from tests.end_to_end.town import QUICK, Town, a_town, eventually
+from bot.sandbox.suno import SunoOptions
+from tests.end_to_end.town import QUICK, WITH_SOUND, Town, a_town, eventually
+
+
+@pytest.fixture
+def suno() -> SunoOptions:
+    return WITH_SOUND
 
 
 async def test_an_attachment_is_continued(town: Town, tmp_path: Path) -> None:
@@ -28,7 +34,7 @@ async def test_an_attachment_is_continued(town: Town, tmp_path: Path) -> None:
     arrived = tmp_path / "arrived.mp3"
     arrived.write_bytes(result.attachments[0].data)
     properties = await AudioProcess().probe(arrived)
-    assert properties.length_seconds == pytest.approx(5 + QUICK.continuation_seconds, abs=0.2)
+    assert properties.length_seconds == pytest.approx(5 + WITH_SOUND.continuation_seconds, abs=0.2)
 
 
 async def test_the_source_reaches_the_provider_byte_for_byte(town: Town) -> None:

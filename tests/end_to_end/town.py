@@ -1,6 +1,7 @@
 """A server with a channel and a member, the real bot, and both stand-ins: where every end-to-end test starts."""
 
 import asyncio
+import dataclasses
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,8 +25,10 @@ from tests.support.database import postgres_url_for
 from tests.support.secrets import overhearing, secrets_in
 
 PATIENCE_SECONDS = 30.0
-QUICK = SunoOptions(time_scale=0.002, continuation_seconds=3, rate_limit=0)
-"""A task takes 0.4 s; the provider's rate has its own tests."""
+QUICK = SunoOptions(time_scale=0.002, audio=False, rate_limit=0)
+"""A task takes 0.4 s, and its tracks are silent; the provider's rate has its own tests."""
+WITH_SOUND = dataclasses.replace(QUICK, audio=True, continuation_seconds=3)
+"""Composing and encoding takes longer than everything else in a test."""
 UNHURRIED = DiscordOptions(rate_limits={})
 """Progress is shown 80 times as often here as in real life, so Discord's channel limits would dominate."""
 
@@ -146,11 +149,13 @@ async def sent(town: Town, **options: object) -> dict[str, object]:
     return {name: value for name, value in body.items() if name not in {"uploadUrl", "callBackUrl"}}
 
 
-async def eventually(look: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> None:
+async def eventually(
+    look: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS, every_seconds: float = 0.01
+) -> None:
     """Wait until `look` is true; for database changes, which no event announces."""
     async with asyncio.timeout(seconds):
         while not await look():  # noqa: ASYNC110  # the database sends no events
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(every_seconds)
 
 
 @asynccontextmanager

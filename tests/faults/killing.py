@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState
 from bot.domain.quota import quota_day
-from bot.fault_points import POINTS, STOP
+from bot.fault_points import POINTS, STOP, hold
 from bot.sandbox.discord import Channel, DiscordOptions, Invocation, Member, Upload
 from bot.sandbox.suno import SunoOptions
 from bot.scratch import PREFIX
@@ -119,6 +120,20 @@ async def killed_at(point: str, town: Town, folder: Path, *, stopped: bool = Fal
     return [*answers, *(version.content for message in town.songs.messages for version in message.versions)]
 
 
+async def stopped_at(point: str, town: Town) -> None:
+    """As `killed_at`, but a bot in this process is asked to stop while it is at `point`."""
+    start = partial(town.start, poll_after_seconds=1.0, poll_every_seconds=1.0)
+    await start()
+    async with hold(point) as there:
+        await town.extend(style="folk", title="Boats", prompt="la")
+        await there.reached()
+        stopping = asyncio.create_task(town.stop())
+        there.release()
+        await stopping
+    await start()
+    await settled(town, jobs=1)
+
+
 def check_swept(town: Town) -> None:
     """The running bot has only its own folder on disk, whatever the killed ones left there."""
     folders = [path.name for path in town.settings.database_path.parent.glob(f"{PREFIX}*")]
@@ -131,15 +146,16 @@ async def settled(town: Town, *, jobs: int, seconds: float = SETTLE_SECONDS) -> 
 
         async def quiet() -> bool:
             reading = storage.reading
-            waiting = await reading.intakes.next_due()
-            owed = await reading.jobs.next_due([JobState.FAILED, JobState.FINISHED])
-            unshown = await reading.progress.next_due()
-            known = await jobs_in(storage, town)
-            is_quiet = waiting is None and owed is None and unshown is None
-            return is_quiet and not await reading.jobs.live() and len(known) >= jobs
+            return (
+                await reading.progress.next_due() is None
+                and await reading.intakes.next_due() is None
+                and await reading.jobs.next_due([JobState.FAILED, JobState.FINISHED]) is None
+                and not await reading.jobs.live()
+                and len(await jobs_in(storage, town)) >= jobs
+            )
 
         try:
-            await eventually(quiet, seconds=seconds)
+            await eventually(quiet, seconds=seconds, every_seconds=0.05)
         except TimeoutError as error:
             error.add_note("\n".join(map(str, await storage.reading.jobs.live())))
             reading = storage.reading

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.fault_points import POINTS
-from tests.faults.killing import UNANSWERED, a_town_to_kill_in, count, killed_at, killed_at_random
+from bot.fault_points import HOLDABLE, POINTS
+from tests.faults.killing import UNANSWERED, a_town_to_kill_in, count, killed_at, killed_at_random, stopped_at
 
 EARLY = {
     "after the defer",
@@ -15,6 +15,7 @@ EARLY = {
     "inside the accepting transaction",
 }
 UNTOLD = {"inside a migration", "after the command is written down"}
+IN_A_PROCESS_OF_ITS_OWN = sorted({UNANSWERED, *POINTS} - HOLDABLE)
 
 
 @pytest.mark.parametrize("point", sorted({*POINTS, UNANSWERED}))
@@ -31,13 +32,26 @@ async def test_a_bot_killed_there_loses_nothing_and_doubles_nothing(point: str, 
         assert any("nothing was lost" in words or "here it is" in words for words in told)
 
 
-@pytest.mark.parametrize("point", sorted({*POINTS, UNANSWERED}))
-async def test_a_bot_stopped_there_loses_nothing_and_doubles_nothing(point: str, tmp_path: Path, source: Path) -> None:
+@pytest.mark.parametrize("point", IN_A_PROCESS_OF_ITS_OWN)
+async def test_a_process_stopped_there_loses_nothing_and_doubles_nothing(
+    point: str, tmp_path: Path, source: Path
+) -> None:
     async with a_town_to_kill_in(tmp_path, source) as town:
         await killed_at(point, town, tmp_path, stopped=True)
         balance = await count(town)
 
     assert balance.is_whole, balance
+
+
+# `make faults` stops a process at each of these points, too; stopping a bot in this one is far quicker.
+@pytest.mark.parametrize("point", sorted(POINTS & HOLDABLE))
+async def test_a_bot_stopped_there_loses_nothing_and_doubles_nothing(point: str, tmp_path: Path, source: Path) -> None:
+    async with a_town_to_kill_in(tmp_path, source) as town:
+        await stopped_at(point, town)
+        balance = await count(town)
+
+    assert balance.is_whole, balance
+    assert balance.jobs == 1
 
 
 async def test_everything_adds_up_after_kills_at_random_moments_under_load(tmp_path: Path, source: Path) -> None:

@@ -17,6 +17,7 @@ from bot.fetch.limits import FetchLimits
 from bot.fetch.refusals import UNREADABLE
 from bot.fetch.targets import LINK_MAX_CHARS, check, read_link, read_redirect
 from tests.integration.test_fetch_refusals import FixedResolver
+from tests.support.examples import examples
 from tests.support.raw_server import head, serving
 
 HOSTS = st.one_of(
@@ -52,7 +53,7 @@ def judged(link: str) -> URL | None:
     return url
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=examples(200))
 @given(LINKS)
 @example("https://xn--a/")
 @example("https://[::1]@/")
@@ -62,7 +63,7 @@ def test_any_string_is_at_worst_a_refused_link(link: str) -> None:
     judged(link)
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=examples(200))
 @given(LINKS)
 @example("https://xn--a/")
 @example("https://[::1]@/")
@@ -72,7 +73,7 @@ def test_any_redirect_is_at_worst_a_refused_link(location: str) -> None:
         check(read_redirect(URL("https://a.example/b?c"), location), PrivateHosts())
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(50))
 @given(LINKS)
 @example("https://xn--a/")
 @example("https://[::1]@/")
@@ -135,7 +136,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(100))
 @given(
     st.sampled_from([200, 200, 200, 301, 100, 204, 206, 999]),
     st.lists(st.tuples(NAMES, WORDS), max_size=4),

@@ -31,6 +31,7 @@ from bot.errors import (
     Refused,
 )
 from bot.services.common.messenger import RouteClosed, RouteUnavailable
+from tests.support.examples import examples
 from tests.support.fakes import BEGINNING, FakeRoute
 from tests.support.pipeline import LIMIT, TRACKS, Pipeline, a_pipeline
 
@@ -209,7 +210,7 @@ class JobLife(RuleBasedStateMachine):
 
 TestJobLife = JobLife.TestCase
 TestJobLife.settings = settings(
-    max_examples=60,
+    max_examples=examples(20),
     stateful_step_count=30,
     deadline=None,
     derandomize=True,

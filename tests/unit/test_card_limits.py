@@ -20,6 +20,7 @@ from bot.sandbox.discord.refuse import messages
 from bot.sandbox.discord.refuse.body import Body
 from bot.services.common.messenger import ResultFile
 from bot.text import Catalogue
+from tests.support.examples import examples
 from tests.support.storage_samples import NOW, a_job
 
 MIB = 1024 * 1024
@@ -93,7 +94,9 @@ def check_card(card: cards.Card) -> None:
     assert len({file.name for file in card.files}) == len(card.files)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(
     job=jobs(), attached=st.integers(0, 30), cover=st.sampled_from([None, Path("cover.webp")]), preface=st.booleans()
 )
@@ -108,7 +111,9 @@ def test_discord_takes_a_result_and_a_failure(job: Job, attached: int, cover: Pa
     check_card(cards.failure_card(job, SAY, preface=why))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(job=jobs(), band=st.sampled_from([None, *BANDS]))
 def test_discord_takes_a_progress_message(job: Job, band: int | None) -> None:
     view = progress_of(job, band=band, usual_seconds=None, began_at=NOW, at=NOW)
@@ -117,7 +122,9 @@ def test_discord_takes_a_progress_message(job: Job, band: int | None) -> None:
     check(reading_content(replace(job.place, member_id=2**63), job.source_name, SAY))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(mine=st.lists(jobs(), min_size=1, max_size=4), times=st.integers(1, 8))
 def test_discord_takes_the_list_of_jobs_and_the_details_of_each(mine: list[Job], times: int) -> None:
     listed = [(replace(job, id=f"{number:032x}"), 7) for number, job in enumerate(mine * times)]

@@ -67,8 +67,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *CHAT,
     ),
     "bot.commands": ("bot.announce", "bot.app", "bot.gateway", "bot.settings", *CHAT),
+    "bot.arguments": ("bot.roles",),
     "bot.__main__": (
         "bot.app",
+        "bot.arguments",
         "bot.commands",
         "bot.fault_points",
         "bot.kernel",

@@ -8,6 +8,7 @@ from yarl import URL
 from bot.domain.links import HOST_MAX, web_url
 from bot.sandbox.discord.refuse import fields
 from bot.sandbox.discord.refuse.limits import Problems
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ WORDS = st.one_of(
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(200))
 @given(WORDS)
 @example("https://xn--a/")
 @example("https://[::1]@/")

@@ -366,7 +366,7 @@ def test_a_body_without_a_code_is_not_an_envelope(body: bytes) -> None:
     assert parse_envelope(body) is None
 
 
-def test_a_record_with_thousands_of_endless_tracks_is_cut_to_what_a_message_holds() -> None:
+def test_a_record_with_hundreds_of_endless_tracks_is_cut_to_what_a_message_holds() -> None:
     track = {
         "id": "i" * 999,
         "audioUrl": AUDIO,
@@ -375,7 +375,7 @@ def test_a_record_with_thousands_of_endless_tracks_is_cut_to_what_a_message_hold
         "tags": "g" * 99_999,
         "prompt": "l" * 99_999,
     }
-    tracks = [{**track, "id": f"{number}{track['id']}"} for number in range(3_000)]
+    tracks = [{**track, "id": f"{number}{track['id']}"} for number in range(300)]
     body = {"code": 200, "data": {"taskId": TASK, "status": "SUCCESS", "response": {"sunoData": tracks}}}
 
     found = parse_record(json.dumps(body).encode()).tracks

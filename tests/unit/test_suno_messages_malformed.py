@@ -18,6 +18,7 @@ from bot.suno.wire import (
     parse_envelope,
     parse_record,
 )
+from tests.support.examples import examples
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -187,7 +188,7 @@ def test_arbitrary_json_ends_in_a_report_or_malformed(value: object) -> None:
     outcome(json.dumps(value).encode())
 
 
-@settings(PATIENT, max_examples=400)
+@settings(PATIENT, max_examples=examples(100))
 @given(CALLBACK)
 def test_an_almost_valid_callback_ends_in_a_report_or_malformed(value: object) -> None:
     report = outcome(json.dumps(value, allow_nan=True).encode())
