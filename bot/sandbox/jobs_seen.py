@@ -44,6 +44,7 @@ def _seen(job: Job, member: Member) -> Json:
         str(job.state) if job.ended_at else "ended": job.ended_at,
     }
     failure = job.failure
+    posts = {job.progress_message_id: "progress message", job.final_message_id: "result" if job.tracks else "end"}
     return {
         "id": job.short_id,
         "member": member.name,
@@ -53,6 +54,7 @@ def _seen(job: Job, member: Member) -> Json:
         "waits_for": str(job.waits_for) if job.waits_for else None,
         "failure": f"{failure.reason} {failure.code or ''}".strip() if failure else None,
         "task": job.task_id,
+        "posts": {str(number): what for number, what in posts.items() if number},
         "events": [
             {"at": round(at.timestamp() * 1000), "what": what, "more": ""}
             for what, at in times.items()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from bot.sandbox.discord import DiscordOptions, FakeDiscord
 from bot.sandbox.page.samples import Samples
@@ -18,6 +18,7 @@ from tests.browser.other_bot import other_bot
 from tests.browser.window import PATIENCE_MS, Window
 from tests.support.discord_api import connected
 
+LOADING_MS = 8000
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 OpenWindow = Callable[..., Awaitable[Window]]
 
@@ -41,6 +42,11 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+def is_an_error(line: ConsoleMessage) -> bool:
+    """Chromium gives up what it is loading when a network interface comes or goes, as those of containers do."""
+    return line.type == "error" and "ERR_NETWORK_CHANGED" not in line.text
+
+
 @asynccontextmanager
 async def windows(browser: Browser, url: str) -> AsyncIterator[OpenWindow]:
     """Opens windows onto the page at `url`; an error in one of them fails the test."""
@@ -50,11 +56,14 @@ async def windows(browser: Browser, url: str) -> AsyncIterator[OpenWindow]:
         new = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})  # type: ignore[arg-type]
         page: Page = await new.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        page.on("console", lambda line: errors.append(line.text) if is_an_error(line) else None)
         await page.goto(f"{url}?as={who}" if who else url)
-        window = Window(page)
-        await expect(window.page.get_by_role("main")).to_be_visible()
-        return window
+        try:
+            await expect(page.get_by_role("main")).to_be_visible(timeout=LOADING_MS)
+        except AssertionError:
+            await page.reload()
+            await expect(page.get_by_role("main")).to_be_visible()
+        return Window(page)
 
     yield open_window
     assert errors == []

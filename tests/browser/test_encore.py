@@ -184,7 +184,14 @@ async def test_behind_the_scenes_a_job_is_seen_from_acceptance_to_delivery(windo
     await result_of(mia)
 
     events = jobs.get_by_role("listitem").filter(has_text="paper-boats.mp3")
-    for event in ("accepted", "submitted", "callback text answered 200", "callback complete answered 200", "delivered"):
+    for event in (
+        "accepted",
+        "submitted",
+        "callback text answered 200",
+        "callback complete answered 200",
+        "result posted",
+        "delivered",
+    ):
         await expect(events.first).to_contain_text(event)
     requests = await mia.see_behind("Requests")
     asked = requests.get_by_role("listitem").filter(has_text="/api/v1/generate/upload-extend")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from bot.sandbox.discord.wire.responses import LOST, Recorded
@@ -13,6 +14,7 @@ from bot.sandbox.suno import RecordedRequest
 EVERY_SECONDS = 0.25
 REQUESTS_SHOWN = 300
 LINES_SHOWN = 500
+REQUESTS_SEARCHED = 2000
 TEXT_SHOWN = 4000
 
 
@@ -84,7 +86,7 @@ def bot_state(scene: Scene) -> Json:
 
 
 async def lives(scene: Scene) -> list[Json]:
-    """The jobs as the bot knows them, each with what the provider did for it."""
+    """The jobs as the bot knows them, each with what the provider and Discord were asked for it."""
     if scene.jobs is None:
         return []
     jobs = await scene.jobs()
@@ -97,12 +99,23 @@ async def lives(scene: Scene) -> list[Json]:
     for asked in scene.suno.requests:
         if asked.path.endswith("record-info") and (task := asked.query.get("taskId", "")) in wanted:
             by_task[task].append(_event(asked.at, "poll", _status_in(asked.answer)))
+    posts = list(_posts(scene, {number: what for job in jobs for number, what in job["posts"].items()}))
     for job in jobs:
-        events = [*job["events"], *by_task.get(job["task"], [])]
+        own = [event for number, event in posts if number in job["posts"]]
+        events = [*job["events"], *by_task.get(job["task"], []), *own]
         job["events"] = sorted(events, key=lambda event: int(event["at"]))
         if (task_now := scene.suno.tasks.get(job["task"] or "")) is not None:
             job["provider"] = str(task_now.status)
     return jobs
+
+
+def _posts(scene: Scene, wanted: dict[str, str]) -> Iterator[tuple[str, Json]]:
+    """The bot's posts and edits of the messages with these ids, which are named by what they are."""
+    for request in islice(reversed(scene.discord.requests), REQUESTS_SEARCHED):
+        message = str(request.answer.get("id")) if isinstance(request.answer, dict) else ""
+        if message in wanted and request.method in ("POST", "PATCH"):
+            done = "posted" if request.method == "POST" else "edited"
+            yield message, _event(request.at.timestamp(), f"{wanted[message]} {done}", f"answered {request.status}")
 
 
 def _event(at: float, what: str, more: str = "") -> Json:

@@ -118,10 +118,9 @@ def message(of: Message, member: Member) -> Json:
 
 
 def _has_failed(of: Message) -> bool:
-    assert of.origin is not None  # noqa: S101  # only answers think
-    interaction = of.channel.world
-    age = (interaction.clock() - of.created_at).total_seconds()
-    return age > interaction.options.interaction_seconds
+    """Whether a placeholder has outlived its interaction's token."""
+    world = of.channel.world
+    return (world.clock() - of.created_at).total_seconds() > world.options.interaction_seconds
 
 
 def history(channel: Channel, member: Member, *, before: str = "", after: str = "") -> Json:
