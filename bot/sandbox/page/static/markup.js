@@ -98,7 +98,7 @@ export function markup(text) {
       nodes.push(...parse(part));
       continue;
     }
-    const lines = part.split("\n");
+    const lines = (nodes.length ? part.replace(/^\n/, "") : part).split("\n"); // a code block is a line of its own
     lines.forEach((line, number) => {
       const block = BLOCK.find(([pattern]) => pattern.test(line));
       if (block) {

@@ -51,7 +51,7 @@ export function ModalDialog({ modal }) {
 function Field({ field, value, set }) {
   const { component } = field;
   const id = `field-${component.custom_id}`;
-  const label = html`${field.label}${field.required && html`<span class="required" aria-hidden="true"> *</span>`}`;
+  const label = html`${field.label}${field.required && component.type !== BOX && html`<span class="required" aria-hidden="true"> *</span>`}`;
   const about = field.description && html`<p class="about">${field.description}</p>`;
   const input = inputFor(component, id, value, set, field);
   if ([RADIO, BOXES].includes(component.type)) return html`<fieldset class="field"><legend>${label}</legend>${about}${input}</fieldset>`;
