@@ -7,7 +7,7 @@ CONTINUE_AT ?=
 TESTS  ?=
 export AUDIO CONTINUE_AT
 
-.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-deep lint types format bench faults faults-cluster mutants dist image lock messages clean
+.PHONY: help setup demo run sandbox cluster test test-sqlite test-postgres test-browser test-deep pictures lint types format bench faults faults-cluster mutants dist image lock messages clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -23,26 +23,32 @@ demo: setup  ## run one /extend from command to audio on this machine
 run: setup  ## run the bot; without a token, the sandbox
 	@$(BIN)/python -m bot run --or-sandbox
 
-sandbox: setup  ## run the bot against the stand-ins until you stop it
+sandbox: setup  ## run the bot against the stand-ins, with a chat page, until you stop it
 	@$(BIN)/python -m bot sandbox
 
 cluster: setup  ## run several processes on a throw-away PostgreSQL against the stand-ins until you stop them
 	@$(BIN)/python -m bot cluster
 
 # Tests wait half of their time, so there are more workers than processors; each loads what another has compiled.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(nproc) * 2)) --dist worksteal -q
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --dist worksteal -q -n
 
 test: test-sqlite  ## run all tests, on PostgreSQL too if a server is installed
 	@if $(BIN)/python -m tests.support.postgres_server; then $(MAKE) --no-print-directory test-postgres; fi
 
 test-sqlite: setup  ## run all tests on SQLite, or those in TESTS="tests/unit tests/integration"
-	@$(PYTEST) $(TESTS)
+	@$(PYTEST) $$(($$(nproc) * 2)) $(TESTS)
 
 test-postgres: setup  ## run the tests with a database on a throw-away PostgreSQL
-	@$(PYTEST) --database postgres
+	@$(PYTEST) $$(($$(nproc) + 1)) --database postgres  # the server needs a processor, too
 
 test-deep: setup  ## try the tests that invent their own examples with twenty times as many
-	@ENCORE_TEST_DEEP=1 $(PYTEST) -m hypothesis
+	@ENCORE_TEST_DEEP=1 $(PYTEST) $$(($$(nproc) * 2)) -m hypothesis
+
+test-browser: setup  ## test the sandbox's page in the Chromium that is installed
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q --browser tests/browser
+
+pictures: setup  ## take the README's pictures again
+	@$(BIN)/python -m tools.pictures
 
 lint: setup  ## check style and formatting
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

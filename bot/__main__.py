@@ -304,7 +304,7 @@ async def _health(host: str, port: int) -> int:
 
 
 def _sandbox() -> Coroutine[Any, Any, None]:
-    from bot.sandbox.stand_ins import keep_running  # noqa: PLC0415  # the application does without the stand-ins
+    from bot.sandbox.playground import keep_running  # noqa: PLC0415  # the application does without the stand-ins
 
     return keep_running()
 

@@ -31,6 +31,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="sqlite",
         help="the engine for all tests with a database; postgres starts a throw-away server",
     )
+    parser.addoption("--browser", action="store_true", help="run tests/browser too, in a real browser")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The tests in a browser need more than the others: `make test-browser` runs them."""
+    is_browsers = collection_path == Path(__file__).parent / "browser"
+    return True if is_browsers and not config.getoption("--browser") else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -21,6 +21,7 @@ PATIENCE_SECONDS = 300.0
 TIME_SCALE = 0.03
 """Three minutes of the music service pass in five seconds."""
 COMPOSED_SECONDS = 24.0
+HOW_TO_TRY = "Try it yourself: `make sandbox` (or `encore sandbox`) prints the address of a page with every command."
 
 
 class DemoError(Exception):
@@ -42,6 +43,7 @@ async def demonstrate(audio: Path | None, continue_at: str | None) -> None:
             settings = replace(both.settings, progress_every_seconds=0.2)
             async with running(both, settings):
                 await _one_extend(both, folder, audio, continue_at)
+    print(HOW_TO_TRY, flush=True)
 
 
 async def _one_extend(both: StandIns, folder: Path, audio: Path | None, continue_at: str | None) -> None:

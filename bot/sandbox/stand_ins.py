@@ -1,21 +1,20 @@
 """All of Encore on one machine: the real bot between both stand-ins."""
 
 import asyncio
-import logging
-import signal
 import socket
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bot import logs
-from bot.app import App, build, run_parts
 from bot.roles import ALL, Role
 from bot.sandbox.discord import DiscordOptions, FakeDiscord
 from bot.sandbox.suno import FakeSuno, SunoOptions
 from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.app import App
 
 API_KEY = "sandbox-key-of-no-value"
 TOKEN = "sandbox.token.of-no-value"
@@ -60,11 +59,13 @@ async def stand_ins(
 @asynccontextmanager
 async def running(
     both: StandIns, settings: Settings | None = None, *, only: frozenset[Role] = ALL
-) -> AsyncIterator[App]:
+) -> "AsyncIterator[App]":
     """Run the real bot, connected and with its commands announced; leaving ends it as a signal would.
 
     `only`: with these roles alone.
     """
+    from bot.app import build, run_parts  # noqa: PLC0415  # the sandbox runs the bot in a process of its own
+
     leave = asyncio.Event()
 
     async def until() -> None:
@@ -84,7 +85,7 @@ async def running(
             await parts
 
 
-async def _ready(both: StandIns, app: App) -> None:
+async def _ready(both: StandIns, app: "App") -> None:
     """Wait until it is connected, announced and listening; discord.py's own `on_ready` comes two seconds later."""
     if Role.WEB in app.roles:
         await app.listening.wait()
@@ -101,22 +102,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-async def keep_running() -> None:
-    """`encore sandbox`: run the stand-ins and the bot until a signal."""
-    logs.set_up(level="info", form="text", secrets=(API_KEY, TOKEN))
-    log = logging.getLogger("bot.sandbox")
-    asked = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
-    with tempfile.TemporaryDirectory(prefix="encore-sandbox-") as folder:
-        async with stand_ins(SunoOptions(time_scale=0.1), folder=Path(folder)) as both, running(both) as app:
-            log.info(
-                "the sandbox runs; its Discord is at %s, its music service at %s",
-                both.discord.api_url,
-                both.suno.api_url,
-            )
-            log.info("the bot answers at http://127.0.0.1:%d/readyz; stop with Ctrl-C", app.settings.web_port)
-            await asked.wait()

@@ -118,6 +118,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "bot.sandbox.discord": (),
     "bot.sandbox.suno": ("bot.sandbox.runner", "bot.sandbox.sounds"),
+    "bot.sandbox.page": (
+        "bot.sandbox.discord",
+        "bot.sandbox.runner",
+        "bot.sandbox.sounds",
+        "bot.sandbox.suno",
+    ),
+    "bot.sandbox.jobs_seen": ("bot.domain", "bot.sandbox.discord", "storage"),
+    "bot.sandbox.turned_clock": ("bot.services.common.clock",),
     "bot.sandbox": ("bot.app", "bot.audio", "bot.domain", "bot.errors", "bot.logs", "bot.roles", "bot.settings"),
 }
 # The only modules that may import these.

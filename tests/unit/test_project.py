@@ -91,7 +91,7 @@ def test_the_lock_for_containers_has_every_extra() -> None:
     """And nothing that only developers need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = {name_of(line) for extra in extras.keys() - {"dev"} for line in extras[extra]}
+    wanted = {name_of(line) for extra in extras.keys() - {"browser", "dev"} for line in extras[extra]}
     only_developers = {name_of(line) for line in extras["dev"]} - {"encore-bot"}
     locked = {name_of(line) for line in requirements("requirements-all.lock")}
 

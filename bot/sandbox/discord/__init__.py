@@ -13,7 +13,7 @@ from bot.sandbox.discord.wire.endpoint import NotVerified
 from bot.sandbox.discord.wire.responses import Recorded
 from bot.sandbox.discord.wire.troubles import Trouble, TroubleKind
 from bot.sandbox.discord.world.changes import NeverHappened
-from bot.sandbox.discord.world.channels import VOICE, Channel, Message, Ping, Thread
+from bot.sandbox.discord.world.channels import FORUM, VOICE, Channel, Message, Ping, Thread
 from bot.sandbox.discord.world.guilds import Guild
 from bot.sandbox.discord.world.interactions import Callback, State
 from bot.sandbox.discord.world.people import Why
@@ -21,6 +21,7 @@ from bot.sandbox.discord.world.posts import Attachment, Version
 from bot.sandbox.discord.world.roster import Role
 
 __all__ = [
+    "FORUM",
     "VOICE",
     "Attachment",
     "Callback",

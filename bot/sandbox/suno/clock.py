@@ -10,17 +10,17 @@ class ScaledClock:
     """Seconds of the real service, made shorter by `scale`."""
 
     def __init__(self, scale: float) -> None:
-        self._scale = scale
+        self.scale = scale
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds * self._scale)
+        await asyncio.sleep(seconds * self.scale)
 
     async def sleep_until(self, start: float, seconds: float) -> None:
         """Sleep until `seconds` scaled seconds have passed since `start`, a value of `now`."""
-        await asyncio.sleep(max(0.0, start + seconds * self._scale - self.now()))
+        await asyncio.sleep(max(0.0, start + seconds * self.scale - self.now()))
 
 
 class RateWindow:
@@ -32,11 +32,16 @@ class RateWindow:
         self._now = now
         self._passed: deque[float] = deque()
 
-    def has_room(self) -> bool:
+    @property
+    def used(self) -> int:
+        """How many have passed within the last `seconds`."""
         oldest_that_counts = self._now() - self._seconds
         while self._passed and self._passed[0] <= oldest_that_counts:
             self._passed.popleft()
-        return not self._limit or len(self._passed) < self._limit
+        return len(self._passed)
+
+    def has_room(self) -> bool:
+        return not self._limit or self.used < self._limit
 
     def take(self) -> None:
         if self._limit:

@@ -53,7 +53,7 @@ class Life:
         self._crew = crew
         self._bell = bell
         self._refund = refund
-        self._clock = ScaledClock(options.time_scale)
+        self.clock = ScaledClock(options.time_scale)
         # Its own threads, so that `stop` can wait for them.
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="suno-audio")
         self._silences: dict[str, tuple[Path, float]] = {}
@@ -101,7 +101,7 @@ class Life:
             self._options.complete_after_seconds,
         )
         for stage, after_seconds in zip(STAGES, seconds, strict=True):
-            await self._clock.sleep_until(task.accepted_at, after_seconds)
+            await self.clock.sleep_until(task.accepted_at, after_seconds)
             if message := await self._come_to(task, stage):
                 # In the background: a receiver that hangs does not hold up the task.
                 self._crew.start(self._tell_in_order(task, message), name=f"{stage} of {task.id}")
@@ -162,7 +162,7 @@ class Life:
         held, task.held_back = task.held_back, []
         if task.scenario.order is Order.LATE:
             await self._tell(task, [late for late in held if late.stage is Stage.COMPLETE])
-            await self._clock.sleep(LATE_AFTER_SECONDS)
+            await self.clock.sleep(LATE_AFTER_SECONDS)
             await self._tell(task, [late for late in held if late.stage is not Stage.COMPLETE])
         else:
             await self._tell(task, held[::-1])
@@ -181,7 +181,7 @@ class Life:
     async def _retry(self, task: Task, message: Callback) -> None:
         """Send again after 1, 5 and 15 scaled minutes, then give up (docs/provider.md 2.3)."""
         for attempt, pause_seconds in enumerate(self._options.retry_after_seconds, start=2):
-            await self._clock.sleep(pause_seconds)
+            await self.clock.sleep(pause_seconds)
             sent = await self._courier.send(task.id, task.callback_url, message, attempt=attempt)
             if sent.accepted:
                 return

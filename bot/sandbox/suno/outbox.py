@@ -16,7 +16,9 @@ ACCEPTED = 200  # "the receiver must answer HTTP 200 within 15 s" (docs/provider
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentCallback:
-    """One attempt; `status` is the receiver's HTTP status, None if there was none (`error` says why)."""
+    """One attempt; `status` is the receiver's HTTP status, None if there was none (`error` says why); `at`: by
+    `time.time`, when that was known.
+    """
 
     task_id: str
     stage: Stage
@@ -26,6 +28,7 @@ class SentCallback:
     headers: dict[str, str] = field(repr=False)
     status: int | None
     error: str = ""
+    at: float = field(default_factory=time.time)
 
     @property
     def accepted(self) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import tempfile
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -32,6 +33,7 @@ from bot.sandbox.suno.troubles import TASK_ERRORS, AnswerTrouble, Scenario
 HOST = "127.0.0.1"
 BODY_MAX_BYTES = 16_000_000
 SHUTDOWN_SECONDS = 1.0
+ANSWER_KEPT = 4000  # characters
 BACKLOG = 4096  # thousands may call at the same moment
 API = "/api/"
 UPLOADS = "/api/file-"
@@ -39,15 +41,21 @@ UPLOADS = "/api/file-"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RecordedRequest:
-    """A call as it arrived; `json` is None if the body is not a JSON object; `headers` lack the key."""
+    """A call as it arrived; `json` is None if the body is not a JSON object; `headers` lack the key.
+
+    `at`: by `time.time`. `status` is that of the answer, None until it is sent; `answer` is its beginning, if text.
+    """
 
     method: str
     path: str
     query: dict[str, str]
     json: Json | None
     headers: dict[str, str] = field(repr=False)
+    at: float = field(default_factory=time.time, repr=False)
+    status: int | None = None
+    answer: str = field(default="", repr=False)
 
 
 @dataclass(slots=True)
@@ -142,6 +150,20 @@ class FakeSuno:
     # What tests ask and order
 
     @property
+    def time_scale(self) -> float:
+        """How much faster than the real service its tasks go; a change is felt from each task's next stage on."""
+        return self._life.clock.scale
+
+    @time_scale.setter
+    def time_scale(self, scale: float) -> None:
+        self._life.clock.scale = scale
+
+    @property
+    def in_rate_window(self) -> int:
+        """How many submissions count towards the rate at present."""
+        return self._rate.used
+
+    @property
     def callbacks_sent(self) -> list[SentCallback]:
         return list(self._courier.sent)
 
@@ -229,7 +251,14 @@ class FakeSuno:
 
     @web.middleware
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        await self._remember(request)
+        record = await self._remember(request)
+        answer = await self._answered(request, handler)
+        record.status = answer.status
+        if isinstance(answer, web.Response) and answer.content_type.startswith(("text/", "application/json")):
+            record.answer = (answer.text or "")[:ANSWER_KEPT]
+        return answer
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith(API):
             return await handler(request)
         if self.latency_seconds:
@@ -249,18 +278,18 @@ class FakeSuno:
             return self._api_error(request, *rules.NOT_FOUND)
         return answer if trouble is None else await self._answers.troubled(request, trouble)
 
-    async def _remember(self, request: web.Request) -> None:
+    async def _remember(self, request: web.Request) -> RecordedRequest:
         multipart = request.content_type.startswith("multipart/")
         body = None if multipart or not request.body_exists else _json_object(await request.read())
-        self.requests.append(
-            RecordedRequest(
-                method=request.method,
-                path=request.path,
-                query=dict(request.query),
-                json=body,
-                headers={name: value for name, value in request.headers.items() if name != "Authorization"},
-            )
+        record = RecordedRequest(
+            method=request.method,
+            path=request.path,
+            query=dict(request.query),
+            json=body,
+            headers={name: value for name, value in request.headers.items() if name != "Authorization"},
         )
+        self.requests.append(record)
+        return record
 
     def _api_error(self, request: web.Request, code: int, message: str) -> web.Response:
         if request.path.startswith(UPLOADS):

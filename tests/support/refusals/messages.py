@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from bot.sandbox.discord import FORUM
 from bot.sandbox.discord.refuse import limits
 from tests.support.discord_api import Reply, Stage
 from tests.support.refusals.case import HELLO, SMALL, case
@@ -45,6 +46,11 @@ async def a_file_above_the_limit_in_a_channel(stage: Stage) -> Reply:
 async def editing_what_a_member_wrote(stage: Stage) -> Reply:
     message = stage.mia.post(stage.songs, "mine")
     return await stage.api.ask("PATCH", f"/channels/{stage.songs.id}/messages/{message.id}", HELLO)
+
+
+@case(limits.NO_TEXT_CHANNEL)
+async def a_message_in_a_forum(stage: Stage) -> Reply:
+    return await stage.api.post(stage.guild.channel("workshop", kind=FORUM), HELLO)
 
 
 @case(limits.EMPTY_MESSAGE)

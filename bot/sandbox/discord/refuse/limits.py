@@ -64,6 +64,9 @@ OTHERS_MESSAGE = Refusal(
 )
 EMPTY_MESSAGE = Refusal(400, 50006, "Cannot send an empty message", "docs, topics/opcodes-and-status-codes")
 CLOSED_TO_MESSAGES = Refusal(403, 50007, "Cannot send messages to this user", "docs, topics/opcodes-and-status-codes")
+NO_TEXT_CHANNEL = Refusal(
+    400, 50008, "Cannot send messages in a non-text channel", "docs, topics/opcodes-and-status-codes; topics/threads"
+)
 MISSING_PERMISSIONS = Refusal(
     403, 50013, "Missing Permissions", "docs, topics/opcodes-and-status-codes; docs/discord.md 2.2"
 )

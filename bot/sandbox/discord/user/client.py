@@ -1,7 +1,7 @@
 """What a member's client does before it sends a command: offer it, check its options, upload files."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from bot.sandbox.discord.refuse.commands import (
     SUBCOMMAND,
     USER,
 )
-from bot.sandbox.discord.refuse.limits import INTEGER_MAX, NUMBER_MAX
+from bot.sandbox.discord.refuse.components import CHANNEL_SELECT, MENTIONABLE_SELECT, ROLE_SELECT, USER_SELECT
+from bot.sandbox.discord.refuse.limits import ATTACHMENTS_MAX, CONTENT_MAX, INTEGER_MAX, NUMBER_MAX
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.wire.uploads import keep_file
-from bot.sandbox.discord.world.channels import Channel, Thread
+from bot.sandbox.discord.world.channels import FORUM, Channel, Thread
 from bot.sandbox.discord.world.people import Person, User
 from bot.sandbox.discord.world.permissions import Permission
 from bot.sandbox.discord.world.posts import Attachment
@@ -31,6 +32,8 @@ from bot.sandbox.discord.world.shapes import Json
 from bot.sandbox.discord.world.sizes import UPLOAD_BYTES_BY_NITRO, UPLOAD_BYTES_BY_TIER
 
 STRING_MAX = 6000
+NITRO = 2
+CONTENT_MAX_WITH_NITRO = 4000
 GUILD_CONTEXT, DM_CONTEXT = 0, 1
 
 
@@ -75,6 +78,18 @@ def attach(upload: Upload, channel: Channel, member: Person, *, ephemeral: bool)
     )
 
 
+def check_post(content: str, uploads: Sequence[Upload], member: Person) -> None:
+    """Raises `ClientRefuses` for a message that is too long, or has too many files.
+
+    With Nitro, a member may write longer messages (Discord's support article "Discord Nitro").
+    """
+    most = CONTENT_MAX_WITH_NITRO if member.nitro == NITRO else CONTENT_MAX
+    if len(content) > most:
+        raise ClientRefuses(f"a message takes up to {most} characters, not {len(content)}")
+    if len(uploads) > ATTACHMENTS_MAX:
+        raise ClientRefuses(f"a message takes up to {ATTACHMENTS_MAX} files, not {len(uploads)}")
+
+
 def upload_limit_bytes(channel: Channel, member: Person) -> int:
     tier = channel.guild.premium_tier if channel.guild else 0
     return max(UPLOAD_BYTES_BY_TIER[tier], UPLOAD_BYTES_BY_NITRO[member.nitro])
@@ -109,6 +124,8 @@ def offered(member: Person, channel: Channel, name: str, kind: int) -> Json:
     permissions = channel.permissions_of(member)
     if Permission.VIEW_CHANNEL not in permissions:
         raise ClientRefuses(f"{member.name} does not see #{channel.name}")
+    if channel.kind == FORUM:
+        raise ClientRefuses(f"#{channel.name} is a forum: use commands in one of its posts")
     if isinstance(channel, Thread) and channel.archived:
         raise ClientRefuses(f"#{channel.name} is archived: it takes no commands (docs, topics/threads)")
     if channel.guild is not None and Permission.USE_APPLICATION_COMMANDS not in permissions:
@@ -135,7 +152,7 @@ def split_name(spoken: str) -> tuple[str, list[str]]:
 
 def data_for(command: Json, path: list[str], given: Mapping[str, object], channel: Channel, member: Person) -> Json:
     """`data` of a command as the client sends it: options in the order of the definition, files uploaded."""
-    defined = _defined(command, path)
+    defined = options_of(command, path)
     unknown = set(given) - {option["name"] for option in defined}
     if unknown:
         raise ClientRefuses(f"/{command['name']} has no option {', '.join(sorted(unknown))}")
@@ -163,7 +180,7 @@ def partial_data_for(
 ) -> Json:
     """`data` while typing: nothing is required, files come as bare ids without `resolved` (docs/discord.md 1.2)."""
     sent: list[Json] = []
-    for option in _defined(command, path):
+    for option in options_of(command, path):
         name = option["name"]
         if name == focused:
             if not option.get("autocomplete"):
@@ -177,7 +194,8 @@ def partial_data_for(
     return _data(command, path, sent, {})
 
 
-def _defined(command: Json, path: list[str]) -> list[Json]:
+def options_of(command: Json, path: list[str]) -> list[Json]:
+    """The options of a command, or of its subcommand. Raises `ClientRefuses` if it only has subcommands."""
     options: list[Json] = command.get("options") or []
     for name in path:
         found = next((each for each in options if each["name"] == name and each["type"] in (SUBCOMMAND, GROUP)), None)
@@ -227,6 +245,32 @@ def _resolved(kind: int, value: object, channel: Channel, member: Person) -> tup
     if kind == CHANNEL and isinstance(value, Channel):
         return "channels", {**payloads.channel(value), "permissions": str(int(value.permissions_of(member)))}
     return "", None
+
+
+def resolved_of(menu: int, ids: Sequence[str], channel: Channel, member: Person, places: Mapping[int, Channel]) -> Json:
+    """`resolved` for what is picked in a menu of people, roles or channels (docs, "Component Interaction Data").
+
+    `places` are all channels there are.
+
+    Raises:
+        ClientRefuses: an id is nothing that the menu offers here.
+    """
+    resolved: Json = {}
+    guild = channel.guild
+    for text in ids:
+        number = int(text) if text.isdecimal() else 0
+        user = {channel.world.bot.id: channel.world.bot, **channel.world.people}.get(number)
+        role = guild.roles.get(number) if guild else None
+        if menu in (USER_SELECT, MENTIONABLE_SELECT) and user is not None:
+            _resolve_user(user, channel, resolved)
+        elif menu in (ROLE_SELECT, MENTIONABLE_SELECT) and role is not None:
+            resolved.setdefault("roles", {})[text] = payloads.role(role)
+        elif menu == CHANNEL_SELECT and (place := places.get(number)) is not None and place.guild is guild:
+            found = {**payloads.channel(place), "permissions": str(int(place.permissions_of(member)))}
+            resolved.setdefault("channels", {})[text] = found
+        else:
+            raise ClientRefuses(f"this menu does not offer {text}")
+    return resolved
 
 
 def _resolve_user(user: User, channel: Channel, resolved: Json) -> str:

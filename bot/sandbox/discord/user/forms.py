@@ -10,14 +10,19 @@ from bot.sandbox.discord.refuse.components import (
     LABEL,
     RADIO_GROUP,
     ROW,
+    SELECTS,
     STRING_SELECT,
+    TEXT_DISPLAY,
     TEXT_INPUT,
 )
 from bot.sandbox.discord.refuse.limits import TEXT_INPUT_MAX
-from bot.sandbox.discord.user.client import ClientRefuses, Upload, attach
+from bot.sandbox.discord.user.client import ClientRefuses, Upload, attach, resolved_of
 from bot.sandbox.discord.wire import payloads
+from bot.sandbox.discord.world.channels import Channel
 from bot.sandbox.discord.world.interactions import Interaction
 from bot.sandbox.discord.world.shapes import Json
+
+ENTITY_SELECTS = frozenset(SELECTS) - {STRING_SELECT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,11 @@ class Modal:
                 found.append(Field(row["components"][0]["label"], "", row["components"][0]))
         return found
 
+    @property
+    def texts(self) -> list[str]:
+        """What it says besides its fields."""
+        return [row["content"] for row in self._data["components"] if row["type"] == TEXT_DISPLAY]
+
     def field(self, name: str) -> Field:
         """By custom_id or label."""
         for field in self.fields:
@@ -75,8 +85,8 @@ class Modal:
                 return field
         raise ClientRefuses(f"the form {self.title!r} has no {name!r}, only {[field.label for field in self.fields]}")
 
-    def filled(self, answers: Mapping[str, object]) -> Json:
-        """`data` of the submit; `answers` by custom_id or label.
+    def filled(self, answers: Mapping[str, object], places: Mapping[int, Channel]) -> Json:
+        """`data` of the submit; `answers` by custom_id or label; `places` are all channels there are.
 
         Text inputs take str, choices str or a list of str, a checkbox bool, a file upload `Upload`s.
 
@@ -88,10 +98,10 @@ class Modal:
         rows = []
         for number, row in enumerate(self._data["components"], start=1):
             if row["type"] == LABEL:
-                component = self._component(row["component"], by_id, resolved)
+                component = self._component(row["component"], by_id, resolved, places)
                 rows.append({"type": LABEL, "id": number, "component": component})
             elif row["type"] == ROW:
-                component = self._component(row["components"][0], by_id, resolved)
+                component = self._component(row["components"][0], by_id, resolved, places)
                 rows.append({"type": ROW, "id": number, "components": [component]})
             else:
                 rows.append({"type": row["type"], "id": number})
@@ -100,7 +110,9 @@ class Modal:
             data["resolved"] = resolved
         return data
 
-    def _component(self, component: Json, by_id: Mapping[str, object], resolved: Json) -> Json:
+    def _component(
+        self, component: Json, by_id: Mapping[str, object], resolved: Json, places: Mapping[int, Channel]
+    ) -> Json:
         kind, custom_id = component["type"], component["custom_id"]
         value = by_id.get(custom_id)
         sent: Json = {"type": kind, "id": 100 + len(custom_id), "custom_id": custom_id}
@@ -114,7 +126,12 @@ class Modal:
         if kind == FILE_UPLOAD:
             return {**sent, "values": self._uploaded(component, value, resolved)}
         most = 10 if kind == CHECKBOX_GROUP else 1
-        return {**sent, "values": _chosen(component, value, most=component.get("max_values") or most)}
+        values = _chosen(component, value, most=component.get("max_values") or most)
+        if kind in ENTITY_SELECTS:
+            found = resolved_of(kind, values, self.interaction.channel, self.interaction.member, places)
+            for folder, entries in found.items():
+                resolved.setdefault(folder, {}).update(entries)
+        return {**sent, "values": values}
 
     def _uploaded(self, component: Json, value: object, resolved: Json) -> list[str]:
         files = [value] if isinstance(value, Upload) else value or []

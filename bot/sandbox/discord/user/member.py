@@ -12,7 +12,7 @@ from bot.sandbox.discord.user.invocation import Invocation
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.world import posting
 from bot.sandbox.discord.world.changes import PATIENCE_SECONDS
-from bot.sandbox.discord.world.channels import Channel, Message, Ping, Thread
+from bot.sandbox.discord.world.channels import FORUM, Channel, Message, Ping, Thread
 from bot.sandbox.discord.world.interactions import Interaction, InteractionNews
 from bot.sandbox.discord.world.people import Person
 from bot.sandbox.discord.world.permissions import Permission
@@ -122,7 +122,9 @@ class Member(Person):
         if chosen is None or chosen.get("disabled"):
             raise ClientRefuses(f"no menu {menu!r} to use on {message!r}")
         picked = _picked(chosen, values)
-        data = {"custom_id": chosen["custom_id"], "component_type": chosen["type"], "values": picked}
+        data: Json = {"custom_id": chosen["custom_id"], "component_type": chosen["type"], "values": picked}
+        if chosen["type"] != STRING_SELECT:
+            data["resolved"] = client.resolved_of(chosen["type"], picked, message.channel, self, self.world.channels)
         return self._invoke(Kind.COMPONENT, message.channel, data, _owners(self, message), source=message)
 
     async def submit_modal(self, form: Modal | Invocation, answers: Mapping[str, object]) -> Invocation:
@@ -131,16 +133,25 @@ class Member(Person):
         if modal is None or modal.interaction.member is not self:
             raise ClientRefuses("no form is open")
         opened = modal.interaction
-        return self._invoke(Kind.MODAL_SUBMIT, opened.channel, modal.filled(answers), opened.owners, opened_by=opened)
+        return self._invoke(
+            Kind.MODAL_SUBMIT,
+            opened.channel,
+            modal.filled(answers, self.world.channels),
+            opened.owners,
+            opened_by=opened,
+        )
 
     def post(self, channel: Channel, content: str = "", *uploads: Upload, replies_to: Message | None = None) -> Message:
         """Write into a channel, with files."""
+        if channel.kind == FORUM:
+            raise ClientRefuses(f"#{channel.name} is a forum: write in one of its posts")
         permissions = channel.permissions_of(self)
         may_write = channel.needed_to_write in permissions
         if not may_write or (uploads and Permission.ATTACH_FILES not in permissions):
             raise ClientRefuses(f"{self.name} may not write that in #{channel.name}")
         if isinstance(channel, Thread) and channel.is_locked_for(self):
             raise ClientRefuses(f"#{channel.name} is locked")
+        client.check_post(content, uploads, self)
         files = tuple(client.attach(upload, channel, self, ephemeral=False) for upload in uploads)
         version = Version(content=content, embeds=[], components=[], attachments=files, flags=0, at=self.world.clock())
         kind = REPLY if replies_to else DEFAULT

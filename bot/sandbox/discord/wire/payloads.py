@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bot.sandbox.discord.world.channels import VOICE, Channel, Message, Thread
+from bot.sandbox.discord.world.channels import FORUM, VOICE, Channel, Message, Thread
 from bot.sandbox.discord.world.guilds import Guild
 from bot.sandbox.discord.world.interactions import Interaction
 from bot.sandbox.discord.world.people import Person, User
@@ -110,11 +110,18 @@ def channel(of: Channel) -> Json:
         }
     if of.kind == VOICE:
         found |= {"bitrate": 64_000, "user_limit": 0, "rtc_region": None, "video_quality_mode": 1}
+    if of.kind == FORUM:
+        found |= {
+            "available_tags": [],
+            "default_reaction_emoji": None,
+            "default_sort_order": None,
+            "default_forum_layout": 0,
+        }
     return {
         **found,
         "position": of.position,
         "parent_id": None,
-        "topic": None,
+        "topic": of.topic or None,
         "nsfw": False,
         "rate_limit_per_user": 0,
         "permission_overwrites": [

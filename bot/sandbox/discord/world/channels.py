@@ -22,8 +22,8 @@ from bot.sandbox.discord.world.roster import Roster
 from bot.sandbox.discord.world.shapes import Happened, Json, News, Origin
 from bot.sandbox.discord.world.sizes import UPLOAD_BYTES_BY_TIER
 
-TEXT, DM, VOICE, PUBLIC_THREAD, PRIVATE_THREAD = 0, 1, 2, 11, 12
-"""Channel types."""
+TEXT, DM, VOICE, PUBLIC_THREAD, PRIVATE_THREAD, FORUM = 0, 1, 2, 11, 12, 15
+"""Channel types. A forum holds no messages but threads, its posts (docs, topics/threads)."""
 Who = User | Literal["everyone"] | None
 
 
@@ -47,6 +47,7 @@ class Channel:
         self.kind = kind
         self.recipient = recipient
         self.position = position
+        self.topic = ""
         self.overwrites: dict[int, Overwrite] = {}
         self.deleted = False
         self.changes = Changes()

@@ -11,7 +11,7 @@ from bot.sandbox.discord.wire import compose, payloads
 from bot.sandbox.discord.wire.calls import Answer, Call, Route
 from bot.sandbox.discord.wire.rates import OldEdits
 from bot.sandbox.discord.world import posting
-from bot.sandbox.discord.world.channels import Channel, Message, Thread
+from bot.sandbox.discord.world.channels import FORUM, Channel, Message, Thread
 from bot.sandbox.discord.world.people import User
 from bot.sandbox.discord.world.permissions import Permission
 from bot.sandbox.discord.world.posts import DEFAULT, EPHEMERAL, REPLY
@@ -106,6 +106,8 @@ class MessageRoutes:
         return [payloads.message(message) for message in sorted(found, key=lambda message: message.id, reverse=True)]
 
     def _may_write(self, channel: Channel) -> Permission:
+        if channel.kind == FORUM:
+            raise Refused(limits.NO_TEXT_CHANNEL)
         permissions = channel.permissions_of(self._world.bot)
         if channel.needed_to_write not in permissions:
             raise Refused(limits.MISSING_PERMISSIONS)

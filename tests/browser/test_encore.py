@@ -1,0 +1,203 @@
+"""Encore itself in a browser, in the sandbox as `encore sandbox` runs it."""
+
+import re
+
+from playwright.async_api import Locator, expect
+
+from bot.sandbox.playground import Playground
+from tests.browser.conftest import OpenWindow
+from tests.browser.window import Window
+
+PLAYS = """async (audio) => {
+    audio.muted = true;
+    await audio.play();
+    await new Promise((resolve) => { audio.ontimeupdate = () => audio.currentTime > 0 && resolve(); });
+    audio.currentTime = 20;
+    await new Promise((resolve) => { audio.onseeked = resolve; });
+    await new Promise((resolve) => { audio.ontimeupdate = () => audio.currentTime > 20 && resolve(); });
+    return { at: audio.currentTime, seconds: audio.duration };
+}"""
+
+
+async def result_of(window: Window) -> Locator:
+    """The message with the music."""
+    result = window.messages.filter(has=window.page.locator("audio")).last
+    await expect(result).to_be_visible(timeout=60_000)
+    return result
+
+
+async def test_a_command_with_a_file_ends_in_music_that_plays_and_seeks(ground: Playground, window: OpenWindow) -> None:
+    mia = await window()
+    await mia.extend()
+    await mia.see("Got it.")
+
+    result = await result_of(mia)
+    await expect(result).to_contain_text("@Mia Your 2 tracks are ready.")
+    await expect(result.locator("audio")).to_have_count(2)
+    played = await result.locator("audio").first.evaluate(PLAYS)
+    assert played["at"] > 20
+    assert played["seconds"] > 60
+    assert ground.scene.suno.submits == 1
+
+
+async def test_a_command_waits_for_its_file(window: OpenWindow, ground: Playground) -> None:
+    mia = await window()
+    await mia.begin("extend")
+    await mia.add("audio")
+    await mia.button("audio: choose a file").click()
+    await mia.page.get_by_role("group", name="Files for audio").get_by_role("button", name="night-train.m4a").click()
+    await mia.send()
+
+    await mia.see("Got it.")
+    await ground.scene.suno.wait_for_submit()
+
+
+async def test_a_file_of_ones_own_can_be_picked(window: OpenWindow, ground: Playground) -> None:
+    mia = await window()
+    song = await ground.scene.samples.get("ferry.flac")
+    await mia.begin("extend")
+    await mia.add("audio")
+    await mia.page.get_by_label("audio", exact=True).set_input_files(
+        {"name": "my song.flac", "mimeType": "audio/flac", "buffer": song.data}
+    )
+    await expect(mia.button("audio: my song.flac")).to_be_visible()
+    await mia.send()
+
+    await mia.see("my song")
+    await result_of(mia)
+
+
+async def test_the_models_are_suggested_while_typing(window: OpenWindow) -> None:
+    jonas = await window("jonas")
+    await jonas.box.fill("/ext")
+    await expect(jonas.commands.get_by_role("option")).to_have_count(1)
+    await jonas.commands.get_by_role("option").click()
+    await jonas.fill("model", "5")
+
+    options = jonas.page.get_by_role("listbox", name="model").get_by_role("option")
+    await expect(options.first).to_contain_text("V5")
+    await options.first.click()
+    await expect(jonas.page.get_by_label("model", exact=True)).to_have_value(re.compile("^V5"))
+
+
+async def test_a_refusal_is_seen_by_its_member_alone(window: OpenWindow, ground: Playground) -> None:
+    mia, jonas = await window("mia"), await window("jonas")
+    await mia.extend("shopping-list.mp3")
+
+    refusal = await mia.see("didn't use up")
+    await expect(refusal).to_contain_text("Only you can see this")
+    await expect(jonas.page.get_by_text("didn't use up")).to_have_count(0)
+    assert ground.scene.suno.submits == 0
+
+
+async def test_a_missing_permission_is_named(window: OpenWindow) -> None:
+    mia = await window()
+    await mia.enter("notice-board")
+    await mia.extend()
+
+    await expect(await mia.see("Attach Files")).to_contain_text("Only you can see this")
+
+
+async def test_a_private_result_is_seen_by_its_member_alone(window: OpenWindow) -> None:
+    mia, jonas = await window("mia"), await window("jonas")
+    await mia.begin("extend")
+    await mia.take_sample("paper-boats.mp3")
+    await mia.fill("private", "True")
+    await mia.page.get_by_role("listbox", name="private").get_by_role("option").first.click()
+    await mia.send()
+
+    await result_of(mia)
+    await expect(jonas.page.locator("audio")).to_have_count(0)
+
+
+async def test_in_a_thread_a_forum_post_and_a_voice_chat(window: OpenWindow) -> None:
+    mia = await window()
+    for place in ("takes for Friday", "How should the bridge go?", "rehearsal-room"):
+        await mia.enter(place)
+        await mia.extend("harbour.wav")
+        await result_of(mia)
+
+    await mia.page.get_by_role("button", name="workshop").click()
+    await expect(mia.page.get_by_text("This is a forum")).to_be_visible()
+
+
+async def test_in_direct_messages_only_their_commands_are_offered(window: OpenWindow) -> None:
+    mia = await window()
+    await mia.enter("Encore")
+    await mia.box.fill("/")
+    await expect(mia.commands.get_by_role("option", name="/jobs")).to_be_visible()
+    await expect(mia.commands.get_by_role("option", name="/extend")).to_have_count(0)
+    await mia.begin("jobs")
+    await mia.send()
+
+    await mia.see("Only you can see this")
+
+
+async def test_the_operator_gets_a_direct_message_when_the_key_is_refused(window: OpenWindow) -> None:
+    mia, sam = await window("mia"), await window("sam")
+    await mia.pull("Refuse the key")
+    await mia.extend("harbour.wav")
+
+    badge = sam.page.get_by_role("navigation").get_by_role("button", name="Encore").get_by_text("1 mentions")
+    await expect(badge).to_be_visible(timeout=60_000)
+    await sam.enter("Encore")
+    await sam.see("SUNO_API_KEY")
+
+
+async def test_a_mention_elsewhere_shows_as_a_badge(window: OpenWindow) -> None:
+    mia = await window()
+    await mia.extend("harbour.wav")
+    await mia.see("Got it.")
+    await mia.enter("chatter")
+
+    badge = mia.page.get_by_role("navigation").get_by_role("button", name="songs").get_by_text("1 mentions")
+    await expect(badge).to_be_visible(timeout=60_000)
+    await expect(mia.page).to_have_title("(1) #chatter · Encore sandbox")
+    await mia.enter("songs")
+    await expect(badge).to_have_count(0)
+
+
+async def test_a_bot_that_is_killed_midway_carries_on(window: OpenWindow, ground: Playground) -> None:
+    ground.scene.suno.time_scale = 0.05
+    mia = await window()
+    await mia.extend()
+    await mia.see("Composing")
+    await mia.pull("Kill")
+    await expect(mia.page.get_by_text("stopped", exact=True)).to_be_visible()
+
+    await mia.begin("jobs")
+    await mia.send()
+    await expect(mia.page.get_by_text("The application did not respond")).to_be_visible()
+    await mia.pull("Start")
+
+    await result_of(mia)
+    jobs = await mia.see_behind("Jobs")
+    await expect(jobs.get_by_text("delivered").first).to_be_visible()
+    assert ground.scene.suno.submits == 1
+
+
+async def test_behind_the_scenes_a_job_is_seen_from_acceptance_to_delivery(window: OpenWindow) -> None:
+    mia = await window()
+    jobs = await mia.see_behind("Jobs")
+    await expect(jobs.get_by_text("No job yet.")).to_be_visible()
+    await mia.extend()
+    await result_of(mia)
+
+    events = jobs.get_by_role("listitem").filter(has_text="paper-boats.mp3")
+    for event in (
+        "accepted",
+        "submitted",
+        "callback text answered 200",
+        "callback complete answered 200",
+        "result posted",
+        "delivered",
+    ):
+        await expect(events.first).to_contain_text(event)
+    requests = await mia.see_behind("Requests")
+    asked = requests.get_by_role("listitem").filter(has_text="/api/v1/generate/upload-extend")
+    await asked.locator("summary").click()
+    await expect(asked).to_contain_text('"taskId"')
+    await expect(requests.get_by_role("listitem").filter(has_text="PATCH").first).to_contain_text("Discord")
+    log = await mia.see_behind("Log")
+    await expect(log).to_contain_text("callback complete, now finished")
+    await expect(mia.page.get_by_text("9988")).to_be_visible()
