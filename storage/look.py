@@ -14,14 +14,13 @@ from storage import lock
 from storage.engines import sqlite_ownership
 from storage.engines.base import Engine
 from storage.engines.opening import open_server
-from storage.engines.postgres_ownership import check_ours, table_names
+from storage.engines.postgres_ownership import check_ours, name_and_size, table_names
 from storage.engines.sqlite_file import open_sqlite
 from storage.errors import StorageUnavailable
 from storage.migrate import APPLIED, HALF_MOVED, compatible_from
 
 PROBE = "CREATE TABLE encore_doctor (number INTEGER)"
 """Rolled back. It takes all the rights that migrations need."""
-PLACE = "SELECT current_database() AS name, pg_database_size(current_database()) AS size_bytes"
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,12 +80,12 @@ async def look_at_server(url: str) -> Seen:
             check_ours(tables)
         newest, oldest, needed = await _migrations(engine) if tables else (0, None, 0)
         await _write_nothing(engine)
-        row = await engine.reading.fetch_one(PLACE)
+        name, size_bytes = await name_and_size(engine.reading)
         clock = engine.clock() if engine.clock else None
         return Seen(
-            place=f"the PostgreSQL database {row['name']}" if row else "the PostgreSQL database",
+            place=f"the PostgreSQL database {name}",
             is_new=not tables,
-            size_bytes=int(row["size_bytes"]) if row else 0,
+            size_bytes=size_bytes,
             newest=newest,
             compatible_from=needed,
             is_half_moved=oldest == HALF_MOVED,

@@ -5,10 +5,11 @@ from aiohttp.typedefs import Handler, Middleware
 
 from bot.metrics.meters import Meters
 from bot.web.receive import PATH
+from bot.web.self_calls import IS_OWN
 
 
 def counting_callbacks(meters: Meters) -> Middleware:
-    """Paths with another shape are no callbacks, and are not counted."""
+    """Paths with another shape and the bot's own calls are no callbacks, and are not counted."""
 
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -22,7 +23,8 @@ def counting_callbacks(meters: Meters) -> Middleware:
             status = str(error.status)
             raise
         finally:
-            meters.count("encore_callbacks_total", status)
+            if IS_OWN not in request:
+                meters.count("encore_callbacks_total", status)
         return answer
 
     return count

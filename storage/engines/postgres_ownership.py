@@ -18,6 +18,8 @@ SELECT oid::text || '.' || to_regclass('migration')::oid::text AS name
   FROM pg_database WHERE datname = current_database()
 """
 
+SIZE = "SELECT current_database() AS name, pg_database_size(current_database()) AS size_bytes"
+
 
 async def table_names(connection: Connection) -> frozenset[str]:
     """The tables in the schema where Encore's are, or would be made."""
@@ -46,3 +48,9 @@ async def identity_of(connection: Connection) -> str:
     server = await connection.fetch_one(SERVER) if may_name and may_name["answer"] else None
     database = await connection.fetch_one(DATABASE)
     return ".".join(str(row["name"]) for row in (server, database) if row)
+
+
+async def name_and_size(connection: Connection) -> tuple[str, int]:
+    """The database's name, and its bytes on the server's disk."""
+    row = await connection.fetch_one(SIZE)
+    return (str(row["name"]), int(row["size_bytes"])) if row else ("", 0)
