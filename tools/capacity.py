@@ -20,14 +20,14 @@ DAYS_PER_YEAR = 365
 class Figures:
     """Measured; CPU in milliseconds for each job."""
 
-    sqlite_cpu_ms: float = 75
-    gateway_cpu_ms: float = 6
-    web_cpu_ms: float = 11
-    workers_cpu_ms: float = 66
-    transactions_per_job: float = 28
+    sqlite_cpu_ms: float = 45
+    gateway_cpu_ms: float = 3.2
+    web_cpu_ms: float = 6.4
+    workers_cpu_ms: float = 43
+    transactions_per_job: float = 29
     transactions_per_second: float = 1_000  # on PostgreSQL, durable, one at a time
-    discord_requests_per_job: float = 4.4
-    stored_kb_per_job: float = 18
+    discord_requests_per_job: float = 4.8
+    stored_kb_per_job: float = 19
     servers_per_gateway_process: int = 1_000  # memory allows more, but Discord wants a shard for every 2,500
 
 
