@@ -12,7 +12,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PREFIXED_PATH = "/{prefix:.+}" + PATH
 
-IS_OWN = "is_own"
+IS_OWN = web.RequestKey("is_own", bool)
 """Marks a request that the bot has made itself, which the metrics do not count."""
 
 
