@@ -284,5 +284,6 @@ async def test_missing_migrations_on_a_server_are_named_and_not_applied(path: Pa
 
     seen = await look_at_server(at_server.postgres_url)
 
-    warned(check_version(seen), "migrations are missing")
+    failed(check_version(seen), "migrations are missing")
+    assert "encore upgrade-database" in check_version(seen).remedy
     assert (await look_at_server(at_server.postgres_url)).newest == MIGRATIONS[-2].number
