@@ -167,7 +167,7 @@ class SunoClient:
         return url
 
     async def _call(self, method: str, url: str, **options: Any) -> tuple[Envelope, bytes]:  # noqa: ANN401  # as below
-        """As `_exchange`; whoever measures hears of every answer."""
+        """As `_exchange`, with every answer reported to `on_answer`."""
         if self.on_answer is None:
             return await self._exchange(method, url, **options)
         began = time.perf_counter()
