@@ -125,6 +125,12 @@ async def _newest(
     return newest
 
 
+def breaking(pending: Sequence[Migration]) -> list[Migration]:
+    """Those of the migrations still to be applied after which a release that knows none of them could not run."""
+    newest = pending[0].number - 1
+    return [migration for migration in pending if migration.compatible_from > newest]
+
+
 async def compatible_from(connection: Connection, newest: int) -> int:
     """The oldest migration that a release must know to run on this database, whose latest one is `newest`."""
     if newest <= WITHOUT_PROMISE:

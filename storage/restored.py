@@ -4,13 +4,11 @@ import logging
 from datetime import UTC, datetime
 
 from storage.engines.base import Engine
-from storage.engines.opening import open_server
-from storage.engines.postgres_ownership import check_ours, identity_of, is_bot_connected, table_names
-from storage.errors import BackupError
+from storage.engines.postgres_ownership import identity_of
 from storage.held_back import hold_back
-from storage.lock import DatabaseInUse
 from storage.memos import Memos
 from storage.migrate import migrate
+from storage.stopped import stopped_server
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +49,9 @@ async def after_restore(url: str) -> int:
         DatabaseTooNew: a later release made the dump.
         StorageUnavailable: it cannot be used, as the text says.
     """
-    async with open_server(url, connections=2, name="encore after-restore") as engine:
-        tables = await table_names(engine.reading)
-        if not tables:
-            raise BackupError("the database of DATABASE_URL is empty: restore a dump into it first")
-        check_ours(tables)
-        if await is_bot_connected(engine.reading):
-            raise DatabaseInUse("a bot is connected to this database", remedy="stop it first")
+    async with stopped_server(
+        url, name="encore after-restore", if_empty="restore a dump into it first", remedy="stop it first"
+    ) as engine:
         await migrate(engine, clock=lambda: _now(engine))
         async with engine.transaction() as connection:
             await Memos(connection).put(IDENTITY, await identity_of(connection))

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storage.engines.opening import open_server
-from storage.engines.postgres_ownership import check_ours, is_bot_connected, table_names
 from storage.engines.sqlite_file import copy_database
 from storage.errors import BackupError, UpgradeNeeded
-from storage.lock import DatabaseInUse
-from storage.migrate import Migration, migrate
+from storage.migrate import Migration, breaking, migrate
+from storage.stopped import stopped_server
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +57,10 @@ def refuse_breaking(pending: Sequence[Migration]) -> None:
     Raises:
         UpgradeNeeded: one of the migrations is not for them.
     """
-    newest = pending[0].number - 1
-    breaking = [migration.name for migration in pending if migration.compatible_from > newest]
-    if breaking:
+    if changes := breaking(pending):
         raise UpgradeNeeded(
-            f"this release changes the database so that older ones can't run on it ({breaking[0]}): stop every process"
-            " of the bot, make a dump, and run encore upgrade-database (docs/upgrading.md)"
+            f"this release changes the database so that older ones can't run on it ({changes[0].name}):"
+            " stop every process of the bot, make a dump, and run encore upgrade-database (docs/upgrading.md)"
         )
 
 
@@ -82,12 +78,11 @@ async def upgrade_server(url: str) -> list[str]:
     async def note(pending: Sequence[Migration]) -> None:
         applied.extend(migration.name for migration in pending)
 
-    async with open_server(url, connections=2, name="encore upgrade-database") as engine:
-        tables = await table_names(engine.reading)
-        if not tables:
-            raise BackupError("the database of DATABASE_URL is empty: the bot fills it when it starts")
-        check_ours(tables)
-        if await is_bot_connected(engine.reading):
-            raise DatabaseInUse("a bot is connected to this database", remedy="stop every process of it first")
+    async with stopped_server(
+        url,
+        name="encore upgrade-database",
+        if_empty="the bot fills it when it starts",
+        remedy="stop every process of it first",
+    ) as engine:
         await migrate(engine, clock=engine.clock or (lambda: datetime.now(UTC)), before=note)
     return applied

@@ -7,7 +7,7 @@ from bot.doctor.finding import Found, failed, ok, warning
 from bot.settings import Settings
 from storage.errors import StorageUnavailable
 from storage.look import Seen, look_at_file, look_at_server
-from storage.migrate import Migration, known_migrations
+from storage.migrate import Migration, breaking, known_migrations
 
 TRIED = "opening the database of DATABASE_URL, and a write that is rolled back"
 TRIED_VERSION = "comparing the database's migrations with this release's"
@@ -70,7 +70,7 @@ def _missing(migrations: Sequence[Migration], seen: Seen) -> Found:
     found = f"migrations are missing: {', '.join(migration.name for migration in migrations)}"
     if seen.clock is None:
         return warning(TRIED_VERSION, found, "start the bot: it copies the database, then applies them")
-    if any(migration.compatible_from > seen.newest for migration in migrations):
+    if breaking(migrations):
         return failed(
             TRIED_VERSION, found, "stop every process of the bot, make a dump, and run encore upgrade-database"
         )

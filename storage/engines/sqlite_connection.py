@@ -49,9 +49,13 @@ class LentConnection(SqliteConnection):
     def _check_usable(self) -> None:
         if not self._is_open:
             raise RuntimeError("the transaction was left before this statement")
-        if not self._sqlite.in_transaction:
-            # SQLite gave up the transaction after an earlier error; a statement would now commit on its own.
-            raise StorageUnavailable("the transaction was rolled back")
+        check_in_transaction(self._sqlite)
+
+
+def check_in_transaction(sqlite: aiosqlite.Connection | sqlite3.Connection) -> None:
+    """SQLite may have given up the transaction after an earlier error; a statement would then commit on its own."""
+    if not sqlite.in_transaction:
+        raise StorageUnavailable("the transaction was rolled back")
 
 
 class Sqlite(aiosqlite.Connection):

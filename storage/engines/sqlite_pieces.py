@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from storage.engines.base import Connection, Piece, Row, Value, bound
-from storage.engines.sqlite_connection import positional
+from storage.engines.sqlite_connection import check_in_transaction, positional
 from storage.engines.sqlite_outages import is_code, outages_typed
 from storage.errors import StorageUnavailable
 
@@ -39,9 +39,7 @@ class _Direct(Connection):
 
 class _Writing(_Direct):
     def _check_usable(self) -> None:
-        if not self._sqlite.in_transaction:
-            # SQLite gave up the transaction after an earlier error; a statement would now commit on its own.
-            raise StorageUnavailable("the transaction was rolled back")
+        check_in_transaction(self._sqlite)
 
 
 class Part(Generic[T]):
@@ -110,8 +108,9 @@ def write_together(parts: Sequence[Part[Any]], sqlite: sqlite3.Connection) -> No
 def _run_apart(part: Part[Any], sqlite: sqlite3.Connection) -> None:
     sqlite.execute("SAVEPOINT part")
     is_whole = part.run(sqlite)
-    if not sqlite.in_transaction:
-        raise part.outage or StorageUnavailable("the transaction was rolled back")
+    if part.outage is not None and not sqlite.in_transaction:
+        raise part.outage
+    check_in_transaction(sqlite)
     if not is_whole:
         sqlite.execute("ROLLBACK TO part")
     sqlite.execute("RELEASE part")

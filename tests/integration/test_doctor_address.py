@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,10 @@ from bot.doctor.web_address import Port, check_port, check_public_url
 from bot.domain.public_address import SelfCalls
 from bot.sandbox.stand_ins import free_port
 from bot.settings import Settings
-from bot.web.application import build_web
 from bot.web.server import serve
 from tests.support.doctor import check, failed, warned
 from tests.support.front import Front, standing
-from tests.support.web import Parts, unsigned
+from tests.support.web import Parts
 
 TOKEN = "invented-token-of-a-bot"
 CALLS = SelfCalls(TOKEN)
@@ -34,19 +33,10 @@ class NoJobs(Parts):
 
 
 @asynccontextmanager
-async def a_bot(port: int, *, token: str = TOKEN) -> AsyncIterator[None]:
-    parts = NoJobs()
-    app = build_web(
-        is_token=parts.is_token,
-        record=parts.record,
-        task_id_of=lambda _body: None,
-        wake=lambda: None,
-        readiness=parts.readiness,
-        verify_signature=unsigned,
-        self_calls=SelfCalls(token),
-    )
-    async with serve(app, "127.0.0.1", port):
-        yield
+async def a_bot(*, token: str = TOKEN) -> AsyncIterator[int]:
+    """Its port, which the system chooses: one chosen before could be somebody else's by now."""
+    async with serve(NoJobs().application(self_calls=SelfCalls(token)), "127.0.0.1", 0) as port:
+        yield port
 
 
 def settings(url: str = "", *, port: int | None = None, host: str = "127.0.0.1", suno: str = LOCAL) -> Settings:
@@ -62,22 +52,19 @@ def settings(url: str = "", *, port: int | None = None, host: str = "127.0.0.1",
 
 async def seen_through(front: Front, *, tls: bool = False, runs: bool = True) -> Found:
     """What the check says of a PUBLIC_URL that leads to `front`, with a bot behind it, or none that runs."""
-    port = free_port()
-    if front.behind is None:
-        front.behind = port
-    async with standing(front, tls=tls):
-        if not runs:
-            return await check_public_url(settings(front.url, port=port), CALLS, Port(is_free=True))
-        async with a_bot(port):
-            return await check_public_url(settings(front.url, port=port), CALLS, Port(runs=True))
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(a_bot()) if runs else free_port()
+        if front.behind is None:
+            front.behind = port
+        await stack.enter_async_context(standing(front, tls=tls))
+        return await check_public_url(settings(front.url, port=port), CALLS, Port(runs=runs, is_free=not runs))
 
 
 # The port on this machine
 
 
 async def test_a_running_bot_is_recognised_at_its_port() -> None:
-    port = free_port()
-    async with a_bot(port):
+    async with a_bot() as port:
         found, seen = await check_port(settings(port=port), CALLS)
 
     check(found, Status.OK)
@@ -103,8 +90,7 @@ async def test_another_program_at_the_port_is_noticed() -> None:
 
 
 async def test_another_encore_at_the_port_is_noticed() -> None:
-    port = free_port()
-    async with a_bot(port, token="the token of another bot"):
+    async with a_bot(token="the token of another bot") as port:
         found, _ = await check_port(settings(port=port), CALLS)
 
     failed(found, "another Encore answers there")
@@ -137,8 +123,7 @@ async def test_a_wrong_host_is_noticed() -> None:
 
 
 async def test_another_bot_is_noticed() -> None:
-    port = free_port()
-    async with a_bot(port, token="the token of another bot"):
+    async with a_bot(token="the token of another bot") as port:
         failed(await seen_through(Front(behind=port)), "an Encore answered that doesn't know this bot's calls")
 
 
@@ -164,8 +149,7 @@ async def test_a_path_that_the_proxy_keeps_is_noticed() -> None:
 
 
 async def test_a_path_that_is_too_much_is_noticed() -> None:
-    port = free_port()
-    async with a_bot(port), standing(Front(behind=port)) as front:
+    async with a_bot() as port, standing(Front(behind=port)) as front:
         found = await check_public_url(settings(f"{front.url}/encore", port=port), CALLS, Port(runs=True))
 
     failed(found, "leads to this bot")
@@ -199,8 +183,7 @@ async def test_silence_is_only_a_warning_because_routers_cause_it_too() -> None:
 
 
 async def test_an_address_that_only_this_network_has_is_a_warning() -> None:
-    port = free_port()
-    async with a_bot(port):
+    async with a_bot() as port:
         url, suno = f"http://127.0.0.1:{port}", "https://api.sunoapi.org"
         found = await check_public_url(settings(url, port=port, suno=suno), CALLS, Port(runs=True))
 

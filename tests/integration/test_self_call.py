@@ -9,11 +9,10 @@ import pytest
 
 from bot.domain.public_address import Came, SelfCalls
 from bot.self_call import call
-from bot.web.application import build_web
 from bot.web.self_calls import build_stand_in
 from bot.web.server import serve
 from tests.support.front import Front, standing
-from tests.support.web import Parts, unsigned
+from tests.support.web import Parts
 
 OURS = SelfCalls("invented-token-of-a-bot")
 OTHERS = SelfCalls("the token of another bot")
@@ -21,17 +20,7 @@ OTHERS = SelfCalls("the token of another bot")
 
 @asynccontextmanager
 async def a_bot(calls: SelfCalls | None = OURS, parts: Parts | None = None) -> AsyncIterator[int]:
-    parts = parts or Parts()
-    app = build_web(
-        is_token=parts.is_token,
-        record=parts.record,
-        task_id_of=lambda _body: None,
-        wake=lambda: None,
-        readiness=parts.readiness,
-        verify_signature=unsigned,
-        self_calls=calls,
-    )
-    async with serve(app, "127.0.0.1", 0) as port:
+    async with serve((parts or Parts()).application(self_calls=calls), "127.0.0.1", 0) as port:
         yield port
 
 

@@ -11,12 +11,11 @@ from bot.domain.jobs import Job, JobState, Place
 from bot.domain.text import Text
 from bot.errors import NotAudio, Refused
 from bot.fault_points import hold
-from bot.services.common.clock_watch import ClockWatch
 from bot.services.common.messenger import Posted, ResultFile, RouteClosed, RouteUnavailable
 from bot.services.common.sentences import without_cost
 from bot.services.pipeline.accept import GOT_IT, INTERRUPTED, TOO_LATE
 from tests.support.fakes import FakeRoute
-from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline
+from tests.support.pipeline import LIMIT, MIA, Pipeline, a_pipeline, set_the_clock_back
 from tests.support.storage_samples import a_place
 
 ACCEPTING_SECONDS = 181
@@ -45,19 +44,6 @@ def posted(pipeline: Pipeline) -> list[str]:
 
 def said(pipeline: Pipeline) -> list[Sequence[Text]]:
     return [*pipeline.messenger.answers, *pipeline.messenger.told_directly]
-
-
-async def set_the_clock_back(pipeline: Pipeline, seconds: float) -> None:
-    watch = ClockWatch(
-        pipeline.storage,
-        grace_seconds=30,
-        bells=pipeline.bells,
-        clock=pipeline.clock,
-        steady_seconds=pipeline.clock.steady_seconds,
-    )
-    await watch.step()
-    pipeline.clock.jump(-seconds)
-    await watch.step()
 
 
 # Commands

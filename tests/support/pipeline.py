@@ -19,6 +19,7 @@ from bot.errors import ProviderSilent
 from bot.parts.pipeline import FURTHER_COMMANDS
 from bot.services.common import settle
 from bot.services.common.bells import Bells
+from bot.services.common.clock_watch import ClockWatch
 from bot.services.common.patience import Patience
 from bot.services.members.members import Members
 from bot.services.operator.account import Account
@@ -354,3 +355,17 @@ def a_delivery(base: Base) -> Delivery:
         bells=base.bells,
         clock=base.clock,
     )
+
+
+async def set_the_clock_back(pipeline: Pipeline, seconds: float) -> None:
+    """As the clock's watch finds it, before and after."""
+    watch = ClockWatch(
+        pipeline.storage,
+        grace_seconds=30,
+        bells=pipeline.bells,
+        clock=pipeline.clock,
+        steady_seconds=pipeline.clock.steady_seconds,
+    )
+    await watch.step()
+    pipeline.clock.jump(-seconds)
+    await watch.step()

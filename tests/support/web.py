@@ -9,6 +9,7 @@ from datetime import datetime
 from aiohttp import web
 
 from bot.domain.inbox_entry import Recorded
+from bot.domain.public_address import SelfCalls
 from bot.web.application import build_web
 from bot.web.interactions import InteractionEndpoint
 from bot.web.server import serve
@@ -45,7 +46,7 @@ class Parts:
     def readiness(self) -> Mapping[str, bool]:
         return self.checks
 
-    def application(self, *, body_seconds: float = 20) -> web.Application:
+    def application(self, *, body_seconds: float = 20, self_calls: SelfCalls | None = None) -> web.Application:
         return build_web(
             is_token=self.is_token,
             record=self.record,
@@ -55,6 +56,7 @@ class Parts:
             verify_signature=unsigned,
             body_seconds=body_seconds,
             interaction_endpoint=self.interactions,
+            self_calls=self_calls,
         )
 
 

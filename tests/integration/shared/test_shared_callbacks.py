@@ -7,8 +7,7 @@ import pytest
 
 from bot.domain.jobs import Job
 from bot.fault_points import hold
-from bot.services.common.clock_watch import ClockWatch
-from tests.support.pipeline import Pipeline
+from tests.support.pipeline import Pipeline, set_the_clock_back
 
 pytestmark = pytest.mark.postgres
 CALLBACK_LEASE_SECONDS = 38
@@ -94,16 +93,7 @@ async def test_no_callback_waits_long_after_the_clock_was_set_back(one: Pipeline
     async with one.storage.transaction() as work:
         until = one.clock() + timedelta(days=1)
         await work.inbox.claim_untouched(until=until, limit=1, owner="put off")
-    watch = ClockWatch(
-        one.storage,
-        grace_seconds=30,
-        bells=one.bells,
-        clock=one.clock,
-        steady_seconds=one.clock.steady_seconds,
-    )
-    await watch.step()
-    one.clock.jump(-86_400)
-    await watch.step()
+    await set_the_clock_back(one, 86_400)
     one.clock.turn(31)
 
     await run_dry(one)
