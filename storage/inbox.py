@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
-
-import msgspec
 
 from bot.domain.inbox_entry import NEWEST, CallbackEntry, Recorded
-from storage.engines.base import Connection, Row
+from storage.engines.base import Connection, Row, Value
+from storage.recording import ADD_BODIES, RECORD, CallbackToRecord, in_statements, recorded
 from storage.values import from_ms, to_ms
 
 CALLBACKS_PER_JOB = 64
@@ -83,17 +81,7 @@ NEWEST_ID = "SELECT newest_id FROM inbox"
 # Ids are given in blocks; nobody else gets any until this transaction ends.
 TAKE_IDS = "UPDATE inbox SET newest_id = newest_id + $1 RETURNING newest_id"
 
-# An unknown token selects no job; a repeat violates the unique (job_id, digest).
-RECORD = """
-INSERT INTO callback (id, job_id, digest, received_ms)
-SELECT $1, job.id, $2, $3 FROM job
- WHERE job.callback_token = $4 AND (SELECT count(*) FROM callback WHERE callback.job_id = job.id) < $5
-ON CONFLICT (job_id, digest) DO NOTHING
-"""
-
 ADDED_AFTER = "SELECT id FROM callback WHERE id > $1"
-
-ADD_BODY = "INSERT INTO callback_body (callback_id, body) VALUES ($1, $2)"
 
 # Fewer than 16 are padded by repeating one.
 KNOWN_AMONG = """
@@ -101,12 +89,6 @@ SELECT callback_token FROM job
  WHERE callback_token IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 _ASKED_AT_ONCE = 16
-
-
-class CallbackToRecord(msgspec.Struct, frozen=True, kw_only=True):
-    token: str
-    body: bytes
-    at: datetime
 
 
 class Inbox:
@@ -120,16 +102,12 @@ class Inbox:
             raise LookupError("the inbox's row is gone")
         before = int(newest["newest_id"]) - len(batch)
         numbered = list(enumerate(batch, before + 1))
-        await self._connection.execute_many(
-            RECORD,
-            [
-                (number, sha256(each.body).digest(), to_ms(each.at), each.token, CALLBACKS_PER_JOB)
-                for number, each in numbered
-            ],
-        )
+        for power, some in in_statements(numbered):
+            await self._connection.execute(RECORD[power], *recorded(some, most_per_job=CALLBACKS_PER_JOB))
         added = {int(row["id"]) for row in await self._connection.fetch_all(ADDED_AFTER, before)}
-        bodies = [(number, each.body) for number, each in numbered if number in added]
-        await self._connection.execute_many(ADD_BODY, bodies)
+        for power, some in in_statements([(number, each) for number, each in numbered if number in added]):
+            values: list[Value] = [value for number, each in some for value in (number, each.body)]
+            await self._connection.execute(ADD_BODIES[power], *values)
         known = await self.known_tokens(sorted({each.token for number, each in numbered if number not in added}))
         return [
             Recorded.NEW if number in added else Recorded.REPEAT if each.token in known else Recorded.UNKNOWN

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.domain.inbox_entry import Recorded
 from storage import lock
-from storage.batches import Batches
+from storage.batches import Batches, Take
 from storage.engines import sqlite_ownership
 from storage.engines.base import BUSY_SECONDS, Connection, Engine
 from storage.engines.opening import open_server
 from storage.engines.sqlite_file import open_sqlite
 from storage.housekeeping import Housekeeping
-from storage.inbox import CallbackToRecord, Inbox
+from storage.inbox import Inbox
 from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
 from storage.memos import Memos
 from storage.migrate import Before, Migration, migrate
 from storage.progress import ProgressMessages
+from storage.recording import CallbackToRecord
 from storage.sendings import Sendings
 from storage.spending import Spending
 from storage.tracks import Tracks
@@ -147,12 +148,16 @@ class SqlStorage:
             return Recorded.UNKNOWN
         return await self._callbacks.add(CallbackToRecord(token=token, body=body, at=at))
 
-    async def _known_among(self, tokens: Sequence[str]) -> list[bool]:
-        known = await self.read(lambda work: work.inbox.known_tokens(tokens))
-        return [token in known for token in tokens]
+    async def _known_among(self, take: Take[str]) -> list[bool]:
+        async def look_up(work: SqlWork) -> list[bool]:
+            tokens = take()
+            known = await work.inbox.known_tokens(tokens)
+            return [token in known for token in tokens]
 
-    async def _record(self, callbacks: Sequence[CallbackToRecord]) -> list[Recorded]:
-        return await self.write(lambda work: work.inbox.record(callbacks))
+        return await self.read(look_up)
+
+    async def _record(self, take: Take[CallbackToRecord]) -> list[Recorded]:
+        return await self.write(lambda work: work.inbox.record(take()))
 
     @property
     def is_writable(self) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 from storage.engines.base import Availability, Connection, Piece
 from storage.engines.sqlite_connection import LentConnection, Sqlite, SqliteConnection
 from storage.engines.sqlite_outages import outages_typed, unavailable
-from storage.engines.sqlite_pieces import Busy, Part, begin, read_piece, roll_back, write_together
+from storage.engines.sqlite_pieces import Busy, Part, Queue, begin, read_piece, roll_back, write_together
 from storage.engines.tasks import to_its_end
 from storage.errors import StorageUnavailable
 
@@ -18,6 +19,8 @@ T = TypeVar("T")
 
 TOGETHER_MAX = 100
 """How many transactions share a commit at most."""
+ROUND_SECONDS = 0.1
+"""How long the thread goes on to the next commit by itself; after that, others have their turn."""
 BUSY_PAUSE_SECONDS = 0.01
 """SQLite answers some kinds of "busy" at once."""
 
@@ -35,13 +38,13 @@ class SqliteEngine:
         self._busy_seconds = busy_seconds
         self._availability = Availability(hanging_seconds=hanging_seconds)
         self._turn = asyncio.Lock()  # first come, first served
-        self._waiting: list[Part[Any]] = []
+        self._waiting = Queue()
         self._writing: asyncio.Task[None] | None = None
 
     async def write(self, piece: Piece[T]) -> T:
         """See `Engine.write`. Those that wait at the same time run one after another and share a commit."""
         part = Part(piece, deadline=asyncio.get_running_loop().time() + self._busy_seconds)
-        self._waiting.append(part)
+        self._waiting.add(part)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_waiting(), name="write")
         with self._availability.reported_once():
@@ -85,8 +88,7 @@ class SqliteEngine:
         try:
             return await asyncio.shield(part.answer)
         except asyncio.CancelledError:
-            if part in self._waiting:
-                self._waiting.remove(part)
+            if self._waiting.withdraw(part):
                 part.answer.cancel()
             await part.ended()
             raise
@@ -99,34 +101,43 @@ class SqliteEngine:
                         await self._write_some()
         finally:
             self._writing = None
-            for part in self._waiting:  # only if it was interrupted
-                part.settle(RuntimeError("not written"))
+            while parts := self._waiting.take(TOGETHER_MAX):  # only if it was interrupted
+                _settle(parts, RuntimeError("not written"))
 
     async def _write_some(self) -> None:
-        parts, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
+        writing: list[Part[Any]] = []
         try:
-            await self._writer.run(partial(write_together, parts))
+            await self._writer.run(partial(self._write_in_rounds, asyncio.get_running_loop(), writing))
         except Busy as busy:
-            await self._put_back(parts, busy)
+            await self._put_back(writing, busy)
         except (StorageUnavailable, sqlite3.Error) as error:
-            outage = error if isinstance(error, StorageUnavailable) else unavailable(error)
-            for part in parts:
-                part.settle(outage)
+            _settle(writing, error if isinstance(error, StorageUnavailable) else unavailable(error))
         except BaseException as error:
-            for part in parts:  # nobody may wait for ever
-                part.settle(RuntimeError(f"not written ({error!r})"))
+            _settle(writing, RuntimeError(f"not written ({error!r})"))  # nobody may wait for ever
             raise
         else:
-            for part in parts:
-                part.settle()
+            _settle(writing)
+
+    def _write_in_rounds(
+        self, loop: asyncio.AbstractEventLoop, writing: list[Part[Any]], sqlite: sqlite3.Connection
+    ) -> None:
+        """On the connection's thread, which need not wait for the event loop between two commits.
+
+        `writing` holds those that are not settled yet, and are not in the queue.
+        """
+        until = time.monotonic() + ROUND_SECONDS
+        while True:
+            writing[:] = self._waiting.take(TOGETHER_MAX)
+            write_together(writing, sqlite)
+            if not self._waiting or time.monotonic() >= until:
+                return
+            loop.call_soon_threadsafe(_settle, tuple(writing))
 
     async def _put_back(self, parts: Sequence[Part[Any]], busy: Busy) -> None:
         """They go first next time, except for those that have waited long enough."""
         now = asyncio.get_running_loop().time()
-        for part in parts:
-            if now >= part.deadline:
-                part.settle(unavailable(busy.__cause__))
-        self._waiting = [part for part in parts if not part.answer.done()] + self._waiting
+        _settle([part for part in parts if now >= part.deadline], unavailable(busy.__cause__))
+        self._waiting.put_back([part for part in parts if not part.answer.done()])
         await asyncio.sleep(BUSY_PAUSE_SECONDS)
 
     async def _begin(self, deadline: float) -> None:
@@ -144,3 +155,8 @@ class SqliteEngine:
             await self._writer.run(lambda sqlite: sqlite.execute("COMMIT"))
         except sqlite3.Error as error:
             raise unavailable(error) from error
+
+
+def _settle(parts: Sequence[Part[Any]], failure: Exception | None = None) -> None:
+    for part in parts:
+        part.settle(failure)

@@ -7,6 +7,7 @@ import asyncio
 import sqlite3
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from storage.engines.base import Connection, Piece, Row, Value, bound
@@ -83,6 +84,41 @@ class Part(Generic[T]):
                 await asyncio.wait([self.answer])
         if not self.answer.cancelled():
             self.answer.exception()  # mark it as seen; the cancellation matters more
+
+
+class Queue:
+    """Transactions that have not begun. The event loop adds them; the connection's thread takes them."""
+
+    def __init__(self) -> None:
+        self._parts: list[Part[Any]] = []
+        self._lock = Lock()
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    def add(self, part: Part[Any]) -> None:
+        with self._lock:
+            self._parts.append(part)
+
+    def put_back(self, parts: Sequence[Part[Any]]) -> None:
+        """They go first next time."""
+        with self._lock:
+            self._parts[:0] = parts
+
+    def take(self, most: int) -> Sequence[Part[Any]]:
+        """The first ones, up to `most`."""
+        with self._lock:
+            taken = self._parts[:most]
+            del self._parts[:most]
+        return taken
+
+    def withdraw(self, part: Part[Any]) -> bool:
+        """False if it was taken already."""
+        with self._lock:
+            if part not in self._parts:
+                return False
+            self._parts.remove(part)
+            return True
 
 
 class Busy(Exception):

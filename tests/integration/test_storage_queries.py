@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -99,7 +100,7 @@ def database() -> Iterator[sqlite3.Connection]:
 
 
 def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
-    parameters = {str(number): 1 for number in range(1, 60) if f"${number}" in sql}
+    parameters = dict.fromkeys(re.findall(r"\$(\d+)", sql), 1)
     # SQLite before 3.36 writes "SCAN TABLE job".
     return [str(row[3]).replace(" TABLE ", " ") for row in connection.execute("EXPLAIN QUERY PLAN " + sql, parameters)]
 
@@ -109,8 +110,8 @@ def reads_on(step: str) -> bool:
     words = step.split()
     if "AUTOMATIC" in words:
         return True  # SQLite would read the whole table to build an index for this one query
-    if words[0] != "SCAN" or words[1:3] == ["CONSTANT", "ROW"]:
-        return False
+    if words[0] != "SCAN" or "CONSTANT" in words or words[1] == "given":
+        return False  # the rows that a statement brings along
     return words[1] not in STAYS_SMALL and words[-1] not in HOLDS_ONLY_WORK_LEFT
 
 

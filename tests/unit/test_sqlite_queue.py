@@ -1,0 +1,70 @@
+"""The event loop adds transactions to the queue, and the connection's thread takes them."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from storage.engines.base import Connection
+from storage.engines.sqlite_pieces import Part, Queue
+
+
+async def nothing(connection: Connection) -> None:
+    pass
+
+
+def parts(count: int) -> list[Part[None]]:
+    return [Part(nothing, deadline=0) for _ in range(count)]
+
+
+async def test_parts_leave_in_the_order_in_which_they_came() -> None:
+    queue, added = Queue(), parts(5)
+    for part in added:
+        queue.add(part)
+
+    assert [*queue.take(3), *queue.take(3)] == added
+    assert not queue
+
+
+async def test_parts_that_are_put_back_go_first() -> None:
+    queue, (first, second, third) = Queue(), parts(3)
+    for part in (first, second):
+        queue.add(part)
+    taken = queue.take(2)
+    queue.add(third)
+    queue.put_back(taken)
+
+    assert queue.take(3) == [first, second, third]
+
+
+async def test_a_part_that_was_taken_cannot_be_withdrawn() -> None:
+    queue, (first, second) = Queue(), parts(2)
+    for part in (first, second):
+        queue.add(part)
+    queue.take(1)
+
+    assert not queue.withdraw(first)
+    assert queue.withdraw(second)
+    assert not queue
+
+
+async def test_each_part_is_taken_or_withdrawn_once_whatever_two_threads_do() -> None:
+    queue, added = Queue(), parts(2_000)
+
+    def take() -> list[Part[None]]:
+        taken: list[Part[None]] = []
+        while queue or not ended.is_set():
+            taken += queue.take(7)
+        return taken
+
+    ended = asyncio.Event()
+    with ThreadPoolExecutor(1) as pool:
+        taking = asyncio.get_running_loop().run_in_executor(pool, take)
+        withdrawn = []
+        for number, part in enumerate(added):
+            queue.add(part)
+            if number % 3 == 0 and queue.withdraw(part):
+                withdrawn.append(part)
+        ended.set()
+        taken = await taking
+
+    assert len(taken) + len(withdrawn) == len(added)
+    assert {id(part) for part in [*taken, *withdrawn]} == {id(part) for part in added}
