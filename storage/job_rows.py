@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bot.domain.jobs import Failure, Job, JobState, OwnedTrack, Place, Stage, Track, WaitReason
+from bot.domain.jobs import Failure, Job, JobState, OwnedTrack, Parent, Place, Stage, Track, WaitReason
 from bot.domain.request import ExtensionRequest
-from bot.domain.source import AudioProperties, SourceKind
+from bot.domain.source import AudioProperties, SourceChoice, SourceKind
 from bot.domain.titles import shown_title
 from bot.domain.tracks import folded
 from storage.engines.base import Row, Value
@@ -20,6 +20,7 @@ UNREADABLE = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)
 
 _REQUEST = msgspec.json.Decoder(ExtensionRequest)
 _SOURCE = msgspec.json.Decoder(AudioProperties)
+_CHOICE = msgspec.json.Decoder(SourceChoice)
 _FAILURE = msgspec.json.Decoder(Failure)
 
 
@@ -43,6 +44,8 @@ def fixed_values(job: Job) -> tuple[Value, ...]:
         to_json(job.source),
         job.callback_token,
         to_ms(job.accepted_at),
+        None if job.source_choice is None else to_json(job.source_choice),
+        *((None, None, None) if job.parent is None else (job.parent.job_id, job.parent.track_id, job.parent.song_id)),
     )
 
 
@@ -87,6 +90,8 @@ def job_from(row: Row, tracks: Sequence[Row]) -> Job:
         source_name=row["source_name"],
         source_url=row["source_url"],
         source=_SOURCE.decode(row["source"]),
+        source_choice=None if row["source_choice"] is None else _CHOICE.decode(row["source_choice"]),
+        parent=_parent(row),
         callback_token=row["callback_token"],
         task_id=row["task_id"],
         outcome_unknown=bool(row["outcome_unknown"]),
@@ -111,6 +116,12 @@ def job_from(row: Row, tracks: Sequence[Row]) -> Job:
         named_task_id=row["named_task_id"],
         waits_for=None if row["waits_for"] is None else WaitReason(row["waits_for"]),
     )
+
+
+def _parent(row: Row) -> Parent | None:
+    if row["parent_job_id"] is None or row["song_id"] is None:
+        return None
+    return Parent(job_id=row["parent_job_id"], song_id=row["song_id"], track_id=row["parent_track_id"])
 
 
 def _place(row: Row) -> Place:

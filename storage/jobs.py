@@ -26,6 +26,7 @@ INSERT INTO job (
     turn, seat,
     id, application_id, interaction_id, guild_id, channel_id, member_id, locale, private, received_ms,
     request, continue_at, source_kind, source_name, source, callback_token, accepted_ms,
+    source_choice, parent_job_id, parent_track_id, song_id,
     state, stage, interaction_token, source_url, task_id, outcome_unknown, failure, submitted_ms, heard_ms,
     finished_ms, ended_ms, attempts, due_ms, progress_message_id, final_message_id, final_channel_id, notified_ms,
     named_task_id, waits_for, post_tried_ms, final_guild_id, final_is_answer, continued_ms
@@ -33,8 +34,9 @@ INSERT INTO job (
     $1, $2,
     $3, $4, $5, $6, $7, $8, $9, $10, $11,
     $12, $13, $14, $15, $16, $17, $18,
-    $19, $20, $21, $22, $23, $24, $25, $26, $27,
-    $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41
+    $19, $20, $21, $22,
+    $23, $24, $25, $26, $27, $28, $29, $30, $31,
+    $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45
 )
 """
 
@@ -370,17 +372,17 @@ class Jobs:
         return jobs[0] if jobs else None
 
     async def _many(self, sql: str, *parameters: Value) -> list[Job]:
-        return await self._jobs(await self._connection.fetch_all(sql, *parameters))
+        return await self.read(await self._connection.fetch_all(sql, *parameters))
 
     async def _claimed(self, rows: Sequence[Row], *, now: datetime) -> list[Job]:
         """The jobs of `rows`. One that this release cannot read is set aside, so that it holds up nobody else."""
-        jobs = await self._jobs(rows)
+        jobs = await self.read(rows)
         for row in rows:
             if row["id"] not in {job.id for job in jobs}:
                 await self.set_aside(row["id"], row["state"], at=now)
         return jobs
 
-    async def _jobs(self, rows: Sequence[Row]) -> list[Job]:
+    async def read(self, rows: Sequence[Row]) -> list[Job]:
         """The jobs of `rows`, in that order, with their tracks; without those that this release cannot read."""
         tracks = await self._tracks.rows_of([row["id"] for row in rows])
         return [job for row in rows if (job := _read(row, tracks.get(row["id"], []))) is not None]

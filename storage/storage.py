@@ -28,6 +28,7 @@ from storage.migrate import Before, Migration, migrate
 from storage.progress import ProgressMessages
 from storage.recording import CallbackToRecord
 from storage.sendings import Sendings
+from storage.songs import Songs
 from storage.spending import Spending
 from storage.tracks import Tracks
 
@@ -51,6 +52,7 @@ class SqlWork:
     def __init__(self, connection: Connection) -> None:
         self.jobs = Jobs(connection)
         self.tracks = Tracks(connection)
+        self.songs = Songs(connection)
         self.ledger = Ledger(connection)
         self.intakes = Intakes(connection)
         self.inbox = Inbox(connection)

@@ -230,6 +230,17 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return repr_without(self, frozenset({"interaction_token"}))
 
 
+class Parent(msgspec.Struct, frozen=True, kw_only=True):
+    """The job from whose message another one was made.
+
+    `track_id` is the take that is continued; None: the same source again, with the same request or an edited one.
+    """
+
+    job_id: str
+    song_id: str
+    track_id: str | None = None
+
+
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """A command as it came, written down before any work, so that it survives a restart and happens once."""
 
@@ -238,6 +249,7 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     request: ExtensionRequest
     due_at: datetime  # when another worker may take it over, because the one that had it is gone
     progress_message_id: int | None = None  # written down before the source is read, so that there is one only
+    parent: Parent | None = None
 
 
 class ClaimedIntake(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,6 +292,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     source_name: str
     source_url: str  # where the provider fetches the source: signed, a secret
     source: AudioProperties
+    source_choice: SourceChoice | None = None  # as its member named it; None: an earlier release made the job
+    parent: Parent | None = None
     callback_token: str
     task_id: str | None = None
     named_task_id: str | None = None  # named by a callback before the submission was answered; not confirmed yet
@@ -319,6 +333,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def waits_since(self) -> datetime:
         """When its present wait for its turn began: what it waited on hold is over."""
         return self.continued_at or self.accepted_at
+
+    @property
+    def song_id(self) -> str:
+        """The first job of the song to which this one belongs."""
+        return self.parent.song_id if self.parent else self.id
 
     @property
     def short_id(self) -> str:

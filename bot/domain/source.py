@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from bot.domain.secrets import repr_without
+
 
 class SourceKind(StrEnum):
     ATTACHMENT = "attachment"  # a file handed to the command
@@ -37,12 +39,21 @@ class AudioProperties(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
 
 
+class InMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """An attachment by the message it is in: a new link to it can be had there when its link has expired."""
+
+    channel_id: int
+    message_id: int
+    attachment_id: int
+
+
 class SourceChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Which source a member named, before anything was read.
 
     `name` is what the member would recognise: the file's name, the last part of the link's path, or the track's title.
     `locator` is the URL to read from. `model` is the model that made the track, if it is one of Encore's. `takes` is
     set if the member named a track by its title alone and its job made several: how many. The first one was chosen.
+    `job_id` is the job that made the track. `message` is set if the audio was found in a message.
     """
 
     kind: SourceKind
@@ -51,4 +62,9 @@ class SourceChoice(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None  # as announced, not as counted
     model: str | None = None
     track_id: str | None = None
+    job_id: str | None = None
     takes: int | None = None
+    message: InMessage | None = None
+
+    def __repr__(self) -> str:
+        return repr_without(self, frozenset({"locator"}))

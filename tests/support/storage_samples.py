@@ -5,9 +5,9 @@ from itertools import count
 
 from msgspec.structs import replace
 
-from bot.domain.jobs import Failure, FailureReason, Intake, Job, JobState, Place, Stage, Track
+from bot.domain.jobs import Failure, FailureReason, Intake, Job, JobState, Parent, Place, Stage, Track
 from bot.domain.request import ExtensionRequest
-from bot.domain.source import AudioFormat, AudioProperties, SourceChoice, SourceKind
+from bot.domain.source import AudioFormat, AudioProperties, InMessage, SourceChoice, SourceKind
 from storage.storage import SqlStorage
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -47,7 +47,13 @@ def a_track(number: int = 1, *, title: str = "Tide", tags: str = "folk, calm") -
     )
 
 
-def a_job(*, member_id: int = 1, accepted_at: datetime = NOW, state: JobState = JobState.ACCEPTED) -> Job:
+def a_job(
+    *,
+    member_id: int = 1,
+    accepted_at: datetime = NOW,
+    state: JobState = JobState.ACCEPTED,
+    parent: Parent | None = None,
+) -> Job:
     """An accepted job with unique ids, due at once."""
     number = next(_numbers)
     return Job(
@@ -68,6 +74,13 @@ def a_job(*, member_id: int = 1, accepted_at: datetime = NOW, state: JobState = 
             channels=2,
             size_bytes=1_000_000,
         ),
+        source_choice=SourceChoice(
+            kind=SourceKind.ATTACHMENT,
+            name="tide.mp3",
+            locator="https://files.invalid/tide.mp3?signature=invented",
+            message=InMessage(channel_id=12, message_id=13, attachment_id=14),
+        ),
+        parent=parent,
         callback_token=f"invented-callback-token-{number}",
         accepted_at=accepted_at,
         due_at=accepted_at,

@@ -124,6 +124,11 @@ class Tracks(Protocol):
         """This track if it was delivered to the member."""
 
 
+class Songs(Protocol):
+    async def jobs(self, song_id: str, *, limit: int) -> list[Job]:
+        """The jobs of a song with their tracks, oldest first, in whatever state they are."""
+
+
 class Ledger(Protocol):
     """Units of quota: held at acceptance, then spent or returned, once. The balance is counted from rows."""
 

@@ -18,6 +18,7 @@ from bot.services.common.aggregates import (
     Memos,
     ProgressMessages,
     Sendings,
+    Songs,
     Spending,
     Tracks,
 )
@@ -66,6 +67,8 @@ class Work(Protocol):
     def jobs(self) -> Jobs: ...
     @property
     def tracks(self) -> Tracks: ...
+    @property
+    def songs(self) -> Songs: ...
     @property
     def ledger(self) -> Ledger: ...
     @property

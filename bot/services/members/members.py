@@ -205,6 +205,7 @@ def _source(owned: OwnedTrack) -> SourceChoice:
         locator=owned.track.audio_url,
         model=owned.model,
         track_id=owned.track.id,
+        job_id=owned.job_id,
     )
 
 

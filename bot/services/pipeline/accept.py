@@ -367,6 +367,8 @@ class Acceptance:
             source_name=intake.source.name,
             source_url=source.url,
             source=source.properties,
+            source_choice=intake.source,
+            parent=intake.parent,
             callback_token=secrets.token_urlsafe(32),
             accepted_at=at,
             due_at=at,
