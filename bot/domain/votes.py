@@ -31,3 +31,13 @@ def winner(votes: Sequence[Vote]) -> int | None:
     if not best or (len(best) > 1 and best[0][1] == best[1][1]):
         return None
     return best[0][0]
+
+
+class OutdatedVotes(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that shows other counts than there are. `failures`: how often in a row it could not be edited."""
+
+    message_id: int
+    channel_id: int
+    job_id: str
+    version: int
+    failures: int = 0
