@@ -16,6 +16,7 @@ from storage import lock
 from storage.batches import Batches, Take
 from storage.clicks import Clicks
 from storage.complaints import Complaints
+from storage.drafts import Drafts
 from storage.engines import sqlite_ownership
 from storage.engines.base import BUSY_SECONDS, Connection, Engine
 from storage.engines.opening import open_server
@@ -66,6 +67,7 @@ class SqlWork:
         self.votes = Votes(connection)
         self.clicks = Clicks(connection)
         self.complaints = Complaints(connection)
+        self.drafts = Drafts(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

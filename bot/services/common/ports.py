@@ -10,6 +10,7 @@ from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat, AudioProperties
 from bot.services.common.aggregates import (
+    Drafts,
     Housekeeping,
     Inbox,
     Intakes,
@@ -90,6 +91,8 @@ class Work(Protocol):
     def clicks(self) -> Clicks: ...
     @property
     def complaints(self) -> Complaints: ...
+    @property
+    def drafts(self) -> Drafts: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 
