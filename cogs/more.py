@@ -70,7 +70,8 @@ class MoreCog(commands.Cog):
         for action in actions:
             view.add_item(_button(action, job_id, interaction.message.id, say(_LABELS[action])))
         view.stop()  # discord.py need not remember it
-        title = text("**{title}** · `{job}`", title=name_of(job), job=job.short_id)
+        # No words of its own, so there is nothing to translate.
+        title = Text("**{title}** · `{job}`", {"title": name_of(job), "job": job.short_id})
         await reply(interaction, say(title), view=view if actions else None)
 
     async def edit(self, interaction: Interaction, job_id: str) -> None:
