@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from bot.sandbox.discord import Invocation, Upload
+from bot.sandbox.discord import Invocation, TroubleKind, Upload
 from bot.sandbox.discord.user.forms import Modal
+from bot.sandbox.stand_ins import free_port, running
 from bot.services.common.clock import utc_now
 from bot.services.common.sentences import NOT_USED
 from tests.end_to_end.town import Town
@@ -52,7 +54,9 @@ async def test_custom_mode_without_lyrics_asks_for_them_in_the_form(town: Town) 
 
     assert [form.field(name).value for name in ("Style", "Title", "Where to continue")] == ["folk", "Tide", "4.25"]
     assert "sung word for word" in form.field("Lyrics or idea").description
-    await town.mia.submit_modal(form, {"Lyrics or idea": "la la"})
+    sent = await town.mia.submit_modal(form, {})
+    again = await fixing(town, await refused(sent, "the `prompt` is sung word for word"))
+    await town.mia.submit_modal(again, {"Lyrics or idea": "la la"})
     await town.result()
     assert (await town.job()).request.prompt == "la la"
     assert (await town.job()).request.continue_at == 4.25
@@ -256,3 +260,37 @@ async def test_a_form_cannot_be_sent_where_the_bot_may_not_post(town: Town) -> N
 
     assert "I'm missing Send Messages" in (await sent.response()).content
     assert not town.handed_over()
+
+
+@pytest.mark.either_way
+@pytest.mark.parametrize("kind", [TroubleKind.ABORT_BEFORE, TroubleKind.ABORT_AFTER, TroubleKind.HOLD_AFTER])
+async def test_a_form_whose_opening_and_sending_were_lost_once_makes_one_job(town: Town, kind: TroubleKind) -> None:
+    await town.start(lease_seconds=30)
+    callback = "/interactions/*/callback"
+    town.discord.troubles.add("POST", callback, kind)
+    form = await (await town.extend(form=True)).opened_modal(timeout=20)
+
+    town.discord.troubles.add("POST", callback, kind)
+    sent = await town.mia.submit_modal(form, ALL)
+
+    await sent.wait_until(lambda message: "Got it" in message.content, timeout=20)
+    await town.result()
+    assert town.suno.submits == 1
+
+
+async def test_two_processes_that_get_the_same_form_make_one_job_and_one_refusal(town: Town) -> None:
+    await town.start()
+    port = free_port()
+    async with running(town.stand_ins, replace(town.settings, web_port=port, public_url=f"http://127.0.0.1:{port}")):
+        await town.discord.wait_ready(2)
+        form = await (await town.extend(form=True)).opened_modal()
+        refusal = await refused(
+            await town.mia.submit_modal(form, {**ALL, "Where to continue": "9:00"}), "The audio ends at 0:08"
+        )
+
+        sent = await town.mia.submit_modal(await fixing(town, refusal), ALL)
+
+        await sent.wait_until(lambda message: "Got it" in message.content)
+        await town.result()
+        assert town.suno.submits == 1
+        assert (await town.balance()).left == town.settings.quota_per_day - 1
