@@ -12,6 +12,7 @@ from bot.chat.cards import file_name
 from bot.chat.places import place_of
 from bot.chat.result.rows import ResultVerb
 from bot.client import EncoreClient
+from bot.domain.clicks import Click
 from bot.domain.drafts import Draft, new_draft_id
 from bot.domain.follow_ups import PostedFile, parent_of, take_as_source
 from bot.domain.jobs import Job, Track
@@ -22,7 +23,6 @@ from bot.domain.text import Text, text
 from bot.errors import Refused
 from bot.services.common.sentences import NOT_USED, name_of
 from bot.services.pipeline.accept import Acceptance
-from bot.services.songs.clicks import Click
 from bot.services.songs.results import Results, VoteOutcome
 from cogs.clicks import answered
 from cogs.form import FormCog
@@ -96,7 +96,7 @@ class ResultsCog(commands.Cog):
         """`begun_by`: the click that submitted something."""
         if not await acknowledge_in_place(interaction):
             return
-        await self._acceptance.undo(begun_by, interaction.user.id)
+        await self._acceptance.undo(begun_by, interaction.user.id, click_id=interaction.id)
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         await reply(interaction, say(text("Undone. {not_used}", not_used=NOT_USED)))
 
