@@ -338,8 +338,7 @@ async def test_nobody_extends_where_the_bot_may_not_post(town: Town) -> None:
 async def test_again_needs_a_quota_of_ones_own(town: Town) -> None:
     result = await a_result(town, quota_per_day=1, undo_seconds=AGAIN_SOON)
 
-    answer = await town.mia.click(result, "Again")
-    await answer.wait_until(lambda message: "You've used all" in message.content)
+    assert "You've used all" in await said(town, result, "Again")
 
     await said(town, result, "Again", by=noa(town))
     assert len((await town.result(2)).attachments) == 2
