@@ -82,6 +82,12 @@ class _Patient:
         return [
             Check(name="port", run=self._web_port, settings=own),
             Check(name="public_url", run=self._public_url, settings=("PUBLIC_URL", *own)),
+            Check(
+                name="interactions",
+                run=self._interactions,
+                needs=("public_url",),
+                settings=("INTERACTIONS_PUBLIC_KEY", "PUBLIC_URL", *own),
+            ),
             Check(name="decoder", run=self._decoder),
             Check(name="version", run=self._version, needs=("database",), settings=("DATABASE_URL",)),
         ]
@@ -128,6 +134,9 @@ class _Patient:
 
     async def _public_url(self) -> Found:
         return await web_address.check_public_url(self._settings, self._calls, self._port)
+
+    async def _interactions(self) -> Found:
+        return await web_address.check_interactions(self._settings, self._calls, self._port)
 
     async def _decoder(self) -> Found:
         return await check_decoder(self._silence, AudioProcess())

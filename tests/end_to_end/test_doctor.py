@@ -19,7 +19,7 @@ from tests.support.process import ROOT, bot_process, environ_of
 AS_INTENDED = replaced(UNHURRIED, bot_public=False, integration_types=frozenset({0}))
 ALL = [
     *("python", "settings", "database", "disk", "clock", "token", "application", "invite", "servers", "commands"),
-    *("key", "credits", "upload", "port", "public_url", "decoder", "version"),
+    *("key", "credits", "upload", "port", "public_url", "interactions", "decoder", "version"),
 ]
 NEEDED = ["VIEW_CHANNEL", "SEND_MESSAGES", "EMBED_LINKS", "ATTACH_FILES", "READ_MESSAGE_HISTORY"]
 
@@ -74,7 +74,7 @@ async def test_as_a_program_it_exits_with_1_if_something_needs_fixing(tidy: Town
         assert await poor.exit_status() == 1
 
     assert fine.said[-1] == "Nothing needs fixing; see the warnings (1)."
-    assert poor.said[-1] == "1 of 17 checks found something that needs fixing."
+    assert poor.said[-1] == "1 of 18 checks found something that needs fixing."
     credits_line = next(line for line in poor.said if line.startswith("failed"))
     assert credits_line.split()[:3] == ["failed", "credits", "5"]
 
@@ -102,7 +102,7 @@ async def test_bad_settings_leave_the_other_checks_alone(tidy: Town) -> None:
 
     failed(found["settings"], "is not set", "correct these settings")
     assert {name for name, each in found.items() if each.status is Status.SKIPPED} == {
-        *("token", "application", "invite", "servers", "commands", "port", "public_url")
+        *("token", "application", "invite", "servers", "commands", "port", "public_url", "interactions")
     }
     assert found["token"].came_back == "not checked: DISCORD_TOKEN has to be corrected first"
     for name in ("database", "key", "credits", "upload", "decoder", "version"):
