@@ -23,6 +23,9 @@ from bot.gateway import discord_at
 from bot.settings import Settings
 from storage.look import Seen
 
+SERVERS_SECONDS = 3600.0
+"""Thousands of servers take minutes. The check has limits of its own for each answer."""
+
 
 @asynccontextmanager
 async def all_checks(settings: Settings) -> AsyncIterator[list[Check]]:
@@ -66,7 +69,9 @@ class _Patient:
             Check(name="token", run=self._token, settings=token),
             Check(name="application", run=self._application, needs=needs, settings=("ALLOWED_SERVERS", "SHARDS")),
             Check(name="invite", run=self._invite, needs=needs),
-            Check(name="servers", run=self._servers, needs=needs, settings=("ALLOWED_SERVERS",)),
+            Check(
+                name="servers", run=self._servers, needs=needs, settings=("ALLOWED_SERVERS",), seconds=SERVERS_SECONDS
+            ),
             Check(name="commands", run=self._commands, needs=needs),
         ]
 
