@@ -1,6 +1,8 @@
 """`encore doctor`, the bot's port and PUBLIC_URL, behind a reverse proxy that is set up well or badly."""
 
+import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from bot.audio.confinement import LAYERS
 from bot.audio.process import AudioProcess
 from bot.doctor.decoder import check_decoder
 from bot.doctor.finding import Found, Status
@@ -22,6 +25,7 @@ from tests.support.front import Front, standing
 from tests.support.interactions import Taken
 from tests.support.web import Parts
 
+FIRST_FREE_TO_ALL = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 TOKEN = "invented-token-of-a-bot"
 CALLS = SelfCalls(TOKEN)
 LOCAL = "http://127.0.0.1:1"
@@ -102,6 +106,25 @@ async def test_an_address_that_is_not_this_machines_is_noticed() -> None:
     found, _ = await check_port(settings(host="host.invalid"), CALLS)
 
     failed(found, "cannot listen on")
+
+
+@pytest.mark.skipif(not FIRST_FREE_TO_ALL.exists(), reason="other systems have other rules")
+async def test_a_port_that_needs_rights_is_noticed() -> None:
+    last_protected = int(FIRST_FREE_TO_ALL.read_text()) - 1
+    if last_protected < 1:
+        pytest.skip("here anybody may listen on any port")
+
+    found: list[Found] = []
+
+    def without_rights() -> None:
+        LAYERS["dropped capabilities"]()  # of this thread alone
+        found.append(asyncio.run(check_port(settings(port=last_protected), CALLS))[0])
+
+    thread = threading.Thread(target=without_rights)
+    thread.start()
+    await asyncio.to_thread(thread.join)
+
+    failed(found[0], "needs rights that this process lacks")
 
 
 # PUBLIC_URL
