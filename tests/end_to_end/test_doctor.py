@@ -207,6 +207,16 @@ async def test_missing_and_unexpected_endpoints_for_commands_are_noticed(tidy: T
     failed((await examined(tidy.settings))["application"], "and not to the gateway")
 
 
+async def test_a_bot_that_takes_commands_over_http_answers_the_doctor_too(tidy: Town) -> None:
+    app = await tidy.start_over_http()
+
+    found = await examined(app.settings)
+
+    check(found["interactions"], Status.OK)
+    assert found["interactions"].came_back == "this bot answered"
+    check(found["application"], Status.OK)
+
+
 async def test_too_many_servers_for_one_connection_are_noticed(tidy: Town) -> None:
     for number in range(2500):
         tidy.discord.guild(f"Choir {number}", with_bot=True)
