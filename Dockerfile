@@ -10,7 +10,7 @@ RUN python3 -m venv /opt/encore
 COPY requirements-all.lock ./
 RUN /opt/encore/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: \
     --require-hashes -r requirements-all.lock
-COPY pyproject.toml MANIFEST.in README.md LICENSE ./
+COPY pyproject.toml MANIFEST.in README.md LICENSE .env.example ./
 COPY bot bot
 COPY cogs cogs
 COPY storage storage
