@@ -276,6 +276,13 @@ async def test_a_proxy_that_breaks_the_signature_is_noticed(front: Front) -> Non
     failed(await seen_by_discord(front), "signature was lost or refused on the way")
 
 
+async def test_a_redirect_of_interactions_says_what_public_url_should_be() -> None:
+    found = await seen_by_discord(Front(redirect="https://www.encore.example"))
+
+    failed(found, "it redirects to")
+    assert found.remedy.endswith("https://www.encore.example")
+
+
 async def test_a_filter_in_front_of_interactions_is_noticed_by_its_own_path() -> None:
     found = await seen_by_discord(Front(status=403))
 
