@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from bot.domain.public_address import Came, SelfCalls
-from bot.self_call import call
+from bot.self_call import call, call_interactions
 from bot.web.self_calls import build_stand_in
 from bot.web.server import serve
 from tests.support.front import Front, standing
@@ -115,4 +115,8 @@ async def test_in_the_place_of_a_stopped_bot_callbacks_are_put_off() -> None:
     async with serve(build_stand_in(OURS), "127.0.0.1", 0) as port, aiohttp.ClientSession() as session:
         assert (await call(f"http://127.0.0.1:{port}", OURS)).came is Came.ANSWER
         async with session.post(f"http://127.0.0.1:{port}/callbacks/{'k' * 43}") as answer:
+            assert answer.status == 503
+        assert (await call_interactions(f"http://127.0.0.1:{port}", OURS)).came is Came.ANSWER
+        headers = {"X-Signature-Ed25519": "ab" * 64, "X-Signature-Timestamp": "1"}
+        async with session.post(f"http://127.0.0.1:{port}/interactions", headers=headers) as answer:
             assert answer.status == 503
