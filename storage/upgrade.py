@@ -23,12 +23,16 @@ COPIES = 3
 async def keep_copy(database: Path, pending: Sequence[Migration]) -> None:
     """Copy an SQLite file to one beside it, named after the first of the migrations; remove the oldest copies.
 
+    Called within the transaction that will apply them, so no other process is making a copy: a half one that lies there
+    is from one that was killed, and may be as large as the database.
+
     Raises:
         BackupError: it cannot be copied; the text says what to do.
     """
     to = database.with_name(f"{database.name}.before-{pending[0].name.removesuffix('.sql')}")
     fresh = to.with_name(f".{to.name}.{secrets.token_hex(4)}")
     try:
+        await asyncio.to_thread(_remove_half_copies, database)
         await copy_database(database, fresh)
         await asyncio.to_thread(_keep, fresh, to, database)
     except BackupError as error:
@@ -38,15 +42,26 @@ async def keep_copy(database: Path, pending: Sequence[Migration]) -> None:
         ) from error
     except OSError as error:
         raise BackupError(f"cannot keep {to}: {error.strerror}") from error
+    finally:
+        fresh.unlink(missing_ok=True)  # quick, and the loop has nothing else to do yet
     log.info("database: copied to %s before the upgrade", to)
 
 
+def _remove_half_copies(database: Path) -> None:
+    copy = rf"{re.escape(database.name)}\.before-\d{{4}}_\w+\.[0-9a-f]{{8}}"
+    name = re.compile(rf"\.{copy}|\.\.{copy}\.[0-9a-f]{{16}}\.part(-\w+)?")
+    for path in database.parent.iterdir():
+        if name.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+            log.info("database: removed %s, a copy that an earlier start did not finish", path)
+
+
 def _keep(fresh: Path, to: Path, database: Path) -> None:
-    """A copy from an earlier try makes room: this one is newer."""
+    """A copy from an earlier try makes room: this one is newer, whatever the clock says."""
     os.replace(fresh, to)  # noqa: PTH105  # as atomic
     name = re.compile(rf"{re.escape(database.name)}\.before-\d{{4}}_\w+")
-    copies = [path for path in database.parent.iterdir() if name.fullmatch(path.name)]
-    for outdated in sorted(copies, key=lambda path: path.stat().st_mtime_ns)[:-COPIES]:
+    earlier = [path for path in database.parent.iterdir() if name.fullmatch(path.name) and path != to]
+    for outdated in sorted(earlier, key=lambda path: path.stat().st_mtime_ns)[: 1 - COPIES]:
         outdated.unlink()
         log.info("database: removed %s; the latest %d copies are kept", outdated, COPIES)
 

@@ -1,7 +1,10 @@
 """A newer release changes the database: what is kept, who can still run on it, and who is refused."""
 
 import asyncio
+import os
 import sqlite3
+import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -18,6 +21,7 @@ from storage.restore import restore
 from storage.storage import SqlStorage
 from storage.upgrade import keep_copy, refuse_breaking, upgrade_server
 from tests.support.database import make_database, on_postgres, open_storage, postgres_url_for
+from tests.support.process import ROOT
 from tests.support.storage_samples import a_job
 
 KNOWN = known_migrations()
@@ -26,6 +30,13 @@ PROMISE = ("-- Compatible from: ", "\nALTER TABLE job ADD COLUMN mood TEXT;")
 ADDED = Migration(
     NEXT, f"{NEXT:04}_mood.sql", f"-- Compatible from: {NEXT - 1:04}\nALTER TABLE job ADD COLUMN mood TEXT;"
 )
+KILLED_WHILE_IT_COPIES = """
+import asyncio, os, sys
+from pathlib import Path
+from storage.storage import open_storage
+os.link = lambda *_, **__: os._exit(9)
+asyncio.run(open_storage(Path(sys.argv[1])).__aenter__())
+"""
 RENAMED = Migration(NEXT, f"{NEXT:04}_place.sql", "-- Renamed.\nALTER TABLE job RENAME COLUMN turn TO round;")
 
 
@@ -170,6 +181,33 @@ async def test_the_latest_three_copies_are_kept_and_nothing_else_is_removed(tmp_
 
 
 @pytest.mark.sqlite
+async def test_the_copy_just_made_stays_even_if_the_clock_was_set_back(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    await upgraded(path)
+    for number in (20, 21, 22):
+        await keep_copy(path, [Migration(number, f"{number:04}_step.sql", "")])
+        ahead = time.time() + number * 86_400
+        os.utime(path.with_name(f"encore.db.before-{number:04}_step"), (ahead, ahead))
+    await keep_copy(path, [Migration(23, "0023_step.sql", "")])
+
+    kept = sorted(file.name for file in tmp_path.iterdir() if "before" in file.name)
+    assert kept == [f"encore.db.before-{number:04}_step" for number in (21, 22, 23)]
+
+
+@pytest.mark.sqlite
+async def test_a_start_that_is_killed_while_it_copies_leaves_nothing_to_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    await upgraded(path, known=KNOWN[:-1])
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED_WHILE_IT_COPIES, str(path), cwd=ROOT)
+    assert await process.wait() == 9
+    assert [*tmp_path.glob(".*.part")]
+
+    async with open_storage(path):
+        pass
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
+
+
+@pytest.mark.sqlite
 async def test_a_copy_of_an_earlier_try_is_replaced_by_the_newer_state(tmp_path: Path) -> None:
     path = tmp_path / "encore.db"
     await upgraded(path)
@@ -195,6 +233,7 @@ async def test_a_database_that_cannot_be_copied_is_not_changed(tmp_path: Path) -
 
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("SELECT max(number) FROM migration").fetchone() == (KNOWN[-2].number,)
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
 
 
 @pytest.mark.postgres
