@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.domain.jobs import Job
-from bot.errors import Outage
 from bot.sandbox.discord.user.member import Member
 from bot.sandbox.discord.world.shapes import Json
+from storage.errors import StorageUnavailable
 from storage.storage import SqlStorage, open_storage
 
 JOBS_OF_EACH = 12
@@ -32,7 +32,7 @@ class JobsSeen:
             for member in self._members:
                 jobs = await storage.reading.jobs.of_member(member.id, limit=JOBS_OF_EACH)
                 found += [(job.accepted_at, _seen(job, member)) for job in jobs]
-        except Outage:
+        except StorageUnavailable:
             return []
         return [job for _, job in sorted(found, key=lambda each: each[0], reverse=True)]
 
