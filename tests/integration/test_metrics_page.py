@@ -1,5 +1,6 @@
 """The page of the metrics when something is wrong, and its parts one by one."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -75,6 +76,46 @@ async def test_while_the_database_is_away_the_counters_remain_and_no_old_gauge_d
     assert found["encore_refusals_total", ("quota",)] == 1
     shared = {metric.name for metric in METRICS if metric.is_shared}
     assert [value for (name, _), value in found.items() if name in shared and not math.isnan(value)] == []
+
+
+async def test_those_who_ask_at_the_same_time_get_the_same_page(http: aiohttp.ClientSession) -> None:
+    """A database that hangs holds up each of them for two seconds, and not the eighth for sixteen."""
+    looks, asked, may_answer = [], asyncio.Event(), asyncio.Event()
+
+    async def hangs() -> None:
+        looks.append("look")
+        asked.set()
+        await may_answer.wait()
+
+    async def page(port: int) -> int:
+        async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            await answer.read()
+            return answer.status
+
+    meters = Meters()
+    async with listening(MetricsPage(meters, hangs, lambda: None), "127.0.0.1", 0) as port:
+        asking = [asyncio.create_task(page(port)) for _ in range(8)]
+        await asked.wait()
+        asking[0].cancel()  # which leaves the others their page
+        await asyncio.gather(*asking[:1], return_exceptions=True)
+        assert await asyncio.gather(*asking[1:]) == [200] * 7
+
+    assert looks == ["look"]
+
+
+async def test_a_fault_of_our_own_is_logged_and_answered_as_one(
+    http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails() -> None:
+        raise KeyError("a column that is not there")
+
+    async with (
+        listening(MetricsPage(Meters(), fails, lambda: None), "127.0.0.1", 0) as port,
+        http.get(f"http://127.0.0.1:{port}/metrics") as answer,
+    ):
+        assert answer.status == 500
+
+    assert "a column that is not there" in caplog.text
 
 
 async def test_credits_that_nobody_has_checked_are_not_shown_as_none_left(tmp_path: Path) -> None:
