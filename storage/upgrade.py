@@ -1,10 +1,12 @@
 """What happens before a database in use is changed for a newer release (docs/decisions/0034-upgrades.md)."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
 import secrets
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,9 @@ from storage.stopped import stopped_server
 
 log = logging.getLogger(__name__)
 
+GROWING_SECONDS = 20.0
+"""A copy that is being made grows all the time; only its last step, onto the disk, may take some seconds."""
+LOOK_SECONDS = 0.5
 COPIES = 3
 """How many copies of an SQLite file are kept from before its latest migrations."""
 
@@ -47,13 +52,36 @@ async def keep_copy(database: Path, pending: Sequence[Migration]) -> None:
     log.info("database: copied to %s before the upgrade", to)
 
 
-def _remove_half_copies(database: Path) -> None:
+async def wait_for_copy(database: Path) -> bool:
+    """Return once no other process is copying the database before an upgrade; False if none was."""
+    has_told = False
+    while await asyncio.to_thread(_is_being_copied, database):
+        if not has_told:
+            log.warning("database: waiting for another process that copies it before an upgrade")
+        has_told = True
+        await asyncio.sleep(LOOK_SECONDS)
+    return has_told
+
+
+def _is_being_copied(database: Path) -> bool:
+    """Whether a half copy has grown lately. One that a killed process has left behind has not."""
+    for path in _half_copies(database):
+        with contextlib.suppress(FileNotFoundError):
+            if abs(time.time() - path.stat().st_mtime) < GROWING_SECONDS:
+                return True
+    return False
+
+
+def _half_copies(database: Path) -> list[Path]:
     copy = rf"{re.escape(database.name)}\.before-\d{{4}}_\w+\.[0-9a-f]{{8}}"
     name = re.compile(rf"\.{copy}|\.\.{copy}\.[0-9a-f]{{16}}\.part(-\w+)?")
-    for path in database.parent.iterdir():
-        if name.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-            log.info("database: removed %s, a copy that an earlier start did not finish", path)
+    return [path for path in database.parent.iterdir() if name.fullmatch(path.name)]
+
+
+def _remove_half_copies(database: Path) -> None:
+    for path in _half_copies(database):
+        path.unlink(missing_ok=True)
+        log.info("database: removed %s, a copy that an earlier start did not finish", path)
 
 
 def _keep(fresh: Path, to: Path, database: Path) -> None:

@@ -1,6 +1,7 @@
 """A newer release changes the database: what is kept, who can still run on it, and who is refused."""
 
 import asyncio
+import logging
 import os
 import sqlite3
 import sys
@@ -205,6 +206,73 @@ async def test_a_start_that_is_killed_while_it_copies_leaves_nothing_to_the_next
     async with open_storage(path):
         pass
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
+
+
+@pytest.mark.sqlite
+async def test_a_process_that_starts_while_another_copies_waits_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    is_waiting = asyncio.Event()
+
+    def hear(record: logging.LogRecord) -> bool:
+        if "waiting for another process that copies it" in record.getMessage():
+            is_waiting.set()
+        return True
+
+    await upgraded(path)
+    half = path.with_name(f".{path.name}.before-{NEXT:04}_mood.0123abcd")
+
+    async def started() -> None:
+        async with open_storage(path, busy_seconds=0.1) as storage:
+            await storage.check_writable()
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        half.touch()
+        logging.getLogger("storage.upgrade").addFilter(hear)
+        starting = asyncio.create_task(started())
+        async with asyncio.timeout(10):
+            await is_waiting.wait()
+            other.execute("ROLLBACK")
+            half.unlink()
+            await starting
+        logging.getLogger("storage.upgrade").removeFilter(hear)
+
+
+@pytest.mark.sqlite
+async def test_two_processes_that_upgrade_at_once_both_start(tmp_path: Path) -> None:
+    """Neither has begun to copy when the other looks."""
+    path = tmp_path / "encore.db"
+    await upgraded(path, known=KNOWN[:-1])
+    half = path.with_name(f".{path.name}.before-{NEXT:04}_mood.0123abcd")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def begin_to_copy(record: logging.LogRecord) -> bool:
+            if "database is locked" in record.getMessage():
+                half.touch()
+            elif "waiting for another process" in record.getMessage():
+                other.execute("ROLLBACK")
+                half.unlink()
+            return True
+
+        for name in ("storage.engines.base", "storage.upgrade"):
+            logging.getLogger(name).addFilter(begin_to_copy)
+        async with asyncio.timeout(10), open_storage(path, busy_seconds=0.1) as storage:
+            await used(storage)
+        for name in ("storage.engines.base", "storage.upgrade"):
+            logging.getLogger(name).removeFilter(begin_to_copy)
+
+
+@pytest.mark.sqlite
+async def test_a_half_copy_of_long_ago_holds_up_no_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "encore.db"
+    half = path.with_name(f".{path.name}.before-{NEXT:04}_mood.0123abcd")
+    half.touch()
+    os.utime(half, (1, 1))
+
+    async with open_storage(path) as storage:
+        await used(storage)
+    assert "waiting" not in caplog.text
 
 
 @pytest.mark.sqlite
