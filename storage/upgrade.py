@@ -14,7 +14,7 @@ from pathlib import Path
 from storage.engines.sqlite_file import copy_database
 from storage.errors import BackupError, UpgradeNeeded
 from storage.migrate import Migration, breaking, migrate
-from storage.stopped import stopped_server
+from storage.stopped import refuse_connected, stopped_server
 
 log = logging.getLogger(__name__)
 
@@ -117,15 +117,15 @@ async def upgrade_server(url: str) -> list[str]:
         StorageUnavailable: it cannot be used, as the text says.
     """
     applied: list[str] = []
-
-    async def note(pending: Sequence[Migration]) -> None:
-        applied.extend(migration.name for migration in pending)
-
+    remedy = "stop every process of it first"
     async with stopped_server(
-        url,
-        name="encore upgrade-database",
-        if_empty="the bot fills it when it starts",
-        remedy="stop every process of it first",
+        url, name="encore upgrade-database", if_empty="the bot fills it when it starts", remedy=remedy
     ) as engine:
+
+        async def note(pending: Sequence[Migration]) -> None:
+            # Within the transaction: a bot that connects later waits for it, and then finds the database too new.
+            await refuse_connected(engine, remedy=remedy)
+            applied.extend(migration.name for migration in pending)
+
         await migrate(engine, clock=engine.clock or (lambda: datetime.now(UTC)), before=note)
     return applied

@@ -9,9 +9,11 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from storage import upgrade
 from storage.engines.base import Engine
 from storage.engines.opening import open_server
 from storage.engines.sqlite_file import open_sqlite
@@ -324,6 +326,26 @@ async def test_a_database_is_not_upgraded_under_a_running_bot(tmp_path: Path) ->
     async with open_storage(tmp_path / "encore.db"):
         with pytest.raises(DatabaseInUse, match="a bot is connected"):
             await upgrade_server(await postgres_url_for(tmp_path / "encore.db"))
+
+
+@pytest.mark.postgres
+async def test_a_bot_that_starts_just_before_an_upgrade_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "encore.db"
+    await upgraded(path, known=KNOWN[:-1])
+    url = await postgres_url_for(path)
+
+    async def migrate_beside_a_bot(*given: Any, **more: Any) -> None:  # noqa: ANN401  # those of `migrate`
+        async with open_server(url, connections=2, name="encore"):
+            await migrate(*given, **more)
+
+    monkeypatch.setattr(upgrade, "migrate", migrate_beside_a_bot)
+    with pytest.raises(DatabaseInUse, match="a bot is connected"):
+        await upgrade_server(url)
+
+    monkeypatch.undo()
+    assert await upgrade_server(url) == [KNOWN[-1].name]
 
 
 @pytest.mark.postgres
