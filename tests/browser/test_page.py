@@ -107,6 +107,15 @@ async def test_timestamps_count_along(stage: Stage, stage_window: OpenWindow) ->
     await expect(message).to_contain_text("5 seconds ago")
 
 
+async def test_a_time_that_no_calendar_has_stays_as_it_was_typed(stage: Stage, stage_window: OpenWindow) -> None:
+    stage.jonas.post(stage.songs, "Until <t:9999999999999:R> or <t:8640000000000:D>")
+    stage.jonas.post(stage.songs, "Good night")
+    window = await stage_window("mia")
+
+    await expect(await window.see("Until <t:9999999999999:R> or")).to_contain_text("275760")
+    await window.see("Good night")
+
+
 async def test_files_are_dropped_and_sent(stage_window: OpenWindow) -> None:
     mia = await stage_window()
     drop = """() => {

@@ -138,5 +138,8 @@ _decoder = msgspec.json.Decoder(Request)
 
 def read(frame: str | bytes) -> Request:
     """Raises `msgspec.DecodeError` for anything else."""
-    request: Request = _decoder.decode(frame)
+    try:
+        request: Request = _decoder.decode(frame)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
     return request

@@ -2,13 +2,13 @@
 
 import { html, useState } from "./preact.js";
 import { channelOf, channels, nameOf, open, state } from "./store.js";
-import { Timestamp } from "./times.js";
+import { LATEST, Timestamp } from "./times.js";
 
 const INLINE = [
   [/^\\([^\p{L}\p{N}\s])/u, (found) => found[1]],
   [/^```(?:[a-z0-9+-]*\n)?([\s\S]+?)```/i, (found) => html`<pre class="code">${found[1]}</pre>`],
   [/^(`+)([\s\S]*?[^`])\1(?!`)/, (found) => html`<code>${found[2].trim()}</code>`],
-  [/^<t:(-?\d{1,13})(?::([tTdDfFR]))?>/, (found) => html`<${Timestamp} at=${Number(found[1])} as=${found[2] ?? "f"} />`],
+  [/^<t:(-?\d{1,13})(?::([tTdDfFR]))?>/, (found) => (Math.abs(found[1]) > LATEST ? found[0] : html`<${Timestamp} at=${Number(found[1])} as=${found[2] ?? "f"} />`)],
   [/^<@!?(\d+)>/, (found) => html`<span class=${`mention ${found[1] === state.me ? "own" : ""}`}>@${nameOf(found[1])}</span>`],
   [/^<@&(\d+)>/, (found) => html`<span class="mention">@${roleName(found[1])}</span>`],
   [/^<#(\d+)>/, (found) => html`<${ChannelLink} id=${found[1]} />`],

@@ -14,6 +14,9 @@ const STYLES = {
   F: { dateStyle: "full", timeStyle: "short" },
 };
 
+/** The last second that a Date can hold; the first is as far away. */
+export const LATEST = 8.64e12;
+
 /** What time it is for Discord, in milliseconds: a lever moves it. */
 export function now() {
   return Date.now() + state.aheadMs;
