@@ -123,7 +123,7 @@ def _has_failed(of: Message) -> bool:
     return (world.clock() - of.created_at).total_seconds() > world.options.interaction_seconds
 
 
-def history(channel: Channel, member: Member, *, before: str = "", after: str = "") -> Json:
+def history(channel: Channel, member: Member, *, before: str = "", after: str = "", around: str = "") -> Json:
     """A page of messages, oldest first, and whether there are more on either side."""
     seen = channel.seen_by(member) if Permission.READ_MESSAGE_HISTORY in channel.permissions_of(member) else []
     if before:
@@ -131,6 +131,9 @@ def history(channel: Channel, member: Member, *, before: str = "", after: str = 
         start = max(0, end - PAGE_MESSAGES)
     elif after:
         start = _place(seen, int(after) + 1)
+        end = min(len(seen), start + PAGE_MESSAGES)
+    elif around:
+        start = max(0, _place(seen, int(around)) - PAGE_MESSAGES // 2)
         end = min(len(seen), start + PAGE_MESSAGES)
     else:
         start, end = max(0, len(seen) - PAGE_MESSAGES), len(seen)

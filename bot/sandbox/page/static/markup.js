@@ -1,8 +1,8 @@
 // Discord's Markdown as nodes. Words from messages become text nodes, never HTML.
 
 import { html, useState } from "./preact.js";
-import { channelOf, channels, nameOf, open, state } from "./store.js";
-import { Timestamp } from "./times.js";
+import { changed, channelOf, channels, nameOf, open, state } from "./store.js";
+import { Timestamp, inWords, now, shown } from "./times.js";
 
 const INLINE = [
   [/^\\([^\p{L}\p{N}\s])/u, (found) => found[1]],
@@ -38,18 +38,26 @@ const BLOCK = [
 
 function link(address, words) {
   const own = /\/channels\/(?:\d+|@me)\/(\d+)(?:\/(\d+))?$/.exec(address);
-  const onClick = own && ((event) => { event.preventDefault(); jump(own[1], own[2]); });
+  const onClick = own && ((event) => { event.preventDefault(); jump(own[1], own[2] ?? ""); });
   return html`<a href=${address} target="_blank" rel="noreferrer noopener" onClick=${onClick}>${own && words === address ? `#${channelOf(own[1])?.name ?? "a channel"} › message` : words}</a>`;
 }
 
-/** Go to a message: its channel, and the message itself if it is loaded. */
+const FOUND_MS = 2000;
+
+/** Go to a message, or to a channel if `message` is empty. */
 export async function jump(channel, message) {
-  if (!channels().some((each) => each.id === channel)) return;
-  if (state.channel !== channel) await open(channel);
+  if (!channels().some((each) => each.id === channel)) {
+    changed({ notice: "You can't see that channel." });
+    return;
+  }
+  const isThere = state.channel === channel && state.messages.some((each) => each.id === message);
+  if (!isThere && !await open(channel, message) && message) await open(channel); // the message is gone, as a notice says
   requestAnimationFrame(() => {
     const element = document.getElementById(`message-${message}`);
     element?.scrollIntoView({ block: "center" });
-    element?.focus();
+    element?.focus({ preventScroll: true });
+    element?.classList.add("found");
+    setTimeout(() => element?.classList.remove("found"), FOUND_MS);
   });
 }
 
@@ -114,5 +122,13 @@ export function markup(text) {
 
 /** The same without markup, for names and labels. */
 export function plainly(text) {
-  return (text ?? "").replace(/<@!?(\d+)>/g, (_, id) => `@${nameOf(id)}`).replace(/\[([^\]]+)\]\(\S+\)/g, "$1").replace(/^-# .*$/gm, "").replace(/\\([^\w\s])|[*_~|`]/g, "$1");
+  return (text ?? "")
+    .replace(/<@!?(\d+)>/g, (_, id) => `@${nameOf(id)}`)
+    .replace(/<@&(\d+)>/g, (_, id) => `@${roleName(id)}`)
+    .replace(/<#(\d+)>/g, (_, id) => `#${channelOf(id)?.name ?? "unknown"}`)
+    .replace(/<\/([\w -]+):\d+>/g, "/$1")
+    .replace(/<t:(-?\d{1,13})(?::([tTdDfFR]))?>/g, (_, at, as) => (as === "R" ? inWords(Math.round(at - now() / 1000)) : shown(at * 1000, as)))
+    .replace(/\[([^\]]+)\]\(\S+\)/g, "$1")
+    .replace(/^-# .*$/gm, "")
+    .replace(/\\([^\w\s])|[*_~|`]/g, "$1");
 }
