@@ -141,9 +141,7 @@ class Session:
             self._mark_read(channel)
         if request.around:
             self._message(request.around)
-        found = view.history(
-            channel, self.member, before=request.before, after=request.after, around=request.around
-        )
+        found = view.history(channel, self.member, before=request.before, after=request.after, around=request.around)
         return {**found, "commands": view.commands(self.member, channel)}
 
     def _read(self, request: protocol.Read) -> None:

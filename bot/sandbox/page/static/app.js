@@ -52,7 +52,7 @@ export function App() {
         <${Pending} />
         <${Composer} />
       </main>
-      ${isCovered && html`<div class="cover" onClick=${uncover}></div>`}
+      ${isCovered && html`<button class="cover" aria-label="Back to the chat" onClick=${uncover}></button>`}
       ${state.people && !state.behind.shown && html`<${Members} channel=${channel} />`}
       ${state.behind.shown && html`<${BehindTheScenes} />`}
       <div class="notice" role="status" aria-live="polite">${state.notice}</div>

@@ -153,7 +153,7 @@ function FileChip({ chip, set, remove, refused }) {
   };
   const isWrong = isRefused(option, refused);
   return html`
-    <span class=${`chip ${isWrong ? "wrong" : ""}`} onKeyDown=${keys} onFocusOut=${closesWhenLeft(open)}>
+    <span class=${`chip ${isWrong ? "wrong" : ""}`} onKeyDown=${keys} onfocusout=${closesWhenLeft(open)}>
       <span class="chip-name">${option.name}</span>
       <button id=${`chip-${option.name}`} ref=${toggle} class="file-button" aria-expanded=${isOpen ? "true" : "false"} aria-describedby="option-about" aria-label=${`${option.name}: ${chip.words || "choose a file"}`} title=${chip.words} onClick=${() => open(!isOpen)}>${chip.words || "choose a file"}</button>
       <input type="file" ref=${input} class="visually-hidden" tabindex="-1" aria-label=${option.name} onChange=${take} />

@@ -91,6 +91,11 @@ export function Composer() {
     } else begin(item);
   }
 
+  function setChip(name, change) {
+    if (!("busy" in change)) refuse(""); // somebody has seen to it
+    writeChip(here, name, change);
+  }
+
   function remove(name) {
     write(here, ({ chips: before }) => ({ refused: "", chips: before.filter((chip) => chip.option.name !== name) }));
     setFocus("message-box");
@@ -229,7 +234,7 @@ export function Composer() {
     return html`<div class="composer closed"><p>${words}</p></div>`;
   }
   const placeholder = command
-    ? left.length ? "Add an option, or press Enter to send" : "Press Enter to send"
+    ? left.length ? "Add an option, or send" : "Ready to send"
     : `Message ${channel.guild ? "#" : "@"}${channel.name}`;
   const listed = command
     ? options.map((each) => ({ key: each.name, name: each.name, about: each.shown_description }))
@@ -248,10 +253,10 @@ export function Composer() {
       <div class="line">
         <${Picker} take=${take} sample=${sample} mayAttach=${command || channel.may_attach} />
         <div class="editor">
-          ${command && html`<div class="chips" role="group" aria-label=${`/${command.name}`} onFocusIn=${(event) => describe(event.target.id)} onFocusOut=${() => describe("")}>
+          ${command && html`<div class="chips" role="group" aria-label=${`/${command.name}`} onfocusin=${(event) => describe(event.target.id)} onfocusout=${() => describe("")}>
             <span class="chip command-name">/${command.name}</span>
             ${chips.map((chip) => html`<${Chip} key=${chip.option.name} chip=${chip} chips=${chips} command=${command} refused=${refused}
-              set=${(change) => writeChip(here, chip.option.name, change)} remove=${() => remove(chip.option.name)} send=${send} next=${() => setFocus("message-box")} />`)}
+              set=${(change) => setChip(chip.option.name, change)} remove=${() => remove(chip.option.name)} send=${send} next=${() => setFocus("message-box")} />`)}
           </div>`}
           <textarea id="message-box" ref=${box} rows="1" aria-label="Message" placeholder=${placeholder} value=${text} aria-autocomplete="list"
             aria-haspopup="listbox" aria-controls=${isListing ? "composer-list" : undefined} aria-activedescendant=${isListing && active >= 0 ? `composer-list-${active}` : undefined}
@@ -316,7 +321,7 @@ function Picker({ take, sample, mayAttach }) {
     open(false);
     toggle.current.focus();
   };
-  return html`<div class="picker" onKeyDown=${(event) => event.key === "Escape" && isOpen && leave()} onFocusOut=${closesWhenLeft(open)}>
+  return html`<div class="picker" onKeyDown=${(event) => event.key === "Escape" && isOpen && leave()} onfocusout=${closesWhenLeft(open)}>
     <button class="plus" aria-label="Add a file" ref=${toggle} aria-expanded=${isOpen ? "true" : "false"} disabled=${!mayAttach} onClick=${() => open(!isOpen)}><${Icon} name="add" /></button>
     <input type="file" multiple ref=${input} class="visually-hidden" tabindex="-1" aria-label="File from this machine" onChange=${pick} />
     ${isOpen && html`<${FileMenu} label="Files" browse=${() => input.current.click()} sample=${(name) => { open(false); sample(name); }} />`}

@@ -32,7 +32,7 @@ export function write(where, change) {
 
 /** Change one option of the command, unless it has been removed. */
 export function writeChip(where, name, change) {
-  write(where, ({ chips }) => ({ refused: "", chips: chips.map((chip) => (chip.option.name === name ? { ...chip, ...change } : chip)) }));
+  write(where, ({ chips }) => ({ chips: chips.map((chip) => (chip.option.name === name ? { ...chip, ...change } : chip)) }));
 }
 
 /** Those whom one can mention in the open channel, and the channels that one can name there. */

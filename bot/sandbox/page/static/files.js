@@ -18,7 +18,7 @@ export function FileMenu({ label, browse, sample }) {
   </div>`;
 }
 
-/** A handler for `focusout`: closes what it is on once the focus is elsewhere on the page. */
+/** A handler for `onfocusout` (Preact knows it by this spelling alone): closes what it is on once the focus is elsewhere on the page. */
 export function closesWhenLeft(open) {
   return (event) => {
     const { currentTarget, relatedTarget } = event;

@@ -52,13 +52,18 @@ export async function jump(channel, message) {
   }
   const isThere = state.channel === channel && state.messages.some((each) => each.id === message);
   if (!isThere && !await open(channel, message) && message) await open(channel); // the message is gone, as a notice says
-  requestAnimationFrame(() => {
+  afterLayout(() => {
     const element = document.getElementById(`message-${message}`);
     element?.scrollIntoView({ block: "center" });
     element?.focus({ preventScroll: true });
     element?.classList.add("found");
     setTimeout(() => element?.classList.remove("found"), FOUND_MS);
   });
+}
+
+/** Once the messages have been laid out, and the end of the channel has been scrolled to. */
+function afterLayout(work) {
+  requestAnimationFrame(() => requestAnimationFrame(work));
 }
 
 function roleName(id) {

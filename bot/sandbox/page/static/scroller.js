@@ -17,7 +17,7 @@ export class Scroller extends Component {
   };
 
   componentDidMount() {
-    this.observer = new ResizeObserver(() => this.isAtEnd && this.toEnd());
+    this.observer = new ResizeObserver(() => this.isAtEnd && !this.props.newer && this.toEnd());
     this.observer.observe(this.box.firstElementChild);
     this.observer.observe(this.box);
   }
