@@ -88,7 +88,7 @@ async def nothing_is_heard(mia: Window, ground: Playground) -> None:
 async def the_bot_polls(mia: Window, ground: Playground) -> None:
     await mia.extend(SHORT)
     await ground.scene.suno.wait_for_submit(timeout_seconds=20)
-    await mia.pull("15 minutes on")
+    await mia.pull("Forward 15 minutes")
     await result_of(mia)
     assert ground.scene.suno.callbacks_sent == []
 

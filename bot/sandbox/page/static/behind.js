@@ -56,17 +56,17 @@ function ahead(seconds) {
   const minutes = Math.round(seconds / 60);
   const [days, rest] = [Math.floor(minutes / 1440), minutes % 1440];
   const words = [days && `${days} ${days === 1 ? "day" : "days"}`, rest && `${rest} min`].filter(Boolean);
-  return words.length ? `${words.join(" ")} ahead` : "as it is";
+  return words.length ? `${words.join(" ")} ahead` : "real time";
 }
 
 function Jobs() {
   const { jobs } = state.behind;
-  if (!jobs.length) return html`<p class="nothing">No job yet. Use /extend.</p>`;
+  if (!jobs.length) return html`<p class="nothing">No jobs yet. Try /extend.</p>`;
   return html`<ol class="jobs" aria-label="Jobs">${jobs.map((job) => html`
     <li key=${job.id}>
       <p><strong>${job.name}</strong> <code>${job.id}</code> · ${job.member}</p>
       <p><span class=${`state state-${job.state}`}>${job.state}</span> ${job.stage !== "queued" && html`<span class="stage">${job.stage}</span>`}
-        ${job.waits_for && html` waits: ${job.waits_for}`} ${job.failure && html` because: ${job.failure}`} ${job.provider && html`<small> music service: ${job.provider}</small>`}</p>
+        ${job.waits_for && html` waiting: ${job.waits_for}`} ${job.failure && html` because: ${job.failure}`} ${job.provider && html`<small> music service: ${job.provider}</small>`}</p>
       <ol class="events">${job.events.map((event) => html`<li><time>${clock(event.at)}</time> ${event.what} ${event.more && html`<small>${event.more}</small>`}</li>`)}</ol>
     </li>`)}</ol>`;
 }

@@ -113,7 +113,7 @@ function WordsChip({ chip, chips, command, refused, set, remove, send, next }) {
     ? { role: "combobox", "aria-expanded": isListed ? "true" : "false", "aria-controls": `${id}-list`, "aria-autocomplete": "list", "aria-activedescendant": active >= 0 ? `${id}-list-${active}` : undefined }
     : {};
   return html`
-    <span class=${`chip ${isWrong ? "wrong" : ""}`}>
+    <span class=${`chip ${isWrong ? "wrong" : ""}`} data-option=${option.name}>
       <label for=${id}>${option.name}</label>
       <input id=${id} type="text" autocomplete="off" value=${chip.words} aria-describedby="option-about"
         aria-invalid=${isWrong ? "true" : "false"} aria-required=${option.required ? "true" : "false"} ...${combo}
@@ -153,7 +153,7 @@ function FileChip({ chip, set, remove, refused }) {
   };
   const isWrong = isRefused(option, refused);
   return html`
-    <span class=${`chip ${isWrong ? "wrong" : ""}`} onKeyDown=${keys} onfocusout=${closesWhenLeft(open)}>
+    <span class=${`chip ${isWrong ? "wrong" : ""}`} data-option=${option.name} onKeyDown=${keys} onfocusout=${closesWhenLeft(open)}>
       <span class="chip-name">${option.name}</span>
       <button id=${`chip-${option.name}`} ref=${toggle} class="file-button" aria-expanded=${isOpen ? "true" : "false"} aria-describedby="option-about" aria-label=${`${option.name}: ${chip.words || "choose a file"}`} title=${chip.words} onClick=${() => open(!isOpen)}>${chip.words || "choose a file"}</button>
       <input type="file" ref=${input} class="visually-hidden" tabindex="-1" aria-label=${option.name} onChange=${take} />

@@ -55,6 +55,15 @@ export function Composer() {
     return () => document.removeEventListener("mention", mention);
   }, []);
   useEffect(() => {
+    const use = (event) => {
+      const found = spoken(state.commands).find((each) => each.name === event.detail);
+      if (found) begin(found);
+      else changed({ notice: `/${event.detail} can't be used here.` });
+    };
+    document.addEventListener("command", use);
+    return () => document.removeEventListener("command", use);
+  });
+  useEffect(() => {
     if (focus) document.getElementById(focus)?.focus();
     setFocus("");
   }, [focus]);
@@ -233,14 +242,15 @@ export function Composer() {
     const words = channel.kind === FORUM ? "This is a forum: open one of its posts to write." : "You can't send messages in this channel.";
     return html`<div class="composer closed"><p>${words}</p></div>`;
   }
+  const unfilled = chips.find((chip) => chip.option.required && chip.value === null && !chip.busy);
   const placeholder = command
-    ? left.length ? "Add an option, or send" : "Ready to send"
+    ? unfilled ? `Fill in ${unfilled.option.name}` : left.length ? "Add an option, or send" : "Ready to send"
     : `Message ${channel.guild ? "#" : "@"}${channel.name}`;
   const listed = command
     ? options.map((each) => ({ key: each.name, name: each.name, about: each.shown_description }))
     : named?.items.map((each) => ({ key: each.means, name: `${each.sign}${each.name}` })) ?? commands.map((each) => ({ key: each.name, name: `/${each.name}`, about: each.about }));
   const label = command ? "Options" : named ? "Names" : "Commands";
-  const chosen = chips.find((chip) => `chip-${chip.option.name}` === about)?.option;
+  const chosen = chips.find((chip) => chip.option.name === about)?.option;
   return html`
     <div class="composer">
       ${isListing && html`<${Listbox} id="composer-list" label=${label} items=${listed} active=${active} pick=${(at) => pick(items[at])} empty="No command matches" />`}
@@ -253,7 +263,7 @@ export function Composer() {
       <div class="line">
         <${Picker} take=${take} sample=${sample} mayAttach=${command || channel.may_attach} />
         <div class="editor">
-          ${command && html`<div class="chips" role="group" aria-label=${`/${command.name}`} onfocusin=${(event) => describe(event.target.id)} onfocusout=${() => describe("")}>
+          ${command && html`<div class="chips" role="group" aria-label=${`/${command.name}`} onfocusin=${(event) => describe(event.target.closest("[data-option]")?.dataset.option ?? "")} onfocusout=${() => describe("")}>
             <span class="chip command-name">/${command.name}</span>
             ${chips.map((chip) => html`<${Chip} key=${chip.option.name} chip=${chip} chips=${chips} command=${command} refused=${refused}
               set=${(change) => setChip(chip.option.name, change)} remove=${() => remove(chip.option.name)} send=${send} next=${() => setFocus("message-box")} />`)}

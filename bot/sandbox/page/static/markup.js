@@ -12,7 +12,7 @@ const INLINE = [
   [/^<@!?(\d+)>/, (found) => html`<span class=${`mention ${found[1] === state.me ? "own" : ""}`}>@${nameOf(found[1])}</span>`],
   [/^<@&(\d+)>/, (found) => html`<span class="mention">@${roleName(found[1])}</span>`],
   [/^<#(\d+)>/, (found) => html`<${ChannelLink} id=${found[1]} />`],
-  [/^<\/([\w -]+):(\d+)>/, (found) => html`<span class="mention command">/${found[1]}</span>`],
+  [/^<\/([\w -]+):(\d+)>/, (found) => html`<button class="mention command" onClick=${() => use(found[1])}>/${found[1]}</button>`],
   [/^@(everyone|here)\b/, (found) => html`<span class="mention">@${found[1]}</span>`],
   [/^\[([^\]]+)\]\((?:<)?(https?:\/\/[^\s)>]+)(?:>)?\)/, (found) => link(found[2], parse(found[1]))],
   [/^<(https?:\/\/[^\s>]+)>/, (found) => link(found[1], found[1])],
@@ -64,6 +64,11 @@ export async function jump(channel, message) {
 /** Once the messages have been laid out, and the end of the channel has been scrolled to. */
 function afterLayout(work) {
   requestAnimationFrame(() => requestAnimationFrame(work));
+}
+
+/** Put a command into the composer, as a click on its name does. */
+function use(command) {
+  document.dispatchEvent(new CustomEvent("command", { detail: command }));
 }
 
 function roleName(id) {
