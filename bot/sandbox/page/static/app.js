@@ -47,7 +47,7 @@ export function App() {
       <main class="chat" aria-label=${channel ? `Channel ${channel.name}` : "Chat"}>
         <${Head} channel=${channel} pings=${pings} />
         ${!state.connected && html`<p class="banner" role="alert">The sandbox is not answering. Trying again…</p>`}
-        <${Scroller} channel=${state.channel} messages=${state.messages} interactions=${state.interactions} me=${state.me} older=${state.older} newer=${state.newer} name=${channel?.name ?? ""} isForum=${channel?.kind === FORUM} />
+        <${Scroller} channel=${state.channel} messages=${state.messages} interactions=${state.interactions} me=${state.me} older=${state.older} newer=${state.newer} name=${channel?.name ?? ""} isForum=${channel?.kind === FORUM} isDirect=${channel && !channel.guild} />
         ${state.newer && html`<button class="to-latest" onClick=${() => open(state.channel)}>Jump to the latest messages</button>`}
         <${Pending} />
         <${Composer} />

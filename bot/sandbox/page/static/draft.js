@@ -1,6 +1,6 @@
 // What is being written: one draft for each person and channel, kept when one goes elsewhere and comes back.
 
-import { channelOf, channels, changed, guildOf, state } from "./store.js";
+import { channelOf, channels, changed, guildOf, me, state } from "./store.js";
 
 /**
  * @typedef {{option: any, value: any, words: string, busy?: Promise<any> | null}} Chip
@@ -38,7 +38,7 @@ export function writeChip(where, name, change) {
 /** Those whom one can mention in the open channel, and the channels that one can name there. */
 export function mentionable() {
   const guild = guildOf(channelOf(state.channel));
-  const people = (guild?.members ?? [...state.identities, state.bot]).map((each) => ({ sign: "@", name: each.name, means: `<@${each.id}>` }));
+  const people = (guild?.members ?? [me(), state.bot]).map((each) => ({ sign: "@", name: each.name, means: `<@${each.id}>` }));
   const roles = (guild?.roles ?? []).filter((each) => !each.name.startsWith("@")).map((each) => ({ sign: "@", name: each.name, means: `<@&${each.id}>` }));
   const places = channels().filter((each) => guild && each.guild === guild.id).map((each) => ({ sign: "#", name: each.name, means: `<#${each.id}>` }));
   return [...people, ...roles, ...places];

@@ -76,12 +76,12 @@ export class Scroller extends Component {
     event.preventDefault();
   };
 
-  render({ channel, messages, interactions, me, older, name, isForum }) {
+  render({ channel, messages, interactions, me, older, name, isForum, isDirect }) {
     const byMessage = new Map([...interactions.values()].filter((each) => each.message).map((each) => [each.message, each]));
     return html`
       <div class="scroller" ref=${this.attach} onScroll=${this.scrolled} onKeyDown=${this.keys} tabindex="0" role="log" aria-label=${`Messages in ${name}`}>
         <div class="messages">
-          ${isForum ? html`<${Posts} forum=${channel} />` : !older && html`<p class="beginning">This is the beginning of ${name}.</p>`}
+          ${isForum ? html`<${Posts} forum=${channel} />` : !older && html`<p class="beginning">This is the beginning of ${isDirect ? `your conversation with ${name}` : `#${name}`}.</p>`}
           ${messages.flatMap((message, number) => [
             startsDay(messages[number - 1], message) && html`<p class="day" key=${`day-${message.id}`}><span>${dayOf(message.timestamp)}</span></p>`,
             html`<${Message} key=${message.id} message=${message} me=${me} waiting=${byMessage.get(message.id)} follows=${follows(messages[number - 1], message)} />`,
