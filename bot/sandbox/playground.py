@@ -126,7 +126,7 @@ def furnish(discord: FakeDiscord) -> list[Identity]:
     olga.post(notice_board, "No music here, please. Encore can't post files in this channel; try `/extend` and see.")
     return [
         Identity(member=mia, note="a member"),
-        Identity(member=jonas, note="a member who reads German"),
+        Identity(member=jonas, note="reads German"),
         Identity(member=priya, note="a moderator"),
         Identity(member=olga, note="owns the server"),
         Identity(member=discord.owner, note="runs the bot"),

@@ -95,7 +95,12 @@ async def test_a_missing_permission_is_named(window: OpenWindow) -> None:
     await mia.enter("notice-board")
     await mia.extend()
 
-    await expect(await mia.see("Attach Files")).to_contain_text("Only you can see this")
+    refusal = await mia.see("Attach Files")
+    await expect(refusal).to_contain_text("Only you can see this")
+    await refusal.get_by_role("button", name="/why").click()
+    await expect(mia.page.get_by_role("group", name="/why")).to_be_visible()
+    await mia.box.press("Enter")
+    await mia.see("Not right now.")
 
 
 async def test_a_private_result_is_seen_by_its_member_alone(window: OpenWindow) -> None:
@@ -138,7 +143,7 @@ async def test_the_operator_gets_a_direct_message_when_the_key_is_refused(window
     await mia.pull("Refuse the key")
     await mia.extend("harbour.wav")
 
-    badge = sam.page.get_by_role("navigation").get_by_role("button", name="Encore").get_by_text("1 mentions")
+    badge = sam.page.get_by_role("navigation").get_by_role("button", name="Encore").get_by_text("1 mention")
     await expect(badge).to_be_visible(timeout=60_000)
     await sam.enter("Encore")
     await sam.see("SUNO_API_KEY")
@@ -150,7 +155,7 @@ async def test_a_mention_elsewhere_shows_as_a_badge(window: OpenWindow) -> None:
     await mia.see("Got it.")
     await mia.enter("chatter")
 
-    badge = mia.page.get_by_role("navigation").get_by_role("button", name="songs").get_by_text("1 mentions")
+    badge = mia.page.get_by_role("navigation").get_by_role("button", name="songs").get_by_text("1 mention")
     await expect(badge).to_be_visible(timeout=60_000)
     await expect(mia.page).to_have_title("(1) #chatter · Encore sandbox")
     await mia.enter("songs")

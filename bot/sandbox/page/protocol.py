@@ -21,11 +21,12 @@ class Be(Frame, frozen=True, kw_only=True, tag="be"):
 
 
 class Open(Frame, frozen=True, kw_only=True, tag="open"):
-    """Show a channel: the latest messages, or those before or after one."""
+    """Show a channel: the latest messages, or those before, after or around one."""
 
     channel: str
     before: str = ""
     after: str = ""
+    around: str = ""
 
 
 class Read(Frame, frozen=True, kw_only=True, tag="read"):

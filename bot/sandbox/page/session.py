@@ -140,8 +140,10 @@ class Session:
         if not request.before and not request.after:
             self._channel = channel
             self._mark_read(channel)
-        before, after = id_in(request.before), id_in(request.after)
-        found = view.history(channel, self.member, before=before, after=after)
+        if request.around:
+            self._message(request.around)
+        before, after, around = id_in(request.before), id_in(request.after), id_in(request.around)
+        found = view.history(channel, self.member, before=before, after=after, around=around)
         return {**found, "commands": view.commands(self.member, channel)}
 
     def _read(self, request: protocol.Read) -> None:
@@ -153,7 +155,7 @@ class Session:
 
     def _post(self, request: protocol.Post) -> None:
         channel = self._visible(request.channel)
-        files = [self._files[name] for name in request.files if name in self._files]
+        files = [self._file(name) for name in request.files]
         if not request.content.strip() and not files:
             raise ClientRefuses("there is nothing to send")
         replies_to = self._message(request.replies_to) if request.replies_to else None
@@ -273,6 +275,12 @@ class Session:
         if channel is None or not view.sees(self.member, channel):
             raise ClientRefuses("you can't see this channel")
         return channel
+
+    def _file(self, name: str) -> Upload:
+        found = self._files.get(name)
+        if found is None:  # it was handed over on an earlier connection
+            raise ClientRefuses("a file was lost when the connection broke; add it again")
+        return found
 
     def _message(self, message_id: str) -> Message:
         message = self.scene.discord.world.messages.get(id_in(message_id))
