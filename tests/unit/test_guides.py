@@ -10,7 +10,10 @@ from bot.__main__ import main
 from bot.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("README.md", "CONTRIBUTING.md", *(f"docs/{name}.md" for name in ("operating", "upgrading", "moderating")))
+GUIDES = (
+    *("README.md", "CONTRIBUTING.md"),
+    *(f"docs/{name}.md" for name in ("operating", "upgrading", "moderating", "contributing", "troubleshooting")),
+)
 OF_OTHERS = re.compile(r"POSTGRES_PASSWORD|CREDENTIALS_DIRECTORY|NNNN_NAME|LC_\w+|LOCALE_PROVIDER")
 
 
