@@ -83,6 +83,23 @@ def test_every_file_of_the_project_exists(name: str) -> None:
     assert {each for each in named if not (ROOT / each).exists() and "/de/" not in each} == set()
 
 
+def test_what_the_guide_for_contributors_says_of_a_file_is_in_that_file() -> None:
+    """Adding a rule, a command or a language begins in these places."""
+    guide = read("docs/contributing.md")
+    places = {
+        "bot/domain/rules.py": "RULES: ",
+        "tests/unit/test_rules.py": "def test_every_rule_has_been_seen_broken(",
+        "tests/unit/test_sandbox_suno_rules.py": "BROKEN: ",
+        "storage/ledger.py": "class Ledger:",
+        "bot/services/common/aggregates.py": "class Ledger(Protocol):",
+        "bot/chat/job_list.py": "def quota_content(",
+        "cogs/members.py": "class MembersCog(",
+    }
+
+    assert {path for path in places if f"`{path}`" not in guide} == set()
+    assert {path for path, words in places.items() if words not in read(path)} == set()
+
+
 def test_every_line_of_the_log_that_operators_are_to_watch_is_written() -> None:
     table = read("docs/operating.md").partition("## What to watch")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
