@@ -261,7 +261,11 @@ async def _doctor(environ: Mapping[str, str], env_file: Path, *, as_json: bool, 
     _leave_it_to_the_last_line()
     is_healthy = True
     async for line in diagnose(environ, env_file=env_file, as_json=as_json, rehearse=_rehearse if rehearse else None):
-        print(line.text, flush=True)
+        try:
+            print(line.text, flush=True)
+        except BrokenPipeError:  # whoever read it has seen enough, as in `encore doctor | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_FAILED
         is_healthy = is_healthy and not line.is_fault
     return 0 if is_healthy else EXIT_FAILED
 
