@@ -47,7 +47,7 @@ test-deep: setup  ## try the tests that invent their own examples with twenty ti
 test-browser: setup  ## test the sandbox's page in the Chromium that is installed
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q --browser tests/browser
 
-pictures: setup  ## take the README's pictures again
+pictures: setup  ## take the pictures in README.md and in the guides again; look at them before you commit
 	@$(BIN)/python -m tools.pictures
 
 lint: setup  ## check style and formatting

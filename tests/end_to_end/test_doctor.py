@@ -1,5 +1,7 @@
 """`encore doctor` against the stand-ins: a healthy bot, and every fault at Discord and at the music service."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace as replaced
@@ -91,6 +93,21 @@ async def test_a_rehearsal_plays_one_job_on_this_machine(tidy: Town, tmp_path: P
     assert line.startswith("ok ")
     assert "the music was posted after" in line
     assert tidy.suno.submits == 0
+
+
+async def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m bot doctor | head -1"
+    shell = await asyncio.create_subprocess_shell(
+        command,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "DISCORD_API_URL": "http://127.0.0.1:1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, complaints = await shell.communicate()
+
+    assert said.startswith(b"ok       python")
+    assert complaints == b""
 
 
 async def test_without_its_libraries_it_says_so_and_exits_with_1(tmp_path: Path) -> None:
