@@ -128,7 +128,8 @@ async def take_doctor(browser) -> None:  # noqa: ANN001  # Playwright's
             )
             said, _ = await doctor.communicate()
     page = await browser.new_page(viewport={"width": 1100, "height": 800}, device_scale_factor=1)
-    await page.set_content(TERMINAL.format(text=html.escape("$ encore doctor\n" + said.decode())))
+    words = said.decode().replace(folder, "/srv/encore")
+    await page.set_content(TERMINAL.format(text=html.escape("$ encore doctor\n" + words)))
     await shoot(page.locator("pre"), "doctor")
 
 
