@@ -8,6 +8,7 @@ from pathlib import Path
 from playwright.async_api import Page, async_playwright, expect
 
 from bot.sandbox.playground import Playground, playground
+from bot.sandbox.suno import SunoOptions
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 PATIENCE_MS = 60_000
@@ -22,7 +23,7 @@ async def main() -> None:
     expect.set_options(timeout=PATIENCE_MS)
     with tempfile.TemporaryDirectory() as folder:
         async with (
-            playground(Path(folder), tell=lambda _: None, time_scale=0.06) as ground,
+            playground(Path(folder), tell=lambda _: None, suno=SunoOptions(time_scale=0.06)) as ground,
             async_playwright() as playwright,
         ):
             await ground.bot.start()

@@ -4,6 +4,7 @@ Chromium takes longer to start than most tests to run, so the tests of one pytes
 event loop; each test has a sandbox, a profile and windows of its own.
 """
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,15 +18,19 @@ from bot.sandbox.discord import DiscordOptions, FakeDiscord
 from bot.sandbox.page.samples import Samples
 from bot.sandbox.page.scene import Identity, Scene
 from bot.sandbox.page.server import PageServer
-from bot.sandbox.playground import TIME_SCALE, Playground, playground
-from bot.sandbox.suno import FakeSuno
+from bot.sandbox.playground import Playground, playground
+from bot.sandbox.suno import FakeSuno, SunoOptions
+from bot.sandbox.supervised import READY_SECONDS
 from tests.browser.other_bot import other_bot
 from tests.browser.window import PATIENCE_MS, Window
 from tests.support.discord_api import connected
 
 LOADING_MS = 8000
+NEW_SECONDS = 10
+"""Of music in each track; encoding forty, as the service does, would take longer than all else that a test does."""
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The first one found is taken: the shell has no windows of its own and needs less than half of the processor."""
+QUICK = SunoOptions(time_scale=0.01, continuation_seconds=NEW_SECONDS)
 OpenWindow = Callable[..., Awaitable[Window]]
 IN_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
 in_one_loop = pytest_asyncio.fixture(loop_scope="session")
@@ -91,10 +96,14 @@ async def windows(browser: Browser, url: str) -> AsyncIterator[OpenWindow]:
 
 @in_one_loop
 async def ground(tmp_path: Path) -> AsyncIterator[Playground]:
-    """The sandbox as `encore sandbox` runs it, with a music service that is ten times as fast."""
-    async with playground(tmp_path, tell=lambda _: None, time_scale=TIME_SCALE / 10) as ground:
-        await ground.bot.start()
+    """The sandbox as `encore sandbox` runs it, with a music service that is ten times as fast and brief."""
+    async with playground(tmp_path, tell=lambda _: None, suno=QUICK) as ground:
+        starting = asyncio.create_task(ground.bot.start(), name="start of the bot")
+        # discord.py calls itself ready two seconds after it has begun to answer.
+        await ground.scene.discord.wait_ready(timeout=READY_SECONDS)
+        await ground.scene.discord.wait_for_commands("extend", timeout=READY_SECONDS)
         yield ground
+        await starting
 
 
 @in_one_loop
