@@ -27,7 +27,7 @@ from tests.support.discord_api import connected
 
 LOADING_MS = 8000
 NEW_SECONDS = 10
-"""Of music in each track; encoding forty, as the service does, would take longer than all else that a test does."""
+"""Of new music in each track; forty, as the service makes, take half a second of the processor."""
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The first one found is taken: the shell has no windows of its own and needs less than half of the processor."""
 QUICK = SunoOptions(time_scale=0.01, continuation_seconds=NEW_SECONDS)
