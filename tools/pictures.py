@@ -33,7 +33,7 @@ async def main() -> None:
     expect.set_options(timeout=PATIENCE_MS)
     with tempfile.TemporaryDirectory() as folder:
         async with (
-            playground(Path(folder), tell=lambda _: None, time_scale=0.06) as ground,
+            playground(Path(folder), tell=lambda _: None, suno=SunoOptions(time_scale=0.06)) as ground,
             async_playwright() as playwright,
         ):
             await ground.bot.start()
