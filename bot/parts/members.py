@@ -4,6 +4,7 @@ from bot.parts.ground import Ground
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.parts.results import result_cogs
+from bot.parts.songs import song_cogs
 from bot.services.members.members import Members
 from bot.services.members.standing import Standing
 from bot.services.songs.drafts import Drafts
@@ -41,7 +42,9 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     results = result_cogs(ground, pipeline, form)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
-    cogs = (extend, form, message, MembersCog(members), jobs, *results, why, OpeningsCog(members, ground.messenger))
+    found_again = song_cogs(ground)
+    lookups = (MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
+    cogs = (extend, form, message, *results, *found_again, *lookups)
     return Part(cogs=cogs, releases=(pipeline.resend.release,))
 
 
