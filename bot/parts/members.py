@@ -4,6 +4,7 @@ from bot.parts.ground import Ground
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.parts.results import result_buttons
+from bot.parts.songs import song_cogs
 from bot.services.members.members import Members
 from bot.services.members.standing import Standing
 from bot.services.songs.drafts import Drafts
@@ -42,16 +43,8 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     results = result_buttons(ground, pipeline, members, form)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
-    cogs = (
-        extend,
-        form,
-        message,
-        MembersCog(members),
-        jobs,
-        *results.cogs,
-        why,
-        OpeningsCog(members, ground.messenger),
-    )
+    lookups = (MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
+    cogs = (extend, form, message, *results.cogs, *song_cogs(ground), *lookups)
     return Part(cogs=cogs, releases=(pipeline.resend.release,))
 
 

@@ -31,6 +31,7 @@ INSERT INTO click (message_id, member_id, action, interaction_id, at_ms) VALUES 
 INSERT INTO complaint (message_id, member_id, job_id, channel_id, at_ms)
 VALUES (9, 8, '00000000000000000000000000000002', 7, 1);
 INSERT INTO draft (id, member_id, payload, problems, made_ms) VALUES ('r6', 1000, '{"words":"öde 🌊"}', '[]', 1);
+INSERT INTO preset (member_id, name_folded, name, options) VALUES (1000, 'öde', 'Öde', '{"style":"öde 🌊"}');
 UPDATE job SET continue_at = 0.1 + 0.2, source_name = 'Ёлка 海 🎄', attempts = 2147483648
  WHERE id = '00000000000000000000000000000002';
 UPDATE track SET length_seconds = 1e308 WHERE position = 0;
