@@ -124,7 +124,12 @@ class FormCog(commands.Cog):
             request = replace(request, prompt=await self._lyrics.read(lyrics.url))
         place = place_of(interaction, private=draft.private, at=interaction.client.clock())
         intake = Intake(
-            place=place, source=draft.source, request=request, parent=draft.parent, due_at=place.received_at
+            place=place,
+            source=draft.source,
+            request=request,
+            parent=draft.parent,
+            relay_turn=draft.relay_turn,
+            due_at=place.received_at,
         )
         await hand_in(interaction, self._acceptance, intake, is_acknowledged=lyrics is not None)
 

@@ -68,7 +68,8 @@ class ResultsCog(commands.Cog):
         job, track = await self._results.take(job_id, take)
         check_place(interaction, private=job.place.private)
         at = interaction.client.clock()
-        source = take_as_source(job, track, _posted(interaction, job, track), at=at)
+        posted = posted_in(interaction.message, job, track) if interaction.message is not None else None
+        source = take_as_source(job, track, posted, at=at)
         if source is None:
             raise Refused([TAKE_GONE])
         draft = Draft(
@@ -141,10 +142,9 @@ def click_of(interaction: Interaction) -> Click:
     )
 
 
-def _posted(interaction: Interaction, job: Job, track: Track) -> PostedFile | None:
-    """The take in the message of the click, where it is attached and can be found again."""
-    message = interaction.message
-    if message is None or message.flags.ephemeral:
+def posted_in(message: discord.Message, job: Job, track: Track) -> PostedFile | None:
+    """The take in the message, where it is attached and can be found again."""
+    if message.flags.ephemeral:
         return None
     take = take_of(job, track.id) if len(takes_of(job)) > 1 else None
     name = file_name(job, track, take)

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from bot.domain.drafts import Draft, Problem
-from bot.domain.jobs import Parent
+from bot.domain.jobs import Parent, RelayTurn
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice
 from storage.engines.base import Connection, Row
@@ -38,6 +38,7 @@ class DraftPayload(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[SourceChoice, ...] = ()
     private: bool = False
     parent: Parent | None = None
+    relay_turn: RelayTurn | None = None
     by_file: bool = False
     options: tuple[str | None, ...] = ()
 
@@ -54,6 +55,7 @@ class Drafts:
             choices=draft.choices,
             private=draft.private,
             parent=draft.parent,
+            relay_turn=draft.relay_turn,
             by_file=draft.by_file,
             options=tuple(problem.option for problem in draft.problems),
         )
@@ -84,6 +86,7 @@ def _read(row: Row) -> Draft | None:
             choices=payload.choices,
             private=payload.private,
             parent=payload.parent,
+            relay_turn=payload.relay_turn,
             problems=tuple(Problem(option, sentence) for option, sentence in problems),
             by_file=payload.by_file,
         )

@@ -33,6 +33,7 @@ from storage.migrate import Before, Migration, migrate
 from storage.presets import Presets
 from storage.progress import ProgressMessages
 from storage.recording import CallbackToRecord
+from storage.relays import Relays
 from storage.sendings import Sendings
 from storage.songs import Songs
 from storage.spending import Spending
@@ -73,6 +74,7 @@ class SqlWork:
         self.clicks = Clicks(connection)
         self.complaints = Complaints(connection)
         self.drafts = Drafts(connection)
+        self.relays = Relays(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bot.domain.gates import Gate
-from bot.domain.jobs import Intake, Parent
+from bot.domain.jobs import Intake, Parent, RelayTurn
 from bot.domain.request import ExtensionRequest, VocalGender
 from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.text import Text
@@ -47,6 +47,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[SourceChoice, ...] = ()
     private: bool = False
     parent: Parent | None = None
+    relay_turn: RelayTurn | None = None
     problems: tuple[Problem, ...] = ()
     by_file: bool = False
 
@@ -202,6 +203,7 @@ def refused_draft(intake: Intake, problems: Sequence[Problem]) -> Draft:
         request=intake.request,
         private=place.private,
         parent=intake.parent,
+        relay_turn=intake.relay_turn,
         problems=tuple(problems),
         made_at=place.received_at,
     )

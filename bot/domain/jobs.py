@@ -241,6 +241,13 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
     track_id: str | None = None
 
 
+class RelayTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """A turn of a relay, counted from 1."""
+
+    relay_id: str
+    number: int
+
+
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """A command as it came, written down before any work, so that it survives a restart and happens once."""
 
@@ -250,6 +257,7 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime  # when another worker may take it over, because the one that had it is gone
     progress_message_id: int | None = None  # written down before the source is read, so that there is one only
     parent: Parent | None = None
+    relay_turn: RelayTurn | None = None  # what its job will be in a relay
 
 
 class ClaimedIntake(msgspec.Struct, frozen=True, kw_only=True):

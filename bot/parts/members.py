@@ -3,6 +3,7 @@
 from bot.parts.ground import Ground
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
+from bot.parts.relays import relay_commands
 from bot.parts.results import result_buttons
 from bot.parts.songs import song_cogs
 from bot.services.members.members import Members
@@ -44,7 +45,8 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
     lookups = (MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
-    cogs = (extend, form, message, *results.cogs, *song_cogs(ground), *lookups)
+    relays = relay_commands(ground, members, form)
+    cogs = (extend, form, message, *results.cogs, *song_cogs(ground), *relays.cogs, *lookups)
     return Part(cogs=cogs, releases=(pipeline.resend.release,))
 
 

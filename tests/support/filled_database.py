@@ -32,6 +32,9 @@ INSERT INTO complaint (message_id, member_id, job_id, channel_id, at_ms)
 VALUES (9, 8, '00000000000000000000000000000002', 7, 1);
 INSERT INTO draft (id, member_id, payload, problems, made_ms) VALUES ('r6', 1000, '{"words":"öde 🌊"}', '[]', 1);
 INSERT INTO preset (member_id, name_folded, name, options) VALUES (1000, 'öde', 'Öde', '{"style":"öde 🌊"}');
+INSERT INTO relay (id, guild_id, channel_id, starter_id, payload, started_ms, touched_ms)
+VALUES ('r1', 200, 300, 1000, '{"words":"öde 🌊"}', 1, 2);
+INSERT INTO relay_turn (relay_id, number, member_id, until_ms, job_id) VALUES ('r1', 1, 1000, 5, NULL);
 UPDATE job SET continue_at = 0.1 + 0.2, source_name = 'Ёлка 海 🎄', attempts = 2147483648
  WHERE id = '00000000000000000000000000000002';
 UPDATE track SET length_seconds = 1e308 WHERE position = 0;

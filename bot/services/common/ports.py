@@ -24,6 +24,7 @@ from bot.services.common.aggregates import (
     Tracks,
 )
 from bot.services.common.library_aggregates import Library, Presets
+from bot.services.common.relay_aggregates import Relays
 from bot.services.common.result_aggregates import Clicks, Complaints, Votes
 
 T = TypeVar("T")
@@ -98,6 +99,8 @@ class Work(Protocol):
     def complaints(self) -> Complaints: ...
     @property
     def drafts(self) -> Drafts: ...
+    @property
+    def relays(self) -> Relays: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 

@@ -58,6 +58,7 @@ class Housekeeping:
             await work.housekeeping.forget_commands(before_interaction=_first_id_of(now - REPLAYED), limit=AT_ONCE),
             await work.drafts.forget(made_before=now - DRAFTS_KEPT, limit=AT_ONCE),
             await self._erase_links(work, now),
+            await work.relays.forget(touched_before=now - self._keep_jobs, limit=AT_ONCE),
             await work.housekeeping.remove_jobs(ended_before=now - self._keep_jobs, limit=AT_ONCE),
         ]
 

@@ -36,6 +36,7 @@ from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
 from bot.services.common.sentences import with_more, without_cost
+from bot.services.pipeline import relay_turns
 from bot.services.pipeline.sources import HandedOver, Sources
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class Acceptance:
 
         Raises:
             TooManyOpenCommands: the member has as many on their way as one may have; this one was not written down.
+            Refused: it was for a turn of a relay that is no longer the member's; as above.
         """
 
         async def written(work: Work) -> bool:
@@ -113,6 +115,7 @@ class Acceptance:
                 others = await work.intakes.open_of(intake.place.member_id) - 1
                 if (refusal := open_commands_refusal(others, limit=self._limits.open_commands)) is not None:
                     raise refusal
+                await relay_turns.keep(work, intake, at=self._clock())
             return is_new
 
         is_new = await self._storage.write(written)
@@ -380,10 +383,13 @@ class Acceptance:
                 raise QuotaExceeded(await work.ledger.balance(member_id, day=day, limit=limit))
             if not await work.intakes.finish(intake.place.interaction_id, owner=self._owner):
                 raise LeaseLost
+            await relay_turns.begin(work, intake, job.id, at=at)
             await settle.insert(work, job, at=at)
             fault_points.reach("inside the accepting transaction")
 
         await self._storage.write(accepted)
+        if intake.relay_turn is not None:
+            self._bells.relays.ring()
         return job, notes_on(source.request, intake.source)
 
     def _job(self, intake: Intake, source: HandedOver, at: datetime) -> Job:
