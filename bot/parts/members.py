@@ -42,7 +42,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     results = result_cogs(ground, pipeline, form)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
-    found_again = song_cogs(ground)
+    found_again = song_cogs(ground, pipeline)
     lookups = (MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
     cogs = (extend, form, message, *results, *found_again, *lookups)
     return Part(cogs=cogs, releases=(pipeline.resend.release,))

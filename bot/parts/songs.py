@@ -2,11 +2,20 @@
 
 from discord.ext import commands
 
+from bot.chat.result.copies import PostedCopies
 from bot.chat.song.sight import Sight
 from bot.parts.ground import Ground
+from bot.parts.pipeline import Pipeline
 from bot.services.songs.families import Families
+from bot.services.songs.library import Library
+from cogs.library import LibraryCog
 from cogs.songs import SongsCog
 
 
-def song_cogs(ground: Ground) -> tuple[commands.Cog, ...]:
-    return (SongsCog(ground.client, Families(ground.storage), Sight(ground.client)),)
+def song_cogs(ground: Ground, pipeline: Pipeline) -> tuple[commands.Cog, ...]:
+    client, resend = ground.client, pipeline.resend
+    library = Library(ground.storage, resend, PostedCopies(client), ground.clock)
+    return (
+        SongsCog(client, Families(ground.storage), Sight(client)),
+        LibraryCog(client, library, resend),
+    )
