@@ -4,7 +4,7 @@ from bot.parts.ground import Ground
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.parts.results import result_cogs
-from bot.parts.songs import song_cogs
+from bot.parts.songs import songs_part
 from bot.services.members.members import Members
 from bot.services.members.standing import Standing
 from bot.services.songs.drafts import Drafts
@@ -42,7 +42,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     results = result_cogs(ground, pipeline, form)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
-    found_again = song_cogs(ground, pipeline)
+    found_again = songs_part(ground, pipeline).cogs
     lookups = (MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
     cogs = (extend, form, message, *results, *found_again, *lookups)
     return Part(cogs=cogs, releases=(pipeline.resend.release,))

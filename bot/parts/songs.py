@@ -1,10 +1,9 @@
 """How members find songs again: families, the library, presets."""
 
-from discord.ext import commands
-
 from bot.chat.result.copies import PostedCopies
 from bot.chat.song.sight import Sight
 from bot.parts.ground import Ground
+from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.services.songs.families import Families
 from bot.services.songs.library import Library
@@ -12,10 +11,12 @@ from cogs.library import LibraryCog
 from cogs.songs import SongsCog
 
 
-def song_cogs(ground: Ground, pipeline: Pipeline) -> tuple[commands.Cog, ...]:
+def songs_part(ground: Ground, pipeline: Pipeline) -> Part:
     client, resend = ground.client, pipeline.resend
     library = Library(ground.storage, resend, PostedCopies(client), ground.clock)
-    return (
-        SongsCog(client, Families(ground.storage), Sight(client)),
-        LibraryCog(client, library, resend),
+    return Part(
+        cogs=(
+            SongsCog(client, Families(ground.storage), Sight(client)),
+            LibraryCog(client, library, resend),
+        )
     )
