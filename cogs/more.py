@@ -10,6 +10,7 @@ from bot.acknowledge import acknowledge_in_place, reply
 from bot.chat.result.lyrics import lyrics_shown
 from bot.chat.routes import attachments
 from bot.client import EncoreClient
+from bot.domain.clicks import Click
 from bot.domain.drafts import AUDIO_KEPT, Draft, new_draft_id
 from bot.domain.follow_ups import parent_of, same_request
 from bot.domain.jobs import Job
@@ -19,7 +20,6 @@ from bot.domain.text import Text, text
 from bot.errors import Refused
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.sentences import name_of
-from bot.services.songs.clicks import Click
 from bot.services.songs.complaints import Complaints
 from bot.services.songs.results import MADE_EARLIER, Results
 from cogs.clicks import answered
@@ -70,7 +70,8 @@ class MoreCog(commands.Cog):
         for action in actions:
             view.add_item(_button(action, job_id, interaction.message.id, say(_LABELS[action])))
         view.stop()  # discord.py need not remember it
-        title = text("**{title}** · `{job}`", title=name_of(job), job=job.short_id)
+        # No words of its own, so there is nothing to translate.
+        title = Text("**{title}** · `{job}`", {"title": name_of(job), "job": job.short_id})
         await reply(interaction, say(title), view=view if actions else None)
 
     async def edit(self, interaction: Interaction, job_id: str) -> None:
@@ -128,6 +129,7 @@ class MoreCog(commands.Cog):
         if not await acknowledge_in_place(interaction):
             return
         await self._may_delete(interaction, job_id)
+        await self._results.carry_out(_click(interaction, message_id))
         words = text("Deleted.")
         try:
             await self._messenger.remove_result(channel_id=interaction.channel_id or 0, message_id=message_id)

@@ -3,7 +3,7 @@
 from bot.parts.ground import Ground
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
-from bot.parts.results import result_cogs
+from bot.parts.results import result_buttons
 from bot.parts.songs import songs_part
 from bot.services.members.members import Members
 from bot.services.members.standing import Standing
@@ -25,6 +25,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     form = FormCog(
         ground.client,
         pipeline.acceptance,
+        members,
         drafts,
         LyricsFiles(ground.sources, folder=ground.folder),
         offer=settings.offer,
@@ -39,12 +40,20 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
         max_source_bytes=settings.max_source_bytes,
     )
     message = FromMessageCog(ground.client, drafts, form, offer=settings.offer)
-    results = result_cogs(ground, pipeline, form)
+    results = result_buttons(ground, pipeline, members, form)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
-    found_again = songs_part(ground, pipeline).cogs
-    lookups = (MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
-    cogs = (extend, form, message, *results, *found_again, *lookups)
+    cogs = (
+        extend,
+        form,
+        message,
+        MembersCog(members),
+        jobs,
+        *results.cogs,
+        *songs_part(ground, pipeline).cogs,
+        why,
+        OpeningsCog(members, ground.messenger),
+    )
     return Part(cogs=cogs, releases=(pipeline.resend.release,))
 
 

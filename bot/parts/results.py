@@ -1,11 +1,10 @@
 """What people do with results: the buttons below them, and the workers that show votes and pass complaints on."""
 
-from discord.ext import commands
-
 from bot.parts.ground import Ground
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.services.common.worker import Worker
+from bot.services.members.members import Members
 from bot.services.songs.complaints import Complaints
 from bot.services.songs.results import Results
 from bot.services.songs.vote_counts import VoteCounts, VoteTimes
@@ -14,16 +13,25 @@ from cogs.more import MoreCog
 from cogs.results import ResultsCog
 
 
-def result_cogs(ground: Ground, pipeline: Pipeline, form: FormCog) -> tuple[commands.Cog, ...]:
+def result_buttons(ground: Ground, pipeline: Pipeline, members: Members, form: FormCog) -> Part:
+    """For the processes that answer members."""
     results = Results(ground.storage, bells=ground.bells, clock=ground.clock)
-    return (
-        ResultsCog(ground.client, pipeline.acceptance, results, form, undo_seconds=ground.settings.undo_seconds),
-        MoreCog(ground.client, results, _complaints(ground), ground.messenger, form),
+    return Part(
+        cogs=(
+            ResultsCog(
+                ground.client,
+                pipeline.acceptance,
+                members,
+                results,
+                form,
+                undo_seconds=ground.settings.undo_seconds,
+            ),
+            MoreCog(ground.client, results, _complaints(ground), ground.messenger, form),
+        )
     )
 
 
-def results_part(ground: Ground) -> Part:
-    """The workers."""
+def result_workers(ground: Ground) -> Part:
     settings, bells, clock = ground.settings, ground.bells, ground.clock
     times = VoteTimes(
         every=settings.progress_every_seconds, lease=settings.lease_seconds, backoff_base=settings.retry_base_seconds
