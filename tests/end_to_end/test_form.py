@@ -266,8 +266,27 @@ async def test_a_form_cannot_be_sent_where_the_bot_may_not_post(town: Town) -> N
 
     sent = await town.mia.submit_modal(form, ALL)
 
-    assert "I'm missing Send Messages" in (await sent.response()).content
+    refusal = await refused(sent, "I'm missing Send Messages")
     assert not town.handed_over()
+    town.songs.allow("SEND_MESSAGES")
+    again = await fixing(town, refusal, "Try again")
+    assert again.field("Title").value == "Tide"
+    await town.mia.submit_modal(again, {})
+    await town.result()
+
+
+async def test_what_was_filled_in_stays_when_the_quota_was_used_up_in_the_meantime(town: Town) -> None:
+    await town.start(quota_per_day=1)
+    form = await (await town.extend(form=True)).opened_modal()
+    await town.extend()
+    await town.result()
+
+    refusal = await refused(await town.mia.submit_modal(form, ALL), "You've used all 1 of today's")
+
+    assert refusal.message is not None
+    answer = await (await town.mia.click(refusal.message, "Try again")).response()
+    assert "You've used all 1 of today's" in answer.content
+    assert town.suno.submits == 1
 
 
 @pytest.mark.either_way
