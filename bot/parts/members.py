@@ -9,19 +9,21 @@ from bot.services.members.members import Members
 from bot.services.members.standing import Standing
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.lyrics_file import LyricsFiles
+from bot.services.songs.presets import Presets
 from cogs.extend import ExtendCog
 from cogs.form import FormCog
 from cogs.from_message import FromMessageCog
 from cogs.jobs import JobsCog
 from cogs.members import MembersCog
 from cogs.openings import OpeningsCog
+from cogs.presets import PresetsCog
 from cogs.why import WhyCog
 
 
 def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     settings = ground.settings
     members = Members(ground.storage, quota_per_day=settings.quota_per_day, bells=ground.bells, clock=ground.clock)
-    drafts = Drafts(ground.storage)
+    drafts, presets = Drafts(ground.storage), Presets(ground.storage, offer=settings.offer)
     form = FormCog(
         ground.client,
         pipeline.acceptance,
@@ -36,6 +38,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
         members,
         drafts,
         form,
+        presets,
         offer=settings.offer,
         max_source_bytes=settings.max_source_bytes,
     )
@@ -51,6 +54,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
         jobs,
         *results.cogs,
         *songs_part(ground, pipeline).cogs,
+        PresetsCog(presets, offer=settings.offer),
         why,
         OpeningsCog(members, ground.messenger),
     )
