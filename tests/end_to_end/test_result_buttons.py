@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from bot.domain.jobs import Job, JobState
 from bot.sandbox.discord import Member, Message
 from tests.end_to_end.town import Town, ended, eventually
+from tests.support.database import tamper
 
 pytestmark = pytest.mark.either_way
 
@@ -342,3 +343,32 @@ async def test_again_needs_a_quota_of_ones_own(town: Town) -> None:
 
     await said(town, result, "Again", by=noa(town))
     assert len((await town.result(2)).attachments) == 2
+
+
+async def test_a_result_in_a_direct_message_has_buttons_that_work_or_say_why_not(town: Town) -> None:
+    await town.start()
+    await town.extend(style="folk", title="Boats", prompt="la la")
+    await town.suno.wait_for_submit()
+    town.songs.deny("SEND_MESSAGES")
+    result = await town.mia.dm.wait_for(lambda message: message.attachments)
+
+    assert labels(result) == [["Extend 1", "Extend 2", "Again", "More…"]]
+    assert "only works in servers" in await said(town, result, "Again")
+    assert "only works in servers" in await said(town, result, "Extend 1")
+    more = await (await town.mia.click(result, "More…")).response()
+    assert "lyrics" in await said(town, more, "Lyrics")
+    question = await (await town.mia.click(more, "Delete")).response()
+    await town.mia.click(question, "Delete")
+    await _until_said(question, "Deleted.")
+    assert result.deleted
+
+
+async def test_what_an_earlier_release_made_cannot_be_made_again_but_extended(town: Town) -> None:
+    result = await a_result(town)
+    await town.job_in(JobState.DELIVERED)
+    await tamper(town.app.storage, "UPDATE job SET source_choice = NULL")
+
+    more = await (await town.mia.click(result, "More…")).response()
+    assert "An earlier version of me" in await said(town, result, "Again")
+    assert "An earlier version of me" in await said(town, more, "Edit")
+    assert (await (await town.mia.click(result, "Extend 1")).opened_modal()).fields
