@@ -15,6 +15,7 @@ from tests.support.database import tamper
 pytestmark = pytest.mark.either_way
 
 AGAIN_SOON = 0.3
+PRIMARY = 1
 
 
 async def a_result(town: Town, **changes: Any) -> Message:  # noqa: ANN401  # settings of any type
@@ -26,6 +27,10 @@ async def a_result(town: Town, **changes: Any) -> Message:  # noqa: ANN401  # se
 
 def labels(message: Message) -> list[list[str]]:
     return [[part["label"] for part in row["components"]] for row in message.components]
+
+
+def styles(message: Message) -> dict[str, int]:
+    return {part["label"]: part["style"] for row in message.components for part in row["components"]}
 
 
 async def said(town: Town, message: Message, button: str, *, by: Member | None = None) -> str:
@@ -69,10 +74,12 @@ async def test_votes_are_counted_below_the_result(town: Town) -> None:
     await has_label(result, "Take 2 · 1")
     assert "You voted for take 2" in await said(town, result, "Take 2 · 1", by=other)
     await has_label(result, "Take 2 · 2")
+    assert styles(result)["Extend 1"] != styles(result)["Extend 2"] == PRIMARY
     assert "Your vote is now for take 1" in await said(town, result, "Take 1 · 0", by=other)
     await has_label(result, "Take 1 · 1")
 
     assert labels(result)[1] == ["Take 1 · 1", "Take 2 · 1"]
+    assert styles(result)["Extend 1"] == styles(result)["Extend 2"]
     assert len(result.attachments) == 2
     assert result.embeds
 
