@@ -17,6 +17,8 @@ ON CONFLICT (member_id, name_folded) DO UPDATE SET name = excluded.name, options
 
 GET = "SELECT * FROM preset WHERE member_id = $1 AND name_folded = $2"
 
+IN_USE = "SELECT * FROM preset WHERE member_id = $1 AND is_in_use = 1 LIMIT 1"
+
 OF_MEMBER = "SELECT * FROM preset WHERE member_id = $1 ORDER BY name_folded"
 
 USE = """
@@ -41,6 +43,11 @@ class Presets:
 
     async def get(self, member_id: int, name: str) -> Preset | None:
         row = await self._connection.fetch_one(GET, member_id, name_key(name))
+        return None if row is None else _preset(row)
+
+    async def in_use(self, member_id: int) -> Preset | None:
+        """The one that counts wherever the member names none."""
+        row = await self._connection.fetch_one(IN_USE, member_id)
         return None if row is None else _preset(row)
 
     async def of_member(self, member_id: int) -> list[Preset]:

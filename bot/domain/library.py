@@ -8,7 +8,7 @@ import msgspec
 from bot.domain.jobs import Job
 
 PAGE_SIZE = 8
-SEARCH_MAX = 40
+SEARCH_MAX = 32
 """Characters of a search. It travels in the custom id of each button, together with everything else."""
 EDGE_ID_MAX = 8
 """How much of a job's id tells it from others that ended in the same millisecond."""

@@ -11,8 +11,8 @@ from bot.domain.rules import BrokenRule, broken_rules
 from bot.domain.tracks import folded
 
 NAME_MAX = 40
-PRESETS_MAX = 25
-"""For each member: as many as Discord shows while one is being typed."""
+PRESETS_MAX = 15
+"""For each member: as many as one message can list."""
 
 
 class PresetOptions(msgspec.Struct, frozen=True, kw_only=True):

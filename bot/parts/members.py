@@ -5,24 +5,26 @@ from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.parts.relays import relay_commands
 from bot.parts.results import result_buttons
-from bot.parts.songs import song_cogs
+from bot.parts.songs import songs_part
 from bot.services.members.members import Members
 from bot.services.members.standing import Standing
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.lyrics_file import LyricsFiles
+from bot.services.songs.presets import Presets
 from cogs.extend import ExtendCog
 from cogs.form import FormCog
 from cogs.from_message import FromMessageCog
 from cogs.jobs import JobsCog
 from cogs.members import MembersCog
 from cogs.openings import OpeningsCog
+from cogs.presets import PresetsCog
 from cogs.why import WhyCog
 
 
 def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     settings = ground.settings
     members = Members(ground.storage, quota_per_day=settings.quota_per_day, bells=ground.bells, clock=ground.clock)
-    drafts = Drafts(ground.storage)
+    drafts, presets = Drafts(ground.storage), Presets(ground.storage, offer=settings.offer)
     form = FormCog(
         ground.client,
         pipeline.acceptance,
@@ -37,6 +39,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
         members,
         drafts,
         form,
+        presets,
         offer=settings.offer,
         max_source_bytes=settings.max_source_bytes,
     )
@@ -44,9 +47,19 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     results = result_buttons(ground, pipeline, members, form)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
-    lookups = (MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
-    relays = relay_commands(ground, members, form)
-    cogs = (extend, form, message, *results.cogs, *song_cogs(ground), *relays.cogs, *lookups)
+    cogs = (
+        extend,
+        form,
+        message,
+        MembersCog(members),
+        jobs,
+        *results.cogs,
+        *songs_part(ground, pipeline).cogs,
+        *relay_commands(ground, members, form).cogs,
+        PresetsCog(presets, offer=settings.offer),
+        why,
+        OpeningsCog(members, ground.messenger),
+    )
     return Part(cogs=cogs, releases=(pipeline.resend.release,))
 
 

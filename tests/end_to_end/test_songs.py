@@ -74,6 +74,19 @@ async def test_a_song_shows_who_made_which_take_from_which_moment(town: Town) ->
     assert shown.pinged == []
 
 
+async def test_a_track_that_was_continued_by_name_belongs_to_the_family_too(town: Town) -> None:
+    await town.start()
+    first = await a_song(town, "Boats")
+    await town.extend(track="Boats take 2")
+    await town.result(2)
+    await town.songs.wait_for(lambda message: "here it is" in message.content and message is not town.progress())
+
+    shown = await family(town, town.mia, first.id)
+
+    assert "continues take 2 of 1 from " in shown.content
+    assert shown.content.startswith("**Boats** · 2 versions · 1 person")
+
+
 async def test_a_title_is_enough_and_a_song_that_nobody_made_gets_a_sentence(town: Town) -> None:
     await town.start()
     await a_song(town, "Boats")

@@ -12,6 +12,7 @@ import pytest
 
 import storage
 from bot.domain.jobs import Failure, Intake, Parent, Place
+from bot.domain.presets import PresetOptions
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioProperties, InMessage, SourceChoice
 from storage.drafts import DraftPayload
@@ -31,6 +32,7 @@ ALWAYS_THERE: dict[type, frozenset[str]] = {
     InMessage: frozenset({"channel_id", "message_id", "attachment_id"}),
     Parent: frozenset({"job_id", "song_id"}),
     DraftPayload: frozenset({"request"}),
+    PresetOptions: frozenset(),
 }
 """The fields without a default in the first release that stored the type, so every row has them. Never add to these."""
 
@@ -96,6 +98,7 @@ STORED: dict[type[msgspec.Struct], str] = {
     ),
     SourceChoice: '{"kind":"url","name":"tide.mp3","locator":"https://files.invalid/tide.mp3"}',
     DraftPayload: '{"request":{}}',
+    PresetOptions: "{}",
 }
 """The smallest rows that the first release wrote that stored the type."""
 

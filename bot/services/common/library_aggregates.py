@@ -21,6 +21,9 @@ class Presets(Protocol):
 
     async def get(self, member_id: int, name: str) -> Preset | None: ...
 
+    async def in_use(self, member_id: int) -> Preset | None:
+        """The one that counts wherever the member names none."""
+
     async def of_member(self, member_id: int) -> list[Preset]:
         """By name."""
 

@@ -97,6 +97,14 @@ class MessageFiles(Protocol):
         """A new link to the file in a message, by its id or else its name; None if there is none to be had."""
 
 
+class ResultCopies(Protocol):
+    async def in_channel(self, job: Job) -> Mapping[str, str]:
+        """Links to the job's tracks in the message with its result, by their ids; none if it is gone.
+
+        Raises `RouteUnavailable` if Discord does not say.
+        """
+
+
 class Messenger(Protocol):
     def routes(self, job: Job) -> Sequence[Route]:
         """The routes to the member, best first."""

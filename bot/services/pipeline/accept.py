@@ -14,11 +14,12 @@ from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.adjustments import adjusted, notes_on
-from bot.domain.drafts import Draft, can_be_fixed, problems_of, refused_draft, refused_draft_id
+from bot.domain.drafts import Draft, problems_of, refused_draft, refused_draft_id
 from bot.domain.gates import Gate
-from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage
+from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Parent, Stage
 from bot.domain.quota import quota_day
 from bot.domain.request import sent_continue_at
+from bot.domain.source import SourceChoice
 from bot.domain.text import Text, text
 from bot.errors import (
     Outage,
@@ -375,7 +376,7 @@ class Acceptance:
         day, limit = quota_day(at), self._limits.quota_per_day
         job = self._job(intake, source, at)
 
-        async def accepted(work: Work) -> None:
+        async def accepted(work: Work) -> Job:
             held = await work.ledger.hold(
                 job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
             )
@@ -384,10 +385,12 @@ class Acceptance:
             if not await work.intakes.finish(intake.place.interaction_id, owner=self._owner):
                 raise LeaseLost
             await relay_turns.begin(work, intake, job.id, at=at)
-            await settle.insert(work, job, at=at)
+            descended = replace(job, parent=intake.parent or await _parent_of(work, intake.source))
+            await settle.insert(work, descended, at=at)
             fault_points.reach("inside the accepting transaction")
+            return descended
 
-        await self._storage.write(accepted)
+        job = await self._storage.write(accepted)
         if intake.relay_turn is not None:
             self._bells.relays.ring()
         return job, notes_on(source.request, intake.source)
@@ -406,7 +409,6 @@ class Acceptance:
             source_url=source.url,
             source=source.properties,
             source_choice=intake.source,
-            parent=intake.parent,
             callback_token=secrets.token_urlsafe(32),
             accepted_at=at,
             due_at=at,
@@ -414,8 +416,16 @@ class Acceptance:
         )
 
 
+async def _parent_of(work: Work, source: SourceChoice) -> Parent | None:
+    """The job whose take is continued, where a member named the take and not a message; None if it is gone."""
+    if source.job_id is None or source.track_id is None:
+        return None
+    job = await work.jobs.get(source.job_id)
+    return None if job is None else Parent(job_id=job.id, song_id=job.song_id, track_id=source.track_id)
+
+
 def _fixable(intake: Intake, refusal: Refused) -> Draft | None:
     """What its member can fix and send again, if that can help."""
-    if not can_be_fixed(refusal.options, refusal.rules):
+    if not refusal.can_be_fixed:
         return None
     return refused_draft(intake, problems_of(refusal.sentences, refusal.options))

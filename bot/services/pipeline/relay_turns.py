@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bot.domain.jobs import Intake
+from bot.domain.jobs import Intake, RelayTurn
 from bot.domain.relays import CLAIM
 from bot.domain.text import text
 from bot.errors import Refused
@@ -20,10 +20,9 @@ async def keep(work: Work, intake: Intake, *, at: datetime) -> None:
     Raises:
         Refused: somebody else has the turn, it was sent off before, or the relay is finished.
     """
-    turn, parent = intake.relay_turn, intake.parent
-    if turn is None:
+    if (turn := intake.relay_turn) is None:
         return
-    if parent is not None and parent.track_id != intake.source.track_id:
+    if intake.parent is None and not await _is_opening(work, turn):
         raise Refused([OTHER_AUDIO], rules=["relay_turn"])
     if not await work.relays.keep_turn(turn, intake.place.member_id, until=at + CLAIM):
         raise Refused([NOT_YOURS], rules=["relay_turn"])
@@ -35,3 +34,9 @@ async def begin(work: Work, intake: Intake, job_id: str, *, at: datetime) -> Non
         turn, intake.place.member_id, job_id=job_id, at=at
     ):
         raise Refused([NOT_YOURS], rules=["relay_turn"])
+
+
+async def _is_opening(work: Work, turn: RelayTurn) -> bool:
+    """Whether it continues a piece that somebody brought along, and not one of our own takes."""
+    relay = await work.relays.get(turn.relay_id)
+    return relay is not None and turn.number == 1 and relay.opening.source is not None
