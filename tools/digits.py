@@ -11,10 +11,12 @@ from fontTools.pens.transformPen import TransformPen
 from fontTools.ttLib import TTFont
 
 TO = Path(__file__).parents[1] / "bot" / "audio" / "digits.py"
-HEAD = '''"""The characters of times and numbers, as outlines, so that a picture needs no font. Written by tools/digits.py.
+HEAD = '''\
+"""The characters of times and numbers as outlines, so that a picture needs no font. Written by tools/digits.py.
 
 From Noto Sans Bold, Copyright 2015 Google LLC, under the SIL Open Font License 1.1 (digits-OFL.txt).
 """
+# ruff: noqa: E501
 
 from collections.abc import Mapping
 from types import MappingProxyType

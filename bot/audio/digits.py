@@ -1,7 +1,8 @@
-"""The characters of times and numbers, as outlines, so that a picture needs no font. Written by tools/digits.py.
+"""The characters of times and numbers as outlines, so that a picture needs no font. Written by tools/digits.py.
 
 From Noto Sans Bold, Copyright 2015 Google LLC, under the SIL Open Font License 1.1 (digits-OFL.txt).
 """
+# ruff: noqa: E501
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bot.audio.curves import COLUMN_SECONDS, FULL_SCALE, Curves
+from bot.audio.curves import COLUMN_SECONDS, Curves
 from bot.audio.digits import GLYPHS, UNITS
+from bot.audio.samples import FULL_SCALE
 from bot.domain.outlines import MAGNIFIED_SECONDS, Level, Outline, Part
 from bot.domain.times import clock
 
@@ -144,11 +145,10 @@ def _wave(view: _View, curves: Curves, begin: float, end: float, loudest: int) -
         min(last, int((begin + (end - begin) * step / steps) / COLUMN_SECONDS)) for step in range(steps + 1)
     ]
     above, below = [], []
-    for step, (first, after) in enumerate(pairwise(bounds)):
-        first = min(first, last - 1)
-        stop = max(after, first + 1)
-        high = max(curves.highest[first:stop]) / loudest * (_WAVE_HEIGHT / 2 - 6)
-        low = min(curves.lowest[first:stop]) / loudest * (_WAVE_HEIGHT / 2 - 6)
+    for step, (begins, ends) in enumerate(pairwise(bounds)):
+        columns = slice(min(begins, last - 1), max(ends, begins + 1))
+        high = max(curves.highest[columns]) / loudest * (_WAVE_HEIGHT / 2 - 6)
+        low = min(curves.lowest[columns]) / loudest * (_WAVE_HEIGHT / 2 - 6)
         x = left + (right - left) * step / max(1, steps - 1)
         above.append(f"{x:.1f} {view.middle - max(high, 1):.1f}")
         below.append(f"{x:.1f} {view.middle - min(low, -1):.1f}")

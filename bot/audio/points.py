@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from bot.audio.curves import COLUMN_SECONDS, Curves
+from bot.audio.samples import SILENCE
 from bot.domain.outlines import POINTS_MAX, Level, Part
 
 APART_SECONDS = 4.0
@@ -22,7 +23,6 @@ _PHRASE_SECONDS = 2.0  # the level of the phrase that ends is that of its last t
 _DIP_DECIBELS = 3.0
 _ONSET_DECIBELS = 4.0
 _DIP_MOST, _ONSET_MOST = 30.0, 20.0  # more than this makes an end no clearer
-_SILENCE = 33.0  # in 16-bit samples: -60 dB
 _FLOOR = 1.0  # added to powers, so that silence has a logarithm
 
 
@@ -78,7 +78,7 @@ def _phrase_ends(curves: Curves) -> Iterator[tuple[float, float]]:
         onset, strength = _onset_after(at, levels, edges)
         if strength >= _ONSET_DECIBELS:
             seconds = onset * COLUMN_SECONDS
-        elif smooth[at] < _SILENCE**2:
+        elif smooth[at] < SILENCE**2:
             seconds = _silent_from(at, curves.level) * COLUMN_SECONDS
         else:
             continue
@@ -110,7 +110,7 @@ def _onset_after(at: int, levels: _Powers, edges: _Powers) -> tuple[int, float]:
 
 
 def _silent_from(at: int, level: Sequence[int]) -> int:
-    while at > 0 and level[at - 1] < _SILENCE:
+    while at > 0 and level[at - 1] < SILENCE:
         at -= 1
     return at
 
@@ -142,7 +142,7 @@ def parts_of(curves: Curves) -> tuple[Part, ...]:
 
 
 def _level_of(power: float, mean: float) -> Level:
-    if power < _SILENCE**2:
+    if power < SILENCE**2:
         return Level.SILENT
     beside = _decibels(power, mean)
     if beside >= _LOUD_DECIBELS:
