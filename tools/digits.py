@@ -1,6 +1,7 @@
-"""Writes bot/audio/digits.py: the outlines of digits, from a font file: `python -m tools.digits NotoSans-Bold.ttf`.
+"""Writes bot/audio/digits.py: the outlines of digits, from a font file.
 
-Needs the package fonttools. The font is Debian's fonts-noto-core.
+`python -m tools.digits NotoSans-Bold.ttf`, then `make format`. It needs the package fonttools; Debian's fonts-noto-core has
+the font.
 """
 
 import sys

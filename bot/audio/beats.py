@@ -89,7 +89,7 @@ def _onsets(samples: bytes, rate: int) -> list[float]:
 
 def _at_lag(onsets: Sequence[float], lag: int, whole: float) -> float:
     shared = len(onsets) - lag
-    return sum(map(mul, onsets, onsets[lag:])) / whole * len(onsets) / shared
+    return float(sum(map(mul, onsets, onsets[lag:]))) / whole * len(onsets) / shared
 
 
 def _refined(onsets: Sequence[float], lag: int, whole: float) -> float:

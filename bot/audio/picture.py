@@ -141,9 +141,7 @@ def _wave(view: _View, curves: Curves, begin: float, end: float, loudest: int) -
     left, right = view.x(begin), view.x(end)
     steps = max(1, round((right - left) / _PIXEL))
     last = len(curves.lowest)
-    bounds = [
-        min(last, int((begin + (end - begin) * step / steps) / COLUMN_SECONDS)) for step in range(steps + 1)
-    ]
+    bounds = [min(last, int((begin + (end - begin) * step / steps) / COLUMN_SECONDS)) for step in range(steps + 1)]
     above, below = [], []
     for step, (begins, ends) in enumerate(pairwise(bounds)):
         columns = slice(min(begins, last - 1), max(ends, begins + 1))

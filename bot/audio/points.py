@@ -56,12 +56,21 @@ class _Powers:
 
 def points_of(curves: Curves) -> tuple[float, ...]:
     """The clearest phrase ends, at most `POINTS_MAX`, in seconds, sorted; empty if there are none."""
+    return _clearest(curves, POINTS_MAX)
+
+
+def phrase_ends_of(curves: Curves) -> tuple[float, ...]:
+    """All phrase ends that are far enough apart, in seconds, sorted."""
+    return _clearest(curves, len(curves.level))
+
+
+def _clearest(curves: Curves, most: int) -> tuple[float, ...]:
     chosen: list[float] = []
     for _, seconds in sorted(_phrase_ends(curves), reverse=True):
         at = bisect(chosen, seconds)
         if all(abs(seconds - near) >= APART_SECONDS for near in chosen[max(0, at - 1) : at + 1]):
             chosen.insert(at, seconds)
-        if len(chosen) == POINTS_MAX:
+        if len(chosen) == most:
             break
     return tuple(round(seconds, 2) for seconds in chosen)
 

@@ -175,9 +175,7 @@ def _longer(original: Excerpt, take: Excerpt, seam: Seam) -> Seam:
     for seconds in _FADES_SECONDS:
         fade = round(seconds * original.rate)
         if seam.out + fade <= original.end and seam.into + fade <= take.end:
-            alike = likeness(
-                original.cut(seam.out, seam.out + fade), take.cut(seam.into, seam.into + fade)
-            )
+            alike = likeness(original.cut(seam.out, seam.out + fade), take.cut(seam.into, seam.into + fade))
             if alike >= _ALIKE:
                 return Seam(out=seam.out, into=seam.into, fade=fade, alike=alike)
     return seam

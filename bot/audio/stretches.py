@@ -1,8 +1,7 @@
 """Exact stretches of a file's sound, converted to one kind. Runs in the audio process."""
 
 import os
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -57,18 +56,28 @@ def common_kind(descriptors: Iterable[int]) -> Kind:
 
 
 def stretch(
-    descriptor: int, kind: Kind, limits: Limits, begin: int = 0, end: int | None = None, filters: tuple[Filter, ...] = ()
-) -> Iterator[bytes]:
+    descriptor: int,
+    kind: Kind,
+    limits: Limits,
+    begin: int = 0,
+    end: int | None = None,
+    *,
+    before: tuple[Filter, ...] = (),
+    after: tuple[Filter, ...] = (),
+) -> Generator[bytes, None, None]:
     """The samples from `begin` to `end` of the file, counted at `kind.rate`; None: to the end of the file.
+
+    `before` and `after` are further filters on either side of the conversion to `kind`.
 
     Raises:
         Unusable: nothing can be decoded, or it costs too much.
     """
     os.lseek(descriptor, 0, os.SEEK_SET)
     heard, at = Heard(), 0
+    converted = to_kind(kind.sample_format, kind.layout, kind.rate)
     with opened(descriptor) as container:
         frames = frames_of(container, sound_track(container), limits, heard)
-        for frame in through(frames, *filters, to_kind(kind.sample_format, kind.layout, kind.rate)):
+        for frame in through(frames, *before, converted, *after):
             first, last = max(begin - at, 0), frame.samples if end is None else min(end - at, frame.samples)
             if first < last:
                 yield bytes(frame.planes[0])[first * kind.bytes_each : last * kind.bytes_each]
@@ -108,9 +117,3 @@ def loudness(samples: bytes, kind: Kind) -> float | None:
         measured = frame.metadata.get("lavfi.r128.S")
         loudest = float(measured) if measured is not None else loudest
     return loudest if loudest is not None and loudest > -60.0 else None
-
-
-def floats(samples: bytes) -> "array[float]":
-    values = array("f")
-    values.frombytes(samples)
-    return values
