@@ -1,7 +1,7 @@
 """Writes bot/audio/digits.py: the outlines of digits, from a font file.
 
-`python -m tools.digits NotoSans-Bold.ttf`, then `make format`. It needs the package fonttools; Debian's fonts-noto-core has
-the font.
+`python -m tools.digits NotoSans-Bold.ttf`, then `make format`. Needs the package fonttools. Debian has the font
+in fonts-noto-core.
 """
 
 import sys
