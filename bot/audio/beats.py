@@ -13,6 +13,8 @@ from bot.audio.samples import WIDTH, differences, level
 _STEP_SECONDS = 0.004
 _SHORTEST, _LONGEST = 0.28, 1.0  # seconds from beat to beat: 214 to 60 a minute
 _PERIODIC = 0.35  # how like itself a beat later the music is, at least, from 0 to 1
+_AS_LIKE = 0.85
+_ONSET, _CREST = 0.25, 3.0  # a beat grows at least so much (a logarithm), and stands out so many times
 _CLEAR = 0.5  # how alike the two sides' beats are, at least, from 0 to 1
 _SAME_TEMPO = 0.02
 _BEHIND, _SHORT = 3, 4  # see `_onsets`
@@ -42,12 +44,15 @@ def beat_of(samples: bytes, rate: int) -> Beat | None:
     if len(onsets) < 3 * lags[-1]:
         return None
     whole = sum(map(mul, onsets, onsets))
-    if not whole:
+    if max(onsets) < max(_ONSET, _CREST * math.sqrt(whole / len(onsets))):
         return None
     likeness = {lag: _at_lag(onsets, lag, whole) for lag in lags}
-    lag = max(likeness, key=likeness.__getitem__)
-    if likeness[lag] < _PERIODIC:
+    most = max(likeness.values())
+    if most < _PERIODIC:
         return None
+    # The music is as like itself two beats later.
+    lag = next(lag for lag in lags if likeness[lag] >= _AS_LIKE * most)
+    lag = max(range(lag, min(lag + 8, lags[-1]) + 1), key=likeness.__getitem__)
     return Beat(_refined(onsets, lag, whole), step_samples(rate) / rate, onsets)
 
 

@@ -1,11 +1,14 @@
 """One file from several: each up to its seam, equally loud around it. Runs in the audio process."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 from bot.audio.encoding import encode
+from bot.audio.mixing import Filter
 from bot.audio.questions import Limits, Problem, Stretch, Unusable, WrittenTags
+from bot.audio.samples import FULL_SCALE, extremes
 from bot.audio.seams import (
     AFTER_SECONDS,
     BEFORE_SECONDS,
@@ -21,16 +24,20 @@ from bot.domain.joins import Joined, JoinFormat, Previewed
 
 LOUDNESS_SECONDS = 3.0
 """The window of the short-term loudness."""
-_GAIN_MOST = 15.0  # decibels; two sides that differ by more are meant to
+_GAIN_MOST = 30.0  # decibels; two sides that differ by more are meant to
+_KEPT_MOST = 6.0  # decibels by which a whole part is changed; what a seam needs more is eased off after it
+_EASE_PER_SECOND = 2.0  # decibels
 _LIFT_MOST = 3.0  # decibels that the limiter takes care of
 _PREVIEW_SECONDS = 5.0  # on either side of the seam
+_LOWERED_MOST = 6.0  # decibels, for the sake of a loud beat after a seam
+_INAUDIBLE = 0.01  # decibels
 _WHOLE = 1 << 62  # a sample that no file has
 _BLOCK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """A file from `begin` to `end`, in samples, changed by `gain` decibels.
+    """A file from `begin` to `end`, in samples, changed by `gain`.
 
     `fade`: for how long after its end it overlaps the next one; `alike`: how alike the two are there.
     """
@@ -38,9 +45,34 @@ class _Part:
     descriptor: int
     begin: int
     end: int
-    gain: float
+    gain: "Gain"
     fade: int = 0
     alike: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """In decibels: `first` until `eases_at`, in seconds of the file, then ever nearer to `last`."""
+
+    first: float
+    last: float
+    eases_at: float = 0.0
+
+    def at(self, seconds: float) -> float:
+        change = self.last - self.first
+        eased = max(0.0, seconds - self.eases_at) * _EASE_PER_SECOND
+        return self.first + math.copysign(min(abs(change), eased), change)
+
+    def plus(self, decibels: float) -> "Gain":
+        return replace(self, first=self.first + decibels, last=self.last + decibels)
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        change = self.last - self.first
+        if abs(change) < _INAUDIBLE:
+            return (("volume", f"{self.last:.3f}dB"),) if abs(self.last) >= _INAUDIBLE else ()
+        share = f"clip((t-{self.eases_at:.3f})/{abs(change) / _EASE_PER_SECOND:.3f},0,1)"
+        return (("volume", f"volume='pow(10,({self.first:.3f}+{change:.3f}*{share})/20)':eval=frame"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +128,7 @@ def planned(pieces: Sequence[Stretch], limits: Limits) -> Plan:
     """
     kind = common_kind(piece.descriptor for piece in pieces)
     kept: list[Stretch] = [pieces[0]]
-    links: list[tuple[Seam, float]] = []  # between kept pieces: how, and by how much the later one is changed
+    links: list[_Link] = []  # between the kept pieces
     inside: list[float] = []  # seams within the first kept piece, in its own seconds
     for piece in pieces[1:]:
         while True:
@@ -116,8 +148,21 @@ def planned(pieces: Sequence[Stretch], limits: Limits) -> Plan:
     return _assembled(kept, links, inside, kind)
 
 
-def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> "tuple[Seam, float] | float":
-    """How `latter` follows `former`, and its gain beside it; or where the seam is in it, if it contains `former`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Link:
+    """How one file follows another at a `seam`.
+
+    `change`: the decibels by which the later one has to be changed to be as loud as the former; `peak`: how loud its
+    loudest sample after the seam is before that, in decibels of full scale.
+    """
+
+    seam: Seam
+    change: float
+    peak: float
+
+
+def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> _Link | float:
+    """How `latter` follows `former`; or where the seam is in it, in seconds, if it contains `former`."""
     seam_seconds = former.until_seconds or 0.0
     before, original = _around(former.descriptor, seam_seconds, kind, limits)
     if not before:
@@ -135,9 +180,11 @@ def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> "tupl
     end = (seam.out - original.begin) * kind.bytes_each
     old = loudness(before[max(0, end - window * kind.bytes_each) : end], kind)
     first = (seam.into + seam.fade) * kind.bytes_each
-    new = loudness(beginning[first : first + window * kind.bytes_each], kind)
-    gain = 0.0 if old is None or new is None else max(-_GAIN_MOST, min(_GAIN_MOST, old - new))
-    return seam, gain
+    following = beginning[first : first + window * kind.bytes_each]
+    new = loudness(following, kind)
+    change = 0.0 if old is None or new is None else max(-_GAIN_MOST, min(_GAIN_MOST, old - new))
+    peak = max(1, *map(abs, extremes(following))) if following else 1
+    return _Link(seam=seam, change=change, peak=20 * math.log10(peak / FULL_SCALE))
 
 
 def _around(descriptor: int, seam_seconds: float, kind: Kind, limits: Limits) -> tuple[bytes, Excerpt]:
@@ -147,25 +194,19 @@ def _around(descriptor: int, seam_seconds: float, kind: Kind, limits: Limits) ->
     return samples, excerpt(samples, kind, begin)
 
 
-def _assembled(
-    kept: Sequence[Stretch], links: Sequence[tuple[Seam, float]], inside: Sequence[float], kind: Kind
-) -> Plan:
-    """Gains are relative to the loudest part, so that little is ever amplified."""
-    gains = [0.0]
-    for _, gain in links:
-        gains.append(gains[-1] + gain)
-    lift = min(_LIFT_MOST, max(gains) - min(gains)) - max(gains)
+def _assembled(kept: Sequence[Stretch], links: Sequence[_Link], inside: Sequence[float], kind: Kind) -> Plan:
+    gains = _gains(links, kind.rate)
     parts, seams = [], [round(seconds * kind.rate) for seconds in inside]
     begin = position = 0
     for number, piece in enumerate(kept):
-        seam = links[number][0] if number < len(links) else None
+        seam = links[number].seam if number < len(links) else None
         end = max(begin, seam.out) if seam else _until(piece, kind)
         parts.append(
             _Part(
                 descriptor=piece.descriptor,
                 begin=begin,
                 end=end,
-                gain=gains[number] + lift,
+                gain=gains[number],
                 fade=seam.fade if seam else 0,
                 alike=seam.alike if seam else 0.0,
             )
@@ -177,6 +218,22 @@ def _assembled(
     return Plan(kind=kind, parts=tuple(parts), seams=tuple(seams), is_whole_already=len(kept) == 1)
 
 
+def _gains(links: Sequence[_Link], rate: int) -> list[Gain]:
+    """So that both sides of each seam are equally loud, and no whole part is amplified by more than a little."""
+    gains = [Gain(first=0.0, last=0.0)]
+    for link in links:
+        first = gains[-1].at(link.seam.out / rate) + link.change
+        begin = (link.seam.into + link.seam.fade) / rate
+        kept = max(-_KEPT_MOST, min(_KEPT_MOST, first))
+        gains.append(Gain(first=first, last=kept, eases_at=begin + LOUDNESS_SECONDS))
+    kept_gains = [gain.last for gain in gains]
+    lift = min(_LIFT_MOST, max(kept_gains) - min(kept_gains)) - max(kept_gains)
+    # Nothing near a seam may be so loud that the limiter would change the loudness there.
+    peaks = [link.peak + gain.first for link, gain in zip(links, gains[1:], strict=True)]
+    lift = min(lift, max(-_LOWERED_MOST, -max(peaks, default=0.0)))
+    return [gain.plus(lift) for gain in gains]
+
+
 def _until(piece: Stretch, kind: Kind) -> int:
     return _WHOLE if piece.until_seconds is None else round(piece.until_seconds * kind.rate)
 
@@ -186,8 +243,8 @@ def heard(plan: Plan, limits: Limits) -> Iterator[bytes]:
     kind, overlap, alike = plan.kind.of("flt"), b"", 0.0
     for part in plan.parts:
         size = part.fade * kind.bytes_each
-        volume = (("volume", f"{part.gain:.3f}dB"),) if abs(part.gain) >= 0.01 else ()
-        with closing(stretch(part.descriptor, kind, limits, part.begin, part.end + part.fade, before=volume)) as blocks:
+        end, filters = part.end + part.fade, part.gain.filters
+        with closing(stretch(part.descriptor, kind, limits, part.begin, end, before=filters)) as blocks:
             reader = _Reader(blocks)
             recent = reader.read(len(overlap))
             if recent:

@@ -1,6 +1,7 @@
 """Frames of any kind as frames of one kind. Runs in the audio process."""
 
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 
 import av.filter
 from av.audio.frame import AudioFrame
@@ -17,16 +18,18 @@ def to_kind(sample_format: str, layout: str, rate: int) -> Filter:
 def through(frames: Iterable[AudioFrame], *filters: Filter) -> Iterator[AudioFrame]:
     """The frames after `filters`, one behind the other. If the frames change their kind, the filters begin again.
 
-    Times are not kept: gaps in a source's clock are not filled.
+    Times count the samples from the first frame on: gaps in a source's clock are not filled.
     """
-    kind, graph = None, None
+    kind, graph, samples = None, None, 0
     for frame in frames:
         now = frame.format.name, frame.layout.name, frame.sample_rate
         if graph is None or kind != now:
             if graph is not None:
                 yield from _rest(graph)
             kind, graph = now, _graph(frame, filters)
-        frame.pts = None
+            samples = 0
+        frame.pts, frame.time_base = samples, Fraction(1, frame.sample_rate)
+        samples += frame.samples
         graph.push(frame)
         yield from _ready(graph)
     if graph is not None:
@@ -41,7 +44,10 @@ def packed(frame: AudioFrame) -> bytes:
 def _graph(frame: AudioFrame, filters: Iterable[Filter]) -> av.filter.Graph:
     graph = av.filter.Graph()
     last = graph.add_abuffer(
-        sample_rate=frame.sample_rate, format=frame.format.name, layout=frame.layout.name, time_base=None
+        sample_rate=frame.sample_rate,
+        format=frame.format.name,
+        layout=frame.layout.name,
+        time_base=Fraction(1, frame.sample_rate),
     )
     for name, arguments in filters:
         following = graph.add(name, arguments)

@@ -18,7 +18,8 @@ SAME = 0.95
 more, the same chords later in a song 0.885, another piece 0.06."""
 BEFORE_SECONDS, AFTER_SECONDS = 10.0, 1.0
 """What is looked at around a seam."""
-_SAME_SECONDS, _SAME_WITHIN_SECONDS = 6.0, 1.0
+_SAME_SECONDS = 6.0
+_SAME_WITHIN_SECONDS = (0.1, 1.0)  # first where it should be, because music repeats itself
 _REPEAT_SECONDS, _REPEAT_SKIPS_SECONDS = 1.5, 0.1
 _BEAT_SECONDS = 8.0
 
@@ -85,17 +86,15 @@ def seam_in_take(original: Excerpt, seam_seconds: float, take: Excerpt) -> float
 
     Both excerpts are those around `seam_seconds`.
     """
-    for back in (0.0, 2.0, 4.0):  # where the original ends in silence, what is before it decides
-        end = seam_seconds - back
-        sought = original.slow_cut(end - _SAME_SECONDS, end)
-        begin = max(take.begin / take.rate, end - _SAME_SECONDS - _SAME_WITHIN_SECONDS)
-        within = take.slow_cut(begin, end + _SAME_WITHIN_SECONDS)
-        if level(sought) < SILENCE or len(sought) < SLOW_RATE * WIDTH or len(within) < len(sought):
-            continue
-        place, alike = best_place(sought, within)
-        if alike >= SAME:
-            return begin + place / SLOW_RATE + len(sought) / WIDTH / SLOW_RATE + back
+    sought = original.slow_cut(seam_seconds - _SAME_SECONDS, seam_seconds)
+    if level(sought) < SILENCE or len(sought) < SLOW_RATE * WIDTH:
         return None
+    length = len(sought) / WIDTH / SLOW_RATE
+    for reach in _SAME_WITHIN_SECONDS:
+        begin = max(take.begin / take.rate, seam_seconds - length - reach)
+        place, alike = best_place(sought, take.slow_cut(begin, seam_seconds + reach))
+        if alike >= SAME:
+            return begin + place / SLOW_RATE + length
     return None
 
 
