@@ -43,7 +43,7 @@ from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.suno.wire import parse_callback
 from storage.storage import SqlStorage
 from tests.support.database import open_storage
-from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessenger, FakeProvider, TurnedClock
+from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessageFiles, FakeMessenger, FakeProvider, TurnedClock
 from tests.support.storage_samples import a_place
 
 MIA = 1001
@@ -65,6 +65,7 @@ class Pipeline:
     clock: TurnedClock
     provider: FakeProvider
     fetcher: FakeFetcher
+    files: FakeMessageFiles
     audio: FakeAudio
     messenger: FakeMessenger
     isolation: Isolation
@@ -193,6 +194,7 @@ class Base:
     clock: TurnedClock
     provider: FakeProvider
     fetcher: FakeFetcher
+    files: FakeMessageFiles
     audio: FakeAudio
     messenger: FakeMessenger
     operator: Operator
@@ -229,6 +231,7 @@ async def a_pipeline(
             clock=clock,
             provider=provider,
             fetcher=fetcher,
+            files=FakeMessageFiles(),
             audio=audio,
             messenger=messenger,
             operator=operator,
@@ -270,6 +273,7 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
         clock=clock,
         provider=base.provider,
         fetcher=base.fetcher,
+        files=base.files,
         audio=base.audio,
         messenger=base.messenger,
         isolation=base.isolation,
@@ -300,7 +304,15 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
 def an_acceptance(base: Base) -> Acceptance:
     return Acceptance(
         base.storage,
-        Sources(base.provider, base.audio, base.fetcher, base.account, folder=base.folder, max_source_bytes=1_000_000),
+        Sources(
+            base.provider,
+            base.audio,
+            base.fetcher,
+            base.account,
+            base.files,
+            folder=base.folder,
+            max_source_bytes=1_000_000,
+        ),
         base.messenger,
         limits=AcceptLimits(
             quota_per_day=LIMIT,
