@@ -1,7 +1,7 @@
 """Say through Discord what the services want to say."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
@@ -14,6 +14,7 @@ from bot.chat.discord_errors import read_as_routes
 from bot.chat.form.fix import fix_view
 from bot.chat.pacing import Pacer
 from bot.chat.progress_messages import ProgressMessages
+from bot.chat.result.messages import ResultMessages
 from bot.chat.routes import ORIGINAL, AnswerRoute, ChannelRoute, answer_of
 from bot.chat.turns import Turns
 from bot.domain.drafts import Draft
@@ -59,6 +60,7 @@ class DiscordMessenger:
         self.measured: Callable[[Route], Route] | None = None  # for the metrics
         asked = None if has_gateway else AskedDiscord(client)
         self._progress = ProgressMessages(client, catalogue, pacer, asked)
+        self._results = ResultMessages(client, catalogue, pacer)
         self._channel = ChannelRoute(client, catalogue, pacer, asked=asked)
         self._refusals = DirectRefusals(clock, lasts=REFUSED if has_gateway else REFUSED_UNHEARD)
         self._direct = ChannelRoute(client, catalogue, pacer, direct=self._refusals)
@@ -152,6 +154,12 @@ class DiscordMessenger:
         with read_as_routes():
             await answer_of(self._client, job.place).edit_message(ORIGINAL, content=content, view=buttons)
         return None
+
+    async def show_votes(self, job: Job, *, channel_id: int, message_id: int, votes: Mapping[int, int]) -> None:
+        await self._results.show_votes(job, channel_id=channel_id, message_id=message_id, votes=votes)
+
+    async def remove_result(self, *, channel_id: int, message_id: int) -> None:
+        await self._results.remove(channel_id=channel_id, message_id=message_id)
 
     def expect_direct(self, member_id: int) -> None:
         self._refusals.forget(member_id)

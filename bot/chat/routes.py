@@ -16,6 +16,7 @@ from bot.chat.direct_refusals import DirectRefusals
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.global_budget import Urgency
 from bot.chat.pacing import Pacer
+from bot.chat.result.rows import view_of
 from bot.chat.turns import Turns
 from bot.domain.jobs import Job, JobState, Place
 from bot.domain.progress import is_for_member_alone
@@ -117,7 +118,8 @@ class ChannelRoute:
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         say = self._catalogue.for_reader(job.place.locale)
-        return await self._send(job, cards.result_card(job, files, say, preface=self._preface(job)))
+        card = cards.result_card(job, files, say, preface=self._preface(job), is_shared=not self._direct)
+        return await self._send(job, card)
 
     async def post_failure(self, job: Job) -> Posted:
         say = self._catalogue.for_reader(job.place.locale)
@@ -152,6 +154,7 @@ class ChannelRoute:
                     card.content,
                     embed=cast("discord.Embed", card.embed),
                     files=attached,
+                    view=cast("discord.ui.View", view_of(card.rows)),
                     nonce=end_nonce(job),
                     reference=cast("discord.MessageReference", reference),
                     allowed_mentions=_pinging(job),
@@ -245,7 +248,11 @@ class AnswerRoute:
             try:
                 with read_as_routes(), _attachments(shape) as attached:
                     return await answer.edit_message(
-                        ORIGINAL, content=shape.content, embed=shape.embed, attachments=attached, view=None
+                        ORIGINAL,
+                        content=shape.content,
+                        embed=shape.embed,
+                        attachments=attached,
+                        view=view_of(shape.rows),
                     )
             except RouteRefused as error:
                 log.warning("job %s: Discord refused the answer (%s); trying a plainer one", job.short_id, error)
