@@ -18,11 +18,13 @@ from bot.services.pipeline.accept import Acceptance, AcceptLimits
 from bot.services.pipeline.apply_callbacks import ASK_SECONDS, Callbacks
 from bot.services.pipeline.callback_queue import CallbackQueue
 from bot.services.pipeline.deliver import Delivery, DeliveryTimes
+from bot.services.pipeline.join_preview import JoinPreviews
 from bot.services.pipeline.kept import KeptTracks
 from bot.services.pipeline.posting import Posting
 from bot.services.pipeline.progress import Progress, ProgressTimes
 from bot.services.pipeline.rate import Rate
 from bot.services.pipeline.resend import Resend
+from bot.services.pipeline.source_again import SourceAgain
 from bot.services.pipeline.sources import Sources
 from bot.services.pipeline.submit import Submission, SubmitTimes
 from bot.services.pipeline.tracks import TrackFiles
@@ -70,7 +72,11 @@ def pipeline_part(ground: Ground) -> Pipeline:
     settings = ground.settings
     kept = KeptTracks(settings.database_path.parent / "tracks", days=settings.keep_tracks_days, clock=ground.clock)
     files = TrackFiles(ground.tracks, ground.audio, kept, ground.folder)
-    posting = Posting(ground.storage, ground.provider, files)
+    source_again = SourceAgain(
+        ground.sources, ground.tracks, MessageFiles(ground.client), kept, max_bytes=settings.max_source_bytes
+    )
+    joins = JoinPreviews(source_again, ground.audio, is_on=settings.join_preview)
+    posting = Posting(ground.storage, ground.provider, files, joins)
     acceptance, delivery, progress = _acceptance(ground), _delivery(ground, posting, kept), _progress(ground)
     callbacks, address = _callback_queue(ground), _public_address(ground)
     return Pipeline(
