@@ -30,7 +30,7 @@ DELETE FROM draft WHERE id IN (SELECT id FROM draft WHERE made_ms < $1 ORDER BY 
 """
 
 
-class _Payload(msgspec.Struct, frozen=True, kw_only=True):
+class DraftPayload(msgspec.Struct, frozen=True, kw_only=True):
     """What of a draft has no column: `options` are those of its problems. Later fields need a default."""
 
     request: ExtensionRequest
@@ -48,7 +48,7 @@ class Drafts:
 
     async def put(self, draft: Draft) -> None:
         """Keep it, in place of another one with its id."""
-        payload = _Payload(
+        payload = DraftPayload(
             request=draft.request,
             source=draft.source,
             choices=draft.choices,
@@ -73,7 +73,7 @@ class Drafts:
 
 def _read(row: Row) -> Draft | None:
     try:
-        payload = msgspec.convert(json.loads(row["payload"]), _Payload)
+        payload = msgspec.convert(json.loads(row["payload"]), DraftPayload)
         problems = zip(payload.options, sentences_from(row["problems"]), strict=True)
         return Draft(
             id=row["id"],

@@ -87,9 +87,7 @@ class DiscordMessenger:
         )
 
     async def answer(self, place: Place, sentences: Sequence[Text], *, draft: Draft | None = None) -> bool:
-        view = discord.utils.MISSING
-        if draft is not None:
-            view = fix_view(draft, self._catalogue.for_reader(place.locale))
+        view = None if draft is None else fix_view(draft, self._catalogue.for_reader(place.locale))
         try:
             return await self._answered(place, sentences, view)
         except RouteUnavailable as error:
@@ -97,9 +95,10 @@ class DiscordMessenger:
             return True
 
     async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
-        return await self._answered(place, sentences, discord.utils.MISSING)
+        return await self._answered(place, sentences, None)
 
-    async def _answered(self, place: Place, sentences: Sequence[Text], view: discord.ui.View) -> bool:
+    async def _answered(self, place: Place, sentences: Sequence[Text], view: discord.ui.View | None) -> bool:
+        """`view` None: without buttons, also if there were some, such as `Undo`."""
         if not self._can_answer(place):
             return False
         content = cards.as_list(sentences, self._catalogue.for_reader(place.locale))

@@ -148,7 +148,7 @@ class ChannelRoute:
             reference = discord.MessageReference(
                 message_id=job.progress_message_id, channel_id=job.place.channel_id, fail_if_not_exists=False
             )
-        with read_as_routes(), _attachments(card) as attached:
+        with read_as_routes(), attachments(card.files) as attached:
             async with self._pacer.post(channel.id, Urgency.RESULT):
                 message = await channel.send(
                     card.content,
@@ -246,7 +246,7 @@ class AnswerRoute:
     ) -> discord.WebhookMessage:
         for shape in cards.plainer(card):
             try:
-                with read_as_routes(), _attachments(shape) as attached:
+                with read_as_routes(), attachments(shape.files) as attached:
                     return await answer.edit_message(
                         ORIGINAL,
                         content=shape.content,
@@ -318,14 +318,14 @@ def end_nonce(job: Job) -> str:
 
 
 @contextmanager
-def _attachments(card: cards.Card) -> Iterator[list[discord.File]]:
+def attachments(files: Sequence[cards.Attached]) -> Iterator[list[discord.File]]:
     """The files for one try: a sent `discord.File` is empty the second time (docs/discord.md 3.1).
 
     They are closed at once, because a sent file stays in a reference cycle with all its bytes.
     """
     with ExitStack() as stack:
         attached = []
-        for file in card.files:
+        for file in files:
             content = io.BytesIO(file.words.encode()) if file.path is None else file.path
             attached.append(discord.File(content, filename=file.name, description=file.alt))
             stack.callback(attached[-1].close)

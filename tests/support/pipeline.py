@@ -51,6 +51,7 @@ TRACKS = (
     Track(id="one", audio_url="https://files.example/one.mp3", length_seconds=90.0),
     Track(id="two", audio_url="https://files.example/two.mp3", length_seconds=95.0),
 )
+PIECE = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
 LIMIT = 5
 SEE_WHY = text("See {why} for more.", why=Verbatim("`/why`"))
 """No commands have been announced here, so there is nothing to link to."""
@@ -81,6 +82,7 @@ class Pipeline:
     posting: Posting
     resend: Resend
     interactions: int = 0
+    piece: SourceChoice = PIECE
 
     async def extend(self, *, member_id: int = MIA, private: bool = False, **changes: object) -> Job | None:
         """One command of a member; the job that came of it."""
@@ -113,7 +115,7 @@ class Pipeline:
         )
         intake = Intake(
             place=place,
-            source=SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3"),
+            source=self.piece,
             request=ExtensionRequest(**changes),  # type: ignore[arg-type]  # each test names the fields it means
             due_at=self.clock(),
         )

@@ -58,7 +58,7 @@ class Complaints:
     async def next_due(self) -> datetime | None:
         async def looked(work: Work) -> datetime | None:
             found = await work.complaints.untold(limit=1)
-            return max(found[0].at, await self._may_tell_at(work)) if found else None
+            return max(found[0].at, await self._may_tell_at(work, self._clock())) if found else None
 
         return await self._storage.read(looked)
 
@@ -74,16 +74,16 @@ class Complaints:
     async def _taken(self, work: Work) -> list[Complaint]:
         """What this process is to tell."""
         now = self._clock()
-        if now < await self._may_tell_at(work):
+        if now < await self._may_tell_at(work, now):
             return []
         complaints = await work.complaints.untold(limit=TOLD_AT_ONCE)
         await work.complaints.told(complaints, at=now)
         await work.memos.put(LAST, now.isoformat())
         return complaints
 
-    async def _may_tell_at(self, work: Work) -> datetime:
+    async def _may_tell_at(self, work: Work, now: datetime) -> datetime:
         """A time later than now shows that the clock was set back."""
-        remembered, now = await work.memos.get(LAST), self._clock()
+        remembered = await work.memos.get(LAST)
         told_at = datetime.fromisoformat(remembered) if remembered else None
         return now if told_at is None or told_at > now else told_at + EVERY
 

@@ -97,13 +97,12 @@ class Results:
         """The take that most people prefer, below all messages with the job's result."""
         return winner(await self._storage.reading.votes.of_job(job_id, limit=VOTES_COUNTED))
 
-    async def repeated(self, job_id: str, place: Place, click: Click) -> Intake:
+    async def repeated(self, job: Job, place: Place, click: Click) -> Intake:
         """The same inputs once more, for whoever clicked.
 
         Raises:
-            Refused: the job is gone or was made by an earlier release, or the member just did the same.
+            Refused: an earlier release made the job, or the member just did the same.
         """
-        job = await self.job(job_id)
         if job.source_choice is None:
             raise Refused([MADE_EARLIER])
         at = self._clock()
