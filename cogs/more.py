@@ -13,6 +13,7 @@ from bot.client import EncoreClient
 from bot.domain.drafts import AUDIO_KEPT, Draft, new_draft_id
 from bot.domain.follow_ups import parent_of, same_request
 from bot.domain.jobs import Job
+from bot.domain.joins import JoinFormat
 from bot.domain.more import MoreAction, lyrics_of, may_delete, more_actions
 from bot.domain.source import SourceKind
 from bot.domain.text import Text, text
@@ -24,6 +25,7 @@ from bot.services.songs.complaints import Complaints
 from bot.services.songs.results import MADE_EARLIER, Results
 from cogs.clicks import answered
 from cogs.form import FormCog
+from cogs.whole_song import WholeSongCog
 
 Interaction = discord.Interaction[EncoreClient]
 View = discord.ui.View
@@ -32,9 +34,12 @@ REMOVE = "remove"
 """What `Delete` does once it has asked."""
 _BUTTON = rf"encore:(?P<verb>{'|'.join((*MoreAction, REMOVE))}):(?P<job>[0-9a-z]{{1,64}}):(?P<message>[0-9]{{1,20}})"
 
+_WHOLE = {MoreAction.WAV: JoinFormat.WAV, MoreAction.FLAC: JoinFormat.FLAC}
 _LABELS = {
     MoreAction.EDIT: text("Edit"),
     MoreAction.LYRICS: text("Lyrics"),
+    MoreAction.WAV: text("Whole song as WAV"),
+    MoreAction.FLAC: text("Whole song as FLAC"),
     MoreAction.REPORT: text("Report"),
     MoreAction.DELETE: text("Delete"),
 }
@@ -188,6 +193,10 @@ class MoreButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTT
         return cls(item, match["verb"], match["job"], int(match["message"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        async def join(cog: WholeSongCog) -> None:
+            audio_format = _WHOLE[MoreAction(self._verb)]
+            await cog.order(interaction, self._job_id, message_id=self._message_id, audio_format=audio_format)
+
         async def act(cog: MoreCog) -> None:
             match self._verb:
                 case MoreAction.EDIT:
@@ -201,4 +210,7 @@ class MoreButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTT
                 case _:
                     await cog.remove(interaction, self._job_id, self._message_id)
 
+        if self._verb in _WHOLE:
+            await answered(interaction, WholeSongCog, join)
+            return
         await answered(interaction, MoreCog, act, acknowledges=self._verb not in {MoreAction.EDIT, REMOVE})

@@ -12,6 +12,8 @@ class MoreAction(StrEnum):
 
     EDIT = "edit"
     LYRICS = "lyrics"
+    WAV = "whole-wav"
+    FLAC = "whole-flac"
     REPORT = "report"
     DELETE = "delete"
 
@@ -22,6 +24,8 @@ def more_actions(job: Job, *, member_id: int, manages_messages: bool, is_answer:
     offered = {
         MoreAction.EDIT: is_requester,
         MoreAction.LYRICS: bool(lyrics_of(job)),
+        MoreAction.WAV: True,
+        MoreAction.FLAC: True,
         MoreAction.REPORT: not is_answer,
         MoreAction.DELETE: not is_answer and may_delete(job, member_id=member_id, manages_messages=manages_messages),
     }

@@ -4,6 +4,7 @@ from bot.parts.ground import Ground
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.parts.results import result_buttons
+from bot.parts.whole_songs import whole_song_button
 from bot.services.members.members import Members
 from bot.services.members.standing import Standing
 from bot.services.songs.drafts import Drafts
@@ -39,6 +40,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     )
     message = FromMessageCog(ground.client, drafts, form, offer=settings.offer)
     results = result_buttons(ground, pipeline, form)
+    whole = whole_song_button(ground)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
     cogs = (
@@ -48,6 +50,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
         MembersCog(members),
         jobs,
         *results.cogs,
+        *whole.cogs,
         why,
         OpeningsCog(members, ground.messenger),
     )

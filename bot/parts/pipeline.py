@@ -70,12 +70,9 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
 
 def pipeline_part(ground: Ground) -> Pipeline:
     settings = ground.settings
-    kept = KeptTracks(settings.database_path.parent / "tracks", days=settings.keep_tracks_days, clock=ground.clock)
+    kept = kept_tracks(ground)
     files = TrackFiles(ground.tracks, ground.audio, kept, ground.folder)
-    source_again = SourceAgain(
-        ground.sources, ground.tracks, MessageFiles(ground.client), kept, max_bytes=settings.max_source_bytes
-    )
-    joins = JoinPreviews(source_again, ground.audio, is_on=settings.join_preview)
+    joins = JoinPreviews(source_again(ground, kept), ground.audio, is_on=settings.join_preview)
     posting = Posting(ground.storage, ground.provider, files, joins)
     acceptance, delivery, progress = _acceptance(ground), _delivery(ground, posting, kept), _progress(ground)
     callbacks, address = _callback_queue(ground), _public_address(ground)
@@ -95,6 +92,16 @@ def pipeline_part(ground: Ground) -> Pipeline:
             releases=(acceptance.release, callbacks.release, delivery.release, progress.release),
         ),
     )
+
+
+def kept_tracks(ground: Ground) -> KeptTracks:
+    folder = ground.settings.database_path.parent / "tracks"
+    return KeptTracks(folder, days=ground.settings.keep_tracks_days, clock=ground.clock)
+
+
+def source_again(ground: Ground, kept: KeptTracks) -> SourceAgain:
+    max_bytes = ground.settings.max_source_bytes
+    return SourceAgain(ground.sources, ground.tracks, MessageFiles(ground.client), kept, max_bytes=max_bytes)
 
 
 def _acceptance(ground: Ground) -> Acceptance:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.domain.drafts import Draft
-from bot.domain.jobs import Job, Place
+from bot.domain.jobs import Job, Place, Track
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
 from bot.domain.outlines import Outline
 from bot.domain.progress import ProgressView
@@ -122,6 +122,9 @@ class FakeMessageFiles:
 
     async def fresh_link(self, where: InMessage, name: str) -> str | None:  # noqa: ARG002  # the protocol's
         return self.links.get(where.message_id)
+
+    async def posted_link(self, job: Job, track: Track) -> str | None:  # noqa: ARG002  # the protocol's
+        return self.links.get(job.final_message_id or 0)
 
 
 @dataclass

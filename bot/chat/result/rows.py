@@ -10,6 +10,7 @@ from bot.domain.text import Text, text
 
 Say = Callable[[Text], str]
 
+WHOLE_SONG = "whole"
 TAKES_EXTENDED = 2
 """How many takes have an `Extend` button; there are rarely more, and a row has five places."""
 VOTES_MAX = 5
@@ -44,6 +45,7 @@ def result_rows(job_id: str, takes: Sequence[int], say: Say, *, votes: Mapping[i
     `votes`: how many there are below this message, by take; None where only one person sees it.
     """
     first = [_extend(job_id, take, say, is_only=len(takes) == 1) for take in takes[:TAKES_EXTENDED]]
+    first.append(Button(custom_id=custom_id(WHOLE_SONG, job_id), label=say(text("Whole song"))))
     first.append(Button(custom_id=custom_id(ResultVerb.AGAIN, job_id), label=say(text("Again"))))
     first.append(Button(custom_id=custom_id(ResultVerb.MORE, job_id), label=say(text("More…"))))
     if votes is None or len(takes) == 1:

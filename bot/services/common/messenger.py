@@ -110,6 +110,9 @@ class MessageFiles(Protocol):
     async def fresh_link(self, where: InMessage, name: str) -> str | None:
         """A new link to the file in a message, by its id or else its name; None if there is none to be had."""
 
+    async def posted_link(self, job: Job, track: Track) -> str | None:
+        """A new link to a take in the message with its job's result; None if it is not there."""
+
 
 class Messenger(Protocol):
     def routes(self, job: Job) -> Sequence[Route]:
