@@ -7,6 +7,7 @@ import discord
 from discord.ext import commands
 
 from bot.acknowledge import acknowledge_in_place, reply
+from bot.chat.cards import FILES_MAX, joins_attached
 from bot.chat.result.lyrics import lyrics_shown
 from bot.chat.routes import attachments
 from bot.client import EncoreClient
@@ -22,6 +23,7 @@ from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailab
 from bot.services.common.sentences import name_of
 from bot.services.songs.clicks import Click
 from bot.services.songs.complaints import Complaints
+from bot.services.songs.join import Joins
 from bot.services.songs.results import MADE_EARLIER, Results
 from cogs.clicks import answered
 from cogs.form import FormCog
@@ -38,6 +40,7 @@ _WHOLE = {MoreAction.WAV: JoinFormat.WAV, MoreAction.FLAC: JoinFormat.FLAC}
 _LABELS = {
     MoreAction.EDIT: text("Edit"),
     MoreAction.LYRICS: text("Lyrics"),
+    MoreAction.JOIN: text("Hear the join"),
     MoreAction.WAV: text("Whole song as WAV"),
     MoreAction.FLAC: text("Whole song as FLAC"),
     MoreAction.REPORT: text("Report"),
@@ -49,13 +52,24 @@ NOT_YOURS_TO_DELETE = text("Only the person who asked for this, or someone who m
 
 class MoreCog(commands.Cog):
     def __init__(
-        self, client: EncoreClient, results: Results, complaints: Complaints, messenger: Messenger, form: FormCog
+        self,
+        client: EncoreClient,
+        results: Results,
+        complaints: Complaints,
+        messenger: Messenger,
+        form: FormCog,
+        joins: Joins,
+        *,
+        hides_joins: bool,
     ) -> None:
+        """`hides_joins`: results come without what shows how they join the original."""
         self._client = client
         self._results = results
         self._complaints = complaints
         self._messenger = messenger
         self._form = form
+        self._joins = joins
+        self._hides_joins = hides_joins
 
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(MoreButton)
@@ -70,6 +84,7 @@ class MoreCog(commands.Cog):
             member_id=interaction.user.id,
             manages_messages=interaction.permissions.manage_messages,
             is_answer=interaction.message.flags.ephemeral,
+            hides_joins=self._hides_joins,
         )
         view = View(timeout=None)
         for action in actions:
@@ -106,6 +121,16 @@ class MoreCog(commands.Cog):
         content, files = lyrics_shown(job, interaction.client.catalogue.for_reader(str(interaction.locale)))
         with attachments(files) as attached:
             await reply(interaction, content, files=attached)
+
+    async def join(self, interaction: Interaction, job_id: str) -> None:
+        """The seconds around the join to hear, and the whole piece to see."""
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        async with self._joins.shown(await self._results.job(job_id)) as (job, files):
+            shown = joins_attached(job, files, say, most=FILES_MAX)
+            with attachments(shown) as attached:
+                await reply(
+                    interaction, say(text("How **{title}** joins the original", title=name_of(job))), files=attached
+                )
 
     async def report(self, interaction: Interaction, job_id: str, message_id: int) -> None:
         job = await self._results.job(job_id)
@@ -203,6 +228,8 @@ class MoreButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTT
                     await cog.edit(interaction, self._job_id)
                 case MoreAction.LYRICS:
                     await cog.lyrics(interaction, self._job_id)
+                case MoreAction.JOIN:
+                    await cog.join(interaction, self._job_id)
                 case MoreAction.REPORT:
                     await cog.report(interaction, self._job_id, self._message_id)
                 case MoreAction.DELETE:

@@ -39,7 +39,7 @@ class WholeSongCog(commands.Cog):
         message_id: int,
         audio_format: JoinFormat = JoinFormat.MP3,
     ) -> None:
-        """Have it joined and posted, where its member alone sees it if the result is private. `message_id`: the result."""
+        """Have it joined and posted, for its member alone if the result is private. `message_id`: the result."""
         job = await self._results.job(job_id)
         check_place(interaction, private=job.place.private)
         place = place_of(interaction, private=job.place.private, at=interaction.client.clock())

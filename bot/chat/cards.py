@@ -99,7 +99,7 @@ def result_card(
     lyrics = "" if job.request.instrumental else (first.lyrics or job.request.prompt).strip()
     cover = next((file.cover for file in files if file.cover is not None), None)
     attached = _attached(job, files, say, most=FILES_MAX - bool(lyrics) - (cover is not None))
-    joins = _joins(job, files, say, most=FILES_MAX - bool(lyrics) - (cover is not None) - len(attached))
+    joins = joins_attached(job, files, say, most=FILES_MAX - bool(lyrics) - (cover is not None) - len(attached))
     links = [_link_field(job, file, number, say) for number, file in enumerate(files, 1) if number not in attached]
 
     embed = discord.Embed(title=escape(title, limit=TITLE_SHOWN_MAX), colour=COLOUR)
@@ -167,7 +167,7 @@ def _attached(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> 
     return attached
 
 
-def _joins(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> tuple[Attached, ...]:
+def joins_attached(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> tuple[Attached, ...]:
     """How the takes join what they continue: the picture of the whole piece, and seconds to listen to."""
     found: list[Attached] = []
     for number, file in enumerate(files, 1):

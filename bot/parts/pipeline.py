@@ -30,6 +30,7 @@ from bot.services.pipeline.submit import Submission, SubmitTimes
 from bot.services.pipeline.tracks import TrackFiles
 from bot.services.pipeline.waiting import Waiting
 from bot.services.pipeline.watch import Watch, WatchTimes
+from bot.services.songs.join import Joins
 from bot.suno.wire import parse_callback
 
 ACCEPTERS = 12
@@ -65,6 +66,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
 
     acceptance: Acceptance
     resend: Resend
+    joins: Joins
     part: Part
 
 
@@ -79,6 +81,7 @@ def pipeline_part(ground: Ground) -> Pipeline:
     return Pipeline(
         acceptance=acceptance,
         resend=_resend(ground, posting),
+        joins=Joins(posting, joins),
         part=Part(
             submitters=_submitters(ground, address),
             workers=(

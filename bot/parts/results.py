@@ -18,7 +18,15 @@ def result_buttons(ground: Ground, pipeline: Pipeline, form: FormCog) -> Part:
     return Part(
         cogs=(
             ResultsCog(ground.client, pipeline.acceptance, results, form, undo_seconds=ground.settings.undo_seconds),
-            MoreCog(ground.client, results, _complaints(ground), ground.messenger, form),
+            MoreCog(
+                ground.client,
+                results,
+                _complaints(ground),
+                ground.messenger,
+                form,
+                pipeline.joins,
+                hides_joins=not ground.settings.join_preview,
+            ),
         )
     )
 

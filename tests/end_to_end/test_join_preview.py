@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.audio.process import AudioProcess
+from bot.domain.jobs import JobState
 from bot.sandbox.discord import Attachment, Message
 from bot.sandbox.suno import SunoOptions
 from tests.end_to_end.town import WITH_SOUND, Town
@@ -58,3 +60,31 @@ async def test_an_operator_can_do_without(town: Town) -> None:
     await town.extend(style="folk", title="Tide", prompt="la la")
 
     assert names(await town.result()) == ["tide-1.mp3", "tide-2.mp3"]
+
+
+async def test_without_it_more_has_the_join_also_after_a_restart(town: Town) -> None:
+    await town.start(join_preview=False)
+    await town.extend(style="folk", title="Tide", prompt="la la")
+    more = await (await town.mia.click(await town.result(), "More…")).response()
+    await town.stop()
+    await town.start(join_preview=False)
+
+    click = await town.mia.click(more, "Hear the join")
+    answer = await click.wait_until(lambda message: message.attachments, timeout=30)
+
+    assert sorted(names(answer)) == ["tide-join-1.mp3", "tide-join-2.mp3", "whole-piece.png"]
+    assert answer.content == "How **Tide** joins the original"
+
+
+async def test_the_join_of_music_that_is_gone_is_said_to_be_gone(town: Town) -> None:
+    await town.start(join_preview=False)
+    command = await town.extend(style="folk", title="Tide", prompt="la la")
+    more = await (await town.mia.click(await town.result(), "More…")).response()
+    job = await town.job_in(JobState.DELIVERED)
+    town.discord.vanish(command)
+    async with town.app.storage.transaction() as work:
+        await work.jobs.save(replace(job, source_url=""))
+
+    click = await town.mia.click(more, "Hear the join")
+
+    await click.wait_until(lambda message: "isn't anywhere any more" in message.content)

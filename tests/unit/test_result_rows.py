@@ -32,6 +32,7 @@ def test_two_takes_have_a_button_each_to_extend_and_to_vote(say: Callable[[Text]
     assert [button.custom_id for row in rows for button in row] == [
         "encore:extend:a1:1",
         "encore:extend:a1:2",
+        "encore:whole:a1",
         "encore:repeat:a1",
         "encore:more:a1",
         "encore:vote:a1:1",
