@@ -19,7 +19,8 @@ from bot.domain.jobs import Intake
 from bot.domain.models import Offer
 from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.text import text
-from bot.errors import Refused
+from bot.errors import Refused, quota_refusal
+from bot.services.members.members import Members
 from bot.services.pipeline.accept import Acceptance
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.lyrics_file import LyricsFiles
@@ -35,6 +36,7 @@ class FormCog(commands.Cog):
         self,
         client: EncoreClient,
         acceptance: Acceptance,
+        members: Members,
         drafts: Drafts,
         lyrics: LyricsFiles,
         *,
@@ -43,6 +45,7 @@ class FormCog(commands.Cog):
     ) -> None:
         self._client = client
         self._acceptance = acceptance
+        self._members = members
         self._drafts = drafts
         self._lyrics = lyrics
         self._offer = offer
@@ -52,12 +55,18 @@ class FormCog(commands.Cog):
         self._client.add_dynamic_items(FixButton)
 
     async def open(self, interaction: Interaction, draft: Draft) -> None:
-        """Keep the draft and answer with its form; nothing may have answered the interaction before."""
+        """Keep the draft and answer with its form; nothing may have answered the interaction before.
+
+        Raises:
+            QuotaExceeded: the member could not send it today.
+        """
         await self._drafts.keep(draft)
         await self.show(interaction, draft)
 
     async def show(self, interaction: Interaction, draft: Draft) -> None:
-        """The form of a draft that is kept."""
+        """The form of a draft that is kept. Raises as `open`."""
+        if (refusal := quota_refusal(await self._members.quota(draft.member_id))) is not None:
+            raise refusal
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         await open_form(interaction, form_of(draft, self._offer, say, at=interaction.client.clock()))
 

@@ -11,6 +11,7 @@ from bot.chat.cards import FILES_MAX, joins_attached
 from bot.chat.result.lyrics import lyrics_shown
 from bot.chat.routes import attachments
 from bot.client import EncoreClient
+from bot.domain.clicks import Click
 from bot.domain.drafts import AUDIO_KEPT, Draft, new_draft_id
 from bot.domain.follow_ups import parent_of, same_request
 from bot.domain.jobs import Job
@@ -21,7 +22,6 @@ from bot.domain.text import Text, text
 from bot.errors import Refused
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.sentences import name_of
-from bot.services.songs.clicks import Click
 from bot.services.songs.complaints import Complaints
 from bot.services.songs.join import Joins
 from bot.services.songs.results import MADE_EARLIER, Results
@@ -159,6 +159,7 @@ class MoreCog(commands.Cog):
         if not await acknowledge_in_place(interaction):
             return
         await self._may_delete(interaction, job_id)
+        await self._results.carry_out(_click(interaction, message_id))
         words = text("Deleted.")
         try:
             await self._messenger.remove_result(channel_id=interaction.channel_id or 0, message_id=message_id)

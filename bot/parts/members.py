@@ -25,6 +25,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     form = FormCog(
         ground.client,
         pipeline.acceptance,
+        members,
         drafts,
         LyricsFiles(ground.sources, folder=ground.folder),
         offer=settings.offer,
@@ -39,7 +40,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
         max_source_bytes=settings.max_source_bytes,
     )
     message = FromMessageCog(ground.client, drafts, form, offer=settings.offer)
-    results = result_buttons(ground, pipeline, form)
+    results = result_buttons(ground, pipeline, members, form)
     whole = whole_song_button(ground)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)

@@ -24,7 +24,8 @@ async def web_part(
         WebServerError: it cannot listen on this host and port, or PyNaCl is missing.
     """
     settings, client, storage = ground.settings, ground.client, ground.storage
-    endpoint = _interaction_endpoint(ground)
+    calls = SelfCalls(settings.discord_token)
+    endpoint = _interaction_endpoint(ground, calls)
 
     def readiness() -> Mapping[str, bool]:
         database = {"database": storage.is_writable}
@@ -43,14 +44,14 @@ async def web_part(
         verify_signature=signature_is_valid,
         clock=ground.clock,
         interaction_endpoint=endpoint,
-        self_calls=SelfCalls(settings.discord_token),
+        self_calls=calls,
         middlewares=middlewares,
     )
     async with serve(application, settings.web_host, settings.web_port) as port:
         yield port
 
 
-def _interaction_endpoint(ground: Ground) -> InteractionEndpoint | None:
+def _interaction_endpoint(ground: Ground, calls: SelfCalls) -> InteractionEndpoint | None:
     """None without a public key: then Discord sends interactions to the gateway."""
     public_key = ground.settings.interactions_public_key
     if not public_key:
@@ -60,4 +61,6 @@ def _interaction_endpoint(ground: Ground) -> InteractionEndpoint | None:
     except ModuleNotFoundError as error:
         raise WebServerError("INTERACTIONS_PUBLIC_KEY needs PyNaCl: pip install 'encore-bot[interactions]'") from error
     client = ground.client
-    return InteractionEndpoint(verify=verifier(public_key), take_in=client.take_in, is_ready=client.logged_in.is_set)
+    return InteractionEndpoint(
+        verify=verifier(public_key), take_in=client.take_in, is_ready=client.logged_in.is_set, self_calls=calls
+    )

@@ -33,6 +33,7 @@ CREATE TABLE click (
     message_id BIGINT NOT NULL,
     member_id BIGINT NOT NULL,
     action TEXT NOT NULL,
+    interaction_id BIGINT NOT NULL,
     at_ms BIGINT NOT NULL,
     PRIMARY KEY (message_id, member_id, action)
 );

@@ -2,12 +2,16 @@
 
 import re
 
+import pytest
 from playwright.async_api import Locator, expect
 
+from bot.sandbox.discord import Upload
 from bot.sandbox.playground import Playground
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import NEW_SECONDS, OpenWindow
 from tests.browser.window import Window
 
+CONTINUED_FROM = 23
+"""Seconds into Paper Boats: one before its end, unless the member says otherwise."""
 PLAYS = """async (audio) => {
     audio.muted = true;
     await audio.play();
@@ -36,7 +40,7 @@ async def test_a_command_with_a_file_ends_in_music_that_plays_and_seeks(ground: 
     await expect(result.locator("audio")).to_have_count(2)
     played = await result.locator("audio").first.evaluate(PLAYS)
     assert played["at"] > 20
-    assert played["seconds"] > 60
+    assert played["seconds"] == pytest.approx(CONTINUED_FROM + NEW_SECONDS, abs=0.5)
     assert ground.scene.suno.submits == 1
 
 
@@ -95,7 +99,12 @@ async def test_a_missing_permission_is_named(window: OpenWindow) -> None:
     await mia.enter("notice-board")
     await mia.extend()
 
-    await expect(await mia.see("Attach Files")).to_contain_text("Only you can see this")
+    refusal = await mia.see("Attach Files")
+    await expect(refusal).to_contain_text("Only you can see this")
+    await refusal.get_by_role("button", name="/why").click()
+    await expect(mia.page.get_by_role("group", name="/why")).to_be_visible()
+    await mia.box.press("Enter")
+    await mia.see("Not right now.")
 
 
 async def test_a_private_result_is_seen_by_its_member_alone(window: OpenWindow) -> None:
@@ -138,7 +147,7 @@ async def test_the_operator_gets_a_direct_message_when_the_key_is_refused(window
     await mia.pull("Refuse the key")
     await mia.extend("harbour.wav")
 
-    badge = sam.page.get_by_role("navigation").get_by_role("button", name="Encore").get_by_text("1 mentions")
+    badge = sam.page.get_by_role("navigation").get_by_role("button", name="Encore").get_by_text("1 mention")
     await expect(badge).to_be_visible(timeout=60_000)
     await sam.enter("Encore")
     await sam.see("SUNO_API_KEY")
@@ -150,7 +159,7 @@ async def test_a_mention_elsewhere_shows_as_a_badge(window: OpenWindow) -> None:
     await mia.see("Got it.")
     await mia.enter("chatter")
 
-    badge = mia.page.get_by_role("navigation").get_by_role("button", name="songs").get_by_text("1 mentions")
+    badge = mia.page.get_by_role("navigation").get_by_role("button", name="songs").get_by_text("1 mention")
     await expect(badge).to_be_visible(timeout=60_000)
     await expect(mia.page).to_have_title("(1) #chatter · Encore sandbox")
     await mia.enter("songs")
@@ -201,3 +210,69 @@ async def test_behind_the_scenes_a_job_is_seen_from_acceptance_to_delivery(windo
     log = await mia.see_behind("Log")
     await expect(log).to_contain_text("callback complete, now finished")
     await expect(mia.page.get_by_text("9988")).to_be_visible()
+
+
+async def test_people_vote_below_a_result_and_have_it_made_again(window: OpenWindow, ground: Playground) -> None:
+    mia, jonas = await window("mia"), await window("jonas")
+    await mia.extend()
+    result = await result_of(mia)
+    theirs = await result_of(jonas)
+
+    await result.get_by_role("button", name="Take 2 · 0").click()
+    await mia.see("You voted for take 2.")
+    await theirs.get_by_role("button", name="Take 2 · 1").click()
+    await expect(result.get_by_role("button", name="Take 2 · 2")).to_be_visible()
+
+    await theirs.get_by_role("button", name="Again").click()
+    undone = await jonas.see("seconds to undo")
+    await undone.get_by_role("button", name="Undo").click()
+    await jonas.see("Undone.")
+    await theirs.get_by_role("button", name="Extend 1").click()
+    await expect(jonas.page.get_by_role("dialog")).to_be_visible()
+    assert ground.scene.suno.submits == 1
+
+
+async def test_a_form_is_refused_fixed_and_ends_in_music(window: OpenWindow, ground: Playground) -> None:
+    mia = await window()
+    await mia.begin("extend")
+    await mia.take_sample("paper-boats.mp3")
+    await mia.fill("form", "True")
+    await mia.page.get_by_role("listbox", name="form").get_by_role("option").first.click()
+    await mia.send()
+    form = mia.page.get_by_role("dialog", name="Extend paper-boats.mp3")
+    await form.get_by_label("Where to continue").fill("at the drop")
+    await form.get_by_label("Style").fill("folk")
+    await form.get_by_label("Lyrics or idea").fill("la la")
+    await form.get_by_role("radio", name="Female").check()
+    await form.get_by_role("button", name="Submit").click()
+
+    refusal = await mia.see("I can't read “at the drop” as a time")
+    await refusal.get_by_role("button", name="Fix").click()
+    await expect(form.get_by_label("Where to continue")).to_have_value("at the drop")
+    await expect(form.get_by_text("give a title too: what should it be called?")).to_be_visible()
+    await expect(form.get_by_role("radio", name="Female")).to_be_checked()
+    await form.get_by_label("Where to continue").fill("0:20")
+    await form.get_by_label("Title").fill("Tide")
+    await form.get_by_role("button", name="Submit").click()
+
+    await expect(await result_of(mia)).to_contain_text("Tide")
+    assert ground.scene.suno.submits == 1
+
+
+async def test_the_audio_in_somebodys_message_is_extended(window: OpenWindow, ground: Playground) -> None:
+    jonas = next(each.member for each in ground.scene.identities if each.member.name == "Jonas")
+    songs = next(each for each in ground.scene.discord.world.channels.values() if each.name == "songs")
+    samples = [await ground.scene.samples.get(name) for name in ("paper-boats.mp3", "harbour.wav")]
+    jonas.post(songs, "which one?", *(Upload(each.name, each.data) for each in samples))
+    mia = await window()
+    await mia.message("which one?").click(button="right")
+    await mia.page.get_by_role("menuitem", name="Extend this audio").click()
+    await mia.see("Which one do you want to continue?")
+    await mia.page.get_by_role("combobox", name="Choose a file…").select_option("1")
+
+    form = mia.page.get_by_role("dialog", name="Extend harbour.wav")
+    await form.get_by_label("Lyrics or idea").fill("softer")
+    await form.get_by_role("button", name="Submit").click()
+
+    await mia.see("harbour")
+    await result_of(mia)

@@ -231,10 +231,11 @@ async def test_a_refusal_for_now_offers_another_try(town: Town) -> None:
     assert form.field("Lyrics or idea").value == "softly"
 
 
-async def test_a_used_up_quota_offers_no_form(town: Town) -> None:
+@pytest.mark.parametrize("form", [False, True])
+async def test_nobody_fills_in_a_form_in_vain_when_the_quota_is_used_up(town: Town, form: bool) -> None:
     await town.start(quota_per_day=0)
 
-    answer = await (await town.extend(form=False)).wait_until(lambda message: "switched off" in message.content)
+    answer = await (await town.extend(form=form)).wait_until(lambda message: "switched off" in message.content)
 
     assert not answer.components
 

@@ -88,6 +88,26 @@ async def test_a_vote_after_a_restart_counts_too(town: Town) -> None:
     await has_label(result, "Take 2 · 2")
 
 
+async def test_everything_works_after_a_restart(town: Town) -> None:
+    result = await a_result(town)
+    more = await (await town.mia.click(result, "More…")).response()
+    question = await (await town.mia.click(more, "Delete")).response()
+    await town.stop()
+    await town.start(undo_seconds=AGAIN_SOON)
+
+    form = await (await town.mia.click(result, "Extend 1")).opened_modal()
+    await town.mia.submit_modal(form, {})
+    await town.result(2)
+    await said(town, result, "Again")
+    await town.result(3)
+    assert labels(await (await town.mia.click(result, "More…")).response())
+    assert (await (await town.mia.click(more, "Edit")).opened_modal()).fields
+    assert "lyrics" in await said(town, more, "Lyrics")
+    assert "My operator" in await said(town, more, "Report")
+    await town.mia.click(question, "Delete")
+    await _until_said(question, "Deleted.")
+
+
 async def test_again_submits_the_same_at_once_for_anyone(town: Town) -> None:
     result, other = await a_result(town, undo_seconds=AGAIN_SOON), noa(town)
 
@@ -318,8 +338,7 @@ async def test_nobody_extends_where_the_bot_may_not_post(town: Town) -> None:
 async def test_again_needs_a_quota_of_ones_own(town: Town) -> None:
     result = await a_result(town, quota_per_day=1, undo_seconds=AGAIN_SOON)
 
-    answer = await town.mia.click(result, "Again")
-    await answer.wait_until(lambda message: "You've used all" in message.content)
+    assert "You've used all" in await said(town, result, "Again")
 
     await said(town, result, "Again", by=noa(town))
     assert len((await town.result(2)).attachments) == 2

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.clicks import Click
 from bot.domain.jobs import Job
 from bot.errors import TakenElsewhere
-from bot.services.songs.clicks import Click
 from bot.services.songs.complaints import EVERY, Complaints
 from tests.support.pipeline import Pipeline, a_pipeline, another_process
 from tests.support.storage_samples import a_delivered, a_job, a_track, insert

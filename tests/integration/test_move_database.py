@@ -74,6 +74,13 @@ async def test_the_bot_carries_on_with_what_was_moved(source: Path, target: Path
         assert await after.reading.inbox.pending(limit=9) == await before.reading.inbox.pending(limit=9)
 
 
+async def test_the_server_knows_at_once_how_to_find_what_was_moved(source: Path, target: Path) -> None:
+    await move_to(source, target)
+
+    (known,) = await rows(target, "SELECT count(DISTINCT tablename) FROM pg_stats WHERE tablename IN ('job', 'intake')")
+    assert known == (2,)
+
+
 async def test_the_file_stays_as_it_is_and_nothing_is_left_beside_it(source: Path, target: Path) -> None:
     before = source.read_bytes()
 

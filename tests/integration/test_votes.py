@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.clicks import Click
 from bot.domain.jobs import Job
 from bot.errors import Refused, TakenElsewhere
 from bot.services.common.messenger import RouteBusy, RouteClosed, RouteUnavailable
-from bot.services.songs.clicks import Click
 from bot.services.songs.results import Results, VoteOutcome
 from bot.services.songs.vote_counts import TRIES, VoteCounts, VoteTimes
 from tests.support.pipeline import Pipeline, a_pipeline, another_process

@@ -27,7 +27,7 @@ INSERT INTO intake (interaction_id, payload, due_ms) VALUES (5, NULL, NULL), (6,
 INSERT INTO sending (job_id, member_id, claimed_by, until_ms) VALUES ('00000000000000000000000000000002', 1000, 'x', 1);
 INSERT INTO vote (message_id, member_id, job_id, take, at_ms) VALUES (9, 8, '00000000000000000000000000000002', 2, 1);
 INSERT INTO vote_message (message_id, job_id, channel_id, version) VALUES (9, '00000000000000000000000000000002', 7, 1);
-INSERT INTO click (message_id, member_id, action, at_ms) VALUES (9, 8, 'vote 2', 1);
+INSERT INTO click (message_id, member_id, action, interaction_id, at_ms) VALUES (9, 8, 'vote 2', 7, 1);
 INSERT INTO complaint (message_id, member_id, job_id, channel_id, at_ms)
 VALUES (9, 8, '00000000000000000000000000000002', 7, 1);
 INSERT INTO whole_song (interaction_id, job_id, member_id, message_id, payload, due_ms)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from bot.domain.clicks import Click, Standing
 from bot.domain.complaints import Complaint
 from bot.domain.votes import OutdatedVotes, Vote
 from bot.domain.whole_songs import ClaimedOrder, WholeSongOrder
@@ -57,8 +58,8 @@ class Votes(Protocol):
 
 
 class Clicks(Protocol):
-    async def begin(self, message_id: int, member_id: int, action: str, *, at: datetime, since: datetime) -> bool:
-        """Note the click; False if the member did the same since `since`, as a double click does."""
+    async def begin(self, click: Click, action: str, *, at: datetime, since: datetime) -> Standing:
+        """Note the click, unless the member did the same since `since` or another process has this very click."""
 
 
 class Complaints(Protocol):

@@ -24,6 +24,7 @@ from bot.errors import (
     Outage,
     QuotaExceeded,
     Refused,
+    TakenElsewhere,
     open_commands_refusal,
     quota_refusal,
 )
@@ -141,13 +142,20 @@ class Acceptance:
             await self._storage.write(handed_over)
         self._bells.intake.ring()
 
-    async def undo(self, interaction_id: int, member_id: int) -> None:
-        """Withdraw a command that was begun for later, in whichever process that was.
+    async def undo(self, interaction_id: int, member_id: int, *, click_id: int) -> None:
+        """Withdraw a command that was begun for later, in whichever process that was. `click_id`: the click on `Undo`.
 
         Raises:
             Refused: a worker has it, or it was undone before.
+            TakenElsewhere: another process has the click.
         """
-        if not await self._storage.write(lambda work: work.intakes.undo(interaction_id, member_id=member_id)):
+
+        async def undone(work: Work) -> bool:
+            if not await work.intakes.take_once(click_id):
+                raise TakenElsewhere
+            return await work.intakes.undo(interaction_id, member_id=member_id)
+
+        if not await self._storage.write(undone):
             raise Refused([TOO_LATE_TO_UNDO])
 
     async def forget(self, intake: Intake) -> bool:

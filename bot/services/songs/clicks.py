@@ -1,25 +1,29 @@
-"""One click on a result: who, on which message, and whether it is the second half of a double click."""
+"""Clicks are carried out once: in one process, and a double click is one."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import msgspec
-
+from bot.domain.clicks import REST, Click, Standing
+from bot.errors import TakenElsewhere
 from bot.services.common.ports import Work
-
-REST = timedelta(seconds=3)
-"""A member who does the same thing to the same message again within this time clicked twice."""
-
-
-class Click(msgspec.Struct, frozen=True, kw_only=True):
-    """`message_id`: the result. `guild_id` None: in a direct conversation."""
-
-    interaction_id: int
-    member_id: int
-    message_id: int
-    channel_id: int
-    guild_id: int | None
 
 
 async def is_first(work: Work, click: Click, action: str, *, at: datetime) -> bool:
-    """Whether this is a click of its own."""
-    return await work.clicks.begin(click.message_id, click.member_id, action, at=at, since=at - REST)
+    """Whether this is a click of its own.
+
+    Raises:
+        TakenElsewhere: another process has this click.
+    """
+    standing = await work.clicks.begin(click, action, at=at, since=at - REST)
+    if standing is Standing.ELSEWHERE:
+        raise TakenElsewhere
+    return standing is Standing.FIRST
+
+
+async def taken(work: Work, interaction_id: int) -> None:
+    """In the transaction that carries the click out: a failure leaves it to others.
+
+    Raises:
+        TakenElsewhere: another process has it.
+    """
+    if not await work.intakes.take_once(interaction_id):
+        raise TakenElsewhere

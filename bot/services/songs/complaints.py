@@ -3,14 +3,14 @@
 import logging
 from datetime import datetime, timedelta
 
+from bot.domain.clicks import Click
 from bot.domain.complaints import Complaint
 from bot.domain.text import Text, Verbatim, counted, text
-from bot.errors import TakenElsewhere
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, is_due
 from bot.services.common.messenger import Messenger
 from bot.services.common.ports import Storage, Work
-from bot.services.songs.clicks import Click
+from bot.services.songs.clicks import taken
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,7 @@ class Complaints:
         )
 
         async def written(work: Work) -> bool:
-            if not await work.intakes.take_once(click.interaction_id):
-                raise TakenElsewhere
+            await taken(work, click.interaction_id)
             return await work.complaints.add(complaint)
 
         is_new = await self._storage.write(written)

@@ -4,17 +4,18 @@ from enum import Enum, auto
 
 from msgspec.structs import replace
 
+from bot.domain.clicks import Click
 from bot.domain.follow_ups import parent_of, same_request
 from bot.domain.jobs import Intake, Job, Place, Track
 from bot.domain.takes import takes_of
 from bot.domain.text import text
 from bot.domain.votes import Vote, winner
-from bot.errors import Refused, TakenElsewhere
+from bot.errors import Refused
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.ports import Storage, Work
-from bot.services.songs.clicks import Click, is_first
+from bot.services.songs.clicks import is_first, taken
 
 VOTES_COUNTED = 10_000
 
@@ -69,8 +70,7 @@ class Results:
         """
 
         async def voted(work: Work) -> VoteOutcome:
-            if not await work.intakes.take_once(click.interaction_id):
-                raise TakenElsewhere
+            await taken(work, click.interaction_id)
             job = await work.jobs.get(job_id)
             if job is None or take not in takes_of(job):
                 raise Refused([GONE if job is None else NO_SUCH_TAKE])
@@ -102,6 +102,7 @@ class Results:
 
         Raises:
             Refused: an earlier release made the job, or the member just did the same.
+            TakenElsewhere: another process has this click.
         """
         if job.source_choice is None:
             raise Refused([MADE_EARLIER])
@@ -115,6 +116,14 @@ class Results:
             due_at=place.received_at,
             parent=parent_of(job),
         )
+
+    async def carry_out(self, click: Click) -> None:
+        """Take a click that can only be carried out once.
+
+        Raises:
+            TakenElsewhere: another process has it.
+        """
+        await self._storage.write(lambda work: taken(work, click.interaction_id))
 
     async def removed(self, job_id: str, message_id: int) -> None:
         """The result's message is gone: nothing links to it any more. The job stays."""
