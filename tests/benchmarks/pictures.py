@@ -6,6 +6,7 @@ CPU time of the audio processes, their start included; each measured in turns, a
 import asyncio
 import contextlib
 import resource
+import statistics
 import tempfile
 import threading
 import time
@@ -72,7 +73,7 @@ async def measure() -> list[Row]:
     ]
     rows.append(
         Row(
-            what="the loop's longest stall meanwhile",
+            what="the loop's longest stall meanwhile (median of the rounds)",
             measured=max(stalls["picture"], stalls["join"]),
             reference=stalls["nothing"],
             unit="ms",
@@ -87,7 +88,8 @@ async def _measured(
     works: dict[str, Callable[[], Awaitable[object]]],
 ) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     """CPU time and stalls in ms, and peak memory in MB, by the name of the work."""
-    costs, stalls, megabytes = (dict.fromkeys(works, start) for start in (float("inf"), 0.0, 0.0))
+    costs, megabytes = dict.fromkeys(works, float("inf")), dict.fromkeys(works, 0.0)
+    stalls: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(ROUNDS):
         for name, work in works.items():
             before = _children_ms()
@@ -96,9 +98,10 @@ async def _measured(
             await work()
             watching.cancel()
             stall, peak = await watching
-            stalls[name], megabytes[name] = max(stalls[name], stall), max(megabytes[name], peak)
+            stalls[name].append(stall)
+            megabytes[name] = max(megabytes[name], peak)
             costs[name] = min(costs[name], _children_ms() - before)
-    return costs, stalls, megabytes
+    return costs, {name: statistics.median(found) for name, found in stalls.items()}, megabytes
 
 
 def _children_ms() -> float:
@@ -107,7 +110,7 @@ def _children_ms() -> float:
 
 
 async def _watched() -> tuple[float, float]:
-    """Until cancelled: by how many ms more than asked a sleep was ever late, and the most MB that an audio process held."""
+    """Until cancelled: by how many ms a sleep was late at most, and the most MB that an audio process held."""
     stall, megabytes = 0.0, 0.0
     try:
         while True:
