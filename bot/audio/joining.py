@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from bot.audio.crossfade import crossfaded
 from bot.audio.encoding import encode
 from bot.audio.mixing import Filter
 from bot.audio.questions import Limits, Problem, Stretch, Unusable, WrittenTags
@@ -15,7 +16,6 @@ from bot.audio.seams import (
     Excerpt,
     Seam,
     backwards,
-    crossfaded,
     seam_between,
     seam_in_take,
 )
@@ -24,7 +24,7 @@ from bot.domain.joins import Joined, JoinFormat, Previewed
 
 LOUDNESS_SECONDS = 3.0
 """The window of the short-term loudness."""
-_GAIN_MOST = 30.0  # decibels; two sides that differ by more are meant to
+_GAIN_MOST = 40.0  # decibels; two sides that differ by more are meant to
 _KEPT_MOST = 6.0  # decibels by which a whole part is changed; what a seam needs more is eased off after it
 _EASE_PER_SECOND = 2.0  # decibels
 _LIFT_MOST = 3.0  # decibels that the limiter takes care of
@@ -39,7 +39,7 @@ _BLOCK_BYTES = 1 << 16
 class _Part:
     """A file from `begin` to `end`, in samples, changed by `gain`.
 
-    `fade`: for how long after its end it overlaps the next one; `alike`: how alike the two are there.
+    `fade`: for how long after its end it overlaps the next one.
     """
 
     descriptor: int
@@ -47,7 +47,6 @@ class _Part:
     end: int
     gain: "Gain"
     fade: int = 0
-    alike: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +163,8 @@ class _Link:
 def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> _Link | float:
     """How `latter` follows `former`; or where the seam is in it, in seconds, if it contains `former`."""
     seam_seconds = former.until_seconds or 0.0
+    if seam_seconds <= 0:
+        raise Unusable(Problem.EMPTY, "nothing before the seam")
     before, original = _around(former.descriptor, seam_seconds, kind, limits)
     if not before:
         raise Unusable(Problem.EMPTY, "nothing before the seam")
@@ -208,7 +209,6 @@ def _assembled(kept: Sequence[Stretch], links: Sequence[_Link], inside: Sequence
                 end=end,
                 gain=gains[number],
                 fade=seam.fade if seam else 0,
-                alike=seam.alike if seam else 0.0,
             )
         )
         if seam:
@@ -240,7 +240,7 @@ def _until(piece: Stretch, kind: Kind) -> int:
 
 def heard(plan: Plan, limits: Limits) -> Iterator[bytes]:
     """The joined sound as blocks of interleaved floats, of the plan's kind otherwise."""
-    kind, overlap, alike = plan.kind.of("flt"), b"", 0.0
+    kind, overlap = plan.kind.of("flt"), b""
     for part in plan.parts:
         size = part.fade * kind.bytes_each
         end, filters = part.end + part.fade, part.gain.filters
@@ -248,14 +248,15 @@ def heard(plan: Plan, limits: Limits) -> Iterator[bytes]:
             reader = _Reader(blocks)
             recent = reader.read(len(overlap))
             if recent:
-                yield crossfaded(overlap[: len(recent)], recent, kind.channels, alike)
+                yield crossfaded(overlap[: len(recent)], recent, kind)
             left = (part.end - part.begin) * kind.bytes_each - len(recent)
             while left > 0 and (block := reader.read(min(left, _BLOCK_BYTES))):
                 yield block
                 recent, left = (recent + block)[-size:] if size else b"", left - len(block)
-            overlap, alike = reader.read(size), part.alike
+            overlap = reader.read(size)
         # Where the original ends at the seam, it fades away backwards, which makes no click.
-        overlap += backwards(recent, kind.bytes_each)[: size - len(overlap)]
+        if missing := size - len(overlap):
+            overlap += backwards((recent + overlap)[-missing:], kind.bytes_each)
 
 
 class _Reader:

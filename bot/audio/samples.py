@@ -36,7 +36,7 @@ def mono(stereo: bytes) -> bytes:
 
 def likeness(one: bytes, other: bytes) -> float:
     """The correlation of two blocks of the same length, from -1 to 1; 0 if either is silent."""
-    if not one or len(one) != len(other) or not level(one) or not level(other):
+    if not one or len(one) != len(other) or level(one) < SILENCE or level(other) < SILENCE:
         return 0.0
     there, back = audioop.findfactor(one, other), audioop.findfactor(other, one)
     return math.copysign(math.sqrt(abs(there * back)), there)
@@ -44,7 +44,7 @@ def likeness(one: bytes, other: bytes) -> float:
 
 def best_place(sought: bytes, within: bytes) -> tuple[int, float]:
     """Where a part of `within` is most like `sought`: the sample at which it begins, and how alike they are."""
-    if not sought or len(within) < len(sought) or not level(sought):
+    if not sought or len(within) < len(sought) or level(sought) < SILENCE:
         return 0, 0.0
     place, _ = audioop.findfit(within, sought)
     return place, likeness(within[place * WIDTH : place * WIDTH + len(sought)], sought)

@@ -5,7 +5,6 @@ whole original with new music after it. The last kind is whole already.
 """
 
 import math
-from array import array
 from dataclasses import dataclass
 
 from bot.audio.beats import beat_of, offset, step_samples
@@ -27,7 +26,8 @@ _SHIFT_SECONDS, _SHIFTS = 0.005, 20
 _INTO_SECONDS, _INTO_STEP_SECONDS = 0.12, 0.01
 _SHORT_FADE_SECONDS = 0.04
 _FADES_SECONDS = (0.4, 0.2, 0.1, 0.06)
-_ALIKE = 0.6  # stretches that are less alike are faded quickly, or both would be heard
+_REPEAT_FADE_SECONDS = 0.1
+_ALIKE = 0.6  # music that is less alike is faded quickly, or both would be heard
 _LATENESS = 0.3  # how much more alike the last place must be than the first one
 _LEAD_IN_SECONDS = 0.1  # silence that an encoder puts before a take
 
@@ -102,12 +102,13 @@ def seam_between(original: Excerpt, seam_seconds: float, take: Excerpt) -> Seam:
     """How a take that does not contain the whole original follows it. The take's excerpt is its beginning."""
     rate = original.rate
     seam = min(round(seam_seconds * rate), original.end)
-    if (begins := _repeated(original, take)) is not None:
-        fade = min(round(_FADES_SECONDS[2] * rate), seam - max(begins, original.begin))
-        out = seam - fade
-        into = out - begins
-        return Seam(out=out, into=into, fade=fade, alike=1.0)
-    return _best(original, seam, take, seam + _later(original, seam, take))
+    begins = _repeated(original, take)
+    if begins is None:
+        return _best(original, take, seam + _later(original, seam, take))
+    fade = min(round(_REPEAT_FADE_SECONDS * rate), seam - max(begins, original.begin))
+    if fade < _SHORT_FADE_SECONDS * rate:
+        return _best(original, take, begins)
+    return Seam(out=seam - fade, into=seam - fade - begins, fade=fade, alike=1.0)
 
 
 def _repeated(original: Excerpt, take: Excerpt) -> int | None:
@@ -148,14 +149,14 @@ def _later(original: Excerpt, seam: int, take: Excerpt) -> int:
     return -lead_in if lead_in < _LEAD_IN_SECONDS * rate else 0
 
 
-def _best(original: Excerpt, seam: int, take: Excerpt, begins: int) -> Seam:
+def _best(original: Excerpt, take: Excerpt, begins: int) -> Seam:
     """The place near the seam where both are most alike, if the take begins at about the sample `begins`."""
     rate = original.rate
     short = round(_SHORT_FADE_SECONDS * rate)
     shifts = [round(k / _SHIFTS * _SHIFT_SECONDS * rate) for k in range(-_SHIFTS, _SHIFTS + 1)]
     intos = [round(k * _INTO_STEP_SECONDS * rate) for k in range(round(_INTO_SECONDS / _INTO_STEP_SECONDS) + 1)]
     first_into = max(0, original.begin + shifts[-1] - begins)
-    best, found = -math.inf, Seam(out=seam, into=first_into, fade=short, alike=0.0)
+    best, found = -math.inf, _butted(original, begins, first_into, short)
     for into in intos:
         heard = take.cut(first_into + into, first_into + into + short)
         for shift in shifts:
@@ -169,6 +170,10 @@ def _best(original: Excerpt, seam: int, take: Excerpt, begins: int) -> Seam:
     return _longer(original, take, found)
 
 
+def _butted(original: Excerpt, begins: int, into: int, fade: int) -> Seam:
+    return Seam(out=max(original.begin, min(begins + into, original.end)), into=into, fade=fade, alike=0.0)
+
+
 def _longer(original: Excerpt, take: Excerpt, seam: Seam) -> Seam:
     """The same with the longest fade during which both stay alike."""
     for seconds in _FADES_SECONDS:
@@ -178,21 +183,3 @@ def _longer(original: Excerpt, take: Excerpt, seam: Seam) -> Seam:
             if alike >= _ALIKE:
                 return Seam(out=seam.out, into=seam.into, fade=fade, alike=alike)
     return seam
-
-
-def crossfaded(before: bytes, after: bytes, channels: int, alike: float) -> bytes:
-    """Two blocks of interleaved 32-bit floats of the same length, one fading into the other at an even loudness.
-
-    The two are faded like a sine and a cosine, divided by what their likeness adds.
-    """
-    old, new = array("f", before), array("f", after)
-    steps = len(old) // channels
-    alike = max(0.0, min(1.0, alike))
-    mixed = array("f", bytes(len(old) * old.itemsize))
-    for step in range(steps):
-        angle = (step + 0.5) / steps * math.pi / 2
-        falls, rises = math.cos(angle), math.sin(angle)
-        even = 1 / math.sqrt(1 + 2 * alike * falls * rises)
-        for at in range(step * channels, (step + 1) * channels):
-            mixed[at] = even * (falls * old[at] + rises * new[at])
-    return mixed.tobytes()

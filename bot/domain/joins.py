@@ -53,7 +53,8 @@ class Previewed(msgspec.Struct, frozen=True, kw_only=True):
 class Trimmed(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a piece: it began at `began_at` of the piece and is `length_seconds` long.
 
-    A moment in the part is `began_at` later in the piece. `is_copied`: the packets were copied, so no quality was lost.
+    A moment in the part is `began_at` later in the piece. `is_copied`: the packets were copied, so no quality was lost,
+    and the part may end a packet (26 to 90 ms) before the chosen moment.
     """
 
     began_at: float

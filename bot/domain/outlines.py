@@ -65,15 +65,15 @@ def in_words(seconds: float) -> Text:
 
 def described(outline: Outline) -> tuple[Text, ...]:
     """The picture's alt text: what it shows, in sentences. Joined by spaces, they have fewer than 1,024 characters."""
-    said = [text("Waveform of a piece of {length}.", length=in_words(outline.length_seconds))]
+    said = [text("Waveform of a piece {length} long.", length=in_words(outline.length_seconds))]
     if outline.seam is not None:
         said.append(text("The continuation begins at {moment}.", moment=in_words(outline.seam)))
     if outline.points:
         points = [
-            text("number {number} at {moment}", number=number, moment=in_words(point))
+            text("{number} at {moment}", number=number, moment=in_words(point))
             for number, point in enumerate(outline.points, start=1)
         ]
-        said.append(text("Phrases end at these points: {points}.", points=points))
+        said.append(text("Numbered points where a phrase ends: {points}.", points=points))
     if loud := _stretches(outline, Level.LOUD):
         said.append(text("Loud: {stretches}.", stretches=loud))
     if quiet := _stretches(outline, Level.QUIET):
@@ -81,7 +81,7 @@ def described(outline: Outline) -> tuple[Text, ...]:
     if silent := _stretches(outline, Level.SILENT):
         said.append(text("Silent: {stretches}.", stretches=silent))
     if outline.is_magnified:
-        said.append(text("The last {length} are shown a second time, larger.", length=in_words(MAGNIFIED_SECONDS)))
+        said.append(text("The last minute is shown a second time, larger."))
     return tuple(said)
 
 

@@ -1,12 +1,14 @@
 """Where a continuation follows, and whether it contains what it continues."""
 
 from array import array
+from itertools import pairwise
 
 import pytest
 
 from bot.audio.beats import beat_of, offset, step_samples
+from bot.audio.crossfade import crossfaded
 from bot.audio.samples import best_place, likeness
-from bot.audio.seams import Excerpt, crossfaded, seam_between, seam_in_take
+from bot.audio.seams import Excerpt, seam_between, seam_in_take
 from bot.audio.stretches import Kind, excerpt
 from tests.support.music import RATE, drums, noise, tone
 
@@ -34,7 +36,10 @@ def test_likeness_is_that_of_the_shape_whatever_the_loudness() -> None:
 def test_the_place_of_a_stretch_is_found_to_the_sample() -> None:
     samples = noise(0.2)
 
-    assert best_place(samples[1234:3000].tobytes(), samples.tobytes()) == (1234, pytest.approx(1.0, abs=0.01))
+    place, alike = best_place(samples[1234:3000].tobytes(), samples.tobytes())
+
+    assert place == 1234
+    assert alike == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize("every", [0.35, 0.5, 0.731])
@@ -97,17 +102,32 @@ def test_repeated_moments_are_heard_once() -> None:
     assert seam.out + seam.fade == 9 * RATE
 
 
-def test_a_crossfade_of_the_same_music_changes_nothing_and_one_of_others_keeps_its_loudness() -> None:
+def faded(before: "array[float]", after: "array[float]") -> "array[float]":
+    mixed = array("f")
+    mixed.frombytes(crossfaded(before.tobytes(), after.tobytes(), Kind("flt", "stereo", RATE)))
+    return mixed
+
+
+def test_a_crossfade_of_the_same_music_changes_nothing() -> None:
     same = array("f", [0.5] * 2000)
-    other = array("f", [0.3 * (-1) ** (i // 3) for i in range(2000)])
-    third = array("f", [0.3 * (-1) ** (i // 4) for i in range(2000)])
 
-    unchanged, mixed = array("f"), array("f")
-    unchanged.frombytes(crossfaded(same.tobytes(), same.tobytes(), 2, 1.0))
-    mixed.frombytes(crossfaded(other.tobytes(), third.tobytes(), 2, 0.0))
+    assert all(value == pytest.approx(0.5, abs=1e-3) for value in faded(same, same))
 
-    assert all(value == pytest.approx(0.5, abs=1e-3) for value in unchanged)
-    assert (sum(value**2 for value in mixed) / 2000) ** 0.5 == pytest.approx(0.3, rel=0.1)
+
+def test_a_crossfade_begins_with_the_one_and_ends_with_the_other() -> None:
+    mixed = faded(array("f", [0.5] * 3528), array("f", [-0.5] * 3528))
+
+    assert [mixed[0], mixed[-1]] == pytest.approx([0.5, -0.5], abs=1e-3)
+    assert max(abs(later - sooner) for sooner, later in pairwise(mixed[::2])) < 0.001
+
+
+def test_a_beat_at_the_beginning_of_the_second_is_heard_whole() -> None:
+    nothing, beat = array("f", bytes(4 * 3528)), array("f", (0.5 - at / 8000 for at in range(3528)))
+
+    mixed = faded(nothing, beat)
+
+    assert mixed[2 * 265 :] == beat[2 * 265 :]
+    assert max(abs(later - sooner) for sooner, later in pairwise(mixed[::2])) < 0.005
 
 
 def test_a_crossfade_is_between_30_and_400_milliseconds_long() -> None:
