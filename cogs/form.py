@@ -14,7 +14,7 @@ from bot.chat.form.fix import FIX_ID
 from bot.chat.form.modal import FORM_ID, form_of
 from bot.chat.places import place_of
 from bot.client import EncoreClient
-from bot.domain.drafts import BY_FILE, Draft, Field, filled, refused_draft_id
+from bot.domain.drafts import BY_FILE, Draft, Field, filled, refused_draft_id, wants_to_pick
 from bot.domain.jobs import Intake
 from bot.domain.models import Offer
 from bot.domain.source import SourceChoice, SourceKind
@@ -25,6 +25,7 @@ from bot.services.pipeline.accept import Acceptance
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.lyrics_file import LyricsFiles
 from cogs.clicks import answered
+from cogs.picture import Pictures
 from cogs.submitting import check_place, check_size, hand_in
 
 Interaction = discord.Interaction[EncoreClient]
@@ -39,6 +40,7 @@ class FormCog(commands.Cog):
         members: Members,
         drafts: Drafts,
         lyrics: LyricsFiles,
+        pictures: Pictures,
         *,
         offer: Offer,
         max_source_bytes: int,
@@ -48,6 +50,7 @@ class FormCog(commands.Cog):
         self._members = members
         self._drafts = drafts
         self._lyrics = lyrics
+        self._pictures = pictures
         self._offer = offer
         self._max_source_bytes = max_source_bytes
 
@@ -122,6 +125,10 @@ class FormCog(commands.Cog):
             if not await acknowledge(interaction):  # before the file is fetched, which may take a while
                 return
             request = replace(request, prompt=await self._lyrics.read(lyrics.url))
+        if wants_to_pick(request):
+            picked = replace(draft, request=request)
+            await self._pictures.show(interaction, picked, is_acknowledged=lyrics is not None)
+            return
         place = place_of(interaction, private=draft.private, at=interaction.client.clock())
         intake = Intake(
             place=place, source=draft.source, request=request, parent=draft.parent, due_at=place.received_at

@@ -9,12 +9,16 @@ from bot.services.members.members import Members
 from bot.services.members.standing import Standing
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.lyrics_file import LyricsFiles
+from bot.services.songs.picking import Picking
+from cogs.beginning import Beginning
 from cogs.extend import ExtendCog
 from cogs.form import FormCog
 from cogs.from_message import FromMessageCog
 from cogs.jobs import JobsCog
 from cogs.members import MembersCog
 from cogs.openings import OpeningsCog
+from cogs.pick import PickCog
+from cogs.picture import Pictures
 from cogs.why import WhyCog
 
 
@@ -22,20 +26,23 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     settings = ground.settings
     members = Members(ground.storage, quota_per_day=settings.quota_per_day, bells=ground.bells, clock=ground.clock)
     drafts = Drafts(ground.storage)
+    picking = Picking(ground.storage, pipeline.sources, ground.audio, folder=ground.folder, clock=ground.clock)
+    pictures = Pictures(picking, drafts, members)
     form = FormCog(
         ground.client,
         pipeline.acceptance,
         members,
         drafts,
         LyricsFiles(ground.sources, folder=ground.folder),
+        pictures,
         offer=settings.offer,
         max_source_bytes=settings.max_source_bytes,
     )
+    beginning = Beginning(pipeline.acceptance, form, pictures, offer=settings.offer)
     extend = ExtendCog(
-        pipeline.acceptance,
         members,
         drafts,
-        form,
+        beginning,
         offer=settings.offer,
         max_source_bytes=settings.max_source_bytes,
     )
@@ -52,6 +59,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
         jobs,
         *results.cogs,
         *whole.cogs,
+        PickCog(ground.client, picking, drafts, beginning),
         why,
         OpeningsCog(members, ground.messenger),
     )

@@ -67,6 +67,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     acceptance: Acceptance
     resend: Resend
     joins: Joins
+    sources: Sources
     part: Part
 
 
@@ -76,12 +77,14 @@ def pipeline_part(ground: Ground) -> Pipeline:
     files = TrackFiles(ground.tracks, ground.audio, kept, ground.folder)
     joins = JoinPreviews(source_again(ground, kept), ground.audio, is_on=settings.join_preview)
     posting = Posting(ground.storage, ground.provider, files, joins)
-    acceptance, delivery, progress = _acceptance(ground), _delivery(ground, posting, kept), _progress(ground)
+    sources = _sources(ground)
+    acceptance, delivery, progress = _acceptance(ground, sources), _delivery(ground, posting, kept), _progress(ground)
     callbacks, address = _callback_queue(ground), _public_address(ground)
     return Pipeline(
         acceptance=acceptance,
         resend=_resend(ground, posting),
         joins=Joins(posting, joins),
+        sources=sources,
         part=Part(
             submitters=_submitters(ground, address),
             workers=(
@@ -107,20 +110,24 @@ def source_again(ground: Ground, kept: KeptTracks) -> SourceAgain:
     return SourceAgain(ground.sources, ground.tracks, MessageFiles(ground.client), kept, max_bytes=max_bytes)
 
 
-def _acceptance(ground: Ground) -> Acceptance:
+def _sources(ground: Ground) -> Sources:
+    return Sources(
+        ground.provider,
+        ground.audio,
+        ground.sources,
+        ground.account,
+        MessageFiles(ground.client),
+        folder=ground.folder,
+        max_source_bytes=ground.settings.max_source_bytes,
+        offer=ground.settings.offer,
+    )
+
+
+def _acceptance(ground: Ground, sources: Sources) -> Acceptance:
     settings = ground.settings
     return Acceptance(
         ground.storage,
-        Sources(
-            ground.provider,
-            ground.audio,
-            ground.sources,
-            ground.account,
-            MessageFiles(ground.client),
-            folder=ground.folder,
-            max_source_bytes=settings.max_source_bytes,
-            offer=settings.offer,
-        ),
+        sources,
         ground.messenger,
         limits=AcceptLimits(
             quota_per_day=settings.quota_per_day,

@@ -29,7 +29,7 @@ from bot.services.common.clock import Clock, is_due
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, Posted, RouteClosed, RouteTooSmall, RouteUnavailable
 from bot.services.common.ports import AudioTools, Fetcher, Storage, Work
-from bot.services.common.sentences import name_of
+from bot.services.common.sentences import NO_ROOM, name_of
 from bot.services.common.studio import Studio
 from bot.services.pipeline.cover import fetch_cover
 from bot.services.pipeline.deliver import NONCE_LASTS
@@ -49,7 +49,6 @@ ONE_AT_A_TIME = text("I'm still joining another song for you. Try again once it'
 NOT_READY = text("There's nothing to join yet: this isn't finished.")
 BEGUN = text("I'm joining the whole song. It takes a minute or so; I'll post it here and ping you.")
 WENT_WRONG = text("I couldn't join the whole song. Please try again.")
-NO_ROOM = text("I'm out of disk space right now. Please try again in a while.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 MAYBE_POSTED = text("I was interrupted while posting the whole song. If it isn't here, press **Whole song** again.")
 
