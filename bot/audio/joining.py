@@ -29,6 +29,7 @@ _KEPT_MOST = 6.0  # decibels by which a whole part is changed; what a seam needs
 _EASE_PER_SECOND = 2.0  # decibels
 _LIFT_MOST = 3.0  # decibels that the limiter takes care of
 _PREVIEW_SECONDS = 5.0  # on either side of the seam
+_PEAK = -1.0  # decibels of full scale, as loud as the limiter lets anything be
 _LOWERED_MOST = 6.0  # decibels, for the sake of a loud beat after a seam
 _INAUDIBLE = 0.01  # decibels
 _WHOLE = 1 << 62  # a sample that no file has
@@ -93,8 +94,8 @@ def join(pieces: Sequence[Stretch], to: int, *, audio_format: JoinFormat, tags: 
     plan = planned(pieces, limits)
     kind, seams = plan.kind, tuple(round(seam / plan.kind.rate, 3) for seam in plan.seams)
     if plan.is_whole_already:
-        samples = sum(len(block) for block in stretch(plan.parts[0].descriptor, kind, limits)) // kind.bytes_each
-        return Joined(length_seconds=samples / kind.rate, seams=seams, is_whole_already=True)
+        length = _samples(plan.parts[0].descriptor, kind, limits) / kind.rate
+        return Joined(length_seconds=length, seams=seams, is_whole_already=True)
     length = encode(heard(plan, limits), kind.of("flt"), to, audio_format=audio_format, tags=tags)
     return Joined(length_seconds=length, seams=seams)
 
@@ -126,38 +127,44 @@ def planned(pieces: Sequence[Stretch], limits: Limits) -> Plan:
         Unusable: one of the files cannot be decoded, or ends too early.
     """
     kind = common_kind(piece.descriptor for piece in pieces)
-    kept: list[Stretch] = [pieces[0]]
-    links: list[_Link] = []  # between the kept pieces
-    inside: list[float] = []  # seams within the first kept piece, in its own seconds
+    kept = [_Kept(piece=pieces[0])]
     for piece in pieces[1:]:
-        while True:
-            former = kept[-1]
-            found = _link(former, piece, kind, limits)
-            if not isinstance(found, float):
-                kept.append(piece)
-                links.append(found)
-                break
-            # The piece contains the former one, and with it what the former one contains or follows.
-            inside = [*inside, found] if len(kept) == 1 else inside
-            kept.pop()
-            if not kept:
-                kept.append(piece)
-                break
-            links.pop()
-    return _assembled(kept, links, inside, kind)
+        kept = _followed(kept, piece, kind, limits)
+    return _assembled(kept, kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Link:
     """How one file follows another at a `seam`.
 
-    `change`: the decibels by which the later one has to be changed to be as loud as the former; `peak`: how loud its
-    loudest sample after the seam is before that, in decibels of full scale.
+    `change`: the decibels by which the later one has to be changed to be as loud as the former; `peaks`: how loud the
+    loudest samples before and after the seam are without any change, in decibels of full scale.
     """
 
     seam: Seam
     change: float
-    peak: float
+    peaks: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A file that is heard. `inside`: the seams in it, in its seconds; `link`: how it follows the one before."""
+
+    piece: Stretch
+    inside: tuple[float, ...] = ()
+    link: _Link | None = None
+
+
+def _followed(kept: list[_Kept], piece: Stretch, kind: Kind, limits: Limits) -> list[_Kept]:
+    """What is heard with one more file: it takes the place of those that it contains."""
+    inside: tuple[float, ...] = ()
+    while kept:
+        found = _link(kept[-1].piece, piece, kind, limits)
+        if isinstance(found, _Link):
+            return [*kept, _Kept(piece=piece, inside=inside, link=found)]
+        inside = (*kept[-1].inside, found, *inside)
+        kept = kept[:-1]
+    return [_Kept(piece=piece, inside=inside)]
 
 
 def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> _Link | float:
@@ -166,8 +173,9 @@ def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> _Link
     if seam_seconds <= 0:
         raise Unusable(Problem.EMPTY, "nothing before the seam")
     before, original = _around(former.descriptor, seam_seconds, kind, limits)
-    if not before:
-        raise Unusable(Problem.EMPTY, "nothing before the seam")
+    if not before:  # it ends long before
+        seam_seconds = _samples(former.descriptor, kind, limits) / kind.rate
+        before, original = _around(former.descriptor, seam_seconds, kind, limits)
     seam_seconds = min(seam_seconds, original.end / original.rate)
     _, same_place = _around(latter.descriptor, seam_seconds, kind, limits)
     inside = seam_in_take(original, seam_seconds, same_place) if same_place.samples else None
@@ -179,13 +187,24 @@ def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> _Link
     seam = seam_between(original, seam_seconds, excerpt(beginning, kind, 0))
     window = round(LOUDNESS_SECONDS * kind.rate)
     end = (seam.out - original.begin) * kind.bytes_each
-    old = loudness(before[max(0, end - window * kind.bytes_each) : end], kind)
+    preceding = before[max(0, end - window * kind.bytes_each) : end]
     first = (seam.into + seam.fade) * kind.bytes_each
     following = beginning[first : first + window * kind.bytes_each]
-    new = loudness(following, kind)
+    old, new = loudness(preceding, kind), loudness(following, kind)
     change = 0.0 if old is None or new is None else max(-_GAIN_MOST, min(_GAIN_MOST, old - new))
-    peak = max(1, *map(abs, extremes(following))) if following else 1
-    return _Link(seam=seam, change=change, peak=20 * math.log10(peak / FULL_SCALE))
+    return _Link(seam=seam, change=change, peaks=(_peak(preceding), _peak(following)))
+
+
+def _peak(samples: bytes) -> float:
+    """In decibels of full scale."""
+    if not samples:
+        return -math.inf
+    return 20 * math.log10(max(1, *map(abs, extremes(samples))) / FULL_SCALE)
+
+
+def _samples(descriptor: int, kind: Kind, limits: Limits) -> int:
+    """The length of a file."""
+    return sum(len(block) for block in stretch(descriptor, kind, limits)) // kind.bytes_each
 
 
 def _around(descriptor: int, seam_seconds: float, kind: Kind, limits: Limits) -> tuple[bytes, Excerpt]:
@@ -195,22 +214,19 @@ def _around(descriptor: int, seam_seconds: float, kind: Kind, limits: Limits) ->
     return samples, excerpt(samples, kind, begin)
 
 
-def _assembled(kept: Sequence[Stretch], links: Sequence[_Link], inside: Sequence[float], kind: Kind) -> Plan:
+def _assembled(kept: Sequence[_Kept], kind: Kind) -> Plan:
+    """The parts in samples, with their gains, and where the seams are in the result."""
+    links = [one.link for one in kept if one.link is not None]
     gains = _gains(links, kind.rate)
-    parts, seams = [], [round(seconds * kind.rate) for seconds in inside]
+    parts: list[_Part] = []
+    seams: list[int] = []
     begin = position = 0
-    for number, piece in enumerate(kept):
+    for number, one in enumerate(kept):
         seam = links[number].seam if number < len(links) else None
-        end = max(begin, seam.out) if seam else _until(piece, kind)
-        parts.append(
-            _Part(
-                descriptor=piece.descriptor,
-                begin=begin,
-                end=end,
-                gain=gains[number],
-                fade=seam.fade if seam else 0,
-            )
-        )
+        end = max(begin, seam.out) if seam else _until(one.piece, kind)
+        fade = seam.fade if seam else 0
+        parts.append(_Part(descriptor=one.piece.descriptor, begin=begin, end=end, gain=gains[number], fade=fade))
+        seams += [position + round(seconds * kind.rate) - begin for seconds in one.inside]
         if seam:
             position += end - begin
             seams.append(position)
@@ -220,17 +236,18 @@ def _assembled(kept: Sequence[Stretch], links: Sequence[_Link], inside: Sequence
 
 def _gains(links: Sequence[_Link], rate: int) -> list[Gain]:
     """So that both sides of each seam are equally loud, and no whole part is amplified by more than a little."""
-    gains = [Gain(first=0.0, last=0.0)]
+    gains, peaks = [Gain(first=0.0, last=0.0)], [-math.inf]
     for link in links:
-        first = gains[-1].at(link.seam.out / rate) + link.change
+        former = gains[-1].at(link.seam.out / rate)
+        first = former + link.change
+        peaks += [link.peaks[0] + former, link.peaks[1] + first]
         begin = (link.seam.into + link.seam.fade) / rate
         kept = max(-_KEPT_MOST, min(_KEPT_MOST, first))
         gains.append(Gain(first=first, last=kept, eases_at=begin + LOUDNESS_SECONDS))
     kept_gains = [gain.last for gain in gains]
     lift = min(_LIFT_MOST, max(kept_gains) - min(kept_gains)) - max(kept_gains)
     # Nothing near a seam may be so loud that the limiter would change the loudness there.
-    peaks = [link.peak + gain.first for link, gain in zip(links, gains[1:], strict=True)]
-    lift = min(lift, max(-_LOWERED_MOST, -max(peaks, default=0.0)))
+    lift = min(lift, max(-_LOWERED_MOST, _PEAK - max(peaks)))
     return [gain.plus(lift) for gain in gains]
 
 
