@@ -93,47 +93,63 @@ class FormCog(commands.Cog):
     async def take_in(self, interaction: Interaction, draft_id: str, answers: Answers) -> None:
         """Submit what the form says, or refuse it with everything that was filled in kept for another try."""
         before = await self._drafts.of(interaction.user.id, draft_id)
-        request = filled(before.request, answers.words)
-        by_file = request.prompt.casefold() in BY_FILE
-        request = replace(request, prompt="") if by_file else request
-        draft = replace(before, id=refused_draft_id(interaction.id), request=request, problems=(), by_file=by_file)
-        if (file := answers.files.get(Field.AUDIO)) is not None:
-            source = SourceChoice(
-                kind=SourceKind.ATTACHMENT, name=file.name, locator=file.url, size_bytes=file.size_bytes
-            )
-            draft = replace(draft, source=source, made_at=interaction.client.clock())
+        draft = _filled_in(before, answers, interaction)
         try:
-            await self._submit(interaction, draft, answers)
+            self._check(interaction, draft, answers)
+            if (lyrics := answers.files.get(Field.PROMPT)) is not None:
+                if not await acknowledge(interaction):  # before the file is fetched, which may take a while
+                    return
+                words = await self._lyrics.read(lyrics.url)
+                draft = replace(draft, request=replace(draft.request, prompt=words), by_file=False)
+            await self._hand_in(interaction, draft, is_acknowledged=lyrics is not None)
         except Refused as error:
             await self._drafts.keep_refused(error, draft)
             raise
 
-    async def _submit(self, interaction: Interaction, draft: Draft, answers: Answers) -> None:
+    def _check(self, interaction: Interaction, draft: Draft, answers: Answers) -> None:
+        """What can be said before anything is read."""
         check_place(interaction, private=draft.private)
         if draft.source is None:
             raise Refused([text("There's no audio yet. Add a file.")], rules=["one_source"], options=[Field.AUDIO])
         if (audio := answers.files.get(Field.AUDIO)) is not None:
             check_size(audio.size_bytes, limit_bytes=self._max_source_bytes)
-        if draft.by_file:
+        if draft.by_file and Field.PROMPT not in answers.files:
             raise Refused(
                 [text("Long lyrics come as a text file. Press the button, and the form asks for it.")],
                 rules=["lyrics_by_file"],
                 options=[Field.PROMPT],
             )
-        request, lyrics = draft.request, answers.files.get(Field.PROMPT)
-        if lyrics is not None:
-            if not await acknowledge(interaction):  # before the file is fetched, which may take a while
-                return
-            request = replace(request, prompt=await self._lyrics.read(lyrics.url))
-        if wants_to_pick(request):
-            picked = replace(draft, request=request)
-            await self._pictures.show(interaction, picked, is_acknowledged=lyrics is not None)
+
+    async def _hand_in(self, interaction: Interaction, draft: Draft, *, is_acknowledged: bool) -> None:
+        if wants_to_pick(draft.request):
+            await self._pictures.show(interaction, draft, is_acknowledged=is_acknowledged)
             return
         place = place_of(interaction, private=draft.private, at=interaction.client.clock())
+        assert draft.source is not None  # noqa: S101  # see `_check`
         intake = Intake(
-            place=place, source=draft.source, request=request, parent=draft.parent, due_at=place.received_at
+            place=place, source=draft.source, request=draft.request, parent=draft.parent, due_at=place.received_at
         )
-        await hand_in(interaction, self._acceptance, intake, is_acknowledged=lyrics is not None)
+        await hand_in(interaction, self._acceptance, intake, is_acknowledged=is_acknowledged)
+
+
+def _filled_in(before: Draft, answers: Answers, interaction: Interaction) -> Draft:
+    """The draft with what the form says. `by_file`: its lyrics are in a file, or the form is to ask for one."""
+    request = filled(before.request, answers.words)
+    by_file = request.prompt.casefold() in BY_FILE
+    draft = replace(
+        before,
+        id=refused_draft_id(interaction.id),
+        request=replace(request, prompt="") if by_file else request,
+        problems=(),
+        by_file=by_file or Field.PROMPT in answers.files,
+        can_be_trimmed=False,
+    )
+    if (file := answers.files.get(Field.AUDIO)) is None:
+        return draft
+    source = SourceChoice(kind=SourceKind.ATTACHMENT, name=file.name, locator=file.url, size_bytes=file.size_bytes)
+    # With other audio, it no longer comes from another job, and nobody has agreed to trimming it.
+    request = replace(draft.request, trim=False)
+    return replace(draft, source=source, request=request, parent=None, made_at=interaction.client.clock())
 
 
 class FixButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=FIX_ID):

@@ -99,10 +99,12 @@ def is_by_file(draft: Draft) -> bool:
 def _about(shown: _Shown, field: Field) -> Text:
     """What was wrong with it, or else what it is for."""
     draft = shown.draft
+    if field is Field.AUDIO and draft.source is None:
+        return DESCRIPTIONS[field]  # what was wrong was the way in which it was named
     for problem in draft.problems:
         if problem.option == field:
             return problem.sentence
-    if field is Field.AUDIO and draft.source is not None and not draft.has_audio(at=shown.at):
+    if field is Field.AUDIO and not draft.has_audio(at=shown.at):
         return AUDIO_GONE
     if field is Field.PROMPT and is_by_file(draft):
         return _file_wanted(draft)
