@@ -10,6 +10,7 @@ from bot.acknowledge import acknowledge
 from bot.chat.permissions import posting_refusal
 from bot.chat.why import outside_servers
 from bot.client import EncoreClient
+from bot.domain.clicks import Click
 from bot.domain.gates import Gate
 from bot.domain.jobs import Intake
 from bot.domain.source import SourceChoice, SourceKind
@@ -89,6 +90,17 @@ async def track_choices(members: Members, interaction: Interaction, current: str
         title = plain(owned.title or say(UNTITLED), limit=CHOICE_MAX - len(label) + 1)
         choices.append(app_commands.Choice(name=label.replace("\0", title), value=owned.track.id))
     return choices
+
+
+def click_behind(interaction: Interaction) -> Click:
+    """A click, or the form that follows one."""
+    return Click(
+        interaction_id=interaction.id,
+        member_id=interaction.user.id,
+        message_id=interaction.message.id if interaction.message else 0,
+        channel_id=interaction.channel_id or 0,
+        guild_id=interaction.guild_id,
+    )
 
 
 async def hand_in(

@@ -40,6 +40,7 @@ class DraftPayload(msgspec.Struct, frozen=True, kw_only=True):
     parent: Parent | None = None
     relay_turn: RelayTurn | None = None
     by_file: bool = False
+    can_be_trimmed: bool = False
     options: tuple[str | None, ...] = ()
 
 
@@ -57,6 +58,7 @@ class Drafts:
             parent=draft.parent,
             relay_turn=draft.relay_turn,
             by_file=draft.by_file,
+            can_be_trimmed=draft.can_be_trimmed,
             options=tuple(problem.option for problem in draft.problems),
         )
         stored = json.dumps(msgspec.to_builtins(payload))  # keeps NaN, which msgspec's own JSON does not
@@ -89,6 +91,7 @@ def _read(row: Row) -> Draft | None:
             relay_turn=payload.relay_turn,
             problems=tuple(Problem(option, sentence) for option, sentence in problems),
             by_file=payload.by_file,
+            can_be_trimmed=payload.can_be_trimmed,
         )
     except (LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
         log.error("draft %s cannot be read by this version (%s)", row["id"], type(error).__name__)  # noqa: TRY400

@@ -39,6 +39,7 @@ from storage.songs import Songs
 from storage.spending import Spending
 from storage.tracks import Tracks
 from storage.votes import Votes
+from storage.whole_songs import WholeSongs
 
 if TYPE_CHECKING:
     from storage.gauges import Gauges
@@ -75,6 +76,7 @@ class SqlWork:
         self.complaints = Complaints(connection)
         self.drafts = Drafts(connection)
         self.relays = Relays(connection)
+        self.whole_songs = WholeSongs(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

@@ -78,6 +78,7 @@ class Bells:
         self.votes = self._bell("votes")
         self.complaints = self._bell("complaints")
         self.relays = self._bell("relays")
+        self.whole_songs = self._bell("whole songs")
         self.shards = self._bell("shards")
 
     def _bell(self, name: str) -> Bell:

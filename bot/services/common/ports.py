@@ -25,7 +25,7 @@ from bot.services.common.aggregates import (
 )
 from bot.services.common.library_aggregates import Library, Presets
 from bot.services.common.relay_aggregates import Relays
-from bot.services.common.result_aggregates import Clicks, Complaints, Votes
+from bot.services.common.result_aggregates import Clicks, Complaints, Votes, WholeSongOrders
 
 T = TypeVar("T")
 
@@ -101,6 +101,8 @@ class Work(Protocol):
     def drafts(self) -> Drafts: ...
     @property
     def relays(self) -> Relays: ...
+    @property
+    def whole_songs(self) -> WholeSongOrders: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 

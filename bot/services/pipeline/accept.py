@@ -18,9 +18,9 @@ from bot.domain.drafts import Draft, problems_of, refused_draft, refused_draft_i
 from bot.domain.gates import Gate
 from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Parent, Stage
 from bot.domain.quota import quota_day
-from bot.domain.request import sent_continue_at
+from bot.domain.request import ExtensionRequest, is_longer_than_its_model_takes, moment_in_part, sent_continue_at
 from bot.domain.source import SourceChoice
-from bot.domain.text import Text, text
+from bot.domain.text import Seconds, Text, text
 from bot.errors import (
     Outage,
     QuotaExceeded,
@@ -36,7 +36,7 @@ from bot.services.common.command_mentions import CommandMentions
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
-from bot.services.common.sentences import with_more, without_cost
+from bot.services.common.sentences import NO_ROOM, with_more, without_cost
 from bot.services.pipeline import relay_turns
 from bot.services.pipeline.sources import HandedOver, Sources
 
@@ -46,12 +46,13 @@ READING = text("🎧 Reading your file…")
 GOT_IT = text("Got it. I'll post here and ping you.")
 INTERRUPTED = text("I was interrupted. I'm back on your command now.")
 KEPT = text("I can't save anything right now. I've kept your command and will finish it as soon as I can.")
-NO_ROOM = text("I'm out of disk space right now. Please try again in a while.")
 TOO_LATE = text("Your command had to wait too long, so nothing was started. Please try again.")
 TOO_LATE_TO_UNDO = text("That's too late to undo. `/jobs` shows it; a waiting job can be cancelled there.")
 WENT_WRONG = text("Something went wrong. Please try again.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 NO_ANSWER = text("Discord isn't letting me post right now. Please try again in a minute.")
+
+CAN_BE_TRIMMED = text("**Trim it** uses as much as fits of the part before the moment you chose.")
 
 POSTING_TRIES = 3
 POSTING_PAUSE_SECONDS = 0.5
@@ -327,6 +328,8 @@ class Acceptance:
             LeaseLost: somebody else decides about it.
         """
         sentences, draft = await self._worded(command, refusal), _fixable(command.intake, refusal)
+        if draft is not None and draft.can_be_trimmed:
+            sentences = [*sentences, CAN_BE_TRIMMED]
 
         async def refused(work: Work) -> bool:
             is_ours = await work.intakes.refuse(command.intake.place.interaction_id, sentences, owner=self._owner)
@@ -393,7 +396,7 @@ class Acceptance:
         job = await self._storage.write(accepted)
         if intake.relay_turn is not None:
             self._bells.relays.ring()
-        return job, notes_on(source.request, intake.source)
+        return job, (*notes_on(source.request, intake.source), *_trimmed_note(source.request, job))
 
     def _job(self, intake: Intake, source: HandedOver, at: datetime) -> Job:
         request = adjusted(source.request)
@@ -403,7 +406,7 @@ class Acceptance:
             state=JobState.ACCEPTED,
             stage=Stage.QUEUED,
             request=request,
-            sent_continue_at=sent_continue_at(request.continue_at, source.properties.length_seconds),
+            sent_continue_at=sent_continue_at(moment_in_part(request), source.properties.length_seconds),
             source_kind=intake.source.kind,
             source_name=intake.source.name,
             source_url=source.url,
@@ -428,4 +431,19 @@ def _fixable(intake: Intake, refusal: Refused) -> Draft | None:
     """What its member can fix and send again, if that can help."""
     if not refusal.can_be_fixed:
         return None
-    return refused_draft(intake, problems_of(refusal.sentences, refusal.options))
+    draft = refused_draft(intake, problems_of(refusal.sentences, refusal.options))
+    return replace(draft, can_be_trimmed=refusal.can_be_trimmed)
+
+
+def _trimmed_note(request: ExtensionRequest, job: Job) -> tuple[Text, ...]:
+    """What was handed over of a source that is too long."""
+    if not is_longer_than_its_model_takes(request, request.source_length or 0.0):
+        return ()
+    return (
+        text(
+            "Your audio is longer than {model} takes, so I used the part from {begin} to {end}.",
+            model=request.model,
+            begin=Seconds(request.source_began_at),
+            end=Seconds(request.source_began_at + job.source.length_seconds),
+        ),
+    )
