@@ -124,9 +124,9 @@ class RelayCog(commands.Cog):
             place = place_of(interaction, private=False, at=interaction.client.clock())
             manages = interaction.permissions.manage_messages
             view = await self._relays.finish(place, manages_messages=manages)
-            say = interaction.client.catalogue.for_reader(str(interaction.locale))
-            done = text("The relay is finished.") if view.made else text("The relay is over before its first turn.")
-            await reply(interaction, say(done))
+            if not view.has_song:  # otherwise, whoever joins it answers
+                say = interaction.client.catalogue.for_reader(str(interaction.locale))
+                await reply(interaction, say(text("The relay is finished. There's no song to post.")))
 
     async def take_turn(self, interaction: Interaction, relay_id: str) -> None:
         """The form for the next turn, if it is this member's to take."""

@@ -12,13 +12,17 @@ LINKS_MAX = 60
 
 
 class WholeSongOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One click on `Whole song`, below the result `message_id`. `take` None: the one that most people prefer."""
+    """One click on `Whole song`, below the result `message_id`. `take` None: the one that most people prefer.
+
+    `people`: who made the song, if that is to be said: a relay ends with its song, even if there is nothing to join.
+    """
 
     place: Place
     job_id: str
     message_id: int
     take: int | None = None
     audio_format: JoinFormat = JoinFormat.MP3
+    people: tuple[int, ...] = ()
 
 
 class ClaimedOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -105,13 +105,19 @@ async def test_finishing_names_everybody_and_ends_the_turns(town: Town) -> None:
     button = await call(thread, 2)
 
     assert "Only whoever started" in await said(await other.command(thread, "relay finish"))
-    assert "relay is finished" in await said(await town.mia.command(thread, "relay finish"))
+    answer = await town.mia.command(thread, "relay finish")
     end = await call(thread, 3)
+    song = await thread.wait_for(lambda message: "the whole song" in message.content, timeout=30)
 
     assert f"Made by {town.mia.mention} and {other.mention}" in end.content
     assert f"/{thread.id}/{(await ended(thread, 2)).id}" in end.content
     assert end.components == []
-    assert end.pinged == []
+    assert (end.pinged, song.pinged) == ([], [town.mia])
+    assert f"Made by {town.mia.mention} and {other.mention}" in song.content
+    assert song.reference == await ended(thread, 2)
+    (file,) = song.attachments
+    assert file.filename == "paper-boats-whole.mp3"
+    await answer.wait_until(lambda message: "Here it is: https://discord.com/channels/" in message.content)
     assert "This relay is finished" in await said(await town.mia.click(button, TURN))
     assert "no relay in this thread" in await said(await town.mia.command(thread, "relay finish"))
 
@@ -120,7 +126,9 @@ async def test_a_moderator_can_finish_any_relay(town: Town) -> None:
     thread = await a_relay(town)
     moderator = town.discord.member("Max", guild=town.guild, permissions=["MANAGE_MESSAGES"])
 
-    assert "relay is finished" in await said(await moderator.command(thread, "relay finish"))
+    await moderator.command(thread, "relay finish")
+
+    assert "this relay is finished" in (await call(thread, 2)).content
 
 
 async def test_a_relay_begins_with_a_result_in_its_thread(town: Town) -> None:
@@ -342,3 +350,16 @@ async def test_two_processes_post_each_message_once(town: Town) -> None:
     await town.stop()
 
     assert len(calls(thread)) == 3
+
+
+async def test_a_relay_without_a_turn_ends_quietly(town: Town) -> None:
+    await town.start(**AT_ONCE)
+    thread = a_thread(town)
+    await a_result(town, thread)
+    await town.mia.command(thread, "relay start")
+    button = await call(thread)
+
+    assert "no song to post" in await said(await town.mia.command(thread, "relay finish"))
+
+    assert "This relay is finished" in await said(await noa(town).click(button, TURN))
+    assert len(calls(thread)) == 1

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.sandbox.discord import Upload
 from bot.sandbox.suno import SunoOptions
 from tests.end_to_end.town import WITH_SOUND, Town
 
@@ -23,3 +24,17 @@ async def test_a_take_that_is_the_whole_song_already_is_not_joined_again(town: T
 
     assert answer.content.startswith("Take 2 of “Boats” already contains the whole song from its beginning")
     assert len(town.songs.messages) == 2
+
+
+async def test_a_relay_ends_with_a_take_that_is_the_whole_song_already(town: Town) -> None:
+    await town.start()
+    thread = town.songs.thread("relay")
+    form = await (await town.mia.command(thread, "relay start", audio=Upload(town.source))).opened_modal()
+    await town.mia.submit_modal(form, {})
+    await thread.wait_for(lambda message: "turn 1" in message.content, timeout=30)
+
+    await town.mia.command(thread, "relay finish")
+    song = await thread.wait_for(lambda message: "the whole song" in message.content, timeout=30)
+
+    assert f"Made by {town.mia.mention}." in song.content
+    assert len(song.attachments) == 1

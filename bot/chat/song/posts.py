@@ -17,6 +17,7 @@ from bot.domain.text import Said, Seconds, Text, Verbatim, counted, text
 from bot.domain.whole_songs import WholeSongOrder
 from bot.services.common.messenger import Posted, RouteClosed
 from bot.services.common.sentences import UNTITLED
+from bot.services.songs.relays import mentions
 from bot.services.songs.whole_song import WholeSong
 from bot.text import Catalogue
 
@@ -79,6 +80,14 @@ class WholeSongPosts:
         return Posted(order.place.channel_id, message.id, is_answer=True)
 
     def _words(self, order: WholeSongOrder, song: WholeSong) -> str:
+        if order.people:
+            words = text(
+                "**{title}**, the whole song, {length}. Made by {people}.",
+                title=_title(song),
+                length=Seconds(song.length_seconds),
+                people=mentions(order.people),
+            )
+            return self._catalogue.render(words, order.place.locale)
         consists = counted(
             "The original and the take that continues it, joined.",
             "The original and {count} takes, joined.",

@@ -28,6 +28,7 @@ from bot.domain.takes import takes_of
 from bot.domain.text import Said, Text, Verbatim, text
 from bot.domain.titles import shown_title
 from bot.domain.tracks import folded
+from bot.domain.whole_songs import WholeSongOrder
 from bot.errors import Refused
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
@@ -62,6 +63,11 @@ class RelayView(msgspec.Struct, frozen=True, kw_only=True):
     made: tuple[Turn, ...]
     people: tuple[int, ...]
     take: int | None = None
+
+    @property
+    def has_song(self) -> bool:
+        """Whether anything was made of which a take is still stored."""
+        return bool(self.made) and self.take is not None
 
     @property
     def title(self) -> str:
@@ -134,7 +140,7 @@ class Relays:
         return await self._storage.write(claimed)
 
     async def finish(self, place: Place, *, manages_messages: bool) -> RelayView:
-        """End the relay of this thread.
+        """End the relay of this thread, and have its song joined and posted, which answers the command.
 
         Raises:
             Refused: there is none, it is not for this member to end, or a turn is under way.
@@ -157,10 +163,13 @@ class Relays:
             at = self._clock()
             await work.relays.finish(relay.id, at=at)
             await work.relays.make_due(relay.id, at=at)
+            if (order := _last_order(view, place)) is not None:
+                await work.whole_songs.add(order, at=at)
             return view
 
         view = await self._storage.write(finished)
         self._bells.relays.ring()
+        self._bells.whole_songs.ring()
         return view
 
     async def status(self, channel_id: int, member_id: int) -> tuple[RelayView, Ruling]:
@@ -238,6 +247,21 @@ def refusal_of(ruling: Ruling) -> Text | None:
 
 
 _SETTLED = {Verdict.GONE: GONE, Verdict.FULL: FULL, Verdict.FINISHED: FINISHED}
+
+
+def _last_order(view: RelayView, place: Place) -> WholeSongOrder | None:
+    """The whole song, if there is any."""
+    base = view.position.base
+    if base is None or not view.has_song:
+        return None
+    is_here = base.final_message_id is not None and channel_of(base) == place.channel_id
+    return WholeSongOrder(
+        place=place,
+        job_id=base.id,
+        message_id=base.final_message_id if is_here and base.final_message_id else place.interaction_id,
+        take=view.take,
+        people=view.people,
+    )
 
 
 def mention(member_id: int) -> Verbatim:

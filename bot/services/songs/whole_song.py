@@ -250,7 +250,9 @@ class WholeSongs:
         whole = folder / f"whole.{order.audio_format}"
         joined: Joined = await self._studio.join(parts, whole, audio_format=order.audio_format, tags=tags)
         if joined.is_whole_already:
-            raise Refused([_already(last)])
+            if not order.people:
+                raise Refused([_already(last)])
+            whole = paths[-1]
         return WholeSong(
             job=last.job,
             path=whole,
