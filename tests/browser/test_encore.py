@@ -319,3 +319,22 @@ async def test_the_audio_in_somebodys_message_is_extended(window: OpenWindow, gr
 
     await mia.see("harbour")
     await result_of(mia)
+
+
+async def test_a_relay_in_a_thread(window: OpenWindow) -> None:
+    mia, jonas = await window("mia"), await window("jonas")
+    for each in (mia, jonas):
+        await each.enter("takes for Friday")
+    await mia.begin("relay start")
+    await mia.take_sample("harbour.wav")
+    await mia.send()
+    await mia.page.get_by_role("dialog").get_by_role("button", name="Submit").click()
+    await result_of(mia)
+
+    call = await jonas.see("turn 1, by @Mia, is done")
+    await call.get_by_role("button", name="Take the next turn").click()
+    await jonas.see("People are still voting.")
+
+    await mia.begin("relay finish")
+    await mia.send()
+    await jonas.see("Made by @Mia.", timeout_ms=60_000)

@@ -11,12 +11,14 @@ import msgspec
 import pytest
 
 import storage
-from bot.domain.jobs import Failure, Intake, Parent, Place
+from bot.domain.jobs import Failure, Intake, Parent, Place, RelayTurn
 from bot.domain.presets import PresetOptions
+from bot.domain.relays import Opening
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioProperties, InMessage, SourceChoice
 from bot.domain.whole_songs import WholeSongOrder
 from storage.drafts import DraftPayload
+from storage.relays import RelayPayload
 
 ALWAYS_THERE: dict[type, frozenset[str]] = {
     ExtensionRequest: frozenset(),
@@ -33,6 +35,9 @@ ALWAYS_THERE: dict[type, frozenset[str]] = {
     InMessage: frozenset({"channel_id", "message_id", "attachment_id"}),
     Parent: frozenset({"job_id", "song_id"}),
     DraftPayload: frozenset({"request"}),
+    RelayTurn: frozenset({"relay_id", "number"}),
+    Opening: frozenset({"member_id", "title", "model"}),
+    RelayPayload: frozenset({"locale", "opening"}),
     PresetOptions: frozenset(),
     WholeSongOrder: frozenset({"place", "job_id", "message_id"}),
 }
@@ -100,6 +105,7 @@ STORED: dict[type[msgspec.Struct], str] = {
     ),
     SourceChoice: '{"kind":"url","name":"tide.mp3","locator":"https://files.invalid/tide.mp3"}',
     DraftPayload: '{"request":{}}',
+    RelayPayload: '{"locale":"de","opening":{"member_id":4,"title":"Tide","model":"V5","job_id":"a1"}}',
     PresetOptions: "{}",
     WholeSongOrder: (
         '{"place":{"application_id":1,"interaction_id":2,"interaction_token":"t","guild_id":null,"channel_id":3,'
