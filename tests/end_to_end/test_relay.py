@@ -11,6 +11,7 @@ from bot.domain.jobs import Job, JobState, RelayTurn
 from bot.domain.relays import AGAIN_AFTER
 from bot.sandbox.discord import Channel, Invocation, Member, Message, Upload
 from bot.sandbox.stand_ins import free_port, running
+from bot.services.operator.pause import PAUSE
 from tests.end_to_end.town import Town, ended, ends, eventually
 
 pytestmark = pytest.mark.either_way
@@ -363,3 +364,43 @@ async def test_a_relay_without_a_turn_ends_quietly(town: Town) -> None:
 
     assert "This relay is finished" in await said(await noa(town).click(button, TURN))
     assert len(calls(thread)) == 1
+
+
+async def test_a_turn_that_is_refused_can_be_fixed(town: Town) -> None:
+    thread, other = await a_relay(town), noa(town)
+    form = await (await other.click(await call(thread), TURN)).opened_modal()
+    sent = await other.submit_modal(form, {"Where to continue": "soonish"})
+    refusal = await sent.wait_until(lambda message: message.components)
+
+    fixed = await (await other.click(refusal, "Fix")).opened_modal()
+    await other.submit_modal(fixed, {"Where to continue": ""})
+
+    assert f"turn 2, by {other.mention}, is done" in (await call(thread, 2)).content
+
+
+async def test_the_moment_of_a_turn_can_be_picked(town: Town) -> None:
+    thread, other = await a_relay(town), noa(town)
+    form = await (await other.click(await call(thread), TURN)).opened_modal()
+    sent = await other.submit_modal(form, {"Where to continue": "pick"})
+    picture = await sent.wait_until(lambda message: message.components)
+
+    await other.click(picture, "The end")
+
+    assert f"turn 2, by {other.mention}, is done" in (await call(thread, 2)).content
+
+
+async def test_a_turn_that_is_cancelled_is_free_again(slow_town: Town) -> None:
+    town = slow_town
+    await town.start(**AT_ONCE)
+    town.suno.credits = 0
+    thread, other = a_thread(town), noa(town)
+    form = await (await town.mia.command(thread, "relay start", audio=Upload(town.source))).opened_modal()
+    await town.mia.submit_modal(form, {})
+    await eventually(lambda: town.app.storage.reading.memos.get(PAUSE))
+    await town.job_in(JobState.ACCEPTED)
+
+    await said(await town.mia.command(thread, "cancel", job="paper-boats"))
+
+    news = await call(thread)
+    assert f"turn 1: nothing came of {town.mia.mention}'s try" in news.content
+    assert (await (await other.click(news, TURN)).opened_modal()).fields
