@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import discord
 
@@ -52,7 +53,7 @@ async def acknowledge(
     Raises:
         NotAcknowledged: it stayed unclear, and `put_away` succeeded.
     """
-    arrived = await _arrived(interaction)
+    arrived = await _arrived(partial(interaction.response.defer, ephemeral=True, thinking=True))
     if arrived:
         return True
     is_put_away = await put_away()
@@ -62,15 +63,29 @@ async def acknowledge(
     return False
 
 
-async def _arrived(interaction: discord.Interaction[discord.Client]) -> bool | None:
-    """Whether Discord has our acknowledgement; None if it never said so."""
+async def open_form(interaction: discord.Interaction[discord.Client], form: discord.ui.Modal) -> None:
+    """Answer with a form, which must be the first answer.
+
+    Raises:
+        NotAcknowledged: Discord never said whether the form arrived.
+    """
+    form.stop()  # discord.py need not remember it: what is sent with it carries all that is needed
+    arrived = await _arrived(partial(interaction.response.send_modal, form))
+    if arrived is None:
+        raise NotAcknowledged
+    if not arrived:
+        log.warning("a form was opened too late")
+
+
+async def _arrived(answer: Callable[[], Awaitable[object]]) -> bool | None:
+    """Whether Discord has our first answer; None if it never said so."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + GIVE_UP_SECONDS
     tries = 0
     while loop.time() < ends:
         try:
             async with asyncio.timeout(TRY_SECONDS[min(tries, len(TRY_SECONDS) - 1)]):
-                await interaction.response.defer(ephemeral=True, thinking=True)
+                await answer()
         except discord.InteractionResponded:
             return True
         except TROUBLES as error:
@@ -89,13 +104,13 @@ async def _arrived(interaction: discord.Interaction[discord.Client]) -> bool | N
 async def reply(
     interaction: discord.Interaction[discord.Client], content: str, *, view: discord.ui.View | None = None
 ) -> None:
-    """Answer only the member, acknowledged or not; a `view` needs an acknowledgement. A failure is one log line."""
+    """Answer only the member, acknowledged or not. A failure is one log line."""
     try:
         async with asyncio.timeout(REPLY_SECONDS):
             if not interaction.response.is_done():
                 # Even after a failure there is an answer to edit, if an earlier try arrived after all.
                 with contextlib.suppress(*TROUBLES):
-                    await interaction.response.send_message(content, ephemeral=True)
+                    await interaction.response.send_message(content, ephemeral=True, view=view or discord.utils.MISSING)
                     return
             await interaction.edit_original_response(content=content, view=view)
     except TROUBLES as error:

@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from bot.acknowledge import TOO_LATE, reply
 from bot.chat import cards
+from bot.chat.form.fix import fix_view
 from bot.chat.permissions import invite_link
 from bot.connected_client import ConnectedClient, lean
 from bot.domain.gates import Gate
@@ -58,7 +59,7 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
         if interaction.type is discord.InteractionType.autocomplete:
             await interaction.response.autocomplete([])
         else:
-            await reply(interaction, _say(interaction, refusal))
+            await reply(interaction, interaction.client.in_words(interaction, [refusal]))
         return False
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError) -> None:
@@ -69,14 +70,11 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
             return
         if isinstance(cause, TakenElsewhere):
             return
-        sentences: Sequence[Text]
         if isinstance(cause, Refused):
-            interaction.client.refused(cause.rules)
-            sentences = cause.sentences
-            if cause.is_explained:
-                see_why = await interaction.client.mentions.see_why(interaction.application_id)
-                sentences = with_more(sentences, see_why)
-        elif isinstance(cause, EncoreError):
+            await interaction.client.refuse(interaction, cause)
+            return
+        sentences: Sequence[Text]
+        if isinstance(cause, EncoreError):
             sentences = (cause.sentence,)
         elif isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
             sentences = (text("This command has changed. Restart Discord or try again in a minute."),)
@@ -84,7 +82,7 @@ class EncoreTree(app_commands.CommandTree["EncoreClient"]):
             log.error("a command failed", exc_info=cause)
             # The command may have been written down, so we cannot say that nothing was started.
             sentences = (text("Something went wrong on my side. Check `/jobs` before you try again."),)
-        await reply(interaction, _say(interaction, *sentences))
+        await reply(interaction, interaction.client.in_words(interaction, sentences))
 
 
 def refusal_of(interaction: Interaction) -> Text | None:
@@ -95,10 +93,6 @@ def refusal_of(interaction: Interaction) -> Text | None:
     if not interaction.client.servers.allows(interaction.guild_id):
         return text("I don't serve this server, sorry. Use me in one of my own servers.")
     return None
-
-
-def _say(interaction: Interaction, *sentences: Text) -> str:
-    return cards.as_list(sentences, interaction.client.catalogue.for_reader(str(interaction.locale)))
 
 
 class EncoreClient(ConnectedClient, commands.Bot):
@@ -133,6 +127,20 @@ class EncoreClient(ConnectedClient, commands.Bot):
     def refused(self, rules: Sequence[str]) -> None:
         if self.on_refused is not None:
             self.on_refused(rules)
+
+    async def refuse(self, interaction: Interaction, refusal: Refused) -> None:
+        """Say why, with a button to fix what can be fixed."""
+        self.refused(refusal.rules)
+        sentences: Sequence[Text] = refusal.sentences
+        if refusal.is_explained:
+            sentences = with_more(sentences, await self.mentions.see_why(interaction.application_id))
+        view = None
+        if refusal.draft is not None:
+            view = fix_view(refusal.draft, self.catalogue.for_reader(str(interaction.locale)))
+        await reply(interaction, self.in_words(interaction, sentences), view=view)
+
+    def in_words(self, interaction: Interaction, sentences: Sequence[Text]) -> str:
+        return cards.as_list(sentences, self.catalogue.for_reader(str(interaction.locale)))
 
     async def login(self, token: str) -> None:
         """Log in over new connections, so that it can be repeated: discord.py would reuse closed ones."""

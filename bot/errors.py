@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from bot.domain.drafts import Draft
 from bot.domain.gates import Gate
 from bot.domain.quota import QuotaBalance
 from bot.domain.text import Megabytes, Said, Seconds, Text, counted, text
@@ -29,13 +30,18 @@ class Outage(EncoreError):
 class Refused(EncoreError):
     """The command cannot be taken as it is; `sentences` are all the reasons. Nothing was held or spent.
 
-    `rules` names the broken rules. Those that are a `Gate` don't depend on the piece.
+    `rules` names the broken rules. Those that are a `Gate` don't depend on the piece. `options`, if given, names the
+    option at fault for each sentence, or None. `draft` is what the member can fix and send again.
     """
 
-    def __init__(self, sentences: Sequence[Text], *, rules: Sequence[str] = ("other",)) -> None:
+    def __init__(
+        self, sentences: Sequence[Text], *, rules: Sequence[str] = ("other",), options: Sequence[str | None] = ()
+    ) -> None:
         super().__init__("; ".join(sentence.message for sentence in sentences), sentences[0])
         self.sentences = tuple(sentences)
         self.rules = tuple(rules)
+        self.options = tuple(options)
+        self.draft: Draft | None = None
 
     @property
     def is_explained(self) -> bool:

@@ -2,8 +2,8 @@
 
 import asyncio
 
-TASK_NAMES = ("CommandTree-invoker", "discord-ui-")
-"""How the tasks' names begin: commands and suggestions; buttons, menus and forms."""
+TASK_NAMES = ("CommandTree-invoker", "discord-ui-", "discord.py: on_interaction")
+"""How the tasks' names begin: commands and suggestions; buttons and menus; forms (`cogs/form.py`)."""
 
 
 def _interactions() -> set[asyncio.Task[object]]:

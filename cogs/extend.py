@@ -1,32 +1,33 @@
 """`/extend`: gathers the options and hands them over."""
 
 import contextlib
-from functools import partial
 
 import discord
 from discord import app_commands
 from discord.app_commands import locale_str
 from discord.ext import commands
+from msgspec.structs import replace
 
-from bot.acknowledge import acknowledge
-from bot.chat.permissions import posting_refusal
 from bot.chat.places import place_of
-from bot.chat.why import outside_servers
 from bot.client import EncoreClient
-from bot.domain.gates import Gate
+from bot.domain.adjustments import adjusted
+from bot.domain.drafts import Draft, Problem, moment_meant, refused_draft_id
 from bot.domain.jobs import Intake
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
-from bot.domain.request import ExtensionRequest, genders_meant
+from bot.domain.request import ExtensionRequest, Mode, genders_meant
+from bot.domain.rules import broken_rules
 from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models
 from bot.domain.text import text
-from bot.domain.times import NotAMoment, parse_moment
 from bot.domain.titles import name_in_link
-from bot.errors import Refused, SourceTooLarge
-from bot.services.common.sentences import UNTITLED, lookalikes, track_label, without_cost
+from bot.errors import Refused
+from bot.services.common.sentences import UNTITLED, lookalikes, track_label
 from bot.services.members.members import Members
 from bot.services.pipeline.accept import Acceptance
+from bot.services.songs.drafts import Drafts
 from bot.text import plain
+from cogs.form import FormCog
+from cogs.submitting import check_place, check_size, hand_in
 
 Interaction = discord.Interaction[EncoreClient]
 Choices = list[app_commands.Choice[str]]
@@ -34,9 +35,20 @@ CHOICE_MAX = 100
 
 
 class ExtendCog(commands.Cog):
-    def __init__(self, acceptance: Acceptance, members: Members, *, offer: Offer, max_source_bytes: int) -> None:
+    def __init__(
+        self,
+        acceptance: Acceptance,
+        members: Members,
+        drafts: Drafts,
+        form: FormCog,
+        *,
+        offer: Offer,
+        max_source_bytes: int,
+    ) -> None:
         self._acceptance = acceptance
         self._members = members
+        self._drafts = drafts
+        self._form = form
         self._offer = offer
         self._max_source_bytes = max_source_bytes
 
@@ -58,6 +70,7 @@ class ExtendCog(commands.Cog):
         weirdness=locale_str("How far to stray, from 0 to 1"),
         audio_weight=locale_str("How closely to follow the audio, from 0 to 1"),
         private=locale_str("Only you see the result"),
+        form=locale_str("Fill in the rest in a form"),
     )
     async def extend(
         self,
@@ -77,15 +90,12 @@ class ExtendCog(commands.Cog):
         weirdness: app_commands.Range[float, 0, 1] | None = None,
         audio_weight: app_commands.Range[float, 0, 1] | None = None,
         private: bool = False,
+        form: bool = False,
     ) -> None:
-        if (refusal := outside_servers(interaction.guild_id)) is not None:  # an old client may still offer it there
-            raise Refused([refusal], rules=[Gate.PLACE])
-        if not private:
-            _check_permissions(interaction)
-        source = await self._source(interaction.user.id, audio, url, track)
-        moment, words = _moment(continue_at)
+        check_place(interaction, private=private)
+        moment, words = moment_meant(continue_at)
         request = ExtensionRequest(
-            model=self._model(model, source.model),
+            model=self._model(model),
             continue_at=moment,
             continue_at_words=words,
             instrumental=instrumental,
@@ -98,17 +108,40 @@ class ExtendCog(commands.Cog):
             weirdness=weirdness,
             audio_weight=audio_weight,
         )
-        place = place_of(interaction, private=private, at=interaction.client.clock())
-        intake = Intake(place=place, source=source, request=request, due_at=place.received_at)
-        if not await self._acceptance.write_down(intake):
-            return
-        if await acknowledge(interaction, put_away=partial(self._acceptance.forget, intake)):
-            await self._acceptance.begin(intake)
+        draft = Draft(
+            id=refused_draft_id(interaction.id),
+            member_id=interaction.user.id,
+            request=request,
+            private=private,
+            made_at=interaction.client.clock(),
+        )
+        try:
+            source = await self._source(interaction.user.id, audio, url, track)
+            if source.model and not (model or "").strip():
+                request = replace(request, model=source.model)
+            draft = replace(draft, source=source, request=request)
+            await self._begin(interaction, draft, in_form=form)
+        except Refused as error:
+            await self._drafts.keep_refused(error, draft)
+            raise
 
-    def _model(self, typed: str | None, of_source: str | None) -> str:
+    async def _begin(self, interaction: Interaction, draft: Draft, *, in_form: bool) -> None:
+        """Hand it in, or open the form if that is wanted, or if there are no lyrics where they are needed."""
+        source, request = draft.source, draft.request
+        assert source is not None  # noqa: S101  # the command has one
+        if in_form or (request.mode is Mode.CUSTOM_VOCAL and not request.prompt):
+            broken = () if in_form else broken_rules(adjusted(replace(request, source_model=source.model)), self._offer)
+            problems = tuple(Problem(rule.option, rule.sentence) for rule in broken)
+            await self._form.open(interaction, replace(draft, problems=problems))
+            return
+        place = place_of(interaction, private=draft.private, at=interaction.client.clock())
+        intake = Intake(place=place, source=source, request=request, due_at=place.received_at)
+        await hand_in(interaction, self._acceptance, intake)
+
+    def _model(self, typed: str | None) -> str:
         """The model that matches, or the input if none or several do."""
         if not (words := (typed or "").strip()):
-            return of_source or self._offer.default.name
+            return self._offer.default.name
         model = model_meant(words, self._offer)
         return model.name if model else words
 
@@ -120,15 +153,14 @@ class ExtendCog(commands.Cog):
             raise Refused(
                 [text("Give one piece of audio: an `audio` file, a `url`, or a `track` of your own.")],
                 rules=["one_source"],
+                options=["audio"],
             )
         if track is not None:
             return await self._members.source_from_track(member_id, track)
         if url is not None:
             return SourceChoice(kind=SourceKind.URL, name=name_in_link(url), locator=url.strip())
         assert audio is not None  # noqa: S101  # one of the three is given
-        if audio.size > self._max_source_bytes:
-            too_large = SourceTooLarge(limit_bytes=self._max_source_bytes, size_bytes=audio.size)
-            raise Refused(without_cost([too_large.sentence]), rules=[too_large.rule])
+        check_size(audio.size, limit_bytes=self._max_source_bytes)
         return SourceChoice(
             kind=SourceKind.ATTACHMENT, name=audio.title or audio.filename, locator=audio.url, size_bytes=audio.size
         )
@@ -172,22 +204,6 @@ class ExtendCog(commands.Cog):
 def _choices(interaction: Interaction, suggestions: list[Suggestion]) -> Choices:
     say = interaction.client.catalogue.for_reader(str(interaction.locale))
     return [app_commands.Choice(name=say(each.name)[:CHOICE_MAX], value=each.value) for each in suggestions[:25]]
-
-
-def _check_permissions(interaction: Interaction) -> None:
-    """Before spending anything: could the result be posted here?"""
-    if (refusal := posting_refusal(interaction.channel, interaction.app_permissions)) is not None:
-        raise Refused([refusal], rules=[Gate.PERMISSIONS])
-
-
-def _moment(words: str | None) -> tuple[float | None, str | None]:
-    """The second it names, or the words themselves if they name none."""
-    if words is None:
-        return None, None
-    try:
-        return parse_moment(words), None
-    except NotAMoment:
-        return None, words
 
 
 def _gender(words: str | None) -> str | None:

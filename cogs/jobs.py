@@ -1,8 +1,7 @@
 """`/jobs`: a member's latest jobs and what they can do with each. Menu and buttons outlive restarts."""
 
-import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import discord
@@ -13,16 +12,15 @@ from discord.ext import commands
 from bot.acknowledge import acknowledge, reply
 from bot.chat import cards, job_list
 from bot.chat.places import place_of
-from bot.client import EncoreClient, refusal_of
+from bot.client import EncoreClient
 from bot.domain.actions import JobAction, actions_on
 from bot.domain.jobs import Job
 from bot.domain.text import Text, Verbatim, text
-from bot.errors import EncoreError, Refused, TakenElsewhere
+from bot.errors import Refused
 from bot.services.common.sentences import NOT_USED, name_of
 from bot.services.members.members import Members
 from bot.services.pipeline.resend import Resend
-
-log = logging.getLogger(__name__)
+from cogs.clicks import answered
 
 Interaction = discord.Interaction[EncoreClient]
 View = discord.ui.View
@@ -126,7 +124,7 @@ class JobMenu(discord.ui.DynamicItem[discord.ui.Select[View]], template=re.escap
                 raise Refused([text("Pick a job from the list.")])
             await cog.show(interaction, self.item.values[0])
 
-        await _answered(interaction, show)
+        await answered(interaction, JobsCog, show)
 
 
 class JobButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTON):
@@ -151,30 +149,4 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTO
         async def act(cog: JobsCog) -> None:
             await cog.act(interaction, self._action, self._job_id)
 
-        await _answered(interaction, act)
-
-
-async def _answered(interaction: Interaction, work: Callable[[JobsCog], Awaitable[None]]) -> None:
-    """Acknowledge a click, do the work, and report errors: discord.py only logs what such a callback raises."""
-    say = interaction.client.catalogue.for_reader(str(interaction.locale))
-    if (refusal := refusal_of(interaction)) is not None:
-        await reply(interaction, say(refusal))
-        return
-    sentences: Sequence[Text]
-    try:
-        if not await acknowledge(interaction):
-            return
-        cog = interaction.client.get_cog(JobsCog.__cog_name__)
-        assert isinstance(cog, JobsCog)  # noqa: S101  # these items belong to it
-        await work(cog)
-        return
-    except TakenElsewhere:
-        return
-    except Refused as error:
-        sentences = error.sentences
-    except EncoreError as error:
-        sentences = [error.sentence]
-    except Exception:
-        log.exception("a click failed")
-        sentences = [text("Something went wrong. Please try again.")]
-    await reply(interaction, cards.as_list(sentences, say))
+        await answered(interaction, JobsCog, act)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bot.domain.inbox_entry import Recorded
 from storage import lock
 from storage.batches import Batches, Take
+from storage.drafts import Drafts
 from storage.engines import sqlite_ownership
 from storage.engines.base import BUSY_SECONDS, Connection, Engine
 from storage.engines.opening import open_server
@@ -61,6 +62,7 @@ class SqlWork:
         self.progress = ProgressMessages(connection)
         self.spending = Spending(connection)
         self.sendings = Sendings(connection)
+        self.drafts = Drafts(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

@@ -11,10 +11,12 @@ from bot.chat import cards
 from bot.chat.asked import AskedDiscord
 from bot.chat.direct_refusals import REFUSED, REFUSED_UNHEARD, DirectRefusals
 from bot.chat.discord_errors import read_as_routes
+from bot.chat.form.fix import fix_view
 from bot.chat.pacing import Pacer
 from bot.chat.progress_messages import ProgressMessages
 from bot.chat.routes import ORIGINAL, AnswerRoute, ChannelRoute, answer_of
 from bot.chat.turns import Turns
+from bot.domain.drafts import Draft
 from bot.domain.jobs import Job, Place
 from bot.domain.progress import ProgressView, is_for_member_alone
 from bot.domain.text import Text, Verbatim, text
@@ -82,20 +84,26 @@ class DiscordMessenger:
             is_watched=is_watched,
         )
 
-    async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
+    async def answer(self, place: Place, sentences: Sequence[Text], *, draft: Draft | None = None) -> bool:
+        view = discord.utils.MISSING
+        if draft is not None:
+            view = fix_view(draft, self._catalogue.for_reader(place.locale))
         try:
-            return await self.answer_if_acknowledged(place, sentences)
+            return await self._answered(place, sentences, view)
         except RouteUnavailable as error:
             log.warning("a command could not be answered (%s)", error)
             return True
 
     async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
+        return await self._answered(place, sentences, discord.utils.MISSING)
+
+    async def _answered(self, place: Place, sentences: Sequence[Text], view: discord.ui.View) -> bool:
         if not self._can_answer(place):
             return False
         content = cards.as_list(sentences, self._catalogue.for_reader(place.locale))
         try:
             with read_as_routes():
-                await answer_of(self._client, place).edit_message(ORIGINAL, content=content)
+                await answer_of(self._client, place).edit_message(ORIGINAL, content=content, view=view)
         except RouteClosed as error:
             log.warning("a command could not be answered (%s)", error)
             return False
@@ -111,8 +119,8 @@ class DiscordMessenger:
         except (RouteClosed, RouteUnavailable) as error:
             log.warning("a remark on a command could not be sent (%s)", error)
 
-    async def tell(self, place: Place, sentences: Sequence[Text]) -> None:
-        if await self.answer(place, sentences):
+    async def tell(self, place: Place, sentences: Sequence[Text], *, draft: Draft | None = None) -> None:
+        if await self.answer(place, sentences, draft=draft):
             return
         why = text(
             "I couldn't answer your command in {channel} in time, so I'm telling you here.",

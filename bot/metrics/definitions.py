@@ -66,6 +66,8 @@ SOURCE_RULES: Values = (
 )
 OTHER_RULES: Values = (
     *("model_not_offered", "one_source", "track_unknown", "track_ambiguous", "upload_refused", "no_room"),
+    *("draft_gone", "draft_of_another", "no_audio_in_message", "lyrics_by_file"),
+    *("lyrics_file_too_large", "lyrics_file_unreachable", "lyrics_file_unreadable"),
     *("too_late", "fault", "other"),
 )
 REFUSALS: Values = (*Gate, *dict.fromkeys((*(rule.name for rule in RULES), *SOURCE_RULES, *OTHER_RULES)))

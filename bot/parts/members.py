@@ -5,7 +5,11 @@ from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.services.members.members import Members
 from bot.services.members.standing import Standing
+from bot.services.songs.drafts import Drafts
+from bot.services.songs.lyrics_file import LyricsFiles
 from cogs.extend import ExtendCog
+from cogs.form import FormCog
+from cogs.from_message import FromMessageCog
 from cogs.jobs import JobsCog
 from cogs.members import MembersCog
 from cogs.openings import OpeningsCog
@@ -15,10 +19,27 @@ from cogs.why import WhyCog
 def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     settings = ground.settings
     members = Members(ground.storage, quota_per_day=settings.quota_per_day, bells=ground.bells, clock=ground.clock)
-    extend = ExtendCog(pipeline.acceptance, members, offer=settings.offer, max_source_bytes=settings.max_source_bytes)
+    drafts = Drafts(ground.storage)
+    form = FormCog(
+        ground.client,
+        pipeline.acceptance,
+        drafts,
+        LyricsFiles(ground.sources, folder=ground.folder),
+        offer=settings.offer,
+        max_source_bytes=settings.max_source_bytes,
+    )
+    extend = ExtendCog(
+        pipeline.acceptance,
+        members,
+        drafts,
+        form,
+        offer=settings.offer,
+        max_source_bytes=settings.max_source_bytes,
+    )
+    message = FromMessageCog(ground.client, drafts, form, offer=settings.offer)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
-    cogs = (extend, MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
+    cogs = (extend, form, message, MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
     return Part(cogs=cogs, releases=(pipeline.resend.release,))
 
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import msgspec
 
+from bot.chat.message_files import MessageFiles
 from bot.domain.pace import SlidingWindow
 from bot.domain.public_address import SelfCalls
 from bot.parts.ground import Ground
@@ -99,6 +100,7 @@ def _acceptance(ground: Ground) -> Acceptance:
             ground.audio,
             ground.sources,
             ground.account,
+            MessageFiles(ground.client),
             folder=ground.folder,
             max_source_bytes=settings.max_source_bytes,
             offer=settings.offer,

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.async_api import Locator, expect
 
+from bot.sandbox.discord import Upload
 from bot.sandbox.playground import Playground
 from tests.browser.conftest import NEW_SECONDS, OpenWindow
 from tests.browser.window import Window
@@ -209,3 +210,49 @@ async def test_behind_the_scenes_a_job_is_seen_from_acceptance_to_delivery(windo
     log = await mia.see_behind("Log")
     await expect(log).to_contain_text("callback complete, now finished")
     await expect(mia.page.get_by_text("9988")).to_be_visible()
+
+
+async def test_a_form_is_refused_fixed_and_ends_in_music(window: OpenWindow, ground: Playground) -> None:
+    mia = await window()
+    await mia.begin("extend")
+    await mia.take_sample("paper-boats.mp3")
+    await mia.fill("form", "True")
+    await mia.page.get_by_role("listbox", name="form").get_by_role("option").first.click()
+    await mia.send()
+    form = mia.page.get_by_role("dialog", name="Extend paper-boats.mp3")
+    await form.get_by_label("Where to continue").fill("at the drop")
+    await form.get_by_label("Style").fill("folk")
+    await form.get_by_label("Lyrics or idea").fill("la la")
+    await form.get_by_role("radio", name="Female").check()
+    await form.get_by_role("button", name="Submit").click()
+
+    refusal = await mia.see("I can't read “at the drop” as a time")
+    await refusal.get_by_role("button", name="Fix").click()
+    await expect(form.get_by_label("Where to continue")).to_have_value("at the drop")
+    await expect(form.get_by_text("give a title too: what should it be called?")).to_be_visible()
+    await expect(form.get_by_role("radio", name="Female")).to_be_checked()
+    await form.get_by_label("Where to continue").fill("0:20")
+    await form.get_by_label("Title").fill("Tide")
+    await form.get_by_role("button", name="Submit").click()
+
+    await expect(await result_of(mia)).to_contain_text("Tide")
+    assert ground.scene.suno.submits == 1
+
+
+async def test_the_audio_in_somebodys_message_is_extended(window: OpenWindow, ground: Playground) -> None:
+    jonas = next(each.member for each in ground.scene.identities if each.member.name == "Jonas")
+    songs = next(each for each in ground.scene.discord.world.channels.values() if each.name == "songs")
+    samples = [await ground.scene.samples.get(name) for name in ("paper-boats.mp3", "harbour.wav")]
+    jonas.post(songs, "which one?", *(Upload(each.name, each.data) for each in samples))
+    mia = await window()
+    await mia.message("which one?").click(button="right")
+    await mia.page.get_by_role("menuitem", name="Extend this audio").click()
+    await mia.see("Which one do you want to continue?")
+    await mia.page.get_by_role("combobox", name="Choose a file…").select_option("1")
+
+    form = mia.page.get_by_role("dialog", name="Extend harbour.wav")
+    await form.get_by_label("Lyrics or idea").fill("softer")
+    await form.get_by_role("button", name="Submit").click()
+
+    await mia.see("harbour")
+    await result_of(mia)

@@ -111,7 +111,12 @@ async def test_all_broken_rules_are_reported_at_once_with_their_numbers(town: To
     await town.start()
 
     invocation = await town.extend(
-        style="x" * 201, model="V4", vocal_gender="soprano", style_weight=0.655, continue_at="9:99"
+        style="x" * 201,
+        prompt="x" * 3001,
+        model="V4",
+        vocal_gender="soprano",
+        style_weight=0.655,
+        continue_at="9:99",
     )
 
     content = await refused(
@@ -119,7 +124,7 @@ async def test_all_broken_rules_are_reported_at_once_with_their_numbers(town: To
         invocation,
         "has 201 characters; V4 takes at most 200",
         "give a `title` too",
-        "the `prompt` is sung word for word",
+        "has 3,001 characters; V4 takes at most 3,000",
         "I don't know the voice “soprano”",
         "`style_weight` is 0.655",
         "I can't read “9\\:99” as a time. Try `1:05`.",

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.domain.jobs import JobState
+from bot.errors import NotAudio
 from bot.services.operator.housekeeping import Housekeeping, HousekeepingTimes
 from tests.support.database import rows
 from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
@@ -54,6 +55,19 @@ async def test_track_links_are_erased_when_the_providers_files_are_gone(tmp_path
         await swept(pipeline)
 
         assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM track WHERE audio_url <> ''") == [(0,)]
+
+
+async def test_what_was_filled_in_is_forgotten_after_a_day(tmp_path: Path) -> None:
+    async with a_pipeline(tmp_path) as pipeline:
+        pipeline.audio.error = NotAudio()
+        assert await pipeline.extend() is None
+        pipeline.clock.turn(86399)
+        await swept(pipeline)
+        assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM draft") == [(1,)]
+        pipeline.clock.turn(2)
+        await swept(pipeline)
+
+        assert await rows(tmp_path / "encore.db", "SELECT count(*) FROM draft") == [(0,)]
 
 
 async def test_finished_jobs_are_removed_after_their_days_and_the_ledgers_sums_stay(tmp_path: Path) -> None:

@@ -375,9 +375,37 @@ async def test_only_answers_can_be_hidden() -> None:
 
 async def test_members_post_files_and_see_who_wrote() -> None:
     async with staged() as stage:
-        message = stage.mia.post(stage.songs, "mine", Upload("a.mp3", b"song"))
+        message = stage.mia.post(stage.songs, f"mine, {stage.discord.world.bot.mention}", Upload("a.mp3", b"song"))
 
         reply = await stage.api.ask("GET", message_path(stage, str(message.id)))
 
         assert reply.body["author"]["id"] == str(stage.mia.id)
         assert reply.body["attachments"][0]["size"] == 4
+
+
+async def test_without_the_intent_what_members_write_to_each_other_stays_hidden() -> None:
+    async with staged() as stage:
+        written = stage.mia.post(stage.songs, "mine", Upload("a.mp3", b"song"))
+        forwarded = stage.mia.forward(written, stage.songs)
+
+        one = await stage.api.ask("GET", message_path(stage, str(written.id)))
+        history = await stage.api.ask("GET", f"/channels/{stage.songs.id}/messages")
+
+        assert (one.body["content"], one.body["attachments"]) == ("", [])
+        assert [each["id"] for each in history.body] == [str(forwarded.id), str(written.id)]
+        assert history.body[0]["message_snapshots"] == history.body[1]["attachments"] == []
+
+
+async def test_with_the_intent_messages_and_what_they_forward_can_be_read() -> None:
+    async with staged(DiscordOptions(privileged_intents=True)) as stage:
+        written = stage.mia.post(stage.songs, "mine", Upload("a.mp3", b"song"))
+        forwarded = stage.mia.forward(written, stage.songs)
+        stage.mia.delete_post(written)
+
+        reply = await stage.api.ask("GET", message_path(stage, str(forwarded.id)))
+
+        (snapshot,) = reply.body["message_snapshots"]
+        assert snapshot["message"]["content"] == "mine"
+        assert snapshot["message"]["attachments"][0]["filename"] == "a.mp3"
+        assert reply.body["message_reference"]["message_id"] == str(written.id)
+        assert reply.body["attachments"] == []

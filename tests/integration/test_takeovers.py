@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from bot.domain.drafts import Draft
 from bot.domain.jobs import Job, JobState, Place
 from bot.domain.text import Text
 from bot.errors import NotAudio, Refused
@@ -153,8 +154,8 @@ async def test_a_command_that_was_refused_stays_refused_when_the_process_ends_wh
     pipeline.audio.error = NotAudio()
     tell = pipeline.messenger.tell
 
-    async def end(place: Place, sentences: Sequence[Text]) -> None:
-        await tell(place, sentences)
+    async def end(place: Place, sentences: Sequence[Text], *, draft: Draft | None = None) -> None:
+        await tell(place, sentences, draft=draft)
         raise asyncio.CancelledError
 
     pipeline.messenger.tell = end  # type: ignore[method-assign]  # the process ends there
@@ -166,6 +167,7 @@ async def test_a_command_that_was_refused_stays_refused_when_the_process_ends_wh
 
     assert await pipeline.latest_job() is None
     assert said(other) == said(pipeline)  # though this process could read the source
+    assert other.messenger.fixable == pipeline.messenger.fixable != [None]
     assert pipeline.messenger.placeholders == {}
     assert not await other.acceptance.step()
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bot.domain.drafts import Draft
 from bot.domain.jobs import Job, Place
 from bot.domain.progress import ProgressView
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
-from bot.domain.source import AudioFormat, AudioProperties
+from bot.domain.source import AudioFormat, AudioProperties, InMessage
 from bot.domain.text import Text
 from bot.errors import BadSource, ProviderError
 from bot.services.common.messenger import Posted, ResultFile, RouteBusy, RouteClosed
@@ -110,6 +111,16 @@ class FakeFetcher:
 
 
 @dataclass
+class FakeMessageFiles:
+    """`links` by the ids of the messages that still show their file."""
+
+    links: dict[int, str] = field(default_factory=dict)
+
+    async def fresh_link(self, where: InMessage, name: str) -> str | None:  # noqa: ARG002  # the protocol's
+        return self.links.get(where.message_id)
+
+
+@dataclass
 class FakeAudio:
     length_seconds: float = 60.0
     error: BadSource | None = None
@@ -195,6 +206,7 @@ class FakeMessenger:
     answers: list[list[Text]] = field(default_factory=list)
     added: list[list[Text]] = field(default_factory=list)
     told_directly: list[list[Text]] = field(default_factory=list)
+    fixable: list[Draft | None] = field(default_factory=list)
     shown: list[tuple[str, ProgressView]] = field(default_factory=list)
     progress_errors: list[Exception] = field(default_factory=list)
     unshowable: dict[str, Exception] = field(default_factory=dict)
@@ -233,7 +245,8 @@ class FakeMessenger:
             raise self.answer_errors.pop(0)
         return await self.answer(place, sentences)
 
-    async def tell(self, place: Place, sentences: Sequence[Text]) -> None:
+    async def tell(self, place: Place, sentences: Sequence[Text], *, draft: Draft | None = None) -> None:
+        self.fixable.append(draft)
         if not await self.answer(place, sentences):
             self.told_directly.append(list(sentences))
 

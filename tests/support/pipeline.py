@@ -43,7 +43,7 @@ from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.suno.wire import parse_callback
 from storage.storage import SqlStorage
 from tests.support.database import open_storage
-from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessenger, FakeProvider, TurnedClock
+from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessageFiles, FakeMessenger, FakeProvider, TurnedClock
 from tests.support.storage_samples import a_place
 
 MIA = 1001
@@ -51,6 +51,7 @@ TRACKS = (
     Track(id="one", audio_url="https://files.example/one.mp3", length_seconds=90.0),
     Track(id="two", audio_url="https://files.example/two.mp3", length_seconds=95.0),
 )
+PIECE = SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3")
 LIMIT = 5
 SEE_WHY = text("See {why} for more.", why=Verbatim("`/why`"))
 """No commands have been announced here, so there is nothing to link to."""
@@ -65,6 +66,7 @@ class Pipeline:
     clock: TurnedClock
     provider: FakeProvider
     fetcher: FakeFetcher
+    files: FakeMessageFiles
     audio: FakeAudio
     messenger: FakeMessenger
     isolation: Isolation
@@ -80,6 +82,7 @@ class Pipeline:
     posting: Posting
     resend: Resend
     interactions: int = 0
+    piece: SourceChoice = PIECE
 
     async def extend(self, *, member_id: int = MIA, private: bool = False, **changes: object) -> Job | None:
         """One command of a member; the job that came of it."""
@@ -112,7 +115,7 @@ class Pipeline:
         )
         intake = Intake(
             place=place,
-            source=SourceChoice(kind=SourceKind.URL, name="loop.mp3", locator="https://files.example/loop.mp3"),
+            source=self.piece,
             request=ExtensionRequest(**changes),  # type: ignore[arg-type]  # each test names the fields it means
             due_at=self.clock(),
         )
@@ -193,6 +196,7 @@ class Base:
     clock: TurnedClock
     provider: FakeProvider
     fetcher: FakeFetcher
+    files: FakeMessageFiles
     audio: FakeAudio
     messenger: FakeMessenger
     operator: Operator
@@ -229,6 +233,7 @@ async def a_pipeline(
             clock=clock,
             provider=provider,
             fetcher=fetcher,
+            files=FakeMessageFiles(),
             audio=audio,
             messenger=messenger,
             operator=operator,
@@ -270,6 +275,7 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
         clock=clock,
         provider=base.provider,
         fetcher=base.fetcher,
+        files=base.files,
         audio=base.audio,
         messenger=base.messenger,
         isolation=base.isolation,
@@ -300,7 +306,15 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
 def an_acceptance(base: Base) -> Acceptance:
     return Acceptance(
         base.storage,
-        Sources(base.provider, base.audio, base.fetcher, base.account, folder=base.folder, max_source_bytes=1_000_000),
+        Sources(
+            base.provider,
+            base.audio,
+            base.fetcher,
+            base.account,
+            base.files,
+            folder=base.folder,
+            max_source_bytes=1_000_000,
+        ),
         base.messenger,
         limits=AcceptLimits(
             quota_per_day=LIMIT,

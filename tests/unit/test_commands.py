@@ -17,7 +17,7 @@ from cogs.extend import ExtendCog
 ROOT = Path(__file__).parents[2]
 
 SOURCES = {"audio", "url", "track"}
-NOT_IN_THE_REQUEST = SOURCES | {"private"}
+NOT_IN_THE_REQUEST = SOURCES | {"private", "form"}
 NOT_TYPED = {"continue_at_words", "source_length", "source_model"}
 NOT_SENT_AS_TYPED = NOT_TYPED | {"continue_at"}  # the job holds where the continuation really starts
 

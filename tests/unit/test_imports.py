@@ -33,6 +33,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # Three floors: the capabilities, the operator's concerns, the common ground. Capabilities never import each other.
     "bot.services.pipeline": ("bot.services.operator", "bot.services.common", *BELOW_SERVICES),
     "bot.services.members": ("bot.services.operator", "bot.services.common", *BELOW_SERVICES),
+    "bot.services.songs": (
+        *("bot.services.pipeline", "bot.services.members", "bot.services.operator", "bot.services.common"),
+        *BELOW_SERVICES,
+    ),
     "bot.services.operator": ("bot.services.common", *BELOW_SERVICES),
     "bot.services.gateway": ("bot.services.common", *BELOW_SERVICES),
     "bot.services.common": BELOW_SERVICES,

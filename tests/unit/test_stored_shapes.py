@@ -14,6 +14,7 @@ import storage
 from bot.domain.jobs import Failure, Intake, Parent, Place
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioProperties, InMessage, SourceChoice
+from storage.drafts import DraftPayload
 
 ALWAYS_THERE: dict[type, frozenset[str]] = {
     ExtensionRequest: frozenset(),
@@ -29,6 +30,7 @@ ALWAYS_THERE: dict[type, frozenset[str]] = {
     SourceChoice: frozenset({"kind", "name", "locator"}),
     InMessage: frozenset({"channel_id", "message_id", "attachment_id"}),
     Parent: frozenset({"job_id", "song_id"}),
+    DraftPayload: frozenset({"request"}),
 }
 """The fields without a default in the first release that stored the type, so every row has them. Never add to these."""
 
@@ -93,6 +95,7 @@ STORED: dict[type[msgspec.Struct], str] = {
         '"request":{"model":"V3_5","continue_at_words":"soon"},"due_at":"2026-11-22T12:00:00Z"}'
     ),
     SourceChoice: '{"kind":"url","name":"tide.mp3","locator":"https://files.invalid/tide.mp3"}',
+    DraftPayload: '{"request":{}}',
 }
 """The smallest rows that the first release wrote that stored the type."""
 

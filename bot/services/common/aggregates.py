@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from bot.domain.drafts import Draft
 from bot.domain.inbox_entry import NEWEST, CallbackEntry
 from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, OwnedTrack, WaitReason
 from bot.domain.progress import OutdatedProgress, QueuedJob
@@ -357,6 +358,18 @@ class Sendings(Protocol):
 
     async def end(self, job_id: str, *, owner: str) -> None:
         """End the claim: nothing was sent."""
+
+
+class Drafts(Protocol):
+    """What forms are opened with."""
+
+    async def put(self, draft: Draft) -> None:
+        """Keep it, in place of another one with its id."""
+
+    async def get(self, draft_id: str) -> Draft | None: ...
+
+    async def forget(self, *, made_before: datetime, limit: int) -> int:
+        """Remove old ones, at most `limit`; returns their number."""
 
 
 class Housekeeping(Protocol):

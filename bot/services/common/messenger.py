@@ -8,8 +8,10 @@ from typing import Protocol
 
 import msgspec
 
+from bot.domain.drafts import Draft
 from bot.domain.jobs import Job, Place, Track
 from bot.domain.progress import ProgressView
+from bot.domain.source import InMessage
 from bot.domain.text import Text
 
 
@@ -90,6 +92,11 @@ class Route(Protocol):
     async def post_failure(self, job: Job) -> Posted: ...
 
 
+class MessageFiles(Protocol):
+    async def fresh_link(self, where: InMessage, name: str) -> str | None:
+        """A new link to the file in a message, by its id or else its name; None if there is none to be had."""
+
+
 class Messenger(Protocol):
     def routes(self, job: Job) -> Sequence[Route]:
         """The routes to the member, best first."""
@@ -106,8 +113,11 @@ class Messenger(Protocol):
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:
         """Add a message that only the member sees; the command has already been answered."""
 
-    async def tell(self, place: Place, sentences: Sequence[Text]) -> None:
-        """Tell only the member: in the answer to the command, or by direct message once that is too old."""
+    async def tell(self, place: Place, sentences: Sequence[Text], *, draft: Draft | None = None) -> None:
+        """Tell only the member: in the answer to the command, or by direct message once that is too old.
+
+        `draft`: the answer has a button with which its member can fix it.
+        """
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         """Tell the operator if possible; the log says it in any case."""

@@ -10,6 +10,7 @@ from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat, AudioProperties
 from bot.services.common.aggregates import (
+    Drafts,
     Housekeeping,
     Inbox,
     Intakes,
@@ -83,6 +84,8 @@ class Work(Protocol):
     def spending(self) -> Spending: ...
     @property
     def sendings(self) -> Sendings: ...
+    @property
+    def drafts(self) -> Drafts: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 

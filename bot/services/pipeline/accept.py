@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.adjustments import adjusted, notes_on
+from bot.domain.drafts import Draft, can_be_fixed, problems_of, refused_draft, refused_draft_id
 from bot.domain.gates import Gate
 from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage
 from bot.domain.quota import quota_day
@@ -179,7 +180,9 @@ class Acceptance:
 
     async def _take_with(self, command: ClaimedIntake, lease: Lease) -> None:
         if command.refusal:
-            await self._refuse(command, command.refusal)
+            draft_id = refused_draft_id(command.intake.place.interaction_id)
+            draft = await self._storage.reading.drafts.get(draft_id)
+            await self._tell_refused(command, command.refusal, draft)
             return
         try:
             if not await self._may_begin(command):
@@ -196,16 +199,16 @@ class Acceptance:
             log.warning("a command that was interrupted waits for Discord to answer (%s)", error)
         except Refused as error:
             log.info("refused: %s", error)
-            await self._refuse(command, await self._worded(command, error), error.rules)
+            await self._refuse(command, error)
         except OSError as error:
             log.error(  # noqa: TRY400  # the machine's fault; one line is enough
                 "cannot keep a source in %s (%s): make room there, or set TMPDIR to a folder with room",
                 self._sources.folder,
                 error.strerror or error,
             )
-            await self._refuse(command, without_cost([NO_ROOM]), ["no_room"])
+            await self._refuse(command, Refused([NO_ROOM], rules=["no_room"]))
         except Exception:
-            await self._refuse(command, without_cost([WENT_WRONG]), ["fault"])
+            await self._refuse(command, Refused([WENT_WRONG], rules=["fault"]))
             raise
         else:
             await self._tell_accepted(job, notes)
@@ -292,21 +295,29 @@ class Acceptance:
             return sentences
         return with_more(sentences, await self._mentions.see_why(command.intake.place.application_id))
 
-    async def _refuse(self, command: ClaimedIntake, sentences: Sequence[Text], rules: Sequence[str] = ()) -> None:
-        """Tell the member alone. The refusal is stored first, so that a new owner can only refuse as well.
+    async def _refuse(self, command: ClaimedIntake, refusal: Refused) -> None:
+        """Decide it, with what its member can fix, so that a new owner can only refuse as well; then tell the member.
 
         Raises:
             LeaseLost: somebody else decides about it.
         """
-        place = command.intake.place
-        is_ours = await self._storage.write(
-            lambda work: work.intakes.refuse(place.interaction_id, sentences, owner=self._owner)
-        )
-        if not is_ours:
+        sentences, draft = await self._worded(command, refusal), _fixable(command.intake, refusal)
+
+        async def refused(work: Work) -> bool:
+            is_ours = await work.intakes.refuse(command.intake.place.interaction_id, sentences, owner=self._owner)
+            if is_ours and draft is not None:
+                await work.drafts.put(draft)
+            return is_ours
+
+        if not await self._storage.write(refused):
             raise LeaseLost
-        if rules and self.on_refused is not None:
-            self.on_refused(rules)
-        await self._messenger.tell(place, sentences)
+        if self.on_refused is not None:
+            self.on_refused(refusal.rules)
+        await self._tell_refused(command, sentences, draft)
+
+    async def _tell_refused(self, command: ClaimedIntake, sentences: Sequence[Text], draft: Draft | None) -> None:
+        """Tell the member alone. Raises `LeaseLost`."""
+        await self._messenger.tell(command.intake.place, sentences, draft=draft)
         await self._put_away(command)
 
     async def _put_away(self, command: ClaimedIntake) -> None:
@@ -374,3 +385,10 @@ class Acceptance:
             due_at=at,
             progress_message_id=intake.progress_message_id,
         )
+
+
+def _fixable(intake: Intake, refusal: Refused) -> Draft | None:
+    """What its member can fix and send again, if that can help."""
+    if not can_be_fixed(refusal.options, refusal.rules):
+        return None
+    return refused_draft(intake, problems_of(refusal.sentences, refusal.options))

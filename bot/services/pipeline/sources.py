@@ -15,9 +15,10 @@ from bot.domain.jobs import Intake, WaitReason
 from bot.domain.models import WHOLE_TABLE, Offer
 from bot.domain.request import ExtensionRequest
 from bot.domain.rules import broken_rules
-from bot.domain.source import AudioFormat, AudioProperties
+from bot.domain.source import AudioFormat, AudioProperties, SourceChoice
 from bot.domain.text import Text, text
-from bot.errors import BadSource, ProviderBusy, ProviderError, ProviderSilent, Refused
+from bot.errors import BadSource, ProviderBusy, ProviderError, ProviderSilent, Refused, SourceUnreachable
+from bot.services.common.messenger import MessageFiles
 from bot.services.common.ports import AudioTools, Fetcher, Provider
 from bot.services.operator.account import Account, trouble_of
 
@@ -48,6 +49,7 @@ class Sources:
         audio: AudioTools,
         fetcher: Fetcher,
         account: Account,
+        files: MessageFiles,
         *,
         folder: Path,
         max_source_bytes: int,
@@ -57,6 +59,7 @@ class Sources:
         self._audio = audio
         self._fetcher = fetcher
         self._account = account
+        self._files = files
         self.folder = folder
         self._max_source_bytes = max_source_bytes
         self._offer = offer
@@ -81,14 +84,16 @@ class Sources:
         """What was found in the source, and the request as it was asked for."""
         problems: list[Text] = []
         rules: list[str] = []
+        options: list[str | None] = []
         properties = None
         try:
-            await self._fetcher.fetch(intake.source.locator, path, limit_bytes=self._max_source_bytes)
+            await self._fetch(intake.source, path)
             properties = await self._audio.probe(path)
         except BadSource as error:
             log.info("source not usable: %s", error)
             problems.append(error.sentence)
             rules.append(error.rule)
+            options.append("audio")
         request = replace(
             intake.request,
             source_length=properties.length_seconds if properties else None,
@@ -97,9 +102,21 @@ class Sources:
         broken = broken_rules(adjusted(request), self._offer)
         problems += [rule.sentence for rule in broken]
         rules += [rule.name for rule in broken]
+        options += [rule.option for rule in broken]
         if problems or properties is None:
-            raise Refused(problems, rules=rules)
+            raise Refused(problems, rules=rules, options=options)
         return properties, request
+
+    async def _fetch(self, source: SourceChoice, path: Path) -> None:
+        """Through the message that it is in, if its link has expired. Raises `BadSource`."""
+        try:
+            await self._fetcher.fetch(source.locator, path, limit_bytes=self._max_source_bytes)
+        except SourceUnreachable:
+            link = await self._files.fresh_link(source.message, source.name) if source.message else None
+            if link is None:
+                raise
+            log.info("a source's link had expired; its message has a new one")
+            await self._fetcher.fetch(link, path, limit_bytes=self._max_source_bytes)
 
     async def _upload(self, path: Path, name: str, audio_format: AudioFormat) -> str:
         try:

@@ -16,7 +16,7 @@ from bot.sandbox.discord.world.channels import FORUM, Channel, Message, Ping, Th
 from bot.sandbox.discord.world.interactions import Interaction, InteractionNews
 from bot.sandbox.discord.world.people import Person
 from bot.sandbox.discord.world.permissions import Permission
-from bot.sandbox.discord.world.posts import DEFAULT, REPLY, Version
+from bot.sandbox.discord.world.posts import DEFAULT, HAS_SNAPSHOT, REPLY, Snapshot, Version
 from bot.sandbox.discord.world.shapes import Happened, Json, Kind
 from bot.sandbox.discord.world.state import World
 
@@ -171,6 +171,22 @@ class Member(Person):
         return posting.post(
             posting.Draft(channel=channel, author=self, version=version, kind=kind, replies_to=replies_to)
         )
+
+    def forward(self, message: Message, channel: Channel) -> Message:
+        """Forward a message into another channel: its content and files as they are now."""
+        self._check_sees(message)
+        if channel.needed_to_write not in channel.permissions_of(self):
+            raise ClientRefuses(f"{self.name} may not write in #{channel.name}")
+        flags, now = HAS_SNAPSHOT, self.world.clock()
+        snapshot = Snapshot(
+            message_id=message.id,
+            channel_id=message.channel.id,
+            guild_id=message.channel.guild.id if message.channel.guild else None,
+            kind=message.kind,
+            version=message.now,
+        )
+        version = Version(content="", embeds=[], components=[], attachments=(), flags=flags, at=now)
+        return posting.post(posting.Draft(channel=channel, author=self, version=version, snapshot=snapshot))
 
     def delete_post(self, message: Message) -> None:
         """Delete a message: one's own, or anyone's with MANAGE_MESSAGES."""

@@ -95,13 +95,12 @@ def _about_message(message: Message, happened: Happened, world: World) -> Event 
     is_gone = happened is Happened.GONE
     data = payloads.deleted_message(message) if is_gone else payloads.message_event(message)
     is_private = guild is not None and message.author is not world.bot and world.bot not in message.mentions
-    bare = {"content": "", "embeds": [], "attachments": [], "components": []}
     return Event(
         name=f"MESSAGE_{ENDINGS[happened]}",
         data=data,
         intents=DIRECT_MESSAGES if guild is None else GUILD_MESSAGES,
         guild_id=guild.id if guild else None,
-        bare_data={**data, **bare} if is_private and not is_gone else None,
+        bare_data=payloads.bare(data) if is_private and not is_gone else None,
     )
 
 

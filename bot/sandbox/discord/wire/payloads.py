@@ -6,7 +6,7 @@ from bot.sandbox.discord.world.channels import FORUM, VOICE, Channel, Message, T
 from bot.sandbox.discord.world.guilds import Guild
 from bot.sandbox.discord.world.interactions import Interaction
 from bot.sandbox.discord.world.people import Person, User
-from bot.sandbox.discord.world.posts import DEFAULT, REPLY, Attachment
+from bot.sandbox.discord.world.posts import DEFAULT, FORWARD, REPLY, Attachment, Snapshot
 from bot.sandbox.discord.world.roster import Membership, Role
 from bot.sandbox.discord.world.shapes import Json, Kind, Origin
 from bot.sandbox.discord.world.state import World
@@ -247,12 +247,43 @@ def message(of: Message, *, with_nonce: bool = False, with_reference: bool = Tru
         found["application_id"] = str(of.channel.world.application_id)
         found["webhook_id"] = str(of.channel.world.application_id)
         found["interaction_metadata"] = _interaction_metadata(of.origin)
+    if of.snapshot is not None:
+        found["message_reference"] = _forward_reference(of.snapshot)
+        found["message_snapshots"] = [_snapshot(of.snapshot)]
     if of.replies_to is not None and of.kind == REPLY:
         found["message_reference"] = _reference(of.replies_to)
         if with_reference:
             is_gone = of.replies_to.deleted
             found["referenced_message"] = None if is_gone else message(of.replies_to, with_reference=False)
     return found
+
+
+def bare(found: Json) -> Json:
+    """A message as an application sees it that may not read members' messages (docs, resources/message, footnotes).
+
+    That forwarded messages are left out too is assumed.
+    """
+    hidden: Json = {"content": "", "embeds": [], "attachments": [], "components": []}
+    return {**found, **hidden, **({"message_snapshots": []} if "message_snapshots" in found else {})}
+
+
+def _snapshot(of: Snapshot) -> Json:
+    """The least that a snapshot has; authors are left out."""
+    version = of.version
+    return {
+        "message": {
+            "type": of.kind,
+            "content": version.content,
+            "mentions": [],
+            "mention_roles": [],
+            "attachments": [attachment(each) for each in version.attachments if each.id not in version.embedded_ids],
+            "embeds": version.embeds,
+            "timestamp": time(version.at),
+            "edited_timestamp": None,
+            "flags": version.flags,
+            "components": version.components,
+        }
+    }
 
 
 def message_event(of: Message) -> Json:
@@ -286,6 +317,13 @@ def _reference(to: Message) -> Json:
     found: Json = {"type": DEFAULT, "message_id": str(to.id), "channel_id": str(to.channel.id)}
     if to.channel.guild is not None:
         found["guild_id"] = str(to.channel.guild.id)
+    return found
+
+
+def _forward_reference(to: Snapshot) -> Json:
+    found: Json = {"type": FORWARD, "message_id": str(to.message_id), "channel_id": str(to.channel_id)}
+    if to.guild_id is not None:
+        found["guild_id"] = str(to.guild_id)
     return found
 
 

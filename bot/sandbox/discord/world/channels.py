@@ -15,6 +15,7 @@ from bot.sandbox.discord.world.posts import (
     LOADING,
     SUPPRESS_NOTIFICATIONS,
     Attachment,
+    Snapshot,
     Version,
     words_in,
 )
@@ -229,7 +230,8 @@ class Thread(Channel):
 class Message:
     """`visible_to`: the one member who sees it (ephemeral); None: everybody in the channel.
 
-    `replies_to` is the message it replies to, `origin` the interaction it answers, `rung` whose clients rang and why.
+    `replies_to` is the message it replies to, `snapshot` the one that it forwards, `origin` the interaction it answers,
+    `rung` whose clients rang and why.
     """
 
     id: int
@@ -239,6 +241,7 @@ class Message:
     versions: list[Version]
     nonce: str | None = None
     replies_to: "Message | None" = None
+    snapshot: Snapshot | None = None
     origin: Origin | None = None
     visible_to: Person | None = None
     mentions: list[User] = field(default_factory=list)

@@ -6,7 +6,7 @@ from bot.sandbox.discord.world import mentions
 from bot.sandbox.discord.world.channels import Channel, Message, MessageNews, Thread
 from bot.sandbox.discord.world.interactions import Interaction
 from bot.sandbox.discord.world.people import Person, User
-from bot.sandbox.discord.world.posts import DEFAULT, EPHEMERAL, Version
+from bot.sandbox.discord.world.posts import DEFAULT, EPHEMERAL, Snapshot, Version
 from bot.sandbox.discord.world.shapes import Happened, Json
 
 
@@ -21,6 +21,7 @@ class Draft:
     kind: int = DEFAULT
     nonce: str | None = None
     replies_to: Message | None = None
+    snapshot: Snapshot | None = None
     interaction: Interaction | None = None
     rings: bool = True
 
@@ -48,6 +49,7 @@ def post(draft: Draft) -> Message:
         versions=[draft.version],
         nonce=draft.nonce,
         replies_to=draft.replies_to,
+        snapshot=draft.snapshot,
         origin=draft.interaction.origin if draft.interaction else None,
         visible_to=visible_to,
         mentions=named.users,

@@ -11,9 +11,12 @@ EPHEMERAL = 1 << 6
 LOADING = 1 << 7
 SUPPRESS_NOTIFICATIONS = 1 << 12
 VOICE_MESSAGE = 1 << 13
+HAS_SNAPSHOT = 1 << 14
 COMPONENTS_V2 = 1 << 15
 
 WORDS = ("title", "description", "name", "value", "text", "label", "content", "placeholder")
+FORWARD = 1
+"""A type of message reference."""
 DEFAULT, REPLY, CHAT_INPUT_COMMAND, CONTEXT_MENU_COMMAND = 0, 19, 20, 23
 """Message types."""
 
@@ -52,6 +55,17 @@ class Attachment:
         if self.kept is None:
             raise LookupError(f"{self.filename}: only size and digest were kept (keep_attachment_bytes=False)")
         return self.kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A message as it was when somebody forwarded it (docs, resources/message, "Message Snapshot Object")."""
+
+    message_id: int
+    channel_id: int
+    guild_id: int | None
+    kind: int
+    version: "Version"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

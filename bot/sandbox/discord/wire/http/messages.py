@@ -14,12 +14,11 @@ from bot.sandbox.discord.world import posting
 from bot.sandbox.discord.world.channels import FORUM, Channel, Message, Thread
 from bot.sandbox.discord.world.people import User
 from bot.sandbox.discord.world.permissions import Permission
-from bot.sandbox.discord.world.posts import DEFAULT, EPHEMERAL, REPLY
+from bot.sandbox.discord.world.posts import DEFAULT, EPHEMERAL, FORWARD, REPLY
 from bot.sandbox.discord.world.shapes import Json
 from bot.sandbox.discord.world.state import World
 
 CHANNEL = "/channels/{channel_id}"
-FORWARD = 1
 
 
 @dataclass(slots=True)
@@ -87,7 +86,7 @@ class MessageRoutes:
         channel = self._seen(call)
         if Permission.READ_MESSAGE_HISTORY not in channel.permissions_of(self._world.bot):
             raise Refused(limits.MISSING_PERMISSIONS)
-        return payloads.message(self._message(call, channel))
+        return self._readable(self._message(call, channel))
 
     def _history(self, call: Call) -> Answer:
         """Newest first. Without permission to read the history it is empty, not refused (docs, resources/message)."""
@@ -103,7 +102,14 @@ class MessageRoutes:
         if Permission.READ_MESSAGE_HISTORY not in channel.permissions_of(self._world.bot):
             return []
         found = _slice(channel.messages, query, int(query.get("limit", 50)))
-        return [payloads.message(message) for message in sorted(found, key=lambda message: message.id, reverse=True)]
+        return [self._readable(message) for message in sorted(found, key=lambda message: message.id, reverse=True)]
+
+    def _readable(self, message: Message) -> Json:
+        """Without the message content intent, the words and files of others stay hidden (docs, resources/message)."""
+        found = payloads.message(message)
+        bot = self._world.bot
+        is_open = message.author is bot or bot in message.mentions or message.channel.guild is None
+        return found if is_open or self._world.options.privileged_intents else payloads.bare(found)
 
     def _may_write(self, channel: Channel) -> Permission:
         if channel.kind == FORUM:

@@ -1,0 +1,144 @@
+"""The form in which everything about an extension can be filled in, and the button that brings it back."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Self, cast
+
+import discord
+from discord.ext import commands
+from msgspec.structs import replace
+
+from bot.acknowledge import acknowledge, open_form
+from bot.chat.form.answers import Answers, answers_in
+from bot.chat.form.fix import FIX_ID
+from bot.chat.form.modal import FORM_ID, form_of
+from bot.chat.places import place_of
+from bot.client import EncoreClient
+from bot.domain.drafts import BY_FILE, Draft, Field, filled, refused_draft_id
+from bot.domain.jobs import Intake
+from bot.domain.models import Offer
+from bot.domain.source import SourceChoice, SourceKind
+from bot.domain.text import text
+from bot.errors import Refused
+from bot.services.pipeline.accept import Acceptance
+from bot.services.songs.drafts import Drafts
+from bot.services.songs.lyrics_file import LyricsFiles
+from cogs.clicks import answered
+from cogs.submitting import check_place, check_size, hand_in
+
+Interaction = discord.Interaction[EncoreClient]
+View = discord.ui.View
+
+
+class FormCog(commands.Cog):
+    def __init__(
+        self,
+        client: EncoreClient,
+        acceptance: Acceptance,
+        drafts: Drafts,
+        lyrics: LyricsFiles,
+        *,
+        offer: Offer,
+        max_source_bytes: int,
+    ) -> None:
+        self._client = client
+        self._acceptance = acceptance
+        self._drafts = drafts
+        self._lyrics = lyrics
+        self._offer = offer
+        self._max_source_bytes = max_source_bytes
+
+    async def cog_load(self) -> None:
+        self._client.add_dynamic_items(FixButton)
+
+    async def open(self, interaction: Interaction, draft: Draft) -> None:
+        """Keep the draft and answer with its form; nothing may have answered the interaction before."""
+        await self._drafts.keep(draft)
+        await self.show(interaction, draft)
+
+    async def show(self, interaction: Interaction, draft: Draft) -> None:
+        """The form of a draft that is kept."""
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        await open_form(interaction, form_of(draft, self._offer, say, at=interaction.client.clock()))
+
+    async def fix(self, interaction: Interaction, draft_id: str) -> None:
+        await self.show(interaction, await self._drafts.of(interaction.user.id, draft_id))
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: Interaction) -> None:
+        """Forms that come back. discord.py only knows those that this process opened since its start."""
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return
+        data = cast("Mapping[str, Any]", interaction.data or {})
+        if (match := re.fullmatch(FORM_ID, str(data.get("custom_id")))) is None:
+            return
+
+        async def take_in(cog: FormCog) -> None:
+            await cog.take_in(interaction, match["draft"], answers_in(data))
+
+        await answered(interaction, FormCog, take_in, acknowledges=False)
+
+    async def take_in(self, interaction: Interaction, draft_id: str, answers: Answers) -> None:
+        """Submit what the form says, or refuse it with everything that was filled in kept for another try."""
+        before = await self._drafts.of(interaction.user.id, draft_id)
+        request = filled(before.request, answers.words)
+        by_file = request.prompt.casefold() in BY_FILE
+        request = replace(request, prompt="") if by_file else request
+        draft = replace(before, id=refused_draft_id(interaction.id), request=request, problems=(), by_file=by_file)
+        if (file := answers.files.get(Field.AUDIO)) is not None:
+            source = SourceChoice(
+                kind=SourceKind.ATTACHMENT, name=file.name, locator=file.url, size_bytes=file.size_bytes
+            )
+            draft = replace(draft, source=source, made_at=interaction.client.clock())
+        try:
+            await self._submit(interaction, draft, answers)
+        except Refused as error:
+            await self._drafts.keep_refused(error, draft)
+            raise
+
+    async def _submit(self, interaction: Interaction, draft: Draft, answers: Answers) -> None:
+        check_place(interaction, private=draft.private)
+        if draft.source is None:
+            raise Refused([text("There's no audio yet. Add a file.")], rules=["one_source"], options=[Field.AUDIO])
+        if (audio := answers.files.get(Field.AUDIO)) is not None:
+            check_size(audio.size_bytes, limit_bytes=self._max_source_bytes)
+        if draft.by_file:
+            raise Refused(
+                [text("Long lyrics come as a text file. Press the button, and the form asks for it.")],
+                rules=["lyrics_by_file"],
+                options=[Field.PROMPT],
+            )
+        request, lyrics = draft.request, answers.files.get(Field.PROMPT)
+        if lyrics is not None:
+            if not await acknowledge(interaction):  # before the file is fetched, which may take a while
+                return
+            request = replace(request, prompt=await self._lyrics.read(lyrics.url))
+        place = place_of(interaction, private=draft.private, at=interaction.client.clock())
+        intake = Intake(
+            place=place, source=draft.source, request=request, parent=draft.parent, due_at=place.received_at
+        )
+        await hand_in(interaction, self._acceptance, intake, is_acknowledged=lyrics is not None)
+
+
+class FixButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=FIX_ID):
+    """Below a refusal. It carries the id of the draft."""
+
+    def __init__(self, item: discord.ui.Button[View], draft_id: str) -> None:
+        super().__init__(item)
+        self._draft_id = draft_id
+
+    @classmethod
+    async def from_custom_id(
+        cls,
+        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
+        item: discord.ui.Item[Any],
+        match: re.Match[str],
+    ) -> Self:
+        assert isinstance(item, discord.ui.Button)  # noqa: S101  # the refusal always has one
+        return cls(item, match["draft"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        async def fix(cog: FormCog) -> None:
+            await cog.fix(interaction, self._draft_id)
+
+        await answered(interaction, FormCog, fix, acknowledges=False)

@@ -1,0 +1,52 @@
+"""How everything that submits goes in: written down, acknowledged, begun. One way for commands, forms and buttons."""
+
+from functools import partial
+
+import discord
+
+from bot.acknowledge import acknowledge
+from bot.chat.permissions import posting_refusal
+from bot.chat.why import outside_servers
+from bot.client import EncoreClient
+from bot.domain.gates import Gate
+from bot.domain.jobs import Intake
+from bot.errors import Refused, SourceTooLarge
+from bot.services.common.sentences import without_cost
+from bot.services.pipeline.accept import Acceptance
+
+Interaction = discord.Interaction[EncoreClient]
+
+
+def check_place(interaction: Interaction, *, private: bool) -> None:
+    """Before spending anything: could the result be posted here?
+
+    Raises:
+        Refused: it could not.
+    """
+    if (refusal := outside_servers(interaction.guild_id)) is not None:  # an old client may still offer it there
+        raise Refused([refusal], rules=[Gate.PLACE])
+    if private:
+        return
+    if (refusal := posting_refusal(interaction.channel, interaction.app_permissions)) is not None:
+        raise Refused([refusal], rules=[Gate.PERMISSIONS])
+
+
+def check_size(size_bytes: int, *, limit_bytes: int) -> None:
+    """Raises `Refused` for a file that is announced as too large."""
+    if size_bytes > limit_bytes:
+        too_large = SourceTooLarge(limit_bytes=limit_bytes, size_bytes=size_bytes)
+        raise Refused(without_cost([too_large.sentence]), rules=[too_large.rule], options=["audio"])
+
+
+async def hand_in(
+    interaction: Interaction, acceptance: Acceptance, intake: Intake, *, is_acknowledged: bool = False
+) -> None:
+    """Write it down, acknowledge the interaction, leave it to the workers.
+
+    Raises:
+        TooManyOpenCommands: the member has as many on their way as one may have.
+    """
+    if not await acceptance.write_down(intake):
+        return
+    if is_acknowledged or await acknowledge(interaction, put_away=partial(acceptance.forget, intake)):
+        await acceptance.begin(intake)
