@@ -60,7 +60,7 @@ def in_words(seconds: float) -> Text:
     in_seconds = counted("{count} second", "{count} seconds", count=second)
     if not minutes:
         return in_seconds
-    return text("{minutes} {seconds}", minutes=in_minutes, seconds=in_seconds) if second else in_minutes
+    return Text("{minutes} {seconds}", {"minutes": in_minutes, "seconds": in_seconds}) if second else in_minutes
 
 
 def described(outline: Outline) -> tuple[Text, ...]:
