@@ -126,25 +126,10 @@ def planned(pieces: Sequence[Stretch], limits: Limits) -> Plan:
         Unusable: one of the files cannot be decoded, or ends too early.
     """
     kind = common_kind(piece.descriptor for piece in pieces)
-    kept: list[Stretch] = [pieces[0]]
-    links: list[_Link] = []  # between the kept pieces
-    inside: list[float] = []  # seams within the first kept piece, in its own seconds
+    kept = [_Kept(piece=pieces[0])]
     for piece in pieces[1:]:
-        while True:
-            former = kept[-1]
-            found = _link(former, piece, kind, limits)
-            if not isinstance(found, float):
-                kept.append(piece)
-                links.append(found)
-                break
-            # The piece contains the former one, and with it what the former one contains or follows.
-            inside = [*inside, found] if len(kept) == 1 else inside
-            kept.pop()
-            if not kept:
-                kept.append(piece)
-                break
-            links.pop()
-    return _assembled(kept, links, inside, kind)
+        kept = _followed(kept, piece, kind, limits)
+    return _assembled(kept, kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +143,27 @@ class _Link:
     seam: Seam
     change: float
     peak: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A file that is heard. `inside`: the seams in it, in its seconds; `link`: how it follows the one before."""
+
+    piece: Stretch
+    inside: tuple[float, ...] = ()
+    link: _Link | None = None
+
+
+def _followed(kept: list[_Kept], piece: Stretch, kind: Kind, limits: Limits) -> list[_Kept]:
+    """What is heard with one more file: it takes the place of those that it contains."""
+    inside: tuple[float, ...] = ()
+    while kept:
+        found = _link(kept[-1].piece, piece, kind, limits)
+        if isinstance(found, _Link):
+            return [*kept, _Kept(piece=piece, inside=inside, link=found)]
+        inside = (*kept[-1].inside, found, *inside)
+        kept = kept[:-1]
+    return [_Kept(piece=piece, inside=inside)]
 
 
 def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> _Link | float:
@@ -195,22 +201,19 @@ def _around(descriptor: int, seam_seconds: float, kind: Kind, limits: Limits) ->
     return samples, excerpt(samples, kind, begin)
 
 
-def _assembled(kept: Sequence[Stretch], links: Sequence[_Link], inside: Sequence[float], kind: Kind) -> Plan:
+def _assembled(kept: Sequence[_Kept], kind: Kind) -> Plan:
+    """The parts in samples, with their gains, and where the seams are in the result."""
+    links = [one.link for one in kept if one.link is not None]
     gains = _gains(links, kind.rate)
-    parts, seams = [], [round(seconds * kind.rate) for seconds in inside]
+    parts: list[_Part] = []
+    seams: list[int] = []
     begin = position = 0
-    for number, piece in enumerate(kept):
+    for number, one in enumerate(kept):
         seam = links[number].seam if number < len(links) else None
-        end = max(begin, seam.out) if seam else _until(piece, kind)
-        parts.append(
-            _Part(
-                descriptor=piece.descriptor,
-                begin=begin,
-                end=end,
-                gain=gains[number],
-                fade=seam.fade if seam else 0,
-            )
-        )
+        end = max(begin, seam.out) if seam else _until(one.piece, kind)
+        fade = seam.fade if seam else 0
+        parts.append(_Part(descriptor=one.piece.descriptor, begin=begin, end=end, gain=gains[number], fade=fade))
+        seams += [position + round(seconds * kind.rate) - begin for seconds in one.inside]
         if seam:
             position += end - begin
             seams.append(position)

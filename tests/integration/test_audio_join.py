@@ -115,13 +115,13 @@ async def test_a_take_that_contains_the_original_is_whole_already(
     answer = await audio.join(parts, to)
 
     assert answer.is_whole_already
-    assert answer.seams == (pytest.approx(11.0, abs=0.08),)
+    assert list(answer.seams) == pytest.approx([11.0], abs=0.08)
     assert answer.length_seconds == pytest.approx(19.0, abs=0.2)
     assert not to.exists()
 
 
 async def test_a_chain_becomes_one_song(audio: AudioProcess, tmp_path: Path) -> None:
-    """The second take contains the first one; the third one contains nothing."""
+    """The second take contains the first one, but not the original; the third one contains nothing."""
     pieces = [tone(10.0, hertz=220) + noise(4.0, seed=3), noise(9.0, seed=4), noise(7.0, seed=5), noise(6.0, seed=6)]
     first, second, third, fourth = pieces
     files = [
@@ -137,6 +137,7 @@ async def test_a_chain_becomes_one_song(audio: AudioProcess, tmp_path: Path) -> 
 
     assert not answer.is_whole_already
     assert answer.length_seconds == pytest.approx(13.0 + 12.0 + 6.0, abs=0.2)
+    assert list(answer.seams) == pytest.approx([13.0, 13.0 + 8.0, 13.0 + 12.0], abs=0.2)
     assert len(read(tmp_path / "whole.wav")) / RATE == pytest.approx(answer.length_seconds, abs=0.001)
 
 

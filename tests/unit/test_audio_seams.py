@@ -36,7 +36,10 @@ def test_likeness_is_that_of_the_shape_whatever_the_loudness() -> None:
 def test_the_place_of_a_stretch_is_found_to_the_sample() -> None:
     samples = noise(0.2)
 
-    assert best_place(samples[1234:3000].tobytes(), samples.tobytes()) == (1234, pytest.approx(1.0, abs=0.01))
+    place, alike = best_place(samples[1234:3000].tobytes(), samples.tobytes())
+
+    assert place == 1234
+    assert alike == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize("every", [0.35, 0.5, 0.731])
@@ -114,7 +117,7 @@ def test_a_crossfade_of_the_same_music_changes_nothing() -> None:
 def test_a_crossfade_begins_with_the_one_and_ends_with_the_other() -> None:
     mixed = faded(array("f", [0.5] * 3528), array("f", [-0.5] * 3528))
 
-    assert (mixed[0], mixed[-1]) == (pytest.approx(0.5, abs=1e-3), pytest.approx(-0.5, abs=1e-3))
+    assert [mixed[0], mixed[-1]] == pytest.approx([0.5, -0.5], abs=1e-3)
     assert max(abs(later - sooner) for sooner, later in pairwise(mixed[::2])) < 0.001
 
 
