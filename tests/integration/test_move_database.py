@@ -334,16 +334,19 @@ async def test_a_server_that_ends_the_connection_undoes_everything(source: Path,
 
 
 async def test_the_command_says_what_it_moved_and_what_to_do_next(source: Path, target: Path) -> None:
+    tables = rows_in_file(source)
+    count = sum(map(len, tables.values()))
     async with moving(source, target) as process:
         assert await process.exit_status() == 0
     async with moving(source, target) as again:
         assert await again.exit_status() == 0
 
-    assert process.said[0].startswith(f"Copied {source}: 45 rows in 17 tables (")
-    assert "job 8, memo 3" in process.said[0]
+    assert count > 40
+    assert process.said[0].startswith(f"Copied {source}: {count} rows in {len(tables)} tables (")
+    assert f"job 8, memo {len(tables['memo'])}" in process.said[0]
     assert process.said[-1] == f"Now start the bot with DATABASE_URL={await postgres_url_for(target)}"
     assert len(process.said) == 3
-    assert again.said[0].startswith("Everything was there already: 45 rows")
+    assert again.said[0].startswith(f"Everything was there already: {count} rows")
     assert again.said[1:] == process.said[1:]
 
 
