@@ -20,8 +20,9 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.source import InMessage
 from bot.domain.takes import take_of, takes_of
 from bot.domain.text import Text, text
-from bot.errors import Refused
+from bot.errors import Refused, quota_refusal
 from bot.services.common.sentences import NOT_USED, name_of
+from bot.services.members.members import Members
 from bot.services.pipeline.accept import Acceptance
 from bot.services.songs.results import Results, VoteOutcome
 from cogs.clicks import answered
@@ -43,10 +44,18 @@ class ResultsCog(commands.Cog):
     """`undo_seconds`: how long what is submitted at once waits before it is queued."""
 
     def __init__(
-        self, client: EncoreClient, acceptance: Acceptance, results: Results, form: FormCog, *, undo_seconds: float
+        self,
+        client: EncoreClient,
+        acceptance: Acceptance,
+        members: Members,
+        results: Results,
+        form: FormCog,
+        *,
+        undo_seconds: float,
     ) -> None:
         self._client = client
         self._acceptance = acceptance
+        self._members = members
         self._results = results
         self._form = form
         self._undo_seconds = undo_seconds
@@ -77,6 +86,8 @@ class ResultsCog(commands.Cog):
         """Submit the same once more, for whoever clicked, after a few seconds in which it can be undone."""
         job = await self._results.job(job_id)
         check_place(interaction, private=job.place.private)
+        if (refusal := quota_refusal(await self._members.quota(interaction.user.id))) is not None:
+            raise refusal  # a worker would say so too, but only once it can no longer be undone
         place = place_of(interaction, private=job.place.private, at=interaction.client.clock())
         intake = await self._results.repeated(job, place, click_of(interaction))
         if await hand_in(interaction, self._acceptance, intake, after=timedelta(seconds=self._undo_seconds)):

@@ -31,6 +31,8 @@ TITLE_SHOWN_MAX = 200
 STYLE_SHOWN_MAX = 600
 LYRICS_SHOWN_MAX = 1500
 """Longer lyrics are attached as a file."""
+LINE_MAX = 400
+"""Longer lines of lyrics are cut short in a message."""
 FACTS_ROOM = 1200
 """The part of an embed kept for style, model and other short fields, and for saying what did not fit."""
 LINK_MAX = 512
@@ -233,4 +235,4 @@ def file_name(job: Job, track: Track | None = None, number: int | None = None, *
 
 def escape_lines(words: str) -> str:
     """Escape line by line, because lyrics need their lines."""
-    return "\n".join(escape(line, limit=400) for line in words.splitlines())
+    return "\n".join(escape(line, limit=LINE_MAX) for line in words.splitlines())

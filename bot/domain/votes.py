@@ -27,7 +27,12 @@ def counts(votes: Sequence[Vote]) -> Mapping[int, int]:
 
 def winner(votes: Sequence[Vote]) -> int | None:
     """The take that most people prefer; None without votes, and while two takes are level."""
-    best = Counter(counts(votes)).most_common(2)
+    return leader(counts(votes))
+
+
+def leader(counted: Mapping[int, int]) -> int | None:
+    """The take with the most votes; None without any, and while two takes are level."""
+    best = Counter(counted).most_common(2)
     if not best or (len(best) > 1 and best[0][1] == best[1][1]):
         return None
     return best[0][0]

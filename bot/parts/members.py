@@ -39,7 +39,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
         max_source_bytes=settings.max_source_bytes,
     )
     message = FromMessageCog(ground.client, drafts, form, offer=settings.offer)
-    results = result_buttons(ground, pipeline, form)
+    results = result_buttons(ground, pipeline, members, form)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
     cogs = (

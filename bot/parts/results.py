@@ -4,6 +4,7 @@ from bot.parts.ground import Ground
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.services.common.worker import Worker
+from bot.services.members.members import Members
 from bot.services.songs.complaints import Complaints
 from bot.services.songs.results import Results
 from bot.services.songs.vote_counts import VoteCounts, VoteTimes
@@ -12,12 +13,19 @@ from cogs.more import MoreCog
 from cogs.results import ResultsCog
 
 
-def result_buttons(ground: Ground, pipeline: Pipeline, form: FormCog) -> Part:
+def result_buttons(ground: Ground, pipeline: Pipeline, members: Members, form: FormCog) -> Part:
     """For the processes that answer members."""
     results = Results(ground.storage, bells=ground.bells, clock=ground.clock)
     return Part(
         cogs=(
-            ResultsCog(ground.client, pipeline.acceptance, results, form, undo_seconds=ground.settings.undo_seconds),
+            ResultsCog(
+                ground.client,
+                pipeline.acceptance,
+                members,
+                results,
+                form,
+                undo_seconds=ground.settings.undo_seconds,
+            ),
             MoreCog(ground.client, results, _complaints(ground), ground.messenger, form),
         )
     )

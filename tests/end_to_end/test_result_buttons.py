@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from bot.domain.jobs import Job, JobState
 from bot.sandbox.discord import Member, Message
 from tests.end_to_end.town import Town, ended, eventually
+from tests.support.database import tamper
 
 pytestmark = pytest.mark.either_way
 
 AGAIN_SOON = 0.3
+PRIMARY = 1
 
 
 async def a_result(town: Town, **changes: Any) -> Message:  # noqa: ANN401  # settings of any type
@@ -25,6 +27,10 @@ async def a_result(town: Town, **changes: Any) -> Message:  # noqa: ANN401  # se
 
 def labels(message: Message) -> list[list[str]]:
     return [[part["label"] for part in row["components"]] for row in message.components]
+
+
+def styles(message: Message) -> dict[str, int]:
+    return {part["label"]: part["style"] for row in message.components for part in row["components"]}
 
 
 async def said(town: Town, message: Message, button: str, *, by: Member | None = None) -> str:
@@ -68,10 +74,12 @@ async def test_votes_are_counted_below_the_result(town: Town) -> None:
     await has_label(result, "Take 2 · 1")
     assert "You voted for take 2" in await said(town, result, "Take 2 · 1", by=other)
     await has_label(result, "Take 2 · 2")
+    assert styles(result)["Extend 1"] != styles(result)["Extend 2"] == PRIMARY
     assert "Your vote is now for take 1" in await said(town, result, "Take 1 · 0", by=other)
     await has_label(result, "Take 1 · 1")
 
     assert labels(result)[1] == ["Take 1 · 1", "Take 2 · 1"]
+    assert styles(result)["Extend 1"] == styles(result)["Extend 2"]
     assert len(result.attachments) == 2
     assert result.embeds
 
@@ -338,8 +346,36 @@ async def test_nobody_extends_where_the_bot_may_not_post(town: Town) -> None:
 async def test_again_needs_a_quota_of_ones_own(town: Town) -> None:
     result = await a_result(town, quota_per_day=1, undo_seconds=AGAIN_SOON)
 
-    answer = await town.mia.click(result, "Again")
-    await answer.wait_until(lambda message: "You've used all" in message.content)
+    assert "You've used all" in await said(town, result, "Again")
 
     await said(town, result, "Again", by=noa(town))
     assert len((await town.result(2)).attachments) == 2
+
+
+async def test_a_result_in_a_direct_message_has_buttons_that_work_or_say_why_not(town: Town) -> None:
+    await town.start()
+    await town.extend(style="folk", title="Boats", prompt="la la")
+    await town.suno.wait_for_submit()
+    town.songs.deny("SEND_MESSAGES")
+    result = await town.mia.dm.wait_for(lambda message: message.attachments)
+
+    assert labels(result) == [["Extend 1", "Extend 2", "Again", "More…"]]
+    assert "only works in servers" in await said(town, result, "Again")
+    assert "only works in servers" in await said(town, result, "Extend 1")
+    more = await (await town.mia.click(result, "More…")).response()
+    assert "lyrics" in await said(town, more, "Lyrics")
+    question = await (await town.mia.click(more, "Delete")).response()
+    await town.mia.click(question, "Delete")
+    await _until_said(question, "Deleted.")
+    assert result.deleted
+
+
+async def test_what_an_earlier_release_made_cannot_be_made_again_but_extended(town: Town) -> None:
+    result = await a_result(town)
+    await town.job_in(JobState.DELIVERED)
+    await tamper(town.app.storage, "UPDATE job SET source_choice = NULL")
+
+    more = await (await town.mia.click(result, "More…")).response()
+    assert "An earlier version of me" in await said(town, result, "Again")
+    assert "An earlier version of me" in await said(town, more, "Edit")
+    assert (await (await town.mia.click(result, "Extend 1")).opened_modal()).fields

@@ -39,6 +39,15 @@ def test_two_takes_have_a_button_each_to_extend_and_to_vote(say: Callable[[Text]
     ]
 
 
+@pytest.mark.parametrize(("votes", "preferred"), [({1: 1, 2: 3}, ["Extend 2"]), ({1: 2, 2: 2}, []), ({}, [])])
+def test_the_take_with_the_most_votes_is_the_one_to_extend(
+    say: Callable[[Text], str], votes: dict[int, int], preferred: list[str]
+) -> None:
+    rows = result_rows("a1", [1, 2], say, votes=votes)
+
+    assert [button.label for row in rows for button in row if button.is_preferred] == preferred
+
+
 def test_a_single_take_has_no_number_and_no_votes(say: Callable[[Text], str]) -> None:
     assert labels(result_rows("a1", [1], say, votes={})) == [["Extend", "Again", "More…"]]
 

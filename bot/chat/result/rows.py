@@ -7,6 +7,7 @@ import discord
 import msgspec
 
 from bot.domain.text import Text, text
+from bot.domain.votes import leader
 
 Say = Callable[[Text], str]
 
@@ -25,8 +26,11 @@ class ResultVerb(StrEnum):
 
 
 class Button(msgspec.Struct, frozen=True, kw_only=True):
+    """`is_preferred`: drawn in colour, as a hint; what it hints at is also in words."""
+
     custom_id: str
     label: str
+    is_preferred: bool = False
 
 
 Rows = tuple[tuple[Button, ...], ...]
@@ -41,9 +45,14 @@ def custom_id(verb: str, job_id: str, take: int | None = None) -> str:
 def result_rows(job_id: str, takes: Sequence[int], say: Say, *, votes: Mapping[int, int] | None) -> Rows:
     """What can be done with a result of these takes. A single one has no numbers and no votes.
 
-    `votes`: how many there are below this message, by take; None where only one person sees it.
+    `votes`: how many there are below this message, by take; None where only one person sees it. The take with the most
+    is preferred.
     """
-    first = [_extend(job_id, take, say, is_only=len(takes) == 1) for take in takes[:TAKES_EXTENDED]]
+    best = leader(votes or {})
+    first = [
+        _extend(job_id, take, say, is_only=len(takes) == 1, is_preferred=take == best)
+        for take in takes[:TAKES_EXTENDED]
+    ]
     first.append(Button(custom_id=custom_id(ResultVerb.AGAIN, job_id), label=say(text("Again"))))
     first.append(Button(custom_id=custom_id(ResultVerb.MORE, job_id), label=say(text("More…"))))
     if votes is None or len(takes) == 1:
@@ -51,9 +60,9 @@ def result_rows(job_id: str, takes: Sequence[int], say: Say, *, votes: Mapping[i
     return (tuple(first), tuple(_vote(job_id, take, votes.get(take, 0), say) for take in takes[:VOTES_MAX]))
 
 
-def _extend(job_id: str, take: int, say: Say, *, is_only: bool) -> Button:
+def _extend(job_id: str, take: int, say: Say, *, is_only: bool, is_preferred: bool) -> Button:
     label = text("Extend") if is_only else text("Extend {take}", take=take)
-    return Button(custom_id=custom_id(ResultVerb.EXTEND, job_id, take), label=say(label))
+    return Button(custom_id=custom_id(ResultVerb.EXTEND, job_id, take), label=say(label), is_preferred=is_preferred)
 
 
 def _vote(job_id: str, take: int, count: int, say: Say) -> Button:
@@ -71,6 +80,7 @@ def view_of(rows: Rows) -> discord.ui.View | None:
     view = discord.ui.View(timeout=None)
     for number, row in enumerate(rows):
         for button in row:
-            view.add_item(discord.ui.Button(custom_id=button.custom_id, label=button.label, row=number))
+            style = discord.ButtonStyle.primary if button.is_preferred else discord.ButtonStyle.secondary
+            view.add_item(discord.ui.Button(custom_id=button.custom_id, label=button.label, style=style, row=number))
     view.stop()
     return view
