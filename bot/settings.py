@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     credits_per_day: int | None = None
     credits_per_server_per_day: int | None = None
     keep_tracks_days: int = 0
+    join_preview: bool = True
     keep_jobs_days: int = 365
     max_source_mb: int = 100
     models: tuple[str, ...] = tuple(MODELS)
@@ -186,6 +187,12 @@ def _secret(raw: str) -> str:
     if re.search(r"\s", raw):
         raise ValueError("contains white space: copy it again, in one piece")
     return raw
+
+
+def _on_or_off(raw: str) -> bool:
+    if raw.lower() not in {"on", "off"}:
+        raise ValueError("is neither on nor off")
+    return raw.lower() == "on"
 
 
 def _public_key(raw: str) -> str:
@@ -413,6 +420,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "CREDITS_PER_DAY": _credits,
     "CREDITS_PER_SERVER_PER_DAY": _credits,
     "KEEP_TRACKS_DAYS": _whole(0, 3650),
+    "JOIN_PREVIEW": _on_or_off,
     "KEEP_JOBS_DAYS": _whole(15, 36500),
     "MAX_SOURCE_MB": _whole(1, 2000),
     "MODELS": _models,

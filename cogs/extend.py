@@ -8,26 +8,21 @@ from discord.app_commands import locale_str
 from discord.ext import commands
 from msgspec.structs import replace
 
-from bot.chat.places import place_of
 from bot.client import EncoreClient
-from bot.domain.adjustments import adjusted
-from bot.domain.drafts import Draft, Problem, moment_meant, refused_draft_id
-from bot.domain.jobs import Intake
+from bot.domain.drafts import Draft, moment_meant, refused_draft_id
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
-from bot.domain.request import ExtensionRequest, Mode, genders_meant
-from bot.domain.rules import broken_rules
+from bot.domain.request import ExtensionRequest, genders_meant
 from bot.domain.source import SourceChoice, SourceKind
-from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models
+from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models, suggest_moments
 from bot.domain.text import text
 from bot.domain.titles import name_in_link
 from bot.errors import Refused
 from bot.services.common.sentences import UNTITLED, lookalikes, track_label
 from bot.services.members.members import Members
-from bot.services.pipeline.accept import Acceptance
 from bot.services.songs.drafts import Drafts
 from bot.text import plain
-from cogs.form import FormCog
-from cogs.submitting import check_place, check_size, hand_in
+from cogs.beginning import Beginning
+from cogs.submitting import check_place, check_size
 
 Interaction = discord.Interaction[EncoreClient]
 Choices = list[app_commands.Choice[str]]
@@ -37,18 +32,16 @@ CHOICE_MAX = 100
 class ExtendCog(commands.Cog):
     def __init__(
         self,
-        acceptance: Acceptance,
         members: Members,
         drafts: Drafts,
-        form: FormCog,
+        beginning: Beginning,
         *,
         offer: Offer,
         max_source_bytes: int,
     ) -> None:
-        self._acceptance = acceptance
         self._members = members
         self._drafts = drafts
-        self._form = form
+        self._beginning = beginning
         self._offer = offer
         self._max_source_bytes = max_source_bytes
 
@@ -58,7 +51,7 @@ class ExtendCog(commands.Cog):
         audio=locale_str("The piece to continue: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
         url=locale_str("… or a link to it (https)"),
         track=locale_str("… or one of your earlier tracks"),
-        continue_at=locale_str("Where to continue from, like 1:05 or 65. Left out: the end"),
+        continue_at=locale_str("Where to continue from, like 1:05 or 65, or pick to see the audio. Left out: the end"),
         model=locale_str("Which model makes the music"),
         instrumental=locale_str("No singing"),
         style=locale_str("How it should sound; give a title too"),
@@ -120,23 +113,10 @@ class ExtendCog(commands.Cog):
             if source.model and not (model or "").strip():
                 request = replace(request, model=source.model)
             draft = replace(draft, source=source, request=request)
-            await self._begin(interaction, draft, in_form=form)
+            await self._beginning.begin(interaction, draft, in_form=form)
         except Refused as error:
             await self._drafts.keep_refused(error, draft)
             raise
-
-    async def _begin(self, interaction: Interaction, draft: Draft, *, in_form: bool) -> None:
-        """Hand it in, or open the form if that is wanted, or if there are no lyrics where they are needed."""
-        source, request = draft.source, draft.request
-        assert source is not None  # noqa: S101  # the command has one
-        if in_form or (request.mode is Mode.CUSTOM_VOCAL and not request.prompt):
-            broken = () if in_form else broken_rules(adjusted(replace(request, source_model=source.model)), self._offer)
-            problems = tuple(Problem(rule.option, rule.sentence) for rule in broken)
-            await self._form.open(interaction, replace(draft, problems=problems))
-            return
-        place = place_of(interaction, private=draft.private, at=interaction.client.clock())
-        intake = Intake(place=place, source=source, request=request, due_at=place.received_at)
-        await hand_in(interaction, self._acceptance, intake)
 
     def _model(self, typed: str | None) -> str:
         """The model that matches, or the input if none or several do."""
@@ -164,6 +144,10 @@ class ExtendCog(commands.Cog):
         return SourceChoice(
             kind=SourceKind.ATTACHMENT, name=audio.title or audio.filename, locator=audio.url, size_bytes=audio.size
         )
+
+    @extend.autocomplete("continue_at")
+    async def _moments(self, interaction: Interaction, current: str) -> Choices:
+        return _choices(interaction, suggest_moments(current))
 
     @extend.autocomplete("model")
     async def _models(self, interaction: Interaction, current: str) -> Choices:

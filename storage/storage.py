@@ -36,6 +36,7 @@ from storage.songs import Songs
 from storage.spending import Spending
 from storage.tracks import Tracks
 from storage.votes import Votes
+from storage.whole_songs import WholeSongs
 
 if TYPE_CHECKING:
     from storage.gauges import Gauges
@@ -69,6 +70,7 @@ class SqlWork:
         self.clicks = Clicks(connection)
         self.complaints = Complaints(connection)
         self.drafts = Drafts(connection)
+        self.whole_songs = WholeSongs(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

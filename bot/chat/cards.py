@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from bot.chat.result.rows import Rows, result_rows
 from bot.domain.jobs import FILES_KEPT, Job, Track
 from bot.domain.links import web_url
+from bot.domain.outlines import described
 from bot.domain.text import Fact, Seconds, Text, Verbatim, counted, text
 from bot.domain.times import clock
 from bot.domain.titles import shown_title, slug
@@ -36,6 +37,8 @@ LINE_MAX = 400
 FACTS_ROOM = 1200
 """The part of an embed kept for style, model and other short fields, and for saying what did not fit."""
 LINK_MAX = 512
+ALT_MAX = 1024
+WHOLE_PICTURE = "whole-piece.png"
 COLOUR = 0x6C5CE7
 FAILED_COLOUR = 0xC0392B
 
@@ -98,6 +101,7 @@ def result_card(
     lyrics = "" if job.request.instrumental else (first.lyrics or job.request.prompt).strip()
     cover = next((file.cover for file in files if file.cover is not None), None)
     attached = _attached(job, files, say, most=FILES_MAX - bool(lyrics) - (cover is not None))
+    joins = joins_attached(job, files, say, most=FILES_MAX - bool(lyrics) - (cover is not None) - len(attached))
     links = [_link_field(job, file, number, say) for number, file in enumerate(files, 1) if number not in attached]
 
     embed = discord.Embed(title=escape(title, limit=TITLE_SHOWN_MAX), colour=COLOUR)
@@ -115,7 +119,9 @@ def result_card(
         words = counted("One more track doesn't fit here.", "{count} more tracks don't fit here.", count=left_out)
         embed.add_field(name="…", value=say(words), inline=False)
 
-    more = _picture(embed, cover, first, title, say)
+    if any(file.name == WHOLE_PICTURE for file in joins):
+        embed.set_image(url=f"attachment://{WHOLE_PICTURE}")
+    more = (*joins, *_picture(embed, cover, first, title, say))
     if lyrics:
         alt = say(text("The lyrics of {title}", title=Verbatim(title)))
         more = (Attached(name=file_name(job, first, ending="txt"), alt=alt, words=lyrics), *more)
@@ -161,6 +167,24 @@ def _attached(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> 
         name = file_name(job, file.track, number if len(files) > 1 else None)
         attached[number] = Attached(name=name, alt=say(alt), path=file.path)
     return attached
+
+
+def joins_attached(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> tuple[Attached, ...]:
+    """How the takes join what they continue: the picture of the whole piece, and seconds to listen to."""
+    found: list[Attached] = []
+    for number, file in enumerate(files, 1):
+        if file.join.picture is not None and file.join.outline is not None and not found:
+            alt = " ".join(map(say, described(file.join.outline)))
+            found.append(Attached(name=WHOLE_PICTURE, alt=alt[:ALT_MAX], path=file.join.picture))
+        if file.join.preview is not None:
+            alt = say(
+                text("The seconds around the place where take {take} joins the original", take=number)
+                if len(files) > 1
+                else text("The seconds around the place where it joins the original")
+            )
+            ending = f"join-{number}.mp3" if len(files) > 1 else "join.mp3"
+            found.append(Attached(name=f"{file_stem(job, file.track)}-{ending}", alt=alt, path=file.join.preview))
+    return tuple(found[:most])
 
 
 def _facts(job: Job, files: Sequence[ResultFile], say: Say) -> Iterator[tuple[str, str, bool]]:
@@ -229,8 +253,12 @@ def carries_mark(content: str, embeds: Sequence[discord.Embed], job: Job) -> boo
 
 def file_name(job: Job, track: Track | None = None, number: int | None = None, *, ending: str = "mp3") -> str:
     """Plain ASCII, as attachments need: `paper-boats-1.mp3`."""
-    stem = slug(plain(shown_title(job, track), limit=100)) or "encore"
+    stem = file_stem(job, track)
     return f"{stem}.{ending}" if number is None else f"{stem}-{number}.{ending}"
+
+
+def file_stem(job: Job, track: Track | None = None) -> str:
+    return slug(plain(shown_title(job, track), limit=100)) or "encore"
 
 
 def escape_lines(words: str) -> str:

@@ -16,6 +16,7 @@ from bot.chat.pacing import Pacer
 from bot.chat.progress_messages import ProgressMessages
 from bot.chat.result.messages import ResultMessages
 from bot.chat.routes import ORIGINAL, AnswerRoute, ChannelRoute, answer_of
+from bot.chat.song.posts import WholeSongPosts
 from bot.chat.turns import Turns
 from bot.domain.drafts import Draft
 from bot.domain.jobs import Job, Place
@@ -61,6 +62,7 @@ class DiscordMessenger:
         asked = None if has_gateway else AskedDiscord(client)
         self._progress = ProgressMessages(client, catalogue, pacer, asked)
         self._results = ResultMessages(client, catalogue, pacer)
+        self.whole_songs = WholeSongPosts(client, catalogue, pacer, asked=asked)
         self._channel = ChannelRoute(client, catalogue, pacer, asked=asked)
         self._refusals = DirectRefusals(clock, lasts=REFUSED if has_gateway else REFUSED_UNHEARD)
         self._direct = ChannelRoute(client, catalogue, pacer, direct=self._refusals)

@@ -25,6 +25,11 @@ BY_FILE = frozenset({".txt", "txt"})
 """What a member writes instead of lyrics that are longer."""
 
 
+PICK = "pick"
+"""What a member writes instead of a moment to choose one by eye."""
+_PICK = frozenset({PICK, "pick by eye"})
+
+
 class Problem(msgspec.Struct, frozen=True):
     """Something that was wrong with what a member sent; `option` is the one at fault, None if none is."""
 
@@ -146,6 +151,10 @@ def _changes(name: str, words: str) -> dict[str, object]:
         case Field.STYLE | Field.TITLE | Field.PROMPT | Field.EXCLUDE | Field.MODEL:
             return {name: words}
     return {name: _number(words)} if name in set(_WEIGHTS) else {}
+
+
+def wants_to_pick(request: ExtensionRequest) -> bool:
+    return (request.continue_at_words or "").strip().casefold() in _PICK
 
 
 def moment_meant(words: str | None) -> tuple[float | None, str | None]:

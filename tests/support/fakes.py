@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.domain.drafts import Draft
-from bot.domain.jobs import Job, Place
+from bot.domain.jobs import Job, Place, Track
+from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
+from bot.domain.outlines import Outline
 from bot.domain.progress import ProgressView
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
@@ -18,6 +20,8 @@ from bot.errors import BadSource, ProviderError
 from bot.services.common.messenger import Posted, ResultFile, RouteBusy, RouteClosed
 
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+NO_TAGS = Tags()
 
 
 class TurnedClock:
@@ -119,6 +123,9 @@ class FakeMessageFiles:
     async def fresh_link(self, where: InMessage, name: str) -> str | None:  # noqa: ARG002  # the protocol's
         return self.links.get(where.message_id)
 
+    async def posted_link(self, job: Job, track: Track) -> str | None:  # noqa: ARG002  # the protocol's
+        return self.links.get(job.final_message_id or 0)
+
 
 @dataclass
 class FakeAudio:
@@ -143,6 +150,50 @@ class FakeAudio:
             to.write_bytes(path.read_bytes()[:limit_bytes])
             return True
         return False
+
+
+@dataclass
+class FakeStudio:
+    """Makes files of a few bytes, or raises `error`. `hangs`: the calls, by name, that never end."""
+
+    error: BadSource | None = None
+    hangs: frozenset[str] = frozenset()
+    is_whole_already: bool = False
+    joined: list[Sequence[JoinPart]] = field(default_factory=list)
+
+    async def draw(self, path: Path, to: Path, *, seam: float | None = None) -> Outline:
+        await self._made("draw", to)
+        return Outline(length_seconds=float(path.stat().st_size), seam=seam)
+
+    async def join(
+        self,
+        parts: Sequence[JoinPart],
+        to: Path,
+        *,
+        audio_format: JoinFormat = JoinFormat.MP3,  # noqa: ARG002  # the protocol's, as below
+        tags: Tags = NO_TAGS,  # noqa: ARG002
+    ) -> Joined:
+        self.joined.append(parts)
+        if not self.is_whole_already:
+            await self._made("join", to)
+        seams = tuple(part.until_seconds for part in parts if part.until_seconds is not None)
+        return Joined(length_seconds=100, seams=seams, is_whole_already=self.is_whole_already)
+
+    async def preview(self, parts: Sequence[JoinPart], to: Path) -> Previewed:  # noqa: ARG002
+        await self._made("preview", to)
+        return Previewed(length_seconds=10, seam_seconds=5)
+
+    async def trim(self, path: Path, to: Path, *, until_seconds: float, at_most_seconds: float) -> Trimmed:  # noqa: ARG002
+        await self._made("trim", to)
+        length = min(until_seconds, at_most_seconds)
+        return Trimmed(began_at=until_seconds - length, length_seconds=length, is_copied=True)
+
+    async def _made(self, call: str, to: Path) -> None:
+        if call in self.hangs:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+        to.write_bytes(b"made")
 
 
 @dataclass

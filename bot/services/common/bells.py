@@ -77,6 +77,7 @@ class Bells:
         self.intake = self._bell("intake")
         self.votes = self._bell("votes")
         self.complaints = self._bell("complaints")
+        self.whole_songs = self._bell("whole songs")
         self.shards = self._bell("shards")
 
     def _bell(self, name: str) -> Bell:

@@ -10,6 +10,7 @@ import msgspec
 
 from bot.domain.drafts import Draft
 from bot.domain.jobs import Job, Place, Track
+from bot.domain.outlines import Outline
 from bot.domain.progress import ProgressView
 from bot.domain.source import InMessage
 from bot.domain.text import Text
@@ -59,15 +60,28 @@ class Posted(msgspec.Struct, frozen=True):
     is_answer: bool = False
 
 
+class JoinShown(msgspec.Struct, frozen=True, kw_only=True):
+    """How a take joins what it continues, as far as it could be made.
+
+    `preview`: an mp3 of a few seconds around the seam. `picture`: a PNG of the whole piece with the seam marked, which
+    `outline` puts into words.
+    """
+
+    preview: Path | None = None
+    picture: Path | None = None
+    outline: Outline | None = None
+
+
 class ResultFile(msgspec.Struct, frozen=True, kw_only=True):
     """A track ready to post: `path` is the file to attach, or None if only its link can be given.
 
-    `cover` is its picture, if it could be fetched.
+    `cover` is its picture, if it could be fetched; `join` is how it joins what it continues.
     """
 
     track: Track
     path: Path | None
     cover: Path | None = None
+    join: JoinShown = JoinShown()
 
 
 class Route(Protocol):
@@ -95,6 +109,9 @@ class Route(Protocol):
 class MessageFiles(Protocol):
     async def fresh_link(self, where: InMessage, name: str) -> str | None:
         """A new link to the file in a message, by its id or else its name; None if there is none to be had."""
+
+    async def posted_link(self, job: Job, track: Track) -> str | None:
+        """A new link to a take in the message with its job's result; None if it is not there."""
 
 
 class Messenger(Protocol):

@@ -23,7 +23,7 @@ from bot.services.common.aggregates import (
     Spending,
     Tracks,
 )
-from bot.services.common.result_aggregates import Clicks, Complaints, Votes
+from bot.services.common.result_aggregates import Clicks, Complaints, Votes, WholeSongOrders
 
 T = TypeVar("T")
 
@@ -93,6 +93,8 @@ class Work(Protocol):
     def complaints(self) -> Complaints: ...
     @property
     def drafts(self) -> Drafts: ...
+    @property
+    def whole_songs(self) -> WholeSongOrders: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 

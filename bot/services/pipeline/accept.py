@@ -35,7 +35,7 @@ from bot.services.common.command_mentions import CommandMentions
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
-from bot.services.common.sentences import with_more, without_cost
+from bot.services.common.sentences import NO_ROOM, with_more, without_cost
 from bot.services.pipeline.sources import HandedOver, Sources
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,6 @@ READING = text("🎧 Reading your file…")
 GOT_IT = text("Got it. I'll post here and ping you.")
 INTERRUPTED = text("I was interrupted. I'm back on your command now.")
 KEPT = text("I can't save anything right now. I've kept your command and will finish it as soon as I can.")
-NO_ROOM = text("I'm out of disk space right now. Please try again in a while.")
 TOO_LATE = text("Your command had to wait too long, so nothing was started. Please try again.")
 TOO_LATE_TO_UNDO = text("That's too late to undo. `/jobs` shows it; a waiting job can be cancelled there.")
 WENT_WRONG = text("Something went wrong. Please try again.")

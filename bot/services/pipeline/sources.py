@@ -80,6 +80,11 @@ class Sources:
             path.unlink(missing_ok=True)
         return HandedOver(request=request, properties=properties, url=url)
 
+    async def read(self, source: SourceChoice, path: Path) -> AudioProperties:
+        """Fetch a source to `path` and probe it; the file is the caller's to remove. Raises `BadSource`."""
+        await self._fetch(source, path)
+        return await self._audio.probe(path)
+
     async def _checked(self, intake: Intake, path: Path) -> tuple[AudioProperties, ExtensionRequest]:
         """What was found in the source, and the request as it was asked for."""
         problems: list[Text] = []
@@ -87,8 +92,7 @@ class Sources:
         options: list[str | None] = []
         properties = None
         try:
-            await self._fetch(intake.source, path)
-            properties = await self._audio.probe(path)
+            properties = await self.read(intake.source, path)
         except BadSource as error:
             log.info("source not usable: %s", error)
             problems.append(error.sentence)
