@@ -20,6 +20,7 @@ from bot.parts.ground import Ground, open_ground
 from bot.parts.members import members_part
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline, pipeline_part
+from bot.parts.results import result_workers
 from bot.parts.upkeep import clock_part, upkeep_part
 from bot.roles import Role
 from bot.services.common.clock import Clock
@@ -100,6 +101,7 @@ def _parts(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> Iterato
         yield members_part(ground, pipeline)
     if Role.WORKERS in only:
         yield pipeline.part
+        yield result_workers(ground)
         yield upkeep_part(ground)
     yield clock_part(ground)
 

@@ -69,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     progress_every_seconds: float = 4
     interaction_seconds: float = 870  # half a minute under the 15 minutes that a token lives
     watched_seconds: float = 20  # for so long somebody who gave a command looks at its answer and needs no ping
+    undo_seconds: float = 5  # for so long what a button submits at once can be undone
     retry_base_seconds: float = 2
     identify_seconds: float = 5  # between two shards in one bucket
     self_call_every_seconds: float = 600  # between two checks of PUBLIC_URL

@@ -1,5 +1,6 @@
 """How everything that submits goes in: written down, acknowledged, begun. One way for commands, forms and buttons."""
 
+from datetime import timedelta
 from functools import partial
 
 import discord
@@ -39,14 +40,23 @@ def check_size(size_bytes: int, *, limit_bytes: int) -> None:
 
 
 async def hand_in(
-    interaction: Interaction, acceptance: Acceptance, intake: Intake, *, is_acknowledged: bool = False
-) -> None:
-    """Write it down, acknowledge the interaction, leave it to the workers.
+    interaction: Interaction,
+    acceptance: Acceptance,
+    intake: Intake,
+    *,
+    is_acknowledged: bool = False,
+    after: timedelta = timedelta(0),
+) -> bool:
+    """Write it down, acknowledge the interaction, leave it to the workers; False if nothing was handed in here.
+
+    `after`: how long it can still be undone.
 
     Raises:
         TooManyOpenCommands: the member has as many on their way as one may have.
     """
     if not await acceptance.write_down(intake):
-        return
-    if is_acknowledged or await acknowledge(interaction, put_away=partial(acceptance.forget, intake)):
-        await acceptance.begin(intake)
+        return False
+    if not is_acknowledged and not await acknowledge(interaction, put_away=partial(acceptance.forget, intake)):
+        return False
+    await acceptance.begin(intake, after=after)
+    return True

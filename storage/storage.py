@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bot.domain.inbox_entry import Recorded
 from storage import lock
 from storage.batches import Batches, Take
+from storage.clicks import Clicks
+from storage.complaints import Complaints
 from storage.drafts import Drafts
 from storage.engines import sqlite_ownership
 from storage.engines.base import BUSY_SECONDS, Connection, Engine
@@ -32,6 +34,7 @@ from storage.sendings import Sendings
 from storage.songs import Songs
 from storage.spending import Spending
 from storage.tracks import Tracks
+from storage.votes import Votes
 
 if TYPE_CHECKING:
     from storage.gauges import Gauges
@@ -61,6 +64,9 @@ class SqlWork:
         self.progress = ProgressMessages(connection)
         self.spending = Spending(connection)
         self.sendings = Sendings(connection)
+        self.votes = Votes(connection)
+        self.clicks = Clicks(connection)
+        self.complaints = Complaints(connection)
         self.drafts = Drafts(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection

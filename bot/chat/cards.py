@@ -10,6 +10,7 @@ import discord
 import msgspec
 from msgspec.structs import replace
 
+from bot.chat.result.rows import Rows, result_rows
 from bot.domain.jobs import FILES_KEPT, Job, Track
 from bot.domain.links import web_url
 from bot.domain.text import Fact, Seconds, Text, Verbatim, counted, text
@@ -52,21 +53,22 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     content: str
     embed: discord.Embed | None = None
     files: tuple[Attached, ...] = ()
+    rows: Rows = ()
     is_reply: bool = True  # to the progress message
 
 
 def plainer(card: Card) -> Iterator[Card]:
-    """The card, then without the parts Discord may refuse (pictures, links, the reply), then only its words."""
+    """The card, then without what Discord may refuse (pictures, links, buttons, the reply), then only its words."""
     yield card
     if card.embed is not None:
         embed = card.embed.copy()
         embed.set_thumbnail(url=None)
         embed.set_image(url=None)
         embed.url = None
-        yield replace(card, embed=embed, is_reply=False)
+        yield replace(card, embed=embed, rows=(), is_reply=False)
         words = [embed.description or "", *(f"{field.name}: {field.value}" for field in embed.fields)]
         content = "\n".join(filter(None, [card.content, *words]))
-        yield replace(card, content=content[:CONTENT_MAX], embed=None, is_reply=False)
+        yield replace(card, content=content[:CONTENT_MAX], embed=None, rows=(), is_reply=False)
 
 
 def as_list(sentences: Sequence[Text], say: Say) -> str:
@@ -82,8 +84,13 @@ def as_list(sentences: Sequence[Text], say: Say) -> str:
     return words.rstrip()
 
 
-def result_card(job: Job, files: Sequence[ResultFile], say: Say, *, preface: Text | None = None) -> Card:
-    """The message that delivers the tracks and pings the member. `preface` says why it comes this way."""
+def result_card(
+    job: Job, files: Sequence[ResultFile], say: Say, *, preface: Text | None = None, is_shared: bool = False
+) -> Card:
+    """The message that delivers the tracks and pings the member.
+
+    `preface` says why it comes this way. `is_shared`: others see it too, and may vote.
+    """
     first = files[0].track
     title = _plain_title(job, first, say)
     lyrics = "" if job.request.instrumental else (first.lyrics or job.request.prompt).strip()
@@ -116,7 +123,8 @@ def result_card(job: Job, files: Sequence[ResultFile], say: Say, *, preface: Tex
         count=len(files),
         mention=_mention(job),
     )
-    return Card(content=_content(job, [ready], preface, say), embed=embed, files=(*attached.values(), *more))
+    rows = result_rows(job.id, range(1, len(files) + 1), say, votes={} if is_shared else None)
+    return Card(content=_content(job, [ready], preface, say), embed=embed, files=(*attached.values(), *more), rows=rows)
 
 
 def _mention(job: Job) -> Verbatim:

@@ -1,7 +1,7 @@
 """Say through Discord what the services want to say."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
@@ -14,6 +14,7 @@ from bot.chat.discord_errors import read_as_routes
 from bot.chat.form.fix import fix_view
 from bot.chat.pacing import Pacer
 from bot.chat.progress_messages import ProgressMessages
+from bot.chat.result.messages import ResultMessages
 from bot.chat.routes import ORIGINAL, AnswerRoute, ChannelRoute, answer_of
 from bot.chat.turns import Turns
 from bot.domain.drafts import Draft
@@ -59,6 +60,7 @@ class DiscordMessenger:
         self.measured: Callable[[Route], Route] | None = None  # for the metrics
         asked = None if has_gateway else AskedDiscord(client)
         self._progress = ProgressMessages(client, catalogue, pacer, asked)
+        self._results = ResultMessages(client, catalogue, pacer)
         self._channel = ChannelRoute(client, catalogue, pacer, asked=asked)
         self._refusals = DirectRefusals(clock, lasts=REFUSED if has_gateway else REFUSED_UNHEARD)
         self._direct = ChannelRoute(client, catalogue, pacer, direct=self._refusals)
@@ -85,9 +87,7 @@ class DiscordMessenger:
         )
 
     async def answer(self, place: Place, sentences: Sequence[Text], *, draft: Draft | None = None) -> bool:
-        view = discord.utils.MISSING
-        if draft is not None:
-            view = fix_view(draft, self._catalogue.for_reader(place.locale))
+        view = None if draft is None else fix_view(draft, self._catalogue.for_reader(place.locale))
         try:
             return await self._answered(place, sentences, view)
         except RouteUnavailable as error:
@@ -95,9 +95,10 @@ class DiscordMessenger:
             return True
 
     async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
-        return await self._answered(place, sentences, discord.utils.MISSING)
+        return await self._answered(place, sentences, None)
 
-    async def _answered(self, place: Place, sentences: Sequence[Text], view: discord.ui.View) -> bool:
+    async def _answered(self, place: Place, sentences: Sequence[Text], view: discord.ui.View | None) -> bool:
+        """`view` None: without buttons, also if there were some, such as `Undo`."""
         if not self._can_answer(place):
             return False
         content = cards.as_list(sentences, self._catalogue.for_reader(place.locale))
@@ -152,6 +153,12 @@ class DiscordMessenger:
         with read_as_routes():
             await answer_of(self._client, job.place).edit_message(ORIGINAL, content=content, view=buttons)
         return None
+
+    async def show_votes(self, job: Job, *, channel_id: int, message_id: int, votes: Mapping[int, int]) -> None:
+        await self._results.show_votes(job, channel_id=channel_id, message_id=message_id, votes=votes)
+
+    async def remove_result(self, *, channel_id: int, message_id: int) -> None:
+        await self._results.remove(channel_id=channel_id, message_id=message_id)
 
     def expect_direct(self, member_id: int) -> None:
         self._refusals.forget(member_id)

@@ -3,6 +3,7 @@
 from bot.parts.ground import Ground
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
+from bot.parts.results import result_buttons
 from bot.services.members.members import Members
 from bot.services.members.standing import Standing
 from bot.services.songs.drafts import Drafts
@@ -37,9 +38,19 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
         max_source_bytes=settings.max_source_bytes,
     )
     message = FromMessageCog(ground.client, drafts, form, offer=settings.offer)
+    results = result_buttons(ground, pipeline, form)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
-    cogs = (extend, form, message, MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
+    cogs = (
+        extend,
+        form,
+        message,
+        MembersCog(members),
+        jobs,
+        *results.cogs,
+        why,
+        OpeningsCog(members, ground.messenger),
+    )
     return Part(cogs=cogs, releases=(pipeline.resend.release,))
 
 

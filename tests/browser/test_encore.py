@@ -248,3 +248,23 @@ async def test_the_audio_in_somebodys_message_is_extended(window: OpenWindow, gr
 
     await mia.see("harbour")
     await result_of(mia)
+
+
+async def test_people_vote_below_a_result_and_have_it_made_again(window: OpenWindow, ground: Playground) -> None:
+    mia, jonas = await window("mia"), await window("jonas")
+    await mia.extend()
+    result = await result_of(mia)
+    theirs = await result_of(jonas)
+
+    await result.get_by_role("button", name="Take 2 · 0").click()
+    await mia.see("You voted for take 2.")
+    await theirs.get_by_role("button", name="Take 2 · 1").click()
+    await expect(result.get_by_role("button", name="Take 2 · 2")).to_be_visible()
+
+    await theirs.get_by_role("button", name="Again").click()
+    undone = await jonas.see("seconds to undo")
+    await undone.get_by_role("button", name="Undo").click()
+    await jonas.see("Undone.")
+    await theirs.get_by_role("button", name="Extend 1").click()
+    await expect(jonas.page.get_by_role("dialog")).to_be_visible()
+    assert ground.scene.suno.submits == 1

@@ -35,6 +35,7 @@ HOLDS_ONLY_WORK_LEFT = {
     "job_due": "jobs with work to do",
     "job_set_aside": "jobs that cannot be read, a handful",
     "progress_due": "progress messages that are behind",
+    "complaint_untold": "complaints of which the operator has not been told",
 }
 MAY_READ_ON = {
     "inbox.NEWEST_ID": "the greatest key is one step from the end of its index",

@@ -1,7 +1,7 @@
 """Scripted parts: a clock that tests set, a provider and a messenger that record their calls."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -223,6 +223,9 @@ class FakeMessenger:
     can_answer: bool = True
     edits_under_way: list[str] = field(default_factory=list)
     expected_directs: list[int] = field(default_factory=list)
+    vote_edits: list[tuple[int, dict[int, int]]] = field(default_factory=list)  # by message: the counts shown
+    vote_errors: list[Exception] = field(default_factory=list)
+    removed_results: list[int] = field(default_factory=list)
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         self.operator.append(list(sentences))
@@ -272,6 +275,21 @@ class FakeMessenger:
             await self.edits_arrive.wait()
         self.shown.append((job.id, view))
         self.edited.append(job.progress_message_id)
+
+    async def show_votes(
+        self,
+        job: Job,  # noqa: ARG002  # the protocol's
+        *,
+        channel_id: int,  # noqa: ARG002  # as above
+        message_id: int,
+        votes: Mapping[int, int],
+    ) -> None:
+        if self.vote_errors:
+            raise self.vote_errors.pop(0)
+        self.vote_edits.append((message_id, dict(votes)))
+
+    async def remove_result(self, *, channel_id: int, message_id: int) -> None:  # noqa: ARG002  # as above
+        self.removed_results.append(message_id)
 
     def expect_direct(self, member_id: int) -> None:
         self.expected_directs.append(member_id)

@@ -25,6 +25,11 @@ INSERT INTO quota_sum (month, guild_id, member_id, outcome, units) VALUES
     ('2026-10', 0, 999, 'spent', -9223372036854775808);
 INSERT INTO intake (interaction_id, payload, due_ms) VALUES (5, NULL, NULL), (6, '{"words":"öde 🌊"}', 1);
 INSERT INTO sending (job_id, member_id, claimed_by, until_ms) VALUES ('00000000000000000000000000000002', 1000, 'x', 1);
+INSERT INTO vote (message_id, member_id, job_id, take, at_ms) VALUES (9, 8, '00000000000000000000000000000002', 2, 1);
+INSERT INTO vote_message (message_id, job_id, channel_id, version) VALUES (9, '00000000000000000000000000000002', 7, 1);
+INSERT INTO click (message_id, member_id, action, at_ms) VALUES (9, 8, 'vote 2', 1);
+INSERT INTO complaint (message_id, member_id, job_id, channel_id, at_ms)
+VALUES (9, 8, '00000000000000000000000000000002', 7, 1);
 INSERT INTO draft (id, member_id, payload, problems, made_ms) VALUES ('r6', 1000, '{"words":"öde 🌊"}', '[]', 1);
 UPDATE job SET continue_at = 0.1 + 0.2, source_name = 'Ёлка 海 🎄', attempts = 2147483648
  WHERE id = '00000000000000000000000000000002';

@@ -75,6 +75,8 @@ class Bells:
         self.deliver = self._bell("deliver")
         self.progress = self._bell("progress")
         self.intake = self._bell("intake")
+        self.votes = self._bell("votes")
+        self.complaints = self._bell("complaints")
         self.shards = self._bell("shards")
 
     def _bell(self, name: str) -> Bell:
@@ -97,7 +99,7 @@ class Bells:
 
     def all_due(self) -> None:
         """Wake them after the due times themselves have changed."""
-        for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake):
+        for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake, self.votes):
             bell.ring()
 
     def ring_here(self, name: str) -> None:

@@ -1,6 +1,6 @@
 """How services reach members; `bot.chat` does it through Discord."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
@@ -137,6 +137,15 @@ class Messenger(Protocol):
 
         Raises `RouteBusy`, `RouteClosed` and `RouteUnavailable`.
         """
+
+    async def show_votes(self, job: Job, *, channel_id: int, message_id: int, votes: Mapping[int, int]) -> None:
+        """Edit the counts below a message with the job's result; `votes` by take.
+
+        Raises `RouteBusy`, `RouteClosed` and `RouteUnavailable`.
+        """
+
+    async def remove_result(self, *, channel_id: int, message_id: int) -> None:
+        """Delete a message of ours. Raises `RouteClosed` if it is gone, and `RouteUnavailable`."""
 
     def expect_direct(self, member_id: int) -> None:
         """The member's direct messages may be open again: try them, even if they were closed a moment ago."""

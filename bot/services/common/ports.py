@@ -23,6 +23,7 @@ from bot.services.common.aggregates import (
     Spending,
     Tracks,
 )
+from bot.services.common.result_aggregates import Clicks, Complaints, Votes
 
 T = TypeVar("T")
 
@@ -84,6 +85,12 @@ class Work(Protocol):
     def spending(self) -> Spending: ...
     @property
     def sendings(self) -> Sendings: ...
+    @property
+    def votes(self) -> Votes: ...
+    @property
+    def clicks(self) -> Clicks: ...
+    @property
+    def complaints(self) -> Complaints: ...
     @property
     def drafts(self) -> Drafts: ...
     @property

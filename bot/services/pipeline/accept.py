@@ -45,6 +45,7 @@ INTERRUPTED = text("I was interrupted. I'm back on your command now.")
 KEPT = text("I can't save anything right now. I've kept your command and will finish it as soon as I can.")
 NO_ROOM = text("I'm out of disk space right now. Please try again in a while.")
 TOO_LATE = text("Your command had to wait too long, so nothing was started. Please try again.")
+TOO_LATE_TO_UNDO = text("That's too late to undo. `/jobs` shows it; a waiting job can be cancelled there.")
 WENT_WRONG = text("Something went wrong. Please try again.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 NO_ANSWER = text("Discord isn't letting me post right now. Please try again in a minute.")
@@ -117,8 +118,10 @@ class Acceptance:
         await fault_points.pause_at("after the command is written down")
         return is_new
 
-    async def begin(self, intake: Intake) -> None:
+    async def begin(self, intake: Intake, *, after: timedelta = timedelta(0)) -> None:
         """Once it is acknowledged: hand it to the workers, who find it a while later where this cannot be written.
+
+        `after`: how long it can still be undone before a worker takes it.
 
         Raises:
             Refused: a worker took it over before it was acknowledged, and put it away.
@@ -127,7 +130,8 @@ class Acceptance:
         interaction_id = intake.place.interaction_id
 
         async def handed_over(work: Work) -> None:
-            is_open = await work.intakes.hand_over(interaction_id, due_at=self._clock()) or await work.intakes.is_open(
+            due_at = self._clock() + after
+            is_open = await work.intakes.hand_over(interaction_id, due_at=due_at) or await work.intakes.is_open(
                 interaction_id
             )
             if not is_open and await work.jobs.by_interaction(interaction_id) is None:
@@ -136,6 +140,15 @@ class Acceptance:
         with contextlib.suppress(Outage):
             await self._storage.write(handed_over)
         self._bells.intake.ring()
+
+    async def undo(self, interaction_id: int, member_id: int) -> None:
+        """Withdraw a command that was begun for later, in whichever process that was.
+
+        Raises:
+            Refused: a worker has it, or it was undone before.
+        """
+        if not await self._storage.write(lambda work: work.intakes.undo(interaction_id, member_id=member_id)):
+            raise Refused([TOO_LATE_TO_UNDO])
 
     async def forget(self, intake: Intake) -> bool:
         """It could not be acknowledged: put it away. False if that is not certain, and a worker decides about it."""
