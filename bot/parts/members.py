@@ -49,13 +49,13 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     message = FromMessageCog(ground.client, drafts, form, offer=settings.offer)
     results = result_buttons(ground, pipeline, members, form)
     whole = whole_song_button(ground)
-    jobs = JobsCog(ground.client, members, pipeline.resend)
+    jobs = JobsCog(ground.client, members, pipeline.resend, ground.messenger)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
     cogs = (
         extend,
         form,
         message,
-        MembersCog(members),
+        MembersCog(members, ground.messenger),
         jobs,
         *results.cogs,
         *whole.cogs,

@@ -12,6 +12,7 @@ from bot.domain.jobs import Job, Place, Track
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
 from bot.domain.outlines import Outline
 from bot.domain.progress import ProgressView
+from bot.domain.receipt import Receipt
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat, AudioProperties, InMessage
@@ -256,6 +257,7 @@ class FakeMessenger:
     private_ways: list[FakeRoute] = field(default_factory=list)
     answers: list[list[Text]] = field(default_factory=list)
     added: list[list[Text]] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
     told_directly: list[list[Text]] = field(default_factory=list)
     fixable: list[Draft | None] = field(default_factory=list)
     shown: list[tuple[str, ProgressView]] = field(default_factory=list)
@@ -284,13 +286,24 @@ class FakeMessenger:
     def routes(self, job: Job) -> Sequence[FakeRoute]:
         return self.private_ways if job.place.private and self.private_ways else self.ways
 
-    async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:  # noqa: ARG002  # the protocol's
+    async def answer(
+        self,
+        place: Place,  # noqa: ARG002  # the protocol's
+        sentences: Sequence[Text],
+        *,
+        receipt: Receipt | None = None,
+    ) -> bool:
         if self.can_answer:
             self.answers.append(list(sentences))
+            self._keep(receipt)
         return self.can_answer
 
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:  # noqa: ARG002  # the protocol's
         self.added.append(list(sentences))
+
+    def _keep(self, receipt: Receipt | None) -> None:
+        if receipt is not None:
+            self.receipts.append(receipt)
 
     answer_errors: list[Exception] = field(default_factory=list)  # raised where a clear answer is needed
 
@@ -315,7 +328,7 @@ class FakeMessenger:
         if (removed := self.placeholders.pop(place.interaction_id, None)) is not None:
             self.withdrawn.append(removed)
 
-    async def show_progress(self, job: Job, view: ProgressView) -> None:
+    async def show_progress(self, job: Job, view: ProgressView, *, receipt: Receipt | None = None) -> None:
         if job.id in self.unshowable:
             raise self.unshowable[job.id]
         if self.progress_errors:
@@ -325,6 +338,7 @@ class FakeMessenger:
             self.edits_under_way.append(job.id)
             await self.edits_arrive.wait()
         self.shown.append((job.id, view))
+        self._keep(receipt)
         self.edited.append(job.progress_message_id)
 
     async def show_votes(
