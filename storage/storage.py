@@ -24,6 +24,7 @@ from storage.inbox import Inbox
 from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
+from storage.lyrics import LyricsOrders
 from storage.memos import Memos
 from storage.migrate import Before, Migration, migrate
 from storage.progress import ProgressMessages
@@ -62,6 +63,7 @@ class SqlWork:
         self.spending = Spending(connection)
         self.sendings = Sendings(connection)
         self.drafts = Drafts(connection)
+        self.lyrics = LyricsOrders(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

@@ -1,6 +1,7 @@
 """The commands: what members start, look up and change."""
 
 from bot.parts.ground import Ground
+from bot.parts.lyrics import lyrics_cog
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.services.members.members import Members
@@ -39,7 +40,8 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     message = FromMessageCog(ground.client, drafts, form, offer=settings.offer)
     jobs = JobsCog(ground.client, members, pipeline.resend)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
-    cogs = (extend, form, message, MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
+    lyrics = lyrics_cog(ground, members, form)
+    cogs = (extend, form, message, lyrics, MembersCog(members), jobs, why, OpeningsCog(members, ground.messenger))
     return Part(cogs=cogs, releases=(pipeline.resend.release,))
 
 

@@ -75,6 +75,7 @@ class Bells:
         self.deliver = self._bell("deliver")
         self.progress = self._bell("progress")
         self.intake = self._bell("intake")
+        self.lyrics = self._bell("lyrics")
         self.shards = self._bell("shards")
 
     def _bell(self, name: str) -> Bell:
@@ -97,7 +98,7 @@ class Bells:
 
     def all_due(self) -> None:
         """Wake them after the due times themselves have changed."""
-        for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake):
+        for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake, self.lyrics):
             bell.ring()
 
     def ring_here(self, name: str) -> None:

@@ -62,6 +62,7 @@ class ClockWatch:
                 await work.intakes.hasten(until=now + self._grace)
                 await work.progress.hasten(until=now + self._grace)
                 await work.inbox.hasten(until=now + self._grace)
+                await work.lyrics.hasten(until=now + self._grace)
             await work.memos.put(SEEN, now.isoformat())
 
         await self._storage.write(looked)

@@ -23,6 +23,7 @@ from bot.services.common.aggregates import (
     Spending,
     Tracks,
 )
+from bot.services.common.lyrics_ports import LyricsOrders
 
 T = TypeVar("T")
 
@@ -86,6 +87,8 @@ class Work(Protocol):
     def sendings(self) -> Sendings: ...
     @property
     def drafts(self) -> Drafts: ...
+    @property
+    def lyrics(self) -> LyricsOrders: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 
