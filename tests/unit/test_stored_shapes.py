@@ -12,9 +12,11 @@ import pytest
 
 import storage
 from bot.domain.jobs import Failure, Intake, Parent, Place
+from bot.domain.lyrics import Version
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioProperties, InMessage, SourceChoice
 from storage.drafts import DraftPayload
+from storage.lyrics import LyricsPayload
 
 ALWAYS_THERE: dict[type, frozenset[str]] = {
     ExtensionRequest: frozenset(),
@@ -31,6 +33,8 @@ ALWAYS_THERE: dict[type, frozenset[str]] = {
     InMessage: frozenset({"channel_id", "message_id", "attachment_id"}),
     Parent: frozenset({"job_id", "song_id"}),
     DraftPayload: frozenset({"request"}),
+    LyricsPayload: frozenset({"idea"}),
+    Version: frozenset({"text"}),
 }
 """The fields without a default in the first release that stored the type, so every row has them. Never add to these."""
 
@@ -96,6 +100,7 @@ STORED: dict[type[msgspec.Struct], str] = {
     ),
     SourceChoice: '{"kind":"url","name":"tide.mp3","locator":"https://files.invalid/tide.mp3"}',
     DraftPayload: '{"request":{}}',
+    LyricsPayload: '{"idea":"the tide","versions":[{"text":"The tide comes in"}]}',
 }
 """The smallest rows that the first release wrote that stored the type."""
 
