@@ -12,21 +12,18 @@ from bot.client import EncoreClient
 from bot.domain.drafts import Draft, moment_meant, refused_draft_id
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
 from bot.domain.request import ExtensionRequest, genders_meant
-from bot.domain.source import SourceChoice, SourceKind
+from bot.domain.source import SourceChoice
 from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models, suggest_moments
 from bot.domain.text import text
-from bot.domain.titles import name_in_link
 from bot.errors import Refused
-from bot.services.common.sentences import UNTITLED, lookalikes, track_label
 from bot.services.members.members import Members
 from bot.services.songs.drafts import Drafts
-from bot.text import plain
 from cogs.beginning import Beginning
-from cogs.submitting import check_place, check_size
+from cogs.pieces import CHOICE_MAX, piece_named, track_choices
+from cogs.submitting import check_place
 
 Interaction = discord.Interaction[EncoreClient]
 Choices = list[app_commands.Choice[str]]
-CHOICE_MAX = 100
 
 
 class ExtendCog(commands.Cog):
@@ -135,15 +132,11 @@ class ExtendCog(commands.Cog):
                 rules=["one_source"],
                 options=["audio"],
             )
-        if track is not None:
-            return await self._members.source_from_track(member_id, track)
-        if url is not None:
-            return SourceChoice(kind=SourceKind.URL, name=name_in_link(url), locator=url.strip())
-        assert audio is not None  # noqa: S101  # one of the three is given
-        check_size(audio.size, limit_bytes=self._max_source_bytes)
-        return SourceChoice(
-            kind=SourceKind.ATTACHMENT, name=audio.title or audio.filename, locator=audio.url, size_bytes=audio.size
+        source = await piece_named(
+            self._members, member_id, audio=audio, url=url, track=track, limit_bytes=self._max_source_bytes
         )
+        assert source is not None  # noqa: S101  # one of the three is given
+        return source
 
     @extend.autocomplete("continue_at")
     async def _moments(self, interaction: Interaction, current: str) -> Choices:
@@ -159,15 +152,7 @@ class ExtendCog(commands.Cog):
 
     @extend.autocomplete("track")
     async def _tracks(self, interaction: Interaction, current: str) -> Choices:
-        say = interaction.client.catalogue.for_reader(str(interaction.locale))
-        choices = []
-        found = await self._members.tracks(interaction.user.id, current)
-        alike = lookalikes(found)
-        for owned in found:
-            label = say(track_label(owned, title="\0", with_hour=owned.track.id in alike))
-            title = plain(owned.title or say(UNTITLED), limit=CHOICE_MAX - len(label) + 1)
-            choices.append(app_commands.Choice(name=label.replace("\0", title), value=owned.track.id))
-        return choices
+        return await track_choices(interaction, self._members, current)
 
     async def _filled_in(self, interaction: Interaction) -> ExtensionRequest:
         """What the member has filled in so far; any of it may be missing or unfinished."""

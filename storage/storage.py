@@ -27,6 +27,7 @@ from storage.inbox import Inbox
 from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
+from storage.lyrics import LyricsOrders
 from storage.memos import Memos
 from storage.migrate import Before, Migration, migrate
 from storage.progress import ProgressMessages
@@ -71,6 +72,7 @@ class SqlWork:
         self.complaints = Complaints(connection)
         self.drafts = Drafts(connection)
         self.whole_songs = WholeSongs(connection)
+        self.lyrics = LyricsOrders(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

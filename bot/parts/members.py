@@ -1,6 +1,7 @@
 """The commands: what members start, look up and change."""
 
 from bot.parts.ground import Ground
+from bot.parts.lyrics import lyrics_cog
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.parts.results import result_buttons
@@ -51,10 +52,12 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     whole = whole_song_button(ground)
     jobs = JobsCog(ground.client, members, pipeline.resend, ground.messenger)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
+    lyrics = lyrics_cog(ground, members, form)
     cogs = (
         extend,
         form,
         message,
+        lyrics,
         MembersCog(members, ground.messenger),
         jobs,
         *results.cogs,

@@ -23,6 +23,7 @@ from bot.services.common.aggregates import (
     Spending,
     Tracks,
 )
+from bot.services.common.lyrics_ports import LyricsOrders
 from bot.services.common.result_aggregates import Clicks, Complaints, Votes, WholeSongOrders
 
 T = TypeVar("T")
@@ -95,6 +96,8 @@ class Work(Protocol):
     def drafts(self) -> Drafts: ...
     @property
     def whole_songs(self) -> WholeSongOrders: ...
+    @property
+    def lyrics(self) -> LyricsOrders: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 
