@@ -93,8 +93,8 @@ def join(pieces: Sequence[Stretch], to: int, *, audio_format: JoinFormat, tags: 
     plan = planned(pieces, limits)
     kind, seams = plan.kind, tuple(round(seam / plan.kind.rate, 3) for seam in plan.seams)
     if plan.is_whole_already:
-        samples = sum(len(block) for block in stretch(plan.parts[0].descriptor, kind, limits)) // kind.bytes_each
-        return Joined(length_seconds=samples / kind.rate, seams=seams, is_whole_already=True)
+        length = _samples(plan.parts[0].descriptor, kind, limits) / kind.rate
+        return Joined(length_seconds=length, seams=seams, is_whole_already=True)
     length = encode(heard(plan, limits), kind.of("flt"), to, audio_format=audio_format, tags=tags)
     return Joined(length_seconds=length, seams=seams)
 
@@ -172,8 +172,9 @@ def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> _Link
     if seam_seconds <= 0:
         raise Unusable(Problem.EMPTY, "nothing before the seam")
     before, original = _around(former.descriptor, seam_seconds, kind, limits)
-    if not before:
-        raise Unusable(Problem.EMPTY, "nothing before the seam")
+    if not before:  # it ends long before
+        seam_seconds = _samples(former.descriptor, kind, limits) / kind.rate
+        before, original = _around(former.descriptor, seam_seconds, kind, limits)
     seam_seconds = min(seam_seconds, original.end / original.rate)
     _, same_place = _around(latter.descriptor, seam_seconds, kind, limits)
     inside = seam_in_take(original, seam_seconds, same_place) if same_place.samples else None
@@ -192,6 +193,11 @@ def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> _Link
     change = 0.0 if old is None or new is None else max(-_GAIN_MOST, min(_GAIN_MOST, old - new))
     peak = max(1, *map(abs, extremes(following))) if following else 1
     return _Link(seam=seam, change=change, peak=20 * math.log10(peak / FULL_SCALE))
+
+
+def _samples(descriptor: int, kind: Kind, limits: Limits) -> int:
+    """The length of a file."""
+    return sum(len(block) for block in stretch(descriptor, kind, limits)) // kind.bytes_each
 
 
 def _around(descriptor: int, seam_seconds: float, kind: Kind, limits: Limits) -> tuple[bytes, Excerpt]:

@@ -218,6 +218,13 @@ async def test_there_must_be_something_before_the_seam(audio: AudioProcess, tmp_
         await audio.join(parts, tmp_path / "whole.mp3")
 
 
+async def test_a_seam_after_the_end_is_at_the_end(audio: AudioProcess, tmp_path: Path) -> None:
+    whole, answer = await joined(audio, tmp_path, tone(4.0), noise(4.0), seam=30.0)
+
+    assert list(answer.seams) == pytest.approx([4.0], abs=0.1)
+    assert len(whole) / RATE == pytest.approx(8.0, abs=0.2)
+
+
 async def test_a_join_needs_two_parts_and_their_seams(audio: AudioProcess, tmp_path: Path) -> None:
     part = JoinPart(path=tmp_path / "1.mp3")
 
