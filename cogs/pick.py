@@ -12,14 +12,13 @@ from bot.acknowledge import open_form
 from bot.chat.form.answers import answers_in
 from bot.chat.pick.choice import END, HUNDREDTHS, MOMENT_ID, OTHER, PICK_ID, moment_form
 from bot.client import EncoreClient
-from bot.domain.clicks import Click
 from bot.domain.drafts import Field, filled, refused_draft_id
 from bot.errors import Refused
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.picking import Picking
 from cogs.beginning import Beginning
 from cogs.clicks import answered
-from cogs.submitting import check_place
+from cogs.submitting import check_place, click_behind
 
 Interaction = discord.Interaction[EncoreClient]
 View = discord.ui.View
@@ -48,7 +47,7 @@ class PickCog(commands.Cog):
     async def go_on(self, interaction: Interaction, draft_id: str, words: str) -> None:
         """As the command or form would have, had its member written this moment; empty: the end."""
         before = await self._drafts.of(interaction.user.id, draft_id)
-        await self._picking.check_first(draft_id, _click(interaction))
+        await self._picking.check_first(draft_id, click_behind(interaction))
         request = filled(before.request, {Field.CONTINUE_AT: words})
         draft = replace(before, id=refused_draft_id(interaction.id), request=request, problems=())
         try:
@@ -71,17 +70,6 @@ class PickCog(commands.Cog):
             await cog.go_on(interaction, match["draft"], answers_in(data).words.get(Field.CONTINUE_AT, ""))
 
         await answered(interaction, PickCog, go_on, acknowledges=False)
-
-
-def _click(interaction: Interaction) -> Click:
-    """A click, or the form that follows one."""
-    return Click(
-        interaction_id=interaction.id,
-        member_id=interaction.user.id,
-        message_id=interaction.message.id if interaction.message else 0,
-        channel_id=interaction.channel_id or 0,
-        guild_id=interaction.guild_id,
-    )
 
 
 class PickButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=PICK_ID):

@@ -1,12 +1,14 @@
 """Answers a command or form with a picture in which its member picks the moment."""
 
 import discord
+from msgspec.structs import replace
 
 from bot.acknowledge import acknowledge, reply
 from bot.chat.pick.choice import buttons_of, file_of, words_of
 from bot.chat.routes import attachments
 from bot.client import EncoreClient
 from bot.domain.drafts import Draft
+from bot.domain.request import is_longer_than_its_model_takes
 from bot.errors import quota_refusal
 from bot.services.members.members import Members
 from bot.services.songs.drafts import Drafts
@@ -35,6 +37,9 @@ class Pictures:
             return
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         async with self._picking.pictured(draft.source) as picture:
+            if is_longer_than_its_model_takes(draft.request, picture.outline.length_seconds):
+                draft = replace(draft, request=replace(draft.request, trim=True))
+                await self._drafts.keep(draft)
             with attachments([file_of(picture, say)]) as attached:
                 view = buttons_of(draft, picture.outline.points, say)
                 await reply(interaction, words_of(draft, picture.outline, say), view=view, files=attached)

@@ -195,7 +195,7 @@ def _facts(job: Job, files: Sequence[ResultFile], say: Say) -> Iterator[tuple[st
     lengths = [clock(file.track.length_seconds) for file in files if file.track.length_seconds]
     if lengths:
         yield say(text("Length")), " · ".join(lengths[:FILES_MAX]), True
-    yield say(text("Continues from")), clock(job.sent_continue_at), True
+    yield say(text("Continues from")), clock(job.continues_from), True
 
 
 def _link_field(job: Job, file: ResultFile, number: int, say: Say) -> tuple[str, str]:

@@ -76,7 +76,7 @@ def job_content(job: Job, position: int | None, say: Say, *, at: datetime) -> st
         say(
             text(
                 "From {continue_at} with {model} · `{job}`",
-                continue_at=Seconds(job.sent_continue_at),
+                continue_at=Seconds(job.continues_from),
                 model=Said(job.request.model),
                 job=job.short_id,
             )

@@ -41,7 +41,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """An extension as far as it is filled in. Stored, so that any process can open its form and take it in.
 
     `source` None: there is no audio yet, and the form asks for it. `choices`: the pieces of which the member still has
-    to choose one. `by_file`: the form asks for the prompt as a file.
+    to choose one. `by_file`: the form asks for the prompt as a file. `can_be_trimmed`: the source was
+    refused for its length, and the part before the moment would do.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     parent: Parent | None = None
     problems: tuple[Problem, ...] = ()
     by_file: bool = False
+    can_be_trimmed: bool = False
 
     def has_audio(self, *, at: datetime) -> bool:
         """Whether the source can still be read: Discord removes files that were handed to a command."""

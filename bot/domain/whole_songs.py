@@ -1,6 +1,5 @@
 """Whole songs: what a member asked for, and of which files it consists."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -45,8 +44,3 @@ def continued_track(job: Job) -> tuple[str, str] | None:
     if source is not None and source.job_id is not None and source.track_id is not None:
         return source.job_id, source.track_id
     return None
-
-
-def seams_of(chain: Sequence[Link]) -> list[float]:
-    """Where each take begins, in seconds of what it continues; the first continues the original."""
-    return [link.job.sent_continue_at for link in chain]

@@ -20,6 +20,7 @@ from cogs.members import MembersCog
 from cogs.openings import OpeningsCog
 from cogs.pick import PickCog
 from cogs.picture import Pictures
+from cogs.trim import TrimCog
 from cogs.why import WhyCog
 
 
@@ -63,6 +64,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
         *results.cogs,
         *whole.cogs,
         PickCog(ground.client, picking, drafts, beginning),
+        TrimCog(ground.client, picking, drafts, beginning),
         why,
         OpeningsCog(members, ground.messenger),
     )

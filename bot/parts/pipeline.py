@@ -117,6 +117,7 @@ def _sources(ground: Ground) -> Sources:
         ground.sources,
         ground.account,
         MessageFiles(ground.client),
+        ground.audio,
         folder=ground.folder,
         max_source_bytes=ground.settings.max_source_bytes,
         offer=ground.settings.offer,

@@ -40,7 +40,7 @@ async def test_the_moment_is_picked_in_a_picture(town: Town, piece: Path) -> Non
     assert [label.partition(" · ")[0] for label in labels(shown)] == ["1", "2", "Another time…", "The end"]
     (file,) = shown.attachments
     assert file.data.startswith(b"\x89PNG")
-    assert "number 1 at 6 seconds, number 2 at " in (file.description or "")
+    assert "1 at 6 seconds and 2 at 12 seconds" in (file.description or "")
     assert "Got it" in (await click.response()).content
     await town.result()
     request = (await town.job()).request
@@ -116,7 +116,7 @@ async def test_missing_lyrics_are_asked_for_after_the_moment(town: Town, piece: 
 
     form = await (await town.mia.click(shown, labels(shown)[0])).opened_modal()
 
-    assert form.field("Where to continue").value.startswith("0:06")
+    assert form.field("Where to continue").value == "6.25"
 
 
 async def test_the_form_leads_to_the_picture(town: Town, piece: Path) -> None:

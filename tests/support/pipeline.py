@@ -43,7 +43,15 @@ from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.suno.wire import parse_callback
 from storage.storage import SqlStorage
 from tests.support.database import open_storage
-from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessageFiles, FakeMessenger, FakeProvider, TurnedClock
+from tests.support.fakes import (
+    FakeAudio,
+    FakeFetcher,
+    FakeMessageFiles,
+    FakeMessenger,
+    FakeProvider,
+    FakeStudio,
+    TurnedClock,
+)
 from tests.support.storage_samples import a_place
 
 MIA = 1001
@@ -318,6 +326,7 @@ def an_acceptance(base: Base) -> Acceptance:
             base.fetcher,
             base.account,
             base.files,
+            FakeStudio(),
             folder=base.folder,
             max_source_bytes=1_000_000,
         ),

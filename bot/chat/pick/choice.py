@@ -32,9 +32,18 @@ def words_of(draft: Draft, outline: Outline, say: Say) -> str:
         name=Said(name),
         length=Seconds(outline.length_seconds),
     )
-    if not outline.points:
-        return say(question)
-    return f"{say(question)}\n{say(text('The numbers mark where phrases end.'))}"
+    sentences = [question]
+    if outline.points:
+        sentences.append(text("The numbers mark where phrases end."))
+    if draft.request.trim and draft.request.known_model is not None:
+        limit = Seconds(draft.request.known_model.source_max_seconds)
+        words = text(
+            "{model} takes at most {limit}, so I'll use as much as fits of the part before the moment you pick.",
+            model=draft.request.model,
+            limit=limit,
+        )
+        sentences.append(words)
+    return "\n".join(map(say, sentences))
 
 
 def file_of(picture: Picture, say: Say) -> Attached:

@@ -19,8 +19,8 @@ from bot.domain.gates import Gate
 from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage
 from bot.domain.quota import quota_day
 from bot.domain.receipt import Receipt
-from bot.domain.request import sent_continue_at
-from bot.domain.text import Text, text
+from bot.domain.request import ExtensionRequest, is_longer_than_its_model_takes, moment_in_part, sent_continue_at
+from bot.domain.text import Seconds, Text, text
 from bot.errors import (
     Outage,
     QuotaExceeded,
@@ -50,6 +50,8 @@ TOO_LATE_TO_UNDO = text("That's too late to undo. `/jobs` shows it; a waiting jo
 WENT_WRONG = text("Something went wrong. Please try again.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 NO_ANSWER = text("Discord isn't letting me post right now. Please try again in a minute.")
+
+CAN_BE_TRIMMED = text("**Trim it** uses as much as fits of the part before the moment you chose.")
 
 POSTING_TRIES = 3
 POSTING_PAUSE_SECONDS = 0.5
@@ -332,6 +334,8 @@ class Acceptance:
             LeaseLost: somebody else decides about it.
         """
         sentences, draft = await self._worded(command, refusal), _fixable(command.intake, refusal)
+        if draft is not None and draft.can_be_trimmed:
+            sentences = [*sentences, CAN_BE_TRIMMED]
 
         async def refused(work: Work) -> bool:
             is_ours = await work.intakes.refuse(command.intake.place.interaction_id, sentences, owner=self._owner)
@@ -398,7 +402,8 @@ class Acceptance:
             )
 
         receipt = await self._storage.write(accepted)
-        return _Accepted(job, notes_on(source.request, intake.source), receipt)
+        notes = (*notes_on(source.request, intake.source), *_trimmed_note(source.request, job))
+        return _Accepted(job, notes, receipt)
 
     def _job(self, intake: Intake, source: HandedOver, at: datetime) -> Job:
         request = adjusted(source.request)
@@ -408,7 +413,7 @@ class Acceptance:
             state=JobState.ACCEPTED,
             stage=Stage.QUEUED,
             request=request,
-            sent_continue_at=sent_continue_at(request.continue_at, source.properties.length_seconds),
+            sent_continue_at=sent_continue_at(moment_in_part(request), source.properties.length_seconds),
             source_kind=intake.source.kind,
             source_name=intake.source.name,
             source_url=source.url,
@@ -426,4 +431,19 @@ def _fixable(intake: Intake, refusal: Refused) -> Draft | None:
     """What its member can fix and send again, if that can help."""
     if not refusal.can_be_fixed:
         return None
-    return refused_draft(intake, problems_of(refusal.sentences, refusal.options))
+    draft = refused_draft(intake, problems_of(refusal.sentences, refusal.options))
+    return replace(draft, can_be_trimmed=refusal.can_be_trimmed)
+
+
+def _trimmed_note(request: ExtensionRequest, job: Job) -> tuple[Text, ...]:
+    """What was handed over of a source that is too long."""
+    if not is_longer_than_its_model_takes(request, request.source_length or 0.0):
+        return ()
+    return (
+        text(
+            "Your audio is longer than {model} takes, so I used the part from {begin} to {end}.",
+            model=request.model,
+            begin=Seconds(request.source_began_at),
+            end=Seconds(request.source_began_at + job.source.length_seconds),
+        ),
+    )

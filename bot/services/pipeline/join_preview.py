@@ -12,6 +12,7 @@ from bot.domain.jobs import Job
 from bot.domain.joins import JoinPart
 from bot.errors import BadSource
 from bot.services.common.studio import Studio
+from bot.services.pipeline.chain_parts import heard_until, part_sent
 from bot.services.pipeline.source_again import SourceAgain
 from bot.services.pipeline.tracks import NO_JOIN, FetchedTracks
 
@@ -45,14 +46,17 @@ class JoinPreviews:
 
         async def previewed(take: str) -> None:
             to = fetched.folder / f"{takes.index(take)}-join.mp3"
-            await self._studio.preview(_parts(job, source, fetched.paths[take]), to)
+            sent = await part_sent(self._studio, job, source, to.with_suffix(".part"))
+            await self._studio.preview(_parts(sent, job.sent_continue_at, fetched.paths[take]), to)
             joins[take] = replace(joins[take], preview=to)
 
         async def pictured(take: str) -> None:
             whole, picture = fetched.folder / "whole.mp3", fetched.folder / "whole.png"
-            joined = await self._studio.join(_parts(job, source, fetched.paths[take]), whole)
+            until = await heard_until(self._studio, job, source, fetched.paths[take])
+            joined = await self._studio.join(_parts(source, until, fetched.paths[take]), whole)
             piece = fetched.paths[take] if joined.is_whole_already else whole
-            outline = await self._studio.draw(piece, picture, seam=joined.seams[-1])
+            seam = joined.seams[-1] + job.continues_from - until  # a take that contains a part begins before the seam
+            outline = await self._studio.draw(piece, picture, seam=seam)
             joins[take] = replace(joins[take], picture=picture, outline=outline)
 
         try:
@@ -70,8 +74,8 @@ class JoinPreviews:
         return replace(fetched, joins=joins)
 
 
-def _parts(job: Job, source: Path, take: Path) -> list[JoinPart]:
-    return [JoinPart(path=source, until_seconds=job.sent_continue_at), JoinPart(path=take)]
+def _parts(source: Path, until_seconds: float, take: Path) -> list[JoinPart]:
+    return [JoinPart(path=source, until_seconds=until_seconds), JoinPart(path=take)]
 
 
 async def _or_without(job: Job, making: Coroutine[Any, Any, None]) -> None:

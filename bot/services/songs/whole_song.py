@@ -22,7 +22,7 @@ from bot.domain.takes import take_of, takes_of
 from bot.domain.text import Text, Verbatim, text
 from bot.domain.titles import shown_title
 from bot.domain.votes import winner
-from bot.domain.whole_songs import LINKS_MAX, ClaimedOrder, Link, WholeSongOrder, continued_track, seams_of
+from bot.domain.whole_songs import LINKS_MAX, ClaimedOrder, Link, WholeSongOrder, continued_track
 from bot.errors import BadSource, Outage, Refused, TakenElsewhere
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, is_due
@@ -31,6 +31,7 @@ from bot.services.common.messenger import Messenger, Posted, RouteClosed, RouteT
 from bot.services.common.ports import AudioTools, Fetcher, Storage, Work
 from bot.services.common.sentences import NO_ROOM, name_of
 from bot.services.common.studio import Studio
+from bot.services.pipeline.chain_parts import heard_until
 from bot.services.pipeline.cover import fetch_cover
 from bot.services.pipeline.deliver import NONCE_LASTS
 from bot.services.pipeline.posting import SMALLEST_LIMIT_BYTES
@@ -239,8 +240,11 @@ class WholeSongs:
         await self._sources.fetch(chain[0].job, paths[0])
         for link, path in zip(chain, paths[1:], strict=True):
             await self._takes.fetch(link.job, link.track, path)
-        untils: list[float | None] = [*seams_of(chain), None]
-        parts = [JoinPart(path=path, until_seconds=until) for path, until in zip(paths, untils, strict=True)]
+        parts = [
+            JoinPart(path=source, until_seconds=await heard_until(self._studio, link.job, source, take))
+            for link, source, take in zip(chain, paths[:-1], paths[1:], strict=True)
+        ]
+        parts.append(JoinPart(path=paths[-1]))
         title = shown_title(last.job, last.track)
         tags = Tags(title=title, artist="Encore", cover=await self._cover(last, folder))
         whole = folder / f"whole.{order.audio_format}"
