@@ -11,15 +11,18 @@ from msgspec.structs import replace
 from bot.client import EncoreClient
 from bot.domain.drafts import Draft, moment_meant, refused_draft_id
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
-from bot.domain.request import ExtensionRequest, genders_meant
+from bot.domain.presets import NAME_MAX, PresetOptions, with_preset
+from bot.domain.request import ExtensionRequest, gender_meant
 from bot.domain.source import SourceChoice
 from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models, suggest_moments
 from bot.domain.text import text
 from bot.errors import Refused
 from bot.services.members.members import Members
 from bot.services.songs.drafts import Drafts
+from bot.services.songs.presets import Presets
 from cogs.beginning import Beginning
 from cogs.pieces import CHOICE_MAX, piece_named, track_choices
+from cogs.presets import preset_choices
 from cogs.submitting import check_place
 
 Interaction = discord.Interaction[EncoreClient]
@@ -32,6 +35,7 @@ class ExtendCog(commands.Cog):
         members: Members,
         drafts: Drafts,
         beginning: Beginning,
+        presets: Presets,
         *,
         offer: Offer,
         max_source_bytes: int,
@@ -39,6 +43,7 @@ class ExtendCog(commands.Cog):
         self._members = members
         self._drafts = drafts
         self._beginning = beginning
+        self._presets = presets
         self._offer = offer
         self._max_source_bytes = max_source_bytes
 
@@ -61,6 +66,7 @@ class ExtendCog(commands.Cog):
         audio_weight=locale_str("How closely to follow the audio, from 0 to 1"),
         private=locale_str("Only you see the result"),
         form=locale_str("Fill in the rest in a form"),
+        preset=locale_str("A set of options that you saved; what you type here comes first"),
     )
     async def extend(
         self,
@@ -70,7 +76,7 @@ class ExtendCog(commands.Cog):
         track: app_commands.Range[str, 1, 100] | None = None,
         continue_at: app_commands.Range[str, 1, 40] | None = None,
         model: app_commands.Range[str, 1, 40] | None = None,
-        instrumental: bool = False,
+        instrumental: bool | None = None,
         style: app_commands.Range[str, 1, STYLE_MAX] | None = None,
         title: app_commands.Range[str, 1, TITLE_MAX] | None = None,
         prompt: app_commands.Range[str, 1, PROMPT_MAX] | None = None,
@@ -81,6 +87,7 @@ class ExtendCog(commands.Cog):
         audio_weight: app_commands.Range[float, 0, 1] | None = None,
         private: bool = False,
         form: bool = False,
+        preset: app_commands.Range[str, 1, NAME_MAX] | None = None,
     ) -> None:
         check_place(interaction, private=private)
         moment, words = moment_meant(continue_at)
@@ -88,11 +95,11 @@ class ExtendCog(commands.Cog):
             model=self._model(model),
             continue_at=moment,
             continue_at_words=words,
-            instrumental=instrumental,
+            instrumental=bool(instrumental),
             style=(style or "").strip(),
             title=(title or "").strip(),
             prompt=(prompt or "").strip(),
-            vocal_gender=_gender(vocal_gender),
+            vocal_gender=gender_meant(vocal_gender),
             exclude=(exclude or "").strip(),
             style_weight=style_weight,
             weirdness=weirdness,
@@ -105,11 +112,27 @@ class ExtendCog(commands.Cog):
             private=private,
             made_at=interaction.client.clock(),
         )
+        typed = _given(
+            model=(model or "").strip(),
+            instrumental=instrumental,
+            style=request.style,
+            vocal_gender=request.vocal_gender,
+            exclude=request.exclude,
+            style_weight=style_weight,
+            weirdness=weirdness,
+            audio_weight=audio_weight,
+        )
         try:
+            chosen = await self._presets.chosen(interaction.user.id, preset)
+            options = chosen.options if chosen else PresetOptions()
+            request = with_preset(request, options, typed=typed)
+            draft = replace(draft, request=request)
             source = await self._source(interaction.user.id, audio, url, track)
-            if source.model and not (model or "").strip():
+            if source.model and not options.model and "model" not in typed:
                 request = replace(request, model=source.model)
             draft = replace(draft, source=source, request=request)
+            if "model" not in typed:
+                self._presets.check_model(chosen, source_model=source.model)
             await self._beginning.begin(interaction, draft, in_form=form)
         except Refused as error:
             await self._drafts.keep_refused(error, draft)
@@ -154,6 +177,12 @@ class ExtendCog(commands.Cog):
     async def _tracks(self, interaction: Interaction, current: str) -> Choices:
         return await track_choices(interaction, self._members, current)
 
+    @extend.autocomplete("preset")
+    async def _saved(self, interaction: Interaction, current: str) -> Choices:
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        presets = await self._presets.all(interaction.user.id)
+        return preset_choices(presets, current, none=say(text("No preset this time")))
+
     async def _filled_in(self, interaction: Interaction) -> ExtensionRequest:
         """What the member has filled in so far; any of it may be missing or unfinished."""
         options = dict(iter(interaction.namespace))
@@ -175,9 +204,6 @@ def _choices(interaction: Interaction, suggestions: list[Suggestion]) -> Choices
     return [app_commands.Choice(name=say(each.name)[:CHOICE_MAX], value=each.value) for each in suggestions[:25]]
 
 
-def _gender(words: str | None) -> str | None:
-    """The gender that matches, or the input if none or both do."""
-    if not (typed := (words or "").strip()):
-        return None
-    genders = genders_meant(typed)
-    return genders[0] if len(genders) == 1 else typed
+def _given(**options: object) -> frozenset[str]:
+    """The names of the options that the member typed."""
+    return frozenset(name for name, value in options.items() if value is not None and value != "")

@@ -228,9 +228,9 @@ async def test_more_offers_what_each_may_do(town: Town) -> None:
         for member in (town.mia, other, moderator)
     }
 
-    assert offered[town.mia] == [["Edit", "Lyrics", "Report", "Delete"]]
-    assert offered[other] == [["Lyrics", "Report"]]
-    assert offered[moderator] == [["Lyrics", "Report", "Delete"]]
+    assert offered[town.mia] == [["Edit", "Lyrics", "Report", "Delete", "Family"]]
+    assert offered[other] == [["Lyrics", "Report", "Family"]]
+    assert offered[moderator] == [["Lyrics", "Report", "Delete", "Family"]]
 
 
 async def test_edit_opens_the_form_filled_in(town: Town) -> None:

@@ -279,6 +279,13 @@ class FakeMessenger:
     vote_edits: list[tuple[int, dict[int, int]]] = field(default_factory=list)  # by message: the counts shown
     vote_errors: list[Exception] = field(default_factory=list)
     removed_results: list[int] = field(default_factory=list)
+    channel_copies: dict[str, dict[str, str]] = field(default_factory=dict)  # by job: links to its tracks
+    copies_error: Exception | None = None
+
+    async def in_channel(self, job: Job) -> Mapping[str, str]:
+        if self.copies_error is not None:
+            raise self.copies_error
+        return self.channel_copies.get(job.id, {})
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         self.operator.append(list(sentences))

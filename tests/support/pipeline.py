@@ -312,7 +312,16 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
             clock=clock,
         ),
         posting=base.posting,
-        resend=Resend(storage, base.messenger, base.posting, at_once=2, lease_seconds=30, bells=bells, clock=clock),
+        resend=Resend(
+            storage,
+            base.messenger,
+            base.posting,
+            base.messenger,
+            at_once=2,
+            lease_seconds=30,
+            bells=bells,
+            clock=clock,
+        ),
         members=Members(storage, quota_per_day=LIMIT, bells=bells, clock=clock),
     )
 

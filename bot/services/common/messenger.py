@@ -115,6 +115,14 @@ class MessageFiles(Protocol):
         """A new link to a take in the message with its job's result; None if it is not there."""
 
 
+class ResultCopies(Protocol):
+    async def in_channel(self, job: Job) -> Mapping[str, str]:
+        """Links to the job's tracks in the message with its result, by their ids; none if it is gone.
+
+        Raises `RouteUnavailable` if Discord does not say.
+        """
+
+
 class Messenger(Protocol):
     def routes(self, job: Job) -> Sequence[Route]:
         """The routes to the member, best first."""

@@ -23,6 +23,7 @@ from bot.services.common.aggregates import (
     Spending,
     Tracks,
 )
+from bot.services.common.library_aggregates import Library, Presets
 from bot.services.common.lyrics_ports import LyricsOrders
 from bot.services.common.result_aggregates import Clicks, Complaints, Votes, WholeSongOrders
 
@@ -72,6 +73,10 @@ class Work(Protocol):
     def tracks(self) -> Tracks: ...
     @property
     def songs(self) -> Songs: ...
+    @property
+    def library(self) -> Library: ...
+    @property
+    def presets(self) -> Presets: ...
     @property
     def ledger(self) -> Ledger: ...
     @property

@@ -16,10 +16,11 @@ from bot import fault_points
 from bot.domain.adjustments import adjusted, notes_on
 from bot.domain.drafts import Draft, problems_of, refused_draft, refused_draft_id
 from bot.domain.gates import Gate
-from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage
+from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Parent, Stage
 from bot.domain.quota import quota_day
 from bot.domain.receipt import Receipt
 from bot.domain.request import ExtensionRequest, is_longer_than_its_model_takes, moment_in_part, sent_continue_at
+from bot.domain.source import SourceChoice
 from bot.domain.text import Seconds, Text, text
 from bot.errors import (
     Outage,
@@ -385,7 +386,7 @@ class Acceptance:
         day, limit = quota_day(at), self._limits.quota_per_day
         job = self._job(intake, source, at)
 
-        async def accepted(work: Work) -> Receipt:
+        async def accepted(work: Work) -> tuple[Job, Receipt]:
             held = await work.ledger.hold(
                 job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
             )
@@ -393,15 +394,17 @@ class Acceptance:
                 raise QuotaExceeded(await work.ledger.balance(member_id, day=day, limit=limit))
             if not await work.intakes.finish(intake.place.interaction_id, owner=self._owner):
                 raise LeaseLost
-            await settle.insert(work, job, at=at)
+            descended = replace(job, parent=intake.parent or await _parent_of(work, intake.source))
+            await settle.insert(work, descended, at=at)
             fault_points.reach("inside the accepting transaction")
-            return Receipt(
+            receipt = Receipt(
                 job_id=job.id,
                 balance=await work.ledger.balance(member_id, day=day, limit=limit),
                 usual_seconds=await work.jobs.usual_seconds(),
             )
+            return descended, receipt
 
-        receipt = await self._storage.write(accepted)
+        job, receipt = await self._storage.write(accepted)
         notes = (*notes_on(source.request, intake.source), *_trimmed_note(source.request, job))
         return _Accepted(job, notes, receipt)
 
@@ -419,12 +422,19 @@ class Acceptance:
             source_url=source.url,
             source=source.properties,
             source_choice=intake.source,
-            parent=intake.parent,
             callback_token=secrets.token_urlsafe(32),
             accepted_at=at,
             due_at=at,
             progress_message_id=intake.progress_message_id,
         )
+
+
+async def _parent_of(work: Work, source: SourceChoice) -> Parent | None:
+    """The job whose take is continued, where a member named the take and not a message; None if it is gone."""
+    if source.job_id is None or source.track_id is None:
+        return None
+    job = await work.jobs.get(source.job_id)
+    return None if job is None else Parent(job_id=job.id, song_id=job.song_id, track_id=source.track_id)
 
 
 def _fixable(intake: Intake, refusal: Refused) -> Draft | None:
