@@ -37,7 +37,7 @@ def suggest_models(typed: str, filled_in: ExtensionRequest, offer: Offer) -> lis
 def suggest_moments(typed: str) -> list[Suggestion]:
     """The moment that is typed, if it is one; and the ways to say it without typing one."""
     moment, unread = moment_meant(typed)
-    found = [] if moment is None else [Suggestion(text("{moment}", moment=Seconds(moment)), typed.strip())]
+    found = [] if moment is None else [Suggestion(Text("{moment}", {"moment": Seconds(moment)}), typed.strip())]
     ways = [Suggestion(text("Pick it by eye, in a picture of the audio"), PICK), Suggestion(text("The end"), "end")]
     return [*found, *(way for way in ways if unread is None or way.value.startswith(unread.strip().casefold()))]
 

@@ -13,6 +13,7 @@ import pytest
 import storage
 from bot.domain.jobs import Failure, Intake, Parent, Place
 from bot.domain.lyrics import Version
+from bot.domain.presets import PresetOptions
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioProperties, InMessage, SourceChoice
 from bot.domain.whole_songs import WholeSongOrder
@@ -102,6 +103,7 @@ STORED: dict[type[msgspec.Struct], str] = {
     ),
     SourceChoice: '{"kind":"url","name":"tide.mp3","locator":"https://files.invalid/tide.mp3"}',
     DraftPayload: '{"request":{}}',
+    PresetOptions: "{}",
     WholeSongOrder: (
         '{"place":{"application_id":1,"interaction_id":2,"interaction_token":"t","guild_id":null,"channel_id":3,'
         '"member_id":4,"locale":"de","private":false,"received_at":"2026-11-22T12:00:00Z"},"job_id":"a1","message_id":5}'

@@ -7,7 +7,7 @@ import msgspec
 from bot.domain.jobs import Job
 from bot.domain.library import LibraryQuery
 from bot.domain.songs import Node, Reader, channel_of, is_seen_by, tree_of
-from bot.domain.text import Said, text
+from bot.domain.text import Said, Text, text
 from bot.domain.titles import shown_title
 from bot.domain.tracks import folded
 from bot.errors import Refused
@@ -82,7 +82,8 @@ class Families:
                         "“{given}” could be several songs: {songs}. Pick one from the list that `song` shows.",
                         given=Said(words),
                         songs=[
-                            text("{title} `{job}`", title=name_of(job), job=job.short_id) for job in found[:NAMED_MAX]
+                            Text("{title} `{job}`", {"title": name_of(job), "job": job.short_id})
+                            for job in found[:NAMED_MAX]
                         ],
                     )
                 ]
