@@ -29,6 +29,7 @@ _KEPT_MOST = 6.0  # decibels by which a whole part is changed; what a seam needs
 _EASE_PER_SECOND = 2.0  # decibels
 _LIFT_MOST = 3.0  # decibels that the limiter takes care of
 _PREVIEW_SECONDS = 5.0  # on either side of the seam
+_PEAK = -1.0  # decibels of full scale, as loud as the limiter lets anything be
 _LOWERED_MOST = 6.0  # decibels, for the sake of a loud beat after a seam
 _INAUDIBLE = 0.01  # decibels
 _WHOLE = 1 << 62  # a sample that no file has
@@ -136,13 +137,13 @@ def planned(pieces: Sequence[Stretch], limits: Limits) -> Plan:
 class _Link:
     """How one file follows another at a `seam`.
 
-    `change`: the decibels by which the later one has to be changed to be as loud as the former; `peak`: how loud its
-    loudest sample after the seam is before that, in decibels of full scale.
+    `change`: the decibels by which the later one has to be changed to be as loud as the former; `peaks`: how loud the
+    loudest samples before and after the seam are without any change, in decibels of full scale.
     """
 
     seam: Seam
     change: float
-    peak: float
+    peaks: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,13 +187,19 @@ def _link(former: Stretch, latter: Stretch, kind: Kind, limits: Limits) -> _Link
     seam = seam_between(original, seam_seconds, excerpt(beginning, kind, 0))
     window = round(LOUDNESS_SECONDS * kind.rate)
     end = (seam.out - original.begin) * kind.bytes_each
-    old = loudness(before[max(0, end - window * kind.bytes_each) : end], kind)
+    preceding = before[max(0, end - window * kind.bytes_each) : end]
     first = (seam.into + seam.fade) * kind.bytes_each
     following = beginning[first : first + window * kind.bytes_each]
-    new = loudness(following, kind)
+    old, new = loudness(preceding, kind), loudness(following, kind)
     change = 0.0 if old is None or new is None else max(-_GAIN_MOST, min(_GAIN_MOST, old - new))
-    peak = max(1, *map(abs, extremes(following))) if following else 1
-    return _Link(seam=seam, change=change, peak=20 * math.log10(peak / FULL_SCALE))
+    return _Link(seam=seam, change=change, peaks=(_peak(preceding), _peak(following)))
+
+
+def _peak(samples: bytes) -> float:
+    """In decibels of full scale."""
+    if not samples:
+        return -math.inf
+    return 20 * math.log10(max(1, *map(abs, extremes(samples))) / FULL_SCALE)
 
 
 def _samples(descriptor: int, kind: Kind, limits: Limits) -> int:
@@ -229,17 +236,18 @@ def _assembled(kept: Sequence[_Kept], kind: Kind) -> Plan:
 
 def _gains(links: Sequence[_Link], rate: int) -> list[Gain]:
     """So that both sides of each seam are equally loud, and no whole part is amplified by more than a little."""
-    gains = [Gain(first=0.0, last=0.0)]
+    gains, peaks = [Gain(first=0.0, last=0.0)], [-math.inf]
     for link in links:
-        first = gains[-1].at(link.seam.out / rate) + link.change
+        former = gains[-1].at(link.seam.out / rate)
+        first = former + link.change
+        peaks += [link.peaks[0] + former, link.peaks[1] + first]
         begin = (link.seam.into + link.seam.fade) / rate
         kept = max(-_KEPT_MOST, min(_KEPT_MOST, first))
         gains.append(Gain(first=first, last=kept, eases_at=begin + LOUDNESS_SECONDS))
     kept_gains = [gain.last for gain in gains]
     lift = min(_LIFT_MOST, max(kept_gains) - min(kept_gains)) - max(kept_gains)
     # Nothing near a seam may be so loud that the limiter would change the loudness there.
-    peaks = [link.peak + gain.first for link, gain in zip(links, gains[1:], strict=True)]
-    lift = min(lift, max(-_LOWERED_MOST, -max(peaks, default=0.0)))
+    lift = min(lift, max(-_LOWERED_MOST, _PEAK - max(peaks)))
     return [gain.plus(lift) for gain in gains]
 
 
