@@ -10,7 +10,7 @@ RUN python3 -m venv /opt/encore
 COPY requirements-all.lock ./
 RUN /opt/encore/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: \
     --require-hashes -r requirements-all.lock
-COPY pyproject.toml MANIFEST.in README.md LICENSE ./
+COPY pyproject.toml MANIFEST.in README.md LICENSE .env.example ./
 COPY bot bot
 COPY cogs cogs
 COPY storage storage
@@ -18,7 +18,7 @@ RUN /opt/encore/bin/pip install --no-cache-dir --disable-pip-version-check --no-
     && /opt/encore/bin/pip uninstall --quiet --yes pip setuptools
 
 FROM ${PYTHON_IMAGE}
-RUN useradd --system --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin encore \
+RUN groupadd --system --gid 10001 encore && useradd --system --uid 10001 --gid 10001 --home-dir /data --shell /usr/sbin/nologin encore \
     && install -d -o encore -g encore -m 0700 /data
 COPY --from=build /opt/encore /opt/encore
 ENV PATH=/opt/encore/bin:$PATH \

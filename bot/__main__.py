@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from bot import roles
+from bot.env_file import from_file, misspelt
 from bot.roles import Role
-from bot.settings import SETTINGS, Settings, SettingsError, file_of, move_of, server_of, web_of, without_password
+from bot.settings import Settings, SettingsError, file_of, move_of, server_of, web_of, without_password
 
 if TYPE_CHECKING:
     from bot.service_manager import ServiceManager
@@ -27,7 +28,7 @@ DATABASE_COMMANDS = ("backup", "restore", "after-restore", "move-database", "upg
 
 HOW_TO_GO_LIVE = """\
 No DISCORD_TOKEN is set, so this is the sandbox: stand-ins for Discord and for the music service, on this machine alone.
-For the real thing, let `encore init` write a .env, and put in:
+For the real thing, let `.venv/bin/encore init` write a .env, and put in:
   DISCORD_TOKEN   from https://discord.com/developers/applications, page “Bot”
   SUNO_API_KEY    from https://sunoapi.org/api-key
 then start again. README.md says the rest."""
@@ -49,8 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
         file = options.env_file or ENV_FILE
         if options.command == "init":
             return _finished(_init(file.absolute()))
+        in_file = from_file(file, is_named=options.env_file is not None)
+        if options.command != "doctor":  # it says so itself
+            for name, similar in misspelt(in_file).items():
+                print(f"encore: {name} in {file.absolute()} is not a setting; did you mean {similar}?", file=sys.stderr)
         environ = {
-            **_from_file(file, is_named=options.env_file is not None),
+            **in_file,
             **{name: value for name, value in os.environ.items() if value.strip()},
         }
         work = _check if options.command in CHECKS else _work
@@ -129,34 +134,6 @@ def _on_the_database(options: SimpleNamespace, environ: Mapping[str, str]) -> Co
         return _upgrade(server_of(environ, instead="the bot upgrades it when it starts, and keeps a copy beside it"))
     source, target = move_of({"FROM": options.source, "TO": options.target})
     return _move(source.absolute(), target)
-
-
-def _from_file(path: Path, *, is_named: bool) -> Mapping[str, str]:
-    """The settings in `path`; none if there is no such file and `--env-file` does not name it.
-
-    Raises:
-        SettingsError: it cannot be read.
-    """
-    if not path.exists():
-        if is_named:
-            raise SettingsError((f"--env-file: there is no file {path.absolute()}",))
-        return {}
-    if path.is_dir():
-        raise SettingsError((f"{path.absolute()} cannot be read: it is a folder; put a file with your settings there",))
-    from difflib import get_close_matches  # noqa: PLC0415  # only if there is such a file
-
-    from dotenv import dotenv_values  # noqa: PLC0415  # as above
-
-    try:
-        found = dotenv_values(path)
-    except UnicodeDecodeError:
-        raise SettingsError((f"{path.absolute()} is not UTF-8 text: save it again as UTF-8",)) from None
-    except OSError as error:
-        raise SettingsError((f"{path.absolute()} cannot be read: {error.strerror}",)) from None
-    for name in found.keys() - SETTINGS:
-        if similar := get_close_matches(name, SETTINGS, n=1):
-            print(f"encore: {name} in {path.absolute()} is not a setting; did you mean {similar[0]}?", file=sys.stderr)
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _set_up_logs(settings: Settings, *, level: str) -> None:
@@ -284,7 +261,11 @@ async def _doctor(environ: Mapping[str, str], env_file: Path, *, as_json: bool, 
     _leave_it_to_the_last_line()
     is_healthy = True
     async for line in diagnose(environ, env_file=env_file, as_json=as_json, rehearse=_rehearse if rehearse else None):
-        print(line.text, flush=True)
+        try:
+            print(line.text, flush=True)
+        except BrokenPipeError:  # whoever read it has seen enough, as in `encore doctor | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_FAILED
         is_healthy = is_healthy and not line.is_fault
     return 0 if is_healthy else EXIT_FAILED
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from bot.domain.drafts import Draft
+from bot.domain.drafts import Draft, can_be_fixed
 from bot.domain.gates import Gate
 from bot.domain.quota import QuotaBalance
 from bot.domain.text import Megabytes, Said, Seconds, Text, counted, text
@@ -48,6 +48,11 @@ class Refused(EncoreError):
         """Whether `/why` says more. Nothing more can be said about the place."""
         return any(rule in set(Gate) - {Gate.PLACE} for rule in self.rules)
 
+    @property
+    def can_be_fixed(self) -> bool:
+        """Whether its member may have more luck with the same form, filled in."""
+        return can_be_fixed(self.options, self.rules)
+
 
 class QuotaExceeded(Refused):
     def __init__(self, balance: QuotaBalance) -> None:
@@ -58,6 +63,11 @@ class QuotaExceeded(Refused):
         )
         super().__init__([used_up if balance.limit else SWITCHED_OFF], rules=[Gate.QUOTA])
         self.balance = balance
+
+    @property
+    def can_be_fixed(self) -> bool:
+        """Not where there will never be a unit."""
+        return bool(self.balance.limit)
 
 
 class TooManyOpenCommands(Refused):

@@ -19,7 +19,8 @@ from bot.domain.jobs import Intake
 from bot.domain.models import Offer
 from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.text import text
-from bot.errors import Refused
+from bot.errors import Refused, quota_refusal
+from bot.services.members.members import Members
 from bot.services.pipeline.accept import Acceptance
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.lyrics_file import LyricsFiles
@@ -35,6 +36,7 @@ class FormCog(commands.Cog):
         self,
         client: EncoreClient,
         acceptance: Acceptance,
+        members: Members,
         drafts: Drafts,
         lyrics: LyricsFiles,
         *,
@@ -43,6 +45,7 @@ class FormCog(commands.Cog):
     ) -> None:
         self._client = client
         self._acceptance = acceptance
+        self._members = members
         self._drafts = drafts
         self._lyrics = lyrics
         self._offer = offer
@@ -52,12 +55,18 @@ class FormCog(commands.Cog):
         self._client.add_dynamic_items(FixButton)
 
     async def open(self, interaction: Interaction, draft: Draft) -> None:
-        """Keep the draft and answer with its form; nothing may have answered the interaction before."""
+        """Keep the draft and answer with its form; nothing may have answered the interaction before.
+
+        Raises:
+            QuotaExceeded: the member could not send it today.
+        """
         await self._drafts.keep(draft)
         await self.show(interaction, draft)
 
     async def show(self, interaction: Interaction, draft: Draft) -> None:
-        """The form of a draft that is kept."""
+        """The form of a draft that is kept. Raises as `open`."""
+        if (refusal := quota_refusal(await self._members.quota(draft.member_id))) is not None:
+            raise refusal
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         await open_form(interaction, form_of(draft, self._offer, say, at=interaction.client.clock()))
 
@@ -81,43 +90,58 @@ class FormCog(commands.Cog):
     async def take_in(self, interaction: Interaction, draft_id: str, answers: Answers) -> None:
         """Submit what the form says, or refuse it with everything that was filled in kept for another try."""
         before = await self._drafts.of(interaction.user.id, draft_id)
-        request = filled(before.request, answers.words)
-        by_file = request.prompt.casefold() in BY_FILE
-        request = replace(request, prompt="") if by_file else request
-        draft = replace(before, id=refused_draft_id(interaction.id), request=request, problems=(), by_file=by_file)
-        if (file := answers.files.get(Field.AUDIO)) is not None:
-            source = SourceChoice(
-                kind=SourceKind.ATTACHMENT, name=file.name, locator=file.url, size_bytes=file.size_bytes
-            )
-            draft = replace(draft, source=source, made_at=interaction.client.clock())
+        draft = _filled_in(before, answers, interaction)
         try:
-            await self._submit(interaction, draft, answers)
+            self._check(interaction, draft, answers)
+            if (lyrics := answers.files.get(Field.PROMPT)) is not None:
+                if not await acknowledge(interaction):  # before the file is fetched, which may take a while
+                    return
+                words = await self._lyrics.read(lyrics.url)
+                draft = replace(draft, request=replace(draft.request, prompt=words), by_file=False)
+            await self._hand_in(interaction, draft, is_acknowledged=lyrics is not None)
         except Refused as error:
             await self._drafts.keep_refused(error, draft)
             raise
 
-    async def _submit(self, interaction: Interaction, draft: Draft, answers: Answers) -> None:
+    def _check(self, interaction: Interaction, draft: Draft, answers: Answers) -> None:
+        """What can be said before anything is read."""
         check_place(interaction, private=draft.private)
         if draft.source is None:
             raise Refused([text("There's no audio yet. Add a file.")], rules=["one_source"], options=[Field.AUDIO])
         if (audio := answers.files.get(Field.AUDIO)) is not None:
             check_size(audio.size_bytes, limit_bytes=self._max_source_bytes)
-        if draft.by_file:
+        if draft.by_file and Field.PROMPT not in answers.files:
             raise Refused(
                 [text("Long lyrics come as a text file. Press the button, and the form asks for it.")],
                 rules=["lyrics_by_file"],
                 options=[Field.PROMPT],
             )
-        request, lyrics = draft.request, answers.files.get(Field.PROMPT)
-        if lyrics is not None:
-            if not await acknowledge(interaction):  # before the file is fetched, which may take a while
-                return
-            request = replace(request, prompt=await self._lyrics.read(lyrics.url))
+
+    async def _hand_in(self, interaction: Interaction, draft: Draft, *, is_acknowledged: bool) -> None:
         place = place_of(interaction, private=draft.private, at=interaction.client.clock())
+        assert draft.source is not None  # noqa: S101  # see `_check`
         intake = Intake(
-            place=place, source=draft.source, request=request, parent=draft.parent, due_at=place.received_at
+            place=place, source=draft.source, request=draft.request, parent=draft.parent, due_at=place.received_at
         )
-        await hand_in(interaction, self._acceptance, intake, is_acknowledged=lyrics is not None)
+        await hand_in(interaction, self._acceptance, intake, is_acknowledged=is_acknowledged)
+
+
+def _filled_in(before: Draft, answers: Answers, interaction: Interaction) -> Draft:
+    """The draft with what the form says. `by_file`: its lyrics are in a file, or the form is to ask for one."""
+    request = filled(before.request, answers.words)
+    by_file = request.prompt.casefold() in BY_FILE
+    draft = replace(
+        before,
+        id=refused_draft_id(interaction.id),
+        request=replace(request, prompt="") if by_file else request,
+        problems=(),
+        by_file=by_file or Field.PROMPT in answers.files,
+    )
+    if (file := answers.files.get(Field.AUDIO)) is None:
+        return draft
+    source = SourceChoice(kind=SourceKind.ATTACHMENT, name=file.name, locator=file.url, size_bytes=file.size_bytes)
+    # With other audio, it no longer comes from another job.
+    return replace(draft, source=source, parent=None, made_at=interaction.client.clock())
 
 
 class FixButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=FIX_ID):

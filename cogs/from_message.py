@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import discord
 from discord import app_commands
-from discord.app_commands import locale_str
 from discord.ext import commands
 from msgspec.structs import replace
 
@@ -37,7 +36,7 @@ class FromMessageCog(commands.Cog):
         self._form = form
         self._offer = offer
         self._command = app_commands.ContextMenu(
-            name=locale_str(NAME),
+            name=NAME,
             callback=self._extend,
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
         )

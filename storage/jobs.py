@@ -106,6 +106,13 @@ SELECT (SELECT count(*) FROM job AS other
  WHERE mine.id = $1 AND mine.state = 'accepted'
 """
 
+NEXT_SEAT = "SELECT turn, seats + 1 AS seats FROM queue WHERE id = 1"
+
+AHEAD = """
+SELECT count(*) AS number
+  FROM (SELECT id FROM job WHERE state = 'accepted' AND (turn, seat) < ($1, $2) ORDER BY turn, seat LIMIT $3) AS line
+"""
+
 FIRST_IN_LINE_WAIT_FOR = "SELECT waits_for FROM job WHERE state = 'accepted' ORDER BY turn, seat LIMIT $1"
 
 # The states are those of the index `job_live`, word for word.
@@ -212,7 +219,7 @@ class Jobs:
         Raises:
             Conflict: its id, its interaction or its callback token is there already.
         """
-        turn, seat = await self._next_turn(job.place.member_id)
+        turn, seat = await self._turn_after(TAKE_SEAT, job.place.member_id)
         await self._connection.execute(INSERT, turn, seat, *fixed_values(job), *changeable_values(job))
         await self._tracks.save(job)
 
@@ -335,6 +342,12 @@ class Jobs:
         row = await self._connection.fetch_one(QUEUE_POSITION, job_id)
         return None if row is None else int(row["position"])
 
+    async def next_position(self, member_id: int, *, limit: int) -> int:
+        """Where in the queue the member's next job would be (1: next in line), at most `limit`."""
+        turn, seat = await self._turn_after(NEXT_SEAT, member_id)
+        row = await self._connection.fetch_one(AHEAD, turn, seat, limit - 1)
+        return 1 + int(row["number"] if row else 0)
+
     async def first_in_line_wait_for(self, *, limit: int) -> list[WaitReason]:
         """Why the next `limit` jobs wait, as far as it is not simply their turn."""
         rows = await self._connection.fetch_all(FIRST_IN_LINE_WAIT_FOR, limit)
@@ -358,8 +371,9 @@ class Jobs:
         middle = durations[(len(durations) - 1) // 2 : len(durations) // 2 + 1]
         return sum(middle) / len(middle) / 1000 if middle else None
 
-    async def _next_turn(self, member_id: int) -> tuple[int, int]:
-        queue = await self._connection.fetch_one(TAKE_SEAT)
+    async def _turn_after(self, seats: str, member_id: int) -> tuple[int, int]:
+        """The turn and seat of the member's next job; `seats` is the query for the next free seat."""
+        queue = await self._connection.fetch_one(seats)
         if queue is None:
             raise LookupError("the queue's row is gone")
         last = await self._connection.fetch_one(LAST_TURN, member_id)

@@ -29,6 +29,11 @@ async def stopped_server(url: str, *, name: str, if_empty: str, remedy: str) -> 
         if not tables:
             raise BackupError(f"the database of DATABASE_URL is empty: {if_empty}")
         check_ours(tables)
-        if await is_bot_connected(engine.reading):
-            raise DatabaseInUse("a bot is connected to this database", remedy=remedy)
+        await refuse_connected(engine, remedy=remedy)
         yield engine
+
+
+async def refuse_connected(engine: "PostgresEngine", *, remedy: str) -> None:
+    """Raises `DatabaseInUse` if a bot is connected."""
+    if await is_bot_connected(engine.reading):
+        raise DatabaseInUse("a bot is connected to this database", remedy=remedy)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +19,7 @@ from storage.engines import sqlite_ownership
 from storage.engines.base import BUSY_SECONDS, Connection, Engine
 from storage.engines.opening import open_server
 from storage.engines.sqlite_file import open_sqlite
+from storage.errors import StorageUnavailable
 from storage.housekeeping import Housekeeping
 from storage.inbox import Inbox
 from storage.intakes import Intakes
@@ -196,9 +197,10 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
     is_new = await asyncio.to_thread(sqlite_ownership.is_new, path)
     log.info("database: %s%s", os.path.abspath(path), " (new)" if is_new else "")  # noqa: ASYNC240, PTH100  # quick
     with lock.shared(path):
+        await _waited_for_copy(path)
         async with (
             open_sqlite(path, busy_seconds=busy_seconds) as engine,
-            _opened(engine, before=partial(_copy_first, path)) as storage,
+            _opened(engine, before=partial(_copy_first, path), waited=partial(_waited_for_copy, path)) as storage,
         ):
             yield storage
 
@@ -224,6 +226,22 @@ async def open_shared_storage(
         yield storage
 
 
+async def _waited_for_copy(path: Path) -> bool:
+    """Wait while another process copies the database for an upgrade, which takes longer than a start waits for a lock.
+
+    False if there was nothing to wait for.
+    """
+    try:
+        names = os.listdir(path.parent)  # noqa: PTH208  # quick
+    except OSError:
+        return False  # a folder that can't be listed may still hold a database that can be opened
+    if not any(name.startswith(".") and ".before-" in name for name in names):
+        return False
+    from storage.upgrade import wait_for_copy  # noqa: PLC0415  # only with a new release
+
+    return await wait_for_copy(path)
+
+
 async def _copy_first(path: Path, pending: Sequence[Migration]) -> None:
     from storage.upgrade import keep_copy  # noqa: PLC0415  # only with a new release
 
@@ -237,8 +255,17 @@ async def _refuse_breaking(pending: Sequence[Migration]) -> None:
 
 
 @asynccontextmanager
-async def _opened(engine: Engine, *, before: Before) -> AsyncIterator[SqlStorage]:
-    await migrate(engine, clock=engine.clock or _utc_now, before=before, may_be_newer=True)
+async def _opened(
+    engine: Engine, *, before: Before, waited: Callable[[], Awaitable[bool]] | None = None
+) -> AsyncIterator[SqlStorage]:
+    """`waited`: after a failure, whether it was worth waiting, so that another try may succeed."""
+    while True:
+        try:
+            await migrate(engine, clock=engine.clock or _utc_now, before=before, may_be_newer=True)
+            break
+        except StorageUnavailable:
+            if waited is None or not await waited():
+                raise
     storage = SqlStorage(engine)
     try:
         yield storage

@@ -23,6 +23,9 @@ from bot.gateway import discord_at
 from bot.settings import Settings
 from storage.look import Seen
 
+SERVERS_SECONDS = 3600.0
+"""Thousands of servers take minutes. The check has limits of its own for each answer."""
+
 
 @asynccontextmanager
 async def all_checks(settings: Settings) -> AsyncIterator[list[Check]]:
@@ -66,7 +69,9 @@ class _Patient:
             Check(name="token", run=self._token, settings=token),
             Check(name="application", run=self._application, needs=needs, settings=("ALLOWED_SERVERS", "SHARDS")),
             Check(name="invite", run=self._invite, needs=needs),
-            Check(name="servers", run=self._servers, needs=needs, settings=("ALLOWED_SERVERS",)),
+            Check(
+                name="servers", run=self._servers, needs=needs, settings=("ALLOWED_SERVERS",), seconds=SERVERS_SECONDS
+            ),
             Check(name="commands", run=self._commands, needs=needs),
         ]
 
@@ -82,6 +87,12 @@ class _Patient:
         return [
             Check(name="port", run=self._web_port, settings=own),
             Check(name="public_url", run=self._public_url, settings=("PUBLIC_URL", *own)),
+            Check(
+                name="interactions",
+                run=self._interactions,
+                needs=("public_url",),
+                settings=("INTERACTIONS_PUBLIC_KEY", "PUBLIC_URL", *own),
+            ),
             Check(name="decoder", run=self._decoder),
             Check(name="version", run=self._version, needs=("database",), settings=("DATABASE_URL",)),
         ]
@@ -128,6 +139,9 @@ class _Patient:
 
     async def _public_url(self) -> Found:
         return await web_address.check_public_url(self._settings, self._calls, self._port)
+
+    async def _interactions(self) -> Found:
+        return await web_address.check_interactions(self._settings, self._calls, self._port)
 
     async def _decoder(self) -> Found:
         return await check_decoder(self._silence, AudioProcess())

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from bot.doctor.finding import Found, failed, ok, warning
+from bot.doctor.finding import Found, Problem, failed, summed_up
+from bot.env_file import from_file, misspelt
 from bot.settings import Settings, SettingsError
 
 NEEDED = ("DISCORD_TOKEN", "SUNO_API_KEY")
@@ -48,7 +49,15 @@ def check_settings(found: Usable, file: Path) -> Found:
     tried = f"reading {file} and the environment" if file.exists() else f"reading the environment; there is no {file}"
     if found.bad:
         return failed(tried, "; ".join(found.bad.values()), "correct these settings; docs/settings.md has all of them")
+    problems = [
+        Problem(
+            what=f"{name} in {file} is not a setting; did you mean {similar}?",
+            remedy=f"write {similar} instead",
+            is_fault=False,
+        )
+        for name, similar in misspelt(from_file(file, is_named=False)).items()
+    ]
     if file.exists() and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        what = f"all settings are good, but other users of this machine can read {file}, which holds secrets"
-        return warning(tried, what, f"chmod 600 {file}")
-    return ok(tried, "all settings are good")
+        what = f"other users of this machine can read {file}, which holds secrets"
+        problems.append(Problem(what=what, remedy=f"chmod 600 {file}", is_fault=False))
+    return summed_up(tried, problems, "all settings are good")

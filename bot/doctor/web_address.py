@@ -3,19 +3,21 @@
 import asyncio
 import ipaddress
 import socket
+from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlsplit
 
 import msgspec
 
 from bot.doctor.finding import Found, failed, ok, warning
-from bot.domain.public_address import Came, Outcome, SelfCalls, explain
+from bot.domain.public_address import Came, Explained, Outcome, SelfCalls, explain
 from bot.health import own_url
-from bot.self_call import call
+from bot.self_call import INTERACTIONS_PATH, call, call_interactions
 from bot.settings import Settings
 from bot.web.self_calls import build_stand_in
 from bot.web.server import WebServerError, serve
 
 LOCAL_SECONDS = 5.0
+IN_ITS_PLACE = ", with this command listening in the place of the bot"
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +60,8 @@ async def check_public_url(settings: Settings, calls: SelfCalls, port: Port) -> 
     tried = f"POST {url}/callbacks/…, as the music service will call"
     outcome = await call(url, calls)
     if outcome.came is not Came.ANSWER and port.is_free:
-        tried += ", with this command listening in the place of the bot"
-        async with serve(build_stand_in(calls), settings.web_host, settings.web_port):
+        tried += IN_ITS_PLACE
+        async with _in_the_bots_place(settings, calls):
             outcome = await call(url, calls)
     if outcome.came is Came.ELSEWHERE:
         tried += "; then without the path"
@@ -68,17 +70,47 @@ async def check_public_url(settings: Settings, calls: SelfCalls, port: Port) -> 
             return failed(tried, f"only {bare} leads to this bot, not {url}", f"set PUBLIC_URL={bare}")
     if outcome.came is Came.ANSWER:
         return await _judge_where(tried, settings)
-    found = explain(outcome, url, own_port=f"{settings.web_host}:{settings.web_port}")
-    if found.is_certain:
-        return failed(tried, found.came_back, found.remedy)
-    return warning(tried, found.came_back, found.remedy)
+    return _explained(tried, explain(outcome, url, own_port=_own_port(settings)))
+
+
+async def check_interactions(settings: Settings, calls: SelfCalls, port: Port) -> Found:
+    """Call the bot's /interactions through PUBLIC_URL, as Discord will, and as `check_public_url` does."""
+    if not settings.interactions_public_key:
+        return ok("reading INTERACTIONS_PUBLIC_KEY", "it is not set: Discord sends commands to the gateway")
+    url = settings.public_url
+    if not url:
+        remedy = "set it to the address with TLS at which Discord reaches this bot"
+        return failed("reading PUBLIC_URL", "it is empty, so Discord can't send commands over HTTP", remedy)
+    tried, outcome = (
+        f"POST {url}{INTERACTIONS_PATH}, as Discord will send commands",
+        await call_interactions(url, calls),
+    )
+    if outcome.came is not Came.ANSWER and port.is_free:
+        tried += IN_ITS_PLACE
+        async with _in_the_bots_place(settings, calls):
+            outcome = await call_interactions(url, calls)
+    if outcome.came is Came.ANSWER:
+        return ok(tried, "this bot answered")
+    return _explained(tried, explain(outcome, url, own_port=_own_port(settings), is_interaction=True))
+
+
+def _own_port(settings: Settings) -> str:
+    return f"{settings.web_host}:{settings.web_port}"
+
+
+def _explained(tried: str, found: Explained) -> Found:
+    return (failed if found.is_certain else warning)(tried, found.came_back, found.remedy)
+
+
+def _in_the_bots_place(settings: Settings, calls: SelfCalls) -> AbstractAsyncContextManager[int]:
+    return serve(build_stand_in(calls), settings.web_host, settings.web_port)
 
 
 async def _call_without_path(settings: Settings, calls: SelfCalls, port: Port) -> Outcome:
     bare = _without_path(settings.public_url)
     if not port.is_free:
         return await call(bare, calls)
-    async with serve(build_stand_in(calls), settings.web_host, settings.web_port):
+    async with _in_the_bots_place(settings, calls):
         return await call(bare, calls)
 
 

@@ -176,8 +176,8 @@ def _number(words: str) -> float | None:
         return float("nan")
 
 
-RETRIED = frozenset({Gate.OPEN_COMMANDS, Gate.POSTING, Gate.PROVIDER, "no_room", "fault"})
-"""Rules that may not be broken a minute later, whatever the request says."""
+RETRIED = frozenset({Gate.OPEN_COMMANDS, Gate.PERMISSIONS, Gate.POSTING, Gate.PROVIDER, Gate.QUOTA, "no_room", "fault"})
+"""Rules that may not be broken a while later, whatever the request says."""
 
 
 def can_be_fixed(options: Iterable[str | None], rules: Iterable[str]) -> bool:

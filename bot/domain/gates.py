@@ -16,7 +16,8 @@ class Gate(StrEnum):
     PERMISSIONS = "permissions"  # the bot's own, in this channel
     POSTING = "posting"  # how much Discord allows in this channel
     QUOTA = "quota"
-    OPEN_COMMANDS = "open_commands"
+    OPEN_COMMANDS = "open_commands"  # how many commands of one member may wait to be read
+    LINE = "line"  # the jobs that wait ahead of a new one
     KEY = "key"  # the provider accepts the operator's key
     CREDITS = "credits"
     PROVIDER = "provider"  # it takes new work: neither busy nor in maintenance

@@ -55,6 +55,21 @@ class SelfCalls:
         """The same for a call whose path was changed on its way."""
         return self._mac("answer elsewhere", token.encode()).hex()
 
+    def body(self, token: str) -> bytes:
+        """What the bot posts to `/interactions`: it looks like Discord's test of an address."""
+        return f'{{"type":1,"token":"{token}"}}'.encode()
+
+    def signature(self, message: bytes) -> bytes:
+        """Takes the place of Discord's, which nobody else can make: 64 bytes, like that one."""
+        return hmac.digest(self._key, b"interaction\0" + message, "sha512")
+
+    def token_in(self, body: bytes, *, timestamp: str, signature: bytes, now: float) -> str | None:
+        """The token of an interaction that this bot posted lately; None for all others."""
+        token = body[len(self.body("")) - 2 : -2].decode("ascii", "replace")
+        if body != self.body(token) or not self.recognises(token, now=now):
+            return None
+        return token if hmac.compare_digest(signature, self.signature(timestamp.encode() + body)) else None
+
     def _mac(self, purpose: str, message: bytes) -> bytes:
         return hmac.digest(self._key, purpose.encode() + b"\0" + message, "sha256")
 
@@ -134,11 +149,32 @@ _STRANGERS: Mapping[int, tuple[str, str]] = MappingProxyType(
 """What another program's status says."""
 
 
-def explain(outcome: Outcome, url: str, *, own_port: str) -> Explained:
-    """What a call to PUBLIC_URL, which is `url`, shows; `own_port`: where the bot listens, in words."""
+_NOT_PASSED_ON = (
+    "HTTP {status}: /interactions does not lead to this bot",
+    "pass POST /interactions on to {own_port}, and restart the bot if INTERACTIONS_PUBLIC_KEY is new",
+)
+_CHANGED = (
+    "HTTP {status}: the call's signature was lost or refused on the way",
+    (
+        "let the reverse proxy pass POST /interactions on without a password, with its body unchanged and with the"
+        " headers X-Signature-Ed25519 and X-Signature-Timestamp"
+    ),
+)
+_OF_INTERACTIONS: Mapping[int, tuple[str, str]] = MappingProxyType({401: _CHANGED, 404: _NOT_PASSED_ON})
+"""The same for a call to `/interactions`, whoever answers."""
+
+
+def explain(outcome: Outcome, url: str, *, own_port: str, is_interaction: bool = False) -> Explained:
+    """What a call to PUBLIC_URL, which is `url`, shows; `own_port`: where the bot listens, in words.
+
+    `is_interaction`: it was a call to `/interactions`, otherwise one to `/callbacks/…`.
+    """
     meaning = _MEANINGS[outcome.came]
     if outcome.came is Came.STRANGER:
         meaning = _STRANGERS.get(outcome.status, meaning)
+    if is_interaction and outcome.came in {Came.STRANGER, Came.OTHER_BOT}:
+        meaning = _OF_INTERACTIONS.get(outcome.status, meaning)
+        meaning = (meaning[0], meaning[1].replace("/callbacks/…", "/interactions"))
     facts = {
         "status": outcome.status,
         "detail": outcome.detail,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import aiohttp
 
+from bot.metrics.definitions import INTERACTIONS
 from bot.metrics.meters import Meters
 
 REMEMBERED = 1000
@@ -55,7 +56,9 @@ class DiscordCalls:
         trace.on_request_exception.append(self._lost)
 
     async def arrived(self, interaction: Interaction) -> None:
-        """A listener for discord.py's event."""
+        """A listener for discord.py's event. Kinds that Discord may add are not measured: labels are a fixed set."""
+        if interaction.type.name not in INTERACTIONS:
+            return
         if len(self._arrived) >= REMEMBERED:
             del self._arrived[next(iter(self._arrived))]
         self._arrived[interaction.id] = interaction.type.name, perf_counter()

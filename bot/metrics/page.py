@@ -10,6 +10,7 @@ from aiohttp import web
 from bot.errors import Outage
 from bot.metrics import gauges
 from bot.metrics.meters import CONTENT_TYPE, Meters
+from bot.web.application import answering_for_itself
 from bot.web.server import serve
 
 log = logging.getLogger(__name__)
@@ -26,15 +27,28 @@ class MetricsPage:
         self._meters = meters
         self._look = look
         self._note = note
-        self._turn = asyncio.Lock()
+        self._making: asyncio.Task[bytes] | None = None
 
     async def get(self, _: web.Request) -> web.Response:
-        """One at a time: however many ask, the database has one query to answer."""
-        async with self._turn:
+        """Those who ask while a page is being made get the same one, so the database has one query to answer."""
+        if self._making is None:
+            self._making = asyncio.create_task(self._page(), name="metrics")
+        page = await asyncio.shield(self._making)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})
+
+    async def close(self) -> None:
+        """Nobody waits for a page any more."""
+        if self._making is not None:
+            self._making.cancel()
+            await asyncio.wait({self._making})
+
+    async def _page(self) -> bytes:
+        try:
             self._note()
             self._meters.set("encore_database_up", await self._is_up())
-            page = self._meters.page()
-        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})
+            return self._meters.page()
+        finally:
+            self._making = None
 
     async def _is_up(self) -> bool:
         try:
@@ -52,7 +66,7 @@ class MetricsPage:
 async def listening(page: MetricsPage, host: str, port: int) -> AsyncIterator[int]:
     """Yields the port. Raises `WebServerError`, which names METRICS_ADDR."""
     app = web.Application()
-    app.router.add_get("/metrics", page.get, allow_head=False)
+    app.router.add_get("/metrics", answering_for_itself(page.get), allow_head=False)
 
     def remedy(_host: str, _port: int, error: OSError) -> str:
         return (
@@ -61,4 +75,7 @@ async def listening(page: MetricsPage, host: str, port: int) -> AsyncIterator[in
         )
 
     async with serve(app, host, port, max_connections=MAX_CONNECTIONS, remedy=remedy) as listening_port:
-        yield listening_port
+        try:
+            yield listening_port
+        finally:
+            await page.close()

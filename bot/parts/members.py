@@ -24,6 +24,7 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     form = FormCog(
         ground.client,
         pipeline.acceptance,
+        members,
         drafts,
         LyricsFiles(ground.sources, folder=ground.folder),
         offer=settings.offer,

@@ -141,7 +141,7 @@ def _public_address(ground: Ground) -> PublicAddress | None:
     if not settings.public_url:
         return None
     return PublicAddress(
-        partial(call, settings.public_url, SelfCalls(settings.discord_token)),
+        partial(call, settings.public_url, SelfCalls(settings.discord_token), clock=ground.clock),
         ground.operator,
         url=settings.public_url,
         own_port=f"port {settings.web_port} of the bot",

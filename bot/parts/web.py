@@ -25,7 +25,9 @@ async def web_part(
         WebServerError: it cannot listen on this host and port, or PyNaCl is missing.
     """
     settings, client, storage = ground.settings, ground.client, ground.storage
-    endpoint, news = _interaction_endpoint(ground), LyricsNews(storage, callback_task_id)
+    calls = SelfCalls(settings.discord_token)
+    endpoint = _interaction_endpoint(ground, calls)
+    news = LyricsNews(storage, callback_task_id)
 
     def readiness() -> Mapping[str, bool]:
         database = {"database": storage.is_writable}
@@ -45,14 +47,14 @@ async def web_part(
         clock=ground.clock,
         lyrics=CallbackTakers(is_token=news.is_token, record=news.record, wake=ground.bells.lyrics.ring),
         interaction_endpoint=endpoint,
-        self_calls=SelfCalls(settings.discord_token),
+        self_calls=calls,
         middlewares=middlewares,
     )
     async with serve(application, settings.web_host, settings.web_port) as port:
         yield port
 
 
-def _interaction_endpoint(ground: Ground) -> InteractionEndpoint | None:
+def _interaction_endpoint(ground: Ground, calls: SelfCalls) -> InteractionEndpoint | None:
     """None without a public key: then Discord sends interactions to the gateway."""
     public_key = ground.settings.interactions_public_key
     if not public_key:
@@ -62,4 +64,6 @@ def _interaction_endpoint(ground: Ground) -> InteractionEndpoint | None:
     except ModuleNotFoundError as error:
         raise WebServerError("INTERACTIONS_PUBLIC_KEY needs PyNaCl: pip install 'encore-bot[interactions]'") from error
     client = ground.client
-    return InteractionEndpoint(verify=verifier(public_key), take_in=client.take_in, is_ready=client.logged_in.is_set)
+    return InteractionEndpoint(
+        verify=verifier(public_key), take_in=client.take_in, is_ready=client.logged_in.is_set, self_calls=calls
+    )

@@ -1,11 +1,14 @@
 """The bot's own view of its jobs, read from its database while it runs."""
 
+import asyncio
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 
 from bot.domain.jobs import Job
 from bot.sandbox.discord.user.member import Member
 from bot.sandbox.discord.world.shapes import Json
+from storage.errors import StorageUnavailable
 from storage.storage import SqlStorage, open_storage
 
 JOBS_OF_EACH = 12
@@ -17,21 +20,33 @@ class JobsSeen:
     def __init__(self, database: Path, members: list[Member]) -> None:
         self._database = database
         self._members = members
-        self._opened = open_storage(database)
+        self._opening = asyncio.Lock()
+        self._opened: AbstractAsyncContextManager[SqlStorage] | None = None
         self._storage: SqlStorage | None = None
 
     async def latest(self) -> list[Json]:
-        """The latest jobs of all members, newest first."""
-        if self._storage is None:
-            self._storage = await self._opened.__aenter__()
+        """The latest jobs of all members, newest first; none while the database can't be read."""
         found: list[tuple[datetime, Json]] = []
-        for member in self._members:
-            jobs = await self._storage.reading.jobs.of_member(member.id, limit=JOBS_OF_EACH)
-            found += [(job.accepted_at, _seen(job, member)) for job in jobs]
+        try:
+            storage = await self._open()
+            for member in self._members:
+                jobs = await storage.reading.jobs.of_member(member.id, limit=JOBS_OF_EACH)
+                found += [(job.accepted_at, _seen(job, member)) for job in jobs]
+        except StorageUnavailable:
+            return []
         return [job for _, job in sorted(found, key=lambda each: each[0], reverse=True)]
 
+    async def _open(self) -> SqlStorage:
+        """Once, however many windows ask at the same time; again if the one that was asked first gave up."""
+        async with self._opening:
+            if self._storage is None:
+                opened = open_storage(self._database)
+                self._storage = await opened.__aenter__()
+                self._opened = opened
+            return self._storage
+
     async def close(self) -> None:
-        if self._storage is not None:
+        if self._opened is not None:
             await self._opened.__aexit__(None, None, None)
 
 

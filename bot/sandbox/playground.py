@@ -21,7 +21,7 @@ from bot.sandbox.stand_ins import API_KEY, TOKEN, stand_ins
 from bot.sandbox.suno import SunoOptions
 from bot.sandbox.supervised import SandboxBot
 
-TIME_SCALE = 0.1
+BRISK = SunoOptions(time_scale=0.1)
 """Three minutes of the music service pass in 18 seconds."""
 
 _tell = partial(print, flush=True)
@@ -64,10 +64,10 @@ class SandboxError(Exception):
 
 @asynccontextmanager
 async def playground(
-    folder: Path, *, tell: Callable[[str], None], time_scale: float = TIME_SCALE
+    folder: Path, *, tell: Callable[[str], None], suno: SunoOptions = BRISK
 ) -> AsyncIterator[Playground]:
     """Everything but the bot's first start. `tell` is called with the bot's lines."""
-    async with stand_ins(SunoOptions(time_scale=time_scale), folder=folder) as both:
+    async with stand_ins(suno, folder=folder) as both:
         identities = furnish(both.discord)
         bot = SandboxBot(both.settings, folder=folder, tell=tell)
         jobs = JobsSeen(both.settings.database_path, [each.member for each in identities])
@@ -126,7 +126,7 @@ def furnish(discord: FakeDiscord) -> list[Identity]:
     olga.post(notice_board, "No music here, please. Encore can't post files in this channel; try `/extend` and see.")
     return [
         Identity(member=mia, note="a member"),
-        Identity(member=jonas, note="a member who reads German"),
+        Identity(member=jonas, note="reads German"),
         Identity(member=priya, note="a moderator"),
         Identity(member=olga, note="owns the server"),
         Identity(member=discord.owner, note="runs the bot"),

@@ -25,6 +25,7 @@ class SandboxBot:
         self._stack = AsyncExitStack()
         self._bot: BotProcess | None = None
         self._is_ready = False
+        self._is_ending = False
         self._changing = asyncio.Lock()
         self._said: deque[str] = deque(maxlen=LINES_KEPT)
         self.line_count = 0
@@ -50,12 +51,17 @@ class SandboxBot:
         self._tell(line)
 
     async def start(self) -> None:
-        """Start it, unless it runs, and wait until it serves its members; if it ends instead, its output says why."""
+        """Start it, unless it runs, and wait until it serves its members; if it ends instead, its output says why.
+
+        One that is stopping may finish first.
+        """
         async with self._changing:
+            if self._is_ending and self._bot is not None:
+                await self._bot.process.wait()
             if not self.ended:
                 return
             await self._stack.aclose()
-            self._is_ready = False
+            self._is_ready = self._is_ending = False
             environ = environ_of(self._settings)
             self._bot = await self._stack.enter_async_context(
                 bot_process(environ, str(self._clock), "run", folder=self._folder, module="bot.sandbox.turned_clock")
@@ -66,11 +72,13 @@ class SandboxBot:
 
     async def kill(self) -> None:
         if self._bot is not None and not self.ended:
+            self._is_ending = True
             self._bot.process.kill()
             await self._bot.exit_status()
 
     async def stop(self) -> None:
         if self._bot is not None and not self.ended:
+            self._is_ending = True
             await self._bot.end()
 
     def set_ahead(self, seconds: float) -> None:
@@ -78,5 +86,6 @@ class SandboxBot:
 
     async def close(self) -> None:
         """Stop it, and collect what it says until then."""
-        await self.stop()
+        with suppress(TimeoutError):  # then it is killed
+            await self.stop()
         await self._stack.aclose()

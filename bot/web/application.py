@@ -75,20 +75,20 @@ def build_web(
         )
 
     app = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=middlewares)
-    receive = _answering_for_itself(endpoint(CallbackTakers(is_token=is_token, record=record, wake=wake)).receive)
+    receive = answering_for_itself(endpoint(CallbackTakers(is_token=is_token, record=record, wake=wake)).receive)
     app.router.add_post(PATH, receive if self_calls is None else knowing_itself(receive, self_calls, clock=clock))
     if lyrics is not None:
-        app.router.add_post(LYRICS_PATH, _answering_for_itself(endpoint(lyrics).receive))
+        app.router.add_post(LYRICS_PATH, answering_for_itself(endpoint(lyrics).receive))
     if interaction_endpoint is not None:
-        app.router.add_post(interactions.PATH, _answering_for_itself(interaction_endpoint.receive))
+        app.router.add_post(interactions.PATH, answering_for_itself(interaction_endpoint.receive))
     app.router.add_get("/healthz", alive)
-    app.router.add_get("/readyz", _answering_for_itself(ReadyEndpoint(readiness).ready))
+    app.router.add_get("/readyz", answering_for_itself(ReadyEndpoint(readiness).ready))
     if self_calls is not None:
         app.router.add_post(PREFIXED_PATH, elsewhere(self_calls, clock=clock))
     return app
 
 
-def _answering_for_itself(
+def answering_for_itself(
     handler: Callable[[web.Request], Awaitable[web.Response]],
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """A failure inside is our own fault: a traceback in the log and a 500. See `bot.web.server` for the rest."""

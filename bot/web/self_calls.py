@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from bot.domain.public_address import SelfCalls
+from bot.web.interactions import PATH as INTERACTIONS_PATH
+from bot.web.interactions import InteractionEndpoint
 from bot.web.receive import PATH
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -44,6 +46,11 @@ def elsewhere(calls: SelfCalls, *, clock: Callable[[], datetime]) -> Handler:
     return handle
 
 
+def _signed_by_nobody(message: bytes, *, signature: bytes) -> bool:
+    del message, signature
+    return False
+
+
 def build_stand_in(calls: SelfCalls) -> web.Application:
     """What listens in the place of a bot that is not running: it knows the bot's own calls and nothing else.
 
@@ -56,7 +63,18 @@ def build_stand_in(calls: SelfCalls) -> web.Application:
     def clock() -> datetime:
         return datetime.now(UTC)
 
+    endpoint = InteractionEndpoint(
+        verify=_signed_by_nobody, take_in=lambda _interaction: None, is_ready=lambda: False, self_calls=calls
+    )
+
+    async def interactions(request: web.Request) -> web.StreamResponse:
+        try:
+            return await endpoint.receive(request)
+        except web.HTTPUnauthorized:
+            raise web.HTTPServiceUnavailable from None
+
     app = web.Application()
+    app.router.add_post(INTERACTIONS_PATH, interactions)
     app.router.add_post(PATH, knowing_itself(unavailable, calls, clock=clock))
     app.router.add_post(PREFIXED_PATH, elsewhere(calls, clock=clock))
     app.router.add_route("*", "/{path:.*}", unavailable)

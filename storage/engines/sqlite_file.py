@@ -86,6 +86,8 @@ async def copy_database(source: Path, to: Path) -> None:
     except sqlite3.Error as error:
         if is_code(error, sqlite3.SQLITE_NOTADB):
             raise BackupError(f"{source} is not a database") from error
+        if is_code(error, sqlite3.SQLITE_CORRUPT):
+            raise BackupError(f"{source} is damaged or incomplete, so nothing was copied") from error
         raise BackupError(f"cannot copy {source} to {to}: {error}") from error
 
 

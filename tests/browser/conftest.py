@@ -1,28 +1,47 @@
-"""A real Chromium in front of the page: `make test-browser`. Without `--browser`, this folder is left out."""
+"""A real Chromium in front of the page: `make test-browser`. Without `--browser`, this folder is left out.
 
+Chromium takes longer to start than most tests to run, so the tests of one pytest worker share it, and with it their
+event loop; each test has a sandbox, a profile and windows of its own.
+"""
+
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from bot.sandbox.discord import DiscordOptions, FakeDiscord
 from bot.sandbox.page.samples import Samples
 from bot.sandbox.page.scene import Identity, Scene
 from bot.sandbox.page.server import PageServer
 from bot.sandbox.playground import Playground, playground
-from bot.sandbox.suno import FakeSuno
+from bot.sandbox.suno import FakeSuno, SunoOptions
+from bot.sandbox.supervised import READY_SECONDS
 from tests.browser.other_bot import other_bot
 from tests.browser.window import PATIENCE_MS, Window
 from tests.support.discord_api import connected
 
 LOADING_MS = 8000
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+NEW_SECONDS = 10
+"""Of new music in each track; forty, as the service makes, take half a second of the processor."""
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first one found is taken: the shell has no windows of its own and needs less than half of the processor."""
+QUICK = SunoOptions(time_scale=0.01, continuation_seconds=NEW_SECONDS)
 OpenWindow = Callable[..., Awaitable[Window]]
+IN_ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
+in_one_loop = pytest_asyncio.fixture(loop_scope="session")
 
 expect.set_options(timeout=PATIENCE_MS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(IN_ONE_LOOP, append=False)
 
 
 def chromium_path() -> str:
@@ -32,7 +51,7 @@ def chromium_path() -> str:
     return found
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
@@ -51,9 +70,11 @@ def is_an_error(line: ConsoleMessage) -> bool:
 async def windows(browser: Browser, url: str) -> AsyncIterator[OpenWindow]:
     """Opens windows onto the page at `url`; an error in one of them fails the test."""
     errors: list[str] = []
+    profiles: list[BrowserContext] = []
 
     async def open_window(who: str = "", **context: object) -> Window:
         new = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})  # type: ignore[arg-type]
+        profiles.append(new)
         page: Page = await new.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: errors.append(line.text) if is_an_error(line) else None)
@@ -65,19 +86,27 @@ async def windows(browser: Browser, url: str) -> AsyncIterator[OpenWindow]:
             await expect(page.get_by_role("main")).to_be_visible()
         return Window(page)
 
-    yield open_window
+    try:
+        yield open_window
+    finally:
+        for profile in profiles:
+            await profile.close()
     assert errors == []
 
 
-@pytest.fixture
+@in_one_loop
 async def ground(tmp_path: Path) -> AsyncIterator[Playground]:
-    """The sandbox as `encore sandbox` runs it, three times as fast."""
-    async with playground(tmp_path, tell=lambda _: None, time_scale=0.03) as ground:
-        await ground.bot.start()
+    """The sandbox as `encore sandbox` runs it, with a music service that is ten times as fast and brief."""
+    async with playground(tmp_path, tell=lambda _: None, suno=QUICK) as ground:
+        starting = asyncio.create_task(ground.bot.start(), name="start of the bot")
+        # discord.py calls itself ready two seconds after it has begun to answer.
+        await ground.scene.discord.wait_ready(timeout=READY_SECONDS)
+        await ground.scene.discord.wait_for_commands("extend", timeout=READY_SECONDS)
         yield ground
+        await starting
 
 
-@pytest.fixture
+@in_one_loop
 async def window(browser: Browser, ground: Playground) -> AsyncIterator[OpenWindow]:
     async with windows(browser, ground.page.url) as open_window:
         yield open_window
@@ -96,7 +125,7 @@ class Stage:
         self.priya = discord.member("Priya", guild=self.guild, permissions=("MANAGE_GUILD",))
 
 
-@pytest.fixture
+@in_one_loop
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     identities: list[Identity] = []
     async with FakeDiscord(DiscordOptions(acknowledge_seconds=1.0)) as discord, FakeSuno() as suno:
@@ -108,7 +137,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
                 yield stage
 
 
-@pytest.fixture
+@in_one_loop
 async def stage_window(browser: Browser, stage: Stage) -> AsyncIterator[OpenWindow]:
     async with windows(browser, stage.page.url) as open_window:
         yield open_window

@@ -135,6 +135,10 @@ def other_bot() -> commands.Bot:  # noqa: C901  # one command after the other
             app_commands.Choice(name=f"{current} number {number}", value=f"{current}{number}") for number in (1, 2, 3)
         ]
 
+    @bot.tree.command(description="Takes one file")
+    async def upload(interaction: Interaction, file: discord.Attachment) -> None:
+        await interaction.response.send_message(f"Got {file.filename}")
+
     @bot.tree.command(description="Never answers")
     async def silent(_: Interaction) -> None:
         await asyncio.Event().wait()

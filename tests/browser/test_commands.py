@@ -60,7 +60,7 @@ async def test_a_missing_option_is_refused_where_it_is_typed(stage_window: OpenW
 
     await mia.send()
 
-    await expect(mia.page.get_by_role("alert")).to_have_text("option take is required")
+    await expect(mia.page.get_by_role("alert")).to_have_text("Option take is required.")
     await expect(mia.page.get_by_label("take", exact=True)).to_have_attribute("aria-invalid", "true")
     await expect(mia.page.get_by_label("take", exact=True)).to_be_focused()
 
@@ -75,7 +75,7 @@ async def test_an_option_that_was_added_and_left_empty_is_refused(stage: Stage, 
 
     await mia.send()
 
-    await expect(mia.page.get_by_role("alert")).to_have_text("option weight is required")
+    await expect(mia.page.get_by_role("alert")).to_have_text("Option weight is required.")
     await mia.page.get_by_role("button", name="Remove weight").click()
     await mia.send()
     await mia.see("3 a Jonas False None None None")
@@ -88,7 +88,7 @@ async def test_a_number_out_of_range_is_refused_and_nothing_is_sent(stage: Stage
     await mia.fill("take", "12")
     await mia.send()
 
-    await expect(mia.page.get_by_role("alert")).to_have_text("option take takes 1 to 9, not 12")
+    await expect(mia.page.get_by_role("alert")).to_have_text("Option take takes 1 to 9, not 12.")
     assert stage.discord.world.interactions == {}
 
 

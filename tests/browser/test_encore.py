@@ -2,13 +2,16 @@
 
 import re
 
+import pytest
 from playwright.async_api import Locator, expect
 
 from bot.sandbox.discord import Upload
 from bot.sandbox.playground import Playground
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import NEW_SECONDS, OpenWindow
 from tests.browser.window import Window
 
+CONTINUED_FROM = 23
+"""Seconds into Paper Boats: one before its end, unless the member says otherwise."""
 PLAYS = """async (audio) => {
     audio.muted = true;
     await audio.play();
@@ -37,7 +40,7 @@ async def test_a_command_with_a_file_ends_in_music_that_plays_and_seeks(ground: 
     await expect(result.locator("audio")).to_have_count(2)
     played = await result.locator("audio").first.evaluate(PLAYS)
     assert played["at"] > 20
-    assert played["seconds"] > 60
+    assert played["seconds"] == pytest.approx(CONTINUED_FROM + NEW_SECONDS, abs=0.5)
     assert ground.scene.suno.submits == 1
 
 
@@ -96,7 +99,12 @@ async def test_a_missing_permission_is_named(window: OpenWindow) -> None:
     await mia.enter("notice-board")
     await mia.extend()
 
-    await expect(await mia.see("Attach Files")).to_contain_text("Only you can see this")
+    refusal = await mia.see("Attach Files")
+    await expect(refusal).to_contain_text("Only you can see this")
+    await refusal.get_by_role("button", name="/why").click()
+    await expect(mia.page.get_by_role("group", name="/why")).to_be_visible()
+    await mia.box.press("Enter")
+    await mia.see("Not right now.")
 
 
 async def test_a_private_result_is_seen_by_its_member_alone(window: OpenWindow) -> None:
@@ -139,7 +147,7 @@ async def test_the_operator_gets_a_direct_message_when_the_key_is_refused(window
     await mia.pull("Refuse the key")
     await mia.extend("harbour.wav")
 
-    badge = sam.page.get_by_role("navigation").get_by_role("button", name="Encore").get_by_text("1 mentions")
+    badge = sam.page.get_by_role("navigation").get_by_role("button", name="Encore").get_by_text("1 mention")
     await expect(badge).to_be_visible(timeout=60_000)
     await sam.enter("Encore")
     await sam.see("SUNO_API_KEY")
@@ -151,7 +159,7 @@ async def test_a_mention_elsewhere_shows_as_a_badge(window: OpenWindow) -> None:
     await mia.see("Got it.")
     await mia.enter("chatter")
 
-    badge = mia.page.get_by_role("navigation").get_by_role("button", name="songs").get_by_text("1 mentions")
+    badge = mia.page.get_by_role("navigation").get_by_role("button", name="songs").get_by_text("1 mention")
     await expect(badge).to_be_visible(timeout=60_000)
     await expect(mia.page).to_have_title("(1) #chatter · Encore sandbox")
     await mia.enter("songs")

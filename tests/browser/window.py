@@ -50,6 +50,7 @@ class Window:
 
     async def add(self, option: str) -> None:
         """Add an option to the command."""
+        await self.box.focus()  # an option that lists suggestions would cover the list
         await self.options.get_by_role("option").filter(has=self.page.locator("strong", has_text=option)).first.click()
 
     async def fill(self, option: str, words: str) -> None:

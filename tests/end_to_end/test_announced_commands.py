@@ -10,7 +10,7 @@ from bot.sandbox.discord import DiscordOptions, FakeDiscord, TroubleKind
 from tests.end_to_end.town import Town
 from tests.support.process import bot_process, environ_of
 
-NAMES = {"extend", "jobs", "cancel", "quota", "why"}
+NAMES = {"extend", "Extend this audio", "jobs", "cancel", "quota", "why"}
 
 
 def announced(town: Town) -> set[str]:
@@ -30,7 +30,7 @@ async def test_sync_announces_a_set_of_commands_that_was_wiped(town: Town, tmp_p
 
     told = await encore(town, tmp_path, "commands", "sync")
 
-    assert told == ["Announced 5 commands to Discord."]
+    assert told == [f"Announced {len(NAMES)} commands to Discord."]
     assert announced(town) == NAMES
 
 

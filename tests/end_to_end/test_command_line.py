@@ -46,6 +46,20 @@ async def test_an_env_file_that_cannot_be_read_is_named_in_one_line(tmp_path: Pa
     assert "save it again as UTF-8" in line or "cannot be read" in line
 
 
+@pytest.mark.parametrize("command", ["run", "doctor", "backup copy.db"])
+@pytest.mark.parametrize("line", ['LOG_FORMAT="json', "QUOTA_PER_DAY: 3", "DISCORD TOKEN=a-secret"])
+async def test_a_line_of_the_env_file_that_cannot_be_read_stops_every_command(
+    tmp_path: Path, line: str, command: str
+) -> None:
+    (tmp_path / ".env").write_text(f"SUNO_API_KEY=a-key\n\n{line}\nCREDITS_PER_DAY=120\n")
+
+    async with bot_process({"PYTHONPATH": str(Path.cwd())}, *command.split(), folder=tmp_path) as bot:
+        assert await bot.exit_status() == 2
+
+    where = f"line 3 of {tmp_path / '.env'}"
+    assert bot.said == [f"encore: {where} cannot be read: write it as NAME=value, and close every quote"]
+
+
 async def test_a_misspelt_setting_in_the_env_file_is_pointed_out(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("QUOTA_PERDAY=3\nCOMPOSE_PROJECT_NAME=music\n")
 
@@ -138,7 +152,7 @@ async def test_a_failed_first_connection_is_tried_again(tmp_path: Path, town: To
 
 
 async def test_commands_are_announced_once_not_at_every_start(tmp_path: Path, town: Town) -> None:
-    for words in ("announced 5 commands to Discord", "ready as encore"):
+    for words in ("announced 6 commands to Discord", "ready as encore"):
         async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
             await said(bot, words)
             await bot.end()

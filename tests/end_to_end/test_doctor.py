@@ -1,14 +1,20 @@
 """`encore doctor` against the stand-ins: a healthy bot, and every fault at Discord and at the music service."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace as replaced
 from pathlib import Path
 
+import discord
 import pytest
 from msgspec.structs import replace
 
+from bot.doctor.application import check_application, check_token
 from bot.doctor.finding import Status
+from bot.doctor.servers import check_servers
+from bot.gateway import discord_at
 from bot.sandbox.discord import DiscordOptions, TroubleKind
 from bot.settings import Settings
 from tests.end_to_end.town import QUICK, UNHURRIED, Town, a_town
@@ -19,7 +25,7 @@ from tests.support.process import ROOT, bot_process, environ_of
 AS_INTENDED = replaced(UNHURRIED, bot_public=False, integration_types=frozenset({0}))
 ALL = [
     *("python", "settings", "database", "disk", "clock", "token", "application", "invite", "servers", "commands"),
-    *("key", "credits", "upload", "port", "public_url", "decoder", "version"),
+    *("key", "credits", "upload", "port", "public_url", "interactions", "decoder", "version"),
 ]
 NEEDED = ["VIEW_CHANNEL", "SEND_MESSAGES", "EMBED_LINKS", "ATTACH_FILES", "READ_MESSAGE_HISTORY"]
 
@@ -74,7 +80,7 @@ async def test_as_a_program_it_exits_with_1_if_something_needs_fixing(tidy: Town
         assert await poor.exit_status() == 1
 
     assert fine.said[-1] == "Nothing needs fixing; see the warnings (1)."
-    assert poor.said[-1] == "1 of 17 checks found something that needs fixing."
+    assert poor.said[-1] == "1 of 18 checks found something that needs fixing."
     credits_line = next(line for line in poor.said if line.startswith("failed"))
     assert credits_line.split()[:3] == ["failed", "credits", "5"]
 
@@ -87,6 +93,21 @@ async def test_a_rehearsal_plays_one_job_on_this_machine(tidy: Town, tmp_path: P
     assert line.startswith("ok ")
     assert "the music was posted after" in line
     assert tidy.suno.submits == 0
+
+
+async def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m bot doctor | head -1"
+    shell = await asyncio.create_subprocess_shell(
+        command,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "DISCORD_API_URL": "http://127.0.0.1:1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, complaints = await shell.communicate()
+
+    assert said.startswith(b"ok       python")
+    assert complaints == b""
 
 
 async def test_without_its_libraries_it_says_so_and_exits_with_1(tmp_path: Path) -> None:
@@ -102,7 +123,7 @@ async def test_bad_settings_leave_the_other_checks_alone(tidy: Town) -> None:
 
     failed(found["settings"], "is not set", "correct these settings")
     assert {name for name, each in found.items() if each.status is Status.SKIPPED} == {
-        *("token", "application", "invite", "servers", "commands", "port", "public_url")
+        *("token", "application", "invite", "servers", "commands", "port", "public_url", "interactions")
     }
     assert found["token"].came_back == "not checked: DISCORD_TOKEN has to be corrected first"
     for name in ("database", "key", "credits", "upload", "decoder", "version"):
@@ -203,6 +224,16 @@ async def test_missing_and_unexpected_endpoints_for_commands_are_noticed(tidy: T
     failed((await examined(tidy.settings))["application"], "and not to the gateway")
 
 
+async def test_a_bot_that_takes_commands_over_http_answers_the_doctor_too(tidy: Town) -> None:
+    app = await tidy.start_over_http()
+
+    found = await examined(app.settings)
+
+    check(found["interactions"], Status.OK)
+    assert found["interactions"].came_back == "this bot answered"
+    check(found["application"], Status.OK)
+
+
 async def test_too_many_servers_for_one_connection_are_noticed(tidy: Town) -> None:
     for number in range(2500):
         tidy.discord.guild(f"Choir {number}", with_bot=True)
@@ -213,20 +244,45 @@ async def test_too_many_servers_for_one_connection_are_noticed(tidy: Town) -> No
 
 
 async def examined_without_servers(settings: Settings) -> str:
-    """What the check of the application says; looking at 200 servers would take a while."""
-    import discord  # noqa: PLC0415  # for this test alone
-
-    from bot.doctor.application import check_application, check_token  # noqa: PLC0415
-    from bot.gateway import discord_at  # noqa: PLC0415
-
-    with discord_at(settings.discord_api_url, settings.discord_gateway_url):
-        async with discord.Client(intents=discord.Intents(guilds=True)) as client:
-            await check_token(client, settings.discord_token)
-            assert client.application is not None
-            assert check_application(client.application, replace(settings, shards=0)).status is Status.OK
-            found = check_application(client.application, settings)
+    """What the check of the application says; looking at 2500 servers would take minutes."""
+    async with logged_in(settings) as client:
+        assert client.application is not None
+        assert check_application(client.application, replace(settings, shards=0)).status is Status.OK
+        found = check_application(client.application, settings)
     failed(found, "Discord requires shards")
     return found.came_back
+
+
+@asynccontextmanager
+async def logged_in(settings: Settings) -> AsyncIterator[discord.Client]:
+    with discord_at(settings.discord_api_url, settings.discord_gateway_url):
+        async with discord.Client(intents=discord.Intents(guilds=True)) as client:
+            check(await check_token(client, settings.discord_token), Status.OK)
+            yield client
+
+
+async def test_all_servers_are_looked_at_however_many_there_are(tidy: Town) -> None:
+    for number in range(201):
+        last = tidy.discord.guild(f"Choir {number}", with_bot=True)
+        last.channel("songs")
+    last.deny("ATTACH_FILES")
+
+    async with logged_in(tidy.settings) as client:
+        found = await check_servers(client, tidy.settings, invite="a link", every_seconds=0)
+
+    failed(found, "the bot can't work in any channel")
+    assert "in Choir 200" in found.came_back
+
+
+async def test_a_server_that_the_bot_leaves_meanwhile_is_passed_over(tidy: Town) -> None:
+    tidy.discord.guild("Elsewhere", with_bot=True)
+    left = TroubleKind.ERROR_BEFORE
+    tidy.discord.troubles.add("GET", f"/guilds/{tidy.guild.id}", left, status=404, code=10004, message="Unknown Guild")
+
+    found = await examined(tidy.settings)
+
+    failed(found["servers"], "there is no channel")
+    assert "Elsewhere" in found["servers"].came_back
 
 
 async def test_a_bot_in_no_server_gets_its_invite_link(tidy: Town) -> None:

@@ -202,24 +202,31 @@ async def test_lyrics_that_are_too_long_to_be_shown_are_kept_or_replaced(town: T
 
 
 @pytest.mark.parametrize(
-    ("file", "words"),
+    ("file", "words", "button"),
     [
-        (Upload("words.txt", b"\xff\xd8\xff\xe0" * 20), "I can't read this file as text"),
-        (Upload("words.txt", b"\0\1" * 20), "I can't read this file as text"),
-        (Upload("words.txt", b"la " * 40_000), "The text file is too large"),
-        (Upload("words.txt", b"la " * 2_000), "V5 takes at most 5,000"),
+        (Upload("words.txt", b"\xff\xd8\xff\xe0" * 20), "I can't read this file as text", "Add the file"),
+        (Upload("words.txt", b"\0\1" * 20), "I can't read this file as text", "Add the file"),
+        (Upload("words.txt", b"la " * 40_000), "The text file is too large", "Add the file"),
+        (Upload("words.txt", b"la " * 2_000), "The `prompt` has 5,999 characters; V5 takes at most 5,000", "Fix"),
     ],
 )
-async def test_an_unusable_text_file_is_refused_and_asked_for_again(town: Town, file: Upload, words: str) -> None:
+async def test_an_unusable_text_file_is_refused_and_asked_for_again(
+    town: Town, file: Upload, words: str, button: str
+) -> None:
     await town.start()
     form = await (await town.extend(form=True, model="V5")).opened_modal()
     asked = await refused(await town.mia.submit_modal(form, {**ALL, "Lyrics or idea": ".txt"}), "text file")
 
     sent = await town.mia.submit_modal(await fixing(town, asked, "Add the file"), {"Lyrics or idea": file})
 
-    again = await fixing(town, await refused(sent, words))
+    refusal = await refused(sent, words)
+    again = await fixing(town, refusal, button)
     assert again.field("Style").value == "folk"
-    assert town.suno.submits == 0
+    assert again.field("Lyrics or idea").description.startswith(words.replace("`", "")[:20])
+    await town.mia.submit_modal(again, {"Lyrics or idea": Upload("words.txt", b"la la")})
+    await town.result()
+    assert (await town.job()).request.prompt == "la la"
+    assert town.suno.submits == 1
 
 
 async def test_a_refusal_for_now_offers_another_try(town: Town) -> None:
@@ -231,10 +238,11 @@ async def test_a_refusal_for_now_offers_another_try(town: Town) -> None:
     assert form.field("Lyrics or idea").value == "softly"
 
 
-async def test_a_used_up_quota_offers_no_form(town: Town) -> None:
+@pytest.mark.parametrize("form", [False, True])
+async def test_nobody_fills_in_a_form_in_vain_when_the_quota_is_used_up(town: Town, form: bool) -> None:
     await town.start(quota_per_day=0)
 
-    answer = await (await town.extend(form=False)).wait_until(lambda message: "switched off" in message.content)
+    answer = await (await town.extend(form=form)).wait_until(lambda message: "switched off" in message.content)
 
     assert not answer.components
 
@@ -258,8 +266,27 @@ async def test_a_form_cannot_be_sent_where_the_bot_may_not_post(town: Town) -> N
 
     sent = await town.mia.submit_modal(form, ALL)
 
-    assert "I'm missing Send Messages" in (await sent.response()).content
+    refusal = await refused(sent, "I'm missing Send Messages")
     assert not town.handed_over()
+    town.songs.allow("SEND_MESSAGES")
+    again = await fixing(town, refusal, "Try again")
+    assert again.field("Title").value == "Tide"
+    await town.mia.submit_modal(again, {})
+    await town.result()
+
+
+async def test_what_was_filled_in_stays_when_the_quota_was_used_up_in_the_meantime(town: Town) -> None:
+    await town.start(quota_per_day=1)
+    form = await (await town.extend(form=True)).opened_modal()
+    await town.extend()
+    await town.result()
+
+    refusal = await refused(await town.mia.submit_modal(form, ALL), "You've used all 1 of today's")
+
+    assert refusal.message is not None
+    answer = await (await town.mia.click(refusal.message, "Try again")).response()
+    assert "You've used all 1 of today's" in answer.content
+    assert town.suno.submits == 1
 
 
 @pytest.mark.either_way
@@ -294,3 +321,17 @@ async def test_two_processes_that_get_the_same_form_make_one_job_and_one_refusal
         await town.result()
         assert town.suno.submits == 1
         assert (await town.balance()).left == town.settings.quota_per_day - 1
+
+
+async def test_a_track_that_is_not_found_costs_nothing_that_was_typed(town: Town) -> None:
+    await town.start()
+    refusal = await refused(
+        await town.mia.command(town.songs, "extend", track="made-up", prompt="softly"), "I can't find “made-up”"
+    )
+
+    form = await fixing(town, refusal)
+
+    assert form.field("Audio").description.startswith("The piece to continue")
+    await town.mia.submit_modal(form, {"Audio": Upload(town.source)})
+    await town.result()
+    assert (await town.job()).request.prompt == "softly"

@@ -139,3 +139,32 @@ def two_pieces(town: Town) -> Message:
 
 def another(town: Town) -> Member:
     return town.discord.member("Ben")
+
+
+async def test_a_link_that_expired_while_the_form_was_open_is_replaced_through_its_message(town: Town) -> None:
+    await town.start()
+    post = town.mia.post(town.songs, f"for {town.discord.world.bot.mention}", Upload(town.source))
+    form = await (await town.mia.context_menu(post, NAME)).opened_modal()
+    town.discord.advance(town.discord.world.options.link_seconds + 1)
+
+    await town.mia.submit_modal(form, {"Lyrics or idea": "softer"})
+
+    await town.result()
+    assert (await town.job()).request.prompt == "softer"
+
+
+async def test_a_file_that_is_gone_by_now_is_asked_for_in_the_form(town: Town) -> None:
+    await town.start()
+    post = town.mia.post(town.songs, "", Upload(town.source))
+    form = await (await town.mia.context_menu(post, NAME)).opened_modal()
+    town.discord.cdn.vanished.add(post.attachments[0].id)
+    town.mia.delete_post(post)
+
+    sent = await town.mia.submit_modal(form, {"Lyrics or idea": "softer"})
+
+    refusal = await sent.wait_until(lambda message: message.components)
+    again = await (await town.mia.click(refusal, "Fix")).opened_modal()
+    assert again.field("Lyrics or idea").value == "softer"
+    await town.mia.submit_modal(again, {"Audio": Upload(town.source)})
+    await town.result()
+    assert town.suno.submits == 1

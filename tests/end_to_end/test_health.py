@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from bot.health import own_url
+import pytest
+
+from bot.health import ask, own_url
 from tests.end_to_end.town import Town, eventually
+from tests.support import raw_server
 from tests.support.front import Front, standing
 from tests.support.process import ROOT, bot_process
 from tests.support.web import Parts, serving
@@ -58,6 +61,31 @@ async def test_a_bot_that_hangs_is_not_waited_for_long(tmp_path: Path) -> None:
         status, said = await health(port, tmp_path)
 
     assert (status, said) == (1, [f"no bot answers at http://127.0.0.1:{port} (no answer in time)"])
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nServer: encore\r\nContent-Length: 999\r\n\r\n"])
+async def test_a_bot_that_answers_drop_by_drop_is_not_waited_for_long(head: bytes) -> None:
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(b"H")
+            await writer.drain()
+            await asyncio.sleep(0.1)  # the drip itself
+
+    async with raw_server.serving(drip) as server, asyncio.timeout(10):
+        is_ready, line = await asyncio.to_thread(ask, "127.0.0.1", server.port, seconds=1)
+
+    assert not is_ready
+    assert line in {f"no bot answers at http://127.0.0.1:{server.port} (no answer in time)", "not ready: HTTP 200"}
+
+
+async def test_what_a_stranger_answers_does_not_reach_the_terminal() -> None:
+    body = b'{"\\u001b]0;owned\\u0007": false, "gateway": false}'
+    head = b"HTTP/1.1 503 No\r\nServer: encore\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with raw_server.serving(raw_server.saying(head, body)) as server:
+        answer = await asyncio.to_thread(ask, "127.0.0.1", server.port)
+
+    assert answer == (False, "not ready: gateway")
 
 
 async def test_another_program_on_the_port_is_not_the_bot(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """A PUBLIC_URL that does not lead to the bot: it says so once, polls, and notices when it does."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.domain.jobs import JobState
+from bot.parts import ground
 from bot.roles import Role
 from bot.sandbox.stand_ins import running
+from bot.services.common.clock import utc_now
 from bot.services.operator.public_address import BEGUN, OVER
 from tests.end_to_end.town import QUICK, a_town
 from tests.support.front import Front, standing
@@ -53,3 +56,18 @@ async def test_workers_are_satisfied_with_the_answer_of_another_process(tmp_path
 
     assert set(front.statuses) == {200}
     assert not [line for line in heard.lines if "PUBLIC_URL" in line]
+
+
+@pytest.mark.sqlite
+async def test_a_clock_that_is_moved_does_not_make_it_a_stranger_to_itself(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox's levers move the bot's clock, and on PostgreSQL it is the database's."""
+    monkeypatch.setattr(ground, "utc_now", lambda: utc_now() + timedelta(days=1))
+    async with a_town(tmp_path, source, QUICK) as town, standing(Front(behind=town.settings.web_port)) as front:
+        await town.start(public_url=front.url, **POLL)
+        async with asyncio.timeout(20):
+            await front.answered.wait()
+        await town.stop()
+
+    assert set(front.statuses) == {200}

@@ -180,3 +180,16 @@ def test_members_are_answered_and_commands_announced_where_commands_arrive(
     roles: set[Role], *, over_http: bool, answers: bool
 ) -> None:
     assert answers_members(frozenset(roles), over_http=over_http) is answers
+
+
+@pytest.mark.postgres
+async def test_what_the_workers_refuse_is_fixed_in_a_form_that_the_gateway_opens(town: Town, tmp_path: Path) -> None:
+    async with three(town, tmp_path):
+        refused = await town.extend(prompt="softly", continue_at="9:00")
+        refusal = await refused.wait_until(lambda message: message.components)
+        form = await (await town.mia.click(refusal, "Fix")).opened_modal()
+        await town.mia.submit_modal(form, {"Where to continue": "0:04"})
+
+        await town.result()
+
+    assert town.suno.submits == 1

@@ -15,11 +15,11 @@ from bot.app import App
 from bot.domain.jobs import JobState
 from bot.roles import Role
 from bot.sandbox.cluster import a_server_in_every_shard
-from bot.sandbox.discord import Channel, DiscordOptions, SecondSession, TroubleKind
+from bot.sandbox.discord import Channel, DiscordOptions, SecondSession, TroubleKind, Upload
 from bot.sandbox.stand_ins import free_port, running
 from tests.conftest import UNDESCRIBED
 from tests.end_to_end.test_readiness import is_reported
-from tests.end_to_end.town import UNHURRIED, Town, a_town, ends, eventually, undescribed_keys
+from tests.end_to_end.town import UNHURRIED, Town, a_town, ended, ends, eventually, undescribed_keys
 from tests.support.database import held
 from tests.support.process import BotProcess, bot_process, environ_of, said
 
@@ -364,3 +364,18 @@ async def test_a_bot_that_needs_more_shards_stops_and_says_so(
     assert "encore: stopped: Discord requires shards, or more of them, for a bot in this many servers: stop all" in (
         "\n".join(bot.said)
     )
+
+
+async def test_a_form_is_refused_fixed_and_taken_in_whatever_its_shard(sharded: Town) -> None:
+    channels = a_channel_in_every_shard(sharded)
+    await sharded.start()
+    await sharded.discord.wait_ready(SHARDS)
+    for channel in channels:
+        opened = await sharded.mia.command(channel, "extend", audio=Upload(sharded.source), form=True)
+        sent = await sharded.mia.submit_modal(await opened.opened_modal(), {"Where to continue": "9:00"})
+        refusal = await sent.wait_until(lambda message: message.components)
+        again = await (await sharded.mia.click(refusal, "Fix")).opened_modal()
+        await sharded.mia.submit_modal(again, {"Where to continue": "0:04"})
+
+    for channel in channels:
+        await ended(channel)

@@ -49,7 +49,8 @@ async def test_where_nothing_stands_in_the_way_it_says_so_and_shows_every_rule(t
         "I may post in this channel.",
         "Discord lets me post here without a wait.",
         "You have 10 extensions left today.",
-        "I can read another file of yours.",
+        "I can read up to 1,000 files of yours at a time.",
+        "No job is waiting ahead of yours.",
         "The music service accepts me.",
         "I have credits.",
         "As far as I know, the music service is taking new music.",
@@ -169,6 +170,18 @@ async def test_while_the_account_is_closed_new_jobs_wait(town: Town, trouble: st
     assert answer.content.startswith(LATER)
     (waits,) = lines(answer, "⏳")
     assert waits.startswith(words)
+
+
+async def test_the_jobs_that_wait_ahead_are_shown(town: Town) -> None:
+    await town.start()
+    town.suno.script("error 429 1")
+    await town.extend()
+    await town.songs.wait_for(lambda message: "my operator knows" in message.content)
+    noah = town.discord.member("Noah", guild=town.guild)
+
+    answer = await (await noah.command(town.songs, "why")).response()
+
+    assert "✅ A new job would be 2nd or 3rd in line." in answer.content
 
 
 async def test_maintenance_shows_as_soon_as_a_job_has_met_it(town: Town) -> None:

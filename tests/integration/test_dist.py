@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -75,6 +76,24 @@ def test_the_wheel_holds_every_file_that_the_program_reads(dist: tuple[Path, Pat
     assert set(tracked) - names == set()
     assert f"storage/migrations/{known_migrations()[0].name}" in names
     assert not [name for name in names if name.startswith(("tests/", "tools/", "docs/"))]
+
+
+def test_the_image_has_every_file_that_building_the_program_takes(tmp_path: Path) -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    source = tmp_path / "src"
+    source.mkdir()
+    for line in re.findall(r"^COPY (?!--)(.+) \S+$", dockerfile, re.MULTILINE):
+        for name in line.split():
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, source)
+    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+
+    subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=source, check=True, capture_output=True)
+
+    (wheel,) = tmp_path.glob("*.whl")
+    assert [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith("share/encore/.env.example")]
 
 
 def test_the_sdist_holds_what_testing_and_running_take(dist: tuple[Path, Path]) -> None:

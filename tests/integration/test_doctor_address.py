@@ -1,25 +1,31 @@
 """`encore doctor`, the bot's port and PUBLIC_URL, behind a reverse proxy that is set up well or badly."""
 
+import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from bot.audio.confinement import LAYERS
 from bot.audio.process import AudioProcess
 from bot.doctor.decoder import check_decoder
 from bot.doctor.finding import Found, Status
 from bot.doctor.silence import write_silence
-from bot.doctor.web_address import Port, check_port, check_public_url
+from bot.doctor.web_address import Port, check_interactions, check_port, check_public_url
 from bot.domain.public_address import SelfCalls
 from bot.sandbox.stand_ins import free_port
 from bot.settings import Settings
 from bot.web.server import serve
 from tests.support.doctor import check, failed, warned
 from tests.support.front import Front, standing
+from tests.support.interactions import Taken
 from tests.support.web import Parts
 
+FIRST_FREE_TO_ALL = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 TOKEN = "invented-token-of-a-bot"
 CALLS = SelfCalls(TOKEN)
 LOCAL = "http://127.0.0.1:1"
@@ -100,6 +106,25 @@ async def test_an_address_that_is_not_this_machines_is_noticed() -> None:
     found, _ = await check_port(settings(host="host.invalid"), CALLS)
 
     failed(found, "cannot listen on")
+
+
+@pytest.mark.skipif(not FIRST_FREE_TO_ALL.exists(), reason="other systems have other rules")
+async def test_a_port_that_needs_rights_is_noticed() -> None:
+    last_protected = int(FIRST_FREE_TO_ALL.read_text()) - 1
+    if last_protected < 1:
+        pytest.skip("here anybody may listen on any port")
+
+    found: list[Found] = []
+
+    def without_rights() -> None:
+        LAYERS["dropped capabilities"]()  # of this thread alone
+        found.append(asyncio.run(check_port(settings(port=last_protected), CALLS))[0])
+
+    thread = threading.Thread(target=without_rights)
+    thread.start()
+    await asyncio.to_thread(thread.join)
+
+    failed(found[0], "needs rights that this process lacks")
 
 
 # PUBLIC_URL
@@ -188,6 +213,81 @@ async def test_an_address_that_only_this_network_has_is_a_warning() -> None:
         found = await check_public_url(settings(url, port=port, suno=suno), CALLS, Port(runs=True))
 
     warned(found, "has a private address")
+
+
+# /interactions
+
+
+async def seen_by_discord(front: Front, *, runs: bool = True, knows_the_key: bool = True) -> Found:
+    """What the check says of /interactions behind `front`."""
+    taken = Taken()
+    async with AsyncExitStack() as stack:
+        parts = NoJobs()
+        parts.interactions = taken.endpoint(self_calls=CALLS) if knows_the_key else None
+        bot = serve(parts.application(self_calls=CALLS), "127.0.0.1", 0)
+        port = front.behind = await stack.enter_async_context(bot) if runs else free_port()
+        await stack.enter_async_context(standing(front))
+        with_key = replace(settings(front.url, port=port), interactions_public_key=taken.signer.public_key)
+        found = await check_interactions(with_key, CALLS, Port(runs=runs, is_free=not runs))
+    assert taken.taken == []
+    return found
+
+
+async def test_without_a_public_key_commands_come_over_the_gateway() -> None:
+    check(await check_interactions(settings(), CALLS, Port()), Status.OK, "it is not set")
+
+
+async def test_commands_over_http_need_a_public_url() -> None:
+    with_key = replace(settings(), interactions_public_key=Taken().signer.public_key)
+
+    failed(await check_interactions(with_key, CALLS, Port()), "it is empty, so Discord can't send commands")
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["running", "stopped"])
+async def test_a_proxy_that_passes_interactions_on_is_fine_whether_the_bot_runs_or_not(*, runs: bool) -> None:
+    found = await seen_by_discord(Front(prefix="/encore"), runs=runs)
+
+    check(found, Status.OK)
+    assert found.came_back == "this bot answered"
+
+
+async def test_a_proxy_that_passes_only_callbacks_on_is_noticed() -> None:
+    found = await seen_by_discord(Front(refused_paths=("/interactions",)))
+
+    failed(found, "/interactions does not lead to this bot")
+    assert "pass POST /interactions on to 127.0.0.1:" in found.remedy
+
+
+async def test_a_bot_that_was_started_without_the_key_is_noticed() -> None:
+    failed(await seen_by_discord(Front(), knows_the_key=False), "/interactions does not lead to this bot")
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        Front(drops=frozenset({"X-Signature-Ed25519"})),
+        Front(drops=frozenset({"X-Signature-Timestamp"})),
+        Front(rewrites=True),
+        Front(status=401),
+    ],
+    ids=["no signature", "no timestamp", "another body", "a password"],
+)
+async def test_a_proxy_that_breaks_the_signature_is_noticed(front: Front) -> None:
+    failed(await seen_by_discord(front), "signature was lost or refused on the way")
+
+
+async def test_a_redirect_of_interactions_says_what_public_url_should_be() -> None:
+    found = await seen_by_discord(Front(redirect="https://www.encore.example"))
+
+    failed(found, "it redirects to")
+    assert found.remedy.endswith("https://www.encore.example")
+
+
+async def test_a_filter_in_front_of_interactions_is_noticed_by_its_own_path() -> None:
+    found = await seen_by_discord(Front(status=403))
+
+    failed(found, "something in front of the bot refuses strangers")
+    assert "let POST /interactions through" in found.remedy
 
 
 # The decoder

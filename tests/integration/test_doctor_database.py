@@ -20,7 +20,7 @@ from storage.engines.sqlite_file import open_sqlite
 from storage.look import Seen, look_at_file, look_at_server
 from storage.migrate import HALF_MOVED, known_migrations, migrate
 from tests.support.database import SERVER, held, make_database, open_storage, postgres_url_for, rows
-from tests.support.doctor import failed, warned
+from tests.support.doctor import check, failed, warned
 
 MIGRATIONS = known_migrations()
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -165,6 +165,25 @@ async def test_a_missing_driver_is_noticed(path: Path, monkeypatch: pytest.Monke
 @pytest.mark.sqlite
 async def test_a_disk_that_takes_nothing_is_noticed() -> None:
     failed(await check_disk(settings(Path("/proc/encore.db"))), "nothing can be written in")
+
+
+@pytest.mark.sqlite
+async def test_a_lock_that_cannot_be_opened_is_noticed(path: Path) -> None:
+    async with open_storage(path):
+        pass
+    beside = path.with_name(f"{path.name}.lock")
+    beside.unlink()
+    beside.mkdir()
+
+    failed((await look_at_database(settings(path)))[0], "cannot open")
+
+
+def test_a_newer_release_may_have_changed_the_database_as_long_as_this_one_can_use_it() -> None:
+    newest = MIGRATIONS[-1].number
+    seen = Seen(place="a database", is_new=False, newest=newest + 1, compatible_from=newest, looked_at=NOW)
+
+    check(check_version(seen), Status.OK, "a newer Encore has changed the database")
+    failed(check_version(replace(seen, compatible_from=newest + 1)), "the database is too new")
 
 
 def test_a_move_that_has_not_finished_is_noticed() -> None:

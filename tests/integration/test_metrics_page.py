@@ -1,12 +1,15 @@
 """The page of the metrics when something is wrong, and its parts one by one."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.domain.jobs import JobState
@@ -14,12 +17,12 @@ from bot.domain.pace import SlidingWindow
 from bot.metrics import gauges
 from bot.metrics.database import MeasuredEngine
 from bot.metrics.definitions import METRICS
-from bot.metrics.discord_calls import request_named
+from bot.metrics.discord_calls import DiscordCalls, request_named
 from bot.metrics.meters import Meters
 from bot.metrics.page import MetricsPage, listening
 from bot.metrics.provider_calls import code_named
 from bot.services.operator.balance import Balance
-from bot.web.server import WebServerError
+from bot.web.server import WebServerError, serve
 from storage.errors import StorageUnavailable
 from tests.support.database import open_storage
 from tests.support.pipeline import a_pipeline
@@ -75,6 +78,46 @@ async def test_while_the_database_is_away_the_counters_remain_and_no_old_gauge_d
     assert found["encore_refusals_total", ("quota",)] == 1
     shared = {metric.name for metric in METRICS if metric.is_shared}
     assert [value for (name, _), value in found.items() if name in shared and not math.isnan(value)] == []
+
+
+async def test_those_who_ask_at_the_same_time_get_the_same_page(http: aiohttp.ClientSession) -> None:
+    """A database that hangs holds up each of them for two seconds, and not the eighth for sixteen."""
+    looks, asked, may_answer = [], asyncio.Event(), asyncio.Event()
+
+    async def hangs() -> None:
+        looks.append("look")
+        asked.set()
+        await may_answer.wait()
+
+    async def page(port: int) -> int:
+        async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            await answer.read()
+            return answer.status
+
+    meters = Meters()
+    async with listening(MetricsPage(meters, hangs, lambda: None), "127.0.0.1", 0) as port:
+        asking = [asyncio.create_task(page(port)) for _ in range(8)]
+        await asked.wait()
+        asking[0].cancel()  # which leaves the others their page
+        await asyncio.gather(*asking[:1], return_exceptions=True)
+        assert await asyncio.gather(*asking[1:]) == [200] * 7
+
+    assert looks == ["look"]
+
+
+async def test_a_fault_of_our_own_is_logged_and_answered_as_one(
+    http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails() -> None:
+        raise KeyError("a column that is not there")
+
+    async with (
+        listening(MetricsPage(Meters(), fails, lambda: None), "127.0.0.1", 0) as port,
+        http.get(f"http://127.0.0.1:{port}/metrics") as answer,
+    ):
+        assert answer.status == 500
+
+    assert "a column that is not there" in caplog.text
 
 
 async def test_credits_that_nobody_has_checked_are_not_shown_as_none_left(tmp_path: Path) -> None:
@@ -146,6 +189,38 @@ async def test_a_failed_write_counts_as_the_databases_failure(tmp_path: Path) ->
 )
 def test_a_request_to_discord_goes_by_one_of_a_few_names(method: str, path: str, name: str) -> None:
     assert request_named(method, path) == name
+
+
+@dataclass
+class KindOf:
+    name: str
+
+
+@dataclass
+class Arriving:
+    id: int
+    type: KindOf
+
+
+async def test_a_kind_of_interaction_that_discord_invents_gets_no_series() -> None:
+    meters = Meters()
+    calls = DiscordCalls(meters)
+    trace = aiohttp.TraceConfig()
+    calls.join(trace)
+
+    async def callback(_: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/interactions/{id}/token/callback", callback)
+    async with serve(app, "127.0.0.1", 0) as port, aiohttp.ClientSession(trace_configs=[trace]) as session:
+        for number, kind in enumerate(("component", "unknown_77")):
+            await calls.arrived(Arriving(number, KindOf(kind)))
+            async with session.post(f"http://127.0.0.1:{port}/interactions/{number}/token/callback") as answer:
+                assert answer.status == 204
+
+    counted = [labels for name, labels in samples(meters.page().decode()) if name == "encore_acknowledge_seconds_count"]
+    assert counted == [("component",)]
 
 
 def test_codes_that_the_music_service_invents_share_one_series() -> None:

@@ -1,6 +1,7 @@
 """Who gets into the page's server, and what it does with frames that no browser of ours would send."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Door:
     page: PageServer
     http: aiohttp.ClientSession
     discord: FakeDiscord
+    scene: Scene
 
     @property
     def origin(self) -> str:
@@ -42,7 +44,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
         identities.append(Identity(member=discord.member("Mia", guild=guild), note="a member"))
         scene = Scene(discord=discord, suno=suno, identities=identities, samples=Samples(tmp_path))
         async with PageServer(scene) as page:
-            yield Door(page, http, discord)
+            yield Door(page, http, discord, scene)
 
 
 async def test_the_page_is_served_with_a_strict_policy(door: Door) -> None:
@@ -90,7 +92,18 @@ async def test_two_sandboxes_have_different_addresses(door: Door, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "frame", ["", "{}", "[]", '{"do": "dance"}', '{"do": "open"}', '{"do": "open", "channel": 5}', "\0"]
+    "frame",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"do": "dance"}',
+        '{"do": "open"}',
+        '{"do": "open", "channel": 5}',
+        "\0",
+        '{"do": "submit", "interaction": "1", "answers": {"a": ' + "[" * 100_000,
+    ],
+    ids=lambda frame: frame[:40],
 )
 async def test_a_malformed_frame_ends_the_connection(door: Door, frame: str) -> None:
     async with door.http.ws_connect(f"{door.page.url}socket", origin=door.origin) as socket:
@@ -106,11 +119,14 @@ async def test_a_malformed_frame_ends_the_connection(door: Door, frame: str) -> 
     [
         ({"do": "open", "channel": "12"}, "you can't see this channel"),
         ({"do": "open", "channel": "x"}, "you can't see this channel"),
+        ({"do": "open", "channel": "9" * 5000}, "you can't see this channel"),
         ({"do": "click", "message": "99999999999999999999", "button": "b"}, "this message is gone"),
+        ({"do": "click", "message": "9" * 5000, "button": "b"}, "this message is gone"),
         ({"do": "submit", "interaction": "1"}, "no form is open"),
         ({"do": "pull", "lever": "all"}, "there is no lever all"),
         ({"do": "sample", "file": "f1", "name": "../secret"}, "there is no sample ../secret"),
         ({"do": "apps", "name": "Count", "person": "7", "channel": "1"}, "there is nobody to use it on"),
+        ({"do": "apps", "name": "Count", "person": "9" * 5000, "channel": "1"}, "there is nobody to use it on"),
     ],
 )
 async def test_an_impossible_request_is_refused_and_the_connection_stays(
@@ -138,3 +154,29 @@ async def test_a_channel_that_one_may_not_see_stays_unseen(door: Door) -> None:
             while '"to":2' not in seen:
                 seen += (await socket.receive()).data
     assert "secret" not in seen
+
+
+async def test_a_window_that_asks_and_never_reads_is_cut_off(door: Door) -> None:
+    guild = next(iter(door.discord.world.guilds.values()))
+    (songs,) = guild.channels
+    talker = door.discord.member("Jonas", guild=guild)
+    for _ in range(25):
+        talker.post(songs, "a" * 2000)
+    asked = json.dumps({"do": "open", "channel": str(songs.id)}).encode()
+    frame = b"\x81" + bytes([0x80 | len(asked)]) + b"\0\0\0\0" + asked  # masked with zeros
+
+    async with PageServer(door.scene, unread_max_bytes=1_000_000) as page, asyncio.timeout(20):
+        address = urlsplit(page.url)
+        _, writer = await asyncio.open_connection(address.hostname, address.port, limit=1024)
+        head = (
+            f"GET {address.path}socket HTTP/1.1\r\nHost: {address.netloc}\r\nOrigin: http://{address.netloc}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        writer.write(head.encode())
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(frame * 20)
+                await writer.drain()
+                await asyncio.sleep(0)
+        writer.close()

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from bot.sandbox.discord import Invocation
+from bot.sandbox.page.outbox import Outbox
 from bot.sandbox.page.samples import SAMPLES, Samples
 from bot.sandbox.page.scene import Identity, Scene
 from bot.sandbox.page.server import PageServer
@@ -210,3 +212,74 @@ async def test_a_lever_that_is_still_under_way_is_not_pulled_twice(house: House)
 
     assert said[0] == said[1]
     assert "eight seconds" in said[0]
+
+
+async def test_a_page_before_or_after_something_odd_is_the_latest_one(house: House) -> None:
+    house.stage.mia.post(house.stage.songs, "one")
+    tab, songs = await house.tab(), str(house.stage.songs.id)
+
+    for odd in ("x", "9" * 5000, "-1", "²"):
+        for side in ("before", "after"):
+            assert [each["content"] for each in (await tab.found("open", channel=songs, **{side: odd}))["messages"]]
+
+
+async def test_an_option_that_nobody_knows_is_refused(house: House) -> None:
+    tab, songs = await house.tab(), str(house.stage.songs.id)
+
+    values: list[object] = [None, 1, "9" * 5000, []]
+    for value in values:
+        answer = await tab.ask("command", channel=songs, name="extend", options={"odd": value})
+        assert "odd" in answer["refused"]
+
+
+async def test_suggestions_come_beside_options_of_any_name(house: House) -> None:
+    options = [{"type": 3, "name": name, "description": "D", "autocomplete": True} for name in ("value", "timeout")]
+    await house.stage.api.announce({"name": "odd", "description": "Odd", "type": 1, "options": options})
+    tab, songs = await house.tab(), str(house.stage.songs.id)
+    suggest = {"do": "suggest", "channel": songs, "name": "odd", "focused": "timeout", "options": {"value": "v"}}
+    interactions = house.stage.discord.world.interactions
+
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(tab.until(lambda frame: frame.get("to") == 9))
+        await tab.socket.send_json({**suggest, "ask": 9})
+        await house.stage.discord.world.changes.until(
+            lambda: bool(interactions), timeout=10, wanted="an interaction", seen=str
+        )
+        (interaction,) = interactions.values()
+        choices = [{"name": "Long", "value": "long"}]
+        await house.stage.api.answer(Invocation(interaction), {"type": 8, "data": {"choices": choices}})
+
+    assert (await asking)["found"] == choices
+
+
+async def test_the_panel_keeps_up_however_often_it_is_hidden_and_shown(house: House) -> None:
+    tab = await house.tab()
+    await tab.found("behind", shown=True)
+    for shown in (False, True, False, True):
+        await tab.socket.send_json({"do": "behind", "shown": shown})
+    await tab.found("behind", shown=True)
+    house.scene.suno.credits = 41
+
+    await tab.until(lambda frame: frame["is"] == "behind" and frame.get("account", {}).get("credits") == 41)
+
+
+async def test_a_window_that_reads_nothing_is_cut_off() -> None:
+    cut: list[str] = []
+    outbox = Outbox(lambda: cut.append("cut"), most_bytes=1000)
+    for _ in range(20):
+        outbox.put(b"x" * 100)
+    outbox.end()
+
+    assert cut == ["cut"]
+    assert await outbox.next() is None
+
+
+async def test_a_window_that_reads_in_time_gets_everything() -> None:
+    cut: list[str] = []
+    outbox = Outbox(lambda: cut.append("cut"), most_bytes=1000)
+    for number in range(50):
+        outbox.put(b"x" * 100)
+        outbox.put(str(number).encode())
+        assert [await outbox.next(), await outbox.next()] == [b"x" * 100, str(number).encode()]
+
+    assert cut == []

@@ -44,6 +44,21 @@ async def test_a_job_waiting_in_the_backup_is_on_hold_until_its_member_decides(t
     assert len(provider.extended) == 1
 
 
+async def test_half_a_backup_is_refused_by_name_and_the_database_stays(tmp_path: Path) -> None:
+    async with a_pipeline(tmp_path) as pipeline:
+        job = await pipeline.accepted()
+        await back_up(tmp_path / "encore.db", tmp_path / "copy.db")
+    half = tmp_path / "half.db"
+    half.write_bytes((tmp_path / "copy.db").read_bytes()[:100_000])
+
+    with pytest.raises(BackupError, match=r"half\.db is damaged or incomplete"):
+        await restore(half, tmp_path / "encore.db")
+
+    assert not list(tmp_path.glob("*.before-*"))
+    async with a_pipeline(tmp_path) as pipeline:
+        assert (await pipeline.job(job)).state is JobState.ACCEPTED
+
+
 async def test_a_callback_shows_that_a_job_on_hold_was_submitted_after_the_backup(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider()
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:

@@ -1,16 +1,20 @@
 """The bot calls itself through a reverse proxy in front of it, over real sockets."""
 
+import asyncio
+import gzip
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
 
 from bot.domain.public_address import Came, SelfCalls
-from bot.self_call import call
+from bot.self_call import call, call_interactions
 from bot.web.self_calls import build_stand_in
 from bot.web.server import serve
+from tests.support import raw_server
 from tests.support.front import Front, standing
 from tests.support.web import Parts
 
@@ -68,6 +72,55 @@ async def test_a_redirect_is_not_followed_and_says_where_it_leads_without_the_to
     assert outcome.detail == "https://www.encore.example/base"
 
 
+async def test_an_endless_address_in_a_redirect_is_cut() -> None:
+    async with standing(Front(redirect="https://www.encore.example/" + "y" * 5000)) as front:
+        outcome = await call(front.url, OURS)
+
+    assert outcome.came is Came.REDIRECT
+    assert len(outcome.detail) < 250
+
+
+async def test_an_answer_that_a_proxy_sends_in_pieces_is_read_whole() -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        body = OURS.answer(server.heads[0].split()[1].rpartition("/")[2]).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+        for number in range(len(body)):
+            writer.write(body[number : number + 1])
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with raw_server.serving(answer) as server:
+        assert (await call(f"http://127.0.0.1:{server.port}", OURS)).came is Came.ANSWER
+
+
+async def test_an_endless_or_packed_answer_costs_nothing() -> None:
+    packed = gzip.compress(bytes(10_000_000))
+
+    async def endless(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
+        while True:
+            writer.write(packed)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with raw_server.serving(endless) as server:
+        assert (await call(f"http://127.0.0.1:{server.port}", OURS)).came is Came.STRANGER
+        assert "Accept-Encoding: identity" in server.heads[0]
+
+
+async def test_a_call_is_dated_by_the_clock_of_the_bot_that_answers() -> None:
+    """The database's on PostgreSQL, which may differ from this machine's."""
+
+    def ahead() -> datetime:
+        return datetime.now(UTC) + timedelta(days=1)
+
+    application = Parts().application(self_calls=OURS, clock=ahead)
+    async with serve(application, "127.0.0.1", 0) as port:
+        url = f"http://127.0.0.1:{port}"
+        assert (await call(url, OURS, clock=ahead)).came is Came.ANSWER
+        assert (await call(url, OURS)).came is not Came.ANSWER
+
+
 async def test_a_certificate_that_nobody_trusts_is_noticed() -> None:
     async with standing(Front(status=200), tls=True) as front:
         outcome = await call(front.url, OURS)
@@ -115,4 +168,8 @@ async def test_in_the_place_of_a_stopped_bot_callbacks_are_put_off() -> None:
     async with serve(build_stand_in(OURS), "127.0.0.1", 0) as port, aiohttp.ClientSession() as session:
         assert (await call(f"http://127.0.0.1:{port}", OURS)).came is Came.ANSWER
         async with session.post(f"http://127.0.0.1:{port}/callbacks/{'k' * 43}") as answer:
+            assert answer.status == 503
+        assert (await call_interactions(f"http://127.0.0.1:{port}", OURS)).came is Came.ANSWER
+        headers = {"X-Signature-Ed25519": "ab" * 64, "X-Signature-Timestamp": "1"}
+        async with session.post(f"http://127.0.0.1:{port}/interactions", headers=headers) as answer:
             assert answer.status == 503

@@ -40,6 +40,7 @@ MAY_READ_ON = {
     "inbox.NEWEST_ID": "the greatest key is one step from the end of its index",
     "inbox.TAKE_IDS": "a table of one row",
     "jobs.LATEST_DURATIONS": "reads job_finished from its end, as far as its LIMIT",
+    "jobs.AHEAD": "reads job_queue from its beginning, as far as its LIMIT",
     "progress.HASTEN": "only when the clock was set back",
     "held_back.HOLD_BACK": "only when an operator restores a backup, while the bot is stopped",
     "held_back.SHOW_HOLD": "as held_back.HOLD_BACK",

@@ -57,6 +57,19 @@ async def test_the_same_holds_in_the_middle_of_the_thirty(storage: SqlStorage) -
     assert (await storage.reading.jobs.queue_position(other.id) or 0) <= 2
 
 
+async def test_the_position_of_a_new_job_is_known_before_it_is_there(storage: SqlStorage) -> None:
+    chance = random.Random(7)  # not a secret
+    for _ in range(60):
+        if chance.random() < 0.4:
+            await claim(storage)
+        member = chance.randint(1, 4)
+        expected = await storage.reading.jobs.next_position(member, limit=101)
+        (job,) = await order(storage, member)
+        assert await storage.reading.jobs.queue_position(job.id) == expected
+
+    assert await storage.reading.jobs.next_position(5, limit=3) == 3
+
+
 async def test_members_with_many_jobs_alternate(storage: SqlStorage) -> None:
     await order(storage, 1, 1, 1, 2, 2, 2, 3)
 

@@ -1,13 +1,19 @@
 """A newer release changes the database: what is kept, who can still run on it, and who is refused."""
 
 import asyncio
+import logging
+import os
 import sqlite3
+import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from storage import upgrade
 from storage.engines.base import Engine
 from storage.engines.opening import open_server
 from storage.engines.sqlite_file import open_sqlite
@@ -18,6 +24,7 @@ from storage.restore import restore
 from storage.storage import SqlStorage
 from storage.upgrade import keep_copy, refuse_breaking, upgrade_server
 from tests.support.database import make_database, on_postgres, open_storage, postgres_url_for
+from tests.support.process import ROOT
 from tests.support.storage_samples import a_job
 
 KNOWN = known_migrations()
@@ -26,6 +33,13 @@ PROMISE = ("-- Compatible from: ", "\nALTER TABLE job ADD COLUMN mood TEXT;")
 ADDED = Migration(
     NEXT, f"{NEXT:04}_mood.sql", f"-- Compatible from: {NEXT - 1:04}\nALTER TABLE job ADD COLUMN mood TEXT;"
 )
+KILLED_WHILE_IT_COPIES = """
+import asyncio, os, sys
+from pathlib import Path
+from storage.storage import open_storage
+os.link = lambda *_, **__: os._exit(9)
+asyncio.run(open_storage(Path(sys.argv[1])).__aenter__())
+"""
 RENAMED = Migration(NEXT, f"{NEXT:04}_place.sql", "-- Renamed.\nALTER TABLE job RENAME COLUMN turn TO round;")
 
 
@@ -171,6 +185,100 @@ async def test_the_latest_three_copies_are_kept_and_nothing_else_is_removed(tmp_
 
 
 @pytest.mark.sqlite
+async def test_the_copy_just_made_stays_even_if_the_clock_was_set_back(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    await upgraded(path)
+    for number in (20, 21, 22):
+        await keep_copy(path, [Migration(number, f"{number:04}_step.sql", "")])
+        ahead = time.time() + number * 86_400
+        os.utime(path.with_name(f"encore.db.before-{number:04}_step"), (ahead, ahead))
+    await keep_copy(path, [Migration(23, "0023_step.sql", "")])
+
+    kept = sorted(file.name for file in tmp_path.iterdir() if "before" in file.name)
+    assert kept == [f"encore.db.before-{number:04}_step" for number in (21, 22, 23)]
+
+
+@pytest.mark.sqlite
+async def test_a_start_that_is_killed_while_it_copies_leaves_nothing_to_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    await upgraded(path, known=KNOWN[:-1])
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED_WHILE_IT_COPIES, str(path), cwd=ROOT)
+    assert await process.wait() == 9
+    assert [*tmp_path.glob(".*.part")]
+
+    async with open_storage(path):
+        pass
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
+
+
+@pytest.mark.sqlite
+async def test_a_process_that_starts_while_another_copies_waits_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "encore.db"
+    is_waiting = asyncio.Event()
+
+    def hear(record: logging.LogRecord) -> bool:
+        if "waiting for another process that copies it" in record.getMessage():
+            is_waiting.set()
+        return True
+
+    await upgraded(path)
+    half = path.with_name(f".{path.name}.before-{NEXT:04}_mood.0123abcd")
+
+    async def started() -> None:
+        async with open_storage(path, busy_seconds=0.1) as storage:
+            await storage.check_writable()
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        half.touch()
+        logging.getLogger("storage.upgrade").addFilter(hear)
+        starting = asyncio.create_task(started())
+        async with asyncio.timeout(10):
+            await is_waiting.wait()
+            other.execute("ROLLBACK")
+            half.unlink()
+            await starting
+        logging.getLogger("storage.upgrade").removeFilter(hear)
+
+
+@pytest.mark.sqlite
+async def test_two_processes_that_upgrade_at_once_both_start(tmp_path: Path) -> None:
+    """Neither has begun to copy when the other looks."""
+    path = tmp_path / "encore.db"
+    await upgraded(path, known=KNOWN[:-1])
+    half = path.with_name(f".{path.name}.before-{NEXT:04}_mood.0123abcd")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def begin_to_copy(record: logging.LogRecord) -> bool:
+            if "database is locked" in record.getMessage():
+                half.touch()
+            elif "waiting for another process" in record.getMessage():
+                other.execute("ROLLBACK")
+                half.unlink()
+            return True
+
+        for name in ("storage.engines.base", "storage.upgrade"):
+            logging.getLogger(name).addFilter(begin_to_copy)
+        async with asyncio.timeout(10), open_storage(path, busy_seconds=0.1) as storage:
+            await used(storage)
+        for name in ("storage.engines.base", "storage.upgrade"):
+            logging.getLogger(name).removeFilter(begin_to_copy)
+
+
+@pytest.mark.sqlite
+async def test_a_half_copy_of_long_ago_holds_up_no_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "encore.db"
+    half = path.with_name(f".{path.name}.before-{NEXT:04}_mood.0123abcd")
+    half.touch()
+    os.utime(half, (1, 1))
+
+    async with open_storage(path) as storage:
+        await used(storage)
+    assert "waiting" not in caplog.text
+
+
+@pytest.mark.sqlite
 async def test_a_copy_of_an_earlier_try_is_replaced_by_the_newer_state(tmp_path: Path) -> None:
     path = tmp_path / "encore.db"
     await upgraded(path)
@@ -196,6 +304,7 @@ async def test_a_database_that_cannot_be_copied_is_not_changed(tmp_path: Path) -
 
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("SELECT max(number) FROM migration").fetchone() == (KNOWN[-2].number,)
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
 
 
 @pytest.mark.postgres
@@ -218,6 +327,26 @@ async def test_a_database_is_not_upgraded_under_a_running_bot(tmp_path: Path) ->
     async with open_storage(tmp_path / "encore.db"):
         with pytest.raises(DatabaseInUse, match="a bot is connected"):
             await upgrade_server(await postgres_url_for(tmp_path / "encore.db"))
+
+
+@pytest.mark.postgres
+async def test_a_bot_that_starts_just_before_an_upgrade_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "encore.db"
+    await upgraded(path, known=KNOWN[:-1])
+    url = await postgres_url_for(path)
+
+    async def migrate_beside_a_bot(*given: Any, **more: Any) -> None:  # noqa: ANN401  # those of `migrate`
+        async with open_server(url, connections=2, name="encore"):
+            await migrate(*given, **more)
+
+    monkeypatch.setattr(upgrade, "migrate", migrate_beside_a_bot)
+    with pytest.raises(DatabaseInUse, match="a bot is connected"):
+        await upgrade_server(url)
+
+    monkeypatch.undo()
+    assert await upgrade_server(url) == [KNOWN[-1].name]
 
 
 @pytest.mark.postgres

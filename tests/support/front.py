@@ -12,12 +12,15 @@ from aiohttp import web
 
 CERTIFICATE = Path(__file__).parents[1] / "fixtures" / "tls" / "self-signed.pem"
 
+PASSED_ON = frozenset({"Content-Type", "X-Signature-Ed25519", "X-Signature-Timestamp"})
+
 
 @dataclass
 class Front:
     """Passes requests on to `behind` (None: nobody is there), below `prefix`, which it removes unless `keeps_prefix`.
 
-    `status`: it answers that itself; `redirect`: it sends everybody to the same path there.
+    `status`: it answers that itself; `redirect`: it sends everybody to the same path there; it does not know
+    `refused_paths`. `drops`: headers that it does not pass on; `rewrites`: it formats JSON in its own way.
     """
 
     behind: int | None = None
@@ -25,6 +28,9 @@ class Front:
     keeps_prefix: bool = False
     status: int | None = None
     redirect: str = ""
+    drops: frozenset[str] = frozenset()
+    rewrites: bool = False
+    refused_paths: tuple[str, ...] = ()
     url: str = ""
     statuses: list[int] = field(default_factory=list)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -40,14 +46,17 @@ class Front:
             return web.Response(status=308, headers={"Location": f"{self.redirect}{request.path_qs}"})
         if self.status is not None:
             return web.Response(status=self.status)
-        if not request.path.startswith(self.prefix):
+        if not request.path.startswith(self.prefix) or request.path in self.refused_paths:
             return web.Response(status=404)
         path = request.path if self.keeps_prefix else request.path.removeprefix(self.prefix)
         try:
             async with (
                 aiohttp.ClientSession() as session,
                 session.request(
-                    request.method, f"http://127.0.0.1:{self.behind or 1}{path}", data=await request.read()
+                    request.method,
+                    f"http://127.0.0.1:{self.behind or 1}{path}",
+                    data=(await request.read()).replace(b":", b": ") if self.rewrites else await request.read(),
+                    headers={name: value for name, value in request.headers.items() if name in PASSED_ON - self.drops},
                 ) as answer,
             ):
                 headers = {"Server": answer.headers.get("Server", "")}

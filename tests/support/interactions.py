@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from bot.domain.public_address import SelfCalls
 from bot.sandbox.discord.wire.signing import Signer
 from bot.web.ed25519 import verifier
 from bot.web.interactions import PATH, InteractionEndpoint
@@ -37,9 +38,13 @@ class Taken:
             raise self.fault
         self.taken.append(interaction)
 
-    def endpoint(self, *, body_seconds: float = 10) -> InteractionEndpoint:
+    def endpoint(self, *, body_seconds: float = 10, self_calls: SelfCalls | None = None) -> InteractionEndpoint:
         return InteractionEndpoint(
-            verify=self.verify, take_in=self.take_in, is_ready=lambda: self.is_ready, body_seconds=body_seconds
+            verify=self.verify,
+            take_in=self.take_in,
+            is_ready=lambda: self.is_ready,
+            body_seconds=body_seconds,
+            self_calls=self_calls,
         )
 
     def signed(self, body: bytes) -> dict[str, str]:

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -46,7 +46,13 @@ class Parts:
     def readiness(self) -> Mapping[str, bool]:
         return self.checks
 
-    def application(self, *, body_seconds: float = 20, self_calls: SelfCalls | None = None) -> web.Application:
+    def application(
+        self,
+        *,
+        body_seconds: float = 20,
+        self_calls: SelfCalls | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> web.Application:
         return build_web(
             is_token=self.is_token,
             record=self.record,
@@ -57,6 +63,7 @@ class Parts:
             body_seconds=body_seconds,
             interaction_endpoint=self.interactions,
             self_calls=self_calls,
+            clock=clock,
         )
 
 

@@ -13,6 +13,8 @@ from bot.settings import _PARSERS, Settings
 ROOT = Path(__file__).parents[2]
 TEXTS = {".md", ".py", ".sql", ".sh", ".toml", ".example", ".cfg"}
 
+MOST_BYTES = 150_000
+
 NUMBER = r"\d+(?:\.\d+)?"
 CITATION = re.compile(rf"docs/(provider|discord)\.md ({NUMBER}(?:(?:, | and | to ){NUMBER})*)")
 HEADING = re.compile(rf"^#{{2,3}} ({NUMBER})\.? ", re.MULTILINE)
@@ -102,6 +104,38 @@ def test_links_between_documents_lead_somewhere() -> None:
     }
 
     assert dead == set()
+
+
+def pictures() -> list[tuple[Path, str, Path]]:
+    """Each picture that a document shows: the document, what it says to those who can't see it, and the file."""
+    return [
+        (path, words, path.parent / name)
+        for path in files()
+        if path.suffix == ".md"
+        for words, name in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
+    ]
+
+
+def test_every_picture_is_there_is_shown_and_is_small() -> None:
+    there = set((ROOT / "docs" / "pictures").iterdir())
+
+    assert {file.resolve() for _, _, file in pictures()} == there
+    assert {file.name: file.stat().st_size for file in there if file.stat().st_size > MOST_BYTES} == {}
+
+
+def test_every_picture_is_described_to_those_who_cannot_see_it() -> None:
+    assert [file.name for _, words, file in pictures() if len(words.split()) < 4] == []
+
+
+def test_make_pictures_takes_every_picture() -> None:
+    taken = (ROOT / "tools" / "pictures.py").read_text(encoding="utf-8")
+
+    assert [file.name for _, _, file in pictures() if f'"{file.stem}")' not in taken] == []
+
+
+@pytest.mark.parametrize("guide", ["README.md", "docs/operating.md", "docs/moderating.md", "docs/contributing.md"])
+def test_every_guide_has_pictures(guide: str) -> None:
+    assert ROOT / guide in {path for path, _, _ in pictures()}
 
 
 def settings_table() -> dict[str, str]:

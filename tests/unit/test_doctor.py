@@ -166,6 +166,18 @@ def test_a_file_with_secrets_that_others_can_read_is_a_warning(tmp_path: Path) -
     assert check_settings(usable(GOOD), file).status is Status.OK
 
 
+def test_a_misspelt_setting_is_a_warning_and_settings_of_others_are_not(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.touch(0o600)
+    file.write_text("CREDITS_PERDAY=120\nCOMPOSE_PROJECT_NAME=music\n")
+
+    found = check_settings(usable(GOOD), file)
+
+    warned(found, "is not a setting; did you mean")
+    assert found.remedy == "write CREDITS_PER_DAY instead"
+    assert "COMPOSE" not in found.came_back
+
+
 # This machine
 
 

@@ -139,8 +139,9 @@ def test_choosing_a_voice_ends_an_instrumental_and_the_other_way_round() -> None
 def test_a_form_helps_with_what_is_in_it_and_with_what_passes() -> None:
     assert can_be_fixed([None, "style"], ["style_missing"])
     assert can_be_fixed([], [Gate.OPEN_COMMANDS])
-    assert not can_be_fixed([None], [Gate.QUOTA])
-    assert not can_be_fixed([], [Gate.PERMISSIONS])
+    assert can_be_fixed([], [Gate.PERMISSIONS])
+    assert not can_be_fixed([None], [Gate.PLACE])
+    assert not can_be_fixed([], [Gate.KEY])
 
 
 def test_reasons_without_options_blame_no_field() -> None:

@@ -10,7 +10,10 @@ from bot.__main__ import main
 from bot.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("README.md", "CONTRIBUTING.md", *(f"docs/{name}.md" for name in ("operating", "upgrading", "moderating")))
+GUIDES = (
+    *("README.md", "CONTRIBUTING.md"),
+    *(f"docs/{name}.md" for name in ("operating", "upgrading", "moderating", "contributing", "troubleshooting")),
+)
 OF_OTHERS = re.compile(r"POSTGRES_PASSWORD|CREDENTIALS_DIRECTORY|NNNN_NAME|LC_\w+|LOCALE_PROVIDER")
 
 
@@ -78,6 +81,23 @@ def test_every_file_of_the_project_exists(name: str) -> None:
     named = re.findall(r"`((?:bot|cogs|storage|docs|ops|tests|tools)/[\w./@-]+|[a-z]+\.(?:md|toml|yaml))`", read(name))
 
     assert {each for each in named if not (ROOT / each).exists() and "/de/" not in each} == set()
+
+
+def test_what_the_guide_for_contributors_says_of_a_file_is_in_that_file() -> None:
+    """Adding a rule, a command or a language begins in these places."""
+    guide = read("docs/contributing.md")
+    places = {
+        "bot/domain/rules.py": "RULES: ",
+        "tests/unit/test_rules.py": "def test_every_rule_has_been_seen_broken(",
+        "tests/unit/test_sandbox_suno_rules.py": "BROKEN: ",
+        "storage/ledger.py": "class Ledger:",
+        "bot/services/common/aggregates.py": "class Ledger(Protocol):",
+        "bot/chat/job_list.py": "def quota_content(",
+        "cogs/members.py": "class MembersCog(",
+    }
+
+    assert {path for path in places if f"`{path}`" not in guide} == set()
+    assert {path for path, words in places.items() if words not in read(path)} == set()
 
 
 def test_every_line_of_the_log_that_operators_are_to_watch_is_written() -> None:

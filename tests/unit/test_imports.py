@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.domain": (),
     "bot.errors": ("bot.domain",),
     "bot.settings": ("bot.domain",),
+    "bot.env_file": ("bot.settings",),
     "bot.fault_points": (),
     "bot.first_settings": (),
     "bot.health": (),
@@ -82,10 +83,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bot.commands": ("bot.announce", "bot.app", "bot.gateway", "bot.settings", *CHAT),
     # The checks by subject; each imports only what it looks at.
     "bot.doctor.installation": ("bot.doctor.finding",),
-    "bot.doctor.configuration": ("bot.doctor.finding", "bot.settings"),
+    "bot.doctor.configuration": ("bot.doctor.finding", "bot.env_file", "bot.settings"),
     "bot.doctor": (
-        *("bot.audio", "bot.endpoint", "bot.gateway", "bot.health", "bot.logs", "bot.self_call", "bot.settings"),
-        *("bot.suno", "bot.web", "cogs", "storage", *CHAT),
+        *("bot.audio", "bot.endpoint", "bot.gateway", "bot.health", "bot.logs", "bot.self_call"),
+        *("bot.settings", "bot.suno", "bot.web", "cogs", "storage", *CHAT),
     ),
     "bot.arguments": ("bot.roles",),
     "bot.__main__": (
@@ -93,6 +94,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bot.arguments",
         "bot.commands",
         "bot.doctor",
+        "bot.env_file",
         "bot.fault_points",
         "bot.first_settings",
         "bot.health",
@@ -144,7 +146,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "babel": ("bot.text",),
     # Optional: imported with INTERACTIONS_PUBLIC_KEY alone, and by a stand-in that signs.
     "nacl": ("bot.web.ed25519", "bot.sandbox.discord.wire.signing"),
-    "dotenv": ("bot.__main__",),
+    "dotenv": ("bot.env_file",),
     # Optional: imported with METRICS_ADDR alone.
     "prometheus_client": ("bot.metrics.meters",),
     "discord": (

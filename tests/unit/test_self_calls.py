@@ -41,6 +41,28 @@ def test_each_call_has_its_own_answer_and_each_place_too() -> None:
     assert len(answers) == 4
 
 
+def test_an_interaction_that_the_bot_posts_is_recognised_and_nobody_else_can_make_one() -> None:
+    def signed(calls: SelfCalls, *, at: float = NOW) -> tuple[bytes, bytes]:
+        body = calls.body(calls.token(now=at, nonce=NONCE))
+        return body, calls.signature(b"123" + body)
+
+    def token_in(body: bytes, signature: bytes, *, timestamp: str = "123") -> str | None:
+        return OURS.token_in(body, timestamp=timestamp, signature=signature, now=NOW)
+
+    body, signature = signed(OURS)
+    strangers, theirs = signed(SelfCalls("the token of another bot"))
+
+    assert token_in(body, signature) == OURS.token(now=NOW, nonce=NONCE)
+    assert len(signature) == 64
+    assert token_in(body, signature, timestamp="124") is None
+    assert token_in(body, theirs) is None
+    assert token_in(strangers, theirs) is None
+    assert token_in(strangers, OURS.signature(b"123" + strangers)) is None
+    assert token_in(body + b" ", OURS.signature(b"123" + body + b" ")) is None
+    assert token_in(b"", OURS.signature(b"123")) is None
+    assert token_in(*signed(OURS, at=NOW - FRESH_SECONDS - 1)) is None
+
+
 @pytest.mark.parametrize("came", Came)
 def test_whatever_comes_back_has_its_meaning_and_remedy(came: Came) -> None:
     outcome = Outcome(came=came, status=418, detail="https://x.example")

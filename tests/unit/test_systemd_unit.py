@@ -13,6 +13,7 @@ from bot.__main__ import EXIT_SETTINGS
 from bot.audio.seccomp import ALLOWED
 
 UNIT = Path(__file__).parents[2] / "ops" / "systemd" / "encore@.service"
+AS = UNIT.with_name("encore-as")
 EXPOSURE = 15  # in tenths: 1.5, "OK"
 CONFINING = {
     # The calls by which the decoder confines itself (bot/audio/confinement.py, landlock.py), besides those it may keep.
@@ -45,6 +46,26 @@ def test_it_starts_the_bot_with_the_settings_that_root_alone_can_read() -> None:
     assert source == "/etc/encore/%i.env"
     assert settings("ExecStart") == [f"/opt/encore/bin/encore run --env-file ${{CREDENTIALS_DIRECTORY}}/{name}"]
     assert settings("WorkingDirectory") == [f"/var/lib/{settings('StateDirectory')[0]}"]
+
+
+def test_encore_as_runs_a_command_as_the_unit_runs_the_bot(tmp_path: Path) -> None:
+    (tmp_path / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "systemd-run").chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+
+    asked = subprocess.run([AS, "choir", "backup", "b.db"], check=True, capture_output=True, text=True, env=path)
+    too_short = subprocess.run([AS, "choir"], check=False, capture_output=True, text=True, env=path)
+
+    lines = asked.stdout.splitlines()
+    same = {name: settings(name)[0].replace("%i", "choir") for name in ("User", "WorkingDirectory", "LoadCredential")}
+    same["WorkingDirectory"] = same["WorkingDirectory"].replace("%S", "/var/lib")
+    assert {f"--property={name}={value}" for name, value in same.items()} <= set(lines)
+    assert lines[-3:] == ["encore", "backup", "b.db"]
+    (bot,) = settings("ExecStart")
+    assert bot.split()[0] in lines[-4]
+    assert bot.split()[-1].replace("{", "").replace("}", "") in lines[-4]
+    assert (too_short.returncode, too_short.stdout) == (2, "")
+    assert "usage" in too_short.stderr
 
 
 def test_systemd_understands_every_line(tmp_path: Path) -> None:

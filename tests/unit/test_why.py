@@ -42,6 +42,8 @@ def test_every_gate_is_shown_once() -> None:
         ({"balance": balance(held=4, spent=6)}, Gate.QUOTA, Verdict.CLOSED),
         ({"balance": balance(limit=0)}, Gate.QUOTA, Verdict.CLOSED),
         ({"open_commands": 3}, Gate.OPEN_COMMANDS, Verdict.CLOSED),
+        ({"position": 7}, Gate.LINE, Verdict.WAITS),
+        ({"position": 101}, Gate.LINE, Verdict.WAITS),
         ({"closed_for": WaitReason.KEY_REFUSED}, Gate.KEY, Verdict.WAITS),
         ({"closed_for": WaitReason.NO_CREDITS}, Gate.CREDITS, Verdict.WAITS),
         ({"credits_left": 11.9}, Gate.CREDITS, Verdict.WAITS),
@@ -60,6 +62,20 @@ def test_one_more_command_than_allowed_is_shut_and_the_last_one_is_not() -> None
     assert found(open_commands=2)[Gate.OPEN_COMMANDS].verdict is Verdict.OPEN
     assert found(credits_left=12)[Gate.CREDITS].verdict is Verdict.OPEN
     assert found(balance=balance(held=4, spent=5))[Gate.QUOTA].verdict is Verdict.OPEN
+
+
+def test_the_limits_and_the_line_are_shown_while_they_are_open() -> None:
+    say = Catalogue.load().for_reader("en-US")
+
+    def words(gate: Gate, **changes: int) -> str:
+        return say(found(**changes)[gate].sentence)
+
+    assert words(Gate.OPEN_COMMANDS) == "I can read up to 3 files of yours at a time."
+    assert words(Gate.OPEN_COMMANDS, open_limit=1) == "I can read 1 file of yours at a time."
+    assert words(Gate.OPEN_COMMANDS, open_commands=1) == "I'm reading 1 file of yours, and can read up to 3 at a time."
+    assert words(Gate.LINE) == "No job is waiting ahead of yours."
+    assert words(Gate.LINE, position=6) == "A new job would be 4th to 6th in line."
+    assert found(position=6)[Gate.LINE].verdict is Verdict.OPEN
 
 
 def test_the_reasons_are_word_for_word_those_of_the_refusals() -> None:

@@ -19,9 +19,7 @@ def choice_view(draft: Draft, say: Say) -> discord.ui.View:
         discord.SelectOption(
             label=plain(source.name, limit=LABEL_MAX) or "…",
             value=str(number),
-            description=None
-            if source.size_bytes is None
-            else say(Text("{size}", {"size": Megabytes(source.size_bytes)})),
+            description=_size(source, say),
         )
         for number, source in enumerate(draft.choices[:OPTIONS_MAX])
     ]

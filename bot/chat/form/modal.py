@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import discord
+import msgspec
 
 from bot.chat.cards import Say
 from bot.domain.drafts import TYPED_MAX, Draft, Field, Voice, shown_fields, typed, voice_of
@@ -17,9 +18,11 @@ LABEL_LONGEST = 45
 DESCRIPTION_LONGEST = 100
 MOMENT_LONGEST = 40
 EXCLUDE_LONGEST = 1000
+WEIGHT_LONGEST = 40
+PLACEHOLDER_LONGEST = 100
+OPTIONS_MAX = 25
 
 Item = discord.ui.Item[discord.ui.Modal]
-Modal = discord.ui.Modal
 
 LABELS: Mapping[Field, Text] = {
     Field.AUDIO: text("Audio"),
@@ -62,8 +65,18 @@ LONGER = text("More than 4,000 characters? Write .txt here, and I'll ask for a f
 AUDIO_GONE = text("I no longer have your file. Please add it again.")
 
 
-def form_of(draft: Draft, offer: Offer, say: Say, *, at: datetime) -> Modal:
+class _Shown(msgspec.Struct, frozen=True):
+    """What every field is made from."""
+
+    draft: Draft
+    offer: Offer
+    say: Say
+    at: datetime
+
+
+def form_of(draft: Draft, offer: Offer, say: Say, *, at: datetime) -> discord.ui.Modal:
     """The form to send now. It carries the draft's id, so that any process can take in what it says."""
+    shown = _Shown(draft, offer, say, at)
     name = plain(draft.source.name, limit=TITLE_LONGEST) if draft.source else ""
     title = say(text("Extend {name}", name=name)) if name else say(text("Extend"))
     form = discord.ui.Modal(title=plain(title, limit=TITLE_LONGEST), timeout=None, custom_id=f"encore:form:{draft.id}")
@@ -71,8 +84,8 @@ def form_of(draft: Draft, offer: Offer, say: Say, *, at: datetime) -> Modal:
         form.add_item(
             discord.ui.Label(
                 text=plain(say(LABELS[field]), limit=LABEL_LONGEST),
-                description=_described(draft, field, say, at=at),
-                component=_COMPONENTS.get(field, _line)(draft, field, offer, say, at),
+                description=_without_markup(say(_about(shown, field))),
+                component=_COMPONENTS.get(field, _line)(shown, field),
             )
         )
     return form
@@ -83,16 +96,19 @@ def is_by_file(draft: Draft) -> bool:
     return draft.by_file or len(draft.request.prompt) > TYPED_MAX
 
 
-def _described(draft: Draft, field: Field, say: Say, *, at: datetime) -> str:
-    """What was wrong with it, or else what it is for. Discord shows no markup there."""
+def _about(shown: _Shown, field: Field) -> Text:
+    """What was wrong with it, or else what it is for."""
+    draft = shown.draft
+    if field is Field.AUDIO and draft.source is None:
+        return DESCRIPTIONS[field]  # what was wrong was the way in which it was named
     for problem in draft.problems:
         if problem.option == field:
-            return _without_markup(say(problem.sentence))
-    if field is Field.AUDIO and draft.source is not None and not draft.has_audio(at=at):
-        return _without_markup(say(AUDIO_GONE))
+            return problem.sentence
+    if field is Field.AUDIO and not draft.has_audio(at=shown.at):
+        return AUDIO_GONE
     if field is Field.PROMPT and is_by_file(draft):
-        return _without_markup(say(_file_wanted(draft)))
-    return _without_markup(say(DESCRIPTIONS[field]))
+        return _file_wanted(draft)
+    return DESCRIPTIONS[field]
 
 
 def _file_wanted(draft: Draft) -> Text:
@@ -116,7 +132,8 @@ def _without_markup(sentence: str) -> str:
     return plain("".join(unescaped), limit=DESCRIPTION_LONGEST)
 
 
-def _line(draft: Draft, field: Field, offer: Offer, say: Say, at: datetime) -> Item:  # noqa: ARG001  # as the others
+def _line(shown: _Shown, field: Field) -> Item:
+    draft = shown.draft
     limits = {
         Field.CONTINUE_AT: MOMENT_LONGEST,
         Field.STYLE: _limit_of(draft, "style_max", STYLE_MAX),
@@ -124,14 +141,15 @@ def _line(draft: Draft, field: Field, offer: Offer, say: Say, at: datetime) -> I
         Field.EXCLUDE: EXCLUDE_LONGEST,
     }
     is_long = field in (Field.STYLE, Field.EXCLUDE)
-    return _text_input(field, typed(draft.request, field), limits.get(field, MOMENT_LONGEST), is_long=is_long)
+    return _text_input(field, typed(draft.request, field), limits.get(field, WEIGHT_LONGEST), is_long=is_long)
 
 
-def _prompt(draft: Draft, field: Field, offer: Offer, say: Say, at: datetime) -> Item:  # noqa: ARG001  # as the others
+def _prompt(shown: _Shown, field: Field) -> Item:
+    draft = shown.draft
     if is_by_file(draft):
         return discord.ui.FileUpload(custom_id=field, required=False, min_values=0, max_values=1)
     limit = _limit_of(draft, "prompt_max", PROMPT_MAX)
-    placeholder = say(LONGER) if limit > TYPED_MAX else None
+    placeholder = shown.say(LONGER)[:PLACEHOLDER_LONGEST] if limit > TYPED_MAX else None
     return _text_input(field, draft.request.prompt, limit, is_long=True, placeholder=placeholder)
 
 
@@ -148,30 +166,32 @@ def _text_input(field: Field, value: str, limit: int, *, is_long: bool, placehol
     )
 
 
-def _voice(draft: Draft, field: Field, offer: Offer, say: Say, at: datetime) -> Item:  # noqa: ARG001  # as the others
-    chosen = voice_of(draft.request)
+def _voice(shown: _Shown, field: Field) -> Item:
+    chosen = voice_of(shown.draft.request)
     options = [
-        discord.RadioGroupOption(label=say(name), value=voice, default=voice is chosen)
+        discord.RadioGroupOption(label=shown.say(name), value=voice, default=voice is chosen)
         for voice, name in VOICES.items()
     ]
     return discord.ui.RadioGroup(custom_id=field, options=options)
 
 
-def _model(draft: Draft, field: Field, offer: Offer, say: Say, at: datetime) -> Item:  # noqa: ARG001  # as the others
+def _model(shown: _Shown, field: Field) -> Item:
     """A track can only be continued by the model that made it."""
+    draft, offer = shown.draft, shown.offer
     source_model = draft.source.model if draft.source else None
     names = (source_model,) if source_model else offer.names
     chosen = draft.request.model if draft.request.model in names else (source_model or offer.default.name)
-    options = [discord.SelectOption(label=name, value=name, default=name == chosen) for name in names[:25]]
+    options = [discord.SelectOption(label=name, value=name, default=name == chosen) for name in names[:OPTIONS_MAX]]
     return discord.ui.Select(custom_id=field, options=options)
 
 
-def _audio(draft: Draft, field: Field, offer: Offer, say: Say, at: datetime) -> Item:  # noqa: ARG001  # as the others
-    is_needed = not draft.has_audio(at=at)
+def _audio(shown: _Shown, field: Field) -> Item:
+    """Audio that was at fault may stay: a server that did not answer may answer now."""
+    is_needed = not shown.draft.has_audio(at=shown.at)
     return discord.ui.FileUpload(custom_id=field, required=is_needed, min_values=int(is_needed), max_values=1)
 
 
-_COMPONENTS: Mapping[Field, Callable[[Draft, Field, Offer, Say, datetime], Item]] = {
+_COMPONENTS: Mapping[Field, Callable[[_Shown, Field], Item]] = {
     Field.PROMPT: _prompt,
     Field.VOICE: _voice,
     Field.MODEL: _model,

@@ -19,31 +19,34 @@ TEXT_SHOWN = 4000
 
 
 class Watcher:
-    """Sends `behind` frames while it is shown."""
+    """Sends `behind` frames while it is shown. `crashed` is called if it can't go on."""
 
-    def __init__(self, scene: Scene, send: Callable[[Json], None]) -> None:
+    def __init__(self, scene: Scene, send: Callable[[Json], None], crashed: Callable[[Exception], None]) -> None:
         self._scene = scene
         self._send = send
-        self._task: asyncio.Task[None] | None = None
+        self._crashed = crashed
+        self._current: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()  # with those that are hidden, but have not ended yet
 
     def show(self) -> None:
-        if self._task is None:
-            self._task = asyncio.create_task(self._watch(), name="behind the scenes")
+        if self._current is None:
+            self._current = asyncio.create_task(self._watch(), name="behind the scenes")
+            self._tasks.add(self._current)
+            self._current.add_done_callback(self._tasks.discard)
 
     def hide(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        if self._current is not None:
+            self._current.cancel()
+            self._current = None
 
     async def closed(self) -> None:
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _watch(self) -> None:
+        requests = Requests(self._scene)
+        lines = Lines(self._scene)
+        sent: Json = {}
         try:
-            requests = Requests(self._scene)
-            lines = Lines(self._scene)
-            sent: Json = {}
             while True:
                 state = {
                     "account": account(self._scene),
@@ -59,8 +62,8 @@ class Watcher:
                 if news:
                     self._send({"is": "behind", **news})
                 await asyncio.sleep(EVERY_SECONDS)
-        finally:
-            self._task = None
+        except Exception as error:  # noqa: BLE001  # raised when the page's server ends
+            self._crashed(error)
 
 
 def account(scene: Scene) -> Json:

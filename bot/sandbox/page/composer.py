@@ -8,7 +8,7 @@ from bot.sandbox.discord.user import client
 from bot.sandbox.discord.user.client import ClientRefuses, Upload
 from bot.sandbox.discord.user.forms import Modal
 from bot.sandbox.discord.world.channels import Channel
-from bot.sandbox.discord.world.shapes import Json
+from bot.sandbox.discord.world.shapes import Json, id_in
 from bot.sandbox.discord.world.state import World
 
 Files = Mapping[str, Upload]
@@ -20,18 +20,18 @@ def options_for(
     """The options with what their ids stand for. Raises `ClientRefuses` if an id stands for nothing."""
     root, path = client.split_name(name)
     definitions = {each["name"]: each for each in client.options_of(client.announced(channel, root, SLASH), path)}
-    return {key: _meant(definitions.get(key, {}), value, world, channel, files) for key, value in given.items()}
+    return {key: _meant(key, definitions.get(key, {}), value, world, channel, files) for key, value in given.items()}
 
 
-def _meant(definition: Json, value: object, world: World, channel: Channel, files: Files) -> object:
+def _meant(name: str, definition: Json, value: object, world: World, channel: Channel, files: Files) -> object:
     kind = definition.get("type")
     found: object = value
     if kind == ATTACHMENT:
         found = files.get(str(value))
     elif kind in (USER, ROLE, MENTIONABLE, CHANNEL):
-        found = _by_id(int(kind), int(str(value)) if str(value).isdecimal() else 0, world, channel)
+        found = _by_id(int(kind), id_in(str(value)), world, channel)
     if found is None:
-        raise ClientRefuses(f"option {definition['name']}: nothing has been picked")
+        raise ClientRefuses(f"option {name}: nothing has been picked")
     return found
 
 

@@ -118,7 +118,7 @@ LEVERS: tuple[Lever, ...] = (
         "An extension takes about 5 seconds. Jobs under way speed up at their next stage.",
         _speed(0.03),
     ),
-    Lever("speed-usual", SPEED, "Brisk", "An extension takes about 18 seconds. This is how it starts.", _speed(0.1)),
+    Lever("speed-usual", SPEED, "Brisk", "An extension takes about 18 seconds. This is the default.", _speed(0.1)),
     Lever("speed-real", SPEED, "Real", "An extension takes about three minutes, as at the real service.", _speed(1.0)),
     Lever(
         "lyrics-first",
@@ -132,14 +132,14 @@ LEVERS: tuple[Lever, ...] = (
         "sensitive-words",
         NEXT,
         "Sensitive words",
-        "The service rejects the words. The member reads why, and the extension isn't used up.",
+        "The service rejects the words. The member is told why, and the extension isn't used up.",
         _next_job("sensitive-word"),
     ),
     Lever(
         "copyright",
         NEXT,
         "Copyright match",
-        "The service recognises the recording. The member reads that, and the extension isn't used up.",
+        "The service recognises the recording. The member is told, and the extension isn't used up.",
         _next_job("callback-error 413"),
     ),
     Lever(
@@ -154,7 +154,7 @@ LEVERS: tuple[Lever, ...] = (
         NEXT,
         "Silence",
         "The service takes the job and goes silent: no callbacks, no progress. The bot polls, says so, and"
-        " gives up after a day. Move the clock to get there.",
+        " gives up after a day. Move the clock forward to see it.",
         _next_job("silent"),
     ),
     Lever(
@@ -182,7 +182,7 @@ LEVERS: tuple[Lever, ...] = (
         "out-of-credits",
         ACCOUNT,
         "Out of credits",
-        "The account is empty. The next job waits, its member and the operator read why. Top up to continue.",
+        "The account is empty. The next job waits; its member and the operator are told why. Top up to continue.",
         _credits(0),
     ),
     Lever(
@@ -232,7 +232,7 @@ LEVERS: tuple[Lever, ...] = (
         "deliver-twice",
         DISCORD,
         "Deliver twice",
-        "Discord delivers the next command or click twice. It is carried out once.",
+        "Discord delivers the next command or click twice. The bot carries it out once.",
         _deliver_twice,
     ),
     Lever(
@@ -246,39 +246,39 @@ LEVERS: tuple[Lever, ...] = (
     Lever(
         "clock-minute",
         CLOCK,
-        "One minute on",
+        "Forward a minute",
         "A minute passes for Discord and the bot. The bot's workers notice within half a minute.",
         _advance(A_MINUTE),
     ),
     Lever(
         "clock-quarter",
         CLOCK,
-        "15 minutes on",
-        "Answers to commands can no longer be edited. A silent job becomes overdue, and its member reads so.",
+        "Forward 15 minutes",
+        "Answers to commands can no longer be edited. A silent job becomes overdue, and its message says so.",
         _advance(A_QUARTER),
     ),
     Lever(
         "clock-day",
         CLOCK,
-        "A day on",
-        "Quotas are full again, links to files have run out, and a silent job is given up.",
+        "Forward a day",
+        "Quotas are full again, links to files have expired, and a silent job is given up.",
         _advance(A_DAY),
     ),
     Lever(
         "kill",
         BOT,
         "Kill",
-        "The bot dies at once, in the middle of whatever it was doing. Commands fail until it is started.",
+        "The bot dies at once, in the middle of whatever it was doing. Commands fail until you start it again.",
         _kill,
     ),
     Lever(
         "stop",
         BOT,
         "Stop",
-        "The bot finishes what can't be left, and ends. Commands fail until it is started.",
+        "The bot finishes what it can't leave undone, then exits. Commands fail until you start it again.",
         _stop,
     ),
-    Lever("start", BOT, "Start", "The bot carries on where it was; nothing is lost or posted twice.", _start),
+    Lever("start", BOT, "Start", "The bot picks up where it left off. Nothing is lost or posted twice.", _start),
 )
 _BY_NAME: Mapping[str, Lever] = {lever.name: lever for lever in LEVERS}
 

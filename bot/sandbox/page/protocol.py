@@ -21,11 +21,12 @@ class Be(Frame, frozen=True, kw_only=True, tag="be"):
 
 
 class Open(Frame, frozen=True, kw_only=True, tag="open"):
-    """Show a channel: the latest messages, or those before or after one."""
+    """Show a channel: the latest messages, or those before, after or around one."""
 
     channel: str
     before: str = ""
     after: str = ""
+    around: str = ""
 
 
 class Read(Frame, frozen=True, kw_only=True, tag="read"):
@@ -138,5 +139,8 @@ _decoder = msgspec.json.Decoder(Request)
 
 def read(frame: str | bytes) -> Request:
     """Raises `msgspec.DecodeError` for anything else."""
-    request: Request = _decoder.decode(frame)
+    try:
+        request: Request = _decoder.decode(frame)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
     return request

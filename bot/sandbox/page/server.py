@@ -5,6 +5,7 @@ import contextlib
 import hmac
 import secrets
 import socket
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ from bot.sandbox.discord.world.changes import NeverHappened
 from bot.sandbox.discord.world.shapes import News
 from bot.sandbox.page import assets
 from bot.sandbox.page.levers import Levers
+from bot.sandbox.page.outbox import Outbox
 from bot.sandbox.page.scene import Scene
 from bot.sandbox.page.session import Session
 from bot.sandbox.runner import Runner
@@ -22,6 +24,8 @@ from bot.sandbox.runner import Runner
 HOST = "127.0.0.1"
 FRAME_MAX_BYTES = 2 * 1024 * 1024
 """The page sends files in parts of 1 MiB."""
+UNREAD_MAX_BYTES = 64 * 1024 * 1024
+"""A browser reads nothing while it keeps a tab in the background frozen. The page connects again when it wakes up."""
 LONG_SECONDS = 3600.0
 
 
@@ -31,8 +35,9 @@ class PageServer:
     Leaving it raises an ExceptionGroup if the page itself broke.
     """
 
-    def __init__(self, scene: Scene, *, port: int = 0) -> None:
+    def __init__(self, scene: Scene, *, port: int = 0, unread_max_bytes: int = UNREAD_MAX_BYTES) -> None:
         self._scene = scene
+        self._unread_max_bytes = unread_max_bytes
         self._port = port
         self._token = secrets.token_urlsafe(24)
         self._host = ""
@@ -65,7 +70,7 @@ class PageServer:
         self._scene.discord.world.listeners.remove(self._hear)
         self._announcing.cancel()
         for session in [*self._sessions]:
-            session.outbox.put_nowait(None)
+            session.outbox.end()
         for connected in [*self._sockets]:
             await connected.close()
         await asyncio.gather(self._announcing, self._levers.close(), return_exceptions=True)
@@ -147,7 +152,8 @@ class PageServer:
         asked = request.query.get("as", "").lower()
         first = self._scene.identities[0].member
         member = next((each.member for each in self._scene.identities if each.member.name.lower() == asked), first)
-        session = Session(self._scene, self._levers, member)
+        outbox = Outbox(partial(_cut, request), most_bytes=self._unread_max_bytes)
+        session = Session(self._scene, self._levers, member, outbox)
         self._sessions.add(session)
         self._sockets.add(connected)
         writer = asyncio.create_task(_write(connected, session), name="page writer")
@@ -170,8 +176,13 @@ class PageServer:
         return connected
 
 
+def _cut(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
 async def _write(connected: web.WebSocketResponse, session: Session) -> None:
     with contextlib.suppress(ConnectionError):
-        while (frame := await session.outbox.get()) is not None:
+        while (frame := await session.outbox.next()) is not None:
             await connected.send_str(frame.decode())
         await connected.close()

@@ -13,10 +13,11 @@ from bot.sandbox.discord.user.member import Member
 from bot.sandbox.discord.world.changes import NeverHappened
 from bot.sandbox.discord.world.channels import Channel, Message, MessageNews
 from bot.sandbox.discord.world.interactions import State
-from bot.sandbox.discord.world.shapes import Happened, Json, News
+from bot.sandbox.discord.world.shapes import Happened, Json, News, id_in
 from bot.sandbox.page import composer, protocol, view
 from bot.sandbox.page.behind import Watcher
 from bot.sandbox.page.levers import Levers
+from bot.sandbox.page.outbox import Outbox
 from bot.sandbox.page.scene import Scene
 
 FILES_MAX_BYTES = 512 * 1024 * 1024
@@ -24,12 +25,12 @@ FILES_MAX_BYTES = 512 * 1024 * 1024
 
 
 class Session:
-    """`outbox` takes frames for the browser; None ends the connection."""
+    """What it says to the browser goes into `outbox`."""
 
-    def __init__(self, scene: Scene, levers: Levers, member: Member) -> None:
+    def __init__(self, scene: Scene, levers: Levers, member: Member, outbox: Outbox) -> None:
         self.scene = scene
         self.member = member
-        self.outbox: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.outbox = outbox
         self._levers = levers
         self._channel: Channel | None = None
         self.crashes: list[Exception] = []
@@ -37,7 +38,7 @@ class Session:
         self._receiving: tuple[protocol.Upload, bytearray] | None = None
         self._forms: dict[str, Modal] = {}
         self._places_are_stale = False
-        self._watcher = Watcher(scene, self._send)
+        self._watcher = Watcher(scene, self._send, self.crashes.append)
         self._tasks: set[asyncio.Task[None]] = set()
         self._handlers: dict[type[protocol.Frame], Callable[[Any], Awaitable[object] | object]] = {
             protocol.Be: self._be,
@@ -139,7 +140,10 @@ class Session:
         if not request.before and not request.after:
             self._channel = channel
             self._mark_read(channel)
-        found = view.history(channel, self.member, before=request.before, after=request.after)
+        if request.around:
+            self._message(request.around)
+        before, after, around = id_in(request.before), id_in(request.after), id_in(request.around)
+        found = view.history(channel, self.member, before=before, after=after, around=around)
         return {**found, "commands": view.commands(self.member, channel)}
 
     def _read(self, request: protocol.Read) -> None:
@@ -151,7 +155,7 @@ class Session:
 
     def _post(self, request: protocol.Post) -> None:
         channel = self._visible(request.channel)
-        files = [self._files[name] for name in request.files if name in self._files]
+        files = [self._file(name) for name in request.files]
         if not request.content.strip() and not files:
             raise ClientRefuses("there is nothing to send")
         replies_to = self._message(request.replies_to) if request.replies_to else None
@@ -169,9 +173,7 @@ class Session:
     async def _suggest(self, request: protocol.Suggest) -> list[Json]:
         channel = self._visible(request.channel)
         options = self._options(channel, request.name, request.options)
-        choices = await self.member.autocomplete(
-            channel, request.name, focused=request.focused, value=request.value, **options
-        )
+        choices = await self.member.suggestions(channel, request.name, request.focused, request.value, options)
         return [{"name": choice.name, "value": choice.value} for choice in choices]
 
     def _options(self, channel: Channel, name: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -189,7 +191,7 @@ class Session:
             self._follow(await self.member.context_menu(self._message(request.message), request.name))
             return
         world = self.scene.discord.world
-        person = world.people.get(_number(request.person))
+        person = world.people.get(id_in(request.person))
         if person is None:
             raise ClientRefuses("there is nobody to use it on")
         channel = self._visible(request.channel)
@@ -269,13 +271,19 @@ class Session:
 
     def _visible(self, channel_id: str) -> Channel:
         world = self.scene.discord.world
-        channel = self.member.dm if channel_id == str(self.member.dm.id) else world.channels.get(_number(channel_id))
+        channel = self.member.dm if channel_id == str(self.member.dm.id) else world.channels.get(id_in(channel_id))
         if channel is None or not view.sees(self.member, channel):
             raise ClientRefuses("you can't see this channel")
         return channel
 
+    def _file(self, name: str) -> Upload:
+        found = self._files.get(name)
+        if found is None:  # it was handed over on an earlier connection
+            raise ClientRefuses("a file was lost when the connection broke; add it again")
+        return found
+
     def _message(self, message_id: str) -> Message:
-        message = self.scene.discord.world.messages.get(_number(message_id))
+        message = self.scene.discord.world.messages.get(id_in(message_id))
         if message is None or not view.visible(self.member, message):
             raise ClientRefuses("this message is gone")
         return message
@@ -300,9 +308,4 @@ class Session:
             self._send({"is": "interaction", **view.interaction(interaction)})
 
     def _send(self, frame: Json) -> None:
-        self.outbox.put_nowait(msgspec.json.encode(frame))
-
-
-def _number(text: str) -> int:
-    """An id; 0, which is none, for anything else."""
-    return int(text) if text.isdecimal() else 0
+        self.outbox.put(msgspec.json.encode(frame))

@@ -123,14 +123,17 @@ def _has_failed(of: Message) -> bool:
     return (world.clock() - of.created_at).total_seconds() > world.options.interaction_seconds
 
 
-def history(channel: Channel, member: Member, *, before: str = "", after: str = "") -> Json:
-    """A page of messages, oldest first, and whether there are more on either side."""
+def history(channel: Channel, member: Member, *, before: int = 0, after: int = 0, around: int = 0) -> Json:
+    """A page of messages, oldest first, and whether there are more on either side. The others are ids, or 0."""
     seen = channel.seen_by(member) if Permission.READ_MESSAGE_HISTORY in channel.permissions_of(member) else []
     if before:
-        end = _place(seen, int(before))
+        end = _place(seen, before)
         start = max(0, end - PAGE_MESSAGES)
     elif after:
-        start = _place(seen, int(after) + 1)
+        start = _place(seen, after + 1)
+        end = min(len(seen), start + PAGE_MESSAGES)
+    elif around:
+        start = max(0, _place(seen, around) - PAGE_MESSAGES // 2)
         end = min(len(seen), start + PAGE_MESSAGES)
     else:
         start, end = max(0, len(seen) - PAGE_MESSAGES), len(seen)

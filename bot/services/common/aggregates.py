@@ -95,6 +95,9 @@ class Jobs(Protocol):
     async def queue_position(self, job_id: str) -> int | None:
         """1 for the job that is submitted next; None if it is not waiting."""
 
+    async def next_position(self, member_id: int, *, limit: int) -> int:
+        """Where in the queue the member's next job would be (1: next in line), at most `limit`."""
+
     async def first_in_line_wait_for(self, *, limit: int) -> list[WaitReason]:
         """Why the next `limit` jobs wait, as far as it is not simply their turn."""
 

@@ -172,7 +172,7 @@ class Members:
             )
             found = matching(wanted, titled)
             if len(found) > 1:
-                raise Refused([_several(words, found)], rules=["track_ambiguous"])
+                raise Refused([_several(words, found)], rules=["track_ambiguous"], options=["audio"])
             if found:
                 has_others = wanted.take is None and found[0].takes > 1
                 return replace(_source(found[0]), takes=found[0].takes if has_others else None)
@@ -184,6 +184,7 @@ class Members:
                 )
             ],
             rules=["track_unknown"],
+            options=["audio"],
         )
 
     async def _position(self, job: Job) -> int | None:

@@ -8,6 +8,7 @@ import msgspec
 from bot.domain.gates import Finding, Gate, Verdict
 from bot.domain.jobs import WaitReason
 from bot.domain.models import pays_for_a_job
+from bot.domain.progress import BANDS_END_AT, queue_band
 from bot.domain.quota import QuotaBalance, next_day, quota_day
 from bot.domain.text import Text, counted, text
 from bot.errors import open_commands_refusal, quota_refusal
@@ -20,17 +21,21 @@ from bot.services.operator.pause import read_pause
 
 QUEUE_HEAD = 8
 """A job that was put off keeps its place, so the first few in line show whether the provider takes anything."""
+SHORT_LINE = 6
+"""The music service takes more than that at once (docs/provider.md 5), so nobody notices a shorter line."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """`closed_for`: why nothing is submitted now. `credits_left`: at the last check; None: not known.
+    """`position`: in the queue, of a new job of this member. `closed_for`: why nothing is submitted now.
 
-    `cap`: the daily limit that one more job would exceed, and `cap_ends_at` when that day is over.
+    `credits_left`: at the last check; None: not known. `cap`: the daily limit that one more job would
+    exceed, and `cap_ends_at` when that day is over.
     """
 
     balance: QuotaBalance
     open_commands: int
     open_limit: int
+    position: int = 1
     closed_for: WaitReason | None = None
     credits_left: float | None = None
     is_busy: bool = False
@@ -70,6 +75,7 @@ class Standing:
             balance=await work.ledger.balance(member_id, day=quota_day(now), limit=self._quota_per_day),
             open_commands=await work.intakes.open_of(member_id),
             open_limit=self._open_commands,
+            position=await work.jobs.next_position(member_id, limit=BANDS_END_AT),
             closed_for=None if pause is None else pause.closed_for,
             credits_left=await self._balance.known(work.memos),
             is_busy=self._account.takes_nothing or WaitReason.BUSY in waits_for,
@@ -81,6 +87,7 @@ class Standing:
 def findings_of(facts: Facts) -> Iterator[Finding]:
     yield _quota(facts)
     yield _open_commands(facts)
+    yield _line(facts)
     yield _key(facts)
     yield _credits(facts)
     yield _provider(facts)
@@ -99,7 +106,35 @@ def _quota(facts: Facts) -> Finding:
 def _open_commands(facts: Facts) -> Finding:
     if (refusal := open_commands_refusal(facts.open_commands, limit=facts.open_limit)) is not None:
         return Finding(Gate.OPEN_COMMANDS, Verdict.CLOSED, refusal.sentence)
-    return Finding(Gate.OPEN_COMMANDS, Verdict.OPEN, text("I can read another file of yours."))
+    if facts.open_commands:
+        reading = counted(
+            "I'm reading {count} file of yours, and can read up to {limit} at a time.",
+            "I'm reading {count} files of yours, and can read up to {limit} at a time.",
+            count=facts.open_commands,
+            limit=facts.open_limit,
+        )
+        return Finding(Gate.OPEN_COMMANDS, Verdict.OPEN, reading)
+    up_to = counted(
+        "I can read {count} file of yours at a time.",
+        "I can read up to {count} files of yours at a time.",
+        count=facts.open_limit,
+    )
+    return Finding(Gate.OPEN_COMMANDS, Verdict.OPEN, up_to)
+
+
+def _line(facts: Facts) -> Finding:
+    """By the bands of `bot.domain.progress`. A few jobs ahead are submitted within seconds."""
+    band = queue_band(facts.position)
+    sentence = {
+        1: text("No job is waiting ahead of yours."),
+        2: text("A new job would be 2nd or 3rd in line."),
+        4: text("A new job would be 4th to 6th in line."),
+        7: text("A new job would be about 10th in line."),
+        15: text("A new job would be about 20th in line."),
+        35: text("A new job would be about 50th in line."),
+        101: text("A new job would have more than 100 ahead."),
+    }[band]
+    return Finding(Gate.LINE, Verdict.OPEN if facts.position <= SHORT_LINE else Verdict.WAITS, sentence)
 
 
 def _key(facts: Facts) -> Finding:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.adjustments import adjusted, notes_on
-from bot.domain.drafts import Draft, can_be_fixed, problems_of, refused_draft, refused_draft_id
+from bot.domain.drafts import Draft, problems_of, refused_draft, refused_draft_id
 from bot.domain.gates import Gate
 from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage
 from bot.domain.quota import quota_day
@@ -389,6 +389,6 @@ class Acceptance:
 
 def _fixable(intake: Intake, refusal: Refused) -> Draft | None:
     """What its member can fix and send again, if that can help."""
-    if not can_be_fixed(refusal.options, refusal.rules):
+    if not refusal.can_be_fixed:
         return None
     return refused_draft(intake, problems_of(refusal.sentences, refusal.options))

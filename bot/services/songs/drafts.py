@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from bot.domain.drafts import Draft, can_be_fixed, problems_of
+from bot.domain.drafts import Draft, problems_of
 from bot.domain.text import text
 from bot.errors import Refused
 from bot.services.common.ports import Storage
@@ -17,7 +17,7 @@ class Drafts:
 
     async def keep_refused(self, refusal: Refused, draft: Draft) -> None:
         """Let the member fix `draft`, which was refused for these reasons, if a form can help."""
-        if can_be_fixed(refusal.options, refusal.rules):
+        if refusal.can_be_fixed:
             refusal.draft = replace(draft, problems=problems_of(refusal.sentences, refusal.options))
             await self.keep(refusal.draft)
 

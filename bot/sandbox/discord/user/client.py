@@ -28,7 +28,7 @@ from bot.sandbox.discord.world.people import Person, User
 from bot.sandbox.discord.world.permissions import Permission
 from bot.sandbox.discord.world.posts import Attachment
 from bot.sandbox.discord.world.roster import Role
-from bot.sandbox.discord.world.shapes import Json
+from bot.sandbox.discord.world.shapes import Json, id_in
 from bot.sandbox.discord.world.sizes import UPLOAD_BYTES_BY_NITRO, UPLOAD_BYTES_BY_TIER
 
 STRING_MAX = 6000
@@ -258,7 +258,7 @@ def resolved_of(menu: int, ids: Sequence[str], channel: Channel, member: Person,
     resolved: Json = {}
     guild = channel.guild
     for text in ids:
-        number = int(text) if text.isdecimal() else 0
+        number = id_in(text)
         user = {channel.world.bot.id: channel.world.bot, **channel.world.people}.get(number)
         role = guild.roles.get(number) if guild else None
         if menu in (USER_SELECT, MENTIONABLE_SELECT) and user is not None:

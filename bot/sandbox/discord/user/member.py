@@ -80,6 +80,19 @@ class Member(Person):
         **options: object,
     ) -> list[Choice]:
         """The suggestions while `value` is being typed into the option `focused`, with the other options filled in."""
+        return await self.suggestions(channel, name, focused, value, options, timeout=timeout)
+
+    async def suggestions(
+        self,
+        channel: Channel,
+        name: str,
+        focused: str,
+        value: str | float,
+        options: Mapping[str, object],
+        *,
+        timeout: float = PATIENCE_SECONDS,
+    ) -> list[Choice]:
+        """As `autocomplete`, for options of any name."""
         root, path = client.split_name(name)
         command = client.offered(self, channel, root, SLASH)
         data = client.partial_data_for(command, path, options, focused, value, channel, self)

@@ -10,6 +10,15 @@ Json: TypeAlias = dict[str, Any]
 """A JSON object that is kept as it came: an embed, a component, the definition of a command."""
 
 
+ID_DIGITS = 20
+"""A snowflake has 64 bits."""
+
+
+def id_in(text: str) -> int:
+    """The id in what a client sends; 0, which is none, for anything else."""
+    return int(text) if len(text) <= ID_DIGITS and text.isdecimal() else 0
+
+
 class Happened(Enum):
     NEW = auto()
     CHANGED = auto()

@@ -9,7 +9,7 @@ import { Avatar } from "./message.js";
 import { ModalDialog } from "./modal.js";
 import { Pending } from "./pending.js";
 import { Scroller } from "./scroller.js";
-import { be, changed, channelOf, channels, guildOf, me, open, socket, state } from "./store.js";
+import { FORUM, be, changed, channelOf, channels, guildOf, isNarrow, me, open, state, tell } from "./store.js";
 import { switchTheme, theme } from "./theme.js";
 
 const NOTICE_MS = 6000;
@@ -27,24 +27,32 @@ export function App() {
     return () => clearTimeout(timer);
   }, [state.notice]);
   useEffect(() => {
-    const read = () => { if (state.channel) socket.ask({ do: "read", channel: state.channel }).catch(() => {}); };
+    const read = () => { if (state.channel) tell({ do: "read", channel: state.channel }); };
     addEventListener("focus", read);
     return () => removeEventListener("focus", read);
   }, []);
+  useEffect(() => {
+    if (state.navigation) document.querySelector(".navigation [aria-current]")?.focus();
+  }, [state.navigation]);
   if (!me()) return html`<p class="loading">Connecting to the sandbox…</p>`;
   const classes = ["frame", state.behind.shown ? "with-behind" : "", state.navigation ? "with-navigation" : ""];
+  const isCovered = state.navigation || (state.people && !state.behind.shown && isNarrow());
+  const keys = (event) => {
+    if (event.key === "Escape" && isCovered && !state.menu) uncover();
+  };
   return html`
-    <div class=${classes.join(" ")}>
+    <div class=${classes.join(" ")} onKeyDown=${keys}>
       <a class="skip" href="#message-box" onClick=${(event) => { event.preventDefault(); document.getElementById("message-box")?.focus(); }}>Skip to the message box</a>
       <${Navigation} />
       <main class="chat" aria-label=${channel ? `Channel ${channel.name}` : "Chat"}>
         <${Head} channel=${channel} pings=${pings} />
         ${!state.connected && html`<p class="banner" role="alert">The sandbox is not answering. Trying again…</p>`}
-        <${Scroller} channel=${state.channel} messages=${state.messages} interactions=${state.interactions} me=${state.me} older=${state.older} newer=${state.newer} name=${channel?.name ?? ""} />
+        <${Scroller} channel=${state.channel} messages=${state.messages} interactions=${state.interactions} me=${state.me} older=${state.older} newer=${state.newer} name=${channel?.name ?? ""} isForum=${channel?.kind === FORUM} isDirect=${channel && !channel.guild} />
         ${state.newer && html`<button class="to-latest" onClick=${() => open(state.channel)}>Jump to the latest messages</button>`}
         <${Pending} />
         <${Composer} />
       </main>
+      ${isCovered && html`<button class="cover" aria-label="Back to the chat" onClick=${uncover}></button>`}
       ${state.people && !state.behind.shown && html`<${Members} channel=${channel} />`}
       ${state.behind.shown && html`<${BehindTheScenes} />`}
       <div class="notice" role="status" aria-live="polite">${state.notice}</div>
@@ -53,28 +61,45 @@ export function App() {
     </div>`;
 }
 
+/** Close what lies over the chat on a narrow screen, and give the focus back to the button that opened it. */
+function uncover() {
+  const opener = state.navigation ? ".to-navigation" : ".to-members";
+  changed(state.navigation ? { navigation: false } : { people: false });
+  document.querySelector(opener)?.focus();
+}
+
+/** Up and down go from button to button. */
+function arrows(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const buttons = [...event.currentTarget.querySelectorAll("li button")];
+  const at = buttons.indexOf(document.activeElement);
+  if (!step || at < 0) return;
+  event.preventDefault();
+  buttons[(at + step + buttons.length) % buttons.length].focus();
+}
+
 function Head({ channel, pings }) {
   const showBehind = () => {
     state.behind.shown = !state.behind.shown;
-    socket.ask({ do: "behind", shown: state.behind.shown });
+    tell({ do: "behind", shown: state.behind.shown });
     changed();
   };
   return html`
     <header class="head">
       <button class="to-navigation" aria-label="Channels" aria-expanded=${state.navigation ? "true" : "false"} onClick=${() => changed({ navigation: !state.navigation })}><${Icon} name="menu" />${pings > 0 && html`<span class="badge">${pings}</span>`}</button>
-      <h1>${channel && html`<${Icon} name=${SIGNS[channel.kind]} />`}${channel?.name}</h1>
+      <h1>${channel && html`<${Icon} name=${SIGNS[channel.kind]} />`}<span title=${channel?.name}>${channel?.name}</span></h1>
       ${channel?.topic && html`<p class="topic">${channel.topic}</p>`}
       <span class="push"></span>
       <button aria-label=${theme() === "dark" ? "Light theme" : "Dark theme"} onClick=${() => { switchTheme(); changed(); }}><${Icon} name=${theme() === "dark" ? "sun" : "moon"} /></button>
       ${!state.behind.shown && html`<button class="to-members" aria-pressed=${state.people ? "true" : "false"} aria-label="Members" onClick=${() => changed({ people: !state.people })}><${Icon} name="people" /></button>`}
-      <button class="to-behind" aria-pressed=${state.behind.shown ? "true" : "false"} onClick=${showBehind}>Behind the scenes</button>
+      <button class="to-behind" aria-pressed=${state.behind.shown ? "true" : "false"} aria-label="Behind the scenes" onClick=${showBehind}><${Icon} name="behind" /><span>Behind the scenes</span></button>
     </header>`;
 }
 
 function Navigation() {
   return html`
     <nav class="navigation" aria-label="Servers and channels">
-      <div class="places">
+      <div class="places" onKeyDown=${arrows}>
         ${state.guilds.map((guild) => html`
           <section key=${guild.id} aria-label=${guild.name}>
             <h2>${guild.name}</h2>
@@ -91,9 +116,8 @@ function ChannelButton({ channel }) {
   const isOpen = channel.id === state.channel;
   return html`<li><button class=${classes} aria-current=${isOpen ? "page" : undefined} onClick=${() => open(channel.id)}>
     <span class="sign"><${Icon} name=${SIGNS[channel.kind]} /></span>
-    <span class="channel-name">${channel.name}</span>
-    ${channel.unread && html`<span class="visually-hidden">, unread</span>`}
-    ${channel.pings > 0 && html`<span class="badge">${channel.pings}<span class="visually-hidden"> mentions</span></span>`}
+    <span class="channel-name" title=${channel.name}>${channel.name}</span>${channel.unread && html`<span class="visually-hidden">, unread</span>`}
+    ${channel.pings > 0 && html`<span class="badge">${channel.pings}<span class="visually-hidden"> ${channel.pings === 1 ? "mention" : "mentions"}</span></span>`}
   </button></li>`;
 }
 
@@ -126,7 +150,7 @@ function Members({ channel }) {
   return html`
     <aside class="members" aria-label="Members">
       <h2>Members</h2>
-      <ul>${people.map((each) => html`<li key=${each.id}>
+      <ul onKeyDown=${arrows}>${people.map((each) => html`<li key=${each.id}>
         <button aria-haspopup="menu" onContextMenu=${menu(each)} onClick=${menu(each)}>
           <${Avatar} person=${each} /><span class="member-name">${each.name}</span>
           ${each.is_bot && html`<span class="tag">APP</span>`}

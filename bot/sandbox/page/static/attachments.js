@@ -2,6 +2,9 @@
 
 import { html } from "./preact.js";
 
+/** Below this, the player has no menu: what is left is room to seek, and the name above it downloads the file. */
+const PHONE_PX = 720;
+
 function size(bytes) {
   return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} KB` : `${(bytes / 1e6).toFixed(2)} MB`;
 }
@@ -19,7 +22,7 @@ export function Attachment({ file }) {
   }
   const head = html`<p class="file-name"><a href=${file.url} download=${name} target="_blank" rel="noreferrer">${name}</a> <span class="size">${size(file.size)}</span></p>`;
   if (kind === "audio") {
-    return html`<figure class="player">${head}<audio controls preload="metadata" src=${file.url} aria-label=${name}></audio></figure>`;
+    return html`<figure class="player">${head}<audio controls controlslist=${innerWidth <= PHONE_PX ? "nodownload noplaybackrate" : undefined} preload="metadata" src=${file.url} aria-label=${name}></audio></figure>`;
   }
   if (kind === "video") {
     return html`<figure class="player">${head}<video controls preload="metadata" src=${file.url} aria-label=${name}></video></figure>`;

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { Icon } from "./icons.js";
-import { changed, socket, state } from "./store.js";
+import { changed, socket, state, tell } from "./store.js";
 
 const TABS = [["jobs", "Jobs"], ["levers", "Levers"], ["requests", "Requests"], ["log", "Log"]];
 
@@ -15,7 +15,7 @@ export function BehindTheScenes() {
   const [tab, show] = useState("jobs");
   const close = () => {
     state.behind.shown = false;
-    socket.ask({ do: "behind", shown: false });
+    tell({ do: "behind", shown: false });
     changed();
     document.querySelector(".to-behind")?.focus();
   };
@@ -28,7 +28,7 @@ export function BehindTheScenes() {
   };
   const shown = { jobs: Jobs, levers: Levers, requests: Requests, log: Log }[tab];
   return html`
-    <aside class="behind" aria-label="Behind the scenes">
+    <aside class="behind" aria-label="Behind the scenes" onKeyDown=${(event) => event.key === "Escape" && close()}>
       <header><h2>Behind the scenes</h2><button class="close" aria-label="Close" onClick=${close}><${Icon} name="close" /></button></header>
       <${Account} />
       <div class="tabs" role="tablist" aria-label="Behind the scenes" onKeyDown=${keys}>
@@ -42,24 +42,31 @@ function Account() {
   const { account, bot } = state.behind;
   if (!account) return null;
   const { used, limit, seconds } = account.window;
-  const ahead = Math.round(bot.ahead_seconds / 60);
   return html`
     <dl class="account">
       <div><dt>Bot</dt><dd class=${`bot-${bot.state}`}>${bot.state}</dd></div>
-      <div><dt>Credits</dt><dd>${account.credits}</dd></div>
+      <div><dt>Credits</dt><dd>${account.credits.toLocaleString("en")}</dd></div>
       <div><dt>Rate window</dt><dd><meter aria-label="Rate window" min="0" max=${limit} value=${used}></meter> ${used} of ${limit} in ${seconds} s</dd></div>
-      <div><dt>Clock</dt><dd>${ahead ? `${ahead} min ahead` : "as it is"}</dd></div>
+      <div><dt>Clock</dt><dd>${ahead(bot.ahead_seconds)}</dd></div>
     </dl>`;
+}
+
+/** How far the clock is ahead: "1 day 15 min ahead". */
+function ahead(seconds) {
+  const minutes = Math.round(seconds / 60);
+  const [days, rest] = [Math.floor(minutes / 1440), minutes % 1440];
+  const words = [days && `${days} ${days === 1 ? "day" : "days"}`, rest && `${rest} min`].filter(Boolean);
+  return words.length ? `${words.join(" ")} ahead` : "real time";
 }
 
 function Jobs() {
   const { jobs } = state.behind;
-  if (!jobs.length) return html`<p class="nothing">No job yet. Use /extend.</p>`;
+  if (!jobs.length) return html`<p class="nothing">No jobs yet. Try /extend.</p>`;
   return html`<ol class="jobs" aria-label="Jobs">${jobs.map((job) => html`
     <li key=${job.id}>
       <p><strong>${job.name}</strong> <code>${job.id}</code> · ${job.member}</p>
       <p><span class=${`state state-${job.state}`}>${job.state}</span> ${job.stage !== "queued" && html`<span class="stage">${job.stage}</span>`}
-        ${job.waits_for && html` waits: ${job.waits_for}`} ${job.failure && html` because: ${job.failure}`} ${job.provider && html`<small> music service: ${job.provider}</small>`}</p>
+        ${job.waits_for && html` waiting: ${job.waits_for}`} ${job.failure && html` because: ${job.failure}`} ${job.provider && html`<small> music service: ${job.provider}</small>`}</p>
       <ol class="events">${job.events.map((event) => html`<li><time>${clock(event.at)}</time> ${event.what} ${event.more && html`<small>${event.more}</small>`}</li>`)}</ol>
     </li>`)}</ol>`;
 }
@@ -105,6 +112,15 @@ function Requests() {
 function Log() {
   const end = useRef(null);
   const { lines } = state.behind;
-  useEffect(() => end.current?.scrollIntoView({ block: "nearest" }), [lines]);
-  return html`<pre class="log" role="log" aria-label="Log of the bot">${lines.join("\n")}<span ref=${end}></span></pre>`;
+  const isAtEnd = useRef(true); // somebody who reads further up stays there
+  useEffect(() => {
+    const panel = end.current.closest(".panel");
+    const scrolled = () => { isAtEnd.current = panel.scrollHeight - panel.scrollTop - panel.clientHeight < 40; };
+    panel.addEventListener("scroll", scrolled);
+    return () => panel.removeEventListener("scroll", scrolled);
+  }, []);
+  useEffect(() => {
+    if (isAtEnd.current) end.current.scrollIntoView({ block: "nearest" });
+  }, [lines]);
+  return html`<pre class="log" role="log" aria-live="off" aria-label="Log of the bot">${lines.join("\n")}<span ref=${end}></span></pre>`;
 }

@@ -1,6 +1,7 @@
 // One option of a command: its name, and a field for its value with suggestions.
 
 import { html, useEffect, useRef, useState } from "./preact.js";
+import { FileMenu, closesWhenLeft } from "./files.js";
 import { Listbox, listKeys } from "./listbox.js";
 import { channelOf, channels, guildOf, socket, state } from "./store.js";
 
@@ -105,16 +106,16 @@ function WordsChip({ chip, chips, command, refused, set, remove, send, next }) {
     open(true);
     ask(chip.words);
   };
-  const isWrong = refused.includes(`option ${option.name}`);
+  const isWrong = isRefused(option, refused);
   const items = found.map((each) => ({ key: String(each.value), name: each.name }));
   const empty = problem || (own || suggested ? "No options match" : "Loading…");
   const combo = own !== null || option.autocomplete
     ? { role: "combobox", "aria-expanded": isListed ? "true" : "false", "aria-controls": `${id}-list`, "aria-autocomplete": "list", "aria-activedescendant": active >= 0 ? `${id}-list-${active}` : undefined }
     : {};
   return html`
-    <span class=${`chip ${isWrong ? "wrong" : ""}`}>
+    <span class=${`chip ${isWrong ? "wrong" : ""}`} data-option=${option.name}>
       <label for=${id}>${option.name}</label>
-      <input id=${id} type="text" autocomplete="off" value=${chip.words} size=${Math.max(4, chip.words.length + 1)} title=${option.shown_description}
+      <input id=${id} type="text" autocomplete="off" value=${chip.words} aria-describedby="option-about"
         aria-invalid=${isWrong ? "true" : "false"} aria-required=${option.required ? "true" : "false"} ...${combo}
         onInput=${type} onKeyDown=${keys} onFocus=${focused} onBlur=${() => open(false)} />
       <button class="remove" tabindex="-1" aria-label=${`Remove ${option.name}`} onClick=${remove}>✕</button>
@@ -126,36 +127,41 @@ function FileChip({ chip, set, remove, refused }) {
   const [isOpen, open] = useState(false);
   const { option } = chip;
   const input = useRef(null);
-  const fill = async (work, words) => {
+  const toggle = useRef(null);
+  const fill = (work, words) => {
     open(false);
-    const busy = work.catch(() => null);
+    const busy = work.catch((error) => {
+      set({ value: null, words: error.message, busy: null });
+      return null;
+    });
     set({ words: `${words}…`, value: null, busy });
     document.getElementById("message-box")?.focus();
-    try {
-      set({ value: await work, words, busy: null });
-    } catch (error) {
-      set({ value: null, words: error.message, busy: null });
-    }
+    busy.then((value) => value && set({ value, words, busy: null }));
   };
   const take = (event) => {
     const [file] = event.currentTarget.files;
     if (file) fill(socket.upload(file), file.name);
+    event.currentTarget.value = "";
   };
   const keys = (event) => {
-    if (event.key === "Escape") open(false);
-    if (event.key === "Backspace" || event.key === "Delete") remove();
+    if (event.key === "Escape") {
+      open(false);
+      if (isOpen) toggle.current.focus();
+      else document.getElementById("message-box")?.focus();
+    }
+    if ((event.key === "Backspace" || event.key === "Delete") && event.target === toggle.current) remove();
   };
-  const isWrong = refused.includes(`option ${option.name}`);
+  const isWrong = isRefused(option, refused);
   return html`
-    <span class=${`chip ${isWrong ? "wrong" : ""}`} onKeyDown=${keys}>
+    <span class=${`chip ${isWrong ? "wrong" : ""}`} data-option=${option.name} onKeyDown=${keys} onfocusout=${closesWhenLeft(open)}>
       <span class="chip-name">${option.name}</span>
-      <button id=${`chip-${option.name}`} class="file-button" aria-expanded=${isOpen ? "true" : "false"} aria-label=${`${option.name}: ${chip.words || "choose a file"}`} onClick=${() => open(!isOpen)}>${chip.words || "choose a file"}</button>
+      <button id=${`chip-${option.name}`} ref=${toggle} class="file-button" aria-expanded=${isOpen ? "true" : "false"} aria-describedby="option-about" aria-label=${`${option.name}: ${chip.words || "choose a file"}`} title=${chip.words} onClick=${() => open(!isOpen)}>${chip.words || "choose a file"}</button>
       <input type="file" ref=${input} class="visually-hidden" tabindex="-1" aria-label=${option.name} onChange=${take} />
       <button class="remove" tabindex="-1" aria-label=${`Remove ${option.name}`} onClick=${remove}>✕</button>
-      ${isOpen && html`<div class="picker-box" role="group" aria-label=${`Files for ${option.name}`}>
-        <button onClick=${() => input.current.click()}>From this machine…</button>
-        <p class="menu-title">Sample pieces</p>
-        ${state.samples.map((each) => html`<button onClick=${() => fill(socket.sample(each.name), each.name)}>${each.name} <small>${each.about}</small></button>`)}
-      </div>`}
+      ${isOpen && html`<${FileMenu} label=${`Files for ${option.name}`} browse=${() => input.current.click()} sample=${(name) => fill(socket.sample(name), name)} />`}
     </span>`;
+}
+
+function isRefused(option, refused) {
+  return refused.toLowerCase().includes(`option ${option.name} `) || refused.toLowerCase().includes(`option ${option.name}:`);
 }

@@ -39,8 +39,8 @@ function Button({ button, message, waiting }) {
     return html`<a class="button link" role="link" href=${button.url} target="_blank" rel="noreferrer noopener">${words} <span aria-hidden="true">↗</span></a>`;
   }
   const isWaiting = waiting && !waiting.failed;
-  const press = () => told(socket.ask({ do: "click", message: message.id, button: button.custom_id }));
-  return html`<button class=${`button ${STYLES[button.style]}`} disabled=${button.disabled || isWaiting} aria-busy=${isWaiting ? "true" : "false"} onClick=${press}>${words}</button>`;
+  const press = () => !isWaiting && told(socket.ask({ do: "click", message: message.id, button: button.custom_id }));
+  return html`<button class=${`button ${STYLES[button.style]}`} disabled=${button.disabled} aria-disabled=${isWaiting ? "true" : undefined} aria-busy=${isWaiting ? "true" : "false"} onClick=${press}>${words}</button>`;
 }
 
 /** What can be chosen in a menu: its own options, or people, roles and channels. */
@@ -58,21 +58,28 @@ function Menu({ menu, message, waiting }) {
   const options = optionsOf(menu, message.channel_id);
   const most = menu.max_values ?? 1;
   const send = (values) => told(socket.ask({ do: "choose", message: message.id, menu: menu.custom_id, values }));
-  const disabled = menu.disabled || (waiting && !waiting.failed);
+  const isWaiting = waiting && !waiting.failed; // it keeps the focus meanwhile, so it isn't disabled
   const label = menu.placeholder || "Make a selection";
   if (most === 1) {
     const change = (event) => {
-      if (event.currentTarget.value) send([event.currentTarget.value]);
+      if (event.currentTarget.value && !isWaiting) send([event.currentTarget.value]);
       event.currentTarget.value = "";
     };
-    return html`<select class="menu" aria-label=${label} disabled=${disabled} onChange=${change}>
+    return html`<select class="menu" aria-label=${label} disabled=${menu.disabled} aria-busy=${isWaiting ? "true" : "false"} onChange=${change} onKeyDown=${opensList}>
       <option value="">${label}</option>
       ${options.map((option) => html`<option value=${option.value} selected=${option.default}>${option.emoji?.name ? `${option.emoji.name} ` : ""}${option.label}${option.description ? ` · ${option.description}` : ""}</option>`)}
     </select>`;
   }
   const chosen = picked ?? options.filter((option) => option.default).map((option) => option.value);
   const toggle = (value) => pick(chosen.includes(value) ? chosen.filter((each) => each !== value) : [...chosen, value]);
-  return html`<fieldset class="menu several" disabled=${disabled}><legend>${label}</legend>
+  return html`<fieldset class="menu several" disabled=${menu.disabled}><legend>${label}</legend>
     ${options.map((option) => html`<label><input type="checkbox" checked=${chosen.includes(option.value)} onChange=${() => toggle(option.value)} /> ${option.label}</label>`)}
-    <button class="button secondary" onClick=${() => send(chosen)}>Choose</button></fieldset>`;
+    <button class="button secondary" onClick=${() => !isWaiting && send(chosen)}>Choose</button></fieldset>`;
+}
+
+/** Arrow keys open a menu that acts at once; else each one would be a choice. */
+function opensList(event) {
+  if (!["ArrowDown", "ArrowUp"].includes(event.key) || event.altKey) return;
+  event.preventDefault();
+  event.currentTarget.showPicker?.();
 }

@@ -2,9 +2,11 @@
 
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { Chip } from "./chip.js";
+import { EMPTY, draftAt, meant, naming, place, write, writeChip } from "./draft.js";
 import { Icon } from "./icons.js";
+import { FileMenu, closesWhenLeft } from "./files.js";
 import { Listbox, listKeys } from "./listbox.js";
-import { changed, channelOf, open, socket, state } from "./store.js";
+import { FORUM, changed, channelOf, open, socket, state } from "./store.js";
 
 const SLASH = 1, SUBCOMMAND = 1, GROUP = 2, ATTACHMENT = 11;
 
@@ -29,151 +31,174 @@ function filtered(all, words, name) {
 
 export function Composer() {
   const channel = channelOf(state.channel);
-  const [text, setText] = useState("");
-  const [command, setCommand] = useState(null);
-  const [chips, setChips] = useState([]);
-  const [files, setFiles] = useState([]);
+  const here = place();
+  const { text, command, chips, files, refused } = draftAt(here);
   const [active, setActive] = useState(-1);
   const [isClosed, close] = useState(false);
-  const [refused, refuse] = useState("");
   const [focus, setFocus] = useState("");
+  const [about, describe] = useState("");
   const box = useRef(null);
+  const isSending = useRef(false);
 
-  const reset = () => {
-    setText("");
-    setCommand(null);
-    setChips([]);
+  const refuse = (words, where = here) => write(where, { refused: words });
+  const reset = () => write(here, { text: "", command: null, chips: [], refused: "" });
+  useEffect(() => {
     setActive(-1);
-    refuse("");
-  };
-  useEffect(reset, [state.channel, state.me]);
+    describe("");
+  }, [here, command]);
   useEffect(() => {
     const mention = (event) => {
-      setText((before) => `${before}<@${event.detail}> `);
-      box.current?.focus();
+      write(place(), ({ text: before }) => ({ text: `${before}${before && !/\s$/.test(before) ? " " : ""}${event.detail} ` }));
+      setFocus("message-box");
     };
     document.addEventListener("mention", mention);
     return () => document.removeEventListener("mention", mention);
   }, []);
   useEffect(() => {
+    const use = (event) => {
+      const found = spoken(state.commands).find((each) => each.name === event.detail);
+      if (found) begin(found);
+      else changed({ notice: `/${event.detail} can't be used here.` });
+    };
+    document.addEventListener("command", use);
+    return () => document.removeEventListener("command", use);
+  });
+  useEffect(() => {
     if (focus) document.getElementById(focus)?.focus();
     setFocus("");
   }, [focus]);
-  useEffect(() => {
-    const drop = (event) => {
-      event.preventDefault();
-      take([...event.dataTransfer.files]);
-    };
-    const over = (event) => event.preventDefault();
-    document.addEventListener("drop", drop);
-    document.addEventListener("dragover", over);
-    return () => {
-      document.removeEventListener("drop", drop);
-      document.removeEventListener("dragover", over);
-    };
-  });
+  useDropped(take, (words) => refuse(words));
 
   const slash = !command && text.startsWith("/") ? text.slice(1) : null;
   const commands = slash === null ? [] : filtered(spoken(state.commands), slash, (each) => each.name);
-  const left = command ? command.options.filter((option) => !chips.some((chip) => chip.option.name === option.name)) : [];
+  const named = !command && slash === null ? naming(text) : null;
+  const left = leftOf(command, chips);
   const options = command ? filtered(left, text, (each) => each.name) : [];
-  const items = command ? options : commands;
-  const isListing = !isClosed && (command ? options.length > 0 : slash !== null);
+  const items = command ? options : named?.items ?? commands;
+  const isListing = !isClosed && (command ? options.length > 0 : slash !== null || named !== null);
 
   function begin(chosen) {
     const required = chosen.options.filter((option) => option.required).map((option) => ({ option, value: null, words: "" }));
-    setCommand(chosen);
-    setChips(required);
-    setText("");
+    const takesFiles = chosen.options.some((option) => option.type === ATTACHMENT);
+    write(here, { command: chosen, chips: required, text: "", refused: "", files: takesFiles ? [] : files });
     setActive(-1);
-    refuse("");
     setFocus(required.length ? `chip-${required[0].option.name}` : "message-box");
+    if (takesFiles) files.forEach((file) => fill(file, here)); // those that were there before the command
   }
 
-  function add(option, more = { value: null, words: "" }) {
-    setChips((before) => [...before, { option, ...more }]);
-    setText("");
+  function add(option) {
+    write(here, ({ chips: before }) => ({ text: "", chips: [...before, { option, value: null, words: "" }] }));
     setActive(-1);
     setFocus(`chip-${option.name}`);
   }
 
-  const pick = (item) => (command ? add(item) : begin(item));
+  function pick(item) {
+    if (command) add(item);
+    else if (named) {
+      write(here, { text: `${text.slice(0, named.begins)}${item.sign}${item.name} ` });
+      setFocus("message-box");
+    } else begin(item);
+  }
 
   function setChip(name, change) {
-    refuse("");
-    setChips((before) => before.map((chip) => (chip.option.name === name ? { ...chip, ...change } : chip)));
+    if (!("busy" in change)) refuse(""); // somebody has seen to it
+    writeChip(here, name, change);
   }
 
   function remove(name) {
-    setChips((before) => before.filter((chip) => chip.option.name !== name));
+    write(here, ({ chips: before }) => ({ refused: "", chips: before.filter((chip) => chip.option.name !== name) }));
     setFocus("message-box");
   }
 
-  /** Files that were dropped or picked: into the command's first file option, or beside the message. */
-  async function take(picked) {
-    const isIn = (chip) => chip.option.type === ATTACHMENT && !chip.value;
-    const chip = chips.find(isIn) ?? (left.find((option) => option.type === ATTACHMENT) && null);
-    for (const file of picked) {
-      const id = await wholly(socket.upload(file));
-      if (!id) return;
-      if (!command) setFiles((before) => [...before, { id, name: file.name }]);
-      else if (chip) setChip(chip.option.name, { value: id, words: file.name });
-      else {
-        const option = left.find((each) => each.type === ATTACHMENT);
-        if (option) add(option, { value: id, words: file.name });
-        return;
-      }
+  /** Files that were dropped or picked: into the command's file options, or beside the message. */
+  function take(picked) {
+    if (!command && !channel?.may_attach) {
+      if (picked.length) refuse("You can't attach files in this channel.");
+      return;
     }
+    for (const file of picked) fill({ name: file.name, id: null, busy: socket.upload(file) }, here);
   }
 
-  async function sample(name) {
-    const id = await wholly(socket.sample(name));
-    if (!id) return;
-    const open = chips.find((chip) => chip.option.type === ATTACHMENT);
-    const option = left.find((each) => each.type === ATTACHMENT);
-    if (open) setChip(open.option.name, { value: id, words: name });
-    else if (command && option) add(option, { value: id, words: name });
-    else setFiles((before) => [...before, { id, name }]);
+  function sample(name) {
+    fill({ name, id: null, busy: socket.sample(name) }, here);
     setFocus("message-box");
   }
 
-  async function wholly(work) {
-    try {
-      return await work;
-    } catch (error) {
-      refuse(error.message);
-      return null;
+  /** Put a file where it belongs, as soon as one has it. */
+  function fill(file, where) {
+    const now = draftAt(where);
+    if (!now.command) {
+      write(where, { files: [...now.files, file], refused: "" });
+      const without = (error) => write(where, (then) => ({ files: then.files.filter((each) => each !== file), refused: error.message }));
+      file.busy.catch(without);
+      return;
     }
+    const isFile = (option) => option.type === ATTACHMENT;
+    const ofFiles = now.chips.filter((chip) => isFile(chip.option));
+    const free = ofFiles.find((chip) => chip.value === null && !chip.busy)?.option;
+    const option = free ?? leftOf(now.command, now.chips).find(isFile);
+    if (!option) {
+      refuse(`/${now.command.name} takes no more files: ${file.name} was left out.`, where);
+      file.busy.catch(() => {});
+      return;
+    }
+    if (!free) write(where, ({ chips: before }) => ({ chips: [...before, { option, value: null, words: "" }] }));
+    writeChip(where, option.name, { value: null, words: `${file.name}…`, busy: file.busy });
+    file.busy.then(
+      (id) => writeChip(where, option.name, { value: id, words: file.name, busy: null }),
+      (error) => {
+        writeChip(where, option.name, { value: null, words: "", busy: null });
+        refuse(error.message, where);
+      },
+    );
+    if (place() === where) setFocus("message-box");
   }
 
   async function send() {
-    refuse("");
+    if (isSending.current) return;
+    isSending.current = true;
     try {
-      if (command) {
-        const given = {};
-        for (const chip of chips) {
-          const value = chip.busy ? await chip.busy : chip.value; // a file may still be on its way
-          if (value === null && chip.option.required) continue; // the stand-in refuses that
-          if (value === null) throw new Error(`option ${chip.option.name} is required`); // a client sends no empty option
-          given[chip.option.name] = value;
-        }
-        await socket.ask({ do: "command", channel: state.channel, name: command.name, options: given });
-        reset();
-      } else if (text.trim() || files.length) {
-        const reply = state.replyTo?.id ?? "";
-        await socket.ask({ do: "post", channel: state.channel, content: text, files: files.map((each) => each.id), replies_to: reply });
-        setText("");
-        setFiles([]);
-        changed({ replyTo: null });
-        if (state.newer) open(state.channel);
+      await (command ? sendCommand() : sendMessage());
+    } finally {
+      isSending.current = false;
+    }
+  }
+
+  async function sendCommand() {
+    try {
+      const given = {};
+      for (const chip of chips) {
+        const value = chip.busy ? await chip.busy : chip.value; // a file may still be on its way
+        if (value === null && chip.option.required) continue; // the stand-in refuses that
+        if (value === null) throw new Error(`Option ${chip.option.name} is required.`); // a client sends no empty option
+        given[chip.option.name] = value;
       }
+      await socket.ask({ do: "command", channel: channel.id, name: command.name, options: given });
+      write(here, { text: "", command: null, chips: [], refused: "" });
       setFocus("message-box");
     } catch (error) {
+      const name = /^option (\w+)/i.exec(error.message)?.[1];
+      const missing = leftOf(command, draftAt(here).chips).find((option) => option.name === name);
+      if (missing) add(missing);
+      else if (name) setFocus(`chip-${name}`);
       refuse(error.message);
-      const named = /option (\w+)/.exec(error.message)?.[1];
-      const missing = command?.options.find((option) => option.name === named);
-      if (missing && !chips.some((chip) => chip.option.name === named)) add(missing);
-      else if (named) setFocus(`chip-${named}`);
+    }
+  }
+
+  async function sendMessage() {
+    if (!text.trim() && !files.length) return;
+    const reply = state.replyTo;
+    setFocus("message-box");
+    write(here, { ...EMPTY });
+    changed({ replyTo: null });
+    try {
+      const ids = await Promise.all(files.map((file) => file.busy));
+      await socket.ask({ do: "post", channel: channel.id, content: meant(text), files: ids, replies_to: reply?.id ?? "" });
+      if (state.newer) open(state.channel);
+    } catch (error) {
+      // Back into the box, before whatever has been typed since.
+      write(here, (since) => ({ ...since, text: text + since.text, files: [...files, ...since.files], refused: error.message }));
+      if (place() === here) changed({ replyTo: reply });
     }
   }
 
@@ -184,7 +209,7 @@ export function Composer() {
       event.preventDefault();
       if (slash !== null && commands.length) begin(commands[0]);
       else if (command && text && options.length) add(options[0]);
-      else send();
+      else if (!event.repeat) send();
     } else if (event.key === "Tab" && !event.shiftKey && isListing && text && items.length) {
       event.preventDefault();
       pick(items[0]);
@@ -201,52 +226,96 @@ export function Composer() {
   function type(event) {
     const typed = event.currentTarget.value;
     close(false);
-    refuse("");
-    const named = command && /^(\w+):$/.exec(typed.trim());
-    const option = named && left.find((each) => each.name === named[1]);
+    const spelled = command && /^(\w+):$/.exec(typed.trim());
+    const option = spelled && left.find((each) => each.name === spelled[1]);
     if (option) {
       add(option);
       return;
     }
-    setText(typed);
-    setActive(!command && typed.startsWith("/") && typed.length > 1 ? 0 : -1);
+    write(here, { text: typed, refused: "" });
+    const isNaming = !command && (typed.startsWith("/") ? typed.length > 1 : /\S/.test(typed) && naming(typed) !== null);
+    setActive(isNaming ? 0 : -1);
   }
 
   if (!channel) return null;
   if (!channel.may_write && !state.commands.some((each) => each.type === SLASH)) {
-    const words = channel.kind === 15 ? "This is a forum: open one of its posts to write" : "You can't send messages in this channel";
+    const words = channel.kind === FORUM ? "This is a forum: open one of its posts to write." : "You can't send messages in this channel.";
     return html`<div class="composer closed"><p>${words}</p></div>`;
   }
+  const unfilled = chips.find((chip) => chip.option.required && chip.value === null && !chip.busy);
   const placeholder = command
-    ? left.length ? "Add an option, or press Enter to send" : "Press Enter to send"
+    ? unfilled ? `Fill in ${unfilled.option.name}` : left.length ? "Add an option, or send" : "Ready to send"
     : `Message ${channel.guild ? "#" : "@"}${channel.name}`;
   const listed = command
     ? options.map((each) => ({ key: each.name, name: each.name, about: each.shown_description }))
-    : commands.map((each) => ({ key: each.name, name: `/${each.name}`, about: each.about }));
+    : named?.items.map((each) => ({ key: each.means, name: `${each.sign}${each.name}` })) ?? commands.map((each) => ({ key: each.name, name: `/${each.name}`, about: each.about }));
+  const label = command ? "Options" : named ? "Names" : "Commands";
+  const chosen = chips.find((chip) => chip.option.name === about)?.option;
   return html`
     <div class="composer">
-      ${isListing && html`<${Listbox} id="composer-list" label=${command ? "Options" : "Commands"} items=${listed} active=${active} pick=${(at) => pick(items[at])} empty="No command matches" />`}
+      ${isListing && html`<${Listbox} id="composer-list" label=${label} items=${listed} active=${active} pick=${(at) => pick(items[at])} empty="No command matches" />`}
       ${refused && html`<p class="refused" role="alert">${refused}</p>`}
+      ${chosen && html`<p class="option-about" id="option-about"><strong>${chosen.name}</strong> ${chosen.shown_description}</p>`}
       ${state.replyTo && html`<p class="replying">Replying to <strong>${state.replyTo.author.global_name}</strong>
-        <button aria-label="Stop replying" onClick=${() => changed({ replyTo: null })}>✕</button></p>`}
-      ${files.length > 0 && html`<ul class="files" aria-label="Files to send">${files.map((file) => html`<li>${file.name}
-        <button aria-label=${`Remove ${file.name}`} onClick=${() => setFiles(files.filter((each) => each !== file))}>✕</button></li>`)}</ul>`}
+        <button aria-label="Stop replying" onClick=${() => { changed({ replyTo: null }); setFocus("message-box"); }}>✕</button></p>`}
+      ${files.length > 0 && html`<ul class="files" aria-label="Files to send">${files.map((file) => html`<li><span class="file-words" title=${file.name}>${file.name}</span>
+        <button aria-label=${`Remove ${file.name}`} onClick=${() => { write(here, { files: files.filter((each) => each !== file) }); setFocus("message-box"); }}>✕</button></li>`)}</ul>`}
       <div class="line">
         <${Picker} take=${take} sample=${sample} mayAttach=${command || channel.may_attach} />
         <div class="editor">
-          ${command && html`<div class="chips" role="group" aria-label=${`/${command.name}`}>
+          ${command && html`<div class="chips" role="group" aria-label=${`/${command.name}`} onfocusin=${(event) => describe(event.target.closest("[data-option]")?.dataset.option ?? "")} onfocusout=${() => describe("")}>
             <span class="chip command-name">/${command.name}</span>
             ${chips.map((chip) => html`<${Chip} key=${chip.option.name} chip=${chip} chips=${chips} command=${command} refused=${refused}
               set=${(change) => setChip(chip.option.name, change)} remove=${() => remove(chip.option.name)} send=${send} next=${() => setFocus("message-box")} />`)}
           </div>`}
-          <textarea id="message-box" ref=${box} rows="1" aria-label="Message" placeholder=${placeholder} value=${text}
-            aria-haspopup="listbox" aria-controls="composer-list" aria-activedescendant=${isListing && active >= 0 ? `composer-list-${active}` : undefined}
+          <textarea id="message-box" ref=${box} rows="1" aria-label="Message" placeholder=${placeholder} value=${text} aria-autocomplete="list"
+            aria-haspopup="listbox" aria-controls=${isListing ? "composer-list" : undefined} aria-activedescendant=${isListing && active >= 0 ? `composer-list-${active}` : undefined}
             onInput=${type} onKeyDown=${keys}></textarea>
         </div>
-        ${command && html`<button class="cancel" aria-label="Cancel the command" onClick=${reset}><${Icon} name="close" /></button>`}
+        ${command && html`<button class="cancel" aria-label="Cancel the command" onClick=${() => { reset(); setFocus("message-box"); }}><${Icon} name="close" /></button>`}
         <button class="send" aria-label="Send" onClick=${() => (slash !== null && commands.length ? begin(commands[0]) : send())}><${Icon} name="send" /></button>
       </div>
     </div>`;
+}
+
+/** The options that have no chip yet. */
+function leftOf(command, chips) {
+  return command ? command.options.filter((option) => !chips.some((chip) => chip.option.name === option.name)) : [];
+}
+
+/** Files that are dropped anywhere on the page; a form takes its own. */
+function useDropped(take, refuse) {
+  useEffect(() => {
+    const show = (isOver) => document.body.classList.toggle("dropping", isOver);
+    const isForm = (event) => event.target instanceof Element && event.target.closest("dialog") !== null;
+    const drop = (event) => {
+      show(false);
+      if (isForm(event)) {
+        if (!event.target.closest("input[type=file]")) event.preventDefault();
+        return;
+      }
+      event.preventDefault();
+      const entries = [...event.dataTransfer.items].map((item) => [item.webkitGetAsEntry?.(), item.getAsFile()]);
+      const files = entries.filter(([entry, file]) => file && !entry?.isDirectory).map(([, file]) => file);
+      take(files);
+      if (entries.some(([entry]) => entry?.isDirectory)) refuse("A folder can't be sent. Drop its files instead.");
+    };
+    const over = (event) => {
+      if (!isForm(event)) event.preventDefault();
+      show(!isForm(event) && event.dataTransfer.types.includes("Files"));
+    };
+    const leave = (event) => {
+      if (!event.relatedTarget) show(false);
+    };
+    document.addEventListener("drop", drop);
+    document.addEventListener("dragover", over);
+    document.addEventListener("dragleave", leave);
+    return () => {
+      document.removeEventListener("drop", drop);
+      document.removeEventListener("dragover", over);
+      document.removeEventListener("dragleave", leave);
+    };
+  });
 }
 
 function Picker({ take, sample, mayAttach }) {
@@ -257,16 +326,14 @@ function Picker({ take, sample, mayAttach }) {
     event.currentTarget.value = "";
     open(false);
   };
-  const keys = (event) => {
-    if (event.key === "Escape") open(false);
+  const toggle = useRef(null);
+  const leave = () => {
+    open(false);
+    toggle.current.focus();
   };
-  return html`<div class="picker" onKeyDown=${keys}>
-    <button class="plus" aria-label="Add a file" aria-expanded=${isOpen ? "true" : "false"} disabled=${!mayAttach} onClick=${() => open(!isOpen)}><${Icon} name="add" /></button>
+  return html`<div class="picker" onKeyDown=${(event) => event.key === "Escape" && isOpen && leave()} onfocusout=${closesWhenLeft(open)}>
+    <button class="plus" aria-label="Add a file" ref=${toggle} aria-expanded=${isOpen ? "true" : "false"} disabled=${!mayAttach} onClick=${() => open(!isOpen)}><${Icon} name="add" /></button>
     <input type="file" multiple ref=${input} class="visually-hidden" tabindex="-1" aria-label="File from this machine" onChange=${pick} />
-    ${isOpen && html`<div class="picker-box" role="group" aria-label="Files">
-      <button onClick=${() => input.current.click()}>From this machine…</button>
-      <p class="menu-title">Sample pieces</p>
-      ${state.samples.map((each) => html`<button onClick=${() => { open(false); sample(each.name); }}>${each.name} <small>${each.about}</small></button>`)}
-    </div>`}
+    ${isOpen && html`<${FileMenu} label="Files" browse=${() => input.current.click()} sample=${(name) => { open(false); sample(name); }} />`}
   </div>`;
 }

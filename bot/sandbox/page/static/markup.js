@@ -1,18 +1,18 @@
 // Discord's Markdown as nodes. Words from messages become text nodes, never HTML.
 
 import { html, useState } from "./preact.js";
-import { channelOf, channels, nameOf, open, state } from "./store.js";
-import { Timestamp } from "./times.js";
+import { changed, channelOf, channels, nameOf, open, state } from "./store.js";
+import { LATEST, Timestamp, inWords, now, shown } from "./times.js";
 
 const INLINE = [
   [/^\\([^\p{L}\p{N}\s])/u, (found) => found[1]],
   [/^```(?:[a-z0-9+-]*\n)?([\s\S]+?)```/i, (found) => html`<pre class="code">${found[1]}</pre>`],
   [/^(`+)([\s\S]*?[^`])\1(?!`)/, (found) => html`<code>${found[2].trim()}</code>`],
-  [/^<t:(-?\d{1,13})(?::([tTdDfFR]))?>/, (found) => html`<${Timestamp} at=${Number(found[1])} as=${found[2] ?? "f"} />`],
+  [/^<t:(-?\d{1,13})(?::([tTdDfFR]))?>/, (found) => (Math.abs(found[1]) > LATEST ? found[0] : html`<${Timestamp} at=${Number(found[1])} as=${found[2] ?? "f"} />`)],
   [/^<@!?(\d+)>/, (found) => html`<span class=${`mention ${found[1] === state.me ? "own" : ""}`}>@${nameOf(found[1])}</span>`],
   [/^<@&(\d+)>/, (found) => html`<span class="mention">@${roleName(found[1])}</span>`],
   [/^<#(\d+)>/, (found) => html`<${ChannelLink} id=${found[1]} />`],
-  [/^<\/([\w -]+):(\d+)>/, (found) => html`<span class="mention command">/${found[1]}</span>`],
+  [/^<\/([\w -]+):(\d+)>/, (found) => html`<button class="mention command" onClick=${() => use(found[1])}>/${found[1]}</button>`],
   [/^@(everyone|here)\b/, (found) => html`<span class="mention">@${found[1]}</span>`],
   [/^\[([^\]]+)\]\((?:<)?(https?:\/\/[^\s)>]+)(?:>)?\)/, (found) => link(found[2], parse(found[1]))],
   [/^<(https?:\/\/[^\s>]+)>/, (found) => link(found[1], found[1])],
@@ -38,19 +38,37 @@ const BLOCK = [
 
 function link(address, words) {
   const own = /\/channels\/(?:\d+|@me)\/(\d+)(?:\/(\d+))?$/.exec(address);
-  const onClick = own && ((event) => { event.preventDefault(); jump(own[1], own[2]); });
+  const onClick = own && ((event) => { event.preventDefault(); jump(own[1], own[2] ?? ""); });
   return html`<a href=${address} target="_blank" rel="noreferrer noopener" onClick=${onClick}>${own && words === address ? `#${channelOf(own[1])?.name ?? "a channel"} › message` : words}</a>`;
 }
 
-/** Go to a message: its channel, and the message itself if it is loaded. */
+const FOUND_MS = 2000;
+
+/** Go to a message, or to a channel if `message` is empty. */
 export async function jump(channel, message) {
-  if (!channels().some((each) => each.id === channel)) return;
-  if (state.channel !== channel) await open(channel);
-  requestAnimationFrame(() => {
+  if (!channels().some((each) => each.id === channel)) {
+    changed({ notice: "You can't see that channel." });
+    return;
+  }
+  const isThere = state.channel === channel && state.messages.some((each) => each.id === message);
+  if (!isThere && !await open(channel, message) && message) await open(channel); // the message is gone, as a notice says
+  afterLayout(() => {
     const element = document.getElementById(`message-${message}`);
     element?.scrollIntoView({ block: "center" });
-    element?.focus();
+    element?.focus({ preventScroll: true });
+    element?.classList.add("found");
+    setTimeout(() => element?.classList.remove("found"), FOUND_MS);
   });
+}
+
+/** Once the messages have been laid out, and the end of the channel has been scrolled to. */
+function afterLayout(work) {
+  requestAnimationFrame(() => requestAnimationFrame(work));
+}
+
+/** Put a command into the composer, as a click on its name does. */
+function use(command) {
+  document.dispatchEvent(new CustomEvent("command", { detail: command }));
 }
 
 function roleName(id) {
@@ -114,5 +132,13 @@ export function markup(text) {
 
 /** The same without markup, for names and labels. */
 export function plainly(text) {
-  return (text ?? "").replace(/<@!?(\d+)>/g, (_, id) => `@${nameOf(id)}`).replace(/\[([^\]]+)\]\(\S+\)/g, "$1").replace(/^-# .*$/gm, "").replace(/\\([^\w\s])|[*_~|`]/g, "$1");
+  return (text ?? "")
+    .replace(/<@!?(\d+)>/g, (_, id) => `@${nameOf(id)}`)
+    .replace(/<@&(\d+)>/g, (_, id) => `@${roleName(id)}`)
+    .replace(/<#(\d+)>/g, (_, id) => `#${channelOf(id)?.name ?? "unknown"}`)
+    .replace(/<\/([\w -]+):\d+>/g, "/$1")
+    .replace(/<t:(-?\d{1,13})(?::([tTdDfFR]))?>/g, (typed, at, as) => (Math.abs(at) > LATEST ? typed : as === "R" ? inWords(Math.round(at - now() / 1000)) : shown(at * 1000, as)))
+    .replace(/\[([^\]]+)\]\(\S+\)/g, "$1")
+    .replace(/^-# .*$/gm, "")
+    .replace(/\\([^\w\s])|[*_~|`]/g, "$1");
 }

@@ -1,19 +1,21 @@
 // The context menu of a message or a member, with the bot's own commands under Apps.
 
 import { html, useEffect, useRef } from "./preact.js";
-import { changed, socket, state, told } from "./store.js";
+import { changed, isNarrow, nameOf, socket, state, told } from "./store.js";
 
 const USER_COMMAND = 2, MESSAGE_COMMAND = 3;
 
 /** @param {{message?: any, person?: any}} target */
 export function openMenu(x, y, target) {
-  changed({ menu: { x, y, ...target, back: document.activeElement } });
+  // A touch may open it twice: by our own long press, and by the browser's.
+  changed({ menu: { x, y, ...target, back: state.menu?.back ?? document.activeElement } });
 }
 
 export function closeMenu() {
   const { back } = state.menu ?? {};
   changed({ menu: null });
-  back?.focus?.();
+  if (back?.isConnected && back !== document.body) back.focus();
+  else document.getElementById("message-box")?.focus();
 }
 
 export function ContextMenu({ menu }) {
@@ -51,13 +53,27 @@ export function ContextMenu({ menu }) {
     <div class="shade" onPointerDown=${closeMenu}></div>
     <div class="context-menu" role="menu" aria-label=${message ? "Message" : person.name} ref=${box} onKeyDown=${keys}>
       ${message && !message.ephemeral && item("Reply", act(() => { changed({ replyTo: message }); document.getElementById("message-box")?.focus(); }))}
-      ${message && item("Copy text", act(() => navigator.clipboard?.writeText(message.content)))}
+      ${message?.content && item("Copy text", act(() => copy(message.content)))}
       ${message && message.may_delete && item("Delete message", act(() => told(socket.ask({ do: "delete", message: message.id }))))}
-      ${!message && item(`Mention ${person.name}`, act(() => document.dispatchEvent(new CustomEvent("mention", { detail: person.id }))))}
+      ${!message && item(`Mention ${person.name}`, act(() => mention(person)))}
       <p class="menu-title" id="apps-title">Apps</p>
       <div role="group" aria-labelledby="apps-title">
         ${apps.map((each) => item(each.shown_name, use(each.name)))}
         ${!apps.length && html`<p class="nothing">No app commands here</p>`}
       </div>
     </div>`;
+}
+
+async function copy(words) {
+  try {
+    await navigator.clipboard.writeText(words.replace(/<@!?(\d+)>/g, (_, id) => `@${nameOf(id)}`));
+    changed({ notice: "Copied" });
+  } catch {
+    changed({ notice: "The browser doesn't allow copying here." });
+  }
+}
+
+function mention(person) {
+  if (isNarrow()) changed({ people: false });
+  document.dispatchEvent(new CustomEvent("mention", { detail: `@${person.name}` }));
 }

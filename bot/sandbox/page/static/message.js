@@ -10,6 +10,7 @@ import { openMenu } from "./menu.js";
 import { sentAt, shown } from "./times.js";
 
 const LONG_PRESS_MS = 500;
+const STILL_PX = 10;
 const COMPONENTS_V2 = 1 << 15;
 
 export function initials(name) {
@@ -30,10 +31,21 @@ export class Message extends Component {
 
   press = (event) => {
     if (event.pointerType !== "touch") return;
+    this.pressed = event;
     this.timer = setTimeout(() => openMenu(event.clientX, event.clientY, { message: this.props.message }), LONG_PRESS_MS);
   };
 
   release = () => clearTimeout(this.timer);
+
+  /** A finger never lies quite still. */
+  move = (event) => {
+    const { pressed } = this;
+    if (pressed && Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) > STILL_PX) this.release();
+  };
+
+  componentWillUnmount() {
+    this.release();
+  }
 
   render({ message, waiting, follows }) {
     const name = message.author.global_name;
@@ -42,6 +54,11 @@ export class Message extends Component {
       event.preventDefault();
       openMenu(event.clientX, event.clientY, { message });
     };
+    const keys = (event) => {
+      if (event.key !== "Enter" || event.target !== event.currentTarget) return;
+      const box = event.currentTarget.getBoundingClientRect();
+      openMenu(box.left + 60, box.top + 30, { message });
+    };
     const more = (event) => {
       const box = event.currentTarget.getBoundingClientRect();
       openMenu(box.left, box.bottom, { message });
@@ -49,8 +66,8 @@ export class Message extends Component {
     return html`
       <article id=${`message-${message.id}`} class=${classes.filter(Boolean).join(" ")} tabindex="-1"
         aria-label=${`${name}: ${plainly(message.content).slice(0, 80)}`}
-        onContextMenu=${open} onPointerDown=${this.press} onPointerUp=${this.release} onPointerMove=${this.release} onPointerCancel=${this.release}>
-        ${message.referenced_message && html`<${Reference} to=${message.referenced_message} />`}
+        onContextMenu=${open} onKeyDown=${keys} onPointerDown=${this.press} onPointerUp=${this.release} onPointerMove=${this.move} onPointerCancel=${this.release}>
+        ${message.message_reference && html`<${Reference} to=${message.referenced_message} />`}
         ${message.used && html`<p class="used"><strong>${message.used.person}</strong> used <span class="mention command">/${message.used.name}</span></p>`}
         ${!follows && html`<${Avatar} person=${message.author} />`}
         <div class="body">
@@ -81,6 +98,7 @@ function Content({ message }) {
 }
 
 function Reference({ to }) {
+  if (!to) return html`<p class="reference"><span class="hook" aria-hidden="true"></span><em>The original message was deleted</em></p>`;
   const words = plainly(to.content).slice(0, 100) || (to.attachments.length ? "a file" : "a message");
   return html`<button class="reference" onClick=${() => jump(to.channel_id, to.id)}><span class="hook" aria-hidden="true"></span>
     <span class="visually-hidden">In reply to </span><strong>${to.author.global_name}</strong> ${words}</button>`;

@@ -22,20 +22,27 @@ export function ModalDialog({ modal }) {
   useEffect(() => {
     const element = dialog.current;
     element.showModal();
+    element.querySelector(".field :is(input, select, textarea)")?.focus();
     return () => element.close(); // gives the focus back
   }, []);
+  const isSending = useRef(false);
   const close = () => changed({ modal: null });
   const send = async (event) => {
     event.preventDefault();
-    const given = Object.fromEntries(Object.entries(answers).filter(([, value]) => value !== null));
+    if (isSending.current) return;
+    isSending.current = true;
     try {
+      const whole = await Promise.all(Object.entries(answers).map(async ([id, value]) => [id, await value])); // files may be on their way
+      const given = Object.fromEntries(whole.filter(([, value]) => value !== null));
       await socket.ask({ do: "submit", interaction: modal.interaction, answers: given });
       close();
     } catch (error) {
       refuse(error.message);
+    } finally {
+      isSending.current = false;
     }
   };
-  const set = (id) => (value) => answer({ ...answers, [id]: value });
+  const set = (id) => (value) => answer((before) => ({ ...before, [id]: value }));
   return html`
     <dialog class="modal" aria-labelledby="modal-title" ref=${dialog} onCancel=${close}>
       <form onSubmit=${send}>
@@ -51,8 +58,9 @@ export function ModalDialog({ modal }) {
 function Field({ field, value, set }) {
   const { component } = field;
   const id = `field-${component.custom_id}`;
+  const describedBy = field.description ? `about-${component.custom_id}` : undefined;
   const label = html`${field.label}${field.required && component.type !== BOX && html`<span class="required" aria-hidden="true"> *</span>`}`;
-  const about = field.description && html`<p class="about">${field.description}</p>`;
+  const about = field.description && html`<p class="about" id=${describedBy}>${field.description}</p>`;
   const input = inputFor(component, id, value, set, field);
   if ([RADIO, BOXES].includes(component.type)) return html`<fieldset class="field"><legend>${label}</legend>${about}${input}</fieldset>`;
   if (component.type === BOX) return html`<div class="field"><label class="tick">${input} ${label}</label>${about}</div>`;
@@ -63,7 +71,7 @@ function inputFor(component, id, value, set, field) {
   const { type, placeholder } = component;
   const typed = (event) => set(event.currentTarget.value);
   if (type === TEXT) {
-    const more = { id, value, placeholder, onInput: typed, "aria-required": field.required };
+    const more = { id, value, placeholder, onInput: typed, "aria-required": field.required ? "true" : "false", "aria-describedby": field.description ? `about-${component.custom_id}` : undefined };
     return component.style === 2 ? html`<textarea rows="5" ...${more}></textarea>` : html`<input type="text" ...${more} />`;
   }
   if (type === BOX) return html`<input type="checkbox" checked=${value} onChange=${(event) => set(event.currentTarget.checked)} />`;
@@ -75,7 +83,11 @@ function inputFor(component, id, value, set, field) {
     return component.options.map((each) => html`<label class="tick"><input type="checkbox" checked=${value.includes(each.value)} onChange=${() => toggle(each.value)} /> ${each.label}</label>`);
   }
   if (type === FILES) {
-    const pick = async (event) => set(await Promise.all([...event.currentTarget.files].map((file) => socket.upload(file))));
+    const pick = (event) => {
+      const ids = Promise.all([...event.currentTarget.files].map((file) => socket.upload(file)));
+      ids.catch(() => {}); // said when the form is sent
+      set(ids);
+    };
     return html`<input type="file" id=${id} multiple=${(component.max_values ?? 1) > 1} onChange=${pick} />`;
   }
   const several = (component.max_values ?? 1) > 1;

@@ -9,6 +9,7 @@ export function Pending() {
   const here = [...state.interactions.values()].filter((each) => each.channel === state.channel && !each.message && each.kind === COMMAND);
   const dismiss = (id) => {
     state.interactions.delete(id);
+    document.getElementById("message-box")?.focus();
     changed();
   };
   return html`<div class="pending" role="status">${here.map((each) => html`

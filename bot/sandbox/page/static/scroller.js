@@ -2,7 +2,9 @@
 
 import { Component, html } from "./preact.js";
 import { Message } from "./message.js";
+import { Posts } from "./posts.js";
 import { load } from "./store.js";
+import { dayOf } from "./times.js";
 
 const NEAR = 600;
 const TOGETHER_MS = 7 * 60 * 1000;
@@ -15,7 +17,7 @@ export class Scroller extends Component {
   };
 
   componentDidMount() {
-    this.observer = new ResizeObserver(() => this.isAtEnd && this.toEnd());
+    this.observer = new ResizeObserver(() => this.isAtEnd && !this.props.newer && this.toEnd());
     this.observer.observe(this.box.firstElementChild);
     this.observer.observe(this.box);
   }
@@ -61,20 +63,40 @@ export class Scroller extends Component {
     else if (below < NEAR) load("after");
   };
 
-  render({ messages, interactions, me, older, name }) {
+  /** The arrows go from message to message; Enter opens a message's menu. */
+  keys = (event) => {
+    const at = event.target.closest?.(".message");
+    if (event.target !== this.box && event.target !== at) return;
+    const all = [...this.box.querySelectorAll(".message")];
+    const now = at ? all.indexOf(at) : all.length;
+    const to = { ArrowUp: Math.max(0, now - 1), ArrowDown: now + 1, Home: 0, End: all.length - 1 }[event.key];
+    if (event.key === "Escape") document.getElementById("message-box")?.focus();
+    else if (to !== undefined && all[to]) all[to].focus();
+    else if (event.key !== "ArrowDown") return;
+    event.preventDefault();
+  };
+
+  render({ channel, messages, interactions, me, older, name, isForum, isDirect }) {
     const byMessage = new Map([...interactions.values()].filter((each) => each.message).map((each) => [each.message, each]));
     return html`
-      <div class="scroller" ref=${this.attach} onScroll=${this.scrolled} tabindex="0" role="log" aria-label=${`Messages in ${name}`}>
+      <div class="scroller" ref=${this.attach} onScroll=${this.scrolled} onKeyDown=${this.keys} tabindex="0" role="log" aria-label=${`Messages in ${name}`}>
         <div class="messages">
-          ${!older && html`<p class="beginning">This is the beginning of ${name}.</p>`}
-          ${messages.map((message, number) => html`<${Message} key=${message.id} message=${message} me=${me} waiting=${byMessage.get(message.id)} follows=${follows(messages[number - 1], message)} />`)}
+          ${isForum ? html`<${Posts} forum=${channel} />` : !older && html`<p class="beginning">This is the beginning of ${isDirect ? `your conversation with ${name}` : `#${name}`}.</p>`}
+          ${messages.flatMap((message, number) => [
+            startsDay(messages[number - 1], message) && html`<p class="day" key=${`day-${message.id}`}><span>${dayOf(message.timestamp)}</span></p>`,
+            html`<${Message} key=${message.id} message=${message} me=${me} waiting=${byMessage.get(message.id)} follows=${follows(messages[number - 1], message)} />`,
+          ])}
         </div>
       </div>`;
   }
 }
 
+function startsDay(before, message) {
+  return !before || new Date(before.timestamp).toDateString() !== new Date(message.timestamp).toDateString();
+}
+
 /** Whether it stands directly below another one of the same author, without a head of its own. */
 function follows(before, message) {
-  if (!before || message.used || message.referenced_message || message.ephemeral !== before.ephemeral) return false;
+  if (!before || message.used || message.message_reference || startsDay(before, message) || message.ephemeral !== before.ephemeral) return false;
   return before.author.id === message.author.id && new Date(message.timestamp) - new Date(before.timestamp) < TOGETHER_MS;
 }

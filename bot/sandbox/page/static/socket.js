@@ -3,8 +3,13 @@
 const PART_BYTES = 1024 * 1024;
 const AGAIN_MS = 1000;
 
-/** A request that the stand-in, or the client that it plays, would not send. */
-export class Refused extends Error {}
+/** A request that the stand-in, or the client that it plays, would not send; the message is a sentence. */
+export class Refused extends Error {
+  constructor(words) {
+    const sentence = words.slice(0, 1).toUpperCase() + words.slice(1);
+    super(/[.!?]$/.test(sentence) ? sentence : `${sentence}.`);
+  }
+}
 
 export class Socket {
   /**
@@ -69,8 +74,10 @@ export class Socket {
     const id = this.newFile();
     const work = async () => {
       const done = this.ask({ do: "upload", file: id, name: file.name, size: file.size });
+      done.catch(() => {}); // it may fail while a part is being read
       for (let at = 0; at < file.size; at += PART_BYTES) {
-        this.socket.send(await file.slice(at, at + PART_BYTES).arrayBuffer());
+        const part = await readPart(file, at);
+        if (this.socket.readyState === WebSocket.OPEN) this.socket.send(part);
       }
       await done;
       return id;
@@ -89,5 +96,13 @@ export class Socket {
   newFile() {
     this.files += 1;
     return `f${this.files}`;
+  }
+}
+
+async function readPart(file, at) {
+  try {
+    return await file.slice(at, at + PART_BYTES).arrayBuffer();
+  } catch {
+    throw new Refused(`${file.name} can't be read`);
   }
 }

@@ -5,6 +5,7 @@ import { Socket } from "./socket.js";
 const MESSAGES_KEPT = 100;
 const REQUESTS_KEPT = 300;
 const LINES_KEPT = 500;
+export const FORUM = 15;
 
 export const state = {
   connected: false,
@@ -27,10 +28,16 @@ export const state = {
   menu: null,
   replyTo: null,
   notice: "",
+  /** The channels, where they lie over the chat. */
   navigation: false,
-  people: true,
+  people: !isNarrow(),
   behind: { shown: false, account: null, jobs: [], requests: [], lines: [], bot: null },
 };
+
+/** Whether panels lie over the chat instead of beside it (`chat.css`). */
+export function isNarrow() {
+  return innerWidth <= 1000;
+}
 
 /** @type {() => void} */
 let draw = () => {};
@@ -53,10 +60,25 @@ export let socket;
 export function begin(drawing) {
   draw = drawing;
   socket = new Socket(hear, (connected) => changed({ connected }), whoInAddress);
+  addEventListener("popstate", () => {
+    const channel = channelInAddress();
+    if (channel && channel !== state.channel) open(channel);
+  });
+}
+
+/** Ask for something whose answer nobody waits for; without a connection, it is asked again with the next one. */
+export function tell(request) {
+  socket.ask(request).catch(() => {});
 }
 
 function whoInAddress() {
   return new URLSearchParams(location.search).get("as") ?? "";
+}
+
+/** The open channel, so that a reload and the back button lead where one was. */
+function channelInAddress() {
+  const id = location.hash.slice(1);
+  return channels().some((each) => each.id === id) ? id : "";
 }
 
 /** Ids are too large for numbers: the longer one is later. */
@@ -77,7 +99,7 @@ const hearing = {
     });
     if (isOther) Object.assign(state, { interactions: new Map(), modal: null, menu: null, replyTo: null });
     state.wantsOpening = true;
-    if (state.behind.shown) socket.ask({ do: "behind", shown: true });
+    if (state.behind.shown) tell({ do: "behind", shown: true });
   },
   places(frame) {
     Object.assign(state, { guilds: frame.guilds, direct: frame.direct, aheadMs: frame.ahead_ms });
@@ -85,7 +107,7 @@ const hearing = {
     const stays = all.some((each) => each.id === state.channel);
     if (state.wantsOpening || !stays) {
       state.wantsOpening = false;
-      const first = stays ? state.channel : (all.find((each) => each.kind !== 15) ?? all[0])?.id;
+      const first = (stays && state.channel) || channelInAddress() || (all.find((each) => each.kind !== FORUM) ?? all[0])?.id;
       if (first) open(first);
     }
   },
@@ -102,7 +124,7 @@ const hearing = {
       const place = state.messages.findLastIndex((each) => isLater(message.id, each.id)) + 1;
       state.messages = state.messages.toSpliced(place, 0, message).slice(-MESSAGES_KEPT);
       if (message.rings && !message.silent) state.notice = `${message.author.global_name} mentioned you`;
-      if (document.hasFocus()) socket.ask({ do: "read", channel: frame.channel });
+      if (document.hasFocus()) tell({ do: "read", channel: frame.channel });
     }
     // Replies show what they reply to as it is now.
     if (state.messages.some((each) => each.referenced_message?.id === message.id)) {
@@ -113,7 +135,12 @@ const hearing = {
     if (mark) requestAnimationFrame(() => mark(message.id));
   },
   gone(frame) {
-    if (frame.channel === state.channel) state.messages = state.messages.filter((each) => each.id !== frame.message);
+    if (frame.channel !== state.channel) return;
+    const isFocused = document.activeElement?.closest(`#message-${frame.message}`);
+    const kept = state.messages.filter((each) => each.id !== frame.message);
+    state.messages = kept.map((each) => (each.referenced_message?.id === frame.message ? { ...each, referenced_message: null } : each));
+    if (state.replyTo?.id === frame.message) state.replyTo = null;
+    if (isFocused) document.getElementById("message-box")?.focus();
   },
   interaction(frame) {
     if (frame.state === "waiting" || frame.failed) state.interactions.set(frame.id, frame);
@@ -160,11 +187,25 @@ export function me() {
   return state.identities.find((each) => each.id === state.me);
 }
 
-export async function open(channel) {
-  Object.assign(state, { channel, messages: [], older: false, newer: false, commands: [], replyTo: null, menu: null });
+/** Show a channel: its latest messages, or those around one. Returns whether they are there. */
+export async function open(channel, around = "") {
+  const isOther = state.channel !== channel;
+  if (isOther) Object.assign(state, { commands: [], replyTo: null });
+  Object.assign(state, { channel, messages: [], older: false, newer: false, menu: null });
+  remember(channel);
   changed({ navigation: false });
-  const found = await told(socket.ask({ do: "open", channel }));
-  if (found && state.channel === channel) changed(found);
+  const found = await told(socket.ask({ do: "open", channel, around }));
+  if (!found || state.channel !== channel) return false;
+  changed(found);
+  return true;
+}
+
+function remember(channel) {
+  const address = new URL(location.href);
+  if (address.hash === `#${channel}`) return;
+  const isFirst = !address.hash;
+  address.hash = channel;
+  history[isFirst ? "replaceState" : "pushState"](null, "", address);
 }
 
 let isLoading = false;
@@ -206,5 +247,5 @@ export function be(person) {
   const address = new URL(location.href);
   address.searchParams.set("as", state.identities.find((each) => each.id === person)?.name.toLowerCase() ?? "");
   history.replaceState(null, "", address);
-  socket.ask({ do: "be", person });
+  tell({ do: "be", person });
 }

@@ -14,6 +14,10 @@ const STYLES = {
   F: { dateStyle: "full", timeStyle: "short" },
 };
 
+/** The last second that a Date can hold; the first is as far away. */
+export const LATEST = 8.64e12;
+const DAY_MS = 86_400_000;
+
 /** What time it is for Discord, in milliseconds: a lever moves it. */
 export function now() {
   return Date.now() + state.aheadMs;
@@ -46,6 +50,14 @@ export class Timestamp extends Component {
     const words = as === "R" ? inWords(Math.round(at - now() / 1000)) : shown(at * 1000, as);
     return html`<time class="timestamp" datetime=${new Date(at * 1000).toISOString()} title=${shown(at * 1000, "F")}>${words}</time>`;
   }
+}
+
+/** A day as the line between two days names it. */
+export function dayOf(iso) {
+  const day = new Date(iso).toDateString();
+  if (day === new Date(now()).toDateString()) return "Today";
+  if (day === new Date(now() - DAY_MS).toDateString()) return "Yesterday";
+  return shown(new Date(iso), "D");
 }
 
 /** When a message was sent: the hour today, the date before that. */

@@ -7,6 +7,8 @@ from bot.sandbox.discord.wire.calls import Answer, Call, Route
 from bot.sandbox.discord.world.guilds import Guild
 from bot.sandbox.discord.world.state import World
 
+GUILDS_MAX = 200
+
 
 class UserRoutes:
     """`gateway_url` is a list because it is filled in once the server listens."""
@@ -64,9 +66,11 @@ class UserRoutes:
         return guild
 
     def _guilds(self, call: Call) -> Answer:
-        del call
+        """A page, in the order of the ids (docs, resources/user, “Get Current User Guilds”)."""
+        after, limit = int(call.query.get("after", "0")), int(call.query.get("limit", GUILDS_MAX))
+        ids = sorted(guild.id for guild in self._world.guilds.values() if guild.has_bot and guild.id > after)
         keys = ("id", "name", "icon", "banner", "features")
-        known = [payloads.guild(guild) for guild in self._world.guilds.values() if guild.has_bot]
+        known = [payloads.guild(self._world.guilds[each]) for each in ids[: min(limit, GUILDS_MAX)]]
         return [{**{key: each[key] for key in keys}, "owner": False, "permissions": "0"} for each in known]
 
     def _leave(self, call: Call) -> Answer:
