@@ -12,7 +12,8 @@ from bot.acknowledge import acknowledge, reply
 from bot.chat.lyrics.card import SING_ID, WRITE_ID, offer_content, offer_view
 from bot.chat.places import place_of
 from bot.client import EncoreClient
-from bot.domain.lyrics import IDEA_MAX
+from bot.domain.jobs import Place
+from bot.domain.lyrics import IDEA_MAX, LyricsOrder
 from bot.domain.text import text
 from bot.errors import Refused
 from bot.services.common.lyrics_ports import LyricsMessages
@@ -73,8 +74,9 @@ class LyricsCog(commands.Cog):
             )
         if not await acknowledge(interaction):
             return
+        place = place_of(interaction, private=True, at=interaction.client.clock())
         if idea is None:
-            await self._show(interaction, None)
+            await self._show(interaction, place, await self._lyrics.latest(interaction.user.id))
             return
         source = await piece_named(
             self._members,
@@ -84,7 +86,6 @@ class LyricsCog(commands.Cog):
             track=track,
             limit_bytes=self._max_source_bytes,
         )
-        place = place_of(interaction, private=True, at=interaction.client.clock())
         order, left = await self._lyrics.offer(place, idea, source)
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         await reply(interaction, offer_content(order, left, say), view=offer_view(order, say))
@@ -94,20 +95,21 @@ class LyricsCog(commands.Cog):
         return await track_choices(interaction, self._members, current)
 
     async def write(self, interaction: Interaction, order_id: str) -> None:
-        """Order what was offered, or show how it stands."""
-        await self._show(interaction, order_id)
+        """Order what was offered, once."""
+        place = place_of(interaction, private=True, at=interaction.client.clock())
+        order, is_new = await self._lyrics.agree(order_id, place)
+        try:
+            await self._show(interaction, place, order)
+        finally:
+            if is_new:
+                await self._lyrics.begin(order)
 
     async def sing(self, interaction: Interaction, order_id: str, number: int) -> None:
         """Open the form with a version. Nothing is submitted before the member does."""
         await self._form.open(interaction, await self._lyrics.draft(interaction.user.id, order_id, number))
 
-    async def _show(self, interaction: Interaction, order_id: str | None) -> None:
-        """In the answer to an acknowledged interaction; None: the member's latest lyrics."""
-        place = place_of(interaction, private=True, at=interaction.client.clock())
-        if order_id is None:
-            order = await self._lyrics.latest(interaction.user.id)
-        else:
-            order = await self._lyrics.agree(order_id, place)
+    async def _show(self, interaction: Interaction, place: Place, order: LyricsOrder) -> None:
+        """In the answer to the interaction, which has been acknowledged."""
         try:
             await self._messages.show(place, order)
         except RouteUnavailable:

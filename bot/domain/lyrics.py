@@ -101,14 +101,14 @@ class LyricsReport(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
-def agreed(order: LyricsOrder, place: Place, *, token: str, day: date, at: datetime) -> LyricsOrder:
+def agreed(order: LyricsOrder, place: Place, *, token: str, day: date, at: datetime, due_at: datetime) -> LyricsOrder:
     """The order once its member has agreed to what it costs."""
     return replace(
-        order, state=LyricsState.WAITING, place=place, callback_token=token, day=day, ordered_at=at, due_at=at
+        order, state=LyricsState.WAITING, place=place, callback_token=token, day=day, ordered_at=at, due_at=due_at
     )
 
 
-def put_off(order: LyricsOrder, reason: WaitReason, *, until: datetime) -> LyricsOrder:
+def put_off(order: LyricsOrder, reason: WaitReason | None, *, until: datetime) -> LyricsOrder:
     """Nothing was started: it is tried again then."""
     return replace(
         order,

@@ -24,6 +24,7 @@ def lyrics_cog(ground: Ground, members: Members, form: FormCog) -> LyricsCog:
     lyrics = Lyrics(
         ground.storage,
         per_day=settings.lyrics_per_day,
+        takeover_seconds=settings.lease_seconds,
         caps=ground.caps,
         offer=settings.offer,
         bells=ground.bells,

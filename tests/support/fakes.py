@@ -10,6 +10,7 @@ from pathlib import Path
 from bot.domain.drafts import Draft
 from bot.domain.jobs import Job, Place, Track
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
+from bot.domain.lyrics import LyricsEnd, LyricsOrder, LyricsReport
 from bot.domain.outlines import Outline
 from bot.domain.progress import ProgressView
 from bot.domain.receipt import Receipt
@@ -62,6 +63,9 @@ class FakeProvider:
     uploaded: list[bytes] = field(default_factory=list)
     upload_error: ProviderError | None = None
     on_extend: Callable[[], None] = lambda: None
+    lyrics_answers: list[str | ProviderError] = field(default_factory=list)  # as `answers`
+    lyrics: dict[str, LyricsReport | ProviderError] = field(default_factory=dict)
+    ordered: list[str] = field(default_factory=list)  # callback addresses, one for each order of lyrics
 
     async def upload(self, path: Path, *, name: str, audio_format: AudioFormat) -> str:  # noqa: ARG002  # as above
         if self.upload_error is not None:
@@ -87,6 +91,20 @@ class FakeProvider:
     async def report(self, task_id: str) -> TaskReport:
         self.asked.append(task_id)
         report = self.reports.get(task_id, TaskReport(task_id=task_id, kind=ReportKind.WAITING))
+        if isinstance(report, ProviderError):
+            raise report
+        return report
+
+    async def order_lyrics(self, idea: str, *, callback_url: str) -> str:  # noqa: ARG002  # the protocol's
+        self.ordered.append(callback_url)
+        answer = self.lyrics_answers.pop(0) if self.lyrics_answers else f"lyrics-{len(self.ordered)}"
+        if isinstance(answer, ProviderError):
+            raise answer
+        return answer
+
+    async def lyrics_report(self, task_id: str) -> LyricsReport:
+        self.asked.append(task_id)
+        report = self.lyrics.get(task_id, LyricsReport(task_id=task_id, end=LyricsEnd.WAITING))
         if isinstance(report, ProviderError):
             raise report
         return report
@@ -375,3 +393,23 @@ class FakeMessenger:
             yield
         finally:
             self.busy.discard(job_id)
+
+
+@dataclass
+class FakeLyricsMessages:
+    """`shown` and `told` are the orders as they were then; the next ones raise `errors`."""
+
+    shown: list[LyricsOrder] = field(default_factory=list)
+    told: list[LyricsOrder] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    can_answer: bool = True
+
+    async def show(self, place: Place, order: LyricsOrder) -> bool:  # noqa: ARG002  # the protocol's
+        if self.errors:
+            raise self.errors.pop(0)
+        if self.can_answer:
+            self.shown.append(order)
+        return self.can_answer
+
+    async def tell_directly(self, place: Place, order: LyricsOrder) -> None:  # noqa: ARG002  # as above
+        self.told.append(order)

@@ -26,7 +26,7 @@ from bot.domain.times import NotAMoment, clock, parse_moment
         ("1m5", 65),
         ("1 min 5", 65),
         ("1 min 5 sec", 65),
-        ("1 minute 5 seconds", 65),
+        ("1 minute and 5 seconds", 65),
         ("2 minutes, 30 seconds", 150),
         ("1m", 60),
         ("2 min.", 120),

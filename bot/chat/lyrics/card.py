@@ -20,6 +20,8 @@ WRITE_ID = r"encore:write:(?P<order>[0-9a-f]{1,16})"
 SING_ID = r"encore:sing:(?P<order>[0-9a-f]{1,16}):(?P<number>[1-9])"
 TITLE_SHOWN_MAX = 150
 DESCRIPTION_MAX = 4096
+LINE_MAX = 200
+"""Characters of a line that are surely shown, escaped or not."""
 _ELLIPSIS = "\n…"
 
 WRITE = text("Write lyrics")
@@ -151,7 +153,7 @@ def _versions_card(order: LyricsOrder, say: Say) -> LyricsCard:
     for number, version in enumerate(order.versions, 1):
         shown, is_whole = _within(escape_lines(version.text), room)
         embeds.append(discord.Embed(title=_heading(order, version, number), description=shown, colour=COLOUR))
-        if not is_whole:
+        if not is_whole or any(len(line) > LINE_MAX for line in version.text.splitlines()):
             files.append(_file(version, number, say))
     return LyricsCard(content=say(content), embeds=tuple(embeds), files=tuple(files), versions=len(order.versions))
 

@@ -1,7 +1,7 @@
 """Lyrics for members: what they cost is shown first, then agreed to, and one of the versions goes into a form."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -26,10 +26,23 @@ TOKEN_BYTES = 32
 
 
 class Lyrics:
-    def __init__(self, storage: Storage, *, per_day: int, caps: Caps, offer: Offer, bells: Bells, clock: Clock) -> None:
-        """`per_day`: how many orders a member may have on one UTC day."""
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        per_day: int,
+        takeover_seconds: float,
+        caps: Caps,
+        offer: Offer,
+        bells: Bells,
+        clock: Clock,
+    ) -> None:
+        """`per_day`: how many orders a member may have on one UTC day. `takeover_seconds`: when workers take an order
+        over from a process that has agreed to it and never begun.
+        """
         self._storage = storage
         self._per_day = per_day
+        self._takeover = timedelta(seconds=takeover_seconds)
         self._caps = caps
         self._offer = offer
         self._bells = bells
@@ -61,11 +74,11 @@ class Lyrics:
 
         return order, await self._storage.write(offered)
 
-    async def agree(self, order_id: str, place: Place) -> LyricsOrder:
-        """Order what was offered, once; the order as it is by now.
+    async def agree(self, order_id: str, place: Place) -> tuple[LyricsOrder, bool]:
+        """Order what was offered, once; the order as it is by now, and whether that was done now: then `begin` it.
 
         Raises:
-            Refused: as `offer` and `of`.
+            Refused: as `offer`, or the order is gone or someone else's.
             TakenElsewhere: another process has carried the click out.
         """
 
@@ -77,16 +90,24 @@ class Lyrics:
                 return order, False
             await self._left(work, place)
             at = self._clock()
-            day = quota_day(at)
-            after = agreed(order, place, token=secrets.token_urlsafe(TOKEN_BYTES), day=day, at=at)
+            token, day = secrets.token_urlsafe(TOKEN_BYTES), quota_day(at)
+            after = agreed(order, place, token=token, day=day, at=at, due_at=at + self._takeover)
             await work.lyrics.save(after)
             await work.spending.add(place.guild_id, day=day, lyrics=1)
             return after, True
 
-        order, is_new = await self._storage.write(ordered)
-        if is_new:
-            self._bells.lyrics.ring()
-        return order
+        return await self._storage.write(ordered)
+
+    async def begin(self, order: LyricsOrder) -> None:
+        """Its member has read that it is ordered: from now on its answer is the workers' alone."""
+
+        async def begun(work: Work) -> None:
+            current = await work.lyrics.get(order.id)
+            if current == order:
+                await work.lyrics.save(replace(order, due_at=self._clock()))
+
+        await self._storage.write(begun)
+        self._bells.lyrics.ring()
 
     async def latest(self, member_id: int) -> LyricsOrder:
         """Raises `Refused` if the member has none."""

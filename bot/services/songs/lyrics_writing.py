@@ -230,8 +230,8 @@ class LyricsWriting:
         if error.may_have_started:
             log.warning("lyrics %s: no clear answer to the order (%s); not repeated", order.id, error)
             return self._unknown(order, at)
-        if (reason := trouble_of(error)) is not None:
-            return put_off(order, reason, until=at)
+        if trouble_of(error) is not None:
+            return put_off(order, order.waits_for, until=at)  # whoever finds the account closed says so
         if isinstance(error, ProviderBusy):
             wait_seconds = backoff_seconds(order.attempts, base_seconds=self._times.backoff_base)
             log.info("lyrics %s: put off for %.1f s (%s)", order.id, wait_seconds, error)
@@ -300,11 +300,17 @@ class LyricsWriting:
             await self._show(after)
 
     async def _show(self, order: LyricsOrder) -> None:
-        """Say how it stands before its end, if that can be said."""
+        """Say how it stands before its end, if that can be said.
+
+        Meanwhile it may have ended, and somebody may have shown that: then it is shown again, lest the end be covered.
+        """
         if (place := _answerable(order)) is None:
             return
         try:
-            await self._messages.show(place, order)
+            shown, current = None, await self._storage.reading.lyrics.get(order.id)
+            while current is not None and current != shown:
+                await self._messages.show(place, current)
+                shown, current = current, await self._storage.reading.lyrics.get(order.id)
         except RouteUnavailable as error:
             log.info("lyrics %s: its member does not know how it stands (%s)", order.id, error)
 
@@ -323,7 +329,7 @@ class LyricsWriting:
             log.warning("lyrics %s: its member could not be told (%s)", order.id, error)
         return await self._storage.write(lambda work: self._told(work, order))
 
-    async def _tell_later(self, order: LyricsOrder, error: RouteUnavailable) -> None:
+    async def _tell_later(self, order: LyricsOrder, error: Exception) -> None:
         wait_seconds = backoff_seconds(order.attempts, base_seconds=self._times.backoff_base)
         log.info("lyrics %s: not shown yet (%s)", order.id, error)
         later = replace(order, attempts=order.attempts + 1, due_at=self._clock() + self._seconds(wait_seconds))
