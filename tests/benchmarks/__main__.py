@@ -18,6 +18,7 @@ from tests.benchmarks import (
     history,
     metrics,
     per_job,
+    pictures,
     polling,
     progress,
     shards,
@@ -41,6 +42,7 @@ PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "history": history.measure,
     "metrics": metrics.measure,
     "shards": shards.measure,
+    "pictures": pictures.measure,
 }
 
 
