@@ -38,6 +38,7 @@ ALWAYS_THERE: dict[type, frozenset[str]] = {
     WholeSongOrder: frozenset({"place", "job_id", "message_id"}),
     LyricsPayload: frozenset({"idea"}),
     Version: frozenset({"text"}),
+    PresetOptions: frozenset(),
 }
 """The fields without a default in the first release that stored the type, so every row has them. Never add to these."""
 
