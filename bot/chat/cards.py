@@ -119,9 +119,11 @@ def result_card(
         words = counted("One more track doesn't fit here.", "{count} more tracks don't fit here.", count=left_out)
         embed.add_field(name="…", value=say(words), inline=False)
 
-    if any(file.name == WHOLE_PICTURE for file in joins):
-        embed.set_image(url=f"attachment://{WHOLE_PICTURE}")
     more = (*joins, *_picture(embed, cover, first, title, say))
+    if (whole := next((file for file in joins if file.name == WHOLE_PICTURE), None)) is not None:
+        # discord.py has no name for the alt text of an embed's image (docs/discord.md 3.1).
+        image = {"url": f"attachment://{WHOLE_PICTURE}", "description": whole.alt}
+        embed = discord.Embed.from_dict({**embed.to_dict(), "image": image})
     if lyrics:
         alt = say(text("The lyrics of {title}", title=Verbatim(title)))
         more = (Attached(name=file_name(job, first, ending="txt"), alt=alt, words=lyrics), *more)

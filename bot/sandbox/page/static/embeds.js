@@ -17,7 +17,7 @@ export function Embed({ embed }) {
       ${embed.description && html`<div class="embed-text">${markup(embed.description)}</div>`}
       ${embed.fields?.length > 0 && html`<dl class="fields">${embed.fields.map((field) => html`
         <div class=${field.inline ? "inline" : ""}><dt>${markup(field.name)}</dt><dd>${markup(field.value)}</dd></div>`)}</dl>`}
-      ${picture(embed.image) && html`<img class="embed-picture" src=${picture(embed.image)} alt="" />`}
+      ${picture(embed.image) && html`<img class="embed-picture" src=${picture(embed.image)} alt=${embed.image.description ?? ""} />`}
       ${(embed.footer || embed.timestamp) && html`<p class="embed-footer">${embed.footer?.text}${embed.footer && embed.timestamp && " · "}${embed.timestamp && shown(new Date(embed.timestamp))}</p>`}
     </section>`;
 }
