@@ -25,6 +25,8 @@ POINTS = frozenset(
         "while a track is fetched",
         "before the post",
         "after the post",
+        "before lyrics are ordered",
+        "after the answer to an order of lyrics",
         "inside the settling transaction",
         "inside a migration",
     }

@@ -142,12 +142,14 @@ def _filled_in(before: Draft, answers: Answers, interaction: Interaction) -> Dra
         request=replace(request, prompt="") if by_file else request,
         problems=(),
         by_file=by_file or Field.PROMPT in answers.files,
+        can_be_trimmed=False,
     )
     if (file := answers.files.get(Field.AUDIO)) is None:
         return draft
     source = SourceChoice(kind=SourceKind.ATTACHMENT, name=file.name, locator=file.url, size_bytes=file.size_bytes)
-    # With other audio, it no longer comes from another job.
-    return replace(draft, source=source, parent=None, made_at=interaction.client.clock())
+    # With other audio, it no longer comes from another job, and nobody has agreed to trimming it.
+    request = replace(draft.request, trim=False)
+    return replace(draft, source=source, request=request, parent=None, made_at=interaction.client.clock())
 
 
 class FixButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=FIX_ID):
