@@ -18,16 +18,19 @@ from msgspec.structs import replace
 
 import bot.chat
 from bot.chat import cards, why
-from bot.chat.cards import Attached, Card, result_card
+from bot.chat.cards import Attached, Card, joins_attached, result_card
+from bot.chat.pick.choice import file_of
 from bot.chat.progress_card import progress_content
 from bot.chat.result.lyrics import lyrics_shown
 from bot.chat.result.rows import ResultVerb
 from bot.domain.gates import Finding, Gate, Verdict
 from bot.domain.jobs import Failure, FailureReason, Job, JobState, Stage, Track, WaitReason
+from bot.domain.outlines import Level, Outline, Part
 from bot.domain.progress import BANDS, progress_of
 from bot.domain.text import text
-from bot.services.common.messenger import ResultFile
+from bot.services.common.messenger import JoinShown, ResultFile
 from bot.services.common.sentences import STATE_NAMES
+from bot.services.songs.picking import Picture
 from bot.text import LOCALES, Catalogue
 from tests.support.storage_samples import NOW, a_job
 
@@ -90,8 +93,35 @@ def lyrics_files() -> Iterator[tuple[str, Attached]]:
             yield f"lyrics of {takes} takes", file
 
 
+OUTLINE = Outline(
+    length_seconds=150.0,
+    points=(12.0, 71.0),
+    parts=(
+        Part(begins_at=0.0, ends_at=70.0, level=Level.LOUD),
+        Part(begins_at=70.0, ends_at=120.0, level=Level.QUIET),
+        Part(begins_at=120.0, ends_at=150.0, level=Level.SILENT),
+    ),
+)
+
+
+def pictures_to_pick_from() -> Iterator[tuple[str, Attached]]:
+    yield "a picture to pick from", file_of(Picture(outline=OUTLINE, path=Path("picture.png")), SAY)
+
+
+def joins() -> Iterator[tuple[str, Attached]]:
+    shown = JoinShown(picture=Path("picture.png"), outline=replace(OUTLINE, seam=71.0), preview=Path("preview.mp3"))
+    for takes in (1, 2):
+        files = [ResultFile(track=a_track(each), path=None, join=shown) for each in range(takes)]
+        for file in joins_attached(a_job(), files, SAY, most=10):
+            yield f"joins of {takes} takes", file
+
+
 CARDS: dict[str, Callable[[], Iterator[Shown]]] = {"result_card": results, "failure_card": failures}
-FILES: dict[str, Callable[[], Iterator[tuple[str, Attached]]]] = {"lyrics_shown": lyrics_files}
+FILES: dict[str, Callable[[], Iterator[tuple[str, Attached]]]] = {
+    "lyrics_shown": lyrics_files,
+    "file_of": pictures_to_pick_from,
+    "joins_attached": joins,
+}
 PARTS_OF_CARDS = frozenset({"plainer"})
 """What makes no message of its own."""
 
