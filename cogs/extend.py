@@ -13,6 +13,7 @@ from bot.domain.drafts import Draft, moment_meant, refused_draft_id
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
 from bot.domain.presets import NAME_MAX, PresetOptions, with_preset
 from bot.domain.request import ExtensionRequest, gender_meant
+from bot.domain.source import SourceChoice
 from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models, suggest_moments
 from bot.domain.text import text
 from bot.errors import Refused
@@ -20,12 +21,12 @@ from bot.services.members.members import Members
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.presets import Presets
 from cogs.beginning import Beginning
+from cogs.pieces import CHOICE_MAX, piece_named, track_choices
 from cogs.presets import preset_choices
-from cogs.submitting import check_place, chosen_source, track_choices
+from cogs.submitting import check_place
 
 Interaction = discord.Interaction[EncoreClient]
 Choices = list[app_commands.Choice[str]]
-CHOICE_MAX = 100
 
 
 class ExtendCog(commands.Cog):
@@ -33,16 +34,16 @@ class ExtendCog(commands.Cog):
         self,
         members: Members,
         drafts: Drafts,
-        presets: Presets,
         beginning: Beginning,
+        presets: Presets,
         *,
         offer: Offer,
         max_source_bytes: int,
     ) -> None:
         self._members = members
         self._drafts = drafts
-        self._presets = presets
         self._beginning = beginning
+        self._presets = presets
         self._offer = offer
         self._max_source_bytes = max_source_bytes
 
@@ -126,9 +127,7 @@ class ExtendCog(commands.Cog):
             options = chosen.options if chosen else PresetOptions()
             request = with_preset(request, options, typed=typed)
             draft = replace(draft, request=request)
-            source = await chosen_source(
-                self._members, interaction.user.id, audio, url, track, limit_bytes=self._max_source_bytes
-            )
+            source = await self._source(interaction.user.id, audio, url, track)
             if source.model and not options.model and "model" not in typed:
                 request = replace(request, model=source.model)
             draft = replace(draft, source=source, request=request)
@@ -146,6 +145,22 @@ class ExtendCog(commands.Cog):
         model = model_meant(words, self._offer)
         return model.name if model else words
 
+    async def _source(
+        self, member_id: int, audio: discord.Attachment | None, url: str | None, track: str | None
+    ) -> SourceChoice:
+        """Exactly one of the three ways to name the source."""
+        if sum(given is not None for given in (audio, url, track)) != 1:
+            raise Refused(
+                [text("Give one piece of audio: an `audio` file, a `url`, or a `track` of your own.")],
+                rules=["one_source"],
+                options=["audio"],
+            )
+        source = await piece_named(
+            self._members, member_id, audio=audio, url=url, track=track, limit_bytes=self._max_source_bytes
+        )
+        assert source is not None  # noqa: S101  # one of the three is given
+        return source
+
     @extend.autocomplete("continue_at")
     async def _moments(self, interaction: Interaction, current: str) -> Choices:
         return _choices(interaction, suggest_moments(current))
@@ -160,7 +175,7 @@ class ExtendCog(commands.Cog):
 
     @extend.autocomplete("track")
     async def _tracks(self, interaction: Interaction, current: str) -> Choices:
-        return await track_choices(self._members, interaction, current)
+        return await track_choices(interaction, self._members, current)
 
     @extend.autocomplete("preset")
     async def _saved(self, interaction: Interaction, current: str) -> Choices:

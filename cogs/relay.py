@@ -31,9 +31,10 @@ from bot.services.members.members import Members
 from bot.services.songs.relays import GONE, Relays, RelayView
 from cogs.clicks import answered
 from cogs.form import FormCog
+from cogs.pieces import piece_named, track_choices
 from cogs.results import TAKE_GONE, posted_in
 from cogs.songs import song_choices
-from cogs.submitting import check_place, chosen_source, track_choices
+from cogs.submitting import check_place
 
 Interaction = discord.Interaction[EncoreClient]
 Choices = list[app_commands.Choice[str]]
@@ -88,6 +89,8 @@ class RelayCog(commands.Cog):
     ) -> None:
         check_place(interaction, private=False)
         _check_thread(interaction)
+        if sum(given is not None for given in (result, audio, url, track)) > 1:
+            raise Refused([text("Begin with one thing: a `result`, an `audio` file, a `url` or a `track`.")])
         place = place_of(interaction, private=False, at=interaction.client.clock())
         if audio is None and url is None and track is None:
             if await acknowledge(interaction):
@@ -97,10 +100,15 @@ class RelayCog(commands.Cog):
                 await reply(interaction, say(text("The relay begins. I'll post the button for the first turn here.")))
             return
         await self._check_quota(interaction)
-        given = audio, url, track
-        if result is not None:
-            raise Refused([text("Give either a `result` or a piece, not both.")])
-        source = await chosen_source(self._members, interaction.user.id, *given, limit_bytes=self._max_source_bytes)
+        source = await piece_named(
+            self._members,
+            interaction.user.id,
+            audio=audio,
+            url=url,
+            track=track,
+            limit_bytes=self._max_source_bytes,
+        )
+        assert source is not None  # noqa: S101  # one of the three is given
         opening = Opening(
             member_id=interaction.user.id,
             title=source_title(source.name),
@@ -190,7 +198,7 @@ class RelayCog(commands.Cog):
 
     @start.autocomplete("track")
     async def _tracks(self, interaction: Interaction, current: str) -> Choices:
-        return await track_choices(self._members, interaction, current)
+        return await track_choices(interaction, self._members, current)
 
 
 def _check_thread(interaction: Interaction) -> None:

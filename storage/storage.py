@@ -28,6 +28,7 @@ from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
 from storage.library import Library
+from storage.lyrics import LyricsOrders
 from storage.memos import Memos
 from storage.migrate import Before, Migration, migrate
 from storage.presets import Presets
@@ -77,6 +78,7 @@ class SqlWork:
         self.drafts = Drafts(connection)
         self.relays = Relays(connection)
         self.whole_songs = WholeSongs(connection)
+        self.lyrics = LyricsOrders(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

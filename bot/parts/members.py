@@ -1,6 +1,7 @@
 """The commands: what members start, look up and change."""
 
 from bot.parts.ground import Ground
+from bot.parts.lyrics import lyrics_cog
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.parts.relays import relay_commands
@@ -47,29 +48,31 @@ def members_part(ground: Ground, pipeline: Pipeline) -> Part:
     extend = ExtendCog(
         members,
         drafts,
-        presets,
         beginning,
+        presets,
         offer=settings.offer,
         max_source_bytes=settings.max_source_bytes,
     )
     message = FromMessageCog(ground.client, drafts, form, offer=settings.offer)
     results = result_buttons(ground, pipeline, members, form)
     whole = whole_song_button(ground)
-    jobs = JobsCog(ground.client, members, pipeline.resend)
+    jobs = JobsCog(ground.client, members, pipeline.resend, ground.messenger)
     why = WhyCog(_standing(ground), ground.messenger.post_wait_seconds)
+    lyrics = lyrics_cog(ground, members, form)
     cogs = (
         extend,
         form,
         message,
-        MembersCog(members),
+        lyrics,
+        MembersCog(members, ground.messenger),
         jobs,
         *results.cogs,
-        *songs_part(ground, pipeline).cogs,
-        *relay_commands(ground, members, form).cogs,
-        PresetsCog(presets, offer=settings.offer),
         *whole.cogs,
         PickCog(ground.client, picking, drafts, beginning),
         TrimCog(ground.client, picking, drafts, beginning),
+        *songs_part(ground, pipeline).cogs,
+        PresetsCog(presets, offer=settings.offer),
+        *relay_commands(ground, members, form).cogs,
         why,
         OpeningsCog(members, ground.messenger),
     )

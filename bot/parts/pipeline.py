@@ -283,6 +283,7 @@ def _progress(ground: Ground) -> Progress:
         ground.storage,
         ground.messenger,
         ground.operator,
+        quota_per_day=settings.quota_per_day,
         times=ProgressTimes(
             every=settings.progress_every_seconds,
             lease=settings.lease_seconds,

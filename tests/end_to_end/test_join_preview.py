@@ -42,6 +42,7 @@ async def test_a_result_brings_the_join_to_hear_and_to_see(town: Town, tmp_path:
     picture = next(file for file in result.now.attachments if file.filename == "whole-piece.png")
     assert picture.data.startswith(b"\x89PNG")
     assert "The continuation begins at 6 seconds." in (picture.description or "")
+    assert result.embeds[0]["image"]["description"] == picture.description
     assert result.embeds[0]["image"]["url"].partition("?")[0].endswith("whole-piece.png")
 
 

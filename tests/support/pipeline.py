@@ -303,7 +303,13 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
         ),
         delivery=a_delivery(base),
         progress=Progress(
-            storage, base.messenger, base.operator, times=ProgressTimes(every=4), bells=bells, clock=clock
+            storage,
+            base.messenger,
+            base.operator,
+            quota_per_day=LIMIT,
+            times=ProgressTimes(every=4),
+            bells=bells,
+            clock=clock,
         ),
         posting=base.posting,
         resend=Resend(

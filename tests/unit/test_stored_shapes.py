@@ -12,12 +12,14 @@ import pytest
 
 import storage
 from bot.domain.jobs import Failure, Intake, Parent, Place, RelayTurn
+from bot.domain.lyrics import Version
 from bot.domain.presets import PresetOptions
 from bot.domain.relays import Opening
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioProperties, InMessage, SourceChoice
 from bot.domain.whole_songs import WholeSongOrder
 from storage.drafts import DraftPayload
+from storage.lyrics import LyricsPayload
 from storage.relays import RelayPayload
 
 ALWAYS_THERE: dict[type, frozenset[str]] = {
@@ -40,6 +42,8 @@ ALWAYS_THERE: dict[type, frozenset[str]] = {
     RelayPayload: frozenset({"locale", "opening"}),
     PresetOptions: frozenset(),
     WholeSongOrder: frozenset({"place", "job_id", "message_id"}),
+    LyricsPayload: frozenset({"idea"}),
+    Version: frozenset({"text"}),
 }
 """The fields without a default in the first release that stored the type, so every row has them. Never add to these."""
 
@@ -111,6 +115,7 @@ STORED: dict[type[msgspec.Struct], str] = {
         '{"place":{"application_id":1,"interaction_id":2,"interaction_token":"t","guild_id":null,"channel_id":3,'
         '"member_id":4,"locale":"de","private":false,"received_at":"2026-11-22T12:00:00Z"},"job_id":"a1","message_id":5}'
     ),
+    LyricsPayload: '{"idea":"the tide","versions":[{"text":"The tide comes in"}]}',
 }
 """The smallest rows that the first release wrote that stored the type."""
 

@@ -79,6 +79,7 @@ class Bells:
         self.complaints = self._bell("complaints")
         self.relays = self._bell("relays")
         self.whole_songs = self._bell("whole songs")
+        self.lyrics = self._bell("lyrics")
         self.shards = self._bell("shards")
 
     def _bell(self, name: str) -> Bell:
@@ -101,7 +102,8 @@ class Bells:
 
     def all_due(self) -> None:
         """Wake them after the due times themselves have changed."""
-        for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake, self.votes, self.relays):
+        due = (self.submit, self.watch, self.deliver, self.progress, self.intake, self.votes, self.relays, self.lyrics)
+        for bell in due:
             bell.ring()
 
     def ring_here(self, name: str) -> None:

@@ -64,6 +64,7 @@ class ClockWatch:
                 await work.votes.hasten(until=now + self._grace)
                 await work.relays.hasten(until=now + self._grace)
                 await work.inbox.hasten(until=now + self._grace)
+                await work.lyrics.hasten(until=now + self._grace)
             await work.memos.put(SEEN, now.isoformat())
 
         await self._storage.write(looked)

@@ -24,6 +24,7 @@ from bot.services.common.aggregates import (
     Tracks,
 )
 from bot.services.common.library_aggregates import Library, Presets
+from bot.services.common.lyrics_ports import LyricsOrders
 from bot.services.common.relay_aggregates import Relays
 from bot.services.common.result_aggregates import Clicks, Complaints, Votes, WholeSongOrders
 
@@ -103,6 +104,8 @@ class Work(Protocol):
     def relays(self) -> Relays: ...
     @property
     def whole_songs(self) -> WholeSongOrders: ...
+    @property
+    def lyrics(self) -> LyricsOrders: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 
