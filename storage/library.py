@@ -39,6 +39,18 @@ SELECT job.* FROM job
  ORDER BY job.ended_ms DESC, job.id DESC LIMIT $4
 """
 
+# As `PUBLIC`, of one channel. A result that reached its member directly still belongs to the channel of its command.
+PUBLIC_IN = """
+SELECT job.* FROM job
+ WHERE job.id IN (SELECT latest.id FROM job AS latest
+                   WHERE latest.guild_id = $1 AND latest.state = 'delivered' AND latest.private = 0
+                   ORDER BY latest.ended_ms DESC, latest.id DESC LIMIT $2)
+   AND CASE WHEN job.final_guild_id IS NULL THEN job.channel_id ELSE coalesce(job.final_channel_id, job.channel_id) END
+       = $5
+   AND EXISTS (SELECT 1 FROM track WHERE track.job_id = job.id AND track.search_words LIKE $3 ESCAPE '!')
+ ORDER BY job.ended_ms DESC, job.id DESC LIMIT $4
+"""
+
 _LATER_THAN_ALL = 2**62
 _AFTER_ALL_IDS = chr(0x10FFFF)
 
@@ -68,4 +80,9 @@ class Library:
     async def public(self, guild_id: int, *, search: str, among: int, limit: int) -> list[Job]:
         """Jobs whose results everyone in the channel could see, newest first, from the latest `among` of the server."""
         found = await self._connection.fetch_all(PUBLIC, guild_id, among, search_pattern(search), limit)
+        return await self._jobs.read(found)
+
+    async def public_in(self, guild_id: int, channel_id: int, *, search: str, among: int, limit: int) -> list[Job]:
+        """As `public`, in one channel."""
+        found = await self._connection.fetch_all(PUBLIC_IN, guild_id, among, search_pattern(search), limit, channel_id)
         return await self._jobs.read(found)

@@ -404,3 +404,14 @@ async def test_a_turn_that_is_cancelled_is_free_again(slow_town: Town) -> None:
     news = await call(thread)
     assert f"turn 1: nothing came of {town.mia.mention}'s try" in news.content
     assert (await (await other.click(news, TURN)).opened_modal()).fields
+
+
+async def test_results_elsewhere_are_no_beginning(town: Town) -> None:
+    await town.start(**AT_ONCE)
+    thread, other = a_thread(town), town.songs.thread("another")
+    await a_result(town, other)
+    job = await town.job_in(JobState.DELIVERED)
+
+    assert await town.mia.autocomplete(thread, "relay start", focused="result") == []
+    assert "can't find a result" in await said(await town.mia.command(thread, "relay start", result=job.id))
+    assert "can't find a result" in await said(await town.mia.command(thread, "relay start", result="boats"))

@@ -14,6 +14,9 @@ class Library(Protocol):
     async def public(self, guild_id: int, *, search: str, among: int, limit: int) -> list[Job]:
         """Jobs whose results everyone in the channel could see, newest first, from the latest `among` of the server."""
 
+    async def public_in(self, guild_id: int, channel_id: int, *, search: str, among: int, limit: int) -> list[Job]:
+        """As `public`, in one channel."""
+
 
 class Presets(Protocol):
     async def put(self, preset: Preset) -> None:

@@ -190,8 +190,9 @@ class Relays:
     async def results_in(self, guild_id: int, channel_id: int, typed: str) -> list[Job]:
         """The latest public results in this thread that have `typed` in a title or a style."""
         library = self._storage.reading.library
-        found = await library.public(guild_id, search=typed.strip(), among=RESULTS_AMONG, limit=RESULTS_AMONG)
-        return [job for job in found if channel_of(job) == channel_id][:RESULTS_SHOWN]
+        return await library.public_in(
+            guild_id, channel_id, search=typed.strip(), among=RESULTS_AMONG, limit=RESULTS_SHOWN
+        )
 
     async def result_meant(self, guild_id: int, channel_id: int, words: str) -> Job:
         """The result in this thread with this id or title; without words the latest.
