@@ -17,6 +17,7 @@ from bot.client import EncoreClient
 from bot.endpoint import say_where_interactions_go
 from bot.gateway import keep_connected, keep_logging_in, stay_logged_in
 from bot.parts.ground import Ground, open_ground
+from bot.parts.lyrics import lyrics_part
 from bot.parts.members import members_part
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline, pipeline_part
@@ -104,6 +105,7 @@ def _parts(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> Iterato
         yield pipeline.part
         yield result_workers(ground)
         yield whole_song_workers(ground)
+        yield lyrics_part(ground)
         yield upkeep_part(ground)
     yield clock_part(ground)
 

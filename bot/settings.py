@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     open_commands_per_member: int = 3
     credits_per_day: int | None = None
     credits_per_server_per_day: int | None = None
+    lyrics_per_day: int = 5  # orders of one member
     keep_tracks_days: int = 0
     join_preview: bool = True
     keep_jobs_days: int = 365
@@ -419,6 +420,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "OPEN_COMMANDS_PER_MEMBER": _whole(1, 1000),
     "CREDITS_PER_DAY": _credits,
     "CREDITS_PER_SERVER_PER_DAY": _credits,
+    "LYRICS_PER_DAY": _whole(0, 1_000_000),
     "KEEP_TRACKS_DAYS": _whole(0, 3650),
     "JOIN_PREVIEW": _on_or_off,
     "KEEP_JOBS_DAYS": _whole(15, 36500),

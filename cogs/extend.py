@@ -11,22 +11,22 @@ from msgspec.structs import replace
 from bot.client import EncoreClient
 from bot.domain.drafts import Draft, moment_meant, refused_draft_id
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
-from bot.domain.request import ExtensionRequest, genders_meant
-from bot.domain.source import SourceChoice, SourceKind
+from bot.domain.presets import NAME_MAX, PresetOptions, with_preset
+from bot.domain.request import ExtensionRequest, gender_meant
+from bot.domain.source import SourceChoice
 from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models, suggest_moments
 from bot.domain.text import text
-from bot.domain.titles import name_in_link
 from bot.errors import Refused
-from bot.services.common.sentences import UNTITLED, lookalikes, track_label
 from bot.services.members.members import Members
 from bot.services.songs.drafts import Drafts
-from bot.text import plain
+from bot.services.songs.presets import Presets
 from cogs.beginning import Beginning
-from cogs.submitting import check_place, check_size
+from cogs.pieces import CHOICE_MAX, piece_named, track_choices
+from cogs.presets import preset_choices
+from cogs.submitting import check_place
 
 Interaction = discord.Interaction[EncoreClient]
 Choices = list[app_commands.Choice[str]]
-CHOICE_MAX = 100
 
 
 class ExtendCog(commands.Cog):
@@ -35,6 +35,7 @@ class ExtendCog(commands.Cog):
         members: Members,
         drafts: Drafts,
         beginning: Beginning,
+        presets: Presets,
         *,
         offer: Offer,
         max_source_bytes: int,
@@ -42,6 +43,7 @@ class ExtendCog(commands.Cog):
         self._members = members
         self._drafts = drafts
         self._beginning = beginning
+        self._presets = presets
         self._offer = offer
         self._max_source_bytes = max_source_bytes
 
@@ -64,6 +66,7 @@ class ExtendCog(commands.Cog):
         audio_weight=locale_str("How closely to follow the audio, from 0 to 1"),
         private=locale_str("Only you see the result"),
         form=locale_str("Fill in the rest in a form"),
+        preset=locale_str("A set of options that you saved; what you type here comes first"),
     )
     async def extend(
         self,
@@ -73,7 +76,7 @@ class ExtendCog(commands.Cog):
         track: app_commands.Range[str, 1, 100] | None = None,
         continue_at: app_commands.Range[str, 1, 40] | None = None,
         model: app_commands.Range[str, 1, 40] | None = None,
-        instrumental: bool = False,
+        instrumental: bool | None = None,
         style: app_commands.Range[str, 1, STYLE_MAX] | None = None,
         title: app_commands.Range[str, 1, TITLE_MAX] | None = None,
         prompt: app_commands.Range[str, 1, PROMPT_MAX] | None = None,
@@ -84,6 +87,7 @@ class ExtendCog(commands.Cog):
         audio_weight: app_commands.Range[float, 0, 1] | None = None,
         private: bool = False,
         form: bool = False,
+        preset: app_commands.Range[str, 1, NAME_MAX] | None = None,
     ) -> None:
         check_place(interaction, private=private)
         moment, words = moment_meant(continue_at)
@@ -91,11 +95,11 @@ class ExtendCog(commands.Cog):
             model=self._model(model),
             continue_at=moment,
             continue_at_words=words,
-            instrumental=instrumental,
+            instrumental=bool(instrumental),
             style=(style or "").strip(),
             title=(title or "").strip(),
             prompt=(prompt or "").strip(),
-            vocal_gender=_gender(vocal_gender),
+            vocal_gender=gender_meant(vocal_gender),
             exclude=(exclude or "").strip(),
             style_weight=style_weight,
             weirdness=weirdness,
@@ -108,11 +112,27 @@ class ExtendCog(commands.Cog):
             private=private,
             made_at=interaction.client.clock(),
         )
+        typed = _given(
+            model=(model or "").strip(),
+            instrumental=instrumental,
+            style=request.style,
+            vocal_gender=request.vocal_gender,
+            exclude=request.exclude,
+            style_weight=style_weight,
+            weirdness=weirdness,
+            audio_weight=audio_weight,
+        )
         try:
+            chosen = await self._presets.chosen(interaction.user.id, preset)
+            options = chosen.options if chosen else PresetOptions()
+            request = with_preset(request, options, typed=typed)
+            draft = replace(draft, request=request)
             source = await self._source(interaction.user.id, audio, url, track)
-            if source.model and not (model or "").strip():
+            if source.model and not options.model and "model" not in typed:
                 request = replace(request, model=source.model)
             draft = replace(draft, source=source, request=request)
+            if "model" not in typed:
+                self._presets.check_model(chosen, source_model=source.model)
             await self._beginning.begin(interaction, draft, in_form=form)
         except Refused as error:
             await self._drafts.keep_refused(error, draft)
@@ -135,15 +155,11 @@ class ExtendCog(commands.Cog):
                 rules=["one_source"],
                 options=["audio"],
             )
-        if track is not None:
-            return await self._members.source_from_track(member_id, track)
-        if url is not None:
-            return SourceChoice(kind=SourceKind.URL, name=name_in_link(url), locator=url.strip())
-        assert audio is not None  # noqa: S101  # one of the three is given
-        check_size(audio.size, limit_bytes=self._max_source_bytes)
-        return SourceChoice(
-            kind=SourceKind.ATTACHMENT, name=audio.title or audio.filename, locator=audio.url, size_bytes=audio.size
+        source = await piece_named(
+            self._members, member_id, audio=audio, url=url, track=track, limit_bytes=self._max_source_bytes
         )
+        assert source is not None  # noqa: S101  # one of the three is given
+        return source
 
     @extend.autocomplete("continue_at")
     async def _moments(self, interaction: Interaction, current: str) -> Choices:
@@ -159,15 +175,13 @@ class ExtendCog(commands.Cog):
 
     @extend.autocomplete("track")
     async def _tracks(self, interaction: Interaction, current: str) -> Choices:
+        return await track_choices(interaction, self._members, current)
+
+    @extend.autocomplete("preset")
+    async def _saved(self, interaction: Interaction, current: str) -> Choices:
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
-        choices = []
-        found = await self._members.tracks(interaction.user.id, current)
-        alike = lookalikes(found)
-        for owned in found:
-            label = say(track_label(owned, title="\0", with_hour=owned.track.id in alike))
-            title = plain(owned.title or say(UNTITLED), limit=CHOICE_MAX - len(label) + 1)
-            choices.append(app_commands.Choice(name=label.replace("\0", title), value=owned.track.id))
-        return choices
+        presets = await self._presets.all(interaction.user.id)
+        return preset_choices(presets, current, none=say(text("No preset this time")))
 
     async def _filled_in(self, interaction: Interaction) -> ExtensionRequest:
         """What the member has filled in so far; any of it may be missing or unfinished."""
@@ -190,9 +204,6 @@ def _choices(interaction: Interaction, suggestions: list[Suggestion]) -> Choices
     return [app_commands.Choice(name=say(each.name)[:CHOICE_MAX], value=each.value) for each in suggestions[:25]]
 
 
-def _gender(words: str | None) -> str | None:
-    """The gender that matches, or the input if none or both do."""
-    if not (typed := (words or "").strip()):
-        return None
-    genders = genders_meant(typed)
-    return genders[0] if len(genders) == 1 else typed
+def _given(**options: object) -> frozenset[str]:
+    """The names of the options that the member typed."""
+    return frozenset(name for name, value in options.items() if value is not None and value != "")

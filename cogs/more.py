@@ -27,6 +27,7 @@ from bot.services.songs.join import Joins
 from bot.services.songs.results import MADE_EARLIER, Results
 from cogs.clicks import answered
 from cogs.form import FormCog
+from cogs.songs import family_button
 from cogs.whole_song import WholeSongCog
 
 Interaction = discord.Interaction[EncoreClient]
@@ -89,10 +90,11 @@ class MoreCog(commands.Cog):
         view = View(timeout=None)
         for action in actions:
             view.add_item(_button(action, job_id, interaction.message.id, say(_LABELS[action])))
+        view.add_item(family_button(job.song_id, say(text("Family"))))
         view.stop()  # discord.py need not remember it
         # No words of its own, so there is nothing to translate.
         title = Text("**{title}** · `{job}`", {"title": name_of(job), "job": job.short_id})
-        await reply(interaction, say(title), view=view if actions else None)
+        await reply(interaction, say(title), view=view)
 
     async def edit(self, interaction: Interaction, job_id: str) -> None:
         """The form, filled in with everything that was asked for."""

@@ -27,8 +27,11 @@ from storage.inbox import Inbox
 from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
+from storage.library import Library
+from storage.lyrics import LyricsOrders
 from storage.memos import Memos
 from storage.migrate import Before, Migration, migrate
+from storage.presets import Presets
 from storage.progress import ProgressMessages
 from storage.recording import CallbackToRecord
 from storage.sendings import Sendings
@@ -59,6 +62,8 @@ class SqlWork:
         self.jobs = Jobs(connection)
         self.tracks = Tracks(connection)
         self.songs = Songs(connection)
+        self.library = Library(connection)
+        self.presets = Presets(connection)
         self.ledger = Ledger(connection)
         self.intakes = Intakes(connection)
         self.inbox = Inbox(connection)
@@ -71,6 +76,7 @@ class SqlWork:
         self.complaints = Complaints(connection)
         self.drafts = Drafts(connection)
         self.whole_songs = WholeSongs(connection)
+        self.lyrics = LyricsOrders(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

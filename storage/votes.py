@@ -20,6 +20,12 @@ BELOW = "SELECT take, count(*) AS votes FROM vote WHERE message_id = $1 GROUP BY
 
 OF_JOB = "SELECT * FROM vote WHERE job_id = $1 ORDER BY at_ms DESC, message_id, member_id LIMIT $2"
 
+OF_SONG = """
+SELECT vote.* FROM job JOIN vote ON vote.job_id = job.id
+ WHERE coalesce(job.song_id, job.id) = $1
+ ORDER BY vote.at_ms DESC, vote.message_id, vote.member_id LIMIT $2
+"""
+
 # An earlier due time stays. No message is due while a worker has it, or faster than its pace.
 TOUCH = """
 INSERT INTO vote_message (message_id, job_id, channel_id, version, due_ms) VALUES ($1, $2, $3, 1, $4)
@@ -95,6 +101,10 @@ class Votes:
     async def of_job(self, job_id: str, *, limit: int) -> list[Vote]:
         """The latest votes below all messages of the job."""
         return [_vote(row) for row in await self._connection.fetch_all(OF_JOB, job_id, limit)]
+
+    async def of_song(self, song_id: str, *, limit: int) -> list[Vote]:
+        """The latest votes below all messages of the song's jobs."""
+        return [_vote(row) for row in await self._connection.fetch_all(OF_SONG, song_id, limit)]
 
     async def touch(self, message_id: int, *, job_id: str, channel_id: int, at: datetime) -> None:
         """Note that the message shows other counts than there are."""

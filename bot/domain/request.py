@@ -29,6 +29,14 @@ def genders_meant(words: str) -> list[VocalGender]:
     return [gender for gender, known in _GENDER_WORDS.items() if any(word.startswith(wanted) for word in known)]
 
 
+def gender_meant(words: str | None) -> str | None:
+    """The gender that matches, or the input if none or both do; None for no words."""
+    if not (typed := (words or "").strip()):
+        return None
+    genders = genders_meant(typed)
+    return genders[0] if len(genders) == 1 else typed
+
+
 class Mode(StrEnum):
     """The provider's three ways of reading a request."""
 

@@ -5,6 +5,7 @@ from functools import partial
 import msgspec
 
 from bot.chat.message_files import MessageFiles
+from bot.chat.result.copies import PostedCopies
 from bot.domain.pace import SlidingWindow
 from bot.domain.public_address import SelfCalls
 from bot.parts.ground import Ground
@@ -152,6 +153,7 @@ def _resend(ground: Ground, posting: Posting) -> Resend:
         ground.storage,
         ground.messenger,
         posting,
+        PostedCopies(ground.client),
         at_once=RESENDERS,
         lease_seconds=ground.settings.lease_seconds,
         bells=ground.bells,
@@ -281,6 +283,7 @@ def _progress(ground: Ground) -> Progress:
         ground.storage,
         ground.messenger,
         ground.operator,
+        quota_per_day=settings.quota_per_day,
         times=ProgressTimes(
             every=settings.progress_every_seconds,
             lease=settings.lease_seconds,

@@ -84,6 +84,49 @@ async def test_the_models_are_suggested_while_typing(window: OpenWindow) -> None
     await expect(jonas.page.get_by_label("model", exact=True)).to_have_value(re.compile("^V5"))
 
 
+async def test_a_song_is_found_again_with_its_family(window: OpenWindow) -> None:
+    mia, jonas = await window("mia"), await window("jonas")
+    await mia.extend()
+    await result_of(mia)
+    await mia.see("here it is")
+
+    await jonas.begin("song")
+    await jonas.fill("song", "paper")
+    await jonas.page.get_by_role("listbox", name="song").get_by_role("option").first.click()
+    await jonas.send()
+    family = await jonas.see("1 version · 1 person")
+    await expect(family).to_contain_text("@Mia · continues paper-boats from 0:23 · take 1")
+
+    await mia.begin("library")
+    await mia.send()
+    library = await mia.see("Your results")
+    await library.get_by_role("combobox", name="Choose a result…").select_option(index=1)
+    shown = await mia.see("There's a copy in")
+    await shown.get_by_role("button", name="Back").click()
+    await expect(await mia.see("Your results")).to_contain_text("paper-boats · V5 · 2 takes")
+
+
+async def test_a_preset_is_saved_and_used(window: OpenWindow, ground: Playground) -> None:
+    mia = await window()
+    await mia.begin("preset save")
+    await mia.fill("name", "Late Night")
+    await mia.fill("exclude", "drums")
+    await mia.send()
+    await mia.see("Saved Late Night: without “drums”.")
+
+    await mia.begin("extend")
+    await mia.take_sample("paper-boats.mp3")
+    await mia.fill("preset", "late")
+    await mia.page.get_by_role("listbox", name="preset").get_by_role("option").first.click()
+    await mia.send()
+    await mia.see("Got it.")
+    await ground.scene.suno.wait_for_submit()
+
+    sent = next(request.json for request in ground.scene.suno.requests if request.path.endswith("/upload-extend"))
+    assert sent is not None
+    assert sent["negativeTags"] == "drums"
+
+
 async def test_a_refusal_is_seen_by_its_member_alone(window: OpenWindow, ground: Playground) -> None:
     mia, jonas = await window("mia"), await window("jonas")
     await mia.extend("shopping-list.mp3")

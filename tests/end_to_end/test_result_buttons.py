@@ -229,9 +229,9 @@ async def test_more_offers_what_each_may_do(town: Town) -> None:
     }
 
     for_all = ["Lyrics", "Hear the join", "Whole song as WAV", "Whole song as FLAC", "Report"]
-    assert offered[town.mia] == ["Edit", *for_all, "Delete"]
-    assert offered[other] == for_all
-    assert offered[moderator] == [*for_all, "Delete"]
+    assert offered[town.mia] == ["Edit", *for_all, "Delete", "Family"]
+    assert offered[other] == [*for_all, "Family"]
+    assert offered[moderator] == [*for_all, "Delete", "Family"]
 
 
 async def test_edit_opens_the_form_filled_in(town: Town) -> None:

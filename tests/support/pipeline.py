@@ -303,10 +303,25 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
         ),
         delivery=a_delivery(base),
         progress=Progress(
-            storage, base.messenger, base.operator, times=ProgressTimes(every=4), bells=bells, clock=clock
+            storage,
+            base.messenger,
+            base.operator,
+            quota_per_day=LIMIT,
+            times=ProgressTimes(every=4),
+            bells=bells,
+            clock=clock,
         ),
         posting=base.posting,
-        resend=Resend(storage, base.messenger, base.posting, at_once=2, lease_seconds=30, bells=bells, clock=clock),
+        resend=Resend(
+            storage,
+            base.messenger,
+            base.posting,
+            base.messenger,
+            at_once=2,
+            lease_seconds=30,
+            bells=bells,
+            clock=clock,
+        ),
         members=Members(storage, quota_per_day=LIMIT, bells=bells, clock=clock),
     )
 

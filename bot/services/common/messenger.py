@@ -12,6 +12,7 @@ from bot.domain.drafts import Draft
 from bot.domain.jobs import Job, Place, Track
 from bot.domain.outlines import Outline
 from bot.domain.progress import ProgressView
+from bot.domain.receipt import Receipt
 from bot.domain.source import InMessage
 from bot.domain.text import Text
 
@@ -114,12 +115,23 @@ class MessageFiles(Protocol):
         """A new link to a take in the message with its job's result; None if it is not there."""
 
 
+class ResultCopies(Protocol):
+    async def in_channel(self, job: Job) -> Mapping[str, str]:
+        """Links to the job's tracks in the message with its result, by their ids; none if it is gone.
+
+        Raises `RouteUnavailable` if Discord does not say.
+        """
+
+
 class Messenger(Protocol):
     def routes(self, job: Job) -> Sequence[Route]:
         """The routes to the member, best first."""
 
-    async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
-        """Answer the command, visible only to the member; False if that is no longer possible."""
+    async def answer(self, place: Place, sentences: Sequence[Text], *, receipt: Receipt | None = None) -> bool:
+        """Answer the command, visible only to the member; False if that is no longer possible.
+
+        `receipt`: it was accepted, and can still be cancelled.
+        """
 
     async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
         """Like `answer`, for a command that may never have been acknowledged; False if it was not, or is too old.
@@ -149,8 +161,8 @@ class Messenger(Protocol):
     async def withdraw_progress(self, place: Place, source_name: str, message_id: int | None) -> None:
         """Remove the progress message of a command that came to nothing; None: if there is any."""
 
-    async def show_progress(self, job: Job, view: ProgressView) -> None:
-        """Edit the job's progress message, or the answer in its place.
+    async def show_progress(self, job: Job, view: ProgressView, *, receipt: Receipt | None = None) -> None:
+        """Edit the job's progress message, or the answer in its place, which has the `receipt` too.
 
         Raises `RouteBusy`, `RouteClosed` and `RouteUnavailable`.
         """

@@ -30,6 +30,9 @@ class Votes(Protocol):
     async def of_job(self, job_id: str, *, limit: int) -> list[Vote]:
         """The latest votes below all messages of the job."""
 
+    async def of_song(self, song_id: str, *, limit: int) -> list[Vote]:
+        """The latest votes below all messages of the song's jobs."""
+
     async def touch(self, message_id: int, *, job_id: str, channel_id: int, at: datetime) -> None:
         """Note that the message shows other counts than there are."""
 

@@ -16,9 +16,11 @@ from bot import fault_points
 from bot.domain.adjustments import adjusted, notes_on
 from bot.domain.drafts import Draft, problems_of, refused_draft, refused_draft_id
 from bot.domain.gates import Gate
-from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Stage
+from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Parent, Stage
 from bot.domain.quota import quota_day
+from bot.domain.receipt import Receipt
 from bot.domain.request import ExtensionRequest, is_longer_than_its_model_takes, moment_in_part, sent_continue_at
+from bot.domain.source import SourceChoice
 from bot.domain.text import Seconds, Text, text
 from bot.errors import (
     Outage,
@@ -69,6 +71,14 @@ class AcceptLimits(msgspec.Struct, frozen=True, kw_only=True):
     further_commands: int
     takeover: float
     token: float
+
+
+class _Accepted(msgspec.Struct, frozen=True):
+    """A new job and what its member should know of it."""
+
+    job: Job
+    notes: Sequence[Text]
+    receipt: Receipt
 
 
 class Acceptance:
@@ -214,7 +224,7 @@ class Acceptance:
                 return
             await self._check_quota(command.intake)
             command = await self._with_progress_message(command, lease)
-            job, notes = await self._accept(command.intake)
+            accepted = await self._accept(command.intake)
         except (LeaseLost, Outage):
             raise
         except RouteUnavailable as error:
@@ -233,7 +243,7 @@ class Acceptance:
             await self._refuse(command, Refused([WENT_WRONG], rules=["fault"]))
             raise
         else:
-            await self._tell_accepted(job, notes)
+            await self._tell_accepted(accepted)
 
     async def _may_begin(self, command: ClaimedIntake) -> bool:
         """One that somebody had before was perhaps never acknowledged: its member saw it fail, so nothing may start.
@@ -265,12 +275,13 @@ class Acceptance:
     def _takeover_at(self) -> datetime:
         return self._clock() + timedelta(seconds=self._limits.takeover)
 
-    async def _tell_accepted(self, job: Job, notes: Sequence[Text]) -> None:
+    async def _tell_accepted(self, accepted: _Accepted) -> None:
+        job, notes = accepted.job, accepted.notes
         log.info("job %s: accepted", job.short_id)
         self._bells.job_changed(job)
         if not job.place.private:
-            await self._messenger.answer(job.place, [GOT_IT, *notes])
-        elif notes:
+            await self._messenger.answer(job.place, [GOT_IT, *notes], receipt=accepted.receipt)
+        elif notes:  # the answer shows the progress, with the receipt
             await self._messenger.add_to_answer(job.place, notes)
 
     async def _with_progress_message(self, command: ClaimedIntake, lease: Lease) -> ClaimedIntake:
@@ -367,15 +378,15 @@ class Acceptance:
         if (refusal := quota_refusal(balance)) is not None:
             raise refusal
 
-    async def _accept(self, intake: Intake) -> tuple[Job, tuple[Text, ...]]:
-        """The job, and what its member should know of it. Raises `LeaseLost`, and then nothing is held."""
+    async def _accept(self, intake: Intake) -> _Accepted:
+        """Hold a unit and insert the job. Raises `LeaseLost`, and then nothing is held."""
         member_id = intake.place.member_id
         source = await self._sources.handed_over(intake)
         at = self._clock()
         day, limit = quota_day(at), self._limits.quota_per_day
         job = self._job(intake, source, at)
 
-        async def accepted(work: Work) -> None:
+        async def accepted(work: Work) -> tuple[Job, Receipt]:
             held = await work.ledger.hold(
                 job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
             )
@@ -383,11 +394,19 @@ class Acceptance:
                 raise QuotaExceeded(await work.ledger.balance(member_id, day=day, limit=limit))
             if not await work.intakes.finish(intake.place.interaction_id, owner=self._owner):
                 raise LeaseLost
-            await settle.insert(work, job, at=at)
+            descended = replace(job, parent=intake.parent or await _parent_of(work, intake.source))
+            await settle.insert(work, descended, at=at)
             fault_points.reach("inside the accepting transaction")
+            receipt = Receipt(
+                job_id=job.id,
+                balance=await work.ledger.balance(member_id, day=day, limit=limit),
+                usual_seconds=await work.jobs.usual_seconds(),
+            )
+            return descended, receipt
 
-        await self._storage.write(accepted)
-        return job, (*notes_on(source.request, intake.source), *_trimmed_note(source.request, job))
+        job, receipt = await self._storage.write(accepted)
+        notes = (*notes_on(source.request, intake.source), *_trimmed_note(source.request, job))
+        return _Accepted(job, notes, receipt)
 
     def _job(self, intake: Intake, source: HandedOver, at: datetime) -> Job:
         request = adjusted(source.request)
@@ -403,12 +422,19 @@ class Acceptance:
             source_url=source.url,
             source=source.properties,
             source_choice=intake.source,
-            parent=intake.parent,
             callback_token=secrets.token_urlsafe(32),
             accepted_at=at,
             due_at=at,
             progress_message_id=intake.progress_message_id,
         )
+
+
+async def _parent_of(work: Work, source: SourceChoice) -> Parent | None:
+    """The job whose take is continued, where a member named the take and not a message; None if it is gone."""
+    if source.job_id is None or source.track_id is None:
+        return None
+    job = await work.jobs.get(source.job_id)
+    return None if job is None else Parent(job_id=job.id, song_id=job.song_id, track_id=source.track_id)
 
 
 def _fixable(intake: Intake, refusal: Refused) -> Draft | None:

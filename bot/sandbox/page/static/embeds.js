@@ -11,7 +11,7 @@ export function Embed({ embed }) {
   const title = embed.title && html`<p class="embed-title">${embed.url ? html`<a href=${embed.url} target="_blank" rel="noreferrer">${markup(embed.title)}</a>` : markup(embed.title)}</p>`;
   return html`
     <section class="embed" style=${{ "--colour": colour }}>
-      ${picture(embed.thumbnail) && html`<img class="thumbnail" src=${picture(embed.thumbnail)} alt="" />`}
+      ${picture(embed.thumbnail) && html`<img class="thumbnail" src=${picture(embed.thumbnail)} alt=${embed.thumbnail.description ?? ""} />`}
       ${embed.author && html`<p class="embed-author">${embed.author.name}</p>`}
       ${title}
       ${embed.description && html`<div class="embed-text">${markup(embed.description)}</div>`}
