@@ -26,6 +26,10 @@ INSERT INTO quota_sum (month, guild_id, member_id, outcome, units) VALUES
 INSERT INTO intake (interaction_id, payload, due_ms) VALUES (5, NULL, NULL), (6, '{"words":"öde 🌊"}', 1);
 INSERT INTO sending (job_id, member_id, claimed_by, until_ms) VALUES ('00000000000000000000000000000002', 1000, 'x', 1);
 INSERT INTO draft (id, member_id, payload, problems, made_ms) VALUES ('r6', 1000, '{"words":"öde 🌊"}', '[]', 1);
+INSERT INTO lyrics_order (id, state, member_id, payload, made_ms) VALUES ('7', 'offered', 1000, '{"idea":"öde 🌊"}', 1);
+INSERT INTO lyrics_order (id, state, member_id, day, callback_token, task_id, payload, due_ms, claimed_by, made_ms)
+VALUES ('8', 'running', 1000, '2026-11-24', 'invented-token', 'task-8', '{"idea":"x"}', 1795348800123, 'lyrics a', 2);
+UPDATE spending SET lyrics = 3 WHERE guild_id = 200;
 UPDATE job SET continue_at = 0.1 + 0.2, source_name = 'Ёлка 海 🎄', attempts = 2147483648
  WHERE id = '00000000000000000000000000000002';
 UPDATE track SET length_seconds = 1e308 WHERE position = 0;
