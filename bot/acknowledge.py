@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import discord
@@ -63,6 +63,16 @@ async def acknowledge(
     return False
 
 
+async def acknowledge_in_place(interaction: discord.Interaction[discord.Client]) -> bool:
+    """As `acknowledge`, for a click whose answer takes the place of the message with the button."""
+    arrived = await _arrived(interaction.response.defer)
+    if arrived is None:
+        raise NotAcknowledged
+    if not arrived:
+        log.warning("a click was acknowledged too late; nothing was started")
+    return arrived
+
+
 async def open_form(interaction: discord.Interaction[discord.Client], form: discord.ui.Modal) -> None:
     """Answer with a form, which must be the first answer.
 
@@ -102,9 +112,13 @@ async def _arrived(answer: Callable[[], Awaitable[object]]) -> bool | None:
 
 
 async def reply(
-    interaction: discord.Interaction[discord.Client], content: str, *, view: discord.ui.View | None = None
+    interaction: discord.Interaction[discord.Client],
+    content: str,
+    *,
+    view: discord.ui.View | None = None,
+    files: Sequence[discord.File] = (),
 ) -> None:
-    """Answer only the member, acknowledged or not. A failure is one log line."""
+    """Answer only the member, acknowledged or not; `files` need an acknowledgement. A failure is one log line."""
     try:
         async with asyncio.timeout(REPLY_SECONDS):
             if not interaction.response.is_done():
@@ -112,6 +126,8 @@ async def reply(
                 with contextlib.suppress(*TROUBLES):
                     await interaction.response.send_message(content, ephemeral=True, view=view or discord.utils.MISSING)
                     return
-            await interaction.edit_original_response(content=content, view=view)
+            await interaction.edit_original_response(
+                content=content, view=view, attachments=files or discord.utils.MISSING
+            )
     except TROUBLES as error:
         log.warning("a command could not be answered (%s)", in_words(error))

@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     credits_per_server_per_day: int | None = None
     lyrics_per_day: int = 5  # orders of one member
     keep_tracks_days: int = 0
+    join_preview: bool = True
     keep_jobs_days: int = 365
     max_source_mb: int = 100
     models: tuple[str, ...] = tuple(MODELS)
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     progress_every_seconds: float = 4
     interaction_seconds: float = 870  # half a minute under the 15 minutes that a token lives
     watched_seconds: float = 20  # for so long somebody who gave a command looks at its answer and needs no ping
+    undo_seconds: float = 5  # for so long what a button submits at once can be undone
     retry_base_seconds: float = 2
     identify_seconds: float = 5  # between two shards in one bucket
     self_call_every_seconds: float = 600  # between two checks of PUBLIC_URL
@@ -186,6 +188,12 @@ def _secret(raw: str) -> str:
     if re.search(r"\s", raw):
         raise ValueError("contains white space: copy it again, in one piece")
     return raw
+
+
+def _on_or_off(raw: str) -> bool:
+    if raw.lower() not in {"on", "off"}:
+        raise ValueError("is neither on nor off")
+    return raw.lower() == "on"
 
 
 def _public_key(raw: str) -> str:
@@ -414,6 +422,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "CREDITS_PER_SERVER_PER_DAY": _credits,
     "LYRICS_PER_DAY": _whole(0, 1_000_000),
     "KEEP_TRACKS_DAYS": _whole(0, 3650),
+    "JOIN_PREVIEW": _on_or_off,
     "KEEP_JOBS_DAYS": _whole(15, 36500),
     "MAX_SOURCE_MB": _whole(1, 2000),
     "MODELS": _models,

@@ -8,24 +8,22 @@ from discord.app_commands import locale_str
 from discord.ext import commands
 from msgspec.structs import replace
 
-from bot.chat.places import place_of
 from bot.client import EncoreClient
-from bot.domain.adjustments import adjusted
-from bot.domain.drafts import Draft, Problem, moment_meant, refused_draft_id
-from bot.domain.jobs import Intake
+from bot.domain.drafts import Draft, moment_meant, refused_draft_id
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
-from bot.domain.request import ExtensionRequest, Mode, genders_meant
-from bot.domain.rules import broken_rules
+from bot.domain.presets import NAME_MAX, PresetOptions, with_preset
+from bot.domain.request import ExtensionRequest, gender_meant
 from bot.domain.source import SourceChoice
-from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models
+from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models, suggest_moments
 from bot.domain.text import text
 from bot.errors import Refused
 from bot.services.members.members import Members
-from bot.services.pipeline.accept import Acceptance
 from bot.services.songs.drafts import Drafts
-from cogs.form import FormCog
+from bot.services.songs.presets import Presets
+from cogs.beginning import Beginning
 from cogs.pieces import CHOICE_MAX, piece_named, track_choices
-from cogs.submitting import check_place, hand_in
+from cogs.presets import preset_choices
+from cogs.submitting import check_place
 
 Interaction = discord.Interaction[EncoreClient]
 Choices = list[app_commands.Choice[str]]
@@ -34,18 +32,18 @@ Choices = list[app_commands.Choice[str]]
 class ExtendCog(commands.Cog):
     def __init__(
         self,
-        acceptance: Acceptance,
         members: Members,
         drafts: Drafts,
-        form: FormCog,
+        beginning: Beginning,
+        presets: Presets,
         *,
         offer: Offer,
         max_source_bytes: int,
     ) -> None:
-        self._acceptance = acceptance
         self._members = members
         self._drafts = drafts
-        self._form = form
+        self._beginning = beginning
+        self._presets = presets
         self._offer = offer
         self._max_source_bytes = max_source_bytes
 
@@ -55,7 +53,7 @@ class ExtendCog(commands.Cog):
         audio=locale_str("The piece to continue: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
         url=locale_str("… or a link to it (https)"),
         track=locale_str("… or one of your earlier tracks"),
-        continue_at=locale_str("Where to continue from, like 1:05 or 65. Left out: the end"),
+        continue_at=locale_str("Where to continue from, like 1:05 or 65, or pick to see the audio. Left out: the end"),
         model=locale_str("Which model makes the music"),
         instrumental=locale_str("No singing"),
         style=locale_str("How it should sound; give a title too"),
@@ -68,6 +66,7 @@ class ExtendCog(commands.Cog):
         audio_weight=locale_str("How closely to follow the audio, from 0 to 1"),
         private=locale_str("Only you see the result"),
         form=locale_str("Fill in the rest in a form"),
+        preset=locale_str("A set of options that you saved; what you type here comes first"),
     )
     async def extend(
         self,
@@ -77,7 +76,7 @@ class ExtendCog(commands.Cog):
         track: app_commands.Range[str, 1, 100] | None = None,
         continue_at: app_commands.Range[str, 1, 40] | None = None,
         model: app_commands.Range[str, 1, 40] | None = None,
-        instrumental: bool = False,
+        instrumental: bool | None = None,
         style: app_commands.Range[str, 1, STYLE_MAX] | None = None,
         title: app_commands.Range[str, 1, TITLE_MAX] | None = None,
         prompt: app_commands.Range[str, 1, PROMPT_MAX] | None = None,
@@ -88,6 +87,7 @@ class ExtendCog(commands.Cog):
         audio_weight: app_commands.Range[float, 0, 1] | None = None,
         private: bool = False,
         form: bool = False,
+        preset: app_commands.Range[str, 1, NAME_MAX] | None = None,
     ) -> None:
         check_place(interaction, private=private)
         moment, words = moment_meant(continue_at)
@@ -95,11 +95,11 @@ class ExtendCog(commands.Cog):
             model=self._model(model),
             continue_at=moment,
             continue_at_words=words,
-            instrumental=instrumental,
+            instrumental=bool(instrumental),
             style=(style or "").strip(),
             title=(title or "").strip(),
             prompt=(prompt or "").strip(),
-            vocal_gender=_gender(vocal_gender),
+            vocal_gender=gender_meant(vocal_gender),
             exclude=(exclude or "").strip(),
             style_weight=style_weight,
             weirdness=weirdness,
@@ -112,28 +112,31 @@ class ExtendCog(commands.Cog):
             private=private,
             made_at=interaction.client.clock(),
         )
+        typed = _given(
+            model=(model or "").strip(),
+            instrumental=instrumental,
+            style=request.style,
+            vocal_gender=request.vocal_gender,
+            exclude=request.exclude,
+            style_weight=style_weight,
+            weirdness=weirdness,
+            audio_weight=audio_weight,
+        )
         try:
+            chosen = await self._presets.chosen(interaction.user.id, preset)
+            options = chosen.options if chosen else PresetOptions()
+            request = with_preset(request, options, typed=typed)
+            draft = replace(draft, request=request)
             source = await self._source(interaction.user.id, audio, url, track)
-            if source.model and not (model or "").strip():
+            if source.model and not options.model and "model" not in typed:
                 request = replace(request, model=source.model)
             draft = replace(draft, source=source, request=request)
-            await self._begin(interaction, draft, in_form=form)
+            if "model" not in typed:
+                self._presets.check_model(chosen, source_model=source.model)
+            await self._beginning.begin(interaction, draft, in_form=form)
         except Refused as error:
             await self._drafts.keep_refused(error, draft)
             raise
-
-    async def _begin(self, interaction: Interaction, draft: Draft, *, in_form: bool) -> None:
-        """Hand it in, or open the form if that is wanted, or if there are no lyrics where they are needed."""
-        source, request = draft.source, draft.request
-        assert source is not None  # noqa: S101  # the command has one
-        if in_form or (request.mode is Mode.CUSTOM_VOCAL and not request.prompt):
-            broken = () if in_form else broken_rules(adjusted(replace(request, source_model=source.model)), self._offer)
-            problems = tuple(Problem(rule.option, rule.sentence) for rule in broken)
-            await self._form.open(interaction, replace(draft, problems=problems))
-            return
-        place = place_of(interaction, private=draft.private, at=interaction.client.clock())
-        intake = Intake(place=place, source=source, request=request, due_at=place.received_at)
-        await hand_in(interaction, self._acceptance, intake)
 
     def _model(self, typed: str | None) -> str:
         """The model that matches, or the input if none or several do."""
@@ -158,6 +161,10 @@ class ExtendCog(commands.Cog):
         assert source is not None  # noqa: S101  # one of the three is given
         return source
 
+    @extend.autocomplete("continue_at")
+    async def _moments(self, interaction: Interaction, current: str) -> Choices:
+        return _choices(interaction, suggest_moments(current))
+
     @extend.autocomplete("model")
     async def _models(self, interaction: Interaction, current: str) -> Choices:
         return _choices(interaction, suggest_models(current, await self._filled_in(interaction), self._offer))
@@ -169,6 +176,12 @@ class ExtendCog(commands.Cog):
     @extend.autocomplete("track")
     async def _tracks(self, interaction: Interaction, current: str) -> Choices:
         return await track_choices(interaction, self._members, current)
+
+    @extend.autocomplete("preset")
+    async def _saved(self, interaction: Interaction, current: str) -> Choices:
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        presets = await self._presets.all(interaction.user.id)
+        return preset_choices(presets, current, none=say(text("No preset this time")))
 
     async def _filled_in(self, interaction: Interaction) -> ExtensionRequest:
         """What the member has filled in so far; any of it may be missing or unfinished."""
@@ -191,9 +204,6 @@ def _choices(interaction: Interaction, suggestions: list[Suggestion]) -> Choices
     return [app_commands.Choice(name=say(each.name)[:CHOICE_MAX], value=each.value) for each in suggestions[:25]]
 
 
-def _gender(words: str | None) -> str | None:
-    """The gender that matches, or the input if none or both do."""
-    if not (typed := (words or "").strip()):
-        return None
-    genders = genders_meant(typed)
-    return genders[0] if len(genders) == 1 else typed
+def _given(**options: object) -> frozenset[str]:
+    """The names of the options that the member typed."""
+    return frozenset(name for name, value in options.items() if value is not None and value != "")

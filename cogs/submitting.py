@@ -1,5 +1,6 @@
 """How everything that submits goes in: written down, acknowledged, begun. One way for commands, forms and buttons."""
 
+from datetime import timedelta
 from functools import partial
 
 import discord
@@ -8,6 +9,7 @@ from bot.acknowledge import acknowledge
 from bot.chat.permissions import posting_refusal
 from bot.chat.why import outside_servers
 from bot.client import EncoreClient
+from bot.domain.clicks import Click
 from bot.domain.gates import Gate
 from bot.domain.jobs import Intake
 from bot.errors import Refused, SourceTooLarge
@@ -38,15 +40,35 @@ def check_size(size_bytes: int, *, limit_bytes: int) -> None:
         raise Refused(without_cost([too_large.sentence]), rules=[too_large.rule], options=["audio"])
 
 
+def click_behind(interaction: Interaction) -> Click:
+    """A click, or the form that follows one."""
+    return Click(
+        interaction_id=interaction.id,
+        member_id=interaction.user.id,
+        message_id=interaction.message.id if interaction.message else 0,
+        channel_id=interaction.channel_id or 0,
+        guild_id=interaction.guild_id,
+    )
+
+
 async def hand_in(
-    interaction: Interaction, acceptance: Acceptance, intake: Intake, *, is_acknowledged: bool = False
-) -> None:
-    """Write it down, acknowledge the interaction, leave it to the workers.
+    interaction: Interaction,
+    acceptance: Acceptance,
+    intake: Intake,
+    *,
+    is_acknowledged: bool = False,
+    after: timedelta = timedelta(0),
+) -> bool:
+    """Write it down, acknowledge the interaction, leave it to the workers; False if nothing was handed in here.
+
+    `after`: how long it can still be undone.
 
     Raises:
         TooManyOpenCommands: the member has as many on their way as one may have.
     """
     if not await acceptance.write_down(intake):
-        return
-    if is_acknowledged or await acknowledge(interaction, put_away=partial(acceptance.forget, intake)):
-        await acceptance.begin(intake)
+        return False
+    if not is_acknowledged and not await acknowledge(interaction, put_away=partial(acceptance.forget, intake)):
+        return False
+    await acceptance.begin(intake, after=after)
+    return True

@@ -56,6 +56,13 @@ UPDATE intake SET claimed_by = NULL, due_ms = $3
 RETURNING interaction_id
 """
 
+# No worker has it yet: from then on, it has an owner.
+UNDO = """
+UPDATE intake SET payload = NULL, refusal = NULL, due_ms = NULL
+ WHERE interaction_id = $1 AND member_id = $2 AND claimed_by IS NULL AND due_ms IS NOT NULL
+RETURNING interaction_id
+"""
+
 IS_OPEN = "SELECT interaction_id FROM intake WHERE interaction_id = $1 AND due_ms IS NOT NULL"
 
 REMEMBER = """
@@ -138,6 +145,10 @@ class Intakes:
     async def withdraw(self, interaction_id: int) -> bool:
         """Its writer finishes it; False if a worker took it over before."""
         return await self.finish(interaction_id, owner=WRITER)
+
+    async def undo(self, interaction_id: int, *, member_id: int) -> bool:
+        """Finish a member's command that waits for a worker; False if one has it, or it is finished already."""
+        return await self._connection.fetch_one(UNDO, interaction_id, member_id) is not None
 
     async def is_open(self, interaction_id: int) -> bool:
         """Whether somebody is still to make a job of it."""

@@ -194,8 +194,17 @@ def title_pattern(words: str, *, whole: bool) -> str:
     return f"{_escaped(words)}\n%" if whole else f"%{_escaped(words)}%\n%"
 
 
+def model_pattern(model: str) -> str:
+    """The pattern that finds `model` in a stored request; empty finds any. Quotes in members' own words are escaped."""
+    return f'%"model":"{_literal(model)}"%' if model else "%"
+
+
 def _escaped(words: str) -> str:
-    return folded(words).replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return _literal(folded(words))
+
+
+def _literal(words: str) -> str:
+    return words.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def tell_unreadable(job_id: str, error: Exception) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bot.domain.inbox_entry import Recorded
 from storage import lock
 from storage.batches import Batches, Take
+from storage.clicks import Clicks
+from storage.complaints import Complaints
 from storage.drafts import Drafts
 from storage.engines import sqlite_ownership
 from storage.engines.base import BUSY_SECONDS, Connection, Engine
@@ -25,15 +27,19 @@ from storage.inbox import Inbox
 from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
+from storage.library import Library
 from storage.lyrics import LyricsOrders
 from storage.memos import Memos
 from storage.migrate import Before, Migration, migrate
+from storage.presets import Presets
 from storage.progress import ProgressMessages
 from storage.recording import CallbackToRecord
 from storage.sendings import Sendings
 from storage.songs import Songs
 from storage.spending import Spending
 from storage.tracks import Tracks
+from storage.votes import Votes
+from storage.whole_songs import WholeSongs
 
 if TYPE_CHECKING:
     from storage.gauges import Gauges
@@ -56,6 +62,8 @@ class SqlWork:
         self.jobs = Jobs(connection)
         self.tracks = Tracks(connection)
         self.songs = Songs(connection)
+        self.library = Library(connection)
+        self.presets = Presets(connection)
         self.ledger = Ledger(connection)
         self.intakes = Intakes(connection)
         self.inbox = Inbox(connection)
@@ -63,7 +71,11 @@ class SqlWork:
         self.progress = ProgressMessages(connection)
         self.spending = Spending(connection)
         self.sendings = Sendings(connection)
+        self.votes = Votes(connection)
+        self.clicks = Clicks(connection)
+        self.complaints = Complaints(connection)
         self.drafts = Drafts(connection)
+        self.whole_songs = WholeSongs(connection)
         self.lyrics = LyricsOrders(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection

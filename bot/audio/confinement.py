@@ -42,7 +42,7 @@ LAYERS: Mapping[str, Callable[[], None]] = MappingProxyType(
 )
 
 
-def bound(*, memory_bytes: int, cpu_seconds: int, file_bytes: int) -> list[str]:
+def bound(*, memory_bytes: int, cpu_seconds: int, file_bytes: int, descriptors: int = DESCRIPTORS_MAX) -> list[str]:
     """Limit this process permanently; return the limits that this system could not set.
 
     Core dumps and child processes are off too, and descriptors are few. RLIMIT_NPROC does not stop root. The bot and
@@ -54,7 +54,7 @@ def bound(*, memory_bytes: int, cpu_seconds: int, file_bytes: int) -> list[str]:
         "RLIMIT_CPU": cpu_seconds,
         "RLIMIT_FSIZE": file_bytes,
         "RLIMIT_CORE": 0,
-        "RLIMIT_NOFILE": DESCRIPTORS_MAX,
+        "RLIMIT_NOFILE": descriptors,
         "RLIMIT_NPROC": 0,
     }
     missing = []

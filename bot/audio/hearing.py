@@ -1,5 +1,6 @@
 """Open a file as audio and decode it to its end. Runs only in the audio process; nothing else imports PyAV."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ def opened(file_descriptor: int) -> Iterator[InputContainer]:
     name, only the bytes decide what it is.
 
     Raises:
-        Unusable: it is not one of the containers allowed here.
+        Unusable: it is empty, or not one of the containers allowed here.
     """
     options = {
         "fd": str(file_descriptor),
@@ -48,6 +49,8 @@ def opened(file_descriptor: int) -> Iterator[InputContainer]:
         "codec_whitelist": ",".join(sorted(DECODERS)),  # pictures are never decoded, not even to inspect them
         "threads": "1",
     }
+    if os.fstat(file_descriptor).st_size == 0:
+        raise Unusable(Problem.EMPTY, "no bytes")
     try:
         container = av.open("fd:", "r", options=options, **_METADATA)
     except MemoryError:

@@ -6,16 +6,40 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import msgspec
 
-from bot.audio.questions import Answer, Confined, Fit, Fitted, Found, Limits, Probe, Problem, Question, Refusal
+from bot.audio.questions import (
+    Answer,
+    Confined,
+    Draw,
+    Drew,
+    Fit,
+    Fitted,
+    Found,
+    HasJoined,
+    HasPreviewed,
+    HasTrimmed,
+    Join,
+    Limits,
+    Preview,
+    Probe,
+    Problem,
+    Question,
+    Refusal,
+    Stretch,
+    Trim,
+    WrittenTags,
+)
+from bot.audio.slots import Slots
+from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
 from bot.domain.models import MODELS
+from bot.domain.outlines import Outline
 from bot.domain.source import AudioProperties
 from bot.errors import BadSource, NoAudioTrack, NotAudio, SourceEmpty, SourceTooCostly, SourceTooLong, SourceTruncated
 
@@ -23,6 +47,15 @@ log = logging.getLogger(__name__)
 
 PROBE_LIMITS = Limits()
 FIT_LIMITS = Limits(cpu_seconds=90, wall_seconds=180.0)  # encoding costs more than decoding
+
+STUDIO_LIMITS = Limits(cpu_seconds=180, wall_seconds=360.0)  # a chain of joins can be an hour long
+
+PICTURE_MAX_BYTES = 2_000_000
+PREVIEW_MAX_BYTES = 1_000_000
+JOINED_MAX_BYTES = 700_000_000  # an hour of WAV
+TRIMMED_MAX_BYTES = 200_000_000
+PARTS_MAX = 64
+NO_TAGS = Tags()
 
 LONGEST_SECONDS = max(model.source_max_seconds for model in MODELS.values())
 """The longest source that any model takes; reported when a source is too long even to measure."""
@@ -35,7 +68,8 @@ _LINE_MAX_BYTES = 1 << 14
 class AudioProcess:
     """Reads and writes audio, each file in its own process that can do nothing else.
 
-    Probes and fits have separate slots, so that a delivery never waits for members' files. A file whose process dies,
+    Probes and fits have separate slots, so that a delivery never waits for members' files. Pictures, joins, previews
+    and trimmed sources share two more, and never begin while a probe waits. A file whose process dies,
     from a signal, lack of memory or its time limit, is a `SourceTooCostly`. Cancelling a call ends its process.
     `worker` is the module that the process runs.
     """
@@ -45,14 +79,18 @@ class AudioProcess:
         *,
         probes_at_once: int = 2,
         fits_at_once: int = 2,
+        studio_at_once: int = 2,
         probe_limits: Limits = PROBE_LIMITS,
         fit_limits: Limits = FIT_LIMITS,
+        studio_limits: Limits = STUDIO_LIMITS,
         worker: str = "bot.audio.worker",
     ) -> None:
-        self._probes = asyncio.Semaphore(probes_at_once)
-        self._fits = asyncio.Semaphore(fits_at_once)
+        self._probes = Slots(probes_at_once)
+        self._fits = Slots(fits_at_once)
+        self._studio = Slots(studio_at_once, after=self._probes)
         self._probe_limits = probe_limits
         self._fit_limits = fit_limits
+        self._studio_limits = studio_limits
         self._worker = worker
         self._has_told_what_is_missing = False
         self.missing: tuple[str, ...] | None = None  # what the system lacks to confine a process; None: none was asked
@@ -63,12 +101,12 @@ class AudioProcess:
         Raises:
             BadSource: one of its subclasses says why the file cannot be used.
         """
-        async with self._probes:
+        async with self._probes.one():
             with _reader(path) as source:
                 process = self._start(Probe(limits=self._probe_limits), source)
             answer = await self._answer_of(process, self._probe_limits)
         if not isinstance(answer, Found):
-            raise SourceTooCostly(f"audio process answered {answer!r}")
+            _wrong(answer)
         return answer.properties
 
     async def fit(self, path: Path, to: Path, *, limit_bytes: int) -> bool:
@@ -78,7 +116,7 @@ class AudioProcess:
             BadSource: the file at `path` cannot be decoded; `to` does not exist.
         """
         fits = False
-        async with self._fits:
+        async with self._fits.one():
             try:
                 with _reader(path) as source, _writer(to) as output:
                     question = Fit(limits=self._fit_limits, limit_bytes=limit_bytes, to=output.fileno())
@@ -89,6 +127,98 @@ class AudioProcess:
                 if not fits:
                     await asyncio.to_thread(to.unlink, missing_ok=True)
         return fits
+
+    async def draw(self, path: Path, to: Path, *, seam: float | None = None) -> Outline:
+        """Draw the piece as a PNG into `to`; see `bot.services.common.studio.Studio`.
+
+        Raises:
+            BadSource: the file at `path` cannot be decoded; `to` does not exist.
+        """
+
+        def question(_: Sequence[int], output: int) -> Draw:
+            return Draw(limits=self._studio_limits, limit_bytes=PICTURE_MAX_BYTES, to=output, seam=seam)
+
+        answer = await self._made([path], to, question)
+        return answer.outline if isinstance(answer, Drew) else _wrong(answer)
+
+    async def join(
+        self, parts: Sequence[JoinPart], to: Path, *, audio_format: JoinFormat = JoinFormat.MP3, tags: Tags = NO_TAGS
+    ) -> Joined:
+        """Join the parts into `to`; see `bot.services.common.studio.Studio`.
+
+        Raises:
+            BadSource: one of the files cannot be decoded; `to` does not exist.
+            ValueError: fewer than two parts or more than `PARTS_MAX`, or one without a seam before the last.
+        """
+
+        def question(files: Sequence[int], output: int) -> Join:
+            cover = files[len(parts)] if tags.cover is not None else None
+            return Join(
+                limits=self._studio_limits,
+                limit_bytes=JOINED_MAX_BYTES,
+                to=output,
+                pieces=_stretches(parts, files),
+                audio_format=audio_format,
+                tags=WrittenTags(title=tags.title, artist=tags.artist, cover=cover),
+            )
+
+        paths = [*_paths(parts), *([tags.cover] if tags.cover is not None else [])]
+        answer = await self._made(paths, to, question)
+        joined = answer.joined if isinstance(answer, HasJoined) else _wrong(answer)
+        if joined.is_whole_already:
+            await asyncio.to_thread(to.unlink, missing_ok=True)
+        return joined
+
+    async def preview(self, parts: Sequence[JoinPart], to: Path) -> Previewed:
+        """Write ten seconds around the last seam into `to`; raises like `join`."""
+
+        def question(files: Sequence[int], output: int) -> Preview:
+            pieces = _stretches(parts, files)
+            return Preview(limits=self._studio_limits, limit_bytes=PREVIEW_MAX_BYTES, to=output, pieces=pieces)
+
+        answer = await self._made(_paths(parts), to, question)
+        return answer.previewed if isinstance(answer, HasPreviewed) else _wrong(answer)
+
+    async def trim(self, path: Path, to: Path, *, until_seconds: float, at_most_seconds: float) -> Trimmed:
+        """Write the part before a moment into `to`; see `bot.services.common.studio.Studio`.
+
+        Raises:
+            BadSource: the file at `path` cannot be decoded; `to` does not exist.
+        """
+
+        def question(_: Sequence[int], output: int) -> Trim:
+            return Trim(
+                limits=self._studio_limits,
+                limit_bytes=TRIMMED_MAX_BYTES,
+                to=output,
+                until_seconds=until_seconds,
+                at_most_seconds=at_most_seconds,
+            )
+
+        answer = await self._made([path], to, question)
+        return answer.trimmed if isinstance(answer, HasTrimmed) else _wrong(answer)
+
+    async def _made(
+        self, paths: Sequence[Path], to: Path, question: Callable[[Sequence[int], int], Question]
+    ) -> Answer:
+        """The answer to a question about open files and an open output; without one, `to` does not exist.
+
+        The first file is also on standard input.
+        """
+        made = False
+        async with self._studio.one():
+            try:
+                with ExitStack() as stack:
+                    files = [stack.enter_context(_reader(path)) for path in paths]
+                    output = stack.enter_context(_writer(to))
+                    asked = question([file.fileno() for file in files], output.fileno())
+                    process = self._start(asked, files[0], *files, output)
+                answer = await self._answer_of(process, self._studio_limits)
+                made = True
+            finally:
+                if not made:
+                    await asyncio.to_thread(to.unlink, missing_ok=True)
+        return answer
 
     def _start(self, question: Question, source: BinaryIO, *files: BinaryIO) -> "Popen[bytes]":
         return Popen(  # noqa: S603  # our own arguments
@@ -129,6 +259,22 @@ class AudioProcess:
                 ", ".join(confined.missing),
             )
         self._has_told_what_is_missing = True
+
+
+def _paths(parts: Sequence[JoinPart]) -> list[Path]:
+    if not 2 <= len(parts) <= PARTS_MAX or any(part.until_seconds is None for part in parts[:-1]):
+        raise ValueError(parts)
+    return [part.path for part in parts]
+
+
+def _stretches(parts: Sequence[JoinPart], files: Sequence[int]) -> tuple[Stretch, ...]:
+    return tuple(
+        Stretch(descriptor=file, until_seconds=part.until_seconds) for part, file in zip(parts, files, strict=False)
+    )
+
+
+def _wrong(answer: Answer) -> NoReturn:
+    raise SourceTooCostly(f"audio process answered {answer!r}")
 
 
 def _reader(path: Path) -> BinaryIO:

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from bot.domain.joins import Joined, JoinFormat, Previewed, Trimmed
+from bot.domain.outlines import Outline
 from bot.domain.source import AudioProperties
 
 
@@ -51,6 +53,60 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True, tag="fit"):
     to: int
 
 
+class Draw(msgspec.Struct, frozen=True, kw_only=True, tag="draw"):
+    """Draw the file on standard input as a PNG of at most `limit_bytes` into the open file `to`, a descriptor."""
+
+    limits: Limits
+    limit_bytes: int
+    to: int
+    seam: float | None = None  # in seconds; with one, no points are looked for
+
+
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """An open file that is heard up to `until_seconds`; None: to its end."""
+
+    descriptor: int
+    until_seconds: float | None = None
+
+
+class WrittenTags(msgspec.Struct, frozen=True, kw_only=True):
+    """`cover`: the descriptor of an open picture."""
+
+    title: str = ""
+    artist: str = ""
+    cover: int | None = None
+
+
+class Join(msgspec.Struct, frozen=True, kw_only=True, tag="join"):
+    """Join the open files into the open file `to`, of at most `limit_bytes`. Nothing is on standard input."""
+
+    limits: Limits
+    limit_bytes: int
+    to: int
+    pieces: tuple[Stretch, ...]
+    audio_format: JoinFormat
+    tags: WrittenTags
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True, tag="preview"):
+    """Write what is around the last seam into the open file `to`. Nothing is on standard input."""
+
+    limits: Limits
+    limit_bytes: int
+    to: int
+    pieces: tuple[Stretch, ...]
+
+
+class Trim(msgspec.Struct, frozen=True, kw_only=True, tag="trim"):
+    """Write the part of the file on standard input before `until_seconds` into the open file `to`."""
+
+    limits: Limits
+    limit_bytes: int
+    to: int
+    until_seconds: float
+    at_most_seconds: float
+
+
 class Confined(msgspec.Struct, frozen=True, kw_only=True):
     """The first line, written before the file is read: the limits and layers that this system could not provide."""
 
@@ -71,6 +127,24 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
     heard_seconds: float
 
 
-Question = Probe | Fit
-Answer = Found | Fitted | Refusal
+class Drew(msgspec.Struct, frozen=True, kw_only=True, tag="drew"):
+    outline: Outline
+
+
+class HasJoined(msgspec.Struct, frozen=True, kw_only=True, tag="joined"):
+    joined: Joined
+
+
+class HasPreviewed(msgspec.Struct, frozen=True, kw_only=True, tag="previewed"):
+    previewed: Previewed
+
+
+class HasTrimmed(msgspec.Struct, frozen=True, kw_only=True, tag="trimmed"):
+    trimmed: Trimmed
+
+
+Work = Fit | Draw | Join | Preview | Trim
+"""What writes a file, `to`, of at most `limit_bytes`."""
+Question = Probe | Work
+Answer = Found | Fitted | Drew | HasJoined | HasPreviewed | HasTrimmed | Refusal
 """The second line."""

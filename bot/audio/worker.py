@@ -8,10 +8,32 @@ import sys
 
 import msgspec
 
-from bot.audio.confinement import bound, confine
+from bot.audio.confinement import DESCRIPTORS_MAX, bound, confine
+from bot.audio.drawing import draw
 from bot.audio.fitting import fit
+from bot.audio.joining import join, preview
 from bot.audio.probing import probe
-from bot.audio.questions import Answer, Confined, Fit, Fitted, Found, Probe, Problem, Question, Refusal, Unusable
+from bot.audio.questions import (
+    Answer,
+    Confined,
+    Draw,
+    Drew,
+    Fit,
+    Fitted,
+    Found,
+    HasJoined,
+    HasPreviewed,
+    HasTrimmed,
+    Join,
+    Preview,
+    Probe,
+    Problem,
+    Question,
+    Refusal,
+    Trim,
+    Unusable,
+)
+from bot.audio.trimming import trim
 
 _STDIN = 0
 _LOG_LINE_MAX = 300
@@ -25,7 +47,8 @@ def shut_in(question: Question) -> Confined:
         # A probed source is mapped, which takes address space but no memory.
         memory_bytes=limits.memory_bytes + (os.fstat(_STDIN).st_size if isinstance(question, Probe) else 0),
         cpu_seconds=limits.cpu_seconds + 2,
-        file_bytes=question.limit_bytes + _WRITE_SLACK_BYTES if isinstance(question, Fit) else 0,
+        file_bytes=0 if isinstance(question, Probe) else question.limit_bytes + _WRITE_SLACK_BYTES,
+        descriptors=DESCRIPTORS_MAX + (len(question.pieces) if isinstance(question, Join | Preview) else 0),
     )
     return Confined(missing=(*missing, *confine()))
 
@@ -33,9 +56,7 @@ def shut_in(question: Question) -> Confined:
 def answer_to(question: Question, source: int = _STDIN) -> Answer:
     """The answer about the open file `source`; "it cannot be used" is an answer too."""
     try:
-        if isinstance(question, Fit):
-            return Fitted(fits=fit(source, question.to, limit_bytes=question.limit_bytes, limits=question.limits))
-        return Found(properties=probe(source, question.limits))
+        return _answered(question, source)
     except Unusable as error:
         return Refusal(problem=error.problem, log_line=error.log_line, heard_seconds=error.heard_seconds)
     except MemoryError:
@@ -43,6 +64,26 @@ def answer_to(question: Question, source: int = _STDIN) -> Answer:
     except Exception as error:  # noqa: BLE001  # the decoder's surprises are the file's fault, and the parent logs them
         line = f"{type(error).__name__}: {error}"[:_LOG_LINE_MAX]
         return Refusal(problem=Problem.TOO_COSTLY, log_line=line, heard_seconds=0.0)
+
+
+def _answered(question: Question, source: int) -> Answer:
+    limits = question.limits
+    match question:
+        case Probe():
+            return Found(properties=probe(source, limits))
+        case Fit():
+            return Fitted(fits=fit(source, question.to, limit_bytes=question.limit_bytes, limits=limits))
+        case Draw():
+            return Drew(outline=draw(source, question.to, seam=question.seam, limits=limits))
+        case Join():
+            form, tags = question.audio_format, question.tags
+            return HasJoined(joined=join(question.pieces, question.to, audio_format=form, tags=tags, limits=limits))
+        case Preview():
+            return HasPreviewed(previewed=preview(question.pieces, question.to, limits))
+        case Trim():
+            until, most = question.until_seconds, question.at_most_seconds
+            trimmed = trim(source, question.to, until_seconds=until, at_most_seconds=most, limits=limits)
+            return HasTrimmed(trimmed=trimmed)
 
 
 def main() -> None:

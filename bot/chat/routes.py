@@ -16,6 +16,7 @@ from bot.chat.direct_refusals import DirectRefusals
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.global_budget import Urgency
 from bot.chat.pacing import Pacer
+from bot.chat.result.rows import view_of
 from bot.chat.turns import Turns
 from bot.domain.jobs import Job, JobState, Place
 from bot.domain.progress import is_for_member_alone
@@ -117,7 +118,8 @@ class ChannelRoute:
 
     async def post_result(self, job: Job, files: Sequence[ResultFile]) -> Posted:
         say = self._catalogue.for_reader(job.place.locale)
-        return await self._send(job, cards.result_card(job, files, say, preface=self._preface(job)))
+        card = cards.result_card(job, files, say, preface=self._preface(job), is_shared=not self._direct)
+        return await self._send(job, card)
 
     async def post_failure(self, job: Job) -> Posted:
         say = self._catalogue.for_reader(job.place.locale)
@@ -146,12 +148,13 @@ class ChannelRoute:
             reference = discord.MessageReference(
                 message_id=job.progress_message_id, channel_id=job.place.channel_id, fail_if_not_exists=False
             )
-        with read_as_routes(), _attachments(card) as attached:
+        with read_as_routes(), attachments(card.files) as attached:
             async with self._pacer.post(channel.id, Urgency.RESULT):
                 message = await channel.send(
                     card.content,
                     embed=cast("discord.Embed", card.embed),
                     files=attached,
+                    view=cast("discord.ui.View", view_of(card.rows)),
                     nonce=end_nonce(job),
                     reference=cast("discord.MessageReference", reference),
                     allowed_mentions=_pinging(job),
@@ -243,9 +246,13 @@ class AnswerRoute:
     ) -> discord.WebhookMessage:
         for shape in cards.plainer(card):
             try:
-                with read_as_routes(), _attachments(shape) as attached:
+                with read_as_routes(), attachments(shape.files) as attached:
                     return await answer.edit_message(
-                        ORIGINAL, content=shape.content, embed=shape.embed, attachments=attached, view=None
+                        ORIGINAL,
+                        content=shape.content,
+                        embed=shape.embed,
+                        attachments=attached,
+                        view=view_of(shape.rows),
                     )
             except RouteRefused as error:
                 log.warning("job %s: Discord refused the answer (%s); trying a plainer one", job.short_id, error)
@@ -311,14 +318,14 @@ def end_nonce(job: Job) -> str:
 
 
 @contextmanager
-def _attachments(card: cards.Card) -> Iterator[list[discord.File]]:
+def attachments(files: Sequence[cards.Attached]) -> Iterator[list[discord.File]]:
     """The files for one try: a sent `discord.File` is empty the second time (docs/discord.md 3.1).
 
     They are closed at once, because a sent file stays in a reference cycle with all its bytes.
     """
     with ExitStack() as stack:
         attached = []
-        for file in card.files:
+        for file in files:
             content = io.BytesIO(file.words.encode()) if file.path is None else file.path
             attached.append(discord.File(content, filename=file.name, description=file.alt))
             stack.callback(attached[-1].close)

@@ -14,10 +14,12 @@ from tests.benchmarks import (
     burst,
     callback_backlog,
     callback_rate,
+    clicks,
     discord_limits,
     history,
     metrics,
     per_job,
+    pictures,
     polling,
     progress,
     shards,
@@ -29,6 +31,7 @@ from tests.benchmarks.rows import Row, table
 PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "start_up": start_up.measure,
     "acknowledge": acknowledge.measure,
+    "clicks": clicks.measure,
     "callback_rate": callback_rate.measure,
     "callback_backlog": callback_backlog.measure,
     "storage_commits": storage_commits.measure,
@@ -41,6 +44,7 @@ PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "history": history.measure,
     "metrics": metrics.measure,
     "shards": shards.measure,
+    "pictures": pictures.measure,
 }
 
 

@@ -37,7 +37,7 @@ async def test_a_command_with_a_file_ends_in_music_that_plays_and_seeks(ground: 
 
     result = await result_of(mia)
     await expect(result).to_contain_text("@Mia Your 2 tracks are ready.")
-    await expect(result.locator("audio")).to_have_count(2)
+    await expect(result.locator("audio")).to_have_count(4)  # and how each joins the original
     played = await result.locator("audio").first.evaluate(PLAYS)
     assert played["at"] > 20
     assert played["seconds"] == pytest.approx(CONTINUED_FROM + NEW_SECONDS, abs=0.5)
@@ -82,6 +82,49 @@ async def test_the_models_are_suggested_while_typing(window: OpenWindow) -> None
     await expect(options.first).to_contain_text("V5")
     await options.first.click()
     await expect(jonas.page.get_by_label("model", exact=True)).to_have_value(re.compile("^V5"))
+
+
+async def test_a_song_is_found_again_with_its_family(window: OpenWindow) -> None:
+    mia, jonas = await window("mia"), await window("jonas")
+    await mia.extend()
+    await result_of(mia)
+    await mia.see("here it is")
+
+    await jonas.begin("song")
+    await jonas.fill("song", "paper")
+    await jonas.page.get_by_role("listbox", name="song").get_by_role("option").first.click()
+    await jonas.send()
+    family = await jonas.see("1 version · 1 person")
+    await expect(family).to_contain_text("@Mia · continues paper-boats from 0:23 · take 1")
+
+    await mia.begin("library")
+    await mia.send()
+    library = await mia.see("Your results")
+    await library.get_by_role("combobox", name="Choose a result…").select_option(index=1)
+    shown = await mia.see("There's a copy in")
+    await shown.get_by_role("button", name="Back").click()
+    await expect(await mia.see("Your results")).to_contain_text("paper-boats · V5 · 2 takes")
+
+
+async def test_a_preset_is_saved_and_used(window: OpenWindow, ground: Playground) -> None:
+    mia = await window()
+    await mia.begin("preset save")
+    await mia.fill("name", "Late Night")
+    await mia.fill("exclude", "drums")
+    await mia.send()
+    await mia.see("Saved Late Night: without “drums”.")
+
+    await mia.begin("extend")
+    await mia.take_sample("paper-boats.mp3")
+    await mia.fill("preset", "late")
+    await mia.page.get_by_role("listbox", name="preset").get_by_role("option").first.click()
+    await mia.send()
+    await mia.see("Got it.")
+    await ground.scene.suno.wait_for_submit()
+
+    sent = next(request.json for request in ground.scene.suno.requests if request.path.endswith("/upload-extend"))
+    assert sent is not None
+    assert sent["negativeTags"] == "drums"
 
 
 async def test_a_refusal_is_seen_by_its_member_alone(window: OpenWindow, ground: Playground) -> None:
@@ -212,6 +255,26 @@ async def test_behind_the_scenes_a_job_is_seen_from_acceptance_to_delivery(windo
     await expect(mia.page.get_by_text("9988")).to_be_visible()
 
 
+async def test_people_vote_below_a_result_and_have_it_made_again(window: OpenWindow, ground: Playground) -> None:
+    mia, jonas = await window("mia"), await window("jonas")
+    await mia.extend()
+    result = await result_of(mia)
+    theirs = await result_of(jonas)
+
+    await result.get_by_role("button", name="Take 2 · 0").click()
+    await mia.see("You voted for take 2.")
+    await theirs.get_by_role("button", name="Take 2 · 1").click()
+    await expect(result.get_by_role("button", name="Take 2 · 2")).to_be_visible()
+
+    await theirs.get_by_role("button", name="Again").click()
+    undone = await jonas.see("seconds to undo")
+    await undone.get_by_role("button", name="Undo").click()
+    await jonas.see("Undone.")
+    await theirs.get_by_role("button", name="Extend 1").click()
+    await expect(jonas.page.get_by_role("dialog")).to_be_visible()
+    assert ground.scene.suno.submits == 1
+
+
 async def test_a_form_is_refused_fixed_and_ends_in_music(window: OpenWindow, ground: Playground) -> None:
     mia = await window()
     await mia.begin("extend")
@@ -281,3 +344,24 @@ async def test_the_audio_in_somebodys_message_is_extended(window: OpenWindow, gr
 
     await mia.see("harbour")
     await result_of(mia)
+
+
+async def test_a_moment_is_picked_by_eye_and_the_join_is_there_to_hear_and_to_see(
+    window: OpenWindow, ground: Playground
+) -> None:
+    mia = await window()
+    await mia.begin("extend")
+    await mia.take_sample("paper-boats.mp3")
+    await mia.fill("continue_at", "pick")
+    await mia.page.get_by_role("listbox", name="continue_at").get_by_role("option").first.click()
+    await mia.send()
+    picture = await mia.see("Where should paper-boats.mp3 continue?")
+    await expect(picture.get_by_role("img", name=re.compile("^Waveform of a piece"))).to_be_visible()
+    await picture.get_by_role("button", name="The end").click()
+
+    result = await result_of(mia)
+    await expect(result.locator("audio")).to_have_count(4)
+    await expect(result.get_by_role("img", name=re.compile("The continuation begins"))).to_be_visible()
+    await result.get_by_role("button", name="Whole song").click()
+    await mia.see("already contains the whole song from its beginning")
+    assert ground.scene.suno.submits == 1

@@ -12,6 +12,7 @@ import pytest
 
 from bot.audio.process import AudioProcess
 from bot.audio.questions import Limits
+from bot.domain.joins import JoinPart
 from bot.errors import SourceTooCostly, SourceTooLong
 from bot.sandbox.sounds import compose, silent_mp3_of_size
 
@@ -216,9 +217,51 @@ async def test_a_delivery_does_not_wait_for_members_files(long_file: Path, tmp_p
     assert children() <= before
 
 
+@needs_proc
+async def test_a_picture_waits_until_no_probe_waits(long_file: Path, tmp_path: Path) -> None:
+    audio, before = AudioProcess(probes_at_once=1), children()
+    compose(tmp_path / "piece.mp3", seconds=1.0)
+    probes = [asyncio.create_task(audio.probe(path)) for path in (long_file, tmp_path / "piece.mp3")]
+    stopped = await a_new_worker(before)
+    os.kill(stopped, signal.SIGSTOP)  # so that the second probe waits
+
+    picture = asyncio.create_task(audio.draw(tmp_path / "piece.mp3", tmp_path / "piece.png"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert workers(before) == {stopped}
+
+    os.kill(stopped, signal.SIGCONT)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*probes, picture)
+    assert (tmp_path / "piece.png").exists()
+
+
+@needs_proc
+async def test_probes_go_on_beside_two_joins(long_file: Path, tmp_path: Path) -> None:
+    audio, before = AudioProcess(), children()
+    compose(tmp_path / "piece.mp3", seconds=1.0)
+    parts = [JoinPart(path=long_file, until_seconds=60.0), JoinPart(path=long_file)]
+
+    joins = [asyncio.create_task(audio.join(parts, tmp_path / f"{number}.mp3")) for number in range(3)]
+    await until(lambda: len(workers(before)) == 2)
+    stopped = workers(before)
+    for process in stopped:
+        os.kill(process, signal.SIGSTOP)
+    async with asyncio.timeout(20):
+        await audio.probe(tmp_path / "piece.mp3")
+
+    assert workers(before) == stopped
+    for join in joins:
+        join.cancel()
+    await asyncio.wait(joins, timeout=20)
+    assert children() <= before
+    assert not list(tmp_path.glob("?.mp3"))
+
+
 async def test_the_bot_itself_never_loads_the_decoder() -> None:
     script = "import sys, bot.audio.process\n"
-    script += "sys.exit(not {'av', 'ctypes', 'bot.audio.hearing', 'bot.audio.confinement'}.isdisjoint(sys.modules))"
+    script += "late = {'av', 'audioop', 'resvg_py', 'ctypes', 'bot.audio.hearing', 'bot.audio.confinement'}\n"
+    script += "sys.exit(not late.isdisjoint(sys.modules))"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=ROOT)
 
     assert await process.wait() == 0

@@ -69,6 +69,50 @@ async def test_where_the_bot_may_not_post_the_member_alone_gets_it(pipeline: Pip
     assert end_of(after) is None
 
 
+async def test_a_result_is_sent_to_its_member_alone_if_that_is_wanted(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    await pipeline.delivery.step()
+    channel, answer = FakeRoute(), FakeRoute(name="the private answer")
+    pipeline.messenger.ways, pipeline.messenger.private_ways = [channel], [answer]
+    place = the_click(pipeline)
+
+    await pipeline.resend.send_again(job.id, MIA, replace(place, private=True))
+
+    assert [job_id for job_id, _ in answer.posted] == [job.id]
+    assert channel.posted == []
+
+
+async def test_what_the_provider_has_deleted_is_sent_from_its_message_in_the_channel(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    await pipeline.delivery.step()
+    pipeline.clock.turn(timedelta(days=20).total_seconds())
+    pipeline.fetcher.fetched.clear()
+    link = "https://cdn.invalid/boats-2.mp3"
+    pipeline.messenger.channel_copies[job.id] = {TRACKS[1].id: link}
+
+    await pipeline.resend.send_again(job.id, MIA, the_click(pipeline))
+
+    assert len(pipeline.messenger.ways[0].posted) == 2
+    assert link in pipeline.fetcher.fetched
+    kept = await pipeline.job(job)
+    assert link not in [track.audio_url for track in kept.tracks]
+
+
+async def test_what_is_neither_at_the_provider_nor_in_a_channel_is_refused(pipeline: Pipeline) -> None:
+    job = await pipeline.finished()
+    await pipeline.delivery.step()
+    pipeline.clock.turn(timedelta(days=20).total_seconds())
+    delivered = await pipeline.job(job)
+    bare = tuple(replace(track, audio_url="") for track in delivered.tracks)
+    await pipeline.storage.write(lambda work: work.jobs.save(replace(delivered, tracks=bare)))
+
+    with pytest.raises(Refused) as refusal:
+        await pipeline.resend.send_again(job.id, MIA, the_click(pipeline))
+
+    assert "no longer has these files" in refusal.value.sentences[0].message
+    assert len(pipeline.messenger.ways[0].posted) == 1
+
+
 async def test_a_delivered_result_can_be_sent_again(pipeline: Pipeline) -> None:
     job = await pipeline.finished()
     await pipeline.delivery.step()

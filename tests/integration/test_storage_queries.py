@@ -35,6 +35,7 @@ HOLDS_ONLY_WORK_LEFT = {
     "job_due": "jobs with work to do",
     "job_set_aside": "jobs that cannot be read, a handful",
     "progress_due": "progress messages that are behind",
+    "complaint_untold": "complaints of which the operator has not been told",
 }
 MAY_READ_ON = {
     "inbox.NEWEST_ID": "the greatest key is one step from the end of its index",
@@ -176,6 +177,11 @@ def test_a_statement_that_is_no_constant_is_noticed() -> None:
         ("jobs.LAST_TURN", "job_turn_of_member"),
         ("tracks.OF_MEMBER", "job_delivered_to_member"),
         ("tracks.ONE_OF_MEMBER", "track_by_id"),
+        ("library.OLDER", "job_delivered_to_member"),
+        ("library.NEWER", "job_delivered_to_member"),
+        ("library.PUBLIC", "job_public"),
+        ("songs.OF_SONG", "job_song"),
+        ("votes.OF_SONG", "job_song"),
         ("ledger.HOLD", "quota_unit_of_member"),
         ("inbox.COUNT_SET_ASIDE", "callback_set_aside"),
     ],

@@ -1,16 +1,19 @@
 """Scripted parts: a clock that tests set, a provider and a messenger that record their calls."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.domain.drafts import Draft
-from bot.domain.jobs import Job, Place
+from bot.domain.jobs import Job, Place, Track
+from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
 from bot.domain.lyrics import LyricsEnd, LyricsOrder, LyricsReport
+from bot.domain.outlines import Outline
 from bot.domain.progress import ProgressView
+from bot.domain.receipt import Receipt
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat, AudioProperties, InMessage
@@ -19,6 +22,8 @@ from bot.errors import BadSource, ProviderError
 from bot.services.common.messenger import Posted, ResultFile, RouteBusy, RouteClosed
 
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+NO_TAGS = Tags()
 
 
 class TurnedClock:
@@ -137,6 +142,9 @@ class FakeMessageFiles:
     async def fresh_link(self, where: InMessage, name: str) -> str | None:  # noqa: ARG002  # the protocol's
         return self.links.get(where.message_id)
 
+    async def posted_link(self, job: Job, track: Track) -> str | None:  # noqa: ARG002  # the protocol's
+        return self.links.get(job.final_message_id or 0)
+
 
 @dataclass
 class FakeAudio:
@@ -161,6 +169,50 @@ class FakeAudio:
             to.write_bytes(path.read_bytes()[:limit_bytes])
             return True
         return False
+
+
+@dataclass
+class FakeStudio:
+    """Makes files of a few bytes, or raises `error`. `hangs`: the calls, by name, that never end."""
+
+    error: BadSource | None = None
+    hangs: frozenset[str] = frozenset()
+    is_whole_already: bool = False
+    joined: list[Sequence[JoinPart]] = field(default_factory=list)
+
+    async def draw(self, path: Path, to: Path, *, seam: float | None = None) -> Outline:
+        await self._made("draw", to)
+        return Outline(length_seconds=float(path.stat().st_size), seam=seam)
+
+    async def join(
+        self,
+        parts: Sequence[JoinPart],
+        to: Path,
+        *,
+        audio_format: JoinFormat = JoinFormat.MP3,  # noqa: ARG002  # the protocol's, as below
+        tags: Tags = NO_TAGS,  # noqa: ARG002
+    ) -> Joined:
+        self.joined.append(parts)
+        if not self.is_whole_already:
+            await self._made("join", to)
+        seams = tuple(part.until_seconds for part in parts if part.until_seconds is not None)
+        return Joined(length_seconds=100, seams=seams, is_whole_already=self.is_whole_already)
+
+    async def preview(self, parts: Sequence[JoinPart], to: Path) -> Previewed:  # noqa: ARG002
+        await self._made("preview", to)
+        return Previewed(length_seconds=10, seam_seconds=5)
+
+    async def trim(self, path: Path, to: Path, *, until_seconds: float, at_most_seconds: float) -> Trimmed:  # noqa: ARG002
+        await self._made("trim", to)
+        length = min(until_seconds, at_most_seconds)
+        return Trimmed(began_at=until_seconds - length, length_seconds=length, is_copied=True)
+
+    async def _made(self, call: str, to: Path) -> None:
+        if call in self.hangs:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+        to.write_bytes(b"made")
 
 
 @dataclass
@@ -223,6 +275,7 @@ class FakeMessenger:
     private_ways: list[FakeRoute] = field(default_factory=list)
     answers: list[list[Text]] = field(default_factory=list)
     added: list[list[Text]] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
     told_directly: list[list[Text]] = field(default_factory=list)
     fixable: list[Draft | None] = field(default_factory=list)
     shown: list[tuple[str, ProgressView]] = field(default_factory=list)
@@ -241,6 +294,16 @@ class FakeMessenger:
     can_answer: bool = True
     edits_under_way: list[str] = field(default_factory=list)
     expected_directs: list[int] = field(default_factory=list)
+    vote_edits: list[tuple[int, dict[int, int]]] = field(default_factory=list)  # by message: the counts shown
+    vote_errors: list[Exception] = field(default_factory=list)
+    removed_results: list[int] = field(default_factory=list)
+    channel_copies: dict[str, dict[str, str]] = field(default_factory=dict)  # by job: links to its tracks
+    copies_error: Exception | None = None
+
+    async def in_channel(self, job: Job) -> Mapping[str, str]:
+        if self.copies_error is not None:
+            raise self.copies_error
+        return self.channel_copies.get(job.id, {})
 
     async def tell_operator(self, sentences: Sequence[Text]) -> None:
         self.operator.append(list(sentences))
@@ -248,13 +311,24 @@ class FakeMessenger:
     def routes(self, job: Job) -> Sequence[FakeRoute]:
         return self.private_ways if job.place.private and self.private_ways else self.ways
 
-    async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:  # noqa: ARG002  # the protocol's
+    async def answer(
+        self,
+        place: Place,  # noqa: ARG002  # the protocol's
+        sentences: Sequence[Text],
+        *,
+        receipt: Receipt | None = None,
+    ) -> bool:
         if self.can_answer:
             self.answers.append(list(sentences))
+            self._keep(receipt)
         return self.can_answer
 
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:  # noqa: ARG002  # the protocol's
         self.added.append(list(sentences))
+
+    def _keep(self, receipt: Receipt | None) -> None:
+        if receipt is not None:
+            self.receipts.append(receipt)
 
     answer_errors: list[Exception] = field(default_factory=list)  # raised where a clear answer is needed
 
@@ -279,7 +353,7 @@ class FakeMessenger:
         if (removed := self.placeholders.pop(place.interaction_id, None)) is not None:
             self.withdrawn.append(removed)
 
-    async def show_progress(self, job: Job, view: ProgressView) -> None:
+    async def show_progress(self, job: Job, view: ProgressView, *, receipt: Receipt | None = None) -> None:
         if job.id in self.unshowable:
             raise self.unshowable[job.id]
         if self.progress_errors:
@@ -289,7 +363,23 @@ class FakeMessenger:
             self.edits_under_way.append(job.id)
             await self.edits_arrive.wait()
         self.shown.append((job.id, view))
+        self._keep(receipt)
         self.edited.append(job.progress_message_id)
+
+    async def show_votes(
+        self,
+        job: Job,  # noqa: ARG002  # the protocol's
+        *,
+        channel_id: int,  # noqa: ARG002  # as above
+        message_id: int,
+        votes: Mapping[int, int],
+    ) -> None:
+        if self.vote_errors:
+            raise self.vote_errors.pop(0)
+        self.vote_edits.append((message_id, dict(votes)))
+
+    async def remove_result(self, *, channel_id: int, message_id: int) -> None:  # noqa: ARG002  # as above
+        self.removed_results.append(message_id)
 
     def expect_direct(self, member_id: int) -> None:
         self.expected_directs.append(member_id)

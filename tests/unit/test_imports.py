@@ -139,6 +139,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     # FFmpeg reads foreign bytes only in the audio process; the sandbox makes and measures its own sounds.
     "av": ("bot.audio", "bot.sandbox.sounds", "bot.sandbox.suno.material"),
     "PIL": ("bot.audio", "bot.sandbox.sounds"),
+    "resvg_py": ("bot.audio.drawing",),
+    "audioop": ("bot.audio.samples",),
     "aiosqlite": ("storage.engines",),
     "sqlite3": ("storage.engines", "storage.migrate"),
     # Optional: imported with a PostgreSQL database alone.

@@ -32,6 +32,7 @@ DEFAULTS: dict[str, tuple[str, object]] = {
     "CREDITS_PER_SERVER_PER_DAY": ("credits_per_server_per_day", None),
     "LYRICS_PER_DAY": ("lyrics_per_day", 5),
     "KEEP_TRACKS_DAYS": ("keep_tracks_days", 0),
+    "JOIN_PREVIEW": ("join_preview", True),
     "KEEP_JOBS_DAYS": ("keep_jobs_days", 365),
     "MAX_SOURCE_MB": ("max_source_mb", 100),
     "MODELS": (
@@ -74,6 +75,7 @@ GOOD = [
     ("CREDITS_PER_SERVER_PER_DAY", "120", 120),
     ("LYRICS_PER_DAY", "0", 0),
     ("KEEP_TRACKS_DAYS", "30", 30),
+    ("JOIN_PREVIEW", "Off", False),
     ("KEEP_JOBS_DAYS", "15", 15),
     ("MAX_SOURCE_MB", "1", 1),
     ("MAX_SOURCE_MB", "2000", 2000),
@@ -135,6 +137,7 @@ BAD = [
     *(("CREDITS_PER_SERVER_PER_DAY", number) for number in ("many", "1")),
     *(("LYRICS_PER_DAY", number) for number in ("-1", "many")),
     ("KEEP_TRACKS_DAYS", "0.5"),
+    ("JOIN_PREVIEW", "yes"),
     ("KEEP_JOBS_DAYS", "14"),
     *(("QUOTA_PER_DAY", number) for number in ("-1", "ten", "1000001", "1e3")),
     *(("MAX_SOURCE_MB", number) for number in ("0", "2001", "100MB")),

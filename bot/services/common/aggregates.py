@@ -172,6 +172,9 @@ class Intakes(Protocol):
     async def withdraw(self, interaction_id: int) -> bool:
         """Its writer finishes it; False if a worker took it over before."""
 
+    async def undo(self, interaction_id: int, *, member_id: int) -> bool:
+        """Finish a member's command that waits for a worker; False if one has it, or it is finished already."""
+
     async def is_open(self, interaction_id: int) -> bool:
         """Whether it is still to become a job."""
 

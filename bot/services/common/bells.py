@@ -75,6 +75,9 @@ class Bells:
         self.deliver = self._bell("deliver")
         self.progress = self._bell("progress")
         self.intake = self._bell("intake")
+        self.votes = self._bell("votes")
+        self.complaints = self._bell("complaints")
+        self.whole_songs = self._bell("whole songs")
         self.lyrics = self._bell("lyrics")
         self.shards = self._bell("shards")
 
@@ -98,7 +101,7 @@ class Bells:
 
     def all_due(self) -> None:
         """Wake them after the due times themselves have changed."""
-        for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake, self.lyrics):
+        for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake, self.votes, self.lyrics):
             bell.ring()
 
     def ring_here(self, name: str) -> None:

@@ -61,6 +61,7 @@ class ClockWatch:
                 await work.jobs.hasten(until=now + self._grace)
                 await work.intakes.hasten(until=now + self._grace)
                 await work.progress.hasten(until=now + self._grace)
+                await work.votes.hasten(until=now + self._grace)
                 await work.inbox.hasten(until=now + self._grace)
                 await work.lyrics.hasten(until=now + self._grace)
             await work.memos.put(SEEN, now.isoformat())

@@ -13,6 +13,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from bot.domain.actions import has_files
 from bot.domain.jobs import Job, JobState, Place
 from bot.domain.sending import REST, Sending
 from bot.domain.text import Verbatim, text
@@ -21,7 +22,7 @@ from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
-from bot.services.common.messenger import Messenger, Posted, Route, RouteClosed, RouteUnavailable
+from bot.services.common.messenger import Messenger, Posted, ResultCopies, Route, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
 from bot.services.pipeline.posting import Posting, ended_in, notified
 
@@ -43,6 +44,7 @@ class Resend:
         storage: Storage,
         messenger: Messenger,
         posting: Posting,
+        copies: ResultCopies,
         *,
         at_once: int,
         lease_seconds: float,
@@ -56,6 +58,7 @@ class Resend:
         self._storage = storage
         self._messenger = messenger
         self._posting = posting
+        self._copies = copies
         self._lease = timedelta(seconds=lease_seconds)
         self._bells = bells
         self._clock = clock
@@ -65,6 +68,7 @@ class Resend:
     async def send_again(self, job_id: str, member_id: int, place: Place) -> None:
         """Post the job's tracks in the channel of `place`, or to the member alone where the bot may not post there.
 
+        A private `place`, or a private job, is for the member alone in any case.
         Answers the click at `place`, which has been acknowledged. A second click meanwhile does nothing.
 
         Raises:
@@ -171,10 +175,11 @@ class Resend:
 
     async def _post(self, job: Job, place: Place, lease: Lease) -> Posted:
         """By the first route that is open. Raises `RouteClosed` where none is."""
-        here = replace(job, place=place, progress_message_id=None)
+        here = replace(await self._with_files(job), place=place, progress_message_id=None)
         async with AsyncExitStack() as stack:
             fetched = await self._posting.fetched(here, stack, may_be_partial=True)
             here = replace(here, tracks=fetched.tracks)
+            fetched = await self._posting.with_joins(here, fetched)
             for route in self._routes(here, was_private=job.place.private):
                 try:
                     posted = await self._posting.post(here, route, fetched, lease)
@@ -185,10 +190,27 @@ class Resend:
                     return posted
         raise RouteClosed("every route")
 
+    async def _with_files(self, job: Job) -> Job:
+        """The job with the files in its message where nobody else has them any more.
+
+        Raises:
+            Refused: that message has none either.
+            RouteUnavailable: Discord does not say.
+        """
+        if job.state is not JobState.DELIVERED or has_files(job, at=self._clock()) or await self.has_copies(job):
+            return job
+        links = await self._copies.in_channel(job)
+        if not links and not any(track.audio_url for track in job.tracks):
+            raise Refused([EXPIRED])
+        if not links:
+            return job
+        tracks = tuple(replace(track, audio_url=links[track.id]) for track in job.tracks if track.id in links)
+        return replace(job, tracks=tracks, task_id=None)  # the provider need not be asked for new links
+
     def _routes(self, here: Job, *, was_private: bool) -> list[Route]:
         """The channel of the click; the answer to the click where that is closed, or where nobody else may see it."""
         alone = self._messenger.routes(replace(here, place=replace(here.place, private=True)))[0]
-        return [alone] if was_private else [self._messenger.routes(here)[0], alone]
+        return [alone] if was_private or here.place.private else [self._messenger.routes(here)[0], alone]
 
     async def _claim(self, job: Job, place: Place) -> None:
         """Written down with it: from now on the music may be in the channel of `place`.

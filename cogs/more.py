@@ -1,0 +1,246 @@
+"""`More…` below a result: what is needed less often, in an answer that only its member sees."""
+
+import re
+from typing import Any, Self
+
+import discord
+from discord.ext import commands
+
+from bot.acknowledge import acknowledge_in_place, reply
+from bot.chat.cards import FILES_MAX, joins_attached
+from bot.chat.result.lyrics import lyrics_shown
+from bot.chat.routes import attachments
+from bot.client import EncoreClient
+from bot.domain.clicks import Click
+from bot.domain.drafts import AUDIO_KEPT, Draft, new_draft_id
+from bot.domain.follow_ups import parent_of, same_request
+from bot.domain.jobs import Job
+from bot.domain.joins import JoinFormat
+from bot.domain.more import MoreAction, lyrics_of, may_delete, more_actions
+from bot.domain.source import SourceKind
+from bot.domain.text import Text, text
+from bot.errors import Refused
+from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
+from bot.services.common.sentences import name_of
+from bot.services.songs.complaints import Complaints
+from bot.services.songs.join import Joins
+from bot.services.songs.results import MADE_EARLIER, Results
+from cogs.clicks import answered
+from cogs.form import FormCog
+from cogs.songs import family_button
+from cogs.whole_song import WholeSongCog
+
+Interaction = discord.Interaction[EncoreClient]
+View = discord.ui.View
+
+REMOVE = "remove"
+"""What `Delete` does once it has asked."""
+_BUTTON = rf"encore:(?P<verb>{'|'.join((*MoreAction, REMOVE))}):(?P<job>[0-9a-z]{{1,64}}):(?P<message>[0-9]{{1,20}})"
+
+_WHOLE = {MoreAction.WAV: JoinFormat.WAV, MoreAction.FLAC: JoinFormat.FLAC}
+_LABELS = {
+    MoreAction.EDIT: text("Edit"),
+    MoreAction.LYRICS: text("Lyrics"),
+    MoreAction.JOIN: text("Hear the join"),
+    MoreAction.WAV: text("Whole song as WAV"),
+    MoreAction.FLAC: text("Whole song as FLAC"),
+    MoreAction.REPORT: text("Report"),
+    MoreAction.DELETE: text("Delete"),
+}
+NOT_YOURS_TO_EDIT = text("Only the person who asked for this can edit it. `Again` makes the same for you.")
+NOT_YOURS_TO_DELETE = text("Only the person who asked for this, or someone who manages messages here, can delete it.")
+
+
+class MoreCog(commands.Cog):
+    def __init__(
+        self,
+        client: EncoreClient,
+        results: Results,
+        complaints: Complaints,
+        messenger: Messenger,
+        form: FormCog,
+        joins: Joins,
+        *,
+        hides_joins: bool,
+    ) -> None:
+        """`hides_joins`: results come without what shows how they join the original."""
+        self._client = client
+        self._results = results
+        self._complaints = complaints
+        self._messenger = messenger
+        self._form = form
+        self._joins = joins
+        self._hides_joins = hides_joins
+
+    async def cog_load(self) -> None:
+        self._client.add_dynamic_items(MoreButton)
+
+    async def show(self, interaction: Interaction, job_id: str) -> None:
+        """What this member can do with the result of the message."""
+        assert interaction.message is not None  # noqa: S101  # every click has its message
+        job = await self._results.job(job_id)
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        actions = more_actions(
+            job,
+            member_id=interaction.user.id,
+            manages_messages=interaction.permissions.manage_messages,
+            is_answer=interaction.message.flags.ephemeral,
+            hides_joins=self._hides_joins,
+        )
+        view = View(timeout=None)
+        for action in actions:
+            view.add_item(_button(action, job_id, interaction.message.id, say(_LABELS[action])))
+        view.add_item(family_button(job.song_id, say(text("Family"))))
+        view.stop()  # discord.py need not remember it
+        # No words of its own, so there is nothing to translate.
+        title = Text("**{title}** · `{job}`", {"title": name_of(job), "job": job.short_id})
+        await reply(interaction, say(title), view=view)
+
+    async def edit(self, interaction: Interaction, job_id: str) -> None:
+        """The form, filled in with everything that was asked for."""
+        job = await self._results.job(job_id)
+        if job.place.member_id != interaction.user.id:
+            raise Refused([NOT_YOURS_TO_EDIT])
+        if job.source_choice is None:
+            raise Refused([MADE_EARLIER])
+        at = interaction.client.clock()
+        is_loose = job.source_choice.kind is SourceKind.ATTACHMENT and job.source_choice.message is None
+        draft = Draft(
+            id=new_draft_id(),
+            member_id=interaction.user.id,
+            request=same_request(job),
+            source=None if is_loose and at - job.place.received_at >= AUDIO_KEPT else job.source_choice,
+            private=job.place.private,
+            parent=parent_of(job),
+            made_at=at,
+        )
+        await self._form.open(interaction, draft)
+
+    async def lyrics(self, interaction: Interaction, job_id: str) -> None:
+        job = await self._results.job(job_id)
+        if not lyrics_of(job):
+            raise Refused([text("I have no lyrics for this.")])
+        content, files = lyrics_shown(job, interaction.client.catalogue.for_reader(str(interaction.locale)))
+        with attachments(files) as attached:
+            await reply(interaction, content, files=attached)
+
+    async def join(self, interaction: Interaction, job_id: str) -> None:
+        """The seconds around the join to hear, and the whole piece to see."""
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        async with self._joins.shown(await self._results.job(job_id)) as (job, files):
+            shown = joins_attached(job, files, say, most=FILES_MAX)
+            with attachments(shown) as attached:
+                await reply(
+                    interaction, say(text("How **{title}** joins the original", title=name_of(job))), files=attached
+                )
+
+    async def report(self, interaction: Interaction, job_id: str, message_id: int) -> None:
+        job = await self._results.job(job_id)
+        is_new = await self._complaints.complain(job.id, _click(interaction, message_id))
+        words = (
+            text("Thank you. My operator will hear of it.")
+            if is_new
+            else text("You've reported this already. My operator will look at it.")
+        )
+        await _say(interaction, words)
+
+    async def delete(self, interaction: Interaction, job_id: str, message_id: int) -> None:
+        """Ask first."""
+        await self._may_delete(interaction, job_id)
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        view = View(timeout=None)
+        view.add_item(_button(REMOVE, job_id, message_id, say(text("Delete"))))
+        view.stop()
+        question = text(
+            "Do you want to delete this message with its music for everyone? The job stays in its member's `/jobs`."
+        )
+        await reply(interaction, say(question), view=view)
+
+    async def remove(self, interaction: Interaction, job_id: str, message_id: int) -> None:
+        """Delete the message, and answer in place of the question."""
+        if not await acknowledge_in_place(interaction):
+            return
+        await self._may_delete(interaction, job_id)
+        await self._results.carry_out(_click(interaction, message_id))
+        words = text("Deleted.")
+        try:
+            await self._messenger.remove_result(channel_id=interaction.channel_id or 0, message_id=message_id)
+        except RouteClosed:
+            words = text("That message is gone already.")
+        except RouteUnavailable:
+            raise Refused([text("Discord isn't answering right now. Try again in a minute.")]) from None
+        await self._results.removed(job_id, message_id)
+        await _say(interaction, words)
+
+    async def _may_delete(self, interaction: Interaction, job_id: str) -> Job:
+        job = await self._results.job(job_id)
+        manages_messages = interaction.permissions.manage_messages
+        if not may_delete(job, member_id=interaction.user.id, manages_messages=manages_messages):
+            raise Refused([NOT_YOURS_TO_DELETE])
+        return job
+
+
+async def _say(interaction: Interaction, words: Text) -> None:
+    await reply(interaction, interaction.client.in_words(interaction, [words]))
+
+
+def _click(interaction: Interaction, message_id: int) -> Click:
+    """A click that means the result `message_id`, not the message with the button."""
+    return Click(
+        interaction_id=interaction.id,
+        member_id=interaction.user.id,
+        message_id=message_id,
+        channel_id=interaction.channel_id or 0,
+        guild_id=interaction.guild_id,
+    )
+
+
+def _button(verb: str, job_id: str, message_id: int, label: str) -> discord.ui.Button[View]:
+    is_dangerous = verb in {MoreAction.DELETE, REMOVE}
+    style = discord.ButtonStyle.danger if is_dangerous else discord.ButtonStyle.secondary
+    return discord.ui.Button(custom_id=f"encore:{verb}:{job_id}:{message_id}", label=label, style=style)
+
+
+class MoreButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTON):
+    """It carries the job's id and the message with its result."""
+
+    def __init__(self, item: discord.ui.Button[View], verb: str, job_id: str, message_id: int) -> None:
+        super().__init__(item)
+        self._verb = verb
+        self._job_id = job_id
+        self._message_id = message_id
+
+    @classmethod
+    async def from_custom_id(
+        cls,
+        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
+        item: discord.ui.Item[Any],
+        match: re.Match[str],
+    ) -> Self:
+        assert isinstance(item, discord.ui.Button)  # noqa: S101  # these answers have no other items
+        return cls(item, match["verb"], match["job"], int(match["message"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        async def join(cog: WholeSongCog) -> None:
+            audio_format = _WHOLE[MoreAction(self._verb)]
+            await cog.order(interaction, self._job_id, message_id=self._message_id, audio_format=audio_format)
+
+        async def act(cog: MoreCog) -> None:
+            match self._verb:
+                case MoreAction.EDIT:
+                    await cog.edit(interaction, self._job_id)
+                case MoreAction.LYRICS:
+                    await cog.lyrics(interaction, self._job_id)
+                case MoreAction.JOIN:
+                    await cog.join(interaction, self._job_id)
+                case MoreAction.REPORT:
+                    await cog.report(interaction, self._job_id, self._message_id)
+                case MoreAction.DELETE:
+                    await cog.delete(interaction, self._job_id, self._message_id)
+                case _:
+                    await cog.remove(interaction, self._job_id, self._message_id)
+
+        if self._verb in _WHOLE:
+            await answered(interaction, WholeSongCog, join)
+            return
+        await answered(interaction, MoreCog, act, acknowledges=self._verb not in {MoreAction.EDIT, REMOVE})

@@ -1,0 +1,148 @@
+"""What a picture and a join cost beside plainly decoding the same files, and how long they hold up the bot's loop.
+
+CPU time of the audio processes, their start included; each measured in turns, and the best of three taken.
+"""
+
+import asyncio
+import contextlib
+import resource
+import statistics
+import tempfile
+import threading
+import time
+from array import array
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+
+from bot.audio.process import AudioProcess
+from bot.audio.stretches import Kind, frames_from
+from bot.domain.joins import JoinPart
+from tests.benchmarks.rows import Goal, Row
+from tests.support.music import RATE, drums, noise
+
+SECONDS = 240
+ROUNDS = 3
+PICTURE = Goal(at_most_ratio=2.5)
+JOIN = Goal(at_most_ratio=6.0)
+MEMORY_MB = Goal(below=200.0)
+STALL_MS = Goal(below=20.0)
+
+
+async def measure() -> list[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        whole, half = folder / "whole.mp3", folder / "half.mp3"
+        await asyncio.to_thread(_mp3, whole, SECONDS, 220.0)
+        await asyncio.to_thread(_mp3, half, SECONDS // 2, 330.0)
+        audio, parts = AudioProcess(), [JoinPart(path=whole, until_seconds=SECONDS / 2), JoinPart(path=half)]
+        works: dict[str, Callable[[], Awaitable[object]]] = {
+            "nothing": lambda: asyncio.sleep(1.0),
+            "decoding": lambda: audio.probe(whole),
+            "picture": lambda: audio.draw(whole, folder / "picture.png"),
+            "join": lambda: audio.join(parts, folder / "joined.mp3"),
+        }
+        costs, stalls, megabytes = await _measured(works)
+    decoding = costs["decoding"]
+    beside = "decoding the same mp3, process and all"
+    rows = [
+        Row(
+            what="4 min of mp3: picture",
+            measured=costs["picture"],
+            reference=decoding,
+            unit="ms",
+            beside=beside,
+            goal=PICTURE,
+        ),
+        Row(
+            what="4 min of mp3: joined", measured=costs["join"], reference=decoding, unit="ms", beside=beside, goal=JOIN
+        ),
+    ]
+    rows += [
+        Row(
+            what=f"4 min of mp3: {what}, peak memory",
+            measured=megabytes[what],
+            reference=megabytes["decoding"],
+            unit="MB",
+            beside=beside,
+            goal=MEMORY_MB,
+        )
+        for what in ("picture", "join")
+    ]
+    rows.append(
+        Row(
+            what="the loop's longest stall meanwhile (median of the rounds)",
+            measured=max(stalls["picture"], stalls["join"]),
+            reference=stalls["nothing"],
+            unit="ms",
+            beside="while nothing is done",
+            goal=STALL_MS,
+        )
+    )
+    return rows
+
+
+async def _measured(
+    works: dict[str, Callable[[], Awaitable[object]]],
+) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """CPU time and stalls in ms, and peak memory in MB, by the name of the work."""
+    costs, megabytes = dict.fromkeys(works, float("inf")), dict.fromkeys(works, 0.0)
+    stalls: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(ROUNDS):
+        for name, work in works.items():
+            before = _children_ms()
+            watching = asyncio.create_task(_watched())
+            await asyncio.sleep(0.05)
+            await work()
+            watching.cancel()
+            stall, peak = await watching
+            stalls[name].append(stall)
+            megabytes[name] = max(megabytes[name], peak)
+            costs[name] = min(costs[name], _children_ms() - before)
+    return costs, {name: statistics.median(found) for name, found in stalls.items()}, megabytes
+
+
+def _children_ms() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) * 1000
+
+
+async def _watched() -> tuple[float, float]:
+    """Until cancelled: by how many ms a sleep was late at most, and the most MB that an audio process held."""
+    stall, megabytes = 0.0, 0.0
+    try:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.005)
+            stall = max(stall, (time.perf_counter() - began) * 1000 - 5)
+            megabytes = max(megabytes, _held_by_children())
+    except asyncio.CancelledError:
+        return stall, megabytes
+
+
+def _held_by_children() -> float:
+    """The most that any audio process has held so far, in MB; Linux alone shows it."""
+    held = 0.0
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split():
+            if b"bot.audio.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                status = Path(f"/proc/{child}/status").read_text()
+                held = max(held, float(status.partition("VmHWM:")[2].split()[0]) * 1.024 / 1000)
+    return held
+
+
+def _mp3(path: Path, seconds: int, hertz: float) -> None:
+    """Stereo, 192 kb/s: drums on the one side, and noise with them on the other."""
+    left, right = drums(8.0, hertz=hertz), noise(8.0, loudness=0.05)
+    pair = array("h", (value for both in zip(left, right, strict=True) for value in both))
+    block, kind = pair.tobytes(), Kind("s16", "stereo", RATE)
+    with av.open(f"file:{path}", "w", format="mp3") as output:
+        stream = output.add_stream("libmp3lame", rate=RATE, layout="stereo")
+        if not isinstance(stream, AudioStream):
+            raise TypeError(stream)
+        stream.bit_rate = 192_000
+        for frame in frames_from((block for _ in range(seconds // 8)), kind):
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
