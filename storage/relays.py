@@ -92,7 +92,7 @@ class Relays:
         self._connection = connection
 
     async def add(self, relay: Relay) -> None:
-        """Only if its thread has none that is open."""
+        """In the transaction that found none open in its thread."""
         payload = msgspec.json.encode(RelayPayload(locale=relay.locale, opening=relay.opening)).decode()
         at = to_ms(relay.started_at)
         values = (relay.id, relay.guild_id, relay.channel_id, relay.starter_id, payload, at)

@@ -16,7 +16,7 @@ CREATE TABLE relay (
     failures INTEGER NOT NULL DEFAULT 0  -- how often in a row it could not be told
 );
 
-CREATE UNIQUE INDEX relay_open ON relay (channel_id) WHERE finished_ms IS NULL;
+CREATE INDEX relay_open ON relay (channel_id) WHERE finished_ms IS NULL;
 CREATE INDEX relay_due ON relay (due_ms) WHERE due_ms IS NOT NULL;
 CREATE INDEX relay_touched ON relay (touched_ms);
 

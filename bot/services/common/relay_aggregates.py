@@ -14,7 +14,7 @@ class Relays(Protocol):
     """
 
     async def add(self, relay: Relay) -> None:
-        """Only if its thread has none that is open."""
+        """In the transaction that found none open in its thread."""
 
     async def get(self, relay_id: str) -> Relay | None: ...
 
