@@ -41,7 +41,8 @@ class WholeSongCog(commands.Cog):
     ) -> None:
         """Have it joined and posted, for its member alone if the result is private. `message_id`: the result."""
         job = await self._results.job(job_id)
-        check_place(interaction, private=job.place.private)
+        if interaction.guild_id is not None:  # in a direct conversation, nothing is in the way of a file
+            check_place(interaction, private=job.place.private)
         place = place_of(interaction, private=job.place.private, at=interaction.client.clock())
         order = WholeSongOrder(place=place, job_id=job_id, message_id=message_id, audio_format=audio_format)
         await self._songs.order(order)

@@ -35,6 +35,7 @@ def environ_of(settings: Settings, **more: str) -> dict[str, str]:
         "ALLOWED_SERVERS": ",".join(map(str, sorted(settings.allowed_servers))),
         "SHARDS": "" if settings.shards is None else str(settings.shards or "auto"),
         "INTERACTIONS_PUBLIC_KEY": settings.interactions_public_key,
+        "JOIN_PREVIEW": "on" if settings.join_preview else "off",
         "POLL_AFTER_SECONDS": str(settings.poll_after_seconds),
         "POLL_EVERY_SECONDS": str(settings.poll_every_seconds),
         **more,

@@ -65,6 +65,20 @@ async def test_three_processes_carry_a_command_to_its_music(town: Town, tmp_path
 
 
 @pytest.mark.postgres
+async def test_a_click_in_one_process_is_joined_in_another(town: Town) -> None:
+    async with running(town.stand_ins, town.settings, only=frozenset({Role.WORKERS})):
+        await town.start(only=frozenset({Role.GATEWAY, Role.WEB}))
+        await town.extend(style="folk", title="Boats", prompt="la", continue_at="0:06")
+        click = await town.mia.click(await town.result(), "Whole song")
+
+        song = await town.songs.wait_for(lambda message: "the whole song" in message.content, timeout=30)
+        answer = await click.wait_until(lambda message: "Here it is" in message.content)
+
+        assert [file.filename for file in song.attachments] == ["boats-whole.mp3"]
+        assert str(song.id) in answer.content
+
+
+@pytest.mark.postgres
 async def test_workers_that_are_killed_and_started_again_finish_the_job_once(slow_town: Town, tmp_path: Path) -> None:
     town = slow_town
     async with a_process(town, tmp_path, Role.GATEWAY), a_process(town, tmp_path, Role.WEB):

@@ -57,6 +57,25 @@ async def test_a_cancellation_cancels_one_job(both: Town) -> None:
     assert await in_states(JobState.ACCEPTED, JobState.CANCELLED)
 
 
+async def test_a_whole_song_is_posted_once(both: Town) -> None:
+    await both.extend(style="folk", title="Boats", prompt="la", continue_at="0:06")
+    click = await both.mia.click(await both.result(), "Whole song")
+
+    await click.wait_until(lambda message: "Here it is" in message.content, timeout=30)
+
+    assert len([message for message in both.songs.messages if "the whole song" in message.content]) == 1
+
+
+async def test_a_picked_moment_is_submitted_once(both: Town) -> None:
+    command = await both.extend(style="folk", title="Boats", prompt="la", continue_at="pick")
+    shown = await command.wait_until(lambda message: message.components, timeout=30)
+
+    await both.mia.click(shown, "The end")
+    await both.result()
+
+    assert len(await both.app.storage.reading.jobs.of_member(both.mia.id, limit=5)) == 1
+
+
 async def test_a_receipt_is_cancelled_once(both: Town) -> None:
     both.suno.credits = 0
     invocation = await both.extend(style="folk", title="Boats", prompt="la")

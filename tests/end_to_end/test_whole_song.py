@@ -117,6 +117,19 @@ async def test_more_has_it_as_flac(town: Town) -> None:
     assert song.reference is result
 
 
+async def test_a_result_in_a_direct_message_is_joined_there(town: Town) -> None:
+    await town.start()
+    await town.extend(style="folk", title="Boats", prompt="la la", continue_at="0:06")
+    await town.suno.wait_for_submit()
+    town.songs.deny("SEND_MESSAGES")
+    result = await town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
+
+    await press(town, result)
+    song = await town.mia.dm.wait_for(lambda message: "the whole song" in message.content, timeout=30)
+
+    assert song.reference is result
+
+
 async def test_the_whole_song_of_a_private_result_is_private(town: Town) -> None:
     await town.start()
     command = await town.extend(private=True, continue_at="0:06")
