@@ -321,7 +321,7 @@ async def test_lyrics_are_written_picked_and_sung(window: OpenWindow, ground: Pl
     await mia.begin("lyrics")
     await mia.fill("idea", "a ferry at night")
     await mia.send()
-    offer = await mia.see("cost this bot 0.4 credits")
+    offer = await mia.see("costs this bot 0.4 credits")
     assert not ground.scene.suno.lyrics.tasks
     await offer.get_by_role("button", name="Write lyrics").click()
     lyrics = await mia.see("In version number 2")
