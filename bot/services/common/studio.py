@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from bot.domain.family_pictures import Branch
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
 from bot.domain.outlines import Outline
 
@@ -21,6 +22,9 @@ class Studio(Protocol):
         With a `seam`, the seam is marked, and no points are looked for. The outline says what the picture shows;
         `bot.domain.outlines.described` puts it in words.
         """
+
+    async def draw_family(self, branches: Sequence[Branch], to: Path) -> None:
+        """Draw a song's family as a PNG, 1200 pixels wide. `bot.chat.song.tree` puts it in words."""
 
     async def join(
         self,
