@@ -17,11 +17,13 @@ from bot.client import EncoreClient
 from bot.endpoint import say_where_interactions_go
 from bot.gateway import keep_connected, keep_logging_in, stay_logged_in
 from bot.parts.ground import Ground, open_ground
+from bot.parts.lyrics import lyrics_part
 from bot.parts.members import members_part
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline, pipeline_part
 from bot.parts.results import result_workers
 from bot.parts.upkeep import clock_part, upkeep_part
+from bot.parts.whole_songs import whole_song_workers
 from bot.roles import Role
 from bot.services.common.clock import Clock
 from bot.services.common.worker import Worker
@@ -102,6 +104,8 @@ def _parts(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> Iterato
     if Role.WORKERS in only:
         yield pipeline.part
         yield result_workers(ground)
+        yield whole_song_workers(ground)
+        yield lyrics_part(ground)
         yield upkeep_part(ground)
     yield clock_part(ground)
 

@@ -31,7 +31,8 @@ class Refused(EncoreError):
     """The command cannot be taken as it is; `sentences` are all the reasons. Nothing was held or spent.
 
     `rules` names the broken rules. Those that are a `Gate` don't depend on the piece. `options`, if given, names the
-    option at fault for each sentence, or None. `draft` is what the member can fix and send again.
+    option at fault for each sentence, or None. `draft` is what the member can fix and send again. `can_be_trimmed`: the
+    source is only too long.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Refused(EncoreError):
         self.rules = tuple(rules)
         self.options = tuple(options)
         self.draft: Draft | None = None
+        self.can_be_trimmed = False
 
     @property
     def is_explained(self) -> bool:

@@ -39,6 +39,8 @@ HOLDABLE = {name for name in POINTS if not name.startswith("inside")} | {
     "after the queue is looked at",
     "before a progress message is shown",
     "after a progress view is read",
+    "before lyrics are ordered",
+    "after the answer to an order of lyrics",
 }
 """Where a task can be held: not inside a transaction, which would hold up all the others."""
 

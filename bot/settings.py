@@ -50,7 +50,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     open_commands_per_member: int = 3
     credits_per_day: int | None = None
     credits_per_server_per_day: int | None = None
+    lyrics_per_day: int = 5  # orders of one member
     keep_tracks_days: int = 0
+    join_preview: bool = True
     keep_jobs_days: int = 365
     max_source_mb: int = 100
     models: tuple[str, ...] = tuple(MODELS)
@@ -186,6 +188,12 @@ def _secret(raw: str) -> str:
     if re.search(r"\s", raw):
         raise ValueError("contains white space: copy it again, in one piece")
     return raw
+
+
+def _on_or_off(raw: str) -> bool:
+    if raw.lower() not in {"on", "off"}:
+        raise ValueError("is neither on nor off")
+    return raw.lower() == "on"
 
 
 def _public_key(raw: str) -> str:
@@ -412,7 +420,9 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "OPEN_COMMANDS_PER_MEMBER": _whole(1, 1000),
     "CREDITS_PER_DAY": _credits,
     "CREDITS_PER_SERVER_PER_DAY": _credits,
+    "LYRICS_PER_DAY": _whole(0, 1_000_000),
     "KEEP_TRACKS_DAYS": _whole(0, 3650),
+    "JOIN_PREVIEW": _on_or_off,
     "KEEP_JOBS_DAYS": _whole(15, 36500),
     "MAX_SOURCE_MB": _whole(1, 2000),
     "MODELS": _models,

@@ -8,51 +8,41 @@ from discord.app_commands import locale_str
 from discord.ext import commands
 from msgspec.structs import replace
 
-from bot.chat.places import place_of
 from bot.client import EncoreClient
-from bot.domain.adjustments import adjusted
-from bot.domain.drafts import Draft, Problem, moment_meant, refused_draft_id
-from bot.domain.jobs import Intake
+from bot.domain.drafts import Draft, moment_meant, refused_draft_id
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
 from bot.domain.presets import NAME_MAX, PresetOptions, with_preset
-from bot.domain.request import ExtensionRequest, Mode, gender_meant
-from bot.domain.rules import broken_rules
-from bot.domain.source import SourceChoice, SourceKind
-from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models
+from bot.domain.request import ExtensionRequest, gender_meant
+from bot.domain.source import SourceChoice
+from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models, suggest_moments
 from bot.domain.text import text
-from bot.domain.titles import name_in_link
 from bot.errors import Refused
-from bot.services.common.sentences import UNTITLED, lookalikes, track_label
 from bot.services.members.members import Members
-from bot.services.pipeline.accept import Acceptance
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.presets import Presets
-from bot.text import plain
-from cogs.form import FormCog
+from cogs.beginning import Beginning
+from cogs.pieces import CHOICE_MAX, piece_named, track_choices
 from cogs.presets import preset_choices
-from cogs.submitting import check_place, check_size, hand_in
+from cogs.submitting import check_place
 
 Interaction = discord.Interaction[EncoreClient]
 Choices = list[app_commands.Choice[str]]
-CHOICE_MAX = 100
 
 
 class ExtendCog(commands.Cog):
     def __init__(
         self,
-        acceptance: Acceptance,
         members: Members,
         drafts: Drafts,
-        form: FormCog,
+        beginning: Beginning,
         presets: Presets,
         *,
         offer: Offer,
         max_source_bytes: int,
     ) -> None:
-        self._acceptance = acceptance
         self._members = members
         self._drafts = drafts
-        self._form = form
+        self._beginning = beginning
         self._presets = presets
         self._offer = offer
         self._max_source_bytes = max_source_bytes
@@ -63,7 +53,7 @@ class ExtendCog(commands.Cog):
         audio=locale_str("The piece to continue: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
         url=locale_str("… or a link to it (https)"),
         track=locale_str("… or one of your earlier tracks"),
-        continue_at=locale_str("Where to continue from, like 1:05 or 65. Left out: the end"),
+        continue_at=locale_str("Where to continue from, like 1:05 or 65, or pick to see the audio. Left out: the end"),
         model=locale_str("Which model makes the music"),
         instrumental=locale_str("No singing"),
         style=locale_str("How it should sound; give a title too"),
@@ -143,23 +133,10 @@ class ExtendCog(commands.Cog):
             draft = replace(draft, source=source, request=request)
             if "model" not in typed:
                 self._presets.check_model(chosen, source_model=source.model)
-            await self._begin(interaction, draft, in_form=form)
+            await self._beginning.begin(interaction, draft, in_form=form)
         except Refused as error:
             await self._drafts.keep_refused(error, draft)
             raise
-
-    async def _begin(self, interaction: Interaction, draft: Draft, *, in_form: bool) -> None:
-        """Hand it in, or open the form if that is wanted, or if there are no lyrics where they are needed."""
-        source, request = draft.source, draft.request
-        assert source is not None  # noqa: S101  # the command has one
-        if in_form or (request.mode is Mode.CUSTOM_VOCAL and not request.prompt):
-            broken = () if in_form else broken_rules(adjusted(replace(request, source_model=source.model)), self._offer)
-            problems = tuple(Problem(rule.option, rule.sentence) for rule in broken)
-            await self._form.open(interaction, replace(draft, problems=problems))
-            return
-        place = place_of(interaction, private=draft.private, at=interaction.client.clock())
-        intake = Intake(place=place, source=source, request=request, due_at=place.received_at)
-        await hand_in(interaction, self._acceptance, intake)
 
     def _model(self, typed: str | None) -> str:
         """The model that matches, or the input if none or several do."""
@@ -178,15 +155,15 @@ class ExtendCog(commands.Cog):
                 rules=["one_source"],
                 options=["audio"],
             )
-        if track is not None:
-            return await self._members.source_from_track(member_id, track)
-        if url is not None:
-            return SourceChoice(kind=SourceKind.URL, name=name_in_link(url), locator=url.strip())
-        assert audio is not None  # noqa: S101  # one of the three is given
-        check_size(audio.size, limit_bytes=self._max_source_bytes)
-        return SourceChoice(
-            kind=SourceKind.ATTACHMENT, name=audio.title or audio.filename, locator=audio.url, size_bytes=audio.size
+        source = await piece_named(
+            self._members, member_id, audio=audio, url=url, track=track, limit_bytes=self._max_source_bytes
         )
+        assert source is not None  # noqa: S101  # one of the three is given
+        return source
+
+    @extend.autocomplete("continue_at")
+    async def _moments(self, interaction: Interaction, current: str) -> Choices:
+        return _choices(interaction, suggest_moments(current))
 
     @extend.autocomplete("model")
     async def _models(self, interaction: Interaction, current: str) -> Choices:
@@ -198,15 +175,7 @@ class ExtendCog(commands.Cog):
 
     @extend.autocomplete("track")
     async def _tracks(self, interaction: Interaction, current: str) -> Choices:
-        say = interaction.client.catalogue.for_reader(str(interaction.locale))
-        choices = []
-        found = await self._members.tracks(interaction.user.id, current)
-        alike = lookalikes(found)
-        for owned in found:
-            label = say(track_label(owned, title="\0", with_hour=owned.track.id in alike))
-            title = plain(owned.title or say(UNTITLED), limit=CHOICE_MAX - len(label) + 1)
-            choices.append(app_commands.Choice(name=label.replace("\0", title), value=owned.track.id))
-        return choices
+        return await track_choices(interaction, self._members, current)
 
     @extend.autocomplete("preset")
     async def _saved(self, interaction: Interaction, current: str) -> Choices:

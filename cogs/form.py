@@ -14,7 +14,7 @@ from bot.chat.form.fix import FIX_ID
 from bot.chat.form.modal import FORM_ID, form_of
 from bot.chat.places import place_of
 from bot.client import EncoreClient
-from bot.domain.drafts import BY_FILE, Draft, Field, filled, refused_draft_id
+from bot.domain.drafts import BY_FILE, Draft, Field, filled, refused_draft_id, wants_to_pick
 from bot.domain.jobs import Intake
 from bot.domain.models import Offer
 from bot.domain.source import SourceChoice, SourceKind
@@ -25,6 +25,7 @@ from bot.services.pipeline.accept import Acceptance
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.lyrics_file import LyricsFiles
 from cogs.clicks import answered
+from cogs.picture import Pictures
 from cogs.submitting import check_place, check_size, hand_in
 
 Interaction = discord.Interaction[EncoreClient]
@@ -39,6 +40,7 @@ class FormCog(commands.Cog):
         members: Members,
         drafts: Drafts,
         lyrics: LyricsFiles,
+        pictures: Pictures,
         *,
         offer: Offer,
         max_source_bytes: int,
@@ -48,6 +50,7 @@ class FormCog(commands.Cog):
         self._members = members
         self._drafts = drafts
         self._lyrics = lyrics
+        self._pictures = pictures
         self._offer = offer
         self._max_source_bytes = max_source_bytes
 
@@ -118,6 +121,9 @@ class FormCog(commands.Cog):
             )
 
     async def _hand_in(self, interaction: Interaction, draft: Draft, *, is_acknowledged: bool) -> None:
+        if wants_to_pick(draft.request):
+            await self._pictures.show(interaction, draft, is_acknowledged=is_acknowledged)
+            return
         place = place_of(interaction, private=draft.private, at=interaction.client.clock())
         assert draft.source is not None  # noqa: S101  # see `_check`
         intake = Intake(
@@ -136,12 +142,14 @@ def _filled_in(before: Draft, answers: Answers, interaction: Interaction) -> Dra
         request=replace(request, prompt="") if by_file else request,
         problems=(),
         by_file=by_file or Field.PROMPT in answers.files,
+        can_be_trimmed=False,
     )
     if (file := answers.files.get(Field.AUDIO)) is None:
         return draft
     source = SourceChoice(kind=SourceKind.ATTACHMENT, name=file.name, locator=file.url, size_bytes=file.size_bytes)
-    # With other audio, it no longer comes from another job.
-    return replace(draft, source=source, parent=None, made_at=interaction.client.clock())
+    # With other audio, it no longer comes from another job, and nobody has agreed to trimming it.
+    request = replace(draft.request, trim=False)
+    return replace(draft, source=source, request=request, parent=None, made_at=interaction.client.clock())
 
 
 class FixButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=FIX_ID):

@@ -17,6 +17,7 @@ from bot.domain.actions import JobAction, actions_on
 from bot.domain.jobs import Job
 from bot.domain.text import Text, Verbatim, text
 from bot.errors import Refused
+from bot.services.common.messenger import Messenger
 from bot.services.common.sentences import NOT_USED, name_of
 from bot.services.members.members import Members
 from bot.services.pipeline.resend import Resend
@@ -35,9 +36,10 @@ _LABELS = {
 
 
 class JobsCog(commands.Cog):
-    def __init__(self, client: EncoreClient, members: Members, resend: Resend) -> None:
+    def __init__(self, client: EncoreClient, members: Members, resend: Resend, messenger: Messenger) -> None:
         self._client = client
         self._members = members
+        self._messenger = messenger
         self._resend = resend
 
     async def cog_load(self) -> None:
@@ -77,13 +79,15 @@ class JobsCog(commands.Cog):
                 )
                 return
             case JobAction.CANCEL:
-                cancelled = await self._members.cancel(member_id, job.id, interaction_id=interaction.id)
-                done = cancelled_sentences(cancelled)
+                job = await self._members.cancel(member_id, job.id, interaction_id=interaction.id)
+                done = cancelled_sentences(job)
             case JobAction.CONTINUE:
                 job = await self._members.continue_(member_id, job.id, interaction_id=interaction.id)
                 done = [continued_sentence(job, interaction.channel_id)]
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         await reply(interaction, cards.as_list(done, say))
+        if action is JobAction.CANCEL:
+            await withdraw_receipt(self._messenger, job)
 
 
 def continued_sentence(job: Job, channel_id: int | None) -> Text:
@@ -95,6 +99,12 @@ def continued_sentence(job: Job, channel_id: int | None) -> Text:
         return text("**{title}** is back in line. I'll post here and ping you.", title=title)
     channel = Verbatim(f"<#{job.place.channel_id}>")
     return text("**{title}** is back in line. I'll post in {channel} and ping you.", title=title, channel=channel)
+
+
+async def withdraw_receipt(messenger: Messenger, cancelled: Job) -> None:
+    """The acceptance promises nothing any more, and loses its button, as long as it can be edited."""
+    if not cancelled.place.private:  # otherwise the answer shows the progress
+        await messenger.answer(cancelled.place, cancelled_sentences(cancelled))
 
 
 def cancelled_sentences(job: Job) -> list[Text]:

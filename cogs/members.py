@@ -9,17 +9,19 @@ from bot.acknowledge import acknowledge, reply
 from bot.chat import cards, job_list
 from bot.client import EncoreClient
 from bot.domain.titles import shown_title
+from bot.services.common.messenger import Messenger
 from bot.services.common.sentences import UNTITLED
 from bot.services.members.members import Members
 from bot.text import plain
-from cogs.jobs import cancelled_sentences
+from cogs.jobs import cancelled_sentences, withdraw_receipt
 
 Interaction = discord.Interaction[EncoreClient]
 
 
 class MembersCog(commands.Cog):
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: Members, messenger: Messenger) -> None:
         self._members = members
+        self._messenger = messenger
 
     @app_commands.command(description=locale_str("See how many extensions you have left today."))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
@@ -37,6 +39,7 @@ class MembersCog(commands.Cog):
             cancelled = await self._members.cancel(interaction.user.id, job, interaction_id=interaction.id)
             say = interaction.client.catalogue.for_reader(str(interaction.locale))
             await reply(interaction, cards.as_list(cancelled_sentences(cancelled), say))
+            await withdraw_receipt(self._messenger, cancelled)
 
     @cancel.autocomplete("job")
     async def _waiting(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:

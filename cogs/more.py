@@ -7,6 +7,7 @@ import discord
 from discord.ext import commands
 
 from bot.acknowledge import acknowledge_in_place, reply
+from bot.chat.cards import FILES_MAX, joins_attached
 from bot.chat.result.lyrics import lyrics_shown
 from bot.chat.routes import attachments
 from bot.client import EncoreClient
@@ -14,6 +15,7 @@ from bot.domain.clicks import Click
 from bot.domain.drafts import AUDIO_KEPT, Draft, new_draft_id
 from bot.domain.follow_ups import parent_of, same_request
 from bot.domain.jobs import Job
+from bot.domain.joins import JoinFormat
 from bot.domain.more import MoreAction, lyrics_of, may_delete, more_actions
 from bot.domain.source import SourceKind
 from bot.domain.text import Text, text
@@ -21,10 +23,12 @@ from bot.errors import Refused
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.sentences import name_of
 from bot.services.songs.complaints import Complaints
+from bot.services.songs.join import Joins
 from bot.services.songs.results import MADE_EARLIER, Results
 from cogs.clicks import answered
 from cogs.form import FormCog
 from cogs.songs import family_button
+from cogs.whole_song import WholeSongCog
 
 Interaction = discord.Interaction[EncoreClient]
 View = discord.ui.View
@@ -33,9 +37,13 @@ REMOVE = "remove"
 """What `Delete` does once it has asked."""
 _BUTTON = rf"encore:(?P<verb>{'|'.join((*MoreAction, REMOVE))}):(?P<job>[0-9a-z]{{1,64}}):(?P<message>[0-9]{{1,20}})"
 
+_WHOLE = {MoreAction.WAV: JoinFormat.WAV, MoreAction.FLAC: JoinFormat.FLAC}
 _LABELS = {
     MoreAction.EDIT: text("Edit"),
     MoreAction.LYRICS: text("Lyrics"),
+    MoreAction.JOIN: text("Hear the join"),
+    MoreAction.WAV: text("Whole song as WAV"),
+    MoreAction.FLAC: text("Whole song as FLAC"),
     MoreAction.REPORT: text("Report"),
     MoreAction.DELETE: text("Delete"),
 }
@@ -45,13 +53,24 @@ NOT_YOURS_TO_DELETE = text("Only the person who asked for this, or someone who m
 
 class MoreCog(commands.Cog):
     def __init__(
-        self, client: EncoreClient, results: Results, complaints: Complaints, messenger: Messenger, form: FormCog
+        self,
+        client: EncoreClient,
+        results: Results,
+        complaints: Complaints,
+        messenger: Messenger,
+        form: FormCog,
+        joins: Joins,
+        *,
+        hides_joins: bool,
     ) -> None:
+        """`hides_joins`: results come without what shows how they join the original."""
         self._client = client
         self._results = results
         self._complaints = complaints
         self._messenger = messenger
         self._form = form
+        self._joins = joins
+        self._hides_joins = hides_joins
 
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(MoreButton)
@@ -66,6 +85,7 @@ class MoreCog(commands.Cog):
             member_id=interaction.user.id,
             manages_messages=interaction.permissions.manage_messages,
             is_answer=interaction.message.flags.ephemeral,
+            hides_joins=self._hides_joins,
         )
         view = View(timeout=None)
         for action in actions:
@@ -103,6 +123,16 @@ class MoreCog(commands.Cog):
         content, files = lyrics_shown(job, interaction.client.catalogue.for_reader(str(interaction.locale)))
         with attachments(files) as attached:
             await reply(interaction, content, files=attached)
+
+    async def join(self, interaction: Interaction, job_id: str) -> None:
+        """The seconds around the join to hear, and the whole piece to see."""
+        say = interaction.client.catalogue.for_reader(str(interaction.locale))
+        async with self._joins.shown(await self._results.job(job_id)) as (job, files):
+            shown = joins_attached(job, files, say, most=FILES_MAX)
+            with attachments(shown) as attached:
+                await reply(
+                    interaction, say(text("How **{title}** joins the original", title=name_of(job))), files=attached
+                )
 
     async def report(self, interaction: Interaction, job_id: str, message_id: int) -> None:
         job = await self._results.job(job_id)
@@ -191,12 +221,18 @@ class MoreButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTT
         return cls(item, match["verb"], match["job"], int(match["message"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        async def join(cog: WholeSongCog) -> None:
+            audio_format = _WHOLE[MoreAction(self._verb)]
+            await cog.order(interaction, self._job_id, message_id=self._message_id, audio_format=audio_format)
+
         async def act(cog: MoreCog) -> None:
             match self._verb:
                 case MoreAction.EDIT:
                     await cog.edit(interaction, self._job_id)
                 case MoreAction.LYRICS:
                     await cog.lyrics(interaction, self._job_id)
+                case MoreAction.JOIN:
+                    await cog.join(interaction, self._job_id)
                 case MoreAction.REPORT:
                     await cog.report(interaction, self._job_id, self._message_id)
                 case MoreAction.DELETE:
@@ -204,4 +240,7 @@ class MoreButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTT
                 case _:
                     await cog.remove(interaction, self._job_id, self._message_id)
 
+        if self._verb in _WHOLE:
+            await answered(interaction, WholeSongCog, join)
+            return
         await answered(interaction, MoreCog, act, acknowledges=self._verb not in {MoreAction.EDIT, REMOVE})

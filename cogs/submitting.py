@@ -9,6 +9,7 @@ from bot.acknowledge import acknowledge
 from bot.chat.permissions import posting_refusal
 from bot.chat.why import outside_servers
 from bot.client import EncoreClient
+from bot.domain.clicks import Click
 from bot.domain.gates import Gate
 from bot.domain.jobs import Intake
 from bot.errors import Refused, SourceTooLarge
@@ -37,6 +38,17 @@ def check_size(size_bytes: int, *, limit_bytes: int) -> None:
     if size_bytes > limit_bytes:
         too_large = SourceTooLarge(limit_bytes=limit_bytes, size_bytes=size_bytes)
         raise Refused(without_cost([too_large.sentence]), rules=[too_large.rule], options=["audio"])
+
+
+def click_behind(interaction: Interaction) -> Click:
+    """A click, or the form that follows one."""
+    return Click(
+        interaction_id=interaction.id,
+        member_id=interaction.user.id,
+        message_id=interaction.message.id if interaction.message else 0,
+        channel_id=interaction.channel_id or 0,
+        guild_id=interaction.guild_id,
+    )
 
 
 async def hand_in(

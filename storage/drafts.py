@@ -39,6 +39,7 @@ class DraftPayload(msgspec.Struct, frozen=True, kw_only=True):
     private: bool = False
     parent: Parent | None = None
     by_file: bool = False
+    can_be_trimmed: bool = False
     options: tuple[str | None, ...] = ()
 
 
@@ -55,6 +56,7 @@ class Drafts:
             private=draft.private,
             parent=draft.parent,
             by_file=draft.by_file,
+            can_be_trimmed=draft.can_be_trimmed,
             options=tuple(problem.option for problem in draft.problems),
         )
         stored = json.dumps(msgspec.to_builtins(payload))  # keeps NaN, which msgspec's own JSON does not
@@ -86,6 +88,7 @@ def _read(row: Row) -> Draft | None:
             parent=payload.parent,
             problems=tuple(Problem(option, sentence) for option, sentence in problems),
             by_file=payload.by_file,
+            can_be_trimmed=payload.can_be_trimmed,
         )
     except (LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
         log.error("draft %s cannot be read by this version (%s)", row["id"], type(error).__name__)  # noqa: TRY400

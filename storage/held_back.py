@@ -24,10 +24,17 @@ FORGET_OPEN_COMMANDS = (
     "UPDATE intake SET payload = NULL, due_ms = NULL WHERE due_ms IS NOT NULL RETURNING interaction_id"
 )
 
+# The same of lyrics: their member is asked anew. What counted for the day of the copy is of no interest any more.
+OFFER_AGAIN = """
+UPDATE lyrics_order SET state = 'offered', day = NULL, callback_token = NULL, due_ms = NULL, claimed_by = NULL
+ WHERE state = 'waiting'
+"""
+
 
 async def hold_back(connection: Connection, now: datetime) -> int:
     """Hold back all waiting jobs and forget the open commands; returns how many jobs now wait for their members."""
     held = await connection.fetch_all(HOLD_BACK, to_ms(now + SOURCE_KEPT))
     await connection.execute(SHOW_HOLD, to_ms(now))
     await connection.execute(FORGET_OPEN_COMMANDS)
+    await connection.execute(OFFER_AGAIN)
     return len(held)

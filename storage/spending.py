@@ -1,17 +1,21 @@
-"""How many submissions may have cost credits, by UTC day and server."""
+"""How much may have cost credits, by UTC day and server."""
 
 from datetime import date
 
-from storage.engines.base import Connection
+from bot.domain.spending import Spent
+from storage.engines.base import Connection, Row
 
 ADD = """
-INSERT INTO spending (day, guild_id, submissions) VALUES ($1, $2, $3)
-ON CONFLICT (day, guild_id) DO UPDATE SET submissions = spending.submissions + excluded.submissions
+INSERT INTO spending (day, guild_id, submissions, lyrics) VALUES ($1, $2, $3, $4)
+ON CONFLICT (day, guild_id) DO UPDATE
+   SET submissions = spending.submissions + excluded.submissions, lyrics = spending.lyrics + excluded.lyrics
 """
 
-OF_DAY = "SELECT coalesce(sum(submissions), 0) AS submissions FROM spending WHERE day = $1"
+OF_DAY = """
+SELECT coalesce(sum(submissions), 0) AS submissions, coalesce(sum(lyrics), 0) AS lyrics FROM spending WHERE day = $1
+"""
 
-OF_GUILD = "SELECT submissions FROM spending WHERE day = $1 AND guild_id = $2"
+OF_GUILD = "SELECT submissions, lyrics FROM spending WHERE day = $1 AND guild_id = $2"
 
 _DIRECT_MESSAGES = 0
 
@@ -20,16 +24,18 @@ class Spending:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, guild_id: int | None, *, day: date, submissions: int) -> None:
-        """Add `submissions` to that day; -1 takes back one that turned out to have started nothing."""
-        await self._connection.execute(ADD, day.isoformat(), guild_id or _DIRECT_MESSAGES, submissions)
+    async def add(self, guild_id: int | None, *, day: date, submissions: int = 0, lyrics: int = 0) -> None:
+        """Add so many to that day; -1 takes back one that turned out to have started nothing."""
+        await self._connection.execute(ADD, day.isoformat(), guild_id or _DIRECT_MESSAGES, submissions, lyrics)
 
-    async def of_day(self, day: date) -> int:
-        """All submissions of that day."""
-        row = await self._connection.fetch_one(OF_DAY, day.isoformat())
-        return int(row["submissions"]) if row else 0
+    async def of_day(self, day: date) -> Spent:
+        """All of that day."""
+        return _spent(await self._connection.fetch_one(OF_DAY, day.isoformat()))
 
-    async def of_guild(self, guild_id: int | None, *, day: date) -> int:
-        """The submissions of one server on that day."""
-        row = await self._connection.fetch_one(OF_GUILD, day.isoformat(), guild_id or _DIRECT_MESSAGES)
-        return int(row["submissions"]) if row else 0
+    async def of_guild(self, guild_id: int | None, *, day: date) -> Spent:
+        """What was for one server on that day."""
+        return _spent(await self._connection.fetch_one(OF_GUILD, day.isoformat(), guild_id or _DIRECT_MESSAGES))
+
+
+def _spent(row: Row | None) -> Spent:
+    return Spent() if row is None else Spent(submissions=int(row["submissions"]), lyrics=int(row["lyrics"]))

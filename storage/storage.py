@@ -28,6 +28,7 @@ from storage.intakes import Intakes
 from storage.jobs import Jobs
 from storage.ledger import Ledger
 from storage.library import Library
+from storage.lyrics import LyricsOrders
 from storage.memos import Memos
 from storage.migrate import Before, Migration, migrate
 from storage.presets import Presets
@@ -38,6 +39,7 @@ from storage.songs import Songs
 from storage.spending import Spending
 from storage.tracks import Tracks
 from storage.votes import Votes
+from storage.whole_songs import WholeSongs
 
 if TYPE_CHECKING:
     from storage.gauges import Gauges
@@ -73,6 +75,8 @@ class SqlWork:
         self.clicks = Clicks(connection)
         self.complaints = Complaints(connection)
         self.drafts = Drafts(connection)
+        self.whole_songs = WholeSongs(connection)
+        self.lyrics = LyricsOrders(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

@@ -147,7 +147,7 @@ class AudioProcess:
         return answer.outline if isinstance(answer, Drew) else _wrong(answer)
 
     async def draw_family(self, branches: Sequence[Branch], to: Path) -> None:
-        """Draw a song's family as a PNG into `to`; see `bot.services.common.studio.Studio`.
+        """Draw a song's family as a PNG into `to`; see `bot.services.common.studio.FamilyStudio`.
 
         Raises:
             BadSource: the process was too slow; `to` does not exist.

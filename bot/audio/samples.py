@@ -4,7 +4,7 @@ import math
 import warnings
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # up to Python 3.12; after that, the package audioop-lts has it
+    warnings.simplefilter("ignore", DeprecationWarning)  # up to Python 3.12; after that, discord.py brings audioop-lts
     import audioop
 
 WIDTH = 2

@@ -5,6 +5,7 @@ Every card fits Discord's limits, whatever a member or the provider wrote (docs/
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import discord
 import msgspec
@@ -13,8 +14,9 @@ from msgspec.structs import replace
 from bot.chat.result.rows import Rows, result_rows
 from bot.domain.jobs import FILES_KEPT, Job, Track
 from bot.domain.links import web_url
-from bot.domain.text import Fact, Seconds, Text, Verbatim, counted, text
-from bot.domain.times import clock
+from bot.domain.outlines import described, in_words
+from bot.domain.text import Fact, Text, Verbatim, counted, text
+from bot.domain.times import LONGEST_SECONDS
 from bot.domain.titles import shown_title, slug
 from bot.services.common.messenger import ResultFile
 from bot.services.common.sentences import UNTITLED, failure_sentences, name_of
@@ -36,6 +38,8 @@ LINE_MAX = 400
 FACTS_ROOM = 1200
 """The part of an embed kept for style, model and other short fields, and for saying what did not fit."""
 LINK_MAX = 512
+ALT_MAX = 1024
+WHOLE_PICTURE = "whole-piece.png"
 COLOUR = 0x6C5CE7
 FAILED_COLOUR = 0xC0392B
 
@@ -98,6 +102,7 @@ def result_card(
     lyrics = "" if job.request.instrumental else (first.lyrics or job.request.prompt).strip()
     cover = next((file.cover for file in files if file.cover is not None), None)
     attached = _attached(job, files, say, most=FILES_MAX - bool(lyrics) - (cover is not None))
+    joins = joins_attached(job, files, say, most=FILES_MAX - bool(lyrics) - (cover is not None) - len(attached))
     links = [_link_field(job, file, number, say) for number, file in enumerate(files, 1) if number not in attached]
 
     embed = discord.Embed(title=escape(title, limit=TITLE_SHOWN_MAX), colour=COLOUR)
@@ -115,7 +120,11 @@ def result_card(
         words = counted("One more track doesn't fit here.", "{count} more tracks don't fit here.", count=left_out)
         embed.add_field(name="…", value=say(words), inline=False)
 
-    more = _picture(embed, cover, first, title, say)
+    for file in joins:
+        if file.name == WHOLE_PICTURE:
+            embed = pictured(embed, "image", f"attachment://{WHOLE_PICTURE}", file.alt)
+    embed, covers = _with_cover(embed, cover, first, title, say)
+    more = (*joins, *covers)
     if lyrics:
         alt = say(text("The lyrics of {title}", title=Verbatim(title)))
         more = (Attached(name=file_name(job, first, ending="txt"), alt=alt, words=lyrics), *more)
@@ -154,8 +163,8 @@ def _attached(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> 
             "count": len(files),
         }
         alt = (
-            text("{title}, track {number} of {count}, {length}", length=Seconds(file.track.length_seconds), **facts)
-            if file.track.length_seconds
+            text("{title}, track {number} of {count}, {length}", length=in_words(length), **facts)
+            if (length := _known(file.track.length_seconds)) is not None
             else text("{title}, track {number} of {count}", **facts)
         )
         name = file_name(job, file.track, number if len(files) > 1 else None)
@@ -163,15 +172,39 @@ def _attached(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> 
     return attached
 
 
+def joins_attached(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> tuple[Attached, ...]:
+    """How the takes join what they continue: the picture of the whole piece, and seconds to listen to."""
+    found: list[Attached] = []
+    for number, file in enumerate(files, 1):
+        if file.join.picture is not None and file.join.outline is not None and not found:
+            alt = " ".join(map(say, described(file.join.outline)))
+            found.append(Attached(name=WHOLE_PICTURE, alt=alt[:ALT_MAX], path=file.join.picture))
+        if file.join.preview is not None:
+            alt = say(
+                text("The seconds around the place where take {take} joins the original", take=number)
+                if len(files) > 1
+                else text("The seconds around the place where it joins the original")
+            )
+            ending = f"join-{number}.mp3" if len(files) > 1 else "join.mp3"
+            found.append(Attached(name=f"{file_stem(job, file.track)}-{ending}", alt=alt, path=file.join.preview))
+    return tuple(found[:most])
+
+
 def _facts(job: Job, files: Sequence[ResultFile], say: Say) -> Iterator[tuple[str, str, bool]]:
     """Each short field's name and value, and whether it is inline."""
     if style := escape(files[0].track.tags or job.request.style, limit=STYLE_SHOWN_MAX):
         yield say(text("Style")), style, False
     yield say(text("Model")), escape(job.request.model, limit=40), True
-    lengths = [clock(file.track.length_seconds) for file in files if file.track.length_seconds]
+    lengths = [say(in_words(length)) for file in files if (length := _known(file.track.length_seconds)) is not None]
     if lengths:
         yield say(text("Length")), " · ".join(lengths[:FILES_MAX]), True
-    yield say(text("Continues from")), clock(job.sent_continue_at), True
+    if (moment := _known(job.continues_from)) is not None:
+        yield say(text("Continues from")), say(in_words(moment)), True
+
+
+def _known(seconds: float | None) -> float | None:
+    """A time that can be said; None for what the provider left out, or what is no time."""
+    return seconds if seconds is not None and 0 < seconds < LONGEST_SECONDS else None
 
 
 def _link_field(job: Job, file: ResultFile, number: int, say: Say) -> tuple[str, str]:
@@ -200,15 +233,22 @@ def _fitting(fields: Sequence[tuple[str, str]], room: int, *, most: int) -> list
     return kept
 
 
-def _picture(embed: discord.Embed, cover: Path | None, track: Track, title: str, say: Say) -> tuple[Attached, ...]:
+def _with_cover(
+    embed: discord.Embed, cover: Path | None, track: Track, title: str, say: Say
+) -> tuple[discord.Embed, tuple[Attached, ...]]:
     """The cover as a file, which outlives the provider's link; without a file, that link."""
+    alt = say(text("The cover of {title}", title=Verbatim(title)))
     if cover is None:
-        if (url := web_url(track.image_url)) is not None:
-            embed.set_thumbnail(url=url)
-        return ()
+        url = web_url(track.image_url)
+        return (embed if url is None else pictured(embed, "thumbnail", url, alt)), ()
     name = f"cover{cover.suffix}"
-    embed.set_thumbnail(url=f"attachment://{name}")
-    return (Attached(name=name, alt=say(text("The cover of {title}", title=Verbatim(title))), path=cover),)
+    embed = pictured(embed, "thumbnail", f"attachment://{name}", alt)
+    return embed, (Attached(name=name, alt=alt, path=cover),)
+
+
+def pictured(embed: discord.Embed, where: Literal["image", "thumbnail"], url: str, alt: str) -> discord.Embed:
+    """With a picture and its alt text, which discord.py's own methods leave out (docs/discord.md 3)."""
+    return discord.Embed.from_dict({**embed.to_dict(), where: {"url": url, "description": alt}})
 
 
 def failure_card(job: Job, say: Say, *, preface: Text | None = None) -> Card:
@@ -229,8 +269,12 @@ def carries_mark(content: str, embeds: Sequence[discord.Embed], job: Job) -> boo
 
 def file_name(job: Job, track: Track | None = None, number: int | None = None, *, ending: str = "mp3") -> str:
     """Plain ASCII, as attachments need: `paper-boats-1.mp3`."""
-    stem = slug(plain(shown_title(job, track), limit=100)) or "encore"
+    stem = file_stem(job, track)
     return f"{stem}.{ending}" if number is None else f"{stem}-{number}.{ending}"
+
+
+def file_stem(job: Job, track: Track | None = None) -> str:
+    return slug(plain(shown_title(job, track), limit=100)) or "encore"
 
 
 def escape_lines(words: str) -> str:

@@ -27,20 +27,18 @@ TITLE_IN_LINE_MAX = 60
 
 
 def quota_content(balance: QuotaBalance, say: Say) -> str:
-    """The balance, as a bar and in words."""
+    """The balance in words, then as a bar: a screen reader reads its blocks one by one."""
     if not balance.limit:
         return say(SWITCHED_OFF)
-    return say(
-        text(
-            "`{bar}` {left} of {limit} left today · {spent} used · {held} in progress · renews {renews_at}",
-            bar=Verbatim(bar(balance)),
-            left=balance.left,
-            limit=balance.limit,
-            spent=balance.spent,
-            held=balance.held,
-            renews_at=balance.renews_at,
-        )
+    words = text(
+        "{left} of {limit} left today · {spent} used · {held} in progress · renews {renews_at}",
+        left=balance.left,
+        limit=balance.limit,
+        spent=balance.spent,
+        held=balance.held,
+        renews_at=balance.renews_at,
     )
+    return f"{say(words)}\n`{bar(balance)}`"
 
 
 def jobs_content(jobs: Sequence[tuple[Job, int | None]], say: Say) -> str:
@@ -76,7 +74,7 @@ def job_content(job: Job, position: int | None, say: Say, *, at: datetime) -> st
         say(
             text(
                 "From {continue_at} with {model} · `{job}`",
-                continue_at=Seconds(job.sent_continue_at),
+                continue_at=Seconds(job.continues_from),
                 model=Said(job.request.model),
                 job=job.short_id,
             )

@@ -14,12 +14,17 @@ from bot.chat.discord_errors import read_as_routes
 from bot.chat.form.fix import fix_view
 from bot.chat.pacing import Pacer
 from bot.chat.progress_messages import ProgressMessages
+from bot.chat.receipt import receipt_rows, with_receipt
 from bot.chat.result.messages import ResultMessages
+from bot.chat.result.rows import view_of
 from bot.chat.routes import ORIGINAL, AnswerRoute, ChannelRoute, answer_of
+from bot.chat.song.posts import WholeSongPosts
 from bot.chat.turns import Turns
+from bot.domain.actions import CANCELLABLE
 from bot.domain.drafts import Draft
 from bot.domain.jobs import Job, Place
 from bot.domain.progress import ProgressView, is_for_member_alone
+from bot.domain.receipt import Receipt
 from bot.domain.text import Text, Verbatim, text
 from bot.services.common.clock import Clock
 from bot.services.common.messenger import Route, RouteClosed, RouteTooSmall, RouteUnavailable
@@ -61,6 +66,7 @@ class DiscordMessenger:
         asked = None if has_gateway else AskedDiscord(client)
         self._progress = ProgressMessages(client, catalogue, pacer, asked)
         self._results = ResultMessages(client, catalogue, pacer)
+        self.whole_songs = WholeSongPosts(client, catalogue, pacer, asked=asked)
         self._channel = ChannelRoute(client, catalogue, pacer, asked=asked)
         self._refusals = DirectRefusals(clock, lasts=REFUSED if has_gateway else REFUSED_UNHEARD)
         self._direct = ChannelRoute(client, catalogue, pacer, direct=self._refusals)
@@ -86,22 +92,33 @@ class DiscordMessenger:
             is_watched=is_watched,
         )
 
-    async def answer(self, place: Place, sentences: Sequence[Text], *, draft: Draft | None = None) -> bool:
-        view = None if draft is None else fix_view(draft, self._catalogue.for_reader(place.locale))
+    async def answer(
+        self,
+        place: Place,
+        sentences: Sequence[Text],
+        *,
+        draft: Draft | None = None,
+        receipt: Receipt | None = None,
+    ) -> bool:
+        say = self._catalogue.for_reader(place.locale)
+        content, view = cards.as_list(sentences, say), None
+        if receipt is not None:
+            content, view = with_receipt(content, receipt, say), view_of(receipt_rows(receipt, say))
+        if draft is not None:
+            view = fix_view(draft, say)
         try:
-            return await self._answered(place, sentences, view)
+            return await self._answered(place, content, view)
         except RouteUnavailable as error:
             log.warning("a command could not be answered (%s)", error)
             return True
 
     async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
-        return await self._answered(place, sentences, None)
+        return await self._answered(place, cards.as_list(sentences, self._catalogue.for_reader(place.locale)), None)
 
-    async def _answered(self, place: Place, sentences: Sequence[Text], view: discord.ui.View | None) -> bool:
+    async def _answered(self, place: Place, content: str, view: discord.ui.View | None) -> bool:
         """`view` None: without buttons, also if there were some, such as `Undo`."""
         if not self._can_answer(place):
             return False
-        content = cards.as_list(sentences, self._catalogue.for_reader(place.locale))
         try:
             with read_as_routes():
                 await answer_of(self._client, place).edit_message(ORIGINAL, content=content, view=view)
@@ -144,12 +161,18 @@ class DiscordMessenger:
     async def withdraw_progress(self, place: Place, source_name: str, message_id: int | None) -> None:
         await self._progress.withdraw(place, source_name, message_id)
 
-    async def show_progress(self, job: Job, view: ProgressView) -> None:
+    async def show_progress(self, job: Job, view: ProgressView, *, receipt: Receipt | None = None) -> None:
         if not job.place.private:
             return await self._progress.show(job, view)
         if not self._can_answer(job.place):
             raise RouteClosed("the answer's time is over")
         content, buttons = self._progress.shown(job, view)
+        if receipt is not None:
+            say = self._catalogue.for_reader(job.place.locale)
+            waits = job.state in CANCELLABLE
+            content = with_receipt(content, receipt, say, waits=waits)
+            if waits:
+                buttons = view_of(receipt_rows(receipt, say))
         with read_as_routes():
             await answer_of(self._client, job.place).edit_message(ORIGINAL, content=content, view=buttons)
         return None

@@ -42,7 +42,7 @@ def progress_content(job: Job, view: ProgressView, say: Say) -> str:
         "🎵 **{title}** for {member}, from {continue_at} with {model}",
         title=title,
         member=member,
-        continue_at=Seconds(job.sent_continue_at),
+        continue_at=Seconds(job.continues_from),
         model=job.request.model,
     )
     lines = [head, _now(view)]

@@ -17,6 +17,7 @@ LIBRARIES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "discord.py": ("2.7.1", "2.8"),
         "msgspec": ("0.20", "0.23"),
         "python-dotenv": ("1.1", "2"),
+        "resvg-py": ("0.5", "0.6"),
         "stamina": ("25.1", ""),
     }
 )

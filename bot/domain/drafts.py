@@ -25,6 +25,11 @@ BY_FILE = frozenset({".txt", "txt"})
 """What a member writes instead of lyrics that are longer."""
 
 
+PICK = "pick"
+"""What a member writes instead of a moment to choose one by eye."""
+_PICK = frozenset({PICK, "pick by eye"})
+
+
 class Problem(msgspec.Struct, frozen=True):
     """Something that was wrong with what a member sent; `option` is the one at fault, None if none is."""
 
@@ -36,7 +41,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """An extension as far as it is filled in. Stored, so that any process can open its form and take it in.
 
     `source` None: there is no audio yet, and the form asks for it. `choices`: the pieces of which the member still has
-    to choose one. `by_file`: the form asks for the prompt as a file.
+    to choose one. `by_file`: the form asks for the prompt as a file. `can_be_trimmed`: the source was
+    refused for its length, and the part before the moment would do.
     """
 
     id: str
@@ -49,6 +55,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     parent: Parent | None = None
     problems: tuple[Problem, ...] = ()
     by_file: bool = False
+    can_be_trimmed: bool = False
 
     def has_audio(self, *, at: datetime) -> bool:
         """Whether the source can still be read: Discord removes files that were handed to a command."""
@@ -146,6 +153,10 @@ def _changes(name: str, words: str) -> dict[str, object]:
         case Field.STYLE | Field.TITLE | Field.PROMPT | Field.EXCLUDE | Field.MODEL:
             return {name: words}
     return {name: _number(words)} if name in set(_WEIGHTS) else {}
+
+
+def wants_to_pick(request: ExtensionRequest) -> bool:
+    return (request.continue_at_words or "").strip().casefold() in _PICK
 
 
 def moment_meant(words: str | None) -> tuple[float | None, str | None]:

@@ -26,7 +26,7 @@ def parent_of(job: Job, track: Track | None = None) -> Parent:
 
 def same_request(job: Job) -> ExtensionRequest:
     """As it was asked for; what is known of its source is found out anew."""
-    return replace(job.request, source_length=None, source_model=None)
+    return replace(job.request, source_length=None, source_model=None, source_began_at=0.0)
 
 
 def take_as_source(job: Job, track: Track, posted: PostedFile | None, *, at: datetime) -> SourceChoice | None:

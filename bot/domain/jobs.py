@@ -321,6 +321,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return repr_without(self, frozenset({"source_url", "callback_token"}))
 
+    @property
+    def continues_from(self) -> float:
+        """The second of the source where the continuation begins, also if only a part of it was sent."""
+        return self.request.source_began_at + self.sent_continue_at
+
     def after(self, event: JobEvent, **changes: Any) -> "Job":  # noqa: ANN401  # any field of its own
         """The job once `event` has happened, with `changes` to its other fields.
 

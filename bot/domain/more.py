@@ -12,16 +12,27 @@ class MoreAction(StrEnum):
 
     EDIT = "edit"
     LYRICS = "lyrics"
+    JOIN = "join"
+    WAV = "whole-wav"
+    FLAC = "whole-flac"
     REPORT = "report"
     DELETE = "delete"
 
 
-def more_actions(job: Job, *, member_id: int, manages_messages: bool, is_answer: bool) -> tuple[MoreAction, ...]:
-    """What this member can do. `is_answer`: nobody else sees the message, and nobody else can remove it."""
+def more_actions(
+    job: Job, *, member_id: int, manages_messages: bool, is_answer: bool, hides_joins: bool = False
+) -> tuple[MoreAction, ...]:
+    """What this member can do. `is_answer`: nobody else sees the message, and nobody else can remove it.
+
+    `hides_joins`: results don't show how they join the original, so this does.
+    """
     is_requester = job.place.member_id == member_id
     offered = {
         MoreAction.EDIT: is_requester,
         MoreAction.LYRICS: bool(lyrics_of(job)),
+        MoreAction.JOIN: hides_joins,
+        MoreAction.WAV: True,
+        MoreAction.FLAC: True,
         MoreAction.REPORT: not is_answer,
         MoreAction.DELETE: not is_answer and may_delete(job, member_id=member_id, manages_messages=manages_messages),
     }

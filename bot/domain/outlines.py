@@ -54,13 +54,13 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def in_words(seconds: float) -> Text:
-    """A length or a position for the ear: `1 minute and 5 seconds`, to the nearest second."""
+    """A length or a position for the ear: `1 minute 5 seconds`, to the nearest second."""
     minutes, second = divmod(max(0, round(seconds)), 60)
     in_minutes = counted("{count} minute", "{count} minutes", count=minutes)
     in_seconds = counted("{count} second", "{count} seconds", count=second)
     if not minutes:
         return in_seconds
-    return text("{minutes} and {seconds}", minutes=in_minutes, seconds=in_seconds) if second else in_minutes
+    return Text("{minutes} {seconds}", {"minutes": in_minutes, "seconds": in_seconds}) if second else in_minutes
 
 
 def described(outline: Outline) -> tuple[Text, ...]:

@@ -53,6 +53,8 @@ class ExtensionRequest(msgspec.Struct, frozen=True, kw_only=True):
     `model`, `vocal_gender` and `continue_at_words` hold the member's own words if no model, voice or moment is meant
     by them.
     `source_model` is the model that made the source if the source is a track of Encore's.
+    `trim`: a source that is longer than the model takes is trimmed to the part before `continue_at`. Then
+    `source_began_at` is where that part began, in seconds of the source; the other times stay the source's own.
     """
 
     model: str = DEFAULT_MODEL
@@ -69,6 +71,8 @@ class ExtensionRequest(msgspec.Struct, frozen=True, kw_only=True):
     style_weight: float | None = None
     weirdness: float | None = None
     audio_weight: float | None = None
+    trim: bool = False
+    source_began_at: float = 0.0
 
     @property
     def mode(self) -> Mode:
@@ -91,6 +95,22 @@ less than 1"; docs/provider.md 1.5). An earlier moment is sent as this one."""
 
 END_MARGIN_SECONDS = 1.0
 """How long before the end an extension begins if the member names no moment: the end itself would be refused."""
+
+
+def is_longer_than_its_model_takes(request: ExtensionRequest, source_length: float) -> bool:
+    return request.known_model is not None and source_length > request.known_model.source_max_seconds
+
+
+def trimmed_until(request: ExtensionRequest, source_length: float) -> float:
+    """Where the part that is kept of a long source ends: a little after the moment, which must lie inside of it."""
+    if request.continue_at is None:
+        return source_length
+    return min(source_length, request.continue_at + END_MARGIN_SECONDS)
+
+
+def moment_in_part(request: ExtensionRequest) -> float | None:
+    """`continue_at` in the time of what is sent."""
+    return None if request.continue_at is None else request.continue_at - request.source_began_at
 
 
 def sent_continue_at(asked_for: float | None, source_length: float) -> float:

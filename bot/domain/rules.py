@@ -186,7 +186,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "source_too_long",
         "audio",
-        lambda r: _length_known(r) and _model_known(r),
+        lambda r: _length_known(r) and _model_known(r) and not r.trim,
         lambda r: (r.source_length or 0) > MODELS[r.model].source_max_seconds,
         lambda r: text(
             "The audio is {given} long; {model} takes at most {allowed}.",

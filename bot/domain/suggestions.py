@@ -4,6 +4,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bot.domain.adjustments import adjusted
+from bot.domain.drafts import PICK, moment_meant
 from bot.domain.models import MODELS, Model, Offer, folded
 from bot.domain.request import ExtensionRequest, VocalGender, genders_meant
 from bot.domain.rules import fits_its_model
@@ -31,6 +32,14 @@ def suggest_models(typed: str, filled_in: ExtensionRequest, offer: Offer) -> lis
         for model in candidates
         if wanted in folded(model.name) and (own or fits_its_model(replace(request, model=model.name)))
     ]
+
+
+def suggest_moments(typed: str) -> list[Suggestion]:
+    """The moment that is typed, if it is one; and the ways to say it without typing one."""
+    moment, unread = moment_meant(typed)
+    found = [] if moment is None else [Suggestion(Text("{moment}", {"moment": Seconds(moment)}), typed.strip())]
+    ways = [Suggestion(text("Pick it by eye, in a picture of the audio"), PICK), Suggestion(text("The end"), "end")]
+    return [*found, *(way for way in ways if unread is None or way.value.startswith(unread.strip().casefold()))]
 
 
 def suggest_genders(typed: str, filled_in: ExtensionRequest) -> list[Suggestion]:

@@ -4,7 +4,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bot.metrics.meters import Meters
-from bot.web.receive import PATH
+from bot.web.receive import LYRICS_PATH, PATH
 from bot.web.self_calls import IS_OWN
 
 
@@ -13,7 +13,7 @@ def counting_callbacks(meters: Meters) -> Middleware:
 
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.match_info.route.resource is None or request.match_info.route.resource.canonical != CANONICAL:
+        if request.match_info.route.resource is None or request.match_info.route.resource.canonical not in CANONICAL:
             return await handler(request)
         status = "none"  # the connection broke off
         try:
@@ -30,4 +30,4 @@ def counting_callbacks(meters: Meters) -> Middleware:
     return count
 
 
-CANONICAL = f"{PATH.partition('{')[0]}{{token}}"
+CANONICAL = frozenset(f"{path.partition('{')[0]}{{token}}" for path in (PATH, LYRICS_PATH))

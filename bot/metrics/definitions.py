@@ -54,7 +54,7 @@ INTERACTIONS: Values = ("application_command", "component", "modal_submit", "aut
 DISCORD_REQUESTS: Values = (
     *("acknowledge", "answer", "post", "edit", "search", "delete", "open_direct", "announce", "other"),
 )
-PROVIDER_REQUESTS: Values = ("extend", "upload", "report", "credits")
+PROVIDER_REQUESTS: Values = ("extend", "upload", "report", "credits", "lyrics")
 CODES: Values = (
     *("200", "400", "401", "402", "403", "404", "405", "408", "409", "413", "422", "429", "430", "451", "455"),
     *("500", "501", "502", "503", "504", "531", "none", "other"),
@@ -69,6 +69,7 @@ OTHER_RULES: Values = (
     *("preset_unknown", "preset_model"),
     *("draft_gone", "draft_of_another", "no_audio_in_message", "lyrics_by_file"),
     *("lyrics_file_too_large", "lyrics_file_unreachable", "lyrics_file_unreadable"),
+    *("lyrics_idea", "lyrics_off", "lyrics_per_day", "lyrics_gone", "lyrics_of_another", "no_lyrics"),
     *("too_late", "fault", "other"),
 )
 REFUSALS: Values = (*Gate, *dict.fromkeys((*(rule.name for rule in RULES), *SOURCE_RULES, *OTHER_RULES)))

@@ -10,6 +10,7 @@ _REQUESTS = {
     "file-stream-upload": "upload",
     "record-info": "report",
     "credit": "credits",
+    "lyrics": "lyrics",
 }
 
 

@@ -19,16 +19,19 @@ from bot.services.pipeline.accept import Acceptance, AcceptLimits
 from bot.services.pipeline.apply_callbacks import ASK_SECONDS, Callbacks
 from bot.services.pipeline.callback_queue import CallbackQueue
 from bot.services.pipeline.deliver import Delivery, DeliveryTimes
+from bot.services.pipeline.join_preview import JoinPreviews
 from bot.services.pipeline.kept import KeptTracks
 from bot.services.pipeline.posting import Posting
 from bot.services.pipeline.progress import Progress, ProgressTimes
 from bot.services.pipeline.rate import Rate
 from bot.services.pipeline.resend import Resend
+from bot.services.pipeline.source_again import SourceAgain
 from bot.services.pipeline.sources import Sources
 from bot.services.pipeline.submit import Submission, SubmitTimes
 from bot.services.pipeline.tracks import TrackFiles
 from bot.services.pipeline.waiting import Waiting
 from bot.services.pipeline.watch import Watch, WatchTimes
+from bot.services.songs.join import Joins
 from bot.suno.wire import parse_callback
 
 ACCEPTERS = 12
@@ -64,19 +67,25 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
 
     acceptance: Acceptance
     resend: Resend
+    joins: Joins
+    sources: Sources
     part: Part
 
 
 def pipeline_part(ground: Ground) -> Pipeline:
     settings = ground.settings
-    kept = KeptTracks(settings.database_path.parent / "tracks", days=settings.keep_tracks_days, clock=ground.clock)
+    kept = kept_tracks(ground)
     files = TrackFiles(ground.tracks, ground.audio, kept, ground.folder)
-    posting = Posting(ground.storage, ground.provider, files)
-    acceptance, delivery, progress = _acceptance(ground), _delivery(ground, posting, kept), _progress(ground)
+    joins = JoinPreviews(source_again(ground, kept), ground.audio, is_on=settings.join_preview)
+    posting = Posting(ground.storage, ground.provider, files, joins)
+    sources = _sources(ground)
+    acceptance, delivery, progress = _acceptance(ground, sources), _delivery(ground, posting, kept), _progress(ground)
     callbacks, address = _callback_queue(ground), _public_address(ground)
     return Pipeline(
         acceptance=acceptance,
         resend=_resend(ground, posting),
+        joins=Joins(posting, joins),
+        sources=sources,
         part=Part(
             submitters=_submitters(ground, address),
             workers=(
@@ -92,20 +101,35 @@ def pipeline_part(ground: Ground) -> Pipeline:
     )
 
 
-def _acceptance(ground: Ground) -> Acceptance:
+def kept_tracks(ground: Ground) -> KeptTracks:
+    folder = ground.settings.database_path.parent / "tracks"
+    return KeptTracks(folder, days=ground.settings.keep_tracks_days, clock=ground.clock)
+
+
+def source_again(ground: Ground, kept: KeptTracks) -> SourceAgain:
+    max_bytes = ground.settings.max_source_bytes
+    return SourceAgain(ground.sources, ground.tracks, MessageFiles(ground.client), kept, max_bytes=max_bytes)
+
+
+def _sources(ground: Ground) -> Sources:
+    return Sources(
+        ground.provider,
+        ground.audio,
+        ground.sources,
+        ground.account,
+        MessageFiles(ground.client),
+        ground.audio,
+        folder=ground.folder,
+        max_source_bytes=ground.settings.max_source_bytes,
+        offer=ground.settings.offer,
+    )
+
+
+def _acceptance(ground: Ground, sources: Sources) -> Acceptance:
     settings = ground.settings
     return Acceptance(
         ground.storage,
-        Sources(
-            ground.provider,
-            ground.audio,
-            ground.sources,
-            ground.account,
-            MessageFiles(ground.client),
-            folder=ground.folder,
-            max_source_bytes=settings.max_source_bytes,
-            offer=settings.offer,
-        ),
+        sources,
         ground.messenger,
         limits=AcceptLimits(
             quota_per_day=settings.quota_per_day,
@@ -259,6 +283,7 @@ def _progress(ground: Ground) -> Progress:
         ground.storage,
         ground.messenger,
         ground.operator,
+        quota_per_day=settings.quota_per_day,
         times=ProgressTimes(
             every=settings.progress_every_seconds,
             lease=settings.lease_seconds,

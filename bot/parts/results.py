@@ -26,7 +26,15 @@ def result_buttons(ground: Ground, pipeline: Pipeline, members: Members, form: F
                 form,
                 undo_seconds=ground.settings.undo_seconds,
             ),
-            MoreCog(ground.client, results, _complaints(ground), ground.messenger, form),
+            MoreCog(
+                ground.client,
+                results,
+                _complaints(ground),
+                ground.messenger,
+                form,
+                pipeline.joins,
+                hides_joins=not ground.settings.join_preview,
+            ),
         )
     )
 

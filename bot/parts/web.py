@@ -7,9 +7,10 @@ from aiohttp.typedefs import Middleware
 
 from bot.domain.public_address import SelfCalls
 from bot.parts.ground import Ground
+from bot.services.songs.lyrics_news import LyricsNews
 from bot.suno.signature import signature_is_valid
 from bot.suno.wire import MalformedCallback, callback_task_id
-from bot.web.application import build_web
+from bot.web.application import CallbackTakers, build_web
 from bot.web.interactions import InteractionEndpoint
 from bot.web.server import WebServerError, serve
 
@@ -26,6 +27,7 @@ async def web_part(
     settings, client, storage = ground.settings, ground.client, ground.storage
     calls = SelfCalls(settings.discord_token)
     endpoint = _interaction_endpoint(ground, calls)
+    news = LyricsNews(storage, callback_task_id)
 
     def readiness() -> Mapping[str, bool]:
         database = {"database": storage.is_writable}
@@ -43,6 +45,7 @@ async def web_part(
         webhook_key=settings.suno_webhook_key,
         verify_signature=signature_is_valid,
         clock=ground.clock,
+        lyrics=CallbackTakers(is_token=news.is_token, record=news.record, wake=ground.bells.lyrics.ring),
         interaction_endpoint=endpoint,
         self_calls=calls,
         middlewares=middlewares,

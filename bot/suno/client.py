@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bot import __version__
+from bot.domain.lyrics import LyricsReport
 from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat
@@ -19,6 +20,7 @@ from bot.domain.titles import UNIQUE_HEX, upload_name
 from bot.errors import ProviderBusy, ProviderError, ProviderSilent
 from bot.suno import refusals
 from bot.suno.body import extend_body
+from bot.suno.lyrics import parse_lyrics_record
 from bot.suno.wire import ID_MAX, Envelope, MalformedRecord, parse_record, read_number
 
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
@@ -103,10 +105,31 @@ class SunoClient:
             secrets=_spellings(callback_url) + _spellings(source_url),
             json=body,
         )
-        task_id = envelope.data.get("taskId") if isinstance(envelope.data, dict) else None
-        if not isinstance(task_id, str) or not 0 < len(task_id.strip()) <= ID_MAX:
-            raise refusals.silent("an answer without a task id", code=envelope.code)
-        return task_id.strip()
+        return _task_id_in(envelope)
+
+    async def order_lyrics(self, idea: str, *, callback_url: str) -> str:
+        """Have lyrics written from an idea, and return the task's id. Costs credits, so it is sent once.
+
+        Raises as `extend`. Source: docs/provider.md 9.
+        """
+        envelope, _ = await self._call(
+            "POST",
+            f"{self._api_url}/api/v1/lyrics",
+            seconds=self._submit_seconds,
+            secrets=_spellings(callback_url),
+            json={"prompt": idea, "callBackUrl": callback_url},
+        )
+        return _task_id_in(envelope)
+
+    async def lyrics_report(self, task_id: str) -> LyricsReport:
+        """The state of a task of `order_lyrics` (docs/provider.md 9). Not repeated: the caller will ask again."""
+        _, body = await self._call(
+            "GET", f"{self._api_url}/api/v1/lyrics/record-info", seconds=self._ask_seconds, params={"taskId": task_id}
+        )
+        try:
+            return parse_lyrics_record(body)
+        except MalformedRecord as error:
+            raise refusals.silent(f"lyrics/record-info: {error}") from None
 
     async def upload(self, path: Path, *, name: str, audio_format: AudioFormat) -> str:
         """Hand the file over, byte for byte, streamed from disk; the http(s) URL under which the provider has it.
@@ -218,6 +241,13 @@ class SunoClient:
         except (aiohttp.ClientError, OSError) as error:
             raise refusals.silent(f"connection lost ({type(error).__name__})") from None
         return refusals.read_answer(status, body, secrets=(self._api_key, *secrets)), body
+
+
+def _task_id_in(envelope: Envelope) -> str:
+    task_id = envelope.data.get("taskId") if isinstance(envelope.data, dict) else None
+    if not isinstance(task_id, str) or not 0 < len(task_id.strip()) <= ID_MAX:
+        raise refusals.silent("an answer without a task id", code=envelope.code)
+    return task_id.strip()
 
 
 async def _body_of(response: aiohttp.ClientResponse) -> bytes:

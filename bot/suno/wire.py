@@ -127,7 +127,7 @@ def callback_task_id(body: bytes) -> str | None:
     Raises:
         MalformedCallback: it is not a callback. `parse_callback` may still reject its tracks.
     """
-    task_id, _, _ = _head(_decoded(body, _CALLBACK_HEADS, MalformedCallback))
+    task_id, _, _ = _head(decoded(body, _CALLBACK_HEADS, MalformedCallback))
     return task_id
 
 
@@ -137,7 +137,7 @@ def parse_callback(body: bytes) -> TaskReport:
     Raises:
         MalformedCallback: it is not a callback. No bytes raise anything else.
     """
-    callback = _decoded(body, _CALLBACKS, MalformedCallback)
+    callback = decoded(body, _CALLBACKS, MalformedCallback)
     task_id, code, stage = _head(callback)
     if code != OK or stage == "error":
         return TaskReport(task_id=task_id, kind=ReportKind.FAILED, code=code, message=_words(callback.msg))
@@ -167,7 +167,7 @@ def parse_record(body: bytes) -> TaskReport:
     Raises:
         MalformedRecord: the body is not such an answer. The caller has already checked that its `code` is 200.
     """
-    record = _decoded(body, _RECORDS, MalformedRecord).data
+    record = decoded(body, _RECORDS, MalformedRecord).data
     if record is None:
         return TaskReport(task_id=None, kind=ReportKind.WAITING)
     task_id = record.task_id or None
@@ -189,7 +189,7 @@ def parse_record(body: bytes) -> TaskReport:
 def parse_envelope(body: bytes) -> Envelope | None:
     """The envelope of an answer; None if the body is not one."""
     try:
-        raw = _decoded(body, _ENVELOPES, Malformed)
+        raw = decoded(body, _ENVELOPES, Malformed)
     except Malformed:
         return None
     code = read_code(raw.code)
@@ -290,7 +290,7 @@ def _too_deep(body: bytes) -> bool:
     return max(accumulate(map(_BRACKETS.__getitem__, brackets)), default=0) > NESTING_MAX
 
 
-def _decoded(body: bytes, decoder: msgspec.json.Decoder[T], malformed: type[Malformed]) -> T:
+def decoded(body: bytes, decoder: msgspec.json.Decoder[T], malformed: type[Malformed]) -> T:
     if _too_deep(body):
         raise malformed(f"nested deeper than {NESTING_MAX}")
     try:

@@ -4,16 +4,34 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from bot.domain.public_address import SelfCalls
 from bot.web import interactions
 from bot.web.health import ReadyEndpoint, alive
-from bot.web.receive import BODY_LIMIT_BYTES, BODY_SECONDS, PATH, CallbackEndpoint, IsToken, Record, VerifySignature
+from bot.web.receive import (
+    BODY_LIMIT_BYTES,
+    BODY_SECONDS,
+    LYRICS_PATH,
+    PATH,
+    CallbackEndpoint,
+    IsToken,
+    Record,
+    VerifySignature,
+)
 from bot.web.self_calls import PREFIXED_PATH, elsewhere, knowing_itself
 
 log = logging.getLogger(__name__)
+
+
+class CallbackTakers(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose callbacks an endpoint takes; for its fields, see `CallbackEndpoint`."""
+
+    is_token: IsToken
+    record: Record
+    wake: Callable[[], None]
 
 
 def build_web(
@@ -28,32 +46,39 @@ def build_web(
     webhook_key: str = "",
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     body_seconds: float = BODY_SECONDS,
+    lyrics: CallbackTakers | None = None,
     interaction_endpoint: interactions.InteractionEndpoint | None = None,
     self_calls: SelfCalls | None = None,
     middlewares: Sequence[Middleware] = (),
 ) -> web.Application:
     """The application with `POST /callbacks/{token}`, `GET /healthz` and `GET /readyz`.
 
+    With `lyrics` there is also `POST /callbacks/lyrics/{token}`.
     With `interaction_endpoint` there is also `POST /interactions`, and with `self_calls` the bot knows its own calls.
 
     `task_id_of` raises `malformed` (or a subclass) for anything but a callback. With `webhook_key`, callbacks must
     carry the provider's signature (docs/provider.md 3), checked by `verify_signature`, which is never called without a
     key.
     """
-    endpoint = CallbackEndpoint(
-        is_token=is_token,
-        record=record,
-        task_id_of=task_id_of,
-        wake=wake,
-        malformed=malformed,
-        webhook_key=webhook_key,
-        verify_signature=verify_signature,
-        clock=clock,
-        body_seconds=body_seconds,
-    )
+
+    def endpoint(takers: CallbackTakers) -> CallbackEndpoint:
+        return CallbackEndpoint(
+            is_token=takers.is_token,
+            record=takers.record,
+            task_id_of=task_id_of,
+            wake=takers.wake,
+            malformed=malformed,
+            webhook_key=webhook_key,
+            verify_signature=verify_signature,
+            clock=clock,
+            body_seconds=body_seconds,
+        )
+
     app = web.Application(client_max_size=BODY_LIMIT_BYTES, middlewares=middlewares)
-    receive = answering_for_itself(endpoint.receive)
+    receive = answering_for_itself(endpoint(CallbackTakers(is_token=is_token, record=record, wake=wake)).receive)
     app.router.add_post(PATH, receive if self_calls is None else knowing_itself(receive, self_calls, clock=clock))
+    if lyrics is not None:
+        app.router.add_post(LYRICS_PATH, answering_for_itself(endpoint(lyrics).receive))
     if interaction_endpoint is not None:
         app.router.add_post(interactions.PATH, answering_for_itself(interaction_endpoint.receive))
     app.router.add_get("/healthz", alive)

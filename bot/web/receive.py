@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 # 256 bits in base64url, unguessable; anything of another shape never reaches the storage.
 PATH = "/callbacks/{token:[A-Za-z0-9_-]{43}}"
+LYRICS_PATH = "/callbacks/lyrics/{token:[A-Za-z0-9_-]{43}}"
 # A callback with two tracks and their lyrics is 3 to 15 KB.
 BODY_LIMIT_BYTES = 64 * 1024
 # The provider waits 15 s for an answer (docs/provider.md 2.3), then sends the message again.

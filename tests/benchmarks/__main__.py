@@ -14,6 +14,7 @@ from tests.benchmarks import (
     burst,
     callback_backlog,
     callback_rate,
+    clicks,
     discord_limits,
     history,
     metrics,
@@ -30,6 +31,7 @@ from tests.benchmarks.rows import Row, table
 PARTS: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "start_up": start_up.measure,
     "acknowledge": acknowledge.measure,
+    "clicks": clicks.measure,
     "callback_rate": callback_rate.measure,
     "callback_backlog": callback_backlog.measure,
     "storage_commits": storage_commits.measure,

@@ -120,7 +120,9 @@ async def a_queue(waiting: int) -> AsyncIterator[tuple[SqlStorage, Progress, Fak
                     job = replace(a_job(member_id=number + 1, accepted_at=clock()), progress_message_id=number + 1)
                     await settle.insert(work, job, at=clock())
             operator = Operator(storage, messenger, clock)
-            progress = Progress(storage, messenger, operator, times=ProgressTimes(every=4), bells=Bells(), clock=clock)
+            progress = Progress(
+                storage, messenger, operator, quota_per_day=10, times=ProgressTimes(every=4), bells=Bells(), clock=clock
+            )
             while await progress.step():
                 pass
             clock.turn(60)

@@ -37,7 +37,7 @@ async def test_a_command_with_a_file_ends_in_music_that_plays_and_seeks(ground: 
 
     result = await result_of(mia)
     await expect(result).to_contain_text("@Mia Your 2 tracks are ready.")
-    await expect(result.locator("audio")).to_have_count(2)
+    await expect(result.locator("audio")).to_have_count(4)  # and how each joins the original
     played = await result.locator("audio").first.evaluate(PLAYS)
     assert played["at"] > 20
     assert played["seconds"] == pytest.approx(CONTINUED_FROM + NEW_SECONDS, abs=0.5)
@@ -319,3 +319,24 @@ async def test_the_audio_in_somebodys_message_is_extended(window: OpenWindow, gr
 
     await mia.see("harbour")
     await result_of(mia)
+
+
+async def test_a_moment_is_picked_by_eye_and_the_join_is_there_to_hear_and_to_see(
+    window: OpenWindow, ground: Playground
+) -> None:
+    mia = await window()
+    await mia.begin("extend")
+    await mia.take_sample("paper-boats.mp3")
+    await mia.fill("continue_at", "pick")
+    await mia.page.get_by_role("listbox", name="continue_at").get_by_role("option").first.click()
+    await mia.send()
+    picture = await mia.see("Where should paper-boats.mp3 continue?")
+    await expect(picture.get_by_role("img", name=re.compile("^Waveform of a piece"))).to_be_visible()
+    await picture.get_by_role("button", name="The end").click()
+
+    result = await result_of(mia)
+    await expect(result.locator("audio")).to_have_count(4)
+    await expect(result.get_by_role("img", name=re.compile("The continuation begins"))).to_be_visible()
+    await result.get_by_role("button", name="Whole song").click()
+    await mia.see("already contains the whole song from its beginning")
+    assert ground.scene.suno.submits == 1

@@ -56,7 +56,7 @@ def noa(town: Town) -> Member:
 async def test_a_result_has_two_rows_of_buttons(town: Town) -> None:
     result = await a_result(town)
 
-    assert labels(result) == [["Extend 1", "Extend 2", "Again", "More…"], ["Take 1 · 0", "Take 2 · 0"]]
+    assert labels(result) == [["Extend 1", "Extend 2", "Whole song", "Again", "More…"], ["Take 1 · 0", "Take 2 · 0"]]
 
 
 async def test_a_private_result_has_no_votes(town: Town) -> None:
@@ -64,7 +64,7 @@ async def test_a_private_result_has_no_votes(town: Town) -> None:
     answer = await town.extend(private=True)
     result = await answer.wait_until(lambda message: message.attachments)
 
-    assert labels(result) == [["Extend 1", "Extend 2", "Again", "More…"]]
+    assert labels(result) == [["Extend 1", "Extend 2", "Whole song", "Again", "More…"]]
 
 
 async def test_votes_are_counted_below_the_result(town: Town) -> None:

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.jobs import JobState
+from bot.sandbox.discord import Message
 from bot.sandbox.stand_ins import free_port, running
 from bot.services.operator.pause import PAUSE
 from tests.end_to_end.test_sending_again import send_again
@@ -54,3 +55,21 @@ async def test_a_cancellation_cancels_one_job(both: Town) -> None:
 
     assert cancelled.content == "Cancelled **Boats**. This didn't use up an extension."
     assert await in_states(JobState.ACCEPTED, JobState.CANCELLED)
+
+
+async def test_a_receipt_is_cancelled_once(both: Town) -> None:
+    both.suno.credits = 0
+    invocation = await both.extend(style="folk", title="Boats", prompt="la")
+    receipt = await invocation.wait_until(lambda message: "It costs" in message.content)
+    await eventually(lambda: both.app.storage.reading.memos.get(PAUSE))
+    await both.job_in(JobState.ACCEPTED)
+
+    cancelled = await (await both.mia.click(receipt, "Cancel")).response()
+
+    assert cancelled.content == "Cancelled **Boats**. This didn't use up an extension."
+    await eventually(lambda: _is_without_buttons(receipt))
+    assert (await both.balance()).left == both.settings.quota_per_day
+
+
+async def _is_without_buttons(receipt: Message) -> bool:
+    return not receipt.components

@@ -186,9 +186,10 @@ async def test_every_attachment_including_the_cover_says_what_it_is(town: Town) 
 
     sent = next(request.payload["attachments"] for request in town.discord.requests if request.files)
     assert result.embeds[0]["thumbnail"]["url"].partition("?")[0].endswith("/cover.png")
+    assert result.embeds[0]["thumbnail"]["description"] == "The cover of Boats"
     assert {file["filename"]: file["description"] for file in sent} == {
-        "boats-1.mp3": "Boats, track 1 of 2, 0:01.6",
-        "boats-2.mp3": "Boats, track 2 of 2, 0:01.6",
+        "boats-1.mp3": "Boats, track 1 of 2, 2 seconds",
+        "boats-2.mp3": "Boats, track 2 of 2, 2 seconds",
         "boats.txt": "The lyrics of Boats",
         "cover.png": "The cover of Boats",
     }

@@ -181,6 +181,7 @@ async def a_town(
                 retry_base_seconds=0.05,
                 lease_seconds=1.0,
                 open_commands_per_member=1000,
+                join_preview=False,  # it takes longer than everything else, and has its own tests
             ),
             stack=AsyncExitStack(),
             guild=guild,

@@ -89,6 +89,15 @@ async def test_a_private_command_reports_what_was_left_out_in_a_separate_message
     assert len(pipeline.messenger.added) == 1
 
 
+async def test_the_acceptance_says_what_is_left_and_how_long_jobs_took_lately(pipeline: Pipeline) -> None:
+    first, second = await pipeline.accepted(), await pipeline.accepted()
+
+    assert [(told.job_id, told.balance.left) for told in pipeline.messenger.receipts] == [
+        (first.id, LIMIT - 1),
+        (second.id, LIMIT - 2),
+    ]
+
+
 async def test_the_same_interaction_makes_one_job(pipeline: Pipeline) -> None:
     job = await pipeline.accepted()
     pipeline.interactions -= 1

@@ -14,6 +14,7 @@ from bot.domain.jobs import JobState, Parent
 from bot.domain.songs import Reader, tree_of
 from bot.errors import BadSource, NotAudio, SourceEmpty, SourceTooCostly
 from bot.sandbox.sounds import compose
+from bot.services.common.studio import Studio
 from bot.services.songs.family_pictures import FamilyPictures
 from tests.support.music import phrases, write
 from tests.support.storage_samples import a_job, a_track
@@ -22,7 +23,7 @@ MIA = Reader(member_id=1, guild_id=200)
 
 
 @pytest.fixture
-def audio() -> AudioProcess:
+def audio() -> Studio:
     return AudioProcess()
 
 
@@ -34,7 +35,7 @@ def size_of(png: Path) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".wav", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".webm", ".mp4"])
-async def test_every_format_can_be_drawn(suffix: str, audio: AudioProcess, tmp_path: Path) -> None:
+async def test_every_format_can_be_drawn(suffix: str, audio: Studio, tmp_path: Path) -> None:
     compose(tmp_path / f"piece{suffix}", seconds=6.0)
 
     outline = await audio.draw(tmp_path / f"piece{suffix}", tmp_path / "piece.png")
@@ -44,7 +45,7 @@ async def test_every_format_can_be_drawn(suffix: str, audio: AudioProcess, tmp_p
     assert (tmp_path / "piece.png").stat().st_size < PICTURE_MAX_BYTES
 
 
-async def test_the_phrase_ends_of_a_piece_are_its_points(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_the_phrase_ends_of_a_piece_are_its_points(audio: Studio, tmp_path: Path) -> None:
     samples, ends = phrases([5.0, 6.0, 7.0])
 
     outline = await audio.draw(write(tmp_path / "piece.wav", samples), tmp_path / "piece.png")
@@ -54,7 +55,7 @@ async def test_the_phrase_ends_of_a_piece_are_its_points(audio: AudioProcess, tm
     assert outline.seam is None
 
 
-async def test_a_picture_with_a_seam_has_no_points(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_picture_with_a_seam_has_no_points(audio: Studio, tmp_path: Path) -> None:
     samples, _ = phrases([5.0, 6.0, 7.0])
     path = write(tmp_path / "piece.wav", samples)
 
@@ -67,7 +68,7 @@ async def test_a_picture_with_a_seam_has_no_points(audio: AudioProcess, tmp_path
     ("content", "error"), [(b"", BadSource), (b"no music" * 1000, NotAudio), (b"RIFF\x00\x00\x00\x00WAVE", BadSource)]
 )
 async def test_a_file_that_cannot_be_drawn_says_why_and_leaves_nothing(
-    content: bytes, error: type[BadSource], audio: AudioProcess, tmp_path: Path
+    content: bytes, error: type[BadSource], audio: Studio, tmp_path: Path
 ) -> None:
     (tmp_path / "piece.mp3").write_bytes(content)
 
@@ -77,7 +78,7 @@ async def test_a_file_that_cannot_be_drawn_says_why_and_leaves_nothing(
     assert not (tmp_path / "piece.png").exists()
 
 
-async def test_a_file_without_a_sound_is_empty(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_file_without_a_sound_is_empty(audio: Studio, tmp_path: Path) -> None:
     (tmp_path / "piece.mp3").write_bytes(b"")
 
     with pytest.raises(SourceEmpty):
@@ -94,7 +95,7 @@ async def test_drawing_has_its_limits(tmp_path: Path) -> None:
     assert not (tmp_path / "piece.png").exists()
 
 
-async def test_a_cancelled_picture_leaves_nothing_behind(audio: AudioProcess, tmp_path: Path) -> None:
+async def test_a_cancelled_picture_leaves_nothing_behind(audio: Studio, tmp_path: Path) -> None:
     compose(tmp_path / "piece.mp3", seconds=30.0)
     before = set(tmp_path.iterdir())
 

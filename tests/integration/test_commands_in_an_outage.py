@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import JobState
-from bot.services.common.sentences import without_cost
-from bot.services.pipeline.accept import NO_ROOM
+from bot.services.common.sentences import NO_ROOM, without_cost
 from storage.errors import StorageUnavailable
 from tests.support.database import AnotherProgram
 from tests.support.pipeline import LIMIT, TRACKS, a_pipeline

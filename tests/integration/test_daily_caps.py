@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.jobs import JobState, WaitReason
 from bot.domain.quota import next_day, quota_day
+from bot.domain.spending import A_JOB
 from bot.errors import ProviderBusy, ProviderRefused
 from bot.services.operator.caps import Caps
 from tests.support.pipeline import Pipeline, a_pipeline
@@ -63,4 +64,4 @@ async def test_a_task_that_was_started_and_then_refused_counts_as_one_of_the_day
     await pipeline.call_back(job, "error", code=400)
 
     assert (await pipeline.job(job)).state is JobState.FAILED
-    assert await pipeline.storage.reading.spending.of_day(quota_day(pipeline.clock())) == 1
+    assert await pipeline.storage.reading.spending.of_day(quota_day(pipeline.clock())) == A_JOB

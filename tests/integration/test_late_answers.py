@@ -9,6 +9,7 @@ import pytest
 from bot.domain.jobs import FailureReason, Job, JobState
 from bot.domain.quota import quota_day
 from bot.domain.request import ExtensionRequest
+from bot.domain.spending import Spent
 from bot.errors import ProviderBusy, ProviderError, ProviderOutOfCredits, ProviderRefused, ProviderSilent
 from tests.support.fakes import FakeProvider
 from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
@@ -58,7 +59,7 @@ async def test_a_refusal_ends_the_job_and_its_member_reads_why(tmp_path: Path) -
         assert job.failure is not None
         assert (job.state, job.failure.reason) == (JobState.FAILED, FailureReason.REFUSED)
         assert (await pipeline.balance()).left == LIMIT
-        assert await pipeline.storage.reading.spending.of_day(quota_day(pipeline.clock())) == 0
+        assert await pipeline.storage.reading.spending.of_day(quota_day(pipeline.clock())) == Spent()
         await pipeline.delivery.step()
         assert pipeline.messenger.ways[0].told_failures == [job.id]
 

@@ -341,6 +341,7 @@ async def test_the_command_says_what_it_moved_and_what_to_do_next(source: Path, 
     async with moving(source, target) as again:
         assert await again.exit_status() == 0
 
+    assert count > 40
     assert process.said[0].startswith(f"Copied {source}: {count} rows in {len(tables)} tables (")
     assert f"job 8, memo {len(tables['memo'])}" in process.said[0]
     assert process.said[-1] == f"Now start the bot with DATABASE_URL={await postgres_url_for(target)}"

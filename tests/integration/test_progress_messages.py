@@ -15,7 +15,7 @@ from bot.services.pipeline.progress import TRIES
 from storage.errors import StorageUnavailable
 from tests.support.database import AnotherProgram, tamper
 from tests.support.fakes import TurnedClock
-from tests.support.pipeline import Pipeline, a_pipeline
+from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
 
 
 @pytest.fixture
@@ -346,3 +346,32 @@ async def test_a_job_that_this_version_cannot_read_holds_up_no_other(pipeline: P
     due_at = await pipeline.progress.next_due()
     assert due_at is not None
     assert due_at > pipeline.clock()
+
+
+async def test_a_private_answer_says_what_its_job_costs_until_it_is_made(pipeline: Pipeline) -> None:
+    job = await pipeline.accepted(private=True)
+
+    await pipeline.progress.step()
+
+    (receipt,) = pipeline.messenger.receipts
+    assert (receipt.job_id, receipt.balance.left, receipt.balance.limit) == (job.id, LIMIT - 1, LIMIT)
+
+
+async def test_a_private_answer_says_nothing_about_today_on_the_next_day(pipeline: Pipeline) -> None:
+    await pipeline.accepted(private=True)
+    pipeline.clock.turn(86_400)
+
+    await pipeline.progress.step()
+
+    assert pipeline.messenger.shown
+    assert pipeline.messenger.receipts == []
+
+
+async def test_a_public_progress_message_says_nothing_about_its_members_quota(pipeline: Pipeline) -> None:
+    await pipeline.accepted()
+    pipeline.messenger.receipts.clear()
+
+    await pipeline.progress.step()
+
+    assert pipeline.messenger.shown
+    assert pipeline.messenger.receipts == []

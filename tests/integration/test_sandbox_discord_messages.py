@@ -211,6 +211,18 @@ async def test_a_thumbnail_may_be_a_file_of_the_message() -> None:
         assert stage.songs.messages[0].attachments == ()
 
 
+async def test_a_picture_in_an_embed_may_be_described() -> None:
+    async with staged() as stage:
+        picture = {"url": "https://files.example/cover.png", "description": "x" * 4096}
+
+        longer = {"embeds": [{"title": "t", "image": {**picture, "description": "x" * 4097}}]}
+        refused = await stage.api.post(stage.songs, longer)
+        await stage.api.post(stage.songs, {"embeds": [{"title": "t", "image": picture}]})
+
+        assert refused.field_errors("embeds.0.image.description")
+        assert stage.songs.messages[0].embeds[0]["image"]["description"] == "x" * 4096
+
+
 async def test_unsafe_characters_in_file_names_are_replaced() -> None:
     async with staged() as stage:
         posted = await stage.api.post(stage.songs, HELLO, files=[("Größe 1.mp3", b"1")])

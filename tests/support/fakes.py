@@ -8,8 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.domain.drafts import Draft
-from bot.domain.jobs import Job, Place
+from bot.domain.jobs import Job, Place, Track
+from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
+from bot.domain.lyrics import LyricsEnd, LyricsOrder, LyricsReport
+from bot.domain.outlines import Outline
 from bot.domain.progress import ProgressView
+from bot.domain.receipt import Receipt
 from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat, AudioProperties, InMessage
@@ -18,6 +22,8 @@ from bot.errors import BadSource, ProviderError
 from bot.services.common.messenger import Posted, ResultFile, RouteBusy, RouteClosed
 
 BEGINNING = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+NO_TAGS = Tags()
 
 
 class TurnedClock:
@@ -57,6 +63,9 @@ class FakeProvider:
     uploaded: list[bytes] = field(default_factory=list)
     upload_error: ProviderError | None = None
     on_extend: Callable[[], None] = lambda: None
+    lyrics_answers: list[str | ProviderError] = field(default_factory=list)  # as `answers`
+    lyrics: dict[str, LyricsReport | ProviderError] = field(default_factory=dict)
+    ordered: list[str] = field(default_factory=list)  # callback addresses, one for each order of lyrics
 
     async def upload(self, path: Path, *, name: str, audio_format: AudioFormat) -> str:  # noqa: ARG002  # as above
         if self.upload_error is not None:
@@ -82,6 +91,20 @@ class FakeProvider:
     async def report(self, task_id: str) -> TaskReport:
         self.asked.append(task_id)
         report = self.reports.get(task_id, TaskReport(task_id=task_id, kind=ReportKind.WAITING))
+        if isinstance(report, ProviderError):
+            raise report
+        return report
+
+    async def order_lyrics(self, idea: str, *, callback_url: str) -> str:  # noqa: ARG002  # the protocol's
+        self.ordered.append(callback_url)
+        answer = self.lyrics_answers.pop(0) if self.lyrics_answers else f"lyrics-{len(self.ordered)}"
+        if isinstance(answer, ProviderError):
+            raise answer
+        return answer
+
+    async def lyrics_report(self, task_id: str) -> LyricsReport:
+        self.asked.append(task_id)
+        report = self.lyrics.get(task_id, LyricsReport(task_id=task_id, end=LyricsEnd.WAITING))
         if isinstance(report, ProviderError):
             raise report
         return report
@@ -119,6 +142,9 @@ class FakeMessageFiles:
     async def fresh_link(self, where: InMessage, name: str) -> str | None:  # noqa: ARG002  # the protocol's
         return self.links.get(where.message_id)
 
+    async def posted_link(self, job: Job, track: Track) -> str | None:  # noqa: ARG002  # the protocol's
+        return self.links.get(job.final_message_id or 0)
+
 
 @dataclass
 class FakeAudio:
@@ -143,6 +169,50 @@ class FakeAudio:
             to.write_bytes(path.read_bytes()[:limit_bytes])
             return True
         return False
+
+
+@dataclass
+class FakeStudio:
+    """Makes files of a few bytes, or raises `error`. `hangs`: the calls, by name, that never end."""
+
+    error: BadSource | None = None
+    hangs: frozenset[str] = frozenset()
+    is_whole_already: bool = False
+    joined: list[Sequence[JoinPart]] = field(default_factory=list)
+
+    async def draw(self, path: Path, to: Path, *, seam: float | None = None) -> Outline:
+        await self._made("draw", to)
+        return Outline(length_seconds=float(path.stat().st_size), seam=seam)
+
+    async def join(
+        self,
+        parts: Sequence[JoinPart],
+        to: Path,
+        *,
+        audio_format: JoinFormat = JoinFormat.MP3,  # noqa: ARG002  # the protocol's, as below
+        tags: Tags = NO_TAGS,  # noqa: ARG002
+    ) -> Joined:
+        self.joined.append(parts)
+        if not self.is_whole_already:
+            await self._made("join", to)
+        seams = tuple(part.until_seconds for part in parts if part.until_seconds is not None)
+        return Joined(length_seconds=100, seams=seams, is_whole_already=self.is_whole_already)
+
+    async def preview(self, parts: Sequence[JoinPart], to: Path) -> Previewed:  # noqa: ARG002
+        await self._made("preview", to)
+        return Previewed(length_seconds=10, seam_seconds=5)
+
+    async def trim(self, path: Path, to: Path, *, until_seconds: float, at_most_seconds: float) -> Trimmed:  # noqa: ARG002
+        await self._made("trim", to)
+        length = min(until_seconds, at_most_seconds)
+        return Trimmed(began_at=until_seconds - length, length_seconds=length, is_copied=True)
+
+    async def _made(self, call: str, to: Path) -> None:
+        if call in self.hangs:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+        to.write_bytes(b"made")
 
 
 @dataclass
@@ -205,6 +275,7 @@ class FakeMessenger:
     private_ways: list[FakeRoute] = field(default_factory=list)
     answers: list[list[Text]] = field(default_factory=list)
     added: list[list[Text]] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
     told_directly: list[list[Text]] = field(default_factory=list)
     fixable: list[Draft | None] = field(default_factory=list)
     shown: list[tuple[str, ProgressView]] = field(default_factory=list)
@@ -240,13 +311,24 @@ class FakeMessenger:
     def routes(self, job: Job) -> Sequence[FakeRoute]:
         return self.private_ways if job.place.private and self.private_ways else self.ways
 
-    async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:  # noqa: ARG002  # the protocol's
+    async def answer(
+        self,
+        place: Place,  # noqa: ARG002  # the protocol's
+        sentences: Sequence[Text],
+        *,
+        receipt: Receipt | None = None,
+    ) -> bool:
         if self.can_answer:
             self.answers.append(list(sentences))
+            self._keep(receipt)
         return self.can_answer
 
     async def add_to_answer(self, place: Place, sentences: Sequence[Text]) -> None:  # noqa: ARG002  # the protocol's
         self.added.append(list(sentences))
+
+    def _keep(self, receipt: Receipt | None) -> None:
+        if receipt is not None:
+            self.receipts.append(receipt)
 
     answer_errors: list[Exception] = field(default_factory=list)  # raised where a clear answer is needed
 
@@ -271,7 +353,7 @@ class FakeMessenger:
         if (removed := self.placeholders.pop(place.interaction_id, None)) is not None:
             self.withdrawn.append(removed)
 
-    async def show_progress(self, job: Job, view: ProgressView) -> None:
+    async def show_progress(self, job: Job, view: ProgressView, *, receipt: Receipt | None = None) -> None:
         if job.id in self.unshowable:
             raise self.unshowable[job.id]
         if self.progress_errors:
@@ -281,6 +363,7 @@ class FakeMessenger:
             self.edits_under_way.append(job.id)
             await self.edits_arrive.wait()
         self.shown.append((job.id, view))
+        self._keep(receipt)
         self.edited.append(job.progress_message_id)
 
     async def show_votes(
@@ -310,3 +393,23 @@ class FakeMessenger:
             yield
         finally:
             self.busy.discard(job_id)
+
+
+@dataclass
+class FakeLyricsMessages:
+    """`shown` and `told` are the orders as they were then; the next ones raise `errors`."""
+
+    shown: list[LyricsOrder] = field(default_factory=list)
+    told: list[LyricsOrder] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    can_answer: bool = True
+
+    async def show(self, place: Place, order: LyricsOrder) -> bool:  # noqa: ARG002  # the protocol's
+        if self.errors:
+            raise self.errors.pop(0)
+        if self.can_answer:
+            self.shown.append(order)
+        return self.can_answer
+
+    async def tell_directly(self, place: Place, order: LyricsOrder) -> None:  # noqa: ARG002  # as above
+        self.told.append(order)

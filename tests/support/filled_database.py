@@ -30,6 +30,8 @@ INSERT INTO vote_message (message_id, job_id, channel_id, version) VALUES (9, '0
 INSERT INTO click (message_id, member_id, action, interaction_id, at_ms) VALUES (9, 8, 'vote 2', 7, 1);
 INSERT INTO complaint (message_id, member_id, job_id, channel_id, at_ms)
 VALUES (9, 8, '00000000000000000000000000000002', 7, 1);
+INSERT INTO whole_song (interaction_id, job_id, member_id, message_id, payload, due_ms)
+VALUES (6, '00000000000000000000000000000002', 8, 9, '{"words":"öde 🌊"}', 1);
 INSERT INTO draft (id, member_id, payload, problems, made_ms) VALUES ('r6', 1000, '{"words":"öde 🌊"}', '[]', 1);
 INSERT INTO preset (member_id, name_folded, name, options) VALUES (1000, 'öde', 'Öde', '{"style":"öde 🌊"}');
 UPDATE job SET continue_at = 0.1 + 0.2, source_name = 'Ёлка 海 🎄', attempts = 2147483648

@@ -43,7 +43,15 @@ from bot.services.pipeline.watch import Watch, WatchTimes
 from bot.suno.wire import parse_callback
 from storage.storage import SqlStorage
 from tests.support.database import open_storage
-from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessageFiles, FakeMessenger, FakeProvider, TurnedClock
+from tests.support.fakes import (
+    FakeAudio,
+    FakeFetcher,
+    FakeMessageFiles,
+    FakeMessenger,
+    FakeProvider,
+    FakeStudio,
+    TurnedClock,
+)
 from tests.support.storage_samples import a_place
 
 MIA = 1001
@@ -295,7 +303,13 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
         ),
         delivery=a_delivery(base),
         progress=Progress(
-            storage, base.messenger, base.operator, times=ProgressTimes(every=4), bells=bells, clock=clock
+            storage,
+            base.messenger,
+            base.operator,
+            quota_per_day=LIMIT,
+            times=ProgressTimes(every=4),
+            bells=bells,
+            clock=clock,
         ),
         posting=base.posting,
         resend=Resend(
@@ -321,6 +335,7 @@ def an_acceptance(base: Base) -> Acceptance:
             base.fetcher,
             base.account,
             base.files,
+            FakeStudio(),
             folder=base.folder,
             max_source_bytes=1_000_000,
         ),

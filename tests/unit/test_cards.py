@@ -48,7 +48,7 @@ def fields_of(card: cards.Card) -> dict[str | None, str | None]:
 
 
 def test_a_result_mentions_the_member_and_shows_the_facts(say: Callable[[Text], str]) -> None:
-    job = replace(a_job(), sent_continue_at=65.5)
+    job = replace(a_job(), sent_continue_at=65.2)
 
     card = cards.result_card(job, a_result(job), say)
 
@@ -58,8 +58,8 @@ def test_a_result_mentions_the_member_and_shows_the_facts(say: Callable[[Text], 
     ]
     assert card.embed is not None
     fields = fields_of(card)
-    assert fields["Length"] == "3:18.4 · 3:18.4"
-    assert fields["Continues from"] == "1:05.5"
+    assert fields["Length"] == "3 minutes 18 seconds · 3 minutes 18 seconds"
+    assert fields["Continues from"] == "1 minute 5 seconds"
     assert fields["Style"] == "dream pop"
     assert card.embed.description == "\\[Verse\\]\nPaper boats"
     assert card.embed.thumbnail.url == "https://files.example/one.png"
@@ -101,8 +101,8 @@ def test_every_attachment_says_what_it_is_to_those_who_cannot_see_it(say: Callab
     card = cards.result_card(job, files, say)
 
     assert {file.name: file.alt for file in card.files} == {
-        "tide-1.mp3": "Tide, track 1 of 2, 3:18.4",
-        "tide-2.mp3": "Tide, track 2 of 2, 3:18.4",
+        "tide-1.mp3": "Tide, track 1 of 2, 3 minutes 18 seconds",
+        "tide-2.mp3": "Tide, track 2 of 2, 3 minutes 18 seconds",
         "tide.txt": "The lyrics of Tide",
         "cover.jpg": "The cover of Tide",
     }

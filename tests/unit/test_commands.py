@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 SOURCES = {"audio", "url", "track"}
 NOT_IN_THE_REQUEST = SOURCES | {"private", "form", "preset"}
-NOT_TYPED = {"continue_at_words", "source_length", "source_model"}
+NOT_TYPED = {"continue_at_words", "source_length", "source_model", "source_began_at", "trim"}
 NOT_SENT_AS_TYPED = NOT_TYPED | {"continue_at"}  # the job holds where the continuation really starts
 
 OTHER_VALUES: dict[type, object] = {str: "other", bool: True, float: 0.5, int: 2}

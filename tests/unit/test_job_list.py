@@ -146,10 +146,12 @@ def test_nothing_is_sent_again_once_the_files_are_gone() -> None:
     assert actions_on(delivered(tracks=()), at=after(60)) == ()
 
 
-def test_a_quota_is_shown_as_a_bar_and_in_words(say: Say) -> None:
+def test_a_quota_is_shown_in_words_and_as_a_bar(say: Say) -> None:
     balance = QuotaBalance(limit=10, held=1, spent=3, day=BEGINNING.date())
 
-    assert job_list.quota_content(balance, say).startswith("`███▒░░░░░░` 6 of 10 left today · 3 used · 1 in progress")
+    words, bar = job_list.quota_content(balance, say).splitlines()
+    assert words.startswith("6 of 10 left today · 3 used · 1 in progress")
+    assert bar == "`███▒░░░░░░`"
     assert job_list.quota_content(replace(balance, limit=0), say) == "Extensions are switched off here."
 
 

@@ -18,8 +18,8 @@ def words(outline: Outline) -> str:
         (0.2, "0 seconds"),
         (1.0, "1 second"),
         (59.6, "1 minute"),
-        (65.4, "1 minute and 5 seconds"),
-        (121.0, "2 minutes and 1 second"),
+        (65.4, "1 minute 5 seconds"),
+        (121.0, "2 minutes 1 second"),
         (3600.0, "60 minutes"),
     ],
 )
@@ -31,8 +31,8 @@ def test_the_points_are_said_with_their_numbers() -> None:
     outline = Outline(length_seconds=100.0, points=(12.5, 71.0))
 
     assert words(outline) == (
-        "Waveform of a piece 1 minute and 40 seconds long. Numbered points where a phrase ends: 1 at 12 seconds and "
-        "2 at 1 minute and 11 seconds."
+        "Waveform of a piece 1 minute 40 seconds long. Numbered points where a phrase ends: 1 at 12 seconds and "
+        "2 at 1 minute 11 seconds."
     )
 
 
@@ -45,9 +45,9 @@ def test_loud_and_quiet_parts_and_the_seam_are_said() -> None:
     )
 
     assert words(Outline(length_seconds=74.0, parts=parts, seam=60.0)) == (
-        "Waveform of a piece 1 minute and 14 seconds long. The continuation begins at 1 minute. "
-        "Loud: 1 minute to 1 minute and 10 seconds. Quiet: 0 seconds to 30 seconds. "
-        "Silent: 1 minute and 10 seconds to 1 minute and 14 seconds."
+        "Waveform of a piece 1 minute 14 seconds long. The continuation begins at 1 minute. "
+        "Loud: 1 minute to 1 minute 10 seconds. Quiet: 0 seconds to 30 seconds. "
+        "Silent: 1 minute 10 seconds to 1 minute 14 seconds."
     )
 
 

@@ -28,10 +28,11 @@ def labels(rows: Rows) -> list[list[str]]:
 def test_two_takes_have_a_button_each_to_extend_and_to_vote(say: Callable[[Text], str]) -> None:
     rows = result_rows("a1", [1, 2], say, votes={2: 3})
 
-    assert labels(rows) == [["Extend 1", "Extend 2", "Again", "More…"], ["Take 1 · 0", "Take 2 · 3"]]
+    assert labels(rows) == [["Extend 1", "Extend 2", "Whole song", "Again", "More…"], ["Take 1 · 0", "Take 2 · 3"]]
     assert [button.custom_id for row in rows for button in row] == [
         "encore:extend:a1:1",
         "encore:extend:a1:2",
+        "encore:whole:a1",
         "encore:repeat:a1",
         "encore:more:a1",
         "encore:vote:a1:1",
@@ -49,11 +50,13 @@ def test_the_take_with_the_most_votes_is_the_one_to_extend(
 
 
 def test_a_single_take_has_no_number_and_no_votes(say: Callable[[Text], str]) -> None:
-    assert labels(result_rows("a1", [1], say, votes={})) == [["Extend", "Again", "More…"]]
+    assert labels(result_rows("a1", [1], say, votes={})) == [["Extend", "Whole song", "Again", "More…"]]
 
 
 def test_there_are_no_votes_where_one_person_sees_the_result(say: Callable[[Text], str]) -> None:
-    assert labels(result_rows("a1", [1, 2], say, votes=None)) == [["Extend 1", "Extend 2", "Again", "More…"]]
+    assert labels(result_rows("a1", [1, 2], say, votes=None)) == [
+        ["Extend 1", "Extend 2", "Whole song", "Again", "More…"]
+    ]
 
 
 def test_many_takes_stay_within_discords_limits(say: Callable[[Text], str]) -> None:

@@ -12,10 +12,13 @@ import pytest
 
 import storage
 from bot.domain.jobs import Failure, Intake, Parent, Place
+from bot.domain.lyrics import Version
 from bot.domain.presets import PresetOptions
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioProperties, InMessage, SourceChoice
+from bot.domain.whole_songs import WholeSongOrder
 from storage.drafts import DraftPayload
+from storage.lyrics import LyricsPayload
 
 ALWAYS_THERE: dict[type, frozenset[str]] = {
     ExtensionRequest: frozenset(),
@@ -32,6 +35,9 @@ ALWAYS_THERE: dict[type, frozenset[str]] = {
     InMessage: frozenset({"channel_id", "message_id", "attachment_id"}),
     Parent: frozenset({"job_id", "song_id"}),
     DraftPayload: frozenset({"request"}),
+    WholeSongOrder: frozenset({"place", "job_id", "message_id"}),
+    LyricsPayload: frozenset({"idea"}),
+    Version: frozenset({"text"}),
     PresetOptions: frozenset(),
 }
 """The fields without a default in the first release that stored the type, so every row has them. Never add to these."""
@@ -99,6 +105,11 @@ STORED: dict[type[msgspec.Struct], str] = {
     SourceChoice: '{"kind":"url","name":"tide.mp3","locator":"https://files.invalid/tide.mp3"}',
     DraftPayload: '{"request":{}}',
     PresetOptions: "{}",
+    WholeSongOrder: (
+        '{"place":{"application_id":1,"interaction_id":2,"interaction_token":"t","guild_id":null,"channel_id":3,'
+        '"member_id":4,"locale":"de","private":false,"received_at":"2026-11-22T12:00:00Z"},"job_id":"a1","message_id":5}'
+    ),
+    LyricsPayload: '{"idea":"the tide","versions":[{"text":"The tide comes in"}]}',
 }
 """The smallest rows that the first release wrote that stored the type."""
 

@@ -11,6 +11,7 @@ from bot.domain.votes import leader
 
 Say = Callable[[Text], str]
 
+WHOLE_SONG = "whole"
 TAKES_EXTENDED = 2
 """How many takes have an `Extend` button; there are rarely more, and a row has five places."""
 VOTES_MAX = 5
@@ -53,6 +54,7 @@ def result_rows(job_id: str, takes: Sequence[int], say: Say, *, votes: Mapping[i
         _extend(job_id, take, say, is_only=len(takes) == 1, is_preferred=take == best)
         for take in takes[:TAKES_EXTENDED]
     ]
+    first.append(Button(custom_id=custom_id(WHOLE_SONG, job_id), label=say(text("Whole song"))))
     first.append(Button(custom_id=custom_id(ResultVerb.AGAIN, job_id), label=say(text("Again"))))
     first.append(Button(custom_id=custom_id(ResultVerb.MORE, job_id), label=say(text("More…"))))
     if votes is None or len(takes) == 1:

@@ -22,11 +22,13 @@ class SunoOptions:
     port: int = 0  # 0: any free one
     credits: float = 10_000
     cost: float = 12  # credits per task
+    lyrics_cost: float = 0.4  # credits for lyrics alone (docs/provider.md 9)
     time_scale: float = 1.0
 
-    text_after_seconds: float = 30  # scaled, like the next three; all counted from acceptance
+    text_after_seconds: float = 30  # scaled, like the next four; all counted from acceptance
     first_after_seconds: float = 100
     complete_after_seconds: float = 180
+    lyrics_after_seconds: float = 20  # scaled; inferred: lyrics as a part of music take 30 s
     retry_after_seconds: tuple[float, ...] = (60, 300, 900)
     callback_timeout_seconds: float = 15
     webhook_key: str = ""  # not empty: callbacks are signed as kie.ai does

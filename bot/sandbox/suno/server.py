@@ -23,6 +23,7 @@ from bot.sandbox.suno.clock import Bell, Crew, RateWindow
 from bot.sandbox.suno.envelopes import Callback, Json, Links, Stage
 from bot.sandbox.suno.files import Uploads
 from bot.sandbox.suno.life import Life
+from bot.sandbox.suno.lyrics import LyricsDesk
 from bot.sandbox.suno.options import SunoOptions, UnknownTask
 from bot.sandbox.suno.outbox import Courier, SentCallback
 from bot.sandbox.suno.results import Results
@@ -133,10 +134,21 @@ class FakeSuno:
             hold_seconds=self.options.hold_seconds,
             closing=self._closing,
         )
+        self.lyrics = LyricsDesk(
+            options=self.options,
+            answers=self._answers,
+            courier=self._courier,
+            crew=crew,
+            bell=self._bell,
+            clock=self._life.clock,
+            shortage=self._shortage,
+            charge=self._charge,
+            due=self._due,
+        )
         self._results = Results()
         uploads = Uploads(options=self.options, base=self.upload_url, folder=self._folder, session=session)
         app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[self._around])
-        app.add_routes([*self._routes(), *uploads.routes(), *self._results.routes()])
+        app.add_routes([*self._routes(), *self.lyrics.routes(), *uploads.routes(), *self._results.routes()])
         runner = Runner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -317,7 +329,7 @@ class FakeSuno:
         trouble = self._due(scenario.answer, str(body["callBackUrl"]))
         if trouble is not None and not trouble.started:
             return await self._answers.troubled(request, trouble)
-        if shortage := self._shortage():
+        if shortage := self._shortage(self.options.cost):
             return self._answers.error(*shortage)
         return await self._started(request, self._accept(body, scenario), trouble)
 
@@ -330,8 +342,8 @@ class FakeSuno:
         answer = envelopes.envelope(200, "success", {"taskId": task.id})
         return self._answers.json({**answer, "code": "200"} if task.scenario.code_text else answer)
 
-    def _shortage(self) -> tuple[int, str] | None:
-        if self.credits < self.options.cost:
+    def _shortage(self, cost: float) -> tuple[int, str] | None:
+        if self.credits < cost:
             return rules.NO_CREDITS
         return None if self._rate.has_room() else rules.TOO_FREQUENT
 
@@ -346,10 +358,15 @@ class FakeSuno:
         self._played[callback_url, trouble] += 1
         return trouble if self._played[callback_url, trouble] <= trouble.times else None
 
+    def _charge(self, cost: float) -> None:
+        """Take credits, and a place in the rate; or give credits back."""
+        self.credits = round(self.credits - cost, 1)
+        if cost > 0:
+            self._rate.take()
+
     def _accept(self, body: Json, scenario: Scenario) -> Task:
-        self._rate.take()
         task = new_task(body, scenario, cost=self.options.cost, accepted_at=asyncio.get_running_loop().time())
-        self.credits -= task.cost
+        self._charge(task.cost)
         self.submits += 1
         self.tasks[task.id] = task
         self._results.add(task)

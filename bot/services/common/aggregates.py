@@ -10,6 +10,7 @@ from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, OwnedTrack, Wa
 from bot.domain.progress import OutdatedProgress, QueuedJob
 from bot.domain.quota import QuotaBalance
 from bot.domain.sending import Sending
+from bot.domain.spending import Spent
 from bot.domain.text import Text
 
 
@@ -333,14 +334,14 @@ class ProgressMessages(Protocol):
 
 
 class Spending(Protocol):
-    """Submissions that may have cost credits, by UTC day and server; `guild_id` None: direct messages."""
+    """What may have cost credits, by UTC day and server; `guild_id` None: direct messages."""
 
-    async def add(self, guild_id: int | None, *, day: date, submissions: int) -> None:
-        """Add `submissions` to that day; -1 takes back one that turned out to have started nothing."""
+    async def add(self, guild_id: int | None, *, day: date, submissions: int = 0, lyrics: int = 0) -> None:
+        """Add so many to that day; -1 takes back one that turned out to have started nothing."""
 
-    async def of_day(self, day: date) -> int: ...
+    async def of_day(self, day: date) -> Spent: ...
 
-    async def of_guild(self, guild_id: int | None, *, day: date) -> int: ...
+    async def of_guild(self, guild_id: int | None, *, day: date) -> Spent: ...
 
 
 class Sendings(Protocol):

@@ -77,6 +77,8 @@ class Bells:
         self.intake = self._bell("intake")
         self.votes = self._bell("votes")
         self.complaints = self._bell("complaints")
+        self.whole_songs = self._bell("whole songs")
+        self.lyrics = self._bell("lyrics")
         self.shards = self._bell("shards")
 
     def _bell(self, name: str) -> Bell:
@@ -99,7 +101,7 @@ class Bells:
 
     def all_due(self) -> None:
         """Wake them after the due times themselves have changed."""
-        for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake, self.votes):
+        for bell in (self.submit, self.watch, self.deliver, self.progress, self.intake, self.votes, self.lyrics):
             bell.ring()
 
     def ring_here(self, name: str) -> None:

@@ -10,7 +10,9 @@ import msgspec
 
 from bot.domain.drafts import Draft
 from bot.domain.jobs import Job, Place, Track
+from bot.domain.outlines import Outline
 from bot.domain.progress import ProgressView
+from bot.domain.receipt import Receipt
 from bot.domain.source import InMessage
 from bot.domain.text import Text
 
@@ -59,15 +61,28 @@ class Posted(msgspec.Struct, frozen=True):
     is_answer: bool = False
 
 
+class JoinShown(msgspec.Struct, frozen=True, kw_only=True):
+    """How a take joins what it continues, as far as it could be made.
+
+    `preview`: an mp3 of a few seconds around the seam. `picture`: a PNG of the whole piece with the seam marked, which
+    `outline` puts into words.
+    """
+
+    preview: Path | None = None
+    picture: Path | None = None
+    outline: Outline | None = None
+
+
 class ResultFile(msgspec.Struct, frozen=True, kw_only=True):
     """A track ready to post: `path` is the file to attach, or None if only its link can be given.
 
-    `cover` is its picture, if it could be fetched.
+    `cover` is its picture, if it could be fetched; `join` is how it joins what it continues.
     """
 
     track: Track
     path: Path | None
     cover: Path | None = None
+    join: JoinShown = JoinShown()
 
 
 class Route(Protocol):
@@ -96,6 +111,9 @@ class MessageFiles(Protocol):
     async def fresh_link(self, where: InMessage, name: str) -> str | None:
         """A new link to the file in a message, by its id or else its name; None if there is none to be had."""
 
+    async def posted_link(self, job: Job, track: Track) -> str | None:
+        """A new link to a take in the message with its job's result; None if it is not there."""
+
 
 class ResultCopies(Protocol):
     async def in_channel(self, job: Job) -> Mapping[str, str]:
@@ -109,8 +127,11 @@ class Messenger(Protocol):
     def routes(self, job: Job) -> Sequence[Route]:
         """The routes to the member, best first."""
 
-    async def answer(self, place: Place, sentences: Sequence[Text]) -> bool:
-        """Answer the command, visible only to the member; False if that is no longer possible."""
+    async def answer(self, place: Place, sentences: Sequence[Text], *, receipt: Receipt | None = None) -> bool:
+        """Answer the command, visible only to the member; False if that is no longer possible.
+
+        `receipt`: it was accepted, and can still be cancelled.
+        """
 
     async def answer_if_acknowledged(self, place: Place, sentences: Sequence[Text]) -> bool:
         """Like `answer`, for a command that may never have been acknowledged; False if it was not, or is too old.
@@ -140,8 +161,8 @@ class Messenger(Protocol):
     async def withdraw_progress(self, place: Place, source_name: str, message_id: int | None) -> None:
         """Remove the progress message of a command that came to nothing; None: if there is any."""
 
-    async def show_progress(self, job: Job, view: ProgressView) -> None:
-        """Edit the job's progress message, or the answer in its place.
+    async def show_progress(self, job: Job, view: ProgressView, *, receipt: Receipt | None = None) -> None:
+        """Edit the job's progress message, or the answer in its place, which has the `receipt` too.
 
         Raises `RouteBusy`, `RouteClosed` and `RouteUnavailable`.
         """

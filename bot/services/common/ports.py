@@ -24,7 +24,8 @@ from bot.services.common.aggregates import (
     Tracks,
 )
 from bot.services.common.library_aggregates import Library, Presets
-from bot.services.common.result_aggregates import Clicks, Complaints, Votes
+from bot.services.common.lyrics_ports import LyricsOrders
+from bot.services.common.result_aggregates import Clicks, Complaints, Votes, WholeSongOrders
 
 T = TypeVar("T")
 
@@ -98,6 +99,10 @@ class Work(Protocol):
     def complaints(self) -> Complaints: ...
     @property
     def drafts(self) -> Drafts: ...
+    @property
+    def whole_songs(self) -> WholeSongOrders: ...
+    @property
+    def lyrics(self) -> LyricsOrders: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 

@@ -1,4 +1,4 @@
-"""What the services need from the aggregates about results: votes, clicks, complaints."""
+"""What the services need from the aggregates about results: votes, clicks, complaints, whole songs."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,6 +7,7 @@ from typing import Protocol
 from bot.domain.clicks import Click, Standing
 from bot.domain.complaints import Complaint
 from bot.domain.votes import OutdatedVotes, Vote
+from bot.domain.whole_songs import ClaimedOrder, WholeSongOrder
 
 
 class Votes(Protocol):
@@ -72,3 +73,35 @@ class Complaints(Protocol):
         """The oldest ones of which the operator has not been told."""
 
     async def told(self, complaints: Sequence[Complaint], *, at: datetime) -> None: ...
+
+
+class WholeSongOrders(Protocol):
+    """A queue of whole songs that were asked for. Methods that need a claim do nothing once it is another owner's."""
+
+    async def add(self, order: WholeSongOrder, *, at: datetime) -> None: ...
+
+    async def of_member(self, member_id: int) -> list[WholeSongOrder]:
+        """What the member has asked for and not got yet."""
+
+    async def at_message(self, message_id: int) -> list[WholeSongOrder]:
+        """What was asked for below this message and is not posted yet."""
+
+    async def claim_due(self, *, now: datetime, until: datetime, owner: str) -> ClaimedOrder | None:
+        """Claim the order that has waited longest; it is `owner`'s until `until`."""
+
+    async def renew(self, interaction_id: int, *, owner: str, until: datetime) -> bool:
+        """Keep the claim until then; False if it is no longer this owner's."""
+
+    async def tried(self, interaction_id: int, *, owner: str, at: datetime) -> bool:
+        """Note, before the first post, that it may be there from now on; False without a claim."""
+
+    async def put_off(self, interaction_id: int, *, owner: str, until: datetime) -> None:
+        """End the claim; it is due again at `until`."""
+
+    async def end(self, interaction_id: int, *, owner: str) -> None:
+        """The member has it, or knows why not."""
+
+    async def release_all(self, owner: str, *, at: datetime) -> int:
+        """Make every order due that this owner was working on, and end its claims; returns their number."""
+
+    async def next_due(self) -> datetime | None: ...

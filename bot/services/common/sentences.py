@@ -49,6 +49,8 @@ _REASONS = {
 # A track posted too late was still made and paid for.
 _SETTLED = {FailureReason.TRACKS_GONE: REFUNDED, FailureReason.UNDELIVERABLE: None}
 
+NO_ROOM = text("I'm out of disk space right now. Please try again in a while.")
+
 
 def failure_sentences(failure: Failure | None) -> list[Text]:
     """What happened, the provider's own words if any, and whether an extension was used."""

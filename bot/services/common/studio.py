@@ -23,9 +23,6 @@ class Studio(Protocol):
         `bot.domain.outlines.described` puts it in words.
         """
 
-    async def draw_family(self, branches: Sequence[Branch], to: Path) -> None:
-        """Draw a song's family as a PNG, 1200 pixels wide. `bot.chat.song.tree` puts it in words."""
-
     async def join(
         self,
         parts: Sequence[JoinPart],
@@ -48,3 +45,10 @@ class Studio(Protocol):
         Shorter sources are kept from their beginning. Mp3, AAC, Ogg and FLAC keep their packets and their container; a
         file whose packets cannot be cut becomes an mp3. Name `to` without a suffix, and probe it for its format.
         """
+
+
+class FamilyStudio(Protocol):
+    """What draws families, in the same place and in the same turns."""
+
+    async def draw_family(self, branches: Sequence[Branch], to: Path) -> None:
+        """Draw a song's family as a PNG, 1200 pixels wide. Raises `BadSource`. `bot.chat.song.tree` has the words."""

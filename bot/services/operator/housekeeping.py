@@ -8,6 +8,7 @@ import msgspec
 
 from bot.domain.drafts import DRAFTS_KEPT
 from bot.domain.jobs import FILES_KEPT
+from bot.domain.lyrics import LYRICS_KEPT
 from bot.services.common.clock import Clock
 from bot.services.common.ports import Storage, Work
 
@@ -57,6 +58,7 @@ class Housekeeping:
             await work.housekeeping.erase_tokens(received_before=now - self._answer_time, limit=AT_ONCE),
             await work.housekeeping.forget_commands(before_interaction=_first_id_of(now - REPLAYED), limit=AT_ONCE),
             await work.drafts.forget(made_before=now - DRAFTS_KEPT, limit=AT_ONCE),
+            await work.lyrics.forget(made_before=now - LYRICS_KEPT, limit=AT_ONCE),
             await self._erase_links(work, now),
             await work.housekeeping.remove_jobs(ended_before=now - self._keep_jobs, limit=AT_ONCE),
         ]

@@ -18,9 +18,10 @@ from bot.domain.drafts import Draft, problems_of, refused_draft, refused_draft_i
 from bot.domain.gates import Gate
 from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Parent, Stage
 from bot.domain.quota import quota_day
-from bot.domain.request import sent_continue_at
+from bot.domain.receipt import Receipt
+from bot.domain.request import ExtensionRequest, is_longer_than_its_model_takes, moment_in_part, sent_continue_at
 from bot.domain.source import SourceChoice
-from bot.domain.text import Text, text
+from bot.domain.text import Seconds, Text, text
 from bot.errors import (
     Outage,
     QuotaExceeded,
@@ -36,7 +37,7 @@ from bot.services.common.command_mentions import CommandMentions
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
-from bot.services.common.sentences import with_more, without_cost
+from bot.services.common.sentences import NO_ROOM, with_more, without_cost
 from bot.services.pipeline.sources import HandedOver, Sources
 
 log = logging.getLogger(__name__)
@@ -45,12 +46,13 @@ READING = text("🎧 Reading your file…")
 GOT_IT = text("Got it. I'll post here and ping you.")
 INTERRUPTED = text("I was interrupted. I'm back on your command now.")
 KEPT = text("I can't save anything right now. I've kept your command and will finish it as soon as I can.")
-NO_ROOM = text("I'm out of disk space right now. Please try again in a while.")
 TOO_LATE = text("Your command had to wait too long, so nothing was started. Please try again.")
 TOO_LATE_TO_UNDO = text("That's too late to undo. `/jobs` shows it; a waiting job can be cancelled there.")
 WENT_WRONG = text("Something went wrong. Please try again.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 NO_ANSWER = text("Discord isn't letting me post right now. Please try again in a minute.")
+
+CAN_BE_TRIMMED = text("**Trim it** uses as much as fits of the part before the moment you chose.")
 
 POSTING_TRIES = 3
 POSTING_PAUSE_SECONDS = 0.5
@@ -69,6 +71,14 @@ class AcceptLimits(msgspec.Struct, frozen=True, kw_only=True):
     further_commands: int
     takeover: float
     token: float
+
+
+class _Accepted(msgspec.Struct, frozen=True):
+    """A new job and what its member should know of it."""
+
+    job: Job
+    notes: Sequence[Text]
+    receipt: Receipt
 
 
 class Acceptance:
@@ -214,7 +224,7 @@ class Acceptance:
                 return
             await self._check_quota(command.intake)
             command = await self._with_progress_message(command, lease)
-            job, notes = await self._accept(command.intake)
+            accepted = await self._accept(command.intake)
         except (LeaseLost, Outage):
             raise
         except RouteUnavailable as error:
@@ -233,7 +243,7 @@ class Acceptance:
             await self._refuse(command, Refused([WENT_WRONG], rules=["fault"]))
             raise
         else:
-            await self._tell_accepted(job, notes)
+            await self._tell_accepted(accepted)
 
     async def _may_begin(self, command: ClaimedIntake) -> bool:
         """One that somebody had before was perhaps never acknowledged: its member saw it fail, so nothing may start.
@@ -265,12 +275,13 @@ class Acceptance:
     def _takeover_at(self) -> datetime:
         return self._clock() + timedelta(seconds=self._limits.takeover)
 
-    async def _tell_accepted(self, job: Job, notes: Sequence[Text]) -> None:
+    async def _tell_accepted(self, accepted: _Accepted) -> None:
+        job, notes = accepted.job, accepted.notes
         log.info("job %s: accepted", job.short_id)
         self._bells.job_changed(job)
         if not job.place.private:
-            await self._messenger.answer(job.place, [GOT_IT, *notes])
-        elif notes:
+            await self._messenger.answer(job.place, [GOT_IT, *notes], receipt=accepted.receipt)
+        elif notes:  # the answer shows the progress, with the receipt
             await self._messenger.add_to_answer(job.place, notes)
 
     async def _with_progress_message(self, command: ClaimedIntake, lease: Lease) -> ClaimedIntake:
@@ -324,6 +335,8 @@ class Acceptance:
             LeaseLost: somebody else decides about it.
         """
         sentences, draft = await self._worded(command, refusal), _fixable(command.intake, refusal)
+        if draft is not None and draft.can_be_trimmed:
+            sentences = [*sentences, CAN_BE_TRIMMED]
 
         async def refused(work: Work) -> bool:
             is_ours = await work.intakes.refuse(command.intake.place.interaction_id, sentences, owner=self._owner)
@@ -365,15 +378,15 @@ class Acceptance:
         if (refusal := quota_refusal(balance)) is not None:
             raise refusal
 
-    async def _accept(self, intake: Intake) -> tuple[Job, tuple[Text, ...]]:
-        """The job, and what its member should know of it. Raises `LeaseLost`, and then nothing is held."""
+    async def _accept(self, intake: Intake) -> _Accepted:
+        """Hold a unit and insert the job. Raises `LeaseLost`, and then nothing is held."""
         member_id = intake.place.member_id
         source = await self._sources.handed_over(intake)
         at = self._clock()
         day, limit = quota_day(at), self._limits.quota_per_day
         job = self._job(intake, source, at)
 
-        async def accepted(work: Work) -> Job:
+        async def accepted(work: Work) -> tuple[Job, Receipt]:
             held = await work.ledger.hold(
                 job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
             )
@@ -384,9 +397,16 @@ class Acceptance:
             descended = replace(job, parent=intake.parent or await _parent_of(work, intake.source))
             await settle.insert(work, descended, at=at)
             fault_points.reach("inside the accepting transaction")
-            return descended
+            receipt = Receipt(
+                job_id=job.id,
+                balance=await work.ledger.balance(member_id, day=day, limit=limit),
+                usual_seconds=await work.jobs.usual_seconds(),
+            )
+            return descended, receipt
 
-        return await self._storage.write(accepted), notes_on(source.request, intake.source)
+        job, receipt = await self._storage.write(accepted)
+        notes = (*notes_on(source.request, intake.source), *_trimmed_note(source.request, job))
+        return _Accepted(job, notes, receipt)
 
     def _job(self, intake: Intake, source: HandedOver, at: datetime) -> Job:
         request = adjusted(source.request)
@@ -396,7 +416,7 @@ class Acceptance:
             state=JobState.ACCEPTED,
             stage=Stage.QUEUED,
             request=request,
-            sent_continue_at=sent_continue_at(request.continue_at, source.properties.length_seconds),
+            sent_continue_at=sent_continue_at(moment_in_part(request), source.properties.length_seconds),
             source_kind=intake.source.kind,
             source_name=intake.source.name,
             source_url=source.url,
@@ -421,4 +441,19 @@ def _fixable(intake: Intake, refusal: Refused) -> Draft | None:
     """What its member can fix and send again, if that can help."""
     if not refusal.can_be_fixed:
         return None
-    return refused_draft(intake, problems_of(refusal.sentences, refusal.options))
+    draft = refused_draft(intake, problems_of(refusal.sentences, refusal.options))
+    return replace(draft, can_be_trimmed=refusal.can_be_trimmed)
+
+
+def _trimmed_note(request: ExtensionRequest, job: Job) -> tuple[Text, ...]:
+    """What was handed over of a source that is too long."""
+    if not is_longer_than_its_model_takes(request, request.source_length or 0.0):
+        return ()
+    return (
+        text(
+            "Your audio is longer than {model} takes, so I used the part from {begin} to {end}.",
+            model=request.model,
+            begin=Seconds(request.source_began_at),
+            end=Seconds(request.source_began_at + job.source.length_seconds),
+        ),
+    )

@@ -209,6 +209,7 @@ class Delivery:
                         may_be_partial = job.attempts > PATIENCE
                         fetched = await self._posting.fetched(job, stack, may_be_partial=may_be_partial)
                         job = replace(job, tracks=fetched.tracks)
+                        fetched = await self._posting.with_joins(job, fetched)
                     posted = await self._posting.post(job, route, fetched, lease)
                     await self._posting.keep(job, fetched)
                 except RouteClosed as error:

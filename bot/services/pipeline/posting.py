@@ -12,6 +12,7 @@ from bot.errors import ProviderError, SourceUnreachable
 from bot.services.common.lease import Lease
 from bot.services.common.messenger import Posted, Route, RouteClosed, RouteTooSmall
 from bot.services.common.ports import Provider, Storage, Work
+from bot.services.pipeline.join_preview import JoinPreviews
 from bot.services.pipeline.tracks import FetchedTracks, TrackFiles
 
 log = logging.getLogger(__name__)
@@ -21,10 +22,15 @@ SMALLEST_LIMIT_BYTES = 8_000_000
 
 
 class Posting:
-    def __init__(self, storage: Storage, provider: Provider, files: TrackFiles) -> None:
+    """`joins`: how results show where they join what they continue; None: they don't."""
+
+    def __init__(
+        self, storage: Storage, provider: Provider, files: TrackFiles, joins: JoinPreviews | None = None
+    ) -> None:
         self._storage = storage
         self._provider = provider
         self._files = files
+        self._joins = joins
 
     async def fetched(self, job: Job, stack: AsyncExitStack, *, may_be_partial: bool) -> FetchedTracks:
         """The job's tracks on disk, until `stack` closes.
@@ -45,6 +51,10 @@ class Posting:
                 fetched = await stack.enter_async_context(self._files.fetched(again))
         fetched.check(may_be_partial=may_be_partial)
         return fetched
+
+    async def with_joins(self, job: Job, fetched: FetchedTracks) -> FetchedTracks:
+        """With what shows the join, if that is wanted and can be made in time."""
+        return fetched if self._joins is None else await self._joins.added(job, fetched)
 
     async def post(self, job: Job, route: Route, fetched: FetchedTracks, lease: Lease) -> Posted:
         """Post the tracks, smaller where they do not fit, and as links where nothing helps.

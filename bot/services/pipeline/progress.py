@@ -15,9 +15,11 @@ import msgspec
 from msgspec.structs import replace
 
 from bot import fault_points
-from bot.domain.jobs import Job
+from bot.domain.jobs import Job, JobState
 from bot.domain.pace import backoff_seconds
 from bot.domain.progress import BANDS_END_AT, OutdatedProgress, ProgressStep, QueuedJob, progress_step, queue_band
+from bot.domain.quota import quota_day
+from bot.domain.receipt import Receipt
 from bot.domain.text import text
 from bot.errors import Outage
 from bot.services.common.bells import Bells
@@ -41,6 +43,8 @@ UNAVAILABLE_TRIES = 100
 """The same while Discord does not answer clearly: about eight hours."""
 UNREADABLE_SECONDS = 3600.0
 """How long until a job that this version cannot read is tried again."""
+
+_WITH_RECEIPT = frozenset({JobState.ACCEPTED, JobState.SUBMITTING, JobState.RUNNING})
 
 Record: TypeAlias = Callable[[Work], Awaitable[bool]]
 """Stores the outcome for one message; False if another owner has it now."""
@@ -73,6 +77,7 @@ class Progress:
         messenger: Messenger,
         operator: Operator,
         *,
+        quota_per_day: int,
         times: ProgressTimes,
         bells: Bells,
         clock: Clock,
@@ -80,6 +85,7 @@ class Progress:
         self._storage = storage
         self._messenger = messenger
         self._operator = operator
+        self._quota_per_day = quota_per_day
         self._times = times
         self._bells = bells
         self._clock = clock
@@ -175,7 +181,7 @@ class Progress:
         await fault_points.pause_at("before a progress message is shown")
         async with self._messenger.alone(outdated.job_id):
             # Read here, while nobody else writes to the member about this job: earlier data may be out of date.
-            job = await self._storage.read(lambda work: work.jobs.get(outdated.job_id))
+            job, receipt = await self._storage.read(lambda work: self._seen(work, outdated.job_id, one_pass))
             await fault_points.pause_at("after a progress view is read")
             if job is None:
                 return self._put_off(outdated, seconds=UNREADABLE_SECONDS)
@@ -183,11 +189,22 @@ class Progress:
             if step.view is not None:
                 await self._check_claim(outdated)
                 try:
-                    await self._messenger.show_progress(job, step.view)
+                    await self._messenger.show_progress(job, step.view, receipt=receipt)
                 except RouteClosed as error:
                     # The next change tries again: there are few, and the channel may have opened.
                     log.info("job %s: its progress cannot be shown (%s)", job.short_id, error)
         return self._shown(outdated, step)
+
+    async def _seen(self, work: Work, job_id: str, one_pass: _Pass) -> tuple[Job | None, Receipt | None]:
+        """The job, and its receipt where the answer shows the progress. It says "today", so only on the same day."""
+        job = await work.jobs.get(job_id)
+        if job is None or not job.place.private or job.state not in _WITH_RECEIPT:
+            return job, None
+        day = quota_day(job.accepted_at)
+        if day != quota_day(self._clock()):
+            return job, None
+        balance = await work.ledger.balance(job.place.member_id, day=day, limit=self._quota_per_day)
+        return job, Receipt(job_id=job.id, balance=balance, usual_seconds=one_pass.usual_seconds)
 
     async def _check_claim(self, outdated: OutdatedProgress) -> None:
         """Raises `RouteBusy` if another process might claim the message before the edit ends."""

@@ -179,6 +179,7 @@ class Resend:
         async with AsyncExitStack() as stack:
             fetched = await self._posting.fetched(here, stack, may_be_partial=True)
             here = replace(here, tracks=fetched.tracks)
+            fetched = await self._posting.with_joins(here, fetched)
             for route in self._routes(here, was_private=job.place.private):
                 try:
                     posted = await self._posting.post(here, route, fetched, lease)

@@ -13,18 +13,22 @@ from bot.domain.adjustments import adjusted
 from bot.domain.gates import Gate
 from bot.domain.jobs import Intake, WaitReason
 from bot.domain.models import WHOLE_TABLE, Offer
-from bot.domain.request import ExtensionRequest
+from bot.domain.request import ExtensionRequest, is_longer_than_its_model_takes, trimmed_until
 from bot.domain.rules import broken_rules
 from bot.domain.source import AudioFormat, AudioProperties, SourceChoice
 from bot.domain.text import Text, text
 from bot.errors import BadSource, ProviderBusy, ProviderError, ProviderSilent, Refused, SourceUnreachable
 from bot.services.common.messenger import MessageFiles
 from bot.services.common.ports import AudioTools, Fetcher, Provider
+from bot.services.common.studio import Studio
 from bot.services.operator.account import Account, trouble_of
 
 log = logging.getLogger(__name__)
 
 NOT_TAKEN = text("The music service isn't taking files right now. Please try again in a while.")
+
+TOO_LONG = "source_too_long"
+"""The rule that a source breaks which could be trimmed."""
 
 _UPLOAD_RULES: Mapping[WaitReason | None, str] = {
     WaitReason.NO_CREDITS: Gate.CREDITS,
@@ -50,6 +54,7 @@ class Sources:
         fetcher: Fetcher,
         account: Account,
         files: MessageFiles,
+        studio: Studio,
         *,
         folder: Path,
         max_source_bytes: int,
@@ -60,6 +65,7 @@ class Sources:
         self._fetcher = fetcher
         self._account = account
         self._files = files
+        self._studio = studio
         self.folder = folder
         self._max_source_bytes = max_source_bytes
         self._offer = offer
@@ -72,13 +78,41 @@ class Sources:
             OSError: there is no room for the source.
         """
         path = self.folder / f"source-{intake.place.interaction_id}-{secrets.token_hex(4)}"
+        part = path.with_name(f"{path.name}-part")
         try:
             properties, request = await self._checked(intake, path)
-            url = await self._upload(path, intake.source.name, properties.format)
+            if is_longer_than_its_model_takes(request, properties.length_seconds):
+                request, properties = await self._trimmed(path, part, request, properties)
+            sent = part if part.exists() else path
+            url = await self._upload(sent, intake.source.name, properties.format)
             await fault_points.pause_at("after the source upload")
         finally:
             path.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
         return HandedOver(request=request, properties=properties, url=url)
+
+    async def _trimmed(
+        self, path: Path, part: Path, request: ExtensionRequest, properties: AudioProperties
+    ) -> tuple[ExtensionRequest, AudioProperties]:
+        """Write what the model takes of a long source to `part`: the request that knows of it, and what the part is.
+
+        Raises:
+            Refused: nothing can be made of it.
+        """
+        model, until = request.known_model, trimmed_until(request, properties.length_seconds)
+        at_most = float(model.source_max_seconds) if model else properties.length_seconds
+        try:
+            trimmed = await self._studio.trim(path, part, until_seconds=until, at_most_seconds=at_most)
+            found = await self._audio.probe(part)
+        except BadSource as error:
+            log.info("source cannot be trimmed: %s", error)
+            raise Refused([error.sentence], rules=[error.rule], options=["audio"]) from error
+        return replace(request, source_began_at=trimmed.began_at), found
+
+    async def read(self, source: SourceChoice, path: Path) -> AudioProperties:
+        """Fetch a source to `path` and probe it; the file is the caller's to remove. Raises `BadSource`."""
+        await self._fetch(source, path)
+        return await self._audio.probe(path)
 
     async def _checked(self, intake: Intake, path: Path) -> tuple[AudioProperties, ExtensionRequest]:
         """What was found in the source, and the request as it was asked for."""
@@ -87,8 +121,7 @@ class Sources:
         options: list[str | None] = []
         properties = None
         try:
-            await self._fetch(intake.source, path)
-            properties = await self._audio.probe(path)
+            properties = await self.read(intake.source, path)
         except BadSource as error:
             log.info("source not usable: %s", error)
             problems.append(error.sentence)
@@ -104,7 +137,9 @@ class Sources:
         rules += [rule.name for rule in broken]
         options += [rule.option for rule in broken]
         if problems or properties is None:
-            raise Refused(problems, rules=rules, options=options)
+            refusal = Refused(problems, rules=rules, options=options)
+            refusal.can_be_trimmed = any(rule.name == TOO_LONG for rule in broken)
+            raise refusal
         return properties, request
 
     async def _fetch(self, source: SourceChoice, path: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from bot.domain.jobs import Job, Track
 from bot.errors import BadSource, NotAudio, SourceEmpty, SourceGone, SourceTooLarge
-from bot.services.common.messenger import ResultFile
+from bot.services.common.messenger import JoinShown, ResultFile
 from bot.services.common.ports import AudioTools, Fetcher
 from bot.services.pipeline.cover import fetch_cover
 from bot.services.pipeline.kept import KeptTracks
@@ -33,14 +33,16 @@ CLEARLY_GONE = (SourceGone, SourceTooLarge, SourceEmpty, NotAudio)
 
 class FetchedTracks(msgspec.Struct, frozen=True, kw_only=True):
     """`paths` has the tracks that could be fetched; `error` is why another one could not, the most hopeful reason of
-    several; `cover` is their picture.
+    several; `cover` is their picture; `joins` is how they join what they continue, by track; `folder` is theirs.
     """
 
     tracks: tuple[Track, ...]
     paths: dict[str, Path]
     error: BadSource | None
     audio: AudioTools
+    folder: Path
     cover: Path | None = None
+    joins: Mapping[str, JoinShown] = {}
 
     @property
     def is_complete(self) -> bool:
@@ -54,7 +56,12 @@ class FetchedTracks(msgspec.Struct, frozen=True, kw_only=True):
     async def fitted(self, limit_bytes: int) -> list[ResultFile]:
         """Each track as a file within `limit_bytes`, re-encoded if needed; without a path if none fits."""
         return [
-            ResultFile(track=track, path=await self._fitted(track, limit_bytes), cover=self.cover)
+            ResultFile(
+                track=track,
+                path=await self._fitted(track, limit_bytes),
+                cover=self.cover,
+                join=_fitting(self.joins.get(track.id, NO_JOIN), limit_bytes),
+            )
             for track in self.tracks
         ]
 
@@ -70,6 +77,18 @@ class FetchedTracks(msgspec.Struct, frozen=True, kw_only=True):
             return None
         log.info("a track of %d bytes %s %d", path.stat().st_size, "fits" if fits else "cannot fit", limit_bytes)
         return smaller if fits else None
+
+
+NO_JOIN = JoinShown()
+
+
+def _fitting(join: JoinShown, limit_bytes: int) -> JoinShown:
+    """What of it is small enough."""
+
+    def fitting(path: Path | None) -> Path | None:
+        return path if path is not None and path.stat().st_size <= limit_bytes else None
+
+    return replace(join, preview=fitting(join.preview), picture=fitting(join.picture))
 
 
 class TrackFiles:
@@ -102,7 +121,9 @@ class TrackFiles:
                         error = caught
             await asyncio.wait([cover], timeout=COVER_GRACE_SECONDS)
             picture = cover.result() if cover.done() else None
-            yield FetchedTracks(tracks=tuple(known), paths=paths, error=error, audio=self._audio, cover=picture)
+            yield FetchedTracks(
+                tracks=tuple(known), paths=paths, error=error, audio=self._audio, folder=folder, cover=picture
+            )
         finally:
             cover.cancel()
             await asyncio.gather(cover, return_exceptions=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.domain.family_pictures import branches_of
 from bot.domain.songs import Node
 from bot.errors import BadSource
-from bot.services.common.studio import Studio
+from bot.services.common.studio import FamilyStudio
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ WAIT_SECONDS = 5.0
 
 
 class FamilyPictures:
-    def __init__(self, studio: Studio, *, folder: Path, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, studio: FamilyStudio, *, folder: Path, wait_seconds: float = WAIT_SECONDS) -> None:
         self._studio = studio
         self._folder = folder
         self._wait_seconds = wait_seconds

@@ -59,7 +59,9 @@ def _check_embed(embed: Json, problems: Problems) -> None:
     for key in ("image", "thumbnail"):
         if embed.get(key) is not None:
             with problems.at(key):
-                fields.url(fields.as_object(embed[key], problems), "url", problems, most=limits.URL_MAX, schemes=MEDIA)
+                picture = fields.as_object(embed[key], problems)
+                fields.url(picture, "url", problems, most=limits.URL_MAX, schemes=MEDIA)
+                fields.text(picture, "description", problems, most=limits.PICTURE_DESCRIPTION_MAX)
 
 
 def _check_moment(embed: Json, problems: Problems) -> None:

@@ -1,0 +1,105 @@
+"""Show orders of lyrics through Discord: in the answer to a command or click, or by direct message."""
+
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+
+import discord
+
+from bot.chat.cards import Attached
+from bot.chat.discord_errors import read_as_routes
+from bot.chat.lyrics.card import direct_card, lyrics_card, versions_view
+from bot.chat.routes import ORIGINAL, answer_of
+from bot.domain.jobs import Place
+from bot.domain.lyrics import LyricsOrder, LyricsState
+from bot.domain.text import Text, Verbatim, text
+from bot.services.common.clock import Clock
+from bot.services.common.messenger import RouteClosed, RouteTooSmall
+from bot.text import Catalogue
+
+log = logging.getLogger(__name__)
+
+
+class LyricsMessages:
+    """`answer_seconds`: how long after a click its answer can be edited. `watched_seconds`: how long its member is
+    assumed to watch it.
+    """
+
+    def __init__(
+        self,
+        client: discord.Client,
+        catalogue: Catalogue,
+        *,
+        answer_seconds: float,
+        watched_seconds: float,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._catalogue = catalogue
+        self._answer_time = timedelta(seconds=answer_seconds)
+        self._watched_time = timedelta(seconds=watched_seconds)
+        self._clock = clock
+
+    async def show(self, place: Place, order: LyricsOrder) -> bool:
+        age = self._clock() - place.received_at
+        if age >= self._answer_time:
+            return False
+        say = self._catalogue.for_reader(place.locale)
+        card, answer = lyrics_card(order, say), answer_of(self._client, place)
+        try:
+            with read_as_routes(), _attachments(card.files) as attached:
+                await answer.edit_message(
+                    ORIGINAL,
+                    content=card.content,
+                    embeds=list(card.embeds),
+                    attachments=attached,
+                    view=versions_view(order, say) if card.versions else None,
+                )
+            if order.state in (LyricsState.READY, LyricsState.FAILED) and age >= self._watched_time:
+                await self._ping(place, answer, order)
+        except (RouteClosed, RouteTooSmall) as error:
+            log.warning("lyrics %s: Discord does not take the answer (%s)", order.id, error)
+            return False
+        return True
+
+    async def tell_directly(self, place: Place, order: LyricsOrder) -> None:
+        say = self._catalogue.for_reader(place.locale)
+        why = text(
+            "I couldn't answer in {channel} in time, so I'm telling you here.",
+            channel=Verbatim(f"<#{place.channel_id}>"),
+        )
+        card = direct_card(order, say, channel=why)
+        try:
+            with read_as_routes(), _attachments(card.files) as attached:
+                channel = await self._client.create_dm(discord.Object(place.member_id))
+                await channel.send(card.content, embeds=list(card.embeds), files=attached)
+        except (RouteClosed, RouteTooSmall) as error:
+            log.info("lyrics %s: no direct message could be sent (%s)", order.id, error)
+
+    async def _ping(self, place: Place, answer: discord.Webhook, order: LyricsOrder) -> None:
+        """Edits notify nobody. One that fails is no loss: the answer is there."""
+        sentence = _ping_of(order, Verbatim(f"<@{place.member_id}>"))
+        only = discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(place.member_id)])
+        try:
+            await answer.send(self._catalogue.render(sentence, place.locale), ephemeral=True, allowed_mentions=only)
+        except (discord.HTTPException, OSError, TimeoutError) as error:
+            log.info("lyrics %s: their member was not pinged (%s)", order.id, type(error).__name__)
+
+
+def _ping_of(order: LyricsOrder, member: Verbatim) -> Text:
+    if order.state is LyricsState.FAILED:
+        return text("{member} It didn't work out. The reason is in my answer above.", member=member)
+    return text("{member} Your lyrics are ready, in my answer above.", member=member)
+
+
+@contextmanager
+def _attachments(files: Sequence[Attached]) -> Iterator[list[discord.File]]:
+    """For one try, and closed at once: a sent file is empty the second time (docs/discord.md 3.1)."""
+    with ExitStack() as stack:
+        attached = []
+        for file in files:
+            attached.append(discord.File(io.BytesIO(file.words.encode()), filename=file.name, description=file.alt))
+            stack.callback(attached[-1].close)
+        yield attached

@@ -1,0 +1,200 @@
+"""Lyrics that the provider writes from an idea: an order, from its offer to the versions that come of it.
+
+An order costs credits, so it is sent at most once. Nothing here makes music: a version only fills in a form.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
+
+from bot.domain.jobs import FILES_KEPT, Failure, FailureReason, Place, WaitReason
+from bot.domain.secrets import repr_without
+from bot.domain.source import SourceChoice
+
+IDEA_MAX = 200
+"""Characters. One client counts words instead; the smaller reading is right under both (docs/provider.md 9)."""
+VERSIONS_MAX = 5
+"""As many as have a button in one row; the provider writes two."""
+TEXT_MAX = 20_000
+TITLE_MAX = 200
+LYRICS_KEPT = FILES_KEPT
+SLOWER = 10
+"""A task that has taken this many times as long as the pace of polling is asked about less often."""
+
+
+class LyricsState(StrEnum):
+    OFFERED = "offered"  # its member has read what it costs, and has not agreed yet
+    WAITING = "waiting"  # agreed, and not sent
+    SENT = "sent"  # the POST is under way; its outcome may be unknown
+    RUNNING = "running"  # the provider works on it
+    READY = "ready"
+    FAILED = "failed"
+
+
+STARTED = frozenset({LyricsState.SENT, LyricsState.RUNNING})
+UNHEARD = frozenset({FailureReason.SILENCE, FailureReason.NO_RESULT})
+"""Failures that late news can still turn into lyrics, which were paid for."""
+UNSTARTED = frozenset(
+    {FailureReason.REFUSED, FailureReason.NEVER_STARTED, FailureReason.OPERATOR, FailureReason.NO_CREDITS}
+)
+"""Failures that cost nothing: no task was ever started."""
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the lyrics of an order."""
+
+    text: str
+    title: str = ""
+
+
+class LyricsOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """`place` is the click that agreed to the cost: the answer goes there. Times are aware, UTC.
+
+    `day` is the UTC day on which it counts for its member; None: it doesn't count. `source` is the piece that was given
+    with the idea, for the form.
+    """
+
+    id: str
+    member_id: int
+    idea: str
+    made_at: datetime
+    state: LyricsState = LyricsState.OFFERED
+    source: SourceChoice | None = None
+    place: Place | None = None
+    day: date | None = None
+    callback_token: str | None = None
+    task_id: str | None = None
+    named_task_id: str | None = None  # named by a callback before the answer; not confirmed yet
+    ordered_at: datetime | None = None
+    sent_at: datetime | None = None
+    waits_for: WaitReason | None = None
+    outcome_unknown: bool = False  # the POST was sent and never answered
+    attempts: int = 0  # how often in a row the present step did not succeed
+    versions: tuple[Version, ...] = ()
+    failure: Failure | None = None
+    told_at: datetime | None = None
+    due_at: datetime | None = None  # when a worker should look at it next
+
+    def __repr__(self) -> str:
+        return repr_without(self, frozenset({"callback_token"}))
+
+
+class LyricsEnd(StrEnum):
+    """How far a task is, as far as it matters."""
+
+    WAITING = "waiting"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+class LyricsReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the provider's record says about a task."""
+
+    task_id: str | None
+    end: LyricsEnd
+    versions: tuple[Version, ...] = ()
+    is_sensitive: bool = False  # a word was refused
+    code: int | None = None
+    message: str = ""
+
+
+def agreed(order: LyricsOrder, place: Place, *, token: str, day: date, at: datetime, due_at: datetime) -> LyricsOrder:
+    """The order once its member has agreed to what it costs."""
+    return replace(
+        order, state=LyricsState.WAITING, place=place, callback_token=token, day=day, ordered_at=at, due_at=due_at
+    )
+
+
+def put_off(order: LyricsOrder, reason: WaitReason | None, *, until: datetime) -> LyricsOrder:
+    """Nothing was started: it is tried again then."""
+    return replace(
+        order,
+        state=LyricsState.WAITING,
+        waits_for=reason,
+        sent_at=None,
+        attempts=order.attempts + 1,
+        due_at=until,
+    )
+
+
+def failed(order: LyricsOrder, failure: Failure, *, at: datetime) -> LyricsOrder:
+    """Its member reads why. It counts no longer, unless nobody knows whether it was paid for."""
+    day = order.day if failure.reason in UNHEARD else None
+    return replace(order, state=LyricsState.FAILED, failure=failure, day=day, told_at=None, attempts=0, due_at=at)
+
+
+def started(order: LyricsOrder, task_id: str, *, poll_at: datetime) -> LyricsOrder:
+    """A callback may have been faster than the answer to the request."""
+    if order.state is not LyricsState.SENT:
+        return order
+    return replace(
+        order,
+        state=LyricsState.RUNNING,
+        task_id=task_id,
+        named_task_id=None,
+        waits_for=None,
+        outcome_unknown=False,
+        attempts=0,
+        due_at=poll_at,
+    )
+
+
+def heard_of(order: LyricsOrder, named: str | None, *, at: datetime) -> LyricsOrder:
+    """A callback has come for it: the provider is asked at once. Where the task is unknown, about the one it names."""
+    is_late = order.state is LyricsState.FAILED and order.failure is not None and order.failure.reason in UNHEARD
+    if order.state not in STARTED and not is_late:
+        return order
+    named = named if order.task_id is None else None
+    back = LyricsState.SENT if order.task_id is None else LyricsState.RUNNING
+    return replace(order, state=back if is_late else order.state, named_task_id=named, due_at=at)
+
+
+def reported(order: LyricsOrder, report: LyricsReport, *, asked: str, ask_at: datetime, at: datetime) -> LyricsOrder:
+    """The order after the provider was asked about its task `asked`; it is asked again at `ask_at` if that is open."""
+    if order.state not in STARTED:
+        return order
+    if order.task_id is None and report.task_id != asked:  # an answer about no task, or another one
+        return replace(order, named_task_id=None, due_at=ask_at)
+    order = replace(
+        order,
+        state=LyricsState.RUNNING,
+        task_id=order.task_id or asked,
+        named_task_id=None,
+        outcome_unknown=False,
+        attempts=0,
+    )
+    if report.end is LyricsEnd.COMPLETE:
+        return replace(order, state=LyricsState.READY, versions=report.versions, failure=None, told_at=None, due_at=at)
+    if report.end is LyricsEnd.FAILED:
+        reason = FailureReason.SENSITIVE if report.is_sensitive else FailureReason.PROVIDER
+        return failed(order, Failure(reason=reason, code=report.code, provider_message=report.message), at=at)
+    return replace(order, due_at=ask_at)
+
+
+def next_poll(order: LyricsOrder, *, pace: timedelta, at: datetime) -> datetime:
+    """Soon while its member waits for it, and ever less often."""
+    return at + max(pace, (at - (order.sent_at or at)) / SLOWER)
+
+
+def told(order: LyricsOrder, *, at: datetime) -> LyricsOrder:
+    """Its member has read the end; nothing is owed any more, and the token is of no further use."""
+    return replace(without_token(order), told_at=at, due_at=None)
+
+
+def without_token(order: LyricsOrder) -> LyricsOrder:
+    """The order without the secret with which its click was answered."""
+    return order if order.place is None else replace(order, place=replace(order.place, interaction_token=""))
+
+
+def title_for(order: LyricsOrder, version: Version, *, limit: int) -> str:
+    """What the form proposes: without a title, lyrics would not be sung word for word."""
+    return (version.title or order.idea)[:limit].strip()
+
+
+def some_versions(versions: Sequence[Version]) -> tuple[Version, ...]:
+    """Those that say something, as many as are shown, none too long to keep."""
+    kept = [version for version in versions if version.text.strip()][:VERSIONS_MAX]
+    return tuple(Version(text=each.text.strip()[:TEXT_MAX], title=each.title.strip()[:TITLE_MAX]) for each in kept)

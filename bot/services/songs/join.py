@@ -1,0 +1,39 @@
+"""How a result joins what it continues, for whoever asks."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from msgspec.structs import replace
+
+from bot.domain.jobs import Job
+from bot.domain.text import text
+from bot.errors import BadSource, Refused
+from bot.services.common.messenger import ResultFile
+from bot.services.pipeline.join_preview import JoinPreviews
+from bot.services.pipeline.posting import SMALLEST_LIMIT_BYTES, Posting
+
+NO_PREVIEW = text("I couldn't make this: the original or the music isn't anywhere any more, or it took too long.")
+
+
+class Joins:
+    def __init__(self, posting: Posting, previews: JoinPreviews) -> None:
+        self._posting = posting
+        self._previews = previews
+
+    @asynccontextmanager
+    async def shown(self, job: Job) -> AsyncIterator[tuple[Job, Sequence[ResultFile]]]:
+        """The takes with what shows their joins, until the block is left.
+
+        Raises:
+            Refused: nothing could be made.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                fetched = await self._posting.fetched(job, stack, may_be_partial=True)
+            except (BadSource, OSError) as error:
+                raise Refused([NO_PREVIEW]) from error
+            here = replace(job, tracks=fetched.tracks)
+            files = await (await self._previews.made(here, fetched)).fitted(SMALLEST_LIMIT_BYTES)
+            if all(file.join.preview is None for file in files):
+                raise Refused([NO_PREVIEW])
+            yield here, files

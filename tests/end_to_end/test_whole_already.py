@@ -1,0 +1,25 @@
+"""Takes that contain the original, as the provider's usually do."""
+
+import pytest
+
+from bot.sandbox.suno import SunoOptions
+from tests.end_to_end.town import WITH_SOUND, Town
+
+
+@pytest.fixture
+def suno() -> SunoOptions:
+    return WITH_SOUND
+
+
+async def test_a_take_that_is_the_whole_song_already_is_not_joined_again(town: Town) -> None:
+    await town.start()
+    await town.extend(style="folk", title="Boats", prompt="la la", continue_at="0:06")
+    result = await town.result()
+    vote = await town.mia.click(result, "Take 2 · 0")
+    await vote.wait_until(lambda message: "You voted" in message.content)
+
+    click = await town.mia.click(result, "Whole song")
+    answer = await click.wait_until(lambda message: "already contains" in message.content)
+
+    assert answer.content.startswith("Take 2 of “Boats” already contains the whole song from its beginning")
+    assert len(town.songs.messages) == 2
