@@ -47,7 +47,7 @@ def branches_of(nodes: Sequence[Node]) -> tuple[Branch, ...]:
             parent=node.parent if node.parent in shown else None,
             is_root=node.job.parent is None,
             take=node.take,
-            moment=node.job.sent_continue_at,
+            moment=node.job.continues_from,
             bars=tuple(
                 Bar(
                     take=take,

@@ -63,6 +63,15 @@ def test_a_job_under_way_says_how_far_it_is() -> None:
     assert shown.content.endswith("· composing")
 
 
+def test_the_moment_is_that_of_the_source_also_if_only_its_end_was_sent() -> None:
+    job = done(a_job(), sent_continue_at=30)
+    job = replace(job, request=replace(job.request, source_began_at=60.0))
+
+    (shown,) = pages_of(family(job), viewer(), SAY)
+
+    assert "continues tide from 1:30" in shown.content
+
+
 def test_others_get_no_link_into_a_direct_conversation() -> None:
     job = replace(done(a_job()), final_guild_id=None)
 
@@ -103,9 +112,9 @@ def test_the_picture_is_described_in_sentences_with_times_in_words() -> None:
     (page,) = pages_of(family(first, child(first), votes=votes), viewer(), SAY)
 
     assert picture_described(page, SAY) == (
-        "A song's family as a tree. 1: continues tide from 30 seconds; take 1 (3 minutes and 18 seconds),"
-        " take 2 (3 minutes and 18 seconds, 1 vote, preferred). 2: continues take 1 of 1 from 1 minute and 5 seconds;"
-        " take 1 (3 minutes and 18 seconds), take 2 (3 minutes and 18 seconds)."
+        "A song's family as a tree. 1: continues tide from 30 seconds; take 1 (3 minutes 18 seconds),"
+        " take 2 (3 minutes 18 seconds, 1 vote, preferred). 2: continues take 1 of 1 from 1 minute 5 seconds;"
+        " take 1 (3 minutes 18 seconds), take 2 (3 minutes 18 seconds)."
     )
 
 

@@ -63,7 +63,7 @@ def picture_described(page: FamilyPage, say: Say) -> str:
         is_done = job.state is JobState.DELIVERED
         facts: dict[str, Fact] = {
             "number": node.number,
-            "origin": _origin(node, in_words(job.sent_continue_at)),
+            "origin": _origin(node, in_words(job.continues_from)),
             "takes": _takes(node, spoken=True) if is_done else STATE_NAMES[job.state],
         }
         sentence = say(Text("{number}: {origin}; {takes}.", facts))  # no words of its own
@@ -108,7 +108,7 @@ def _line(node: Node, viewer: Viewer, song_title: Fact) -> Text:
     if (title := _title(job)) != song_title:
         facts["title"] = title
     facts["member"] = Verbatim(f"<@{job.place.member_id}>")
-    facts["origin"] = _origin(node, Seconds(job.sent_continue_at))
+    facts["origin"] = _origin(node, Seconds(job.continues_from))
     if job.state is JobState.DELIVERED:
         facts["takes"] = _takes(node)
     else:
