@@ -21,6 +21,7 @@ def _after(folder: str) -> str:
 
 SHAPES = (
     re.compile(_after("callbacks") + r"[A-Za-z0-9_-]{20,}"),
+    re.compile(_after("lyrics") + r"[A-Za-z0-9_-]{20,}"),
     re.compile(_after("webhooks") + r"\d{1,20}(?i:/|%2f|%252f)[A-Za-z0-9._-]+"),
     re.compile(_after("interactions") + r"\d{1,20}(?i:/|%2f|%252f)[A-Za-z0-9._-]+"),
     re.compile(r"(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-F]{2}))[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),  # a callback's token

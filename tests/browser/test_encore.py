@@ -302,6 +302,31 @@ async def test_a_form_is_refused_fixed_and_ends_in_music(window: OpenWindow, gro
     assert ground.scene.suno.submits == 1
 
 
+async def test_lyrics_are_written_picked_and_sung(window: OpenWindow, ground: Playground) -> None:
+    mia = await window()
+    await mia.begin("lyrics")
+    await mia.fill("idea", "a ferry at night")
+    await mia.send()
+    offer = await mia.see("cost this bot 0.4 credits")
+    assert not ground.scene.suno.lyrics.tasks
+    await offer.get_by_role("button", name="Write lyrics").click()
+    lyrics = await mia.see("In version number 2")
+    await lyrics.get_by_role("button", name="Use lyrics 2").click()
+
+    form = mia.page.get_by_role("dialog", name="Extend")
+    await expect(form.get_by_label("Title")).to_have_value("A Ferry At")
+    await form.get_by_label("Lyrics or idea").fill("[Verse]\nMine now")
+    await form.get_by_label("Style").fill("folk")
+    song = await ground.scene.samples.get("ferry.flac")
+    await form.get_by_label("Audio").set_input_files(
+        {"name": "ferry.flac", "mimeType": "audio/flac", "buffer": song.data}
+    )
+    assert ground.scene.suno.submits == 0
+    await form.get_by_role("button", name="Submit").click()
+
+    await expect(await result_of(mia)).to_contain_text("Mine now")
+
+
 async def test_the_audio_in_somebodys_message_is_extended(window: OpenWindow, ground: Playground) -> None:
     jonas = next(each.member for each in ground.scene.identities if each.member.name == "Jonas")
     songs = next(each for each in ground.scene.discord.world.channels.values() if each.name == "songs")

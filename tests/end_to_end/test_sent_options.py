@@ -5,7 +5,7 @@ import pytest
 from cogs.extend import ExtendCog
 from tests.end_to_end.town import Town, sent
 
-TESTED_ELSEWHERE = {"audio", "url", "track", "instrumental", "private", "form"}
+TESTED_ELSEWHERE = {"audio", "url", "track", "instrumental", "private", "form", "preset"}
 
 
 async def test_custom_with_vocals_sends_every_option(town: Town) -> None:

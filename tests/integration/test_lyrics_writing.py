@@ -1,5 +1,6 @@
 """Orders of lyrics are paid for at most once, whatever the provider, the clock or a dying process does."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from bot.errors import (
     Refused,
     TakenElsewhere,
 )
+from bot.fault_points import hold
 from bot.services.common.bells import Bells
 from bot.services.common.messenger import RouteUnavailable
 from bot.services.operator.account import Account
@@ -109,8 +111,10 @@ class Desk:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    clock = TurnedClock()
+    clock.turn(0.000_123)  # the database keeps milliseconds
     async with open_storage(tmp_path / "encore.db") as storage:
-        yield a_desk(storage, TurnedClock(), FakeProvider())
+        yield a_desk(storage, clock, FakeProvider())
 
 
 def a_desk(
@@ -213,7 +217,8 @@ async def test_a_click_counts_once_and_a_second_one_orders_nothing(desk: Desk) -
 
     with pytest.raises(TakenElsewhere):
         await desk.lyrics.agree(offered.id, click)
-    assert await desk.lyrics.agree(offered.id, desk.place()) == (order, False)
+    again, is_new = await desk.lyrics.agree(offered.id, desk.place())
+    assert (again.callback_token, is_new) == (order.callback_token, False)
 
     assert left == 5
     assert (await desk.spent(), await desk.counted()) == (AN_ORDER, 1)
@@ -293,6 +298,42 @@ async def test_a_callback_names_the_task_of_an_order_that_was_never_answered(des
     ready = await desk.order(order)
     assert (ready.state, ready.task_id, ready.versions) == (LyricsState.READY, "lyrics-9", VERSIONS)
     assert ready.failure is None
+
+
+async def test_a_callback_may_be_faster_than_the_answer(desk: Desk) -> None:
+    order = await desk.agreed()
+    desk.writes("lyrics-1")
+
+    async with hold("after the answer to an order of lyrics") as held:
+        sending = asyncio.create_task(desk.writing.step())
+        await held.reached()
+        await desk.call_back(order, "lyrics-1")
+        assert await desk.writing.step()
+        assert (await desk.order(order)).state is LyricsState.READY
+        held.release()
+        await sending
+    await desk.work()
+
+    assert [shown.state for shown in desk.messages.shown] == [LyricsState.READY]
+    assert len(desk.provider.ordered) == 1
+
+
+async def test_two_processes_share_the_work(desk: Desk) -> None:
+    other = a_desk(desk.storage, desk.clock, desk.provider)
+    for _ in range(2):
+        await desk.agreed()
+    for number in (1, 2):
+        desk.writes(f"lyrics-{number}")
+
+    for _ in range(8):
+        await asyncio.gather(desk.writing.step(), other.writing.step())
+    desk.clock.turn(10)
+    for _ in range(8):
+        await asyncio.gather(desk.writing.step(), other.writing.step())
+
+    assert len(desk.provider.ordered) == 2
+    shown = [*desk.messages.shown, *other.messages.shown]
+    assert sorted(str(order.task_id) for order in shown) == ["lyrics-1", "lyrics-2"]
 
 
 async def test_a_callback_cannot_name_the_task_of_another_order(desk: Desk) -> None:

@@ -1,11 +1,14 @@
 """The stand-in writes lyrics, refuses what the provider would refuse, and misbehaves when told to."""
 
+from pathlib import Path
+
 import pytest
 
 from bot.sandbox.suno.envelopes import Status
 from bot.sandbox.suno.lyrics import LYRICS_REFUSALS
 from tests.support.suno_api import BY_HAND, KEY, Caller, Json, a_caller
 
+PAGE = Path(__file__).parents[2] / "docs" / "sandbox-suno.md"
 LYRICS = "/api/v1/lyrics"
 GOOD: Json = {"prompt": "a ferry at night"}
 BROKEN: dict[str, Json] = {
@@ -58,6 +61,13 @@ async def test_nothing_is_told_before_the_end() -> None:
         found = (await record(caller, (await order(caller))["data"]["taskId"]))["data"]
 
     assert (found["status"], found["response"]) == ("PENDING", None)
+
+
+def test_the_page_lists_every_refusal() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+
+    rows = [f"| {row.code} | `{row.message}` | {row.source} |" for row in LYRICS_REFUSALS]
+    assert [row for row in rows if row not in page] == []
 
 
 def test_every_refusal_is_tried() -> None:

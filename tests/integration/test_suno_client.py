@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from msgspec.structs import replace
 
+from bot.domain.lyrics import Version
 from bot.domain.reports import ReportKind
 from bot.domain.request import ExtensionRequest
 from bot.errors import (
@@ -358,3 +359,50 @@ async def test_credits_that_are_not_a_number_are_an_error(client: SunoClient, sc
 
     with pytest.raises(ProviderSilent):
         await client.credits()
+
+
+async def test_lyrics_are_ordered_as_documented(client: SunoClient, scripted: Scripted) -> None:
+    assert await client.order_lyrics("a ferry at night", callback_url=CALLBACK) == TASK
+
+    ((method, path, headers, body),) = scripted.requests
+    assert (method, path) == ("POST", "/api/v1/lyrics")
+    assert headers["Authorization"] == f"Bearer {KEY}"
+    assert json.loads(body) == {"prompt": "a ferry at night", "callBackUrl": CALLBACK}
+
+
+@pytest.mark.parametrize(("code", "kind"), [(413, ProviderRefused), (429, ProviderOutOfCredits), (430, ProviderBusy)])
+async def test_an_order_of_lyrics_is_refused_like_a_submission(
+    client: SunoClient, scripted: Scripted, code: int, kind: type[ProviderError]
+) -> None:
+    scripted.body = json.dumps({"code": code, "msg": f"no: {CALLBACK} {KEY}", "data": None}).encode()
+
+    with pytest.raises(kind) as refused:
+        await client.order_lyrics("a ferry at night", callback_url=CALLBACK)
+
+    assert not refused.value.may_have_started
+    assert CALLBACK not in str(refused.value)
+    assert KEY not in str(refused.value)
+
+
+async def test_an_order_of_lyrics_without_a_task_may_have_started_one(client: SunoClient, scripted: Scripted) -> None:
+    scripted.body = b'{"code":200,"msg":"success","data":null}'
+
+    with pytest.raises(ProviderSilent):
+        await client.order_lyrics("a ferry at night", callback_url=CALLBACK)
+
+
+async def test_the_state_of_lyrics_is_asked_for_by_their_task(client: SunoClient, scripted: Scripted) -> None:
+    data = {
+        "taskId": TASK,
+        "status": "SUCCESS",
+        "response": {"taskId": TASK, "data": [{"text": "la", "title": "Ferry"}]},
+    }
+    scripted.body = json.dumps({"code": 200, "msg": "success", "data": data}).encode()
+
+    report = await client.lyrics_report(TASK)
+
+    assert scripted.requests[0][:2] == ("GET", f"/api/v1/lyrics/record-info?taskId={TASK}")
+    assert (report.task_id, report.versions) == (TASK, (Version(text="la", title="Ferry"),))
+    scripted.body = b'{"code":200,"data":[]}'
+    with pytest.raises(ProviderSilent):
+        await client.lyrics_report(TASK)

@@ -33,6 +33,10 @@ VALUES (9, 8, '00000000000000000000000000000002', 7, 1);
 INSERT INTO whole_song (interaction_id, job_id, member_id, message_id, payload, due_ms)
 VALUES (6, '00000000000000000000000000000002', 8, 9, '{"words":"öde 🌊"}', 1);
 INSERT INTO draft (id, member_id, payload, problems, made_ms) VALUES ('r6', 1000, '{"words":"öde 🌊"}', '[]', 1);
+INSERT INTO lyrics_order (id, state, member_id, payload, made_ms) VALUES ('7', 'offered', 1000, '{"idea":"öde 🌊"}', 1);
+INSERT INTO lyrics_order (id, state, member_id, day, callback_token, task_id, payload, due_ms, claimed_by, made_ms)
+VALUES ('8', 'running', 1000, '2026-11-24', 'invented-token', 'task-8', '{"idea":"x"}', 1795348800123, 'lyrics a', 2);
+UPDATE spending SET lyrics = 3 WHERE guild_id = 200;
 INSERT INTO preset (member_id, name_folded, name, options) VALUES (1000, 'öde', 'Öde', '{"style":"öde 🌊"}');
 UPDATE job SET continue_at = 0.1 + 0.2, source_name = 'Ёлка 海 🎄', attempts = 2147483648
  WHERE id = '00000000000000000000000000000002';

@@ -49,6 +49,8 @@ def line(message: str, *args: object, error: BaseException | None = None) -> str
     [
         ("logging in with " + SECRET, SECRET),
         (f"POST /callbacks/{CALLBACK_TOKEN}", "0123456789abcdefghij"),
+        (f"POST /callbacks/lyrics/{CALLBACK_TOKEN}", "0123456789abcdefghij"),
+        (f"%2Fcallbacks%2Flyrics%2F{CALLBACK_TOKEN[:30]}", "0123456789abcdefghij"),
         (f"row (7, '{CALLBACK_TOKEN}')", CALLBACK_TOKEN),
         ("token " + "a1B2" * 30, "a1B2" * 30),
         ("PATCH /webhooks/123456/aW50ZXJhY3Rpb24tdG9rZW4/messages/@original", "aW50ZXJhY3Rpb24tdG9rZW4"),

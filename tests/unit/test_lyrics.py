@@ -16,6 +16,7 @@ from bot.chat.lyrics.card import (
     lyrics_card,
     offer_content,
     offer_view,
+    plainer,
     versions_view,
 )
 from bot.domain.jobs import Failure, FailureReason, WaitReason
@@ -166,6 +167,17 @@ def test_a_line_that_has_to_be_cut_comes_whole_as_a_file() -> None:
     line = "la " * 150
 
     assert [file.words for file in lyrics_card(ready(Version(text=line)), SAY).files] == [line]
+
+
+def test_what_discord_refuses_comes_without_embeds_and_with_all_lyrics_as_files() -> None:
+    order = ready(Version(text="la", title="Tide"), Version(text="li"))
+
+    _, plain = plainer(order, lyrics_card(order, SAY), SAY)
+
+    assert plain.embeds == ()
+    assert [(file.name, file.words) for file in plain.files] == [("tide-1.txt", "la"), ("lyrics-2.txt", "li")]
+    assert plain.versions == 2
+    assert len([*plainer(ORDER, lyrics_card(ORDER, SAY), SAY)]) == 1
 
 
 def test_a_direct_message_says_where_to_use_them_and_has_no_buttons() -> None:

@@ -3,10 +3,11 @@
 Every card fits Discord's limits (docs/discord.md 3).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import discord
 import msgspec
+from msgspec.structs import replace
 
 from bot.chat.cards import COLOUR, EMBED_MAX, Attached, Say, escape_lines
 from bot.domain.jobs import FailureReason, WaitReason
@@ -104,6 +105,14 @@ def lyrics_card(order: LyricsOrder, say: Say) -> LyricsCard:
     if order.state is LyricsState.FAILED:
         return LyricsCard(content="\n".join(map(say, failure_sentences(order))))
     return LyricsCard(content=say(_standing(order)))
+
+
+def plainer(order: LyricsOrder, card: LyricsCard, say: Say) -> Iterator[LyricsCard]:
+    """The card, then without embeds, which Discord may refuse: all lyrics as files."""
+    yield card
+    if card.embeds:
+        files = tuple(_file(version, number, say) for number, version in enumerate(order.versions, 1))
+        yield replace(card, embeds=(), files=files)
 
 
 def direct_card(order: LyricsOrder, say: Say, *, channel: Text) -> LyricsCard:

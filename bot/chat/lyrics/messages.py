@@ -2,7 +2,7 @@
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
@@ -10,13 +10,13 @@ import discord
 
 from bot.chat.cards import Attached
 from bot.chat.discord_errors import read_as_routes
-from bot.chat.lyrics.card import direct_card, lyrics_card, versions_view
+from bot.chat.lyrics.card import LyricsCard, direct_card, lyrics_card, plainer, versions_view
 from bot.chat.routes import ORIGINAL, answer_of
 from bot.domain.jobs import Place
 from bot.domain.lyrics import LyricsOrder, LyricsState
 from bot.domain.text import Text, Verbatim, text
 from bot.services.common.clock import Clock
-from bot.services.common.messenger import RouteClosed, RouteTooSmall
+from bot.services.common.messenger import RouteClosed, RouteRefused, RouteTooSmall
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)
@@ -46,22 +46,18 @@ class LyricsMessages:
         age = self._clock() - place.received_at
         if age >= self._answer_time:
             return False
-        say = self._catalogue.for_reader(place.locale)
-        card, answer = lyrics_card(order, say), answer_of(self._client, place)
-        try:
-            with read_as_routes(), _attachments(card.files) as attached:
-                await answer.edit_message(
-                    ORIGINAL,
-                    content=card.content,
-                    embeds=list(card.embeds),
-                    attachments=attached,
-                    view=versions_view(order, say) if card.versions else None,
-                )
-            if order.state in (LyricsState.READY, LyricsState.FAILED) and age >= self._watched_time:
-                await self._ping(place, answer, order)
-        except (RouteClosed, RouteTooSmall) as error:
-            log.warning("lyrics %s: Discord does not take the answer (%s)", order.id, error)
+        say, answer = self._catalogue.for_reader(place.locale), answer_of(self._client, place)
+
+        async def edit(card: LyricsCard, files: list[discord.File]) -> None:
+            view = versions_view(order, say) if card.versions else None
+            await answer.edit_message(
+                ORIGINAL, content=card.content, embeds=list(card.embeds), attachments=files, view=view
+            )
+
+        if not await _sent(order, plainer(order, lyrics_card(order, say), say), edit):
             return False
+        if order.state in (LyricsState.READY, LyricsState.FAILED) and age >= self._watched_time:
+            await self._ping(place, answer, order)
         return True
 
     async def tell_directly(self, place: Place, order: LyricsOrder) -> None:
@@ -70,13 +66,12 @@ class LyricsMessages:
             "I couldn't answer in {channel} in time, so I'm telling you here.",
             channel=Verbatim(f"<#{place.channel_id}>"),
         )
-        card = direct_card(order, say, channel=why)
-        try:
-            with read_as_routes(), _attachments(card.files) as attached:
-                channel = await self._client.create_dm(discord.Object(place.member_id))
-                await channel.send(card.content, embeds=list(card.embeds), files=attached)
-        except (RouteClosed, RouteTooSmall) as error:
-            log.info("lyrics %s: no direct message could be sent (%s)", order.id, error)
+
+        async def post(card: LyricsCard, files: list[discord.File]) -> None:
+            channel = await self._client.create_dm(discord.Object(place.member_id))
+            await channel.send(card.content, embeds=list(card.embeds), files=files)
+
+        await _sent(order, plainer(order, direct_card(order, say, channel=why), say), post)
 
     async def _ping(self, place: Place, answer: discord.Webhook, order: LyricsOrder) -> None:
         """Edits notify nobody. One that fails is no loss: the answer is there."""
@@ -92,6 +87,24 @@ def _ping_of(order: LyricsOrder, member: Verbatim) -> Text:
     if order.state is LyricsState.FAILED:
         return text("{member} It didn't work out. The reason is in my answer above.", member=member)
     return text("{member} Your lyrics are ready, in my answer above.", member=member)
+
+
+async def _sent(
+    order: LyricsOrder, cards: Iterator[LyricsCard], send: Callable[[LyricsCard, list[discord.File]], Awaitable[None]]
+) -> bool:
+    """Send the first of the cards that Discord takes; False if this way is closed. Raises `RouteUnavailable`."""
+    for card in cards:
+        try:
+            with read_as_routes(), _attachments(card.files) as attached:
+                await send(card, attached)
+        except RouteRefused as error:
+            log.warning("lyrics %s: Discord refused them (%s); trying them plainer", order.id, error)
+        except (RouteClosed, RouteTooSmall) as error:
+            log.info("lyrics %s: this way to their member is closed (%s)", order.id, error)
+            return False
+        else:
+            return True
+    return False
 
 
 @contextmanager

@@ -103,8 +103,8 @@ class Lyrics:
 
         async def begun(work: Work) -> None:
             current = await work.lyrics.get(order.id)
-            if current == order:
-                await work.lyrics.save(replace(order, due_at=self._clock()))
+            if current is not None and current.state is LyricsState.WAITING:
+                await work.lyrics.save(replace(current, due_at=self._clock()))
 
         await self._storage.write(begun)
         self._bells.lyrics.ring()
