@@ -41,6 +41,8 @@ HOLDABLE = {name for name in POINTS if not name.startswith("inside")} | {
     "after a progress view is read",
     "before lyrics are ordered",
     "after the answer to an order of lyrics",
+    "while a whole song is joined",
+    "after a whole song is posted",
 }
 """Where a task can be held: not inside a transaction, which would hold up all the others."""
 

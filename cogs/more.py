@@ -60,17 +60,13 @@ class MoreCog(commands.Cog):
         messenger: Messenger,
         form: FormCog,
         joins: Joins,
-        *,
-        hides_joins: bool,
     ) -> None:
-        """`hides_joins`: results come without what shows how they join the original."""
         self._client = client
         self._results = results
         self._complaints = complaints
         self._messenger = messenger
         self._form = form
         self._joins = joins
-        self._hides_joins = hides_joins
 
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(MoreButton)
@@ -85,7 +81,6 @@ class MoreCog(commands.Cog):
             member_id=interaction.user.id,
             manages_messages=interaction.permissions.manage_messages,
             is_answer=interaction.message.flags.ephemeral,
-            hides_joins=self._hides_joins,
         )
         view = View(timeout=None)
         for action in actions:

@@ -19,18 +19,13 @@ class MoreAction(StrEnum):
     DELETE = "delete"
 
 
-def more_actions(
-    job: Job, *, member_id: int, manages_messages: bool, is_answer: bool, hides_joins: bool = False
-) -> tuple[MoreAction, ...]:
-    """What this member can do. `is_answer`: nobody else sees the message, and nobody else can remove it.
-
-    `hides_joins`: results don't show how they join the original, so this does.
-    """
+def more_actions(job: Job, *, member_id: int, manages_messages: bool, is_answer: bool) -> tuple[MoreAction, ...]:
+    """What this member can do. `is_answer`: nobody else sees the message, and nobody else can remove it."""
     is_requester = job.place.member_id == member_id
     offered = {
         MoreAction.EDIT: is_requester,
         MoreAction.LYRICS: bool(lyrics_of(job)),
-        MoreAction.JOIN: hides_joins,
+        MoreAction.JOIN: True,
         MoreAction.WAV: True,
         MoreAction.FLAC: True,
         MoreAction.REPORT: not is_answer,

@@ -33,7 +33,6 @@ def result_buttons(ground: Ground, pipeline: Pipeline, members: Members, form: F
                 ground.messenger,
                 form,
                 pipeline.joins,
-                hides_joins=not ground.settings.join_preview,
             ),
         )
     )

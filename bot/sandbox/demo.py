@@ -62,6 +62,13 @@ async def _one_extend(both: StandIns, folder: Path, audio: Path | None, continue
     result = await _watch(both.discord, channel, invocation, tell)
     tell(f"Mia is mentioned by the new message: {mia in result.pinged}")
     await _keep(result, tell)
+    tell("Mia:    presses Whole song")
+    click = await mia.click(result, "Whole song")
+    joined = await click.wait_until(lambda answer: "Here it is" in answer.content or "already" in answer.content)
+    tell(f"Encore: {_readable(joined)} (only Mia sees this)")
+    for message in channel.messages:
+        if message.reference is result:
+            await _keep(message, tell)
 
 
 async def _watch(discord: FakeDiscord, channel: Channel, invocation: Invocation, tell: "_Telling") -> Message:

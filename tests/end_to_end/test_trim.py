@@ -57,7 +57,7 @@ async def test_audio_that_is_too_long_is_trimmed_before_the_moment(town: Town, p
     assert job.source.length_seconds <= 60
     assert job.request.source_began_at >= 21
     assert job.continues_from == pytest.approx(80, abs=0.02)
-    assert field(result, "Continues from") == "1:20"
+    assert field(result, "Continues from") == "1 minute 20 seconds"
     assert "Your audio is longer than V4_5ALL takes, so I used the part from 0:2" in answer.content
 
 
@@ -98,3 +98,14 @@ async def test_the_offer_stands_after_a_restart(town: Town, piece: Path) -> None
 
     await town.result()
     assert (await town.job()).request.trim
+
+
+async def test_the_picture_of_a_trimmed_source_shows_the_whole_piece_in_its_own_time(town: Town, piece: Path) -> None:
+    await town.start(join_preview=True)
+    await town.mia.click(await offered(town, piece, continue_at="1:20"), "Trim it")
+
+    result = await town.result()
+
+    picture = next(file for file in result.now.attachments if file.filename == "whole-piece.png")
+    assert "1 minute 24 seconds long" in (picture.description or "")
+    assert "The continuation begins at 1 minute 20 seconds" in (picture.description or "")

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from bot.audio.process import AudioProcess
 from bot.domain.jobs import JobState
+from bot.fault_points import hold
 from bot.sandbox.discord import Invocation, Member, Message
 from tests.end_to_end.town import Town
 
@@ -142,13 +143,16 @@ async def test_the_whole_song_of_a_private_result_is_private(town: Town) -> None
     assert songs(town) == []
 
 
-async def test_a_restart_in_the_middle_loses_no_click(town: Town) -> None:
+@pytest.mark.parametrize("when", ["while a whole song is joined", "after a whole song is posted"])
+async def test_a_restart_in_the_middle_loses_no_click_and_posts_once(town: Town, when: str) -> None:
     result = await a_result(town)
 
-    await said(await press(town, result), "")
-    await town.stop()
+    async with hold(when) as point:
+        click = await press(town, result)
+        await point.reached(timeout=30)
+        await town.stop()
     await town.start()
-    await whole_song(town)
+    await said(click, "Here it is")
 
     assert len(songs(town)) == 1
 

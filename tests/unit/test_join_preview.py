@@ -1,5 +1,6 @@
 """A result never waits long for what shows its join, and never fails with it."""
 
+import asyncio
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from bot.services.pipeline.tracks import FetchedTracks
 from tests.support.fakes import FakeAudio, FakeFetcher, FakeMessageFiles, FakeStudio
 from tests.support.storage_samples import a_job, a_track
 
+WITHIN = 1.0
 GONE = SourceGone("HTTP 404", text("It's gone."))
 
 
@@ -31,18 +33,19 @@ async def joins_of(
     fetcher: FakeFetcher | None = None,
     links: dict[int, str] | None = None,
     is_on: bool = True,
+    in_haste: bool = False,
 ) -> list[JoinShown]:
     """What comes with each take of a job that has two."""
     job = job or job_with_two_takes()
     fetcher = fetcher or FakeFetcher()
     kept = KeptTracks(folder, days=0, clock=utc_now)
     sources = SourceAgain(fetcher, fetcher, FakeMessageFiles(links or {}), kept, max_bytes=1000)
-    previews = JoinPreviews(sources, studio, is_on=is_on, within_seconds=0.2)
+    previews = JoinPreviews(sources, studio, is_on=is_on, within_seconds=WITHIN)
     paths = {track.id: folder / f"{number}.mp3" for number, track in enumerate(job.tracks)}
     for path in paths.values():
         path.write_bytes(b"take")
     fetched = FetchedTracks(tracks=job.tracks, paths=paths, error=None, audio=FakeAudio(), folder=folder)
-    return [file.join for file in await (await previews.added(job, fetched)).fitted(1000)]
+    return [file.join for file in await (await previews.added(job, fetched, in_haste=in_haste)).fitted(1000)]
 
 
 async def test_each_take_has_seconds_to_hear_and_the_first_a_picture(tmp_path: Path) -> None:
@@ -102,3 +105,12 @@ async def test_nothing_is_made_where_the_operator_wants_none(tmp_path: Path) -> 
 
     assert await joins_of(tmp_path, FakeStudio(), fetcher=fetcher, is_on=False) == [JoinShown(), JoinShown()]
     assert fetcher.fetched == []
+
+
+async def test_a_result_that_others_wait_for_waits_less(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    await joins_of(tmp_path, FakeStudio(hangs=frozenset({"draw"})), in_haste=True)
+
+    assert loop.time() - began < WITHIN

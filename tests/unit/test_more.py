@@ -31,24 +31,18 @@ def offered(
     *,
     manages_messages: bool = False,
     is_answer: bool = False,
-    hides_joins: bool = False,
 ) -> tuple[MoreAction, ...]:
-    return more_actions(
-        job, member_id=member_id, manages_messages=manages_messages, is_answer=is_answer, hides_joins=hides_joins
-    )
+    return more_actions(job, member_id=member_id, manages_messages=manages_messages, is_answer=is_answer)
 
 
 def test_its_requester_may_do_everything() -> None:
-    assert offered(a_result("la"), MIA, hides_joins=True) == tuple(MoreAction)
-
-
-def test_the_join_is_offered_only_where_results_do_not_show_it() -> None:
-    assert MoreAction.JOIN not in offered(a_result("la"), MIA)
+    assert offered(a_result("la"), MIA) == tuple(MoreAction)
 
 
 def test_others_may_neither_edit_nor_delete() -> None:
     assert offered(a_result("la"), NOA) == (
         MoreAction.LYRICS,
+        MoreAction.JOIN,
         MoreAction.WAV,
         MoreAction.FLAC,
         MoreAction.REPORT,
@@ -63,6 +57,7 @@ def test_what_one_person_sees_can_be_neither_reported_nor_deleted() -> None:
     assert offered(a_result("la"), MIA, is_answer=True) == (
         MoreAction.EDIT,
         MoreAction.LYRICS,
+        MoreAction.JOIN,
         MoreAction.WAV,
         MoreAction.FLAC,
     )

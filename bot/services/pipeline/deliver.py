@@ -16,7 +16,7 @@ from bot.domain.text import text
 from bot.errors import BadSource
 from bot.services.common import settle
 from bot.services.common.bells import Bells
-from bot.services.common.clock import Clock
+from bot.services.common.clock import Clock, is_due
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import (
     HistoryClosed,
@@ -209,7 +209,8 @@ class Delivery:
                         may_be_partial = job.attempts > PATIENCE
                         fetched = await self._posting.fetched(job, stack, may_be_partial=may_be_partial)
                         job = replace(job, tracks=fetched.tracks)
-                        fetched = await self._posting.with_joins(job, fetched)
+                        others_wait = is_due(await self.next_due(), self._clock())
+                        fetched = await self._posting.with_joins(job, fetched, in_haste=others_wait)
                     posted = await self._posting.post(job, route, fetched, lease)
                     await self._posting.keep(job, fetched)
                 except RouteClosed as error:

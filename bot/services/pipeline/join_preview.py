@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 WITHIN_SECONDS = 20.0
 """A result waits no longer for this; whatever is missing by then is left out."""
+HASTE = 4
+"""So many times shorter is the wait while other results are due that nobody delivers yet."""
 TAKES_PREVIEWED = 2
 
 
@@ -34,12 +36,19 @@ class JoinPreviews:
         self._within_seconds = within_seconds
         self._is_on = is_on
 
-    async def added(self, job: Job, fetched: FetchedTracks) -> FetchedTracks:
-        """With previews and a picture, if results come with them. Never raises `BadSource`: the result goes first."""
-        return await self.made(job, fetched) if self._is_on else fetched
+    async def added(self, job: Job, fetched: FetchedTracks, *, in_haste: bool = False) -> FetchedTracks:
+        """With previews and a picture, if results come with them. Never raises `BadSource`: the result goes first.
+
+        `in_haste`: other results wait for this one.
+        """
+        within_seconds = self._within_seconds / (HASTE if in_haste else 1)
+        return await self._made(job, fetched, within_seconds) if self._is_on else fetched
 
     async def made(self, job: Job, fetched: FetchedTracks) -> FetchedTracks:
         """With the previews of the first takes and a picture of the first one, as far as they could be made."""
+        return await self._made(job, fetched, self._within_seconds)
+
+    async def _made(self, job: Job, fetched: FetchedTracks, within_seconds: float) -> FetchedTracks:
         takes = [track.id for track in fetched.tracks if track.id in fetched.paths][:TAKES_PREVIEWED]
         joins = dict.fromkeys(takes, NO_JOIN)
         source = fetched.folder / "source"
@@ -60,7 +69,7 @@ class JoinPreviews:
             joins[take] = replace(joins[take], picture=picture, outline=outline)
 
         try:
-            async with asyncio.timeout(self._within_seconds):
+            async with asyncio.timeout(within_seconds):
                 await self._sources.fetch(job, source)
                 async with asyncio.TaskGroup() as tasks:
                     for take in takes:

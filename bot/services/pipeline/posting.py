@@ -52,9 +52,9 @@ class Posting:
         fetched.check(may_be_partial=may_be_partial)
         return fetched
 
-    async def with_joins(self, job: Job, fetched: FetchedTracks) -> FetchedTracks:
-        """With what shows the join, if that is wanted and can be made in time."""
-        return fetched if self._joins is None else await self._joins.added(job, fetched)
+    async def with_joins(self, job: Job, fetched: FetchedTracks, *, in_haste: bool = False) -> FetchedTracks:
+        """With what shows the join, if that is wanted and can be made in time. `in_haste`: other results wait."""
+        return fetched if self._joins is None else await self._joins.added(job, fetched, in_haste=in_haste)
 
     async def post(self, job: Job, route: Route, fetched: FetchedTracks, lease: Lease) -> Posted:
         """Post the tracks, smaller where they do not fit, and as links where nothing helps.

@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from bot import fault_points
 from bot.domain.jobs import MADE_STATES, Job, Place
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Tags
 from bot.domain.pace import backoff_seconds
@@ -222,9 +223,12 @@ class WholeSongs:
                 if not await self._storage.write(partial(self._note_the_try, order)):
                     raise LeaseLost
                 try:
-                    return await self._posts.post(order, fitting)
+                    posted = await self._posts.post(order, fitting)
                 except RouteTooSmall:
                     log.warning("a whole song of up to %d bytes is too large", limit)
+                else:
+                    await fault_points.pause_at("after a whole song is posted")
+                    return posted
         finally:
             song.path.unlink(missing_ok=True)
         raise Refused([_too_large(song)])
@@ -235,6 +239,7 @@ class WholeSongs:
     async def _joined(self, order: WholeSongOrder, folder: Path) -> WholeSong:
         """Raises `Refused` if there is nothing to join, and `BadSource` for a file that is gone."""
         chain = await self._storage.read(lambda work: _chain(work, order))
+        await fault_points.pause_at("while a whole song is joined")
         last = chain[-1]
         paths = [folder / f"{number}" for number in range(len(chain) + 1)]
         await self._sources.fetch(chain[0].job, paths[0])
