@@ -116,9 +116,12 @@ async def reply(
     content: str,
     *,
     view: discord.ui.View | None = None,
-    files: Sequence[discord.File] = (),
+    files: Sequence[discord.File] | None = None,
 ) -> None:
-    """Answer only the member, acknowledged or not; `files` need an acknowledgement. A failure is one log line."""
+    """Answer only the member, acknowledged or not; `files` need an acknowledgement. A failure is one log line.
+
+    An answer in place of another message keeps its files if `files` is None.
+    """
     try:
         async with asyncio.timeout(REPLY_SECONDS):
             if not interaction.response.is_done():
@@ -127,7 +130,7 @@ async def reply(
                     await interaction.response.send_message(content, ephemeral=True, view=view or discord.utils.MISSING)
                     return
             await interaction.edit_original_response(
-                content=content, view=view, attachments=files or discord.utils.MISSING
+                content=content, view=view, attachments=discord.utils.MISSING if files is None else files
             )
     except TROUBLES as error:
         log.warning("a command could not be answered (%s)", in_words(error))

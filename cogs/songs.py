@@ -11,14 +11,17 @@ from discord.app_commands import locale_str
 from discord.ext import commands
 
 from bot.acknowledge import acknowledge, acknowledge_in_place, reply
+from bot.chat.cards import Attached
+from bot.chat.routes import attachments
 from bot.chat.song.sight import Sight
-from bot.chat.song.tree import pages_of
+from bot.chat.song.tree import pages_of, picture_described
 from bot.client import EncoreClient
 from bot.domain.jobs import Job
 from bot.domain.text import Day, Text, text
 from bot.domain.titles import shown_title
 from bot.services.common.sentences import UNTITLED, hour
 from bot.services.songs.families import Families, Family, Viewer
+from bot.services.songs.family_pictures import FamilyPictures
 from bot.text import plain
 from cogs.clicks import answered
 
@@ -34,9 +37,10 @@ _BUTTON = rf"encore:(?P<verb>{FAMILY}|{PAGE}):(?P<song>[0-9a-z]{{1,64}})(:(?P<pa
 
 
 class SongsCog(commands.Cog):
-    def __init__(self, client: EncoreClient, families: Families, sight: Sight) -> None:
+    def __init__(self, client: EncoreClient, families: Families, pictures: FamilyPictures, sight: Sight) -> None:
         self._client = client
         self._families = families
+        self._pictures = pictures
         self._sight = sight
 
     async def cog_load(self) -> None:
@@ -70,7 +74,11 @@ class SongsCog(commands.Cog):
         if number < len(pages):
             view.add_item(page_button(family.song_id, number + 1, say(text("Next page"))))
         view.stop()  # discord.py need not remember it
-        await reply(interaction, pages[number - 1], view=view if len(pages) > 1 else None)
+        shown = pages[number - 1]
+        async with self._pictures.of(shown.nodes) as path:
+            picture = [Attached(name="family.png", path=path, alt=picture_described(shown, say))] if path else []
+            with attachments(picture) as files:
+                await reply(interaction, shown.content, view=view if len(pages) > 1 else None, files=files)
 
     def _viewer(self, interaction: Interaction) -> Viewer:
         return Viewer(

@@ -83,7 +83,7 @@ async def take_for_guides(ground: Playground, browser) -> None:  # noqa: ANN001 
     await page.goto(f"{ground.page.url}?as=mia")
     messages = page.get_by_role("log").get_by_role("article")
     result = messages.filter(has=page.locator("audio")).last
-    await expect(result.locator("audio")).to_have_count(2)
+    await expect(result.locator("audio")).to_have_count(4)
     await result.locator("audio").last.evaluate(LOADED)
     await shoot_both(messages.filter(has_text="used /extend").last, result, "job")
 

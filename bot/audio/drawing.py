@@ -1,14 +1,17 @@
-"""A piece as a picture with its points. Runs in the audio process."""
+"""A piece as a picture with its points, and a song's family. Runs in the audio process."""
 
 import os
+from collections.abc import Sequence
 
 import resvg_py
 
 from bot.audio.curves import BLOCK_SAMPLES, SAMPLE_RATE, Curves
+from bot.audio.family import family_svg
 from bot.audio.picture import svg_of
 from bot.audio.points import parts_of, points_of
 from bot.audio.questions import Limits
 from bot.audio.stretches import Kind, stretch
+from bot.domain.family_pictures import Branch
 from bot.domain.outlines import Outline
 
 _KIND = Kind("s16", "mono", SAMPLE_RATE)
@@ -27,10 +30,19 @@ def draw(file_descriptor: int, to: int, *, seam: float | None, limits: Limits) -
         parts=parts_of(curves),
         seam=None if seam is None else min(seam, curves.length_seconds),
     )
-    picture = resvg_py.svg_to_bytes(svg_string=svg_of(curves, outline), skip_system_fonts=True)
+    _write(svg_of(curves, outline), to)
+    return outline
+
+
+def draw_family(branches: Sequence[Branch], to: int) -> None:
+    """Draw a song's family as a PNG into the open file `to`."""
+    _write(family_svg(branches), to)
+
+
+def _write(svg: str, to: int) -> None:
+    picture = resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True)
     with os.fdopen(to, "wb", closefd=False) as file:
         file.write(picture)
-    return outline
 
 
 def curves_of(file_descriptor: int, limits: Limits, until_seconds: float | None = None) -> Curves:

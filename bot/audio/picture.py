@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bot.audio.curves import COLUMN_SECONDS, Curves
-from bot.audio.digits import GLYPHS, UNITS
+from bot.audio.lettering import lettering
 from bot.audio.samples import FULL_SCALE
 from bot.domain.outlines import MAGNIFIED_SECONDS, Level, Outline, Part
 from bot.domain.times import clock
@@ -161,7 +161,7 @@ def _axis(view: _View) -> Iterator[str]:
     while moment <= view.end:
         x = view.x(moment)
         yield f'<path d="M{x:.1f} {view.wave_end}v8" stroke="{_AXIS}" stroke-width="2"/>'
-        yield _text(clock(moment), x, view.wave_end + 32, 22, _TEXT, anchor=_anchor(x))
+        yield lettering(clock(moment), x, view.wave_end + 32, 22, _TEXT, anchor=_anchor(x))
         moment += step
 
 
@@ -177,9 +177,9 @@ def _marks(view: _View, outline: Outline) -> Iterator[str]:
         x, y = view.x(point), view.wave_top - _ROW_HEIGHT * (row + 0.5)
         yield f'<path d="M{x:.1f} {y:.1f}V{view.wave_end}" stroke="{_POINT}" stroke-width="2"/>'
         left = x > WIDTH - _MARGIN - _LABEL_PIXELS + 20
-        yield _text(clock(point), x + (-20 if left else 20), y + 8, 22, _POINT, anchor=1.0 if left else 0.0)
+        yield lettering(clock(point), x + (-20 if left else 20), y + 8, 22, _POINT, anchor=1.0 if left else 0.0)
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="15" fill="{_POINT}"/>'
-        yield _text(str(number), x, y + 8, 22, _ON_POINT, anchor=0.5)
+        yield lettering(str(number), x, y + 8, 22, _ON_POINT, anchor=0.5)
     if outline.seam is not None and view.shows(outline.seam):
         yield from _seam_mark(view, outline.seam)
 
@@ -189,16 +189,4 @@ def _seam_mark(view: _View, seam: float) -> Iterator[str]:
     yield f'<path d="M{x:.1f} {top}V{view.wave_end}" stroke="{_SEAM}" stroke-width="4" stroke-dasharray="10 6"/>'
     yield f'<path class="seam" d="M{x - 11:.1f} {top - 20}h22L{x:.1f} {top - 2}Z" fill="{_SEAM}"/>'
     left = x > WIDTH - _MARGIN - _LABEL_PIXELS + 20
-    yield _text(clock(seam), x + (-20 if left else 20), top - 4, 22, _SEAM, anchor=1.0 if left else 0.0)
-
-
-def _text(words: str, x: float, baseline: float, size: int, colour: str, *, anchor: float) -> str:
-    """Digits as outlines. `anchor`: the share of their width that is left of `x`."""
-    scale = size / UNITS
-    at = x - anchor * scale * sum(GLYPHS[character][0] for character in words)
-    pieces = []
-    for character in words:
-        width, outline = GLYPHS[character]
-        pieces.append(f'<path transform="translate({at:.1f} {baseline:.1f}) scale({scale})" d="{outline}"/>')
-        at += width * scale
-    return f'<g fill="{colour}" aria-label="{words}">{"".join(pieces)}</g>'
+    yield lettering(clock(seam), x + (-20 if left else 20), top - 4, 22, _SEAM, anchor=1.0 if left else 0.0)

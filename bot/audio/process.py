@@ -18,7 +18,9 @@ from bot.audio.questions import (
     Answer,
     Confined,
     Draw,
+    DrawFamily,
     Drew,
+    DrewFamily,
     Fit,
     Fitted,
     Found,
@@ -37,6 +39,7 @@ from bot.audio.questions import (
     WrittenTags,
 )
 from bot.audio.slots import Slots
+from bot.domain.family_pictures import Branch
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
 from bot.domain.models import MODELS
 from bot.domain.outlines import Outline
@@ -49,6 +52,8 @@ PROBE_LIMITS = Limits()
 FIT_LIMITS = Limits(cpu_seconds=90, wall_seconds=180.0)  # encoding costs more than decoding
 
 STUDIO_LIMITS = Limits(cpu_seconds=180, wall_seconds=360.0)  # a chain of joins can be an hour long
+
+FAMILY_LIMITS = Limits(cpu_seconds=5, wall_seconds=15.0)
 
 PICTURE_MAX_BYTES = 2_000_000
 PREVIEW_MAX_BYTES = 1_000_000
@@ -141,6 +146,21 @@ class AudioProcess:
         answer = await self._made([path], to, question)
         return answer.outline if isinstance(answer, Drew) else _wrong(answer)
 
+    async def draw_family(self, branches: Sequence[Branch], to: Path) -> None:
+        """Draw a song's family as a PNG into `to`; see `bot.services.common.studio.FamilyStudio`.
+
+        Raises:
+            BadSource: the process was too slow; `to` does not exist.
+        """
+
+        def question(_: Sequence[int], output: int) -> DrawFamily:
+            limit_bytes, shown = PICTURE_MAX_BYTES, tuple(branches)
+            return DrawFamily(limits=FAMILY_LIMITS, limit_bytes=limit_bytes, to=output, branches=shown)
+
+        answer = await self._made([], to, question)
+        if not isinstance(answer, DrewFamily):
+            _wrong(answer)
+
     async def join(
         self, parts: Sequence[JoinPart], to: Path, *, audio_format: JoinFormat = JoinFormat.MP3, tags: Tags = NO_TAGS
     ) -> Joined:
@@ -212,7 +232,8 @@ class AudioProcess:
                     files = [stack.enter_context(_reader(path)) for path in paths]
                     output = stack.enter_context(_writer(to))
                     asked = question([file.fileno() for file in files], output.fileno())
-                    process = self._start(asked, files[0], *files, output)
+                    source = files[0] if files else stack.enter_context(_reader(Path(os.devnull)))
+                    process = self._start(asked, source, *files, output)
                 answer = await self._answer_of(process, self._studio_limits)
                 made = True
             finally:

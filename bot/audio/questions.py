@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from bot.domain.family_pictures import Branch
 from bot.domain.joins import Joined, JoinFormat, Previewed, Trimmed
 from bot.domain.outlines import Outline
 from bot.domain.source import AudioProperties
@@ -60,6 +61,15 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True, tag="draw"):
     limit_bytes: int
     to: int
     seam: float | None = None  # in seconds; with one, no points are looked for
+
+
+class DrawFamily(msgspec.Struct, frozen=True, kw_only=True, tag="draw_family"):
+    """Draw a song's family as a PNG into the open file `to`. Nothing is on standard input."""
+
+    limits: Limits
+    limit_bytes: int
+    to: int
+    branches: tuple[Branch, ...]
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +141,10 @@ class Drew(msgspec.Struct, frozen=True, kw_only=True, tag="drew"):
     outline: Outline
 
 
+class DrewFamily(msgspec.Struct, frozen=True, kw_only=True, tag="drew_family"):
+    pass
+
+
 class HasJoined(msgspec.Struct, frozen=True, kw_only=True, tag="joined"):
     joined: Joined
 
@@ -143,8 +157,8 @@ class HasTrimmed(msgspec.Struct, frozen=True, kw_only=True, tag="trimmed"):
     trimmed: Trimmed
 
 
-Work = Fit | Draw | Join | Preview | Trim
+Work = Fit | Draw | DrawFamily | Join | Preview | Trim
 """What writes a file, `to`, of at most `limit_bytes`."""
 Question = Probe | Work
-Answer = Found | Fitted | Drew | HasJoined | HasPreviewed | HasTrimmed | Refusal
+Answer = Found | Fitted | Drew | DrewFamily | HasJoined | HasPreviewed | HasTrimmed | Refusal
 """The second line."""

@@ -9,7 +9,7 @@ import sys
 import msgspec
 
 from bot.audio.confinement import DESCRIPTORS_MAX, bound, confine
-from bot.audio.drawing import draw
+from bot.audio.drawing import draw, draw_family
 from bot.audio.fitting import fit
 from bot.audio.joining import join, preview
 from bot.audio.probing import probe
@@ -17,7 +17,9 @@ from bot.audio.questions import (
     Answer,
     Confined,
     Draw,
+    DrawFamily,
     Drew,
+    DrewFamily,
     Fit,
     Fitted,
     Found,
@@ -73,8 +75,8 @@ def _answered(question: Question, source: int) -> Answer:
             return Found(properties=probe(source, limits))
         case Fit():
             return Fitted(fits=fit(source, question.to, limit_bytes=question.limit_bytes, limits=limits))
-        case Draw():
-            return Drew(outline=draw(source, question.to, seam=question.seam, limits=limits))
+        case Draw() | DrawFamily():
+            return _drawn(question, source)
         case Join():
             form, tags = question.audio_format, question.tags
             return HasJoined(joined=join(question.pieces, question.to, audio_format=form, tags=tags, limits=limits))
@@ -84,6 +86,13 @@ def _answered(question: Question, source: int) -> Answer:
             until, most = question.until_seconds, question.at_most_seconds
             trimmed = trim(source, question.to, until_seconds=until, at_most_seconds=most, limits=limits)
             return HasTrimmed(trimmed=trimmed)
+
+
+def _drawn(question: Draw | DrawFamily, source: int) -> Answer:
+    if isinstance(question, DrawFamily):
+        draw_family(question.branches, question.to)
+        return DrewFamily()
+    return Drew(outline=draw(source, question.to, seam=question.seam, limits=question.limits))
 
 
 def main() -> None:

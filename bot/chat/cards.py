@@ -197,7 +197,7 @@ def _facts(job: Job, files: Sequence[ResultFile], say: Say) -> Iterator[tuple[st
     yield say(text("Model")), escape(job.request.model, limit=40), True
     lengths = [say(in_words(length)) for file in files if (length := _known(file.track.length_seconds)) is not None]
     if lengths:
-        yield say(text("Length")), " · ".join(lengths[:FILES_MAX]), True
+        yield say(text("Length")), " · ".join([*dict.fromkeys(lengths)][:FILES_MAX]), True
     if (moment := _known(job.continues_from)) is not None:
         yield say(text("Continues from")), say(in_words(moment)), True
 

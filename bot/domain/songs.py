@@ -5,6 +5,7 @@ from enum import Enum, auto
 
 import msgspec
 
+from bot.domain.follow_ups import same_request
 from bot.domain.jobs import FINAL_STATES, Job, JobState
 from bot.domain.takes import take_of
 from bot.domain.votes import Vote, counts, winner
@@ -118,12 +119,4 @@ def _origin(job: Job, parent: Job | None, stored: Collection[str]) -> Origin:
         return Origin.HIDDEN if job.parent.job_id in stored else Origin.ERASED
     if job.parent.track_id is not None:
         return Origin.TAKE
-    return Origin.SAME if _asked_for(job) == _asked_for(parent) else Origin.CHANGED
-
-
-def _asked_for(job: Job) -> tuple[object, ...]:
-    """The request without what was only found out about its source."""
-    request = job.request
-    return tuple(
-        getattr(request, name) for name in request.__struct_fields__ if name not in {"source_length", "source_model"}
-    )
+    return Origin.SAME if same_request(job) == same_request(parent) else Origin.CHANGED

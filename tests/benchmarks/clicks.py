@@ -1,6 +1,7 @@
 """How soon a click on a result is acknowledged with 50 jobs running, against a client that only defers."""
 
 import asyncio
+import itertools
 import tempfile
 import time
 from collections.abc import Mapping
@@ -74,15 +75,17 @@ async def under_load(both: StandIns, crowd: "Crowd", folder: Path) -> None:
             await crowd.command()
         await both.suno.wait_for_submit(1 + JOBS, timeout_seconds=FIRST_SECONDS)
         async with asyncio.TaskGroup() as group:
-            group.create_task(finish_what_is_too_much(both.suno))
+            finishing = group.create_task(finish_what_is_too_much(both.suno))
             for _ in range(ROUNDS):
                 await crowd.round()
                 await asyncio.sleep(PAUSE_SECONDS)
+            finishing.cancel()
 
 
 async def finish_what_is_too_much(suno: FakeSuno) -> None:
-    for number in range(1, ROUNDS + 1):
-        await suno.wait_for_submit(1 + JOBS + number, timeout_seconds=FIRST_SECONDS)
+    """Until it is cancelled: jobs that were still waiting may be cancelled by the clicks, and are never submitted."""
+    for number in itertools.count(1 + JOBS + 1):
+        await suno.wait_for_submit(number, timeout_seconds=FIRST_SECONDS)
         await finish_oldest(suno)
 
 

@@ -44,6 +44,20 @@ async def test_a_command_with_a_file_ends_in_music_that_plays_and_seeks(ground: 
     assert ground.scene.suno.submits == 1
 
 
+async def test_a_waiting_job_is_cancelled_from_its_acceptance(ground: Playground, window: OpenWindow) -> None:
+    ground.scene.suno.credits = 0
+    mia = await window()
+    await mia.extend()
+    receipt = await mia.see("It costs one extension, which leaves you")
+    await mia.see("run out of credits")
+
+    await receipt.get_by_role("button", name="Cancel").click()
+
+    await mia.see("This didn't use up an extension.")
+    await expect(mia.messages.get_by_role("button", name="Cancel", exact=True)).to_have_count(0)
+    assert ground.scene.suno.tasks == {}
+
+
 async def test_a_command_waits_for_its_file(window: OpenWindow, ground: Playground) -> None:
     mia = await window()
     await mia.begin("extend")
@@ -307,7 +321,7 @@ async def test_lyrics_are_written_picked_and_sung(window: OpenWindow, ground: Pl
     await mia.begin("lyrics")
     await mia.fill("idea", "a ferry at night")
     await mia.send()
-    offer = await mia.see("cost this bot 0.4 credits")
+    offer = await mia.see("costs this bot 0.4 credits")
     assert not ground.scene.suno.lyrics.tasks
     await offer.get_by_role("button", name="Write lyrics").click()
     lyrics = await mia.see("In version number 2")

@@ -10,7 +10,7 @@ from bot.sandbox.discord import DiscordOptions, FakeDiscord, TroubleKind
 from tests.end_to_end.town import Town
 from tests.support.process import bot_process, environ_of
 
-NAMES = {"extend", "Extend this audio", "jobs", "cancel", "song", "library", "preset", "quota", "why"}
+NAMES = {"extend", "Extend this audio", "jobs", "cancel", "song", "library", "lyrics", "preset", "quota", "why"}
 
 
 def announced(town: Town) -> set[str]:

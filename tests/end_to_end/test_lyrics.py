@@ -51,7 +51,7 @@ async def test_lyrics_are_offered_ordered_picked_edited_and_only_then_sung(town:
     offered = await offer(town, audio=Upload(town.source))
     assert offered.message is not None
     assert offered.message.is_ephemeral
-    assert "cost this bot 0.4 credits, and none of your extensions" in offered.message.content
+    assert "costs this bot 0.4 credits and none of your extensions" in offered.message.content
     assert orders(town) == []
 
     lyrics = await written(await ordered(town, offered))
@@ -240,9 +240,9 @@ async def test_lyrics_are_limited_per_member_and_day(town: Town) -> None:
     await written(await ordered(town, await offer(town)))
 
     refused = await ordered(town, second)
-    await refused.wait_until(lambda message: "written 1 times today" in message.content)
+    await refused.wait_until(lambda message: "written 1 time today" in message.content)
 
-    assert "written 1 times today" in str((await offer(town)).message)
+    assert "written 1 time today" in str((await offer(town)).message)
     assert orders(town) == [IDEA]
 
 

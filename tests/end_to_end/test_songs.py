@@ -72,6 +72,11 @@ async def test_a_song_shows_who_made_which_take_from_which_moment(town: Town) ->
     assert f"  - **2** · {other.mention} · continues take 2 of 1 from 0:" in child
     assert f"[open](https://discord.com/channels/{town.guild.id}/{town.songs.id}/{second.id})" in child
     assert shown.pinged == []
+    (picture,) = shown.attachments
+    assert (picture.filename, picture.content_type) == ("family.png", "image/png")
+    assert picture.description is not None
+    assert "2: continues take 2 of 1 from " in picture.description
+    assert "1 vote, preferred" in picture.description
 
 
 async def test_a_track_that_was_continued_by_name_belongs_to_the_family_too(town: Town) -> None:
@@ -91,7 +96,9 @@ async def test_a_title_is_enough_and_a_song_that_nobody_made_gets_a_sentence(tow
     await town.start()
     await a_song(town, "Boats")
 
-    assert (await family(town, town.mia, "boats")).content.startswith("**Boats** · 1 version · 1 person")
+    alone = await family(town, town.mia, "boats")
+    assert alone.content.startswith("**Boats** · 1 version · 1 person")
+    assert not alone.attachments
     assert "I can't find a song called “Ships” here." in (await family(town, town.mia, "Ships")).content
 
 

@@ -5,13 +5,21 @@ import struct
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.audio.process import PICTURE_MAX_BYTES, AudioProcess
 from bot.audio.questions import Limits
+from bot.domain.family_pictures import Bar, Branch
+from bot.domain.jobs import JobState, Parent
+from bot.domain.songs import Reader, tree_of
 from bot.errors import BadSource, NotAudio, SourceEmpty, SourceTooCostly
 from bot.sandbox.sounds import compose
 from bot.services.common.studio import Studio
+from bot.services.songs.family_pictures import FamilyPictures
 from tests.support.music import phrases, write
+from tests.support.storage_samples import a_job, a_track
+
+MIA = Reader(member_id=1, guild_id=200)
 
 
 @pytest.fixture
@@ -98,3 +106,31 @@ async def test_a_cancelled_picture_leaves_nothing_behind(audio: Studio, tmp_path
         await task
 
     assert set(tmp_path.iterdir()) == before
+
+
+async def test_a_family_is_drawn_without_a_file_to_read(audio: AudioProcess, tmp_path: Path) -> None:
+    bars = (Bar(take=1, length_seconds=130.0), Bar(take=2, length_seconds=144.0, votes=12, is_preferred=True))
+    first = Branch(number=1, depth=0, parent=None, is_root=True, take=None, moment=30.0, bars=bars)
+    second = Branch(number=2, depth=1, parent=1, is_root=False, take=2, moment=65.0, bars=bars)
+
+    await audio.draw_family([first, second], tmp_path / "family.png")
+
+    width, height = size_of(tmp_path / "family.png")
+    assert width == 1200
+    assert 200 < height < 400
+
+
+async def test_a_family_that_takes_too_long_leaves_no_file(tmp_path: Path) -> None:
+    audio = AudioProcess(worker="tests.support.stuck_worker")
+    job = replace(a_job(), state=JobState.DELIVERED, tracks=(a_track(1),))
+    nodes = tree_of([job, replace(a_job(), parent=Parent(job_id=job.id, song_id=job.id))], MIA)
+
+    async with FamilyPictures(audio, folder=tmp_path, wait_seconds=0.2).of(nodes) as picture:
+        assert picture is None
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_one_result_alone_has_no_picture(audio: AudioProcess, tmp_path: Path) -> None:
+    async with FamilyPictures(audio, folder=tmp_path).of(tree_of([a_job()], MIA)) as picture:
+        assert picture is None

@@ -343,7 +343,7 @@ async def test_the_command_says_what_it_moved_and_what_to_do_next(source: Path, 
 
     assert count > 40
     assert process.said[0].startswith(f"Copied {source}: {count} rows in {len(tables)} tables (")
-    assert f"job 8, memo {len(tables['memo'])}" in process.said[0]
+    assert f"job 8, lyrics_order 2, memo {len(tables['memo'])}" in process.said[0]
     assert process.said[-1] == f"Now start the bot with DATABASE_URL={await postgres_url_for(target)}"
     assert len(process.said) == 3
     assert again.said[0].startswith(f"Everything was there already: {count} rows")

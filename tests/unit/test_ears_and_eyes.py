@@ -19,18 +19,23 @@ from msgspec.structs import replace
 import bot.chat
 from bot.chat import cards, why
 from bot.chat.cards import Attached, Card, joins_attached, result_card
+from bot.chat.lyrics.card import direct_card, lyrics_card
 from bot.chat.pick.choice import file_of
 from bot.chat.progress_card import progress_content
 from bot.chat.result.lyrics import lyrics_shown
 from bot.chat.result.rows import ResultVerb
+from bot.chat.song.posts import whole_song_file
 from bot.domain.gates import Finding, Gate, Verdict
 from bot.domain.jobs import Failure, FailureReason, Job, JobState, Stage, Track, WaitReason
+from bot.domain.joins import JoinFormat
+from bot.domain.lyrics import LyricsOrder, LyricsState, Version
 from bot.domain.outlines import Level, Outline, Part
 from bot.domain.progress import BANDS, progress_of
 from bot.domain.text import text
 from bot.services.common.messenger import JoinShown, ResultFile
 from bot.services.common.sentences import STATE_NAMES
 from bot.services.songs.picking import Picture
+from bot.services.songs.whole_song import WholeSong
 from bot.text import LOCALES, Catalogue
 from tests.support.storage_samples import NOW, a_job
 
@@ -117,10 +122,31 @@ def joins() -> Iterator[tuple[str, Attached]]:
 
 
 CARDS: dict[str, Callable[[], Iterator[Shown]]] = {"result_card": results, "failure_card": failures}
+
+
+def written_lyrics() -> Iterator[tuple[str, Attached]]:
+    versions = tuple(Version(title="Ferry", text="la la la\n" * 900) for _ in range(2))
+    order = LyricsOrder(id="2bad", member_id=1, idea="a ferry", made_at=NOW, state=LyricsState.READY, versions=versions)
+    for card in (lyrics_card(order, SAY), direct_card(order, SAY, channel=text("Here they are."))):
+        assert card.files
+        for file in card.files:
+            yield "written lyrics", file
+
+
+def whole_songs() -> Iterator[tuple[str, Attached]]:
+    song = WholeSong(
+        job=a_job(), path=Path("whole.mp3"), audio_format=JoinFormat.MP3, length_seconds=190.0, title="Boats", takes=2
+    )
+    yield "a whole song", whole_song_file(song, SAY)
+
+
 FILES: dict[str, Callable[[], Iterator[tuple[str, Attached]]]] = {
     "lyrics_shown": lyrics_files,
     "file_of": pictures_to_pick_from,
     "joins_attached": joins,
+    "lyrics_card": written_lyrics,
+    "direct_card": written_lyrics,
+    "whole_song_file": whole_songs,
 }
 PARTS_OF_CARDS = frozenset({"plainer"})
 """What makes no message of its own."""
@@ -138,7 +164,7 @@ def makers() -> Iterator[str]:
             if function.__module__ != module.__name__ or name.startswith("_") or name in PARTS_OF_CARDS:
                 continue
             made = str(get_type_hints(function).get("return"))
-            if re.search(r"\b(Card|Attached)\b", made):
+            if re.search(r"(Card|Attached)\b", made):
                 yield name
 
 

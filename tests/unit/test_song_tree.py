@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from bot.chat.song.tree import LINES_MAX, pages_of
+from bot.chat.song.tree import LINES_MAX, pages_of, picture_described
 from bot.domain.jobs import Job, JobState, Parent, Track
 from bot.domain.songs import Reader, tree_of
 from bot.domain.votes import Vote
@@ -40,9 +40,9 @@ def test_a_family_says_who_made_what_from_which_moment_and_where_it_is() -> None
     first = done(a_job(), sent_continue_at=30)
     votes = tuple(Vote(message_id=7, member_id=each, job_id=first.id, take=2, at=NOW) for each in (1, 2))
 
-    (page,) = pages_of(family(first, child(first, member_id=2), votes=votes), viewer(), SAY)
+    (shown,) = pages_of(family(first, child(first, member_id=2), votes=votes), viewer(), SAY)
 
-    assert page.splitlines() == [
+    assert shown.content.splitlines() == [
         "**Tide** · 2 versions · 2 people",
         (
             "- **1** · <@1> · continues tide from 0:30 · take 1 (3:18), take 2 (3:18, 2 votes, preferred)"
@@ -58,16 +58,25 @@ def test_a_family_says_who_made_what_from_which_moment_and_where_it_is() -> None
 def test_a_job_under_way_says_how_far_it_is() -> None:
     job = replace(done(a_job()), state=JobState.RUNNING, tracks=(), final_message_id=None)
 
-    (page,) = pages_of(family(job), viewer(), SAY)
+    (shown,) = pages_of(family(job), viewer(), SAY)
 
-    assert page.endswith("· composing")
+    assert shown.content.endswith("· composing")
+
+
+def test_the_moment_is_that_of_the_source_also_if_only_its_end_was_sent() -> None:
+    job = done(a_job(), sent_continue_at=30)
+    job = replace(job, request=replace(job.request, source_began_at=60.0))
+
+    (shown,) = pages_of(family(job), viewer(), SAY)
+
+    assert "continues tide from 1:30" in shown.content
 
 
 def test_others_get_no_link_into_a_direct_conversation() -> None:
     job = replace(done(a_job()), final_guild_id=None)
 
-    assert "[open]" in pages_of(family(job), viewer(), SAY)[0]
-    assert "[open]" not in pages_of(family(job, by=2), viewer(2), SAY)[0]
+    assert "[open]" in pages_of(family(job), viewer(), SAY)[0].content
+    assert "[open]" not in pages_of(family(job, by=2), viewer(2), SAY)[0].content
 
 
 def test_a_big_family_is_paged_and_every_page_fits_a_message() -> None:
@@ -76,7 +85,7 @@ def test_a_big_family_is_paged_and_every_page_fits_a_message() -> None:
     for number in range(60):
         jobs.append(replace(child(jobs[-1], seconds=number), tracks=(awful,) * 5))
 
-    pages = pages_of(family(*jobs), viewer(), SAY)
+    pages = [page.content for page in pages_of(family(*jobs), viewer(), SAY)]
 
     assert len(pages) >= len(jobs) / LINES_MAX
     assert max(map(len, pages)) <= 2000
@@ -89,8 +98,32 @@ def test_words_from_outside_have_no_effect() -> None:
     job = done(a_job(), source_name="[x](https://evil.invalid) @everyone.mp3")
     job = replace(job, request=replace(job.request, title="**bold** <@5>"))
 
-    (page,) = pages_of(family(job), viewer(), SAY)
+    (shown,) = pages_of(family(job), viewer(), SAY)
 
-    assert "<@5>" not in page
-    assert "](https://evil" not in page
-    assert "@everyone" not in page
+    assert "<@5>" not in shown.content
+    assert "](https://evil" not in shown.content
+    assert "@everyone" not in shown.content
+
+
+def test_the_picture_is_described_in_sentences_with_times_in_words() -> None:
+    first = done(a_job(), sent_continue_at=30)
+    votes = (Vote(message_id=7, member_id=1, job_id=first.id, take=2, at=NOW),)
+
+    (page,) = pages_of(family(first, child(first), votes=votes), viewer(), SAY)
+
+    assert picture_described(page, SAY) == (
+        "A song's family as a tree. 1: continues tide from 30 seconds; take 1 (3 minutes 18 seconds),"
+        " take 2 (3 minutes 18 seconds, 1 vote, preferred). 2: continues take 1 of 1 from 1 minute 5 seconds;"
+        " take 1 (3 minutes 18 seconds), take 2 (3 minutes 18 seconds)."
+    )
+
+
+def test_the_description_of_a_picture_fits_whatever_the_names_are() -> None:
+    jobs = [done(a_job(), source_name="*_" * 100)]
+    for number in range(9):
+        jobs.append(replace(child(jobs[-1], seconds=number), tracks=(a_track(1),) * 5))
+
+    (page, *_) = pages_of(family(*jobs), viewer(), SAY)
+
+    assert 500 < len(picture_described(page, SAY)) <= 1024
+    assert "\\" not in picture_described(page, SAY)

@@ -64,10 +64,10 @@ class LyricsCard(msgspec.Struct, frozen=True, kw_only=True):
 def offer_content(order: LyricsOrder, left: int, say: Say) -> str:
     """What it costs, before anything is ordered."""
     cost = counted(
-        "Lyrics about “{idea}” cost this bot {credits} credits, and none of your extensions. Nothing is made of them"
-        " before you say so. You can have lyrics written {count} more time today.",
-        "Lyrics about “{idea}” cost this bot {credits} credits, and none of your extensions. Nothing is made of them"
-        " before you say so. You can have lyrics written {count} more times today.",
+        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. They become"
+        " music only when you say so. You can have lyrics written {count} more time today.",
+        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. They become"
+        " music only when you say so. You can have lyrics written {count} more times today.",
         count=left,
         idea=Said(order.idea),
         credits=AN_ORDER.credits,

@@ -7,12 +7,13 @@ from typing import cast
 import discord
 
 from bot.chat.asked import AskedDiscord
-from bot.chat.cards import ALT_MAX, Attached, file_stem
+from bot.chat.cards import ALT_MAX, Attached, Say, file_stem
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.global_budget import Urgency
 from bot.chat.pacing import Pacer
 from bot.chat.routes import DEFAULT_LIMIT_BYTES, ORIGINAL, answer_of, attachments
 from bot.domain.jobs import Place
+from bot.domain.outlines import in_words
 from bot.domain.text import Said, Seconds, Text, Verbatim, counted, text
 from bot.domain.whole_songs import WholeSongOrder
 from bot.services.common.messenger import Posted, RouteClosed
@@ -94,10 +95,13 @@ class WholeSongPosts:
         return self._catalogue.render(words, order.place.locale)
 
     def _files(self, order: WholeSongOrder, song: WholeSong) -> tuple[Attached, ...]:
-        say = self._catalogue.for_reader(order.place.locale)
-        alt = say(text("{title}, the whole song, {length}", title=_title(song), length=Seconds(song.length_seconds)))
-        name = f"{file_stem(song.job)}-whole.{song.audio_format}"
-        return (Attached(name=name, alt=alt[:ALT_MAX], path=song.path),)
+        return (whole_song_file(song, self._catalogue.for_reader(order.place.locale)),)
+
+
+def whole_song_file(song: WholeSong, say: Say) -> Attached:
+    alt = say(text("{title}, the whole song, {length}", title=_title(song), length=in_words(song.length_seconds)))
+    name = f"{file_stem(song.job)}-whole.{song.audio_format}"
+    return Attached(name=name, alt=alt[:ALT_MAX], path=song.path)
 
 
 def _title(song: WholeSong) -> Said | Text:

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from bot.chat.cards import CONTENT_MAX
 from bot.chat.progress_card import link_to
 from bot.domain.jobs import Job, JobState
+from bot.domain.outlines import in_words
 from bot.domain.progress import end_of
 from bot.domain.songs import Node, Origin
 from bot.domain.takes import takes_of
@@ -21,12 +24,20 @@ LINES_MAX = 10
 DEPTH_MAX = 5
 """Further generations are not indented more than this: phones are narrow, and each line says where it is from."""
 TITLE_MAX = 60
+ALT_MAX = 1024
 _FRAME = 300
 """Room for the words above and below the tree."""
 
 
-def pages_of(family: Family, viewer: Viewer, say: Say) -> list[str]:
-    """What each page of the family says; there is at least one."""
+class FamilyPage(msgspec.Struct, frozen=True):
+    """What a page says, and the nodes on it."""
+
+    content: str
+    nodes: tuple[Node, ...]
+
+
+def pages_of(family: Family, viewer: Viewer, say: Say) -> list[FamilyPage]:
+    """The pages of the family; there is at least one."""
     title = _title(family.nodes[0].job)
     lines = [_line(node, viewer, title) for node in family.nodes]
     pages: list[list[int]] = [[]]
@@ -38,7 +49,29 @@ def pages_of(family: Family, viewer: Viewer, say: Say) -> list[str]:
             room = CONTENT_MAX - _FRAME
         pages[-1].append(at)
         room -= length
-    return [_page(family, lines, page, (number, len(pages)), say) for number, page in enumerate(pages, 1)]
+    return [
+        FamilyPage(_page(family, lines, page, (number, len(pages)), say), tuple(family.nodes[at] for at in page))
+        for number, page in enumerate(pages, 1)
+    ]
+
+
+def picture_described(page: FamilyPage, say: Say) -> str:
+    """The alt text of the page's picture: the same in sentences, with times in words, as far as there is room."""
+    words = say(text("A song's family as a tree."))
+    for node in page.nodes:
+        job = node.job
+        is_done = job.state is JobState.DELIVERED
+        facts: dict[str, Fact] = {
+            "number": node.number,
+            "origin": _origin(node, in_words(job.continues_from)),
+            "takes": _takes(node, spoken=True) if is_done else STATE_NAMES[job.state],
+        }
+        sentence = say(Text("{number}: {origin}; {takes}.", facts))  # no words of its own
+        sentence = sentence.replace("\\", "")  # alt text has no markup, so escapes would be read out
+        if len(words) + len(sentence) + 1 > ALT_MAX:
+            break
+        words += f" {sentence}"
+    return words
 
 
 def _page(family: Family, lines: Sequence[Text], page: Sequence[int], number: tuple[int, int], say: Say) -> str:
@@ -75,7 +108,7 @@ def _line(node: Node, viewer: Viewer, song_title: Fact) -> Text:
     if (title := _title(job)) != song_title:
         facts["title"] = title
     facts["member"] = Verbatim(f"<@{job.place.member_id}>")
-    facts["origin"] = _origin(node)
+    facts["origin"] = _origin(node, Seconds(job.continues_from))
     if job.state is JobState.DELIVERED:
         facts["takes"] = _takes(node)
     else:
@@ -94,8 +127,8 @@ def jump_url(job: Job, viewer: Viewer) -> Verbatim | None:
     return link_to(end) if is_own or end.guild_id == viewer.guild_id else None
 
 
-def _origin(node: Node) -> Text:
-    moment, parent = Seconds(node.job.sent_continue_at), node.parent or 0
+def _origin(node: Node, moment: Fact) -> Text:
+    parent = node.parent or 0
     source = plain(source_title(node.job.source_name), limit=TITLE_MAX)
     words = {
         Origin.SOURCE: text(
@@ -112,13 +145,13 @@ def _origin(node: Node) -> Text:
     return words[node.origin]
 
 
-def _takes(node: Node) -> Text:
+def _takes(node: Node, *, spoken: bool = False) -> Text:
     takes = takes_of(node.job)
     described: list[Text] = []
     for take, track in takes.items():
         facts: dict[str, Fact] = {}
         if track.length_seconds is not None:
-            facts["length"] = Seconds(round(track.length_seconds))
+            facts["length"] = in_words(track.length_seconds) if spoken else Seconds(round(track.length_seconds))
         if votes := node.votes.get(take):
             facts["votes"] = counted("{count} vote", "{count} votes", count=votes)
         if node.preferred == take:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from bot.domain.family_pictures import Branch
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
 from bot.domain.outlines import Outline
 
@@ -44,3 +45,10 @@ class Studio(Protocol):
         Shorter sources are kept from their beginning. Mp3, AAC, Ogg and FLAC keep their packets and their container; a
         file whose packets cannot be cut becomes an mp3. Name `to` without a suffix, and probe it for its format.
         """
+
+
+class FamilyStudio(Protocol):
+    """What draws families, in the same place and in the same turns."""
+
+    async def draw_family(self, branches: Sequence[Branch], to: Path) -> None:
+        """Draw a song's family as a PNG, 1200 pixels wide. Raises `BadSource`. `bot.chat.song.tree` has the words."""

@@ -14,7 +14,7 @@ from bot.domain.quota import next_day, quota_day
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.spending import AN_ORDER
-from bot.domain.text import Text, text
+from bot.domain.text import Text, counted, text
 from bot.errors import Refused, TakenElsewhere
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
@@ -158,9 +158,10 @@ class Lyrics:
         now = self._clock()
         left = self._per_day - await work.lyrics.count(place.member_id, day=quota_day(now))
         if left <= 0:
-            used_up = text(
-                "You've had lyrics written {limit} times today. You can again {renews_at}.",
-                limit=self._per_day,
+            used_up = counted(
+                "You've had lyrics written {count} time today, and that's all for one day. You can again {renews_at}.",
+                "You've had lyrics written {count} times today, and that's all for one day. You can again {renews_at}.",
+                count=self._per_day,
                 renews_at=next_day(now),
             )
             raise Refused([used_up], rules=["lyrics_per_day"])
