@@ -147,6 +147,15 @@ async def test_a_click_that_another_process_has_is_left_to_it(pipeline: Pipeline
             await joiner(other, tmp_path).songs.order(order)
 
 
+async def test_a_double_click_joins_once_however_fast_that_is(pipeline: Pipeline, tmp_path: Path) -> None:
+    job, here = await a_result(pipeline), joiner(pipeline, tmp_path)
+    await here.songs.order(an_order(job, pipeline))
+    await here.songs.step()
+
+    with pytest.raises(Refused, match="I'm already joining it"):
+        await here.songs.order(an_order(job, pipeline))
+
+
 async def test_one_song_at_a_time_for_each_member(pipeline: Pipeline, tmp_path: Path) -> None:
     first, second, here = await a_result(pipeline), await a_result(pipeline), joiner(pipeline, tmp_path)
     await here.songs.order(an_order(first, pipeline))

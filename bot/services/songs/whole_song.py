@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bot import fault_points
+from bot.domain.clicks import Click
 from bot.domain.jobs import MADE_STATES, Job, Place
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Tags
 from bot.domain.pace import backoff_seconds
@@ -24,7 +25,7 @@ from bot.domain.text import Text, Verbatim, text
 from bot.domain.titles import shown_title
 from bot.domain.votes import winner
 from bot.domain.whole_songs import LINKS_MAX, ClaimedOrder, Link, WholeSongOrder, continued_track
-from bot.errors import BadSource, Outage, Refused, TakenElsewhere
+from bot.errors import BadSource, Outage, Refused
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, is_due
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
@@ -39,6 +40,7 @@ from bot.services.pipeline.posting import SMALLEST_LIMIT_BYTES
 from bot.services.pipeline.source_again import SourceAgain
 from bot.services.pipeline.take_again import TakeAgain
 from bot.services.pipeline.tracks import FIT_SHARE
+from bot.services.songs.clicks import is_first, taken
 from bot.services.songs.results import GONE, NO_SUCH_TAKE, VOTES_COUNTED
 
 log = logging.getLogger(__name__)
@@ -128,10 +130,10 @@ class WholeSongs:
         """
 
         async def ordered(work: Work) -> Refused | None:
-            if not await work.intakes.take_once(order.place.interaction_id):
-                raise TakenElsewhere
+            await taken(work, order.place.interaction_id)
             refusal = _refusal(order, await work.jobs.get(order.job_id))
-            if refusal is None and await _is_under_way(work, order):
+            is_double = not await is_first(work, _click(order), f"whole song as {order.audio_format}", at=self._clock())
+            if refusal is None and (is_double or await _is_under_way(work, order)):
                 refusal = Refused([BUSY])
             if refusal is None and await work.whole_songs.of_member(order.place.member_id):
                 refusal = Refused([ONE_AT_A_TIME])
@@ -311,6 +313,16 @@ def _refusal(order: WholeSongOrder, job: Job | None) -> Refused | None:
     if job.state not in MADE_STATES or not takes_of(job):
         return Refused([NOT_READY])
     return Refused([NO_SUCH_TAKE]) if order.take is not None and order.take not in takes_of(job) else None
+
+
+def _click(order: WholeSongOrder) -> Click:
+    return Click(
+        interaction_id=order.place.interaction_id,
+        member_id=order.place.member_id,
+        message_id=order.message_id,
+        channel_id=order.place.channel_id,
+        guild_id=order.place.guild_id,
+    )
 
 
 async def _is_under_way(work: Work, order: WholeSongOrder) -> bool:
