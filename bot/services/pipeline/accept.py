@@ -1,9 +1,8 @@
-"""From a command to an accepted job: say that it is read, have its source handed over, hold the quota."""
+"""From a command to an accepted job: say that it is read, have a job made of it, and tell the member."""
 
 import asyncio
 import contextlib
 import logging
-import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -13,24 +12,17 @@ import msgspec
 from msgspec.structs import replace
 
 from bot import fault_points
-from bot.domain.adjustments import adjusted, notes_on
 from bot.domain.drafts import Draft, problems_of, refused_draft, refused_draft_id
 from bot.domain.gates import Gate
-from bot.domain.jobs import ClaimedIntake, Intake, Job, JobState, Parent, Stage
-from bot.domain.quota import quota_day
-from bot.domain.receipt import Receipt
-from bot.domain.request import ExtensionRequest, is_longer_than_its_model_takes, moment_in_part, sent_continue_at
-from bot.domain.source import SourceChoice
-from bot.domain.text import Seconds, Text, text
+from bot.domain.jobs import ClaimedIntake, Intake
+from bot.domain.text import Text, text
 from bot.errors import (
     Outage,
     QuotaExceeded,
     Refused,
     TakenElsewhere,
     open_commands_refusal,
-    quota_refusal,
 )
-from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, is_due
 from bot.services.common.command_mentions import CommandMentions
@@ -39,7 +31,8 @@ from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailab
 from bot.services.common.ports import Storage, Work
 from bot.services.common.sentences import NO_ROOM, with_more, without_cost
 from bot.services.pipeline import relay_turns
-from bot.services.pipeline.sources import HandedOver, Sources
+from bot.services.pipeline.new_jobs import Accepted, NewJobs
+from bot.services.pipeline.sources import Sources
 
 log = logging.getLogger(__name__)
 
@@ -74,14 +67,6 @@ class AcceptLimits(msgspec.Struct, frozen=True, kw_only=True):
     token: float
 
 
-class _Accepted(msgspec.Struct, frozen=True):
-    """A new job and what its member should know of it."""
-
-    job: Job
-    notes: Sequence[Text]
-    receipt: Receipt
-
-
 class Acceptance:
     """Takes commands in, and is the step of the workers that make jobs of them.
 
@@ -106,7 +91,9 @@ class Acceptance:
         self._limits = limits
         self._bells = bells
         self._clock = clock
-        self._new_id = new_id
+        self._new_jobs = NewJobs(
+            storage, sources, quota_per_day=limits.quota_per_day, bells=bells, clock=clock, new_id=new_id
+        )
         self._owner = an_owner("accepting")
         self._in_hand: set[int] = set()
         self._mentions = CommandMentions(storage)
@@ -225,9 +212,9 @@ class Acceptance:
                 await lease.check()
                 await self._put_away(command)
                 return
-            await self._check_quota(command.intake)
+            await self._new_jobs.check_quota(command.intake)
             command = await self._with_progress_message(command, lease)
-            accepted = await self._accept(command.intake)
+            accepted = await self._new_jobs.accept(command.intake, owner=self._owner)
         except (LeaseLost, Outage):
             raise
         except RouteUnavailable as error:
@@ -278,7 +265,7 @@ class Acceptance:
     def _takeover_at(self) -> datetime:
         return self._clock() + timedelta(seconds=self._limits.takeover)
 
-    async def _tell_accepted(self, accepted: _Accepted) -> None:
+    async def _tell_accepted(self, accepted: Accepted) -> None:
         job, notes = accepted.job, accepted.notes
         log.info("job %s: accepted", job.short_id)
         self._bells.job_changed(job)
@@ -374,74 +361,6 @@ class Acceptance:
             lambda work: work.intakes.renew(interaction_id, owner=self._owner, until=until)
         )
 
-    async def _check_quota(self, intake: Intake) -> None:
-        """Checked before the source is read, and again when the job is written."""
-        day, limit = quota_day(self._clock()), self._limits.quota_per_day
-        balance = await self._storage.reading.ledger.balance(intake.place.member_id, day=day, limit=limit)
-        if (refusal := quota_refusal(balance)) is not None:
-            raise refusal
-
-    async def _accept(self, intake: Intake) -> _Accepted:
-        """Hold a unit and insert the job. Raises `LeaseLost`, and then nothing is held."""
-        member_id = intake.place.member_id
-        source = await self._sources.handed_over(intake)
-        at = self._clock()
-        day, limit = quota_day(at), self._limits.quota_per_day
-        job = self._job(intake, source, at)
-
-        async def accepted(work: Work) -> tuple[Job, Receipt]:
-            held = await work.ledger.hold(
-                job_id=job.id, member_id=member_id, guild_id=intake.place.guild_id, day=day, limit=limit, at=at
-            )
-            if not held:
-                raise QuotaExceeded(await work.ledger.balance(member_id, day=day, limit=limit))
-            if not await work.intakes.finish(intake.place.interaction_id, owner=self._owner):
-                raise LeaseLost
-            await relay_turns.begin(work, intake, job.id, at=at)
-            descended = replace(job, parent=intake.parent or await _parent_of(work, intake.source))
-            await settle.insert(work, descended, at=at)
-            fault_points.reach("inside the accepting transaction")
-            receipt = Receipt(
-                job_id=job.id,
-                balance=await work.ledger.balance(member_id, day=day, limit=limit),
-                usual_seconds=await work.jobs.usual_seconds(),
-            )
-            return descended, receipt
-
-        job, receipt = await self._storage.write(accepted)
-        if intake.relay_turn is not None:
-            self._bells.relays.ring()
-        notes = (*notes_on(source.request, intake.source), *_trimmed_note(source.request, job))
-        return _Accepted(job, notes, receipt)
-
-    def _job(self, intake: Intake, source: HandedOver, at: datetime) -> Job:
-        request = adjusted(source.request)
-        return Job(
-            id=self._new_id(),
-            place=intake.place,
-            state=JobState.ACCEPTED,
-            stage=Stage.QUEUED,
-            request=request,
-            sent_continue_at=sent_continue_at(moment_in_part(request), source.properties.length_seconds),
-            source_kind=intake.source.kind,
-            source_name=intake.source.name,
-            source_url=source.url,
-            source=source.properties,
-            source_choice=intake.source,
-            callback_token=secrets.token_urlsafe(32),
-            accepted_at=at,
-            due_at=at,
-            progress_message_id=intake.progress_message_id,
-        )
-
-
-async def _parent_of(work: Work, source: SourceChoice) -> Parent | None:
-    """The job whose take is continued, where a member named the take and not a message; None if it is gone."""
-    if source.job_id is None or source.track_id is None:
-        return None
-    job = await work.jobs.get(source.job_id)
-    return None if job is None else Parent(job_id=job.id, song_id=job.song_id, track_id=source.track_id)
-
 
 def _fixable(intake: Intake, refusal: Refused) -> Draft | None:
     """What its member can fix and send again, if that can help."""
@@ -449,17 +368,3 @@ def _fixable(intake: Intake, refusal: Refused) -> Draft | None:
         return None
     draft = refused_draft(intake, problems_of(refusal.sentences, refusal.options))
     return replace(draft, can_be_trimmed=refusal.can_be_trimmed)
-
-
-def _trimmed_note(request: ExtensionRequest, job: Job) -> tuple[Text, ...]:
-    """What was handed over of a source that is too long."""
-    if not is_longer_than_its_model_takes(request, request.source_length or 0.0):
-        return ()
-    return (
-        text(
-            "Your audio is longer than {model} takes, so I used the part from {begin} to {end}.",
-            model=request.model,
-            begin=Seconds(request.source_began_at),
-            end=Seconds(request.source_began_at + job.source.length_seconds),
-        ),
-    )
