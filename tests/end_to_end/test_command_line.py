@@ -152,7 +152,7 @@ async def test_a_failed_first_connection_is_tried_again(tmp_path: Path, town: To
 
 
 async def test_commands_are_announced_once_not_at_every_start(tmp_path: Path, town: Town) -> None:
-    for words in ("announced 6 commands to Discord", "ready as encore"):
+    for words in ("announced 11 commands to Discord", "ready as encore"):
         async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
             await said(bot, words)
             await bot.end()

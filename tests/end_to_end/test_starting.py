@@ -176,7 +176,7 @@ async def test_a_failed_announcement_is_tried_again_beside_a_working_bot(
 
 
 async def announced_in(caplog: pytest.LogCaptureFixture) -> bool:
-    return caplog.messages.count("announced 6 commands to Discord") == 2
+    return caplog.messages.count("announced 11 commands to Discord") == 2
 
 
 async def test_a_rejected_set_of_commands_names_the_field_and_is_not_sent_again(

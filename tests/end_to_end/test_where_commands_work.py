@@ -11,8 +11,9 @@ async def test_commands_work_in_servers_and_in_the_bots_own_direct_messages(town
     await town.start()
 
     declared = {each["name"]: (each["integration_types"], each["contexts"]) for each in town.discord.commands}
-    everywhere = dict.fromkeys(("jobs", "cancel", "quota", "why"), ([0], [0, 1]))
-    assert declared == {"extend": ([0], [0]), "Extend this audio": ([0], [0]), **everywhere}
+    in_servers = dict.fromkeys(("extend", "Extend this audio", "lyrics", "relay"), ([0], [0]))
+    everywhere = dict.fromkeys(("jobs", "cancel", "quota", "why", "library", "preset", "song"), ([0], [0, 1]))
+    assert declared == in_servers | everywhere
 
 
 async def test_quota_and_jobs_work_in_a_direct_message(town: Town) -> None:

@@ -50,5 +50,5 @@ def test_each_ring_is_passed_on_by_name_but_one_from_elsewhere_is_not() -> None:
     bells.ring_here("of a newer version")
     bells.ring_all_here()
 
-    assert passed_on == ["submit", "submit", "watch", "deliver", "progress", "intake", "votes", "lyrics"]
+    assert passed_on == ["submit", "submit", "watch", "deliver", "progress", "intake", "votes", "relays", "lyrics"]
     assert (bells.submit.rung, bells.deliver.rung, bells.callbacks.rung) == (3, 3, 1)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bot.domain.jobs import Job
-from bot.domain.joins import JoinPart
+from bot.domain.joins import JoinFormat, JoinPart
 from bot.errors import BadSource
 from bot.services.common.studio import Studio
 from bot.services.pipeline.chain_parts import heard_until, part_sent
@@ -60,9 +60,10 @@ class JoinPreviews:
             joins[take] = replace(joins[take], preview=to)
 
         async def pictured(take: str) -> None:
-            whole, picture = fetched.folder / "whole.mp3", fetched.folder / "whole.png"
+            whole, picture = fetched.folder / "whole.flac", fetched.folder / "whole.png"
             until = await heard_until(self._studio, job, source, fetched.paths[take])
-            joined = await self._studio.join(_parts(source, until, fetched.paths[take]), whole)
+            parts = _parts(source, until, fetched.paths[take])
+            joined = await self._studio.join(parts, whole, audio_format=JoinFormat.FLAC)  # a quarter of an mp3's cost
             piece = fetched.paths[take] if joined.is_whole_already else whole
             seam = joined.seams[-1] + job.continues_from - until  # a take that contains a part begins before the seam
             outline = await self._studio.draw(piece, picture, seam=seam)
