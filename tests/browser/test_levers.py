@@ -66,7 +66,7 @@ async def one_result_all_the_same(mia: Window, ground: Playground) -> None:
 @pulled("one-track")
 async def one_track(mia: Window, _: Playground) -> None:
     await mia.extend(SHORT)
-    await expect((await result_of(mia)).locator("audio")).to_have_count(1)
+    await expect((await result_of(mia)).locator("audio")).to_have_count(2)  # the take, and how it joins
 
 
 @pulled("sensitive-words")
