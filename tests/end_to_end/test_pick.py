@@ -81,7 +81,7 @@ async def test_a_double_click_makes_one_extension(town: Town, piece: Path) -> No
     clicks = await asyncio.gather(*(town.mia.click(shown, "The end") for _ in range(2)))
     answers = [(await click.response()).content for click in clicks]
 
-    assert sum("I'm already on it" in answer for answer in answers) == 1
+    assert sum("I'm already on it" in answer for answer in answers) == 1, answers
     await town.result()
     assert len(await town.app.storage.reading.jobs.of_member(town.mia.id, limit=9)) == 1
 
