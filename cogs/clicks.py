@@ -1,8 +1,9 @@
 """Answering clicks, menus and forms: discord.py only logs what their callbacks raise."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import discord
 from discord.ext import commands
@@ -16,6 +17,30 @@ log = logging.getLogger(__name__)
 
 Interaction = discord.Interaction[EncoreClient]
 CogT = TypeVar("CogT", bound=commands.Cog)
+ItemT = TypeVar("ItemT", bound=discord.ui.Item[Any])
+
+
+class ClickItem(discord.ui.DynamicItem[ItemT], template=r"(?!)"):
+    """A button or a menu that outlives restarts. Subclasses give the template of its custom id and a `callback`.
+
+    `carried`: what the custom id carries, by the names of the template's groups.
+    """
+
+    kind: ClassVar[type[discord.ui.Item[Any]]] = discord.ui.Button
+
+    def __init__(self, item: ItemT, carried: re.Match[str]) -> None:
+        super().__init__(item)
+        self.carried = carried
+
+    @classmethod
+    async def from_custom_id(
+        cls,
+        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
+        item: discord.ui.Item[Any],
+        match: re.Match[str],
+    ) -> Self:
+        assert isinstance(item, cls.kind)  # noqa: S101  # our own messages have no other items with such an id
+        return cls(cast("ItemT", item), match)
 
 
 async def answered(

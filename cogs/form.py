@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import discord
 from discord.ext import commands
@@ -24,7 +24,7 @@ from bot.services.members.members import Members
 from bot.services.pipeline.accept import Acceptance
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.lyrics_file import LyricsFiles
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 from cogs.picture import Pictures
 from cogs.submitting import check_place, check_size, hand_in
 
@@ -157,25 +157,11 @@ def _filled_in(before: Draft, answers: Answers, interaction: Interaction) -> Dra
     return replace(draft, source=source, request=request, parent=None, made_at=interaction.client.clock())
 
 
-class FixButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=FIX_ID):
+class FixButton(ClickItem[discord.ui.Button[View]], template=FIX_ID):
     """Below a refusal. It carries the id of the draft."""
-
-    def __init__(self, item: discord.ui.Button[View], draft_id: str) -> None:
-        super().__init__(item)
-        self._draft_id = draft_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # the refusal always has one
-        return cls(item, match["draft"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def fix(cog: FormCog) -> None:
-            await cog.fix(interaction, self._draft_id)
+            await cog.fix(interaction, self.carried["draft"])
 
         await answered(interaction, FormCog, fix, acknowledges=False)

@@ -1,8 +1,7 @@
 """`Extend this audio`, in the context menu of a message: continues a file in it."""
 
-import re
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -19,7 +18,7 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.text import text
 from bot.errors import Refused
 from bot.services.songs.drafts import Drafts
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 from cogs.form import FormCog
 from cogs.submitting import check_place
 
@@ -79,25 +78,13 @@ class FromMessageCog(commands.Cog):
         await self._form.open(interaction, replace(draft, id=new_draft_id(), source=chosen, choices=()))
 
 
-class AudioMenu(discord.ui.DynamicItem[discord.ui.Select[View]], template=CHOOSE_ID):
+class AudioMenu(ClickItem[discord.ui.Select[View]], template=CHOOSE_ID):
     """The files to choose from. It carries the id of the draft."""
 
-    def __init__(self, item: discord.ui.Select[View], draft_id: str) -> None:
-        super().__init__(item)
-        self._draft_id = draft_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Select)  # noqa: S101  # the message always has one
-        return cls(item, match["draft"])
+    kind = discord.ui.Select
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def choose(cog: FromMessageCog) -> None:
-            await cog.choose(interaction, self._draft_id, self.item.values)
+            await cog.choose(interaction, self.carried["draft"], self.item.values)
 
         await answered(interaction, FromMessageCog, choose, acknowledges=False)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import discord
 from discord import app_commands
@@ -34,7 +34,7 @@ from bot.domain.text import Said, text
 from bot.errors import Refused
 from bot.services.pipeline.resend import Resend
 from bot.services.songs.library import Library
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 from cogs.jobs import JobButton
 from cogs.songs import family_button
 
@@ -97,8 +97,8 @@ class LibraryCog(commands.Cog):
         if left.can_be_sent and not job.place.private:  # a private result is only ever sent to its member
             view.add_item(JobButton(JobAction.SEND_AGAIN, job.id, label=say(text("Post it here"))))
         if left.can_be_sent:
-            to_me = discord.ui.Button[View](custom_id=f"encore:tome:{job.id}", label=say(text("Send it to me")))
-            view.add_item(ToMeButton(to_me, job.id))
+            to_me = f"encore:tome:{job.id}"
+            view.add_item(discord.ui.Button(custom_id=to_me, label=say(text("Send it to me"))))
         view.add_item(family_button(job.song_id, say(text("Family"))))
         back = library_id(LibraryVerb.PAGE, query, edge)
         view.add_item(discord.ui.Button(custom_id=back, label=say(text("Back"))))
@@ -161,24 +161,13 @@ def _model(words: str | None) -> str:
     return model.name
 
 
-class LibraryItem(discord.ui.DynamicItem[discord.ui.Item[View]], template=LIBRARY_ID):
+class LibraryItem(ClickItem[discord.ui.Item[View]], template=LIBRARY_ID):
     """A menu or a button of the library; its custom id says what it leads to."""
 
-    def __init__(self, item: discord.ui.Item[View], match: re.Match[str]) -> None:
-        super().__init__(item)
-        self._match = match
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        return cls(item, match)
+    kind = discord.ui.Item
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        verb, query, edge = read_library_id(self._match)
+        verb, query, edge = read_library_id(self.carried)
         values = self.item.values if isinstance(self.item, discord.ui.Select) else ()
 
         async def turn(cog: LibraryCog) -> None:
@@ -190,25 +179,11 @@ class LibraryItem(discord.ui.DynamicItem[discord.ui.Item[View]], template=LIBRAR
         await answered(interaction, LibraryCog, turn, acknowledges=False)
 
 
-class ToMeButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_TO_ME):
+class ToMeButton(ClickItem[discord.ui.Button[View]], template=_TO_ME):
     """Sends a result to its member alone."""
-
-    def __init__(self, item: discord.ui.Button[View], job_id: str) -> None:
-        super().__init__(item)
-        self._job_id = job_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # there is no other item of this kind
-        return cls(item, match["job"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def send(cog: LibraryCog) -> None:
-            await cog.send_to_me(interaction, self._job_id)
+            await cog.send_to_me(interaction, self.carried["job"])
 
         await answered(interaction, LibraryCog, send)

@@ -1,7 +1,6 @@
 """`/lyrics`: has lyrics written from an idea. Nothing here makes music; one of the lyrics may go into the form."""
 
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -20,7 +19,7 @@ from bot.services.common.lyrics_ports import LyricsMessages
 from bot.services.common.messenger import RouteUnavailable
 from bot.services.members.members import Members
 from bot.services.songs.lyrics import Lyrics
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 from cogs.form import FormCog
 from cogs.pieces import piece_named, track_choices
 from cogs.submitting import check_place
@@ -119,50 +118,21 @@ class LyricsCog(commands.Cog):
 NOT_SHOWN = text("I couldn't show your lyrics here. Give `/lyrics` without an idea to see them.")
 
 
-class WriteButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=WRITE_ID):
+class WriteButton(ClickItem[discord.ui.Button[View]], template=WRITE_ID):
     """Below what lyrics cost. It carries the id of the order."""
-
-    def __init__(self, item: discord.ui.Button[View], order_id: str) -> None:
-        super().__init__(item)
-        self._order_id = order_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # the offer always has one
-        return cls(item, match["order"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def write(cog: LyricsCog) -> None:
-            await cog.write(interaction, self._order_id)
+            await cog.write(interaction, self.carried["order"])
 
         await answered(interaction, LyricsCog, write)
 
 
-class SingButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=SING_ID):
+class SingButton(ClickItem[discord.ui.Button[View]], template=SING_ID):
     """Below lyrics. It carries the id of the order and the number of the version."""
-
-    def __init__(self, item: discord.ui.Button[View], order_id: str, number: int) -> None:
-        super().__init__(item)
-        self._order_id = order_id
-        self._number = number
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # lyrics always have them
-        return cls(item, match["order"], int(match["number"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def sing(cog: LyricsCog) -> None:
-            await cog.sing(interaction, self._order_id, self._number)
+            await cog.sing(interaction, self.carried["order"], int(self.carried["number"]))
 
         await answered(interaction, LyricsCog, sing, acknowledges=False)

@@ -1,7 +1,6 @@
 """`More…` below a result: what is needed less often, in an answer that only its member sees."""
 
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord.ext import commands
@@ -25,7 +24,7 @@ from bot.services.common.sentences import name_of
 from bot.services.songs.complaints import Complaints
 from bot.services.songs.join import Joins
 from bot.services.songs.results import MADE_EARLIER, Results
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 from cogs.form import FormCog
 from cogs.songs import family_button
 from cogs.whole_song import WholeSongCog
@@ -196,46 +195,32 @@ def _button(verb: str, job_id: str, message_id: int, label: str) -> discord.ui.B
     return discord.ui.Button(custom_id=f"encore:{verb}:{job_id}:{message_id}", label=label, style=style)
 
 
-class MoreButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTON):
+class MoreButton(ClickItem[discord.ui.Button[View]], template=_BUTTON):
     """It carries the job's id and the message with its result."""
 
-    def __init__(self, item: discord.ui.Button[View], verb: str, job_id: str, message_id: int) -> None:
-        super().__init__(item)
-        self._verb = verb
-        self._job_id = job_id
-        self._message_id = message_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # these answers have no other items
-        return cls(item, match["verb"], match["job"], int(match["message"]))
-
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        verb, job_id, message_id = self.carried["verb"], self.carried["job"], int(self.carried["message"])
+
         async def join(cog: WholeSongCog) -> None:
-            audio_format = _WHOLE[MoreAction(self._verb)]
-            await cog.order(interaction, self._job_id, message_id=self._message_id, audio_format=audio_format)
+            audio_format = _WHOLE[MoreAction(verb)]
+            await cog.order(interaction, job_id, message_id=message_id, audio_format=audio_format)
 
         async def act(cog: MoreCog) -> None:
-            match self._verb:
+            match verb:
                 case MoreAction.EDIT:
-                    await cog.edit(interaction, self._job_id)
+                    await cog.edit(interaction, job_id)
                 case MoreAction.LYRICS:
-                    await cog.lyrics(interaction, self._job_id)
+                    await cog.lyrics(interaction, job_id)
                 case MoreAction.JOIN:
-                    await cog.join(interaction, self._job_id)
+                    await cog.join(interaction, job_id)
                 case MoreAction.REPORT:
-                    await cog.report(interaction, self._job_id, self._message_id)
+                    await cog.report(interaction, job_id, message_id)
                 case MoreAction.DELETE:
-                    await cog.delete(interaction, self._job_id, self._message_id)
+                    await cog.delete(interaction, job_id, message_id)
                 case _:
-                    await cog.remove(interaction, self._job_id, self._message_id)
+                    await cog.remove(interaction, job_id, message_id)
 
-        if self._verb in _WHOLE:
+        if verb in _WHOLE:
             await answered(interaction, WholeSongCog, join)
             return
-        await answered(interaction, MoreCog, act, acknowledges=self._verb not in {MoreAction.EDIT, REMOVE})
+        await answered(interaction, MoreCog, act, acknowledges=verb not in {MoreAction.EDIT, REMOVE})

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import discord
 from discord.ext import commands
@@ -17,7 +17,7 @@ from bot.errors import Refused
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.picking import Picking
 from cogs.beginning import Beginning
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 from cogs.submitting import check_place, click_behind
 
 Interaction = discord.Interaction[EncoreClient]
@@ -72,26 +72,11 @@ class PickCog(commands.Cog):
         await answered(interaction, PickCog, go_on, acknowledges=False)
 
 
-class PickButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=PICK_ID):
+class PickButton(ClickItem[discord.ui.Button[View]], template=PICK_ID):
     """It carries the id of the draft and the moment."""
-
-    def __init__(self, item: discord.ui.Button[View], draft_id: str, moment: str) -> None:
-        super().__init__(item)
-        self._draft_id = draft_id
-        self._moment = moment
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # a picture has no other items of this kind
-        return cls(item, match["draft"], match["moment"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def pick(cog: PickCog) -> None:
-            await cog.pick(interaction, self._draft_id, self._moment)
+            await cog.pick(interaction, self.carried["draft"], self.carried["moment"])
 
         await answered(interaction, PickCog, pick, acknowledges=False)

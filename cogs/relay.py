@@ -1,8 +1,7 @@
 """`/relay`: members of a thread extend one song in turns. Its button outlives restarts."""
 
 import asyncio
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -29,7 +28,7 @@ from bot.domain.titles import shown_title, source_title
 from bot.errors import Refused, quota_refusal
 from bot.services.members.members import Members
 from bot.services.songs.relays import GONE, Relays, RelayView
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 from cogs.form import FormCog
 from cogs.pieces import piece_named, track_choices
 from cogs.results import TAKE_GONE, posted_in
@@ -210,25 +209,11 @@ def _opening_with(job: Job) -> Opening:
     return Opening(member_id=job.place.member_id, title=shown_title(job), model=job.request.model, job_id=job.id)
 
 
-class TurnButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTON):
+class TurnButton(ClickItem[discord.ui.Button[View]], template=_BUTTON):
     """Takes the next turn of a relay, whose id it carries: whichever turn that is by now."""
-
-    def __init__(self, item: discord.ui.Button[View], relay_id: str) -> None:
-        super().__init__(item)
-        self._relay_id = relay_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # these messages have no other items
-        return cls(item, match["relay"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def take_turn(cog: RelayCog) -> None:
-            await cog.take_turn(interaction, self._relay_id)
+            await cog.take_turn(interaction, self.carried["relay"])
 
         await answered(interaction, RelayCog, take_turn, acknowledges=False)

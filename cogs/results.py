@@ -1,8 +1,7 @@
 """The buttons below a result, and `Undo` for the one that submits at once. All outlive restarts."""
 
-import re
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord.ext import commands
@@ -25,7 +24,7 @@ from bot.services.common.sentences import NOT_USED, name_of
 from bot.services.members.members import Members
 from bot.services.pipeline.accept import Acceptance
 from bot.services.songs.results import Results, VoteOutcome
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 from cogs.form import FormCog
 from cogs.more import MoreCog
 from cogs.submitting import check_place, hand_in
@@ -99,8 +98,7 @@ class ResultsCog(commands.Cog):
                 seconds=round(self._undo_seconds),
             )
             view = View(timeout=None)
-            undo = discord.ui.Button[View](custom_id=f"encore:undo:{interaction.id}", label=say(text("Undo")))
-            view.add_item(UndoButton(undo, interaction.id))
+            view.add_item(discord.ui.Button(custom_id=f"encore:undo:{interaction.id}", label=say(text("Undo"))))
             view.stop()  # discord.py need not remember it
             await reply(interaction, say(words), view=view)
 
@@ -155,39 +153,25 @@ def posted_in(message: discord.Message, job: Job, track: Track) -> PostedFile | 
     return PostedFile(url=file.url, size_bytes=file.size, message=where)
 
 
-class ResultButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTON):
+class ResultButton(ClickItem[discord.ui.Button[View]], template=_BUTTON):
     """Something to do with one result; it carries the job's id and the number of the take."""
 
-    def __init__(self, item: discord.ui.Button[View], verb: ResultVerb, job_id: str, take: int) -> None:
-        super().__init__(item)
-        self._verb = verb
-        self._job_id = job_id
-        self._take = take
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # a result has no other items of this kind
-        return cls(item, ResultVerb(match["verb"]), match["job"], int(match["take"] or 0))
-
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        verb, job_id, take = ResultVerb(self.carried["verb"]), self.carried["job"], int(self.carried["take"] or 0)
+
         async def extend(cog: ResultsCog) -> None:
-            await cog.extend(interaction, self._job_id, self._take)
+            await cog.extend(interaction, job_id, take)
 
         async def again(cog: ResultsCog) -> None:
-            await cog.again(interaction, self._job_id)
+            await cog.again(interaction, job_id)
 
         async def vote(cog: ResultsCog) -> None:
-            await cog.vote(interaction, self._job_id, self._take)
+            await cog.vote(interaction, job_id, take)
 
         async def more(cog: MoreCog) -> None:
-            await cog.show(interaction, self._job_id)
+            await cog.show(interaction, job_id)
 
-        match self._verb:
+        match verb:
             case ResultVerb.EXTEND:
                 await answered(interaction, ResultsCog, extend, acknowledges=False)
             case ResultVerb.AGAIN:
@@ -198,25 +182,11 @@ class ResultButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BU
                 await answered(interaction, MoreCog, more)
 
 
-class UndoButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_UNDO):
+class UndoButton(ClickItem[discord.ui.Button[View]], template=_UNDO):
     """Below the answer to a click that submitted something, whose id it carries."""
-
-    def __init__(self, item: discord.ui.Button[View], begun_by: int) -> None:
-        super().__init__(item)
-        self._begun_by = begun_by
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # the answer has no other items
-        return cls(item, int(match["interaction"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def undo(cog: ResultsCog) -> None:
-            await cog.undo(interaction, self._begun_by)
+            await cog.undo(interaction, int(self.carried["interaction"]))
 
         await answered(interaction, ResultsCog, undo, acknowledges=False)

@@ -1,9 +1,8 @@
 """`/song`: a song's family. Its buttons outlive restarts: they carry the song's id and the page."""
 
-import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -23,7 +22,7 @@ from bot.services.common.sentences import UNTITLED, hour
 from bot.services.songs.families import Families, Family, Viewer
 from bot.services.songs.family_pictures import FamilyPictures
 from bot.text import plain
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 
 Interaction = discord.Interaction[EncoreClient]
 Choices = list[app_commands.Choice[str]]
@@ -117,28 +116,14 @@ def page_button(song_id: str, page: int, label: str) -> discord.ui.Button[View]:
     return discord.ui.Button(custom_id=f"encore:{PAGE}:{song_id}:{page}", label=label)
 
 
-class SongButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTON):
-    def __init__(self, item: discord.ui.Button[View], verb: str, song_id: str, page: int) -> None:
-        super().__init__(item)
-        self._verb = verb
-        self._song_id = song_id
-        self._page = page
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # songs have no other items
-        return cls(item, match["verb"], match["song"], int(match["page"] or 1))
-
+class SongButton(ClickItem[discord.ui.Button[View]], template=_BUTTON):
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        async def act(cog: SongsCog) -> None:
-            if self._verb == PAGE:
-                await cog.turn(interaction, self._song_id, self._page)
-            else:
-                await cog.open(interaction, self._song_id, self._page)
+        verb, song_id, page = self.carried["verb"], self.carried["song"], int(self.carried["page"] or 1)
 
-        await answered(interaction, SongsCog, act, acknowledges=self._verb == FAMILY)
+        async def act(cog: SongsCog) -> None:
+            if verb == PAGE:
+                await cog.turn(interaction, song_id, page)
+            else:
+                await cog.open(interaction, song_id, page)
+
+        await answered(interaction, SongsCog, act, acknowledges=verb == FAMILY)

@@ -1,7 +1,6 @@
 """`Trim it`, below a refusal of audio that is too long. Outlives restarts."""
 
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord.ext import commands
@@ -14,7 +13,7 @@ from bot.errors import Refused
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.picking import Picking
 from cogs.beginning import Beginning
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 from cogs.submitting import check_place, click_behind
 
 Interaction = discord.Interaction[EncoreClient]
@@ -45,25 +44,11 @@ class TrimCog(commands.Cog):
             raise
 
 
-class TrimButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=TRIM_ID):
+class TrimButton(ClickItem[discord.ui.Button[View]], template=TRIM_ID):
     """It carries the id of the draft."""
-
-    def __init__(self, item: discord.ui.Button[View], draft_id: str) -> None:
-        super().__init__(item)
-        self._draft_id = draft_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # a refusal has no other items of this kind
-        return cls(item, match["draft"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def trim(cog: TrimCog) -> None:
-            await cog.trim(interaction, self._draft_id)
+            await cog.trim(interaction, self.carried["draft"])
 
         await answered(interaction, TrimCog, trim, acknowledges=False)

@@ -1,7 +1,6 @@
 """`Whole song` below a result, and its other formats in `More…`. Outlives restarts."""
 
-import re
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord.ext import commands
@@ -13,7 +12,7 @@ from bot.domain.joins import JoinFormat
 from bot.domain.whole_songs import WholeSongOrder
 from bot.services.songs.results import Results
 from bot.services.songs.whole_song import WholeSongs
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 from cogs.submitting import check_place
 
 Interaction = discord.Interaction[EncoreClient]
@@ -48,27 +47,13 @@ class WholeSongCog(commands.Cog):
         await self._songs.order(order)
 
 
-class WholeSongButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTON):
+class WholeSongButton(ClickItem[discord.ui.Button[View]], template=_BUTTON):
     """It carries the job's id."""
-
-    def __init__(self, item: discord.ui.Button[View], job_id: str) -> None:
-        super().__init__(item)
-        self._job_id = job_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        assert isinstance(item, discord.ui.Button)  # noqa: S101  # a result has no other items of this kind
-        return cls(item, match["job"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def order(cog: WholeSongCog) -> None:
             assert interaction.message is not None  # noqa: S101  # every click has its message
             message = interaction.message
-            await cog.order(interaction, self._job_id, message_id=message.id)
+            await cog.order(interaction, self.carried["job"], message_id=message.id)
 
         await answered(interaction, WholeSongCog, order)
