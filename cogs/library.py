@@ -53,7 +53,7 @@ class LibraryCog(commands.Cog):
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(LibraryItem, ToMeButton)
 
-    @app_commands.command(description=locale_str("Find your results again, and get one once more."))
+    @app_commands.command(description=locale_str("Find your earlier results, and have one sent again."))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     @app_commands.describe(
         search=locale_str("A part of the title or the style"),
@@ -142,7 +142,7 @@ class LibraryCog(commands.Cog):
         await answered(interaction, LibraryCog, find, acknowledges=False)
 
     async def send_to_me(self, interaction: Interaction, job_id: str) -> None:
-        """Send the result once more, where only its member sees it."""
+        """Send the result again, where only its member sees it."""
         place = place_of(interaction, private=True, at=interaction.client.clock())
         await self._resend.send_again(job_id, interaction.user.id, place)
 

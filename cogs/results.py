@@ -83,7 +83,7 @@ class ResultsCog(commands.Cog):
         await self._form.open(interaction, draft)
 
     async def again(self, interaction: Interaction, job_id: str) -> None:
-        """Submit the same once more, for whoever clicked, after a few seconds in which it can be undone."""
+        """Submit the same again for whoever clicked, after a few seconds in which it can be undone."""
         job = await self._results.job(job_id)
         check_place(interaction, private=job.place.private)
         if (refusal := quota_refusal(await self._members.quota(interaction.user.id))) is not None:

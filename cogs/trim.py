@@ -31,7 +31,7 @@ class TrimCog(commands.Cog):
         self._client.add_dynamic_items(TrimButton)
 
     async def trim(self, interaction: Interaction, draft_id: str) -> None:
-        """The same once more, with only the part before the moment."""
+        """Submit the same again, with only the part before the moment."""
         before = await self._drafts.of(interaction.user.id, draft_id)
         await self._picking.check_first(draft_id, click_behind(interaction))
         request = replace(before.request, trim=True)

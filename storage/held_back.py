@@ -24,7 +24,7 @@ FORGET_OPEN_COMMANDS = (
     "UPDATE intake SET payload = NULL, due_ms = NULL WHERE due_ms IS NOT NULL RETURNING interaction_id"
 )
 
-# The same of lyrics: their member is asked anew. What counted for the day of the copy is of no interest any more.
+# The same of lyrics: their member is asked again. What counted for the day of the copy no longer matters.
 OFFER_AGAIN = """
 UPDATE lyrics_order SET state = 'offered', day = NULL, callback_token = NULL, due_ms = NULL, claimed_by = NULL
  WHERE state = 'waiting'

@@ -35,7 +35,7 @@ _LEAD_IN_SECONDS = 0.1  # silence that an encoder puts before a take
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excerpt:
-    """A stretch of a file as mono 16-bit samples: at `rate`, and once more at `SLOW_RATE`.
+    """A stretch of a file as mono 16-bit samples: at `rate`, and again at `SLOW_RATE`.
 
     `begin` is its first sample's number in the file, at `rate`.
     """

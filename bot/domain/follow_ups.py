@@ -25,7 +25,7 @@ def parent_of(job: Job, track: Track | None = None) -> Parent:
 
 
 def same_request(job: Job) -> ExtensionRequest:
-    """As it was asked for; what is known of its source is found out anew."""
+    """As it was asked for, without what was found out about its source."""
     return replace(job.request, source_length=None, source_model=None, source_began_at=0.0)
 
 

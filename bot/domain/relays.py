@@ -1,4 +1,4 @@
-"""Relays: members extend one song in turns. Where one stands, who may take the next turn, and which take goes on."""
+"""Relays: members extend one song in turns. Where a relay stands, whose turn it can be, and which take it continues."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ class Stand(Enum):
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Where a relay stands. `number`: the present turn's. `turn`: who has it or tried last, None: nobody yet.
 
-    `base` is the job of which a take goes on; None: the first turn continues what the relay was opened with.
+    `base` is the job whose take is continued; None: the first turn continues the relay's opening.
     """
 
     number: int

@@ -77,7 +77,7 @@ def _beginning(piece: Piece[T], begins: Callable[[], None]) -> Piece[T]:
 
 @contextmanager
 def _timed(meters: Meters, operation: str) -> Iterator[Callable[[], None]]:
-    """Yields what is to be called when the work has its turn; called again, it began anew."""
+    """Yields what is to be called when the work has its turn; called again: it started over."""
     asked = perf_counter()
     begun: list[float] = []
     try:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 TOGETHER_MAX = 100
 """How many transactions share a commit at most."""
 ROUND_SECONDS = 0.1
-"""How long the thread goes on to the next commit by itself; after that, others have their turn."""
+"""How long the thread moves on to the next commit on its own; after that, others have their turn."""
 BUSY_PAUSE_SECONDS = 0.01
 """SQLite answers some kinds of "busy" at once."""
 

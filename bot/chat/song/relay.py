@@ -19,7 +19,7 @@ TURNS_SHOWN = 10
 
 HOW = text(
     "Members take turns: each extends the song by one take, for one of their own extensions. The take with the most"
-    " votes goes on, and take 1 where votes are level."
+    " votes is continued; in a tie, it is take 1."
 )
 
 
@@ -101,7 +101,7 @@ def _what_next(view: RelayView) -> list[Text]:
     sentences = [HOW] if not view.made else []
     base = view.position.base
     if base is not None and len(takes_of(base)) > 1 and (link := _link(base)) is not None:
-        sentences.append(text("Vote for the take that goes on: {link}", link=link))
+        sentences.append(text("Vote for the take you want to continue: {link}", link=link))
     if base is None or view.position.stand is Stand.FAILED:
         return [*sentences, text("Anybody can take this turn.")]
     others = text("Anybody but {member} can take the next turn.", member=mention(base.place.member_id))
@@ -111,7 +111,7 @@ def _what_next(view: RelayView) -> list[Text]:
 def _goes_on(view: RelayView) -> list[Text]:
     if view.take is None or view.position.base is None or len(takes_of(view.position.base)) == 1:
         return []
-    return [text("As the votes are now, take {take} goes on.", take=view.take)]
+    return [text("Going by the votes so far, take {take} goes on.", take=view.take)]
 
 
 def _title(view: RelayView) -> Said | Text:

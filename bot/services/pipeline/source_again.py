@@ -1,4 +1,4 @@
-"""The source of a job once more, long after it was handed over: from whoever still has it."""
+"""Fetch a job's source again, long after it was handed over, from wherever it still is."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A take once more, long after it was posted: from whoever still has it."""
+"""Fetch a take again, long after it was posted, from wherever it still is."""
 
 import logging
 from pathlib import Path

@@ -116,7 +116,7 @@ class RelayNews:
 
 
 def _is_news(view: RelayView) -> bool:
-    """Nobody needs to hear of the end of a relay in which nothing was made, or that there is nothing to go on with."""
+    """Nobody needs to hear that a relay ended before anything was made, or that there is nothing to continue."""
     if view.position.stand is Stand.FINISHED:
         return bool(view.made)
     return view.position.stand is not Stand.GONE

@@ -55,7 +55,7 @@ NOT_STARTER = text("Only whoever started the relay can finish it, or someone wit
 class RelayView(msgspec.Struct, frozen=True, kw_only=True):
     """Where a relay stands: `made` are the turns that became part of the song, `people` everybody who has a part in it.
 
-    `take`: the take of `position.base` that goes on as the votes are now, None without one.
+    `take`: the take of `position.base` to continue, going by the votes so far; None without one.
     """
 
     relay: Relay

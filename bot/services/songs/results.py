@@ -98,7 +98,7 @@ class Results:
         return winner(await self._storage.reading.votes.of_job(job_id, limit=VOTES_COUNTED))
 
     async def repeated(self, job: Job, place: Place, click: Click) -> Intake:
-        """The same inputs once more, for whoever clicked.
+        """The same inputs again, for whoever clicked.
 
         Raises:
             Refused: an earlier release made the job, or the member just did the same.
