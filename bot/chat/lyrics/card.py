@@ -128,7 +128,7 @@ def failure_sentences(order: LyricsOrder) -> list[Text]:
     if order.failure is None:
         return [_OTHER]
     sentences = [
-        text("I didn't get any lyrics for “{idea}”.", idea=Said(order.idea)),
+        text("No lyrics came of “{idea}”.", idea=Said(order.idea)),
         _REASONS.get(order.failure.reason, _OTHER),
     ]
     if order.failure.provider_message:
