@@ -94,7 +94,7 @@ class HeldPoint:
         self._arrivals.release()
         await self._open.wait()
 
-    async def reached(self, *, timeout: float = 10) -> None:
+    async def reached(self, *, timeout: float = 60) -> None:
         """Wait until one more task stops here. Raises `TimeoutError` after `timeout` seconds."""
         async with asyncio.timeout(timeout):
             await self._arrivals.acquire()

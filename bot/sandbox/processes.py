@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-END_SECONDS = 15
+END_SECONDS = 30
 
 
 def environ_of(settings: Settings, **more: str) -> dict[str, str]:

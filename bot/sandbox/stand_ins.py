@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 API_KEY = "sandbox-key-of-no-value"
 TOKEN = "sandbox.token.of-no-value"
-READY_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +89,7 @@ async def _ready(both: StandIns, app: "App") -> None:
     if Role.WEB in app.roles:
         await app.listening.wait()
     if Role.GATEWAY in app.roles:
-        await both.discord.wait_ready(timeout=READY_SECONDS)
+        await both.discord.wait_ready()
     if not app.answers_members:
         return
     await app.client.logged_in.wait()

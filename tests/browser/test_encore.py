@@ -26,7 +26,7 @@ PLAYS = """async (audio) => {
 async def result_of(window: Window) -> Locator:
     """The message with the music."""
     result = window.messages.filter(has=window.page.locator("audio")).last
-    await expect(result).to_be_visible(timeout=60_000)
+    await expect(result).to_be_visible()
     return result
 
 
@@ -205,7 +205,7 @@ async def test_the_operator_gets_a_direct_message_when_the_key_is_refused(window
     await mia.extend("harbour.wav")
 
     badge = sam.page.get_by_role("navigation").get_by_role("button", name="Encore").get_by_text("1 mention")
-    await expect(badge).to_be_visible(timeout=60_000)
+    await expect(badge).to_be_visible()
     await sam.enter("Encore")
     await sam.see("SUNO_API_KEY")
 
@@ -217,7 +217,7 @@ async def test_a_mention_elsewhere_shows_as_a_badge(window: OpenWindow) -> None:
     await mia.enter("chatter")
 
     badge = mia.page.get_by_role("navigation").get_by_role("button", name="songs").get_by_text("1 mention")
-    await expect(badge).to_be_visible(timeout=60_000)
+    await expect(badge).to_be_visible()
     await expect(mia.page).to_have_title("(1) #chatter · Encore sandbox")
     await mia.enter("songs")
     await expect(badge).to_have_count(0)
@@ -376,7 +376,7 @@ async def test_a_relay_in_a_thread(window: OpenWindow) -> None:
 
     await mia.begin("relay finish")
     await mia.send()
-    await jonas.see("Made by @Mia.", timeout_ms=60_000)
+    await jonas.see("Made by @Mia.")
 
 
 async def test_a_moment_is_picked_by_eye_and_the_join_is_there_to_hear_and_to_see(

@@ -15,7 +15,6 @@ from tests.browser.window import Window
 See = Callable[[Window, Playground], Awaitable[None]]
 SEEN: dict[str, See] = {}
 SHORT = "harbour.wav"
-LATE_MS = 60_000
 
 
 def pulled(*names: str) -> Callable[[See], See]:
@@ -56,7 +55,7 @@ async def the_speed_is_real(_: Window, ground: Playground) -> None:
 @pulled("deliver-twice")
 @pulled("post-refused", "calm")
 async def one_result_all_the_same(mia: Window, ground: Playground) -> None:
-    await ground.scene.discord.wait_ready(timeout=30)
+    await ground.scene.discord.wait_ready()
     await mia.extend(SHORT)
     await result_of(mia)
     assert ground.scene.suno.submits == 1
@@ -73,7 +72,7 @@ async def one_track(mia: Window, _: Playground) -> None:
 @pulled("copyright")
 async def the_job_fails_and_costs_nothing(mia: Window, _: Playground) -> None:
     await mia.extend(SHORT)
-    await mia.see("This didn't use up an extension.", timeout_ms=LATE_MS)
+    await mia.see("This didn't use up an extension.")
 
 
 @pulled("silence")
@@ -87,7 +86,7 @@ async def nothing_is_heard(mia: Window, ground: Playground) -> None:
 @pulled("callbacks-lost")
 async def the_bot_polls(mia: Window, ground: Playground) -> None:
     await mia.extend(SHORT)
-    await ground.scene.suno.wait_for_submit(timeout_seconds=20)
+    await ground.scene.suno.wait_for_submit()
     await mia.pull("Forward 15 minutes")
     await result_of(mia)
     assert ground.scene.suno.callbacks_sent == []
@@ -96,7 +95,7 @@ async def the_bot_polls(mia: Window, ground: Playground) -> None:
 @pulled("out-of-credits")
 async def the_job_waits(mia: Window, ground: Playground) -> None:
     await mia.extend(SHORT)
-    await mia.see("credits", timeout_ms=LATE_MS)
+    await mia.see("credits")
     assert ground.scene.suno.submits == 0
 
 
@@ -110,13 +109,13 @@ async def jobs_go_on(mia: Window, _: Playground) -> None:
 @pulled("refuse-key")
 async def the_key_is_refused(mia: Window, ground: Playground) -> None:
     await mia.extend(SHORT)
-    await mia.see("key", timeout_ms=LATE_MS)
+    await mia.see("key")
     assert ground.scene.suno.submits == 0
 
 
 @pulled("unreachable")
 async def the_bot_comes_back(mia: Window, ground: Playground) -> None:
-    await ground.scene.discord.gateway.wait_resumed(timeout=60)
+    await ground.scene.discord.gateway.wait_resumed()
     await mia.extend(SHORT)
     await result_of(mia)
 
@@ -135,14 +134,14 @@ async def the_clock_is_ahead(mia: Window, ground: Playground) -> None:
 @pulled("kill")
 @pulled("stop")
 async def the_bot_is_down(mia: Window, ground: Playground) -> None:
-    await expect(mia.page.get_by_text("stopped", exact=True)).to_be_visible(timeout=LATE_MS)
+    await expect(mia.page.get_by_text("stopped", exact=True)).to_be_visible()
     assert ground.bot.ended
 
 
 @pulled("kill", "start")
 async def the_bot_is_up(mia: Window, ground: Playground) -> None:
-    await expect(mia.page.get_by_text("running", exact=True)).to_be_visible(timeout=LATE_MS)
-    await ground.scene.discord.wait_ready(timeout=30)
+    await expect(mia.page.get_by_text("running", exact=True)).to_be_visible()
+    await ground.scene.discord.wait_ready()
     await mia.begin("quota")
     await mia.send()
     await mia.see("Only you can see this")

@@ -2,7 +2,9 @@
 
 from playwright.async_api import Locator, Page, expect
 
-PATIENCE_MS = 15_000
+from bot.sandbox.patience import PATIENCE_SECONDS
+
+PATIENCE_MS = 1000 * PATIENCE_SECONDS
 
 
 class Window:
@@ -75,10 +77,10 @@ class Window:
         await self.take_sample(sample)
         await self.send()
 
-    async def see(self, words: str, *, timeout_ms: float = PATIENCE_MS) -> Locator:
+    async def see(self, words: str) -> Locator:
         """Wait until a message has `words`."""
         message = self.message(words)
-        await expect(message).to_be_visible(timeout=timeout_ms)
+        await expect(message).to_be_visible()
         return message
 
     async def see_behind(self, tab: str = "Jobs") -> Locator:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.suno import SunoOptions
+from bot.services.common import bells, worker
 from tests.conftest import UNDESCRIBED
 from tests.end_to_end.town import QUICK, Town, a_town, undescribed_keys
 
@@ -13,6 +15,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked `either_way` run with a gateway, and with interactions over HTTP alone."""
     if metafunc.definition.get_closest_marker("either_way"):
         metafunc.parametrize("over_http", [False, True], ids=["gateway", "http"])
+
+
+@pytest.fixture(autouse=True)
+def unrung_bells_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker also looks for work when nobody has woken it; in a test, that is too late."""
+    for module in (bells, worker):
+        monkeypatch.setattr(module, "IDLE_SECONDS", 10 * PATIENCE_SECONDS)
 
 
 @pytest.fixture

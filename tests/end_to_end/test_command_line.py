@@ -28,7 +28,7 @@ async def test_settings_can_come_from_a_file(town: Town, tmp_path: Path) -> None
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in environ.items() if name.isupper()))
 
     async with bot_process({"PYTHONPATH": environ["PYTHONPATH"]}, "run", folder=tmp_path) as bot:
-        await town.discord.wait_ready(timeout=20)
+        await town.discord.wait_ready()
         await said(bot, f"settings: {tmp_path / '.env'} and the environment")
         assert await bot.end() == 0
 
@@ -72,7 +72,7 @@ async def test_a_misspelt_setting_in_the_env_file_is_pointed_out(tmp_path: Path)
 
 async def test_it_starts_prints_its_invite_link_and_stops_cleanly_on_sigterm(town: Town, tmp_path: Path) -> None:
     async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
-        await town.discord.wait_ready(timeout=20)
+        await town.discord.wait_ready()
         await said(bot, "invite link: https://discord.com/oauth2/authorize")
         await said(bot, "listening on port")
         await said(bot, f"settings: the environment; no {tmp_path / '.env'}")
@@ -92,7 +92,7 @@ async def test_it_starts_prints_its_invite_link_and_stops_cleanly_on_sigterm(tow
 async def test_it_stops_cleanly_in_the_middle_of_a_job(town: Town, tmp_path: Path) -> None:
     town.suno.script("hold")
     async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
-        await town.discord.wait_ready(timeout=20)
+        await town.discord.wait_ready()
         await town.discord.wait_for_commands("extend")
         await town.extend()
 
@@ -144,7 +144,7 @@ async def test_a_failed_first_connection_is_tried_again(tmp_path: Path, town: To
     town.discord.gateway.refuse_connections(2)
 
     async with bot_process(environ_of(town.settings), "run", folder=tmp_path) as bot:
-        await town.discord.wait_ready(timeout=30)
+        await town.discord.wait_ready()
         assert await bot.end() == 0
 
     assert any("cannot connect to Discord's gateway (HTTP 503); trying again" in line for line in bot.said)

@@ -16,7 +16,7 @@ async def test_a_whole_job_at_debug_level_logs_no_secret(town: Town, tmp_path: P
     environ = environ_of(town.settings, LOG_LEVEL="debug", LOG_FORMAT=form, PYTHONASYNCIODEBUG="1")
 
     async with bot_process(environ, "run", folder=tmp_path) as bot:
-        await town.discord.wait_ready(timeout=30)
+        await town.discord.wait_ready()
         await town.discord.wait_for_commands("extend")
         town.discord.troubles.add("POST", "/interactions/*", TroubleKind.RATE_LIMITED)
         town.discord.troubles.add("PATCH", "/webhooks/*", TroubleKind.ERROR_BEFORE)
@@ -27,7 +27,7 @@ async def test_a_whole_job_at_debug_level_logs_no_secret(town: Town, tmp_path: P
         await delivered(town, 2)
         town.discord.gateway.refuse_connections(1)
         town.discord.gateway.drop(code=4000)
-        await town.discord.gateway.wait_resumed(timeout=30)
+        await town.discord.gateway.wait_resumed()
         await said(bot, "lost the connection to Discord")
         assert await bot.end() == 0
 

@@ -81,7 +81,7 @@ async def test_a_deleted_channel_leads_to_a_direct_message(slow_town: Town, trou
         town.songs.deny("SEND_MESSAGES")
     await town.suno.finish(next(iter(town.suno.tasks)))
 
-    message = await town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
+    message = await town.mia.dm.wait_for(lambda message: message.attachments)
     assert len(message.attachments) == 2
     assert town.mia in message.pinged
     await town.job_in(JobState.DELIVERED)
@@ -205,7 +205,7 @@ async def test_a_token_that_expires_early_does_not_stop_the_result(tmp_path: Pat
         town.discord.advance(61)
         await town.suno.finish(next(iter(town.suno.tasks)))
         where = town.mia.dm if private else town.songs
-        result = await where.wait_for(lambda message: message.attachments, timeout=30)
+        result = await where.wait_for(lambda message: message.attachments)
         await town.job_in(JobState.DELIVERED)
 
         assert len(result.attachments) == 2
@@ -220,7 +220,7 @@ async def test_a_gateway_that_stays_away_leads_to_a_new_session(town: Town, capl
     await until_the_session_is_given_up(caplog)
     town.discord.gateway.refuse_connections(0)
 
-    await town.discord.gateway.wait_identified(2, timeout=30)
+    await town.discord.gateway.wait_identified(2)
     await town.extend()
     await town.result()
 
@@ -333,7 +333,7 @@ async def test_an_uncollected_result_is_sent_as_soon_as_its_member_is_heard_of_a
     else:
         town.mia.post(town.mia.dm, f"{town.discord.world.bot.mention} hello?")
 
-    await town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
+    await town.mia.dm.wait_for(lambda message: message.attachments)
     await town.job_in(JobState.DELIVERED)
 
 

@@ -112,7 +112,7 @@ async def test_a_form_that_was_open_during_a_restart_is_taken_in(town: Town) -> 
     await town.start()
     sent = await town.mia.submit_modal(form, ALL)
 
-    await sent.wait_until(lambda message: message.attachments, timeout=30)
+    await sent.wait_until(lambda message: message.attachments)
     assert not town.songs.messages  # it is still private
 
 
@@ -295,12 +295,12 @@ async def test_a_form_whose_opening_and_sending_were_lost_once_makes_one_job(tow
     await town.start(lease_seconds=30)
     callback = "/interactions/*/callback"
     town.discord.troubles.add("POST", callback, kind)
-    form = await (await town.extend(form=True)).opened_modal(timeout=20)
+    form = await (await town.extend(form=True)).opened_modal()
 
     town.discord.troubles.add("POST", callback, kind)
     sent = await town.mia.submit_modal(form, ALL)
 
-    await sent.wait_until(lambda message: "Got it" in message.content, timeout=20)
+    await sent.wait_until(lambda message: "Got it" in message.content)
     await town.result()
     assert town.suno.submits == 1
 

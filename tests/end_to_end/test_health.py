@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.health import ask, own_url
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.end_to_end.town import Town, eventually
 from tests.support import raw_server
 from tests.support.front import Front, standing
@@ -57,7 +58,7 @@ async def test_without_a_bot_one_line_says_where_it_was_looked_for(tmp_path: Pat
 
 
 async def test_a_bot_that_hangs_is_not_waited_for_long(tmp_path: Path) -> None:
-    async with a_silent_port() as port, asyncio.timeout(15):
+    async with a_silent_port() as port, asyncio.timeout(PATIENCE_SECONDS):
         status, said = await health(port, tmp_path)
 
     assert (status, said) == (1, [f"no bot answers at http://127.0.0.1:{port} (no answer in time)"])
@@ -72,7 +73,7 @@ async def test_a_bot_that_answers_drop_by_drop_is_not_waited_for_long(head: byte
             await writer.drain()
             await asyncio.sleep(0.1)  # the drip itself
 
-    async with raw_server.serving(drip) as server, asyncio.timeout(10):
+    async with raw_server.serving(drip) as server, asyncio.timeout(PATIENCE_SECONDS):
         is_ready, line = await asyncio.to_thread(ask, "127.0.0.1", server.port, seconds=1)
 
     assert not is_ready

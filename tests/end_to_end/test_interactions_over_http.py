@@ -73,7 +73,7 @@ async def test_a_private_result_is_shown_to_its_member_alone(town: Town) -> None
     await town.start_over_http()
 
     invocation = await town.extend(private=True)
-    answer = await invocation.wait_until(lambda message: message.attachments, timeout=30)
+    answer = await invocation.wait_until(lambda message: message.attachments)
 
     assert answer.is_ephemeral
     assert len(answer.attachments) == 2
@@ -178,7 +178,7 @@ async def test_web_processes_apart_from_the_workers_survive_the_loss_of_one(town
 
         await a_process("workers")
         first, _ = [await a_process("web", port) for port in ports]
-        await town.discord.wait_for_commands("extend", timeout=20)
+        await town.discord.wait_for_commands("extend")
         await town.discord.endpoint.register(f"{address}/interactions")
         for number in (1, 2):
             await town.extend()
@@ -355,7 +355,7 @@ async def test_a_bot_without_a_gateway_needs_no_postgresql(town: Town, tmp_path:
     environ = environ_of(town.settings, INTERACTIONS_PUBLIC_KEY=town.discord.endpoint.public_key)
     async with bot_process(environ, "run", "--only", "web,workers", folder=tmp_path) as bot:
         await said(bot, "listening on port")
-        await town.discord.wait_for_commands("extend", timeout=20)
+        await town.discord.wait_for_commands("extend")
         await said(bot, f"enter {town.settings.public_url}/interactions as Interactions Endpoint URL")
         await town.discord.endpoint.register(f"{town.settings.public_url}/interactions")
         await town.extend()

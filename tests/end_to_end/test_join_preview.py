@@ -71,7 +71,7 @@ async def test_without_it_more_has_the_join_also_after_a_restart(town: Town) -> 
     await town.start(join_preview=False)
 
     click = await town.mia.click(more, "Hear the join")
-    answer = await click.wait_until(lambda message: message.attachments, timeout=30)
+    answer = await click.wait_until(lambda message: message.attachments)
 
     assert sorted(names(answer)) == ["tide-join-1.mp3", "tide-join-2.mp3", "whole-piece.png"]
     assert answer.content == "How **Tide** joins the original"

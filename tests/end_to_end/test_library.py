@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState
 from bot.sandbox.discord import Message
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.end_to_end.town import Town, eventually
 from tests.support.storage_samples import a_job, a_track, after
 
@@ -36,7 +37,7 @@ async def shows(message: Message, words: str) -> None:
 async def chosen(town: Town, page: Message, job: Job) -> Message:
     """The page, which now shows this result."""
     await town.mia.choose(page, "Choose a result…", job.id)
-    await asyncio.wait_for(shows(page, job.short_id), 30)
+    await asyncio.wait_for(shows(page, job.short_id), PATIENCE_SECONDS)
     return page
 
 
@@ -69,7 +70,7 @@ async def test_a_result_is_sent_to_its_member_alone_or_posted_in_the_channel(tow
     answer = await town.mia.click(page, "Send it to me")
     sent = await answer.wait_until(lambda message: message.attachments)
     await town.mia.click(page, "Back")
-    await asyncio.wait_for(shows(page, "Ships"), 30)
+    await asyncio.wait_for(shows(page, "Ships"), PATIENCE_SECONDS)
     await town.mia.click(await chosen(town, page, other), "Post it here")
 
     assert sent.is_ephemeral
@@ -129,16 +130,16 @@ async def test_pages_are_turned_and_searched_after_a_restart(town: Town) -> None
     await town.start()
 
     await town.mia.click(page, "Older")
-    await asyncio.wait_for(shows(page, "**Song 0**"), 30)
+    await asyncio.wait_for(shows(page, "**Song 0**"), PATIENCE_SECONDS)
     assert labels(page)[0] == "Newer"
     await town.mia.click(page, "Newer")
-    await asyncio.wait_for(shows(page, "**Sea Shanty**"), 30)
+    await asyncio.wait_for(shows(page, "**Sea Shanty**"), PATIENCE_SECONDS)
     await town.mia.choose(page, "Any model", "V4")
-    await asyncio.wait_for(shows(page, "made with V4"), 30)
+    await asyncio.wait_for(shows(page, "made with V4"), PATIENCE_SECONDS)
     assert "Sea Shanty" not in page.content
     form = await (await town.mia.click(page, "Search…")).opened_modal()
     await town.mia.submit_modal(form, {"words": "song 7"})
-    await asyncio.wait_for(shows(page, "with “song 7” in the title or style · made with V4"), 30)
+    await asyncio.wait_for(shows(page, "with “song 7” in the title or style · made with V4"), PATIENCE_SECONDS)
 
     assert next(line for line in page.content.splitlines() if line.startswith("- ")).startswith("- **Song 7** · V4")
     assert len(page.content.splitlines()) == 2
@@ -172,7 +173,7 @@ async def test_a_result_that_was_erased_meanwhile_gets_a_sentence(town: Town) ->
 
     await town.mia.choose(page, "Choose a result…", job.id)
 
-    await asyncio.wait_for(shows(page, "I don't have this result any more."), 30)
+    await asyncio.wait_for(shows(page, "I don't have this result any more."), PATIENCE_SECONDS)
 
 
 async def test_a_member_without_results_reads_how_to_begin_and_not_what_others_have(town: Town) -> None:

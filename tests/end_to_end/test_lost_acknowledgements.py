@@ -43,7 +43,7 @@ async def test_a_command_whose_acknowledgement_was_lost_once_makes_one_job(town:
     fault = town.discord.troubles.add("POST", CALLBACK, kind)
 
     invocation = await town.extend()
-    answer = await invocation.wait_until(lambda message: "Got it" in message.content, timeout=20)
+    answer = await invocation.wait_until(lambda message: "Got it" in message.content)
     await town.result()
     await town.job_in(JobState.DELIVERED)
 
@@ -57,7 +57,7 @@ async def test_every_other_command_is_answered_too(town: Town, kind: TroubleKind
     await town.start()
     town.discord.troubles.add("POST", CALLBACK, kind)
 
-    answer = await (await town.mia.command(town.songs, "quota")).response(timeout=20)
+    answer = await (await town.mia.command(town.songs, "quota")).response()
 
     assert "10 of 10 left" in answer.content
 
@@ -70,7 +70,7 @@ async def test_with_a_lease_shorter_than_the_trouble_it_is_one_or_the_other(town
 
     invocation = await town.extend()
     answer = await invocation.wait_until(
-        lambda message: "Got it" in message.content or "nothing was started" in message.content, timeout=20
+        lambda message: "Got it" in message.content or "nothing was started" in message.content,
     )
 
     if "nothing was started" in answer.content:
@@ -85,7 +85,7 @@ async def test_a_command_whose_acknowledgement_never_arrived_starts_nothing(town
     town.discord.troubles.add("POST", CALLBACK, TroubleKind.ABORT_BEFORE, times=1000)
 
     invocation = await town.extend()
-    await invocation.failed(timeout=20)
+    await invocation.failed()
 
     await check_that_nothing_was_started(town)
 
@@ -104,7 +104,7 @@ async def test_an_unclear_acknowledgement_is_reported_once_nothing_can_start_any
     await town.start()
 
     _, invocation = await asyncio.gather(no_clear_answer(town), town.extend())
-    answer = await invocation.response(timeout=30)
+    answer = await invocation.response()
 
     assert answer.content == NOTHING_STARTED
     await check_that_nothing_was_started(town)
@@ -115,6 +115,6 @@ async def test_other_commands_report_an_unclear_acknowledgement_too(patient_town
     await town.start()
 
     _, invocation = await asyncio.gather(no_clear_answer(town), town.mia.command(town.songs, "quota"))
-    answer = await invocation.response(timeout=30)
+    answer = await invocation.response()
 
     assert answer.content == NOTHING_STARTED

@@ -30,7 +30,7 @@ async def ordered(town: Town, offered: Invocation) -> Invocation:
 
 
 async def written(order: Invocation) -> Invocation:
-    await order.wait_until(lambda message: message.components, timeout=30)
+    await order.wait_until(lambda message: message.components)
     return order
 
 

@@ -34,7 +34,7 @@ async def failed(town: Town) -> Message:
 
 async def failed_alone(town: Town, invocation: Invocation) -> Message:
     """The message about a failure for its member only: in the answer to the command."""
-    answer = await invocation.wait_until(lambda message: message.embeds, timeout=30)
+    answer = await invocation.wait_until(lambda message: message.embeds)
     await town.job_in(JobState.FAILED)
     assert answer.is_ephemeral
     assert ends(town.songs) == []

@@ -10,6 +10,7 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.parts import ground
 from bot.roles import Role
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.stand_ins import running
 from bot.services.common.clock import utc_now
 from bot.services.operator.public_address import BEGUN, OVER
@@ -17,7 +18,7 @@ from tests.end_to_end.town import QUICK, a_town
 from tests.support.front import Front, standing
 from tests.support.secrets import overhearing
 
-POLL: dict[str, Any] = {"poll_after_seconds": 60.0, "poll_every_seconds": 0.2, "self_call_every_seconds": 0.3}
+POLL: dict[str, Any] = {"poll_after_seconds": 600.0, "poll_every_seconds": 0.2, "self_call_every_seconds": 0.3}
 
 
 async def test_while_it_leads_elsewhere_results_are_polled_and_the_owner_reads_so_once(
@@ -31,7 +32,7 @@ async def test_while_it_leads_elsewhere_results_are_polled_and_the_owner_reads_s
             letters = town.discord.world.dm_with(town.discord.owner)
             await letters.wait_for(lambda message: BEGUN.message in message.content)
             await town.extend()
-            async with asyncio.timeout(20):  # far less than a job is given for its callbacks
+            async with asyncio.timeout(PATIENCE_SECONDS):  # far less than a job is given for its callbacks
                 await town.result()
             await town.job_in(JobState.DELIVERED)
             assert not [sent for sent in town.suno.callbacks_sent if sent.status == 200]
@@ -50,7 +51,7 @@ async def test_workers_are_satisfied_with_the_answer_of_another_process(tmp_path
         with overhearing() as heard:
             async with running(town.stand_ins, town.settings, only=frozenset({Role.WEB})):
                 await town.start(frozenset({Role.WORKERS, Role.GATEWAY}), public_url=front.url, **POLL)
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await front.answered.wait()
                 await town.stop()
 
@@ -66,7 +67,7 @@ async def test_a_clock_that_is_moved_does_not_make_it_a_stranger_to_itself(
     monkeypatch.setattr(ground, "utc_now", lambda: utc_now() + timedelta(days=1))
     async with a_town(tmp_path, source, QUICK) as town, standing(Front(behind=town.settings.web_port)) as front:
         await town.start(public_url=front.url, **POLL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await front.answered.wait()
         await town.stop()
 

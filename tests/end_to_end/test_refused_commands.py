@@ -13,7 +13,7 @@ from tests.end_to_end.town import Town
 
 async def refused(town: Town, invocation: Invocation, *words: str) -> str:
     """The text of the refusal, which is ephemeral, holds nothing and leaves the channel empty."""
-    answer = await invocation.wait_until(lambda message: words[0] in message.content, timeout=20)
+    answer = await invocation.wait_until(lambda message: words[0] in message.content)
     for each in words:
         assert each in answer.content
     assert answer.is_ephemeral
@@ -51,7 +51,7 @@ async def test_a_private_answer_needs_no_permission_in_the_channel(town: Town) -
 
     invocation = await town.extend(private=True)
 
-    answer = await invocation.wait_until(lambda message: message.attachments, timeout=30)
+    answer = await invocation.wait_until(lambda message: message.attachments)
     assert len(answer.attachments) == 2
 
 
@@ -174,7 +174,7 @@ async def test_of_many_commands_at_once_exactly_as_many_are_accepted_as_units_ar
 
     invocations = [await town.extend() for _ in range(100)]
     answers = await asyncio.gather(
-        *(each.wait_until(lambda m: "Got it" in m.content or "used" in m.content, timeout=60) for each in invocations)
+        *(each.wait_until(lambda m: "Got it" in m.content or "used" in m.content) for each in invocations)
     )
 
     assert sum("Got it" in answer.content for answer in answers) == 3

@@ -108,7 +108,7 @@ async def test_finishing_names_everybody_and_ends_the_turns(town: Town) -> None:
     assert "Only whoever started" in await said(await other.command(thread, "relay finish"))
     answer = await town.mia.command(thread, "relay finish")
     end = await call(thread, 3)
-    song = await thread.wait_for(lambda message: "the whole song" in message.content, timeout=30)
+    song = await thread.wait_for(lambda message: "the whole song" in message.content)
 
     assert f"Made by {town.mia.mention} and {other.mention}" in end.content
     assert f"/{thread.id}/{(await ended(thread, 2)).id}" in end.content

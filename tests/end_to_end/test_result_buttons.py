@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState
 from bot.sandbox.discord import Member, Message
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.end_to_end.town import Town, ended, eventually
 from tests.support.database import tamper
 
@@ -136,7 +137,7 @@ async def test_again_can_be_undone_before_it_is_queued(town: Town) -> None:
     assert labels(answer) == [["Undo"]]
 
     await town.mia.click(answer, "Undo")
-    await asyncio.wait_for(_until_said(answer, "Undone"), 30)
+    await asyncio.wait_for(_until_said(answer, "Undone"), PATIENCE_SECONDS)
 
     assert labels(answer) == []
     assert len(await jobs_of(town, town.mia)) == 1

@@ -11,7 +11,6 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.roles import Role, answers_members
 from bot.sandbox.stand_ins import running
-from bot.services.common.bells import IDLE_SECONDS
 from tests.end_to_end.town import Town, ends, eventually
 from tests.faults import turned_clock
 from tests.support.database import open_storage
@@ -71,7 +70,7 @@ async def test_a_click_in_one_process_is_joined_in_another(town: Town) -> None:
         await town.extend(style="folk", title="Boats", prompt="la", continue_at="0:06")
         click = await town.mia.click(await town.result(), "Whole song")
 
-        song = await town.songs.wait_for(lambda message: "the whole song" in message.content, timeout=30)
+        song = await town.songs.wait_for(lambda message: "the whole song" in message.content)
         answer = await click.wait_until(lambda message: "Here it is" in message.content)
 
         assert [file.filename for file in song.attachments] == ["boats-whole.mp3"]
@@ -106,10 +105,9 @@ async def test_a_callback_that_one_process_stores_is_posted_by_another(slow_town
         await town.suno.wait_for_submit()
         await town.songs.wait_for(lambda message: "Composing" in message.content)
 
-        async with asyncio.timeout(IDLE_SECONDS / 2):  # so it was a bell
-            await town.suno.finish(next(iter(town.suno.tasks)))
-            await town.result()
-            await town.job_in(JobState.DELIVERED)
+        await town.suno.finish(next(iter(town.suno.tasks)))
+        await town.result()
+        await town.job_in(JobState.DELIVERED)
 
     assert len(ends(town.songs)) == 1
 

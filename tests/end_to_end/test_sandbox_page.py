@@ -16,7 +16,7 @@ IDLE_MIB = 120
 async def test_the_sandbox_prints_an_address_on_a_line_of_its_own_and_serves_a_page_there(tmp_path: Path) -> None:
     environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     async with bot_process(environ, "sandbox", folder=tmp_path) as bot:
-        await said(bot, "http://127.0.0.1:", seconds=60)
+        await said(bot, "http://127.0.0.1:")
         (address,) = [line for line in bot.said if line.startswith("http://127.0.0.1:")]
         assert ADDRESS.fullmatch(address)
         async with aiohttp.ClientSession() as http, http.get(address) as answer:
@@ -31,7 +31,7 @@ async def test_the_idle_sandbox_takes_little_memory(tmp_path: Path) -> None:
     """Counted as Linux shares it out among processes (Pss)."""
     environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     async with bot_process(environ, "sandbox", folder=tmp_path) as bot:
-        await said(bot, "http://127.0.0.1:", seconds=60)
+        await said(bot, "http://127.0.0.1:")
         processes = [bot.process.pid, *children_of(bot.process.pid)]
         assert len(processes) == 2
         used = sum(resident_mib(process) for process in processes)

@@ -32,15 +32,15 @@ async def test_a_burst_of_results_from_two_processes_draws_no_refusal_and_goes_b
         async with one, other:
             for number in range(JOBS):
                 await town.extend(style="folk", title=f"Boats {number}", prompt="la")
-            await town.suno.wait_for_submit(JOBS, timeout_seconds=60)
-            await town.songs.wait_until(lambda here: len(here.messages) == JOBS, timeout=60)
+            await town.suno.wait_for_submit(JOBS)
+            await town.songs.wait_until(lambda here: len(here.messages) == JOBS)
             before = len(town.discord.requests)
 
             await asyncio.gather(*(town.suno.finish(task_id) for task_id in town.suno.tasks))
             await town.result(JOBS)
             made = list(town.discord.requests)[before:]
             await town.songs.wait_until(
-                lambda here: sum("here it is" in message.content for message in here.messages) == JOBS, timeout=60
+                lambda here: sum("here it is" in message.content for message in here.messages) == JOBS,
             )
 
         posts = [number for number, request in enumerate(made) if request.method == "POST" and request.files]

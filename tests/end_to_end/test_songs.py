@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState, Parent
 from bot.sandbox.discord import Channel, Member, Message, Upload
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.end_to_end.town import Town, ended, eventually
 from tests.support.storage_samples import a_job, a_track, after
 
@@ -141,7 +142,7 @@ async def test_a_big_family_is_turned_page_by_page_also_after_a_restart(town: To
 
     await town.mia.click(shown, "Next page")
 
-    await asyncio.wait_for(shows(shown, "Page 2 of "), 30)
+    await asyncio.wait_for(shows(shown, "Page 2 of "), PATIENCE_SECONDS)
     assert labels(shown) == ["Previous page", "Next page"]
     assert "**1**" not in shown.content
 
@@ -166,4 +167,4 @@ async def test_a_song_whose_channel_was_closed_to_a_member_gets_a_sentence_inste
     await other.click(shown, "Next page")
 
     assert "I can't find a song" in elsewhere.content
-    await asyncio.wait_for(shows(shown, "I no longer have this song, or it isn't shared with you."), 30)
+    await asyncio.wait_for(shows(shown, "I no longer have this song, or it isn't shared with you."), PATIENCE_SECONDS)

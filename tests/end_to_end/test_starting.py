@@ -72,7 +72,7 @@ async def test_a_wrong_address_is_noticed_at_the_start_and_when_a_file_is_handed
     await town.start(suno_api_url=nobody, suno_upload_url=nobody)
 
     await eventually(lambda: logged(caplog, "for its credits (provider: no connection (ClientConnectorError))"))
-    await (await town.extend()).wait_until(lambda answer: "isn't taking files" in answer.content, timeout=20)
+    await (await town.extend()).wait_until(lambda answer: "isn't taking files" in answer.content)
     asked, handed_over = lines(caplog)  # and nothing of each attempt
     assert "check SUNO_API_URL" in asked
     assert "check SUNO_UPLOAD_URL" in handed_over
@@ -108,7 +108,7 @@ async def started(town: Town, *more: app_commands.Command[Any, ..., None]) -> As
         for command in more:
             app.client.tree.add_command(command)
         async with running(app):
-            await town.discord.wait_ready(timeout=20)
+            await town.discord.wait_ready()
             town.apps.append(app)
             yield app
 
@@ -151,7 +151,7 @@ async def test_the_bot_waits_for_a_discord_that_cannot_be_reached_at_first(town:
     async with bot_process(environ_of(settings), "run", folder=tmp_path) as bot:
         await said(bot, "cannot log in to Discord (connection refused); trying again until it works")
         async with FakeDiscord(options) as late:
-            await late.wait_ready(timeout=20)
+            await late.wait_ready()
             await late.wait_for_commands("extend")
             assert await bot.end() == 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bot.domain.jobs import JobState
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.end_to_end.town import QUICK, Town, a_town
 from tests.support.database import open_storage
 from tests.support.process import BotProcess, bot_process, environ_of
@@ -17,8 +18,8 @@ from tests.support.process import BotProcess, bot_process, environ_of
 async def submitting(town: Town, environ: dict[str, str], folder: Path) -> AsyncIterator[BotProcess]:
     """A bot whose submission has reached the provider and has no answer yet."""
     async with bot_process(environ, "run", folder=folder) as bot:
-        await town.discord.gateway.wait_identified(1, timeout=30)
-        await town.discord.wait_for_commands("extend", timeout=30)
+        await town.discord.gateway.wait_identified(1)
+        await town.discord.wait_for_commands("extend")
         await town.extend()
         await town.suno.wait_for_submit()
         yield bot
@@ -57,7 +58,7 @@ async def test_a_bot_that_discord_throws_out_still_waits_for_an_answer_it_has_pa
         town.suno.next_submit("slow-answer 3")
         async with submitting(town, environ_of(town.settings), tmp_path) as bot:
             town.discord.gateway.drop(code=4004)
-            assert await asyncio.wait_for(bot.process.wait(), 30) == 1
+            assert await asyncio.wait_for(bot.process.wait(), PATIENCE_SECONDS) == 1
 
         async with open_storage(town.settings.database_path) as storage:
             (job,) = await storage.reading.jobs.of_member(town.mia.id, limit=2)

@@ -14,7 +14,7 @@ from tests.end_to_end.town import Town
 
 async def hung_up(town: Town) -> None:
     await town.discord.gateway.changes.until(
-        lambda: not town.discord.gateway.sessions, timeout=10, wanted="the end of the session", seen=lambda: "it lasts"
+        lambda: not town.discord.gateway.sessions, wanted="the end of the session", seen=lambda: "it lasts"
     )
 
 

@@ -69,7 +69,7 @@ async def test_the_whole_song_of_a_trimmed_source_begins_with_the_original(
     result = await town.result()
 
     await town.mia.click(result, "Whole song")
-    song = await town.songs.wait_for(lambda message: "the whole song" in message.content, timeout=30)
+    song = await town.songs.wait_for(lambda message: "the whole song" in message.content)
 
     path = tmp_path / "song.mp3"
     path.write_bytes(song.attachments[0].data)

@@ -61,14 +61,14 @@ async def test_a_whole_song_is_posted_once(both: Town) -> None:
     await both.extend(style="folk", title="Boats", prompt="la", continue_at="0:06")
     click = await both.mia.click(await both.result(), "Whole song")
 
-    await click.wait_until(lambda message: "Here it is" in message.content, timeout=30)
+    await click.wait_until(lambda message: "Here it is" in message.content)
 
     assert len([message for message in both.songs.messages if "the whole song" in message.content]) == 1
 
 
 async def test_a_picked_moment_is_submitted_once(both: Town) -> None:
     command = await both.extend(style="folk", title="Boats", prompt="la", continue_at="pick")
-    shown = await command.wait_until(lambda message: message.components, timeout=30)
+    shown = await command.wait_until(lambda message: message.components)
 
     await both.mia.click(shown, "The end")
     await both.result()

@@ -61,7 +61,7 @@ async def test_progress_is_shown_stage_by_stage_in_one_message(tmp_path: Path, s
         await town.suno.finish(task_id, "first")
         await town.songs.wait_for(lambda message: "first track is ready" in message.content)
         await town.suno.finish(task_id, "complete")
-        await town.songs.wait_for(lambda message: "here it is" in message.content, timeout=30)
+        await town.songs.wait_for(lambda message: "here it is" in message.content)
 
         shown = [version.content for version in progress.versions]
         assert "Reading **paper-boats**" in shown[0]
@@ -117,7 +117,7 @@ async def test_a_private_acceptance_says_what_was_left_out_in_a_separate_message
 
     assert remark.is_ephemeral
     assert remark.content == "An instrumental has no singer, so I left out `vocal_gender`."
-    await invocation.wait_until(lambda message: message.attachments, timeout=30)
+    await invocation.wait_until(lambda message: message.attachments)
     assert town.songs.messages == []
 
 
@@ -135,7 +135,7 @@ async def test_only_the_member_sees_a_private_result(town: Town) -> None:
     await town.start()
 
     invocation = await town.extend(private=True)
-    answer = await invocation.wait_until(lambda message: message.attachments, timeout=30)
+    answer = await invocation.wait_until(lambda message: message.attachments)
 
     assert answer.is_ephemeral
     assert town.songs.messages == []
@@ -150,7 +150,7 @@ async def test_a_private_result_comes_by_direct_message_once_the_answer_is_too_o
 
     await slow_town.start(interaction_seconds=0.0)
     await slow_town.suno.finish(next(iter(slow_town.suno.tasks)))
-    message = await slow_town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
+    message = await slow_town.mia.dm.wait_for(lambda message: message.attachments)
 
     assert slow_town.mia in message.pinged
     assert message.content.startswith("A private answer can only be changed for 15 minutes, so here is your music.")

@@ -20,7 +20,7 @@ SILENT = 1 << 12
 
 
 async def answered(invocation: Invocation, words: str) -> Message:
-    return await invocation.wait_until(lambda message: words in message.content, timeout=20)
+    return await invocation.wait_until(lambda message: words in message.content)
 
 
 def buttons(message: Message) -> list[str]:
@@ -153,7 +153,7 @@ async def test_a_refusal_too_late_for_the_answer_is_a_direct_message_that_says_w
     await held.reached()
     town.discord.advance(901)
     held.release()
-    told = await town.mia.dm.wait_for(lambda message: "as audio" in message.content, timeout=20)
+    told = await town.mia.dm.wait_for(lambda message: "as audio" in message.content)
 
     assert "I couldn't answer your command in <#" in told.content
 
@@ -209,7 +209,7 @@ async def test_a_private_result_pings_its_member_once_and_posts_the_music_once(s
     town.discord.troubles.add("PATCH", "/webhooks/*/messages/@original", TroubleKind.ABORT_AFTER)
 
     await town.suno.finish(next(iter(town.suno.tasks)))
-    answer = await invocation.wait_until(lambda message: message.attachments, timeout=30)
+    answer = await invocation.wait_until(lambda message: message.attachments)
     ping = await invocation.followup(1)
     await town.job_in(JobState.DELIVERED)
 
@@ -235,7 +235,7 @@ async def test_a_private_result_is_not_overwritten_by_an_earlier_edit(slow_town:
         await town.suno.finish(task_id, "text")
         await edit.reached()
         await town.suno.finish(task_id, "complete")
-        await invocation.wait_until(lambda message: message.attachments, timeout=30)
+        await invocation.wait_until(lambda message: message.attachments)
         job = await town.job_in(JobState.DELIVERED)
         async with hold("after a progress view is read") as begun:
             edit.release()
@@ -271,7 +271,7 @@ async def test_a_private_result_waits_for_a_started_edit_and_then_replaces_it(sl
             await town.suno.finish(task_id, "complete")
             await town.job_in(JobState.FINISHED)
             edit.release()
-            await posted.reached(timeout=30)
+            await posted.reached()
 
     await town.job_in(JobState.DELIVERED)
     answer = await invocation.wait_until(lambda message: message.attachments)
@@ -282,7 +282,7 @@ async def test_a_private_result_waits_for_a_started_edit_and_then_replaces_it(sl
 async def test_jobs_never_links_to_a_private_answer(town: Town) -> None:
     await town.start()
     invocation = await town.extend(private=True)
-    await invocation.wait_until(lambda message: message.attachments, timeout=30)
+    await invocation.wait_until(lambda message: message.attachments)
     job = await town.job_in(JobState.DELIVERED)
 
     listed = await jobs_of(town)
@@ -301,7 +301,7 @@ async def test_a_direct_message_says_why_it_was_sent(slow_town: Town) -> None:
     town.songs.deny("SEND_MESSAGES")
 
     await town.suno.finish(next(iter(town.suno.tasks)))
-    message = await town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
+    message = await town.mia.dm.wait_for(lambda message: message.attachments)
 
     assert message.content.startswith(f"I can't post in <#{town.songs.id}> any more, so here is your music.")
 

@@ -31,10 +31,10 @@ async def test_a_relay_ends_with_a_take_that_is_the_whole_song_already(town: Tow
     thread = town.songs.thread("relay")
     form = await (await town.mia.command(thread, "relay start", audio=Upload(town.source))).opened_modal()
     await town.mia.submit_modal(form, {})
-    await thread.wait_for(lambda message: "turn 1" in message.content, timeout=30)
+    await thread.wait_for(lambda message: "turn 1" in message.content)
 
     await town.mia.command(thread, "relay finish")
-    song = await thread.wait_for(lambda message: "the whole song" in message.content, timeout=30)
+    song = await thread.wait_for(lambda message: "the whole song" in message.content)
 
     assert f"Made by {town.mia.mention}." in song.content
     assert len(song.attachments) == 1

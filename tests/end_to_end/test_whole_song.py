@@ -30,7 +30,7 @@ def songs(town: Town) -> list[Message]:
 
 async def whole_song(town: Town, number: int = 1) -> Message:
     """The n-th whole song in #songs."""
-    await town.songs.wait_until(lambda _: len(songs(town)) >= number, timeout=30)
+    await town.songs.wait_until(lambda _: len(songs(town)) >= number)
     return songs(town)[number - 1]
 
 
@@ -124,10 +124,10 @@ async def test_a_result_in_a_direct_message_is_joined_there(town: Town) -> None:
     await town.extend(style="folk", title="Boats", prompt="la la", continue_at="0:06")
     await town.suno.wait_for_submit()
     town.songs.deny("SEND_MESSAGES")
-    result = await town.mia.dm.wait_for(lambda message: message.attachments, timeout=30)
+    result = await town.mia.dm.wait_for(lambda message: message.attachments)
 
     await press(town, result)
-    song = await town.mia.dm.wait_for(lambda message: "the whole song" in message.content, timeout=30)
+    song = await town.mia.dm.wait_for(lambda message: "the whole song" in message.content)
 
     assert song.reference is result
 
@@ -150,7 +150,7 @@ async def test_a_restart_in_the_middle_loses_no_click_and_posts_once(town: Town,
 
     async with hold(when) as point:
         click = await press(town, result)
-        await point.reached(timeout=30)
+        await point.reached()
         await town.stop()
     await town.start()
     await said(click, "Here it is")

@@ -16,6 +16,7 @@ from bot.domain.jobs import Job, JobState
 from bot.domain.quota import QuotaBalance, quota_day
 from bot.roles import ALL, Role
 from bot.sandbox.discord import Channel, DiscordOptions, FakeDiscord, Guild, Invocation, Member, Message, Upload
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.stand_ins import StandIns, running, stand_ins
 from bot.sandbox.suno import FakeSuno, SunoOptions
 from bot.services.common.clock import utc_now
@@ -24,7 +25,6 @@ from tests.end_to_end.openapi import load_openapi
 from tests.support.database import postgres_url_for
 from tests.support.secrets import overhearing, secrets_in
 
-PATIENCE_SECONDS = 30.0
 QUICK = SunoOptions(time_scale=0.002, audio=False, rate_limit=0)
 """A task takes 0.4 s, and its tracks are silent; the provider's rate has its own tests."""
 WITH_SOUND = dataclasses.replace(QUICK, audio=True, continuation_seconds=3)
@@ -132,7 +132,7 @@ class Town:
 
 async def ended(channel: Channel, number: int = 1) -> Message:
     """The n-th message in `channel` about a job's end."""
-    await channel.wait_until(lambda here: len(ends(here)) >= number, timeout=PATIENCE_SECONDS)
+    await channel.wait_until(lambda here: len(ends(here)) >= number)
     return ends(channel)[number - 1]
 
 

@@ -23,6 +23,7 @@ from bot.audio.confinement import LAYERS
 from bot.audio.process import AudioProcess
 from bot.audio.questions import Limits
 from bot.errors import SourceTooCostly
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.attacks import ATTACKS, SECRET, Target
 from tests.support.taken_over import Orders
 
@@ -279,7 +280,7 @@ class Presence:
         gone, loop = asyncio.Event(), asyncio.get_running_loop()
         loop.add_reader(self._reader, gone.set)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await gone.wait()
             return os.read(self._reader, 100) == b""
         finally:
@@ -315,7 +316,7 @@ async def test_a_process_left_behind_cannot_flood_the_bot(folder: Path) -> None:
     presence = Presence(folder)
     orders = msgspec.structs.replace(UNCONFINED, leave="a flood", answers=False, fifo=str(presence.path))
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert "answered more than" in await ordered(folder, orders)
 
     assert presence.has_come()

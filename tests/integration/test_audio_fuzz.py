@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bot.audio.questions import Answer, Found, Problem, Refusal
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.sounds import compose
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +100,7 @@ async def test_damaged_files_give_properties_or_a_reason(tmp_path: Path) -> None
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SCRIPT, *paths, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(3 * PATIENCE_SECONDS):
         output, _ = await process.communicate()
 
     answers: list[Answer] = [msgspec.json.decode(line, type=Answer) for line in output.splitlines()]
@@ -118,7 +119,7 @@ async def test_damaged_files_make_something_or_give_a_reason(tmp_path: Path) -> 
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", MAKING, os.fspath(tmp_path / "made"), *paths), cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(3 * PATIENCE_SECONDS):
         output, _ = await process.communicate()
 
     answers: list[Answer] = [msgspec.json.decode(line, type=Answer) for line in output.splitlines()]

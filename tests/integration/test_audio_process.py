@@ -14,6 +14,7 @@ from bot.audio.process import AudioProcess
 from bot.audio.questions import Limits
 from bot.domain.joins import JoinPart
 from bot.errors import SourceTooCostly, SourceTooLong
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.sounds import compose, silent_mp3_of_size
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,7 @@ def children() -> set[int]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110  # another process cannot set an event here
             await asyncio.sleep(0.002)
 
@@ -74,7 +75,7 @@ async def test_cancelling_the_caller_ends_the_process(long_file: Path) -> None:
     task = asyncio.create_task(audio.probe(long_file))
     os.kill(await a_new_worker(before), signal.SIGSTOP)  # it will not end on its own
     task.cancel()
-    await asyncio.wait({task}, timeout=20)
+    await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
 
     assert task.cancelled()
     assert children() <= before
@@ -101,7 +102,7 @@ async def test_the_wall_clock_limit_ends_the_process(long_file: Path) -> None:
 
     task = asyncio.create_task(audio.probe(long_file))
     os.kill(await a_new_worker(before), signal.SIGSTOP)  # it will not end on its own
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(SourceTooCostly, match="still running"):
             await task
 
@@ -136,7 +137,7 @@ async def test_the_system_kills_a_decoder_in_an_endless_loop() -> None:
     script += "while True: pass"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=ROOT)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         code = await process.wait()
 
     assert -code in {signal.SIGKILL, signal.SIGXCPU}
@@ -206,14 +207,14 @@ async def test_a_delivery_does_not_wait_for_members_files(long_file: Path, tmp_p
     for process in stopped:
         os.kill(process, signal.SIGSTOP)  # like a file that keeps the decoder busy for a minute
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await audio.fit(tmp_path / "piece.wav", tmp_path / "small.mp3", limit_bytes=50_000)
 
     assert not any(probe.done() for probe in probes)
     assert workers(before) == stopped
     for probe in probes:
         probe.cancel()
-    await asyncio.wait(probes, timeout=20)
+    await asyncio.wait(probes, timeout=PATIENCE_SECONDS)
     assert children() <= before
 
 
@@ -231,7 +232,7 @@ async def test_a_picture_waits_until_no_probe_waits(long_file: Path, tmp_path: P
     assert workers(before) == {stopped}
 
     os.kill(stopped, signal.SIGCONT)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await asyncio.gather(*probes, picture)
     assert (tmp_path / "piece.png").exists()
 
@@ -247,13 +248,13 @@ async def test_probes_go_on_beside_two_joins(long_file: Path, tmp_path: Path) ->
     stopped = workers(before)
     for process in stopped:
         os.kill(process, signal.SIGSTOP)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await audio.probe(tmp_path / "piece.mp3")
 
     assert workers(before) == stopped
     for join in joins:
         join.cancel()
-    await asyncio.wait(joins, timeout=20)
+    await asyncio.wait(joins, timeout=PATIENCE_SECONDS)
     assert children() <= before
     assert not list(tmp_path.glob("?.mp3"))
 

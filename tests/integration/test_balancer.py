@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from bot.sandbox.balancer import Balancer
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.stand_ins import free_port
 
 HOST = "127.0.0.1"
@@ -38,7 +39,7 @@ async def ask(port: int, words: str = "hello") -> str:
     reader, writer = await asyncio.open_connection(HOST, port)
     writer.write(words.encode())
     writer.write_eof()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         answer = await reader.read()
     writer.close()
     return answer.decode()

@@ -1,5 +1,6 @@
 import asyncio
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.bells import Bell, Bells
 
 
@@ -18,7 +19,7 @@ async def test_a_ring_wakes_one_worker_and_that_one_may_wake_another() -> None:
     await asyncio.sleep(0)
     assert [first.done(), second.done()] == [True, False]
     bell.wake_another()
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, PATIENCE_SECONDS)
 
 
 async def test_a_ring_between_the_look_and_the_sleep_is_not_missed() -> None:
@@ -26,7 +27,7 @@ async def test_a_ring_between_the_look_and_the_sleep_is_not_missed() -> None:
     seen = bell.rung
     bell.ring()
 
-    await asyncio.wait_for(bell.wait(seen=seen, timeout_seconds=60), 1)
+    await asyncio.wait_for(bell.wait(seen=seen, timeout_seconds=60), PATIENCE_SECONDS)
 
 
 async def test_a_cancelled_worker_takes_no_ring_from_the_others() -> None:
@@ -37,7 +38,7 @@ async def test_a_cancelled_worker_takes_no_ring_from_the_others() -> None:
 
     bell.ring()
 
-    await asyncio.wait_for(other, 1)
+    await asyncio.wait_for(other, PATIENCE_SECONDS)
 
 
 def test_each_ring_is_passed_on_by_name_but_one_from_elsewhere_is_not() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from bot.domain.inbox_entry import CallbackEntry
 from bot.domain.reports import ReportKind, TaskReport
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.bells import Bell
 from bot.services.common.worker import Worker
 from bot.services.operator.notices import Operator
@@ -111,7 +112,7 @@ class Town:
 
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    async with asyncio.timeout(30), open_storage(tmp_path / "encore.db") as storage:
+    async with asyncio.timeout(PATIENCE_SECONDS), open_storage(tmp_path / "encore.db") as storage:
         jobs = [a_job(member_id=number) for number in range(40)]
         async with storage.transaction() as work:
             for job in jobs:

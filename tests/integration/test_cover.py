@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from bot.domain.jobs import Job, JobState
 from bot.domain.text import text
 from bot.errors import SourceUnreachable
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.messenger import ResultFile
 from bot.services.pipeline.cover import image_ending
 from tests.support.fakes import FakeFetcher
@@ -93,7 +94,7 @@ async def test_the_music_comes_even_without_its_cover(tmp_path: Path, trouble: s
     async with a_pipeline(tmp_path, fetcher=fetcher) as pipeline:
         job = await finished(pipeline)
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await pipeline.delivery.step()
 
         assert (await pipeline.job(job)).state is JobState.DELIVERED

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
+from bot.sandbox.patience import PATIENCE_SECONDS
 from storage.migrate import known_migrations
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +124,7 @@ async def test_without_a_token_the_installed_program_is_a_sandbox_in_an_empty_fo
     )
     assert process.stdout is not None
     said = ""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while "ready as encore" not in said:
             line = (await process.stdout.readline()).decode()
             assert line, said

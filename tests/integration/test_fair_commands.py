@@ -14,6 +14,7 @@ from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.errors import Refused
 from bot.parts.pipeline import ACCEPTERS, FURTHER_COMMANDS
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.fakes import FakeFetcher
 from tests.support.pipeline import Pipeline, a_pipeline
 from tests.support.storage_samples import a_place
@@ -83,7 +84,11 @@ async def test_a_command_delivered_twice_counts_once(pipeline: Pipeline) -> None
 
 async def test_four_members_with_slow_links_do_not_keep_a_fifth_waiting(tmp_path: Path) -> None:
     fetcher = SlowFetcher()
-    async with a_pipeline(tmp_path, fetcher=fetcher) as pipeline, asyncio.timeout(20), asyncio.TaskGroup() as workers:
+    async with (
+        a_pipeline(tmp_path, fetcher=fetcher) as pipeline,
+        asyncio.timeout(PATIENCE_SECONDS),
+        asyncio.TaskGroup() as workers,
+    ):
         commands = [a_command(pipeline, number, 3000 + number % 4) for number in range(12)]
         await begun(pipeline, *commands)
 

@@ -14,6 +14,7 @@ from bot.errors import SourceGone, SourceTooLarge, SourceUnreachable
 from bot.fetch.fetcher import SafeFetcher
 from bot.fetch.limits import FetchLimits
 from bot.fetch.time_limit import NO_ANSWER, TOO_SLOW
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.raw_server import CHUNKED_HEAD, Server, chunk, head, ok, saying, serving
 
 LIMIT_BYTES = 1_000_000
@@ -21,7 +22,7 @@ LIMIT_BYTES = 1_000_000
 
 async def fetched(server: Server, to: Path, *, path: str = "/song.mp3", limits: FetchLimits | None = None) -> int:
     fetcher = SafeFetcher(private_hosts=(f"127.0.0.1:{server.port}",), limits=limits)
-    async with asyncio.timeout(20), fetcher:
+    async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
         return await fetcher.fetch(f"http://127.0.0.1:{server.port}{path}", to, limit_bytes=LIMIT_BYTES)
 
 
@@ -312,7 +313,7 @@ async def test_an_unwritable_place_is_not_blamed_on_the_link(tmp_path: Path) -> 
 async def test_many_files_arrive_at_once(tmp_path: Path) -> None:
     async with serving(saying(ok(b"x" * 100_000))) as server:
         fetcher = SafeFetcher(private_hosts=("127.0.0.1",))
-        async with asyncio.timeout(20), fetcher:
+        async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
             sizes = await asyncio.gather(
                 *(
                     fetcher.fetch(f"http://127.0.0.1:{server.port}/", tmp_path / str(number), limit_bytes=LIMIT_BYTES)

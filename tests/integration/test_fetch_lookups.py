@@ -17,6 +17,7 @@ from bot.fetch.connections import CheckedResolver
 from bot.fetch.fetcher import SafeFetcher
 from bot.fetch.lookups import Lookups, LookupTooSlow
 from bot.fetch.refusals import BUSY, NOT_FOUND_IN_TIME
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.raw_server import ok, saying, serving
 
 
@@ -43,7 +44,7 @@ def names() -> Iterator[SlowNames]:
 
 async def all_asked(names: SlowNames, count: int) -> None:
     """Wait until `count` look-ups are under way."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(count):
             while not names.asked.acquire(blocking=False):  # noqa: ASYNC110  # a thread's event
                 await asyncio.sleep(0.01)
@@ -72,7 +73,7 @@ async def test_slow_name_servers_hold_up_nothing_else(names: SlowNames, tmp_path
         tasks = slow_fetches(fetcher, tmp_path, 40)
         await all_asked(names, 40)
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await asyncio.to_thread(lambda: None)  # the threads that everything else shares are free
             link = f"http://127.0.0.1:{server.port}/"
             assert await fetcher.fetch(link, tmp_path / "other", limit_bytes=1000) == 4
@@ -86,7 +87,7 @@ async def test_links_can_be_fetched_while_all_other_threads_are_busy(names: Slow
     busy = loop.run_in_executor(None, names.answer.wait, 30)
     async with serving(saying(ok(b"here"))) as server:
         fetcher = SafeFetcher(private_hosts=("localhost",))
-        async with asyncio.timeout(10), fetcher:
+        async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
             assert await fetcher.fetch(f"http://localhost:{server.port}/", tmp_path / "a", limit_bytes=1000) == 4
     names.answer.set()
     await busy
@@ -94,7 +95,7 @@ async def test_links_can_be_fetched_while_all_other_threads_are_busy(names: Slow
 
 async def test_the_member_hears_if_too_many_names_are_being_looked_up(names: SlowNames, tmp_path: Path) -> None:
     lookups = Lookups(threads=2, waiting=3, getaddrinfo=names.getaddrinfo)
-    async with asyncio.timeout(20), SafeFetcher(private_hosts=(), resolver=lookups) as fetcher:
+    async with asyncio.timeout(PATIENCE_SECONDS), SafeFetcher(private_hosts=(), resolver=lookups) as fetcher:
         tasks = slow_fetches(fetcher, tmp_path, 5)
         await all_asked(names, 2)
 
@@ -107,7 +108,7 @@ async def test_the_member_hears_if_too_many_names_are_being_looked_up(names: Slo
 
 async def test_a_name_that_is_not_found_in_time_is_given_up(names: SlowNames, tmp_path: Path) -> None:
     lookups = Lookups(threads=1, timeout_seconds=0.2, getaddrinfo=names.getaddrinfo)
-    async with asyncio.timeout(20), SafeFetcher(private_hosts=(), resolver=lookups) as fetcher:
+    async with asyncio.timeout(PATIENCE_SECONDS), SafeFetcher(private_hosts=(), resolver=lookups) as fetcher:
         for reason in ("looked up", "waiting in line"):
             with pytest.raises(SourceUnreachable) as caught:
                 await fetcher.fetch("https://slow.example/", tmp_path / "a", limit_bytes=1000)
@@ -122,7 +123,7 @@ async def test_an_abandoned_look_up_keeps_its_place_until_it_ends(names: SlowNam
         await lookups.resolve("fast.example", 443)
 
     names.answer.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 found = await lookups.resolve("fast.example", 443)
@@ -145,7 +146,7 @@ async def test_giving_up_in_line_leaves_room_for_the_next(names: SlowNames) -> N
     last = asyncio.create_task(lookups.resolve("fast.example", 443))
 
     names.answer.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await first
         assert await last
 
@@ -155,14 +156,14 @@ async def test_an_unexpected_failure_frees_the_place_of_a_look_up() -> None:
         raise ZeroDivisionError
 
     lookups = Lookups(threads=1, waiting=0, getaddrinfo=broken)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 await lookups.resolve("a.example", 443)
 
 
 async def test_the_system_is_asked_for_all_addresses() -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         found = await Lookups().resolve("localhost", 443, socket.AF_UNSPEC)
 
     assert {result["host"] for result in found} <= {"127.0.0.1", "::1"}

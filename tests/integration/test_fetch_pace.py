@@ -10,6 +10,7 @@ from bot.errors import SourceUnreachable
 from bot.fetch.fetcher import SafeFetcher
 from bot.fetch.limits import FetchLimits
 from bot.fetch.time_limit import NO_ANSWER, TOO_LONG, TOO_SLOW
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.raw_server import CHUNKED_HEAD, Answer, Server, chunk, head, ok, repeating, serving
 
 LIMIT_BYTES = 1_000_000
@@ -19,7 +20,7 @@ LIMITS = FetchLimits(window_seconds=0.8, least_bytes_per_second=12_500)
 
 async def fetched(server: Server, to: Path, limits: FetchLimits = LIMITS) -> int:
     fetcher = SafeFetcher(private_hosts=(f"127.0.0.1:{server.port}",), limits=limits)
-    async with asyncio.timeout(20), fetcher:
+    async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
         return await fetcher.fetch(f"http://127.0.0.1:{server.port}/song.mp3", to, limit_bytes=LIMIT_BYTES)
 
 
@@ -126,7 +127,7 @@ async def test_a_server_is_not_blamed_for_our_own_slow_disk(tmp_path: Path) -> N
     read: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     async with serving(answer) as server:
         assert await fetched(server, pipe) == 200_000
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert await read == b"x" * 200_000
 
 

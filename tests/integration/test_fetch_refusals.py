@@ -16,6 +16,7 @@ from bot.fetch.fetcher import SafeFetcher
 from bot.fetch.limits import FetchLimits
 from bot.fetch.refusals import NOT_HTTPS, NOT_PUBLIC
 from bot.fetch.wire import Wire
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.raw_server import anonymous_tls
 
 PUBLIC = "93.184.215.14"
@@ -113,7 +114,7 @@ async def refused(
     fetcher = SafeFetcher(
         private_hosts=private_hosts, resolver=resolver, tls=tls, limits=FetchLimits(connect_seconds=5)
     )
-    async with asyncio.timeout(20), fetcher:
+    async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
         with pytest.raises(SourceUnreachable) as caught:
             await fetcher.fetch(url, to, limit_bytes=1000)
     assert not to.exists()
@@ -289,7 +290,7 @@ async def test_an_allowed_host_is_allowed_only_on_its_listed_port(to: Path) -> N
 async def test_an_allowed_host_may_be_named_by_its_name(to: Path) -> None:
     async with listening() as allowed:
         fetcher = SafeFetcher(private_hosts=("files.lan",), resolver=FixedResolver({"files.lan": ["127.0.0.1"]}))
-        async with asyncio.timeout(20), fetcher:
+        async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
             assert await fetcher.fetch(f"http://files.lan:{allowed.port}/", to, limit_bytes=1000) == 6
 
 
@@ -347,7 +348,7 @@ async def test_a_proxy_in_the_environment_is_not_used(name: str, to: Path, monke
     async with listening() as proxy, listening() as allowed:
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         fetcher = SafeFetcher(private_hosts=("127.0.0.1",))
-        async with asyncio.timeout(20), fetcher:
+        async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
             await fetcher.fetch(f"http://127.0.0.1:{allowed.port}/", to, limit_bytes=1000)
 
         assert (proxy.visits, allowed.visits) == (0, 1)
@@ -356,7 +357,7 @@ async def test_a_proxy_in_the_environment_is_not_used(name: str, to: Path, monke
 async def test_https_works(to: Path) -> None:
     async with listening(tls=anonymous_tls(ssl.PROTOCOL_TLS_SERVER)) as allowed:
         fetcher = SafeFetcher(private_hosts=("127.0.0.1",), tls=anonymous_tls(ssl.PROTOCOL_TLS_CLIENT))
-        async with asyncio.timeout(20), fetcher:
+        async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
             await fetcher.fetch(f"https://127.0.0.1:{allowed.port}/", to, limit_bytes=1000)
 
     assert to.read_bytes() == b"secret"

@@ -16,6 +16,7 @@ from bot.fetch.fetcher import SafeFetcher
 from bot.fetch.limits import FetchLimits
 from bot.fetch.refusals import UNREADABLE
 from bot.fetch.targets import LINK_MAX_CHARS, check, read_link, read_redirect
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.integration.test_fetch_refusals import FixedResolver
 from tests.support.examples import examples
 from tests.support.raw_server import head, serving
@@ -84,7 +85,7 @@ def test_no_string_makes_a_fetch_raise_anything_but_a_refusal(link: str) -> None
     async def fetch() -> None:
         fetcher = SafeFetcher(private_hosts=(), resolver=FixedResolver({}), limits=FetchLimits(connect_seconds=2))
         with TemporaryDirectory() as folder:
-            async with asyncio.timeout(20), fetcher:
+            async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
                 with pytest.raises(SourceUnreachable):
                     await fetcher.fetch(link, Path(folder) / "source", limit_bytes=1000)
 
@@ -156,7 +157,7 @@ def test_no_answer_makes_a_fetch_raise_anything_but_a_refusal(
             fetcher = SafeFetcher(private_hosts=(f"127.0.0.1:{server.port}",), limits=limits)
             with TemporaryDirectory() as folder:
                 to = Path(folder) / "source"
-                async with asyncio.timeout(20), fetcher:
+                async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
                     try:
                         size = await fetcher.fetch(f"http://127.0.0.1:{server.port}/", to, limit_bytes=1000)
                     except (SourceUnreachable, SourceTooLarge):

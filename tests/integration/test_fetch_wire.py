@@ -16,6 +16,7 @@ from bot.fetch.fetcher import SafeFetcher
 from bot.fetch.limits import FetchLimits
 from bot.fetch.refusals import BROKEN_OFF, TOO_MUCH_AROUND
 from bot.fetch.wire import BODY_READ_BYTES, HEAD_READ_BYTES, TooMuchAround, Wire, WireClosed
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.raw_server import (
     CHUNKED_HEAD,
     Answer,
@@ -37,7 +38,7 @@ async def fetched(server: Server, to: Path, *, scheme: str = "http", limits: Fet
     fetcher = SafeFetcher(
         private_hosts=(f"127.0.0.1:{server.port}",), limits=limits, tls=anonymous_tls(ssl.PROTOCOL_TLS_CLIENT)
     )
-    async with asyncio.timeout(30), fetcher:
+    async with asyncio.timeout(PATIENCE_SECONDS), fetcher:
         return await fetcher.fetch(f"{scheme}://127.0.0.1:{server.port}/song.mp3", to, limit_bytes=LIMIT_BYTES)
 
 
@@ -70,7 +71,7 @@ async def test_a_server_that_floods_us_with_anything_but_the_file_is_dropped(
             await fetched(server, to, scheme=scheme)
 
         assert caught.value.sentence == TOO_MUCH_AROUND
-        await asyncio.wait_for(server.left.wait(), 10)
+        await asyncio.wait_for(server.left.wait(), PATIENCE_SECONDS)
     assert not to.exists()
 
 
@@ -184,7 +185,7 @@ async def test_a_fetch_cancelled_with_much_unread_gives_up_its_connection(tmp_pa
         with pytest.raises(asyncio.CancelledError):
             await fetch
 
-        await asyncio.wait_for(server.left.wait(), 10)
+        await asyncio.wait_for(server.left.wait(), PATIENCE_SECONDS)
     assert not pipe.exists()
 
 
@@ -202,7 +203,7 @@ async def test_a_server_that_accepts_and_never_shakes_hands_is_dropped(to: Path)
         with pytest.raises(SourceUnreachable, match="ConnectionTimeoutError"):
             await fetched(server, to, scheme="https", limits=FetchLimits(connect_seconds=0.3))
 
-        await asyncio.wait_for(left.wait(), 10)
+        await asyncio.wait_for(left.wait(), PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("garbage", [b"zz\r\n", b"0\r\n: :\x00\r\n\r\n", b"-1\r\n"])

@@ -9,6 +9,7 @@ import pytest
 from bot.domain.inbox_entry import Recorded
 from bot.domain.text import text
 from bot.errors import Outage
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.suno.signature import signature_is_valid
 from bot.suno.wire import MalformedCallback, callback_task_id
 from bot.web.application import CallbackTakers, build_web
@@ -62,7 +63,9 @@ async def sent(news: News, token: str, body: bytes = BODY, *, webhook_key: str =
         lyrics=CallbackTakers(is_token=news.is_token, record=news.record, wake=news.wake),
     )
     async with serve(application, "127.0.0.1", 0) as port:
-        status, _ = await asyncio.wait_for(post(f"http://127.0.0.1:{port}/callbacks/lyrics/{token}", body), 10)
+        status, _ = await asyncio.wait_for(
+            post(f"http://127.0.0.1:{port}/callbacks/lyrics/{token}", body), PATIENCE_SECONDS
+        )
     assert parts.recorded == 0  # it is no job's
     return status
 

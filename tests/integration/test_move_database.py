@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.domain.jobs import JobState
+from bot.sandbox.patience import PATIENCE_SECONDS
 from storage.engines.tables import BATCH_ROWS
 from storage.errors import BackupError, DatabaseTooNew, StorageUnavailable
 from storage.lock import DatabaseInUse
@@ -246,7 +247,7 @@ async def waits_for_a_lock(target: Path) -> None:
         "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         " AND application_name = 'encore move-database'"
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await rows(target, waiting):  # noqa: ASYNC110  # another process's work
             await asyncio.sleep(0.02)
 

@@ -15,6 +15,7 @@ from bot.sandbox.discord import FakeDiscord
 from bot.sandbox.page.samples import Samples
 from bot.sandbox.page.scene import Identity, Scene
 from bot.sandbox.page.server import PageServer
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.suno import FakeSuno
 
 
@@ -108,7 +109,7 @@ async def test_two_sandboxes_have_different_addresses(door: Door, tmp_path: Path
 async def test_a_malformed_frame_ends_the_connection(door: Door, frame: str) -> None:
     async with door.http.ws_connect(f"{door.page.url}socket", origin=door.origin) as socket:
         await socket.send_str(frame)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             async for _ in socket:
                 pass
         assert socket.close_code == 1003
@@ -134,7 +135,7 @@ async def test_an_impossible_request_is_refused_and_the_connection_stays(
 ) -> None:
     async with door.http.ws_connect(f"{door.page.url}socket", origin=door.origin) as socket:
         await socket.send_json({**request_, "ask": 7})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (frame := json.loads((await socket.receive()).data)).get("is") != "answer":
                 pass
         assert frame == {"is": "answer", "to": 7, "refused": refused}
@@ -150,7 +151,7 @@ async def test_a_channel_that_one_may_not_see_stays_unseen(door: Door) -> None:
         await socket.send_json({"do": "open", "channel": str(secret.id), "ask": 1})
         await socket.send_json({"do": "open", "channel": str(guild.channels[0].id), "ask": 2})
         seen = ""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while '"to":2' not in seen:
                 seen += (await socket.receive()).data
     assert "secret" not in seen
@@ -165,7 +166,7 @@ async def test_a_window_that_asks_and_never_reads_is_cut_off(door: Door) -> None
     asked = json.dumps({"do": "open", "channel": str(songs.id)}).encode()
     frame = b"\x81" + bytes([0x80 | len(asked)]) + b"\0\0\0\0" + asked  # masked with zeros
 
-    async with PageServer(door.scene, unread_max_bytes=1_000_000) as page, asyncio.timeout(20):
+    async with PageServer(door.scene, unread_max_bytes=1_000_000) as page, asyncio.timeout(PATIENCE_SECONDS):
         address = urlsplit(page.url)
         _, writer = await asyncio.open_connection(address.hostname, address.port, limit=1024)
         head = (

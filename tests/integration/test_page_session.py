@@ -16,6 +16,7 @@ from bot.sandbox.page.outbox import Outbox
 from bot.sandbox.page.samples import SAMPLES, Samples
 from bot.sandbox.page.scene import Identity, Scene
 from bot.sandbox.page.server import PageServer
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.suno import FakeSuno
 from tests.support.discord_api import Stage, staged
 
@@ -31,7 +32,7 @@ class Tab:
     asked: int = 0
 
     async def until(self, wanted: Callable[[Json], object]) -> Json:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 frame = json.loads((await self.socket.receive()).data)
                 self.frames.append(frame)
@@ -242,9 +243,7 @@ async def test_suggestions_come_beside_options_of_any_name(house: House) -> None
     async with asyncio.TaskGroup() as group:
         asking = group.create_task(tab.until(lambda frame: frame.get("to") == 9))
         await tab.socket.send_json({**suggest, "ask": 9})
-        await house.stage.discord.world.changes.until(
-            lambda: bool(interactions), timeout=10, wanted="an interaction", seen=str
-        )
+        await house.stage.discord.world.changes.until(lambda: bool(interactions), wanted="an interaction", seen=str)
         (interaction,) = interactions.values()
         choices = [{"name": "Long", "value": "long"}]
         await house.stage.api.answer(Invocation(interaction), {"type": 8, "data": {"choices": choices}})

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from storage.engines.postgres import Lent, PostgresEngine, open_postgres
 from storage.errors import Conflict, StorageUnavailable
 from tests.support.notes import ADD, names
@@ -63,7 +64,7 @@ async def notes_on(
 ) -> AsyncIterator[PostgresEngine]:
     await database.make()
     opened = open_postgres(database.url, connections=connections, busy_seconds=busy_seconds)
-    async with asyncio.timeout(60), opened as engine:
+    async with asyncio.timeout(PATIENCE_SECONDS), opened as engine:
         async with engine.transaction() as connection:
             await connection.execute("CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY)")
         yield engine

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from storage.engines.base import BUSY_SECONDS
 from storage.engines.postgres import MARGIN_SECONDS, Lent, PostgresEngine, open_postgres
 from storage.errors import StorageUnavailable
@@ -72,7 +73,7 @@ async def relay(tmp_path: Path) -> AsyncIterator[Relay]:
 @asynccontextmanager
 async def notes_on(relay: Relay) -> AsyncIterator[PostgresEngine]:
     opened = open_postgres(relay.url, connections=CONNECTIONS, busy_seconds=BUSY, hanging_seconds=HANGING)
-    async with asyncio.timeout(20), opened as engine:
+    async with asyncio.timeout(PATIENCE_SECONDS), opened as engine:
         async with engine.transaction() as connection:
             await connection.execute("CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY)")
         await asyncio.gather(*(names(engine) for _ in range(CONNECTIONS)))  # so that all are open

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bot.domain.jobs import JobState
 from bot.fault_points import hold
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.messenger import RouteClosed
 from bot.services.pipeline.accept import GOT_IT, INTERRUPTED
 from tests.support.pipeline import MIA, Pipeline, a_pipeline
@@ -32,7 +33,7 @@ async def successor(tmp_path: Path, pipeline: Pipeline) -> AsyncIterator[Pipelin
 
 async def stopped(work: Awaitable[object], point: str) -> None:
     """The process is asked to stop while it is at `point`."""
-    async with asyncio.timeout(10), hold(point) as there:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold(point) as there:
         working = asyncio.ensure_future(work)
         await there.reached()
         working.cancel()

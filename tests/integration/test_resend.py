@@ -14,6 +14,7 @@ from bot.domain.progress import MessageLink, end_of
 from bot.domain.text import Verbatim, text
 from bot.errors import Refused, SourceUnreachable
 from bot.fault_points import hold
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.messenger import RouteClosed, RouteUnavailable
 from tests.support.fakes import FakeRoute
 from tests.support.pipeline import LIMIT, MIA, TRACKS, Pipeline, a_pipeline
@@ -174,7 +175,7 @@ async def test_a_member_is_sent_one_thing_at_a_time(pipeline: Pipeline) -> None:
     one, two = await pipeline.finished(), await pipeline.finished()
     while await pipeline.delivery.step():
         pass
-    async with asyncio.timeout(10), hold("while a track is fetched") as fetching:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold("while a track is fetched") as fetching:
         sending = asyncio.create_task(pipeline.resend.send_again(one.id, MIA, the_click(pipeline)))
         await fetching.reached()
 
@@ -193,7 +194,7 @@ async def test_only_a_few_jobs_are_sent_again_at_the_same_time(pipeline: Pipelin
     jobs = [await pipeline.finished(member_id=member_id) for member_id in members]
     while await pipeline.delivery.step():
         pass
-    async with asyncio.timeout(10), hold("while a track is fetched") as fetching:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold("while a track is fetched") as fetching:
         sending = [
             asyncio.create_task(pipeline.resend.send_again(job.id, member_id, the_click(pipeline)))
             for job, member_id in zip(jobs, members, strict=True)

@@ -10,6 +10,7 @@ import pytest
 from discord import app_commands
 
 from bot.sandbox.discord import ClientRefuses, DiscordOptions, FakeDiscord, NeverHappened, State, Upload
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.discord_api import TOKEN, Json, a_bot, connected, led_to
 
 
@@ -255,7 +256,7 @@ async def test_permissions_that_are_taken_and_given_back_reach_the_client_at_onc
             channel = after.guild.text_channels[0]
             may_write.put_nowait(channel.permissions_for(after.guild.me).send_messages)
 
-        async with connected(fake, bot), asyncio.timeout(5):
+        async with connected(fake, bot), asyncio.timeout(PATIENCE_SECONDS):
             seen = []
             for change in (guild.deny, guild.allow, songs.deny, songs.allow):
                 change("SEND_MESSAGES")

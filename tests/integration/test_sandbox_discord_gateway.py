@@ -13,6 +13,7 @@ from discord.ext import commands
 
 from bot.sandbox.discord import DiscordOptions, FakeDiscord, SecondSession
 from bot.sandbox.discord.world.changes import Changes
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.discord_api import TOKEN, Json, a_bot, connected
 
 
@@ -29,7 +30,7 @@ class Answers:
 
     async def until(self, count: int) -> None:
         await self.changes.until(
-            lambda: len(self.codes) >= count, timeout=10, wanted=f"{count} answers", seen=lambda: str(self.codes)
+            lambda: len(self.codes) >= count, wanted=f"{count} answers", seen=lambda: str(self.codes)
         )
 
 
@@ -199,7 +200,7 @@ async def test_the_client_knows_the_author_of_a_message_as_a_member() -> None:
         async def on_message(message: discord.Message) -> None:
             authors.put_nowait(message.author)
 
-        async with connected(fake, bot), asyncio.timeout(5):
+        async with connected(fake, bot), asyncio.timeout(PATIENCE_SECONDS):
             mia.post(songs, "hello")
 
             assert isinstance(await authors.get(), discord.Member)

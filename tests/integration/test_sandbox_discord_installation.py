@@ -7,6 +7,7 @@ import pytest
 from discord import app_commands
 
 from bot.sandbox.discord import ClientRefuses, DiscordOptions, FakeDiscord
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.discord_api import a_bot, connected
 
 
@@ -24,7 +25,7 @@ async def test_joining_and_leaving_a_server_are_reported() -> None:
         async def on_guild_remove(_: discord.Guild) -> None:
             left.set()
 
-        async with connected(fake, bot), asyncio.timeout(5):
+        async with connected(fake, bot), asyncio.timeout(PATIENCE_SECONDS):
             fake.guild("Another")
             await joined.wait()
             guild.kick_bot()
@@ -44,7 +45,7 @@ async def test_a_bot_that_leaves_a_server_gets_the_event() -> None:
         async def on_guild_remove(guild: discord.Guild) -> None:
             left.put_nowait(guild.name)
 
-        async with connected(fake, bot), asyncio.timeout(5):
+        async with connected(fake, bot), asyncio.timeout(PATIENCE_SECONDS):
             await next(guild for guild in bot.guilds if guild.name == "Goes").leave()
 
             assert await left.get() == "Goes"

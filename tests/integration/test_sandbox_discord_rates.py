@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from bot.sandbox.discord import DiscordOptions, FakeDiscord, RateLimit, TroubleKind
 from bot.sandbox.discord.options import MESSAGE, MESSAGES
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.discord_api import Json, Reply, Stage, a_bot, connected, staged
 
 HELLO: Json = {"content": "hello"}
@@ -133,7 +134,7 @@ async def test_discord_py_edits_two_messages_of_a_channel_at_the_same_time() -> 
 
             holding = asyncio.create_task(first.edit(content="held"))
             await held.reached()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await second.edit(content="two, edited")
             held.release()
             await holding

@@ -6,6 +6,7 @@ import discord
 import pytest
 
 from bot.sandbox.discord import VOICE, ClientRefuses, FakeDiscord
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.discord_api import Json, Stage, a_bot, connected, staged
 
 HELLO: Json = {"content": "hello"}
@@ -141,7 +142,7 @@ async def test_the_client_learns_that_a_thread_was_locked() -> None:
             if after.locked:
                 locked.set()
 
-        async with connected(fake, bot), asyncio.timeout(5):
+        async with connected(fake, bot), asyncio.timeout(PATIENCE_SECONDS):
             thread.lock()
             await locked.wait()
 

@@ -193,7 +193,7 @@ async def test_an_outage_cuts_the_gateway_and_the_client_resumes() -> None:
                 await fake.gateway.changes.until(
                     lambda: not fake.gateway.sessions, timeout=5, wanted="the end of the connection", seen=str
                 )
-            await fake.gateway.wait_resumed(timeout=30)
+            await fake.gateway.wait_resumed()
 
 
 async def test_a_failure_of_the_stand_in_itself_does_not_stay_hidden() -> None:

@@ -10,6 +10,7 @@ from bot.chat.global_budget import LIMIT, MAY_USE, Urgency
 from bot.chat.global_limit import GlobalLimit
 from bot.sandbox.discord import DiscordOptions, FakeDiscord, RateLimit
 from bot.sandbox.discord.options import MESSAGE, MESSAGES
+from bot.sandbox.patience import PATIENCE_SECONDS
 from storage.engines.postgres_budgets import PUTS_BETWEEN_FORGETS, DiscordBudgets
 from tests.support.database import connected, open_storage, rows, tamper
 from tests.support.paced import pacers, processes, shared
@@ -118,7 +119,7 @@ async def test_an_outage_of_the_database_does_not_delay_a_result(tmp_path: Path,
             await bot.post(songs.id, "before")
             if trouble == "cut off":
                 await other.execute(CUT_OFF)
-            async with asyncio.timeout(30), other.transaction():
+            async with asyncio.timeout(PATIENCE_SECONDS), other.transaction():
                 if trouble == "locked":
                     await other.execute("LOCK TABLE discord_budget")
                 await bot.post(songs.id, "meanwhile")

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from bot.sandbox.discord import FakeDiscord
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.suno import FakeSuno
 from bot.web.server import serve
 
@@ -47,6 +48,6 @@ async def test_a_connection_made_while_the_server_stops_is_closed(
             for _ in range(turns):
                 await asyncio.sleep(0)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             with contextlib.suppress(ConnectionError):  # reset: never accepted
                 assert await loop.sock_recv(client, 1) == b""

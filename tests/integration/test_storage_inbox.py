@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from bot.domain.inbox_entry import Recorded
 from bot.domain.jobs import Job, JobState
 from bot.domain.text import text
+from bot.sandbox.patience import PATIENCE_SECONDS
 from storage.errors import StorageUnavailable
 from storage.inbox import CALLBACKS_PER_JOB
 from storage.intakes import WRITER
@@ -206,7 +207,7 @@ async def test_a_recorded_callback_is_on_disk(tmp_path: Path, storage: SqlStorag
 
 
 async def test_a_caller_that_hangs_up_does_not_stop_the_others(storage: SqlStorage, job: Job) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         tasks = [asyncio.create_task(record(storage, job.callback_token, b"%d" % number)) for number in range(10)]
         await asyncio.sleep(0)
         tasks[3].cancel()
@@ -219,7 +220,7 @@ async def test_a_caller_that_hangs_up_does_not_stop_the_others(storage: SqlStora
 async def test_callbacks_that_cannot_be_written_are_refused_and_later_ones_taken(
     tmp_path: Path, other: AnotherProgram
 ) -> None:
-    async with open_storage(tmp_path / "encore.db", busy_seconds=0.2) as storage, asyncio.timeout(20):
+    async with open_storage(tmp_path / "encore.db", busy_seconds=0.2) as storage, asyncio.timeout(PATIENCE_SECONDS):
         job = a_job()
         async with storage.transaction() as work:
             await work.jobs.insert(job)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from storage.engines.base import Connection
 from storage.engines.sqlite_file import open_sqlite
 from storage.errors import Conflict, StorageUnavailable
@@ -37,9 +38,9 @@ async def test_queued_tasks_wait_for_a_locked_database_together(tmp_path: Path) 
         other = sqlite3.connect(tmp_path / "notes.db", isolation_level=None)
         try:
             other.execute("BEGIN IMMEDIATE")
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 results = await asyncio.gather(
-                    *(add(database, f"{number}") for number in range(20)), return_exceptions=True
+                    *(add(database, f"{number}") for number in range(100)), return_exceptions=True
                 )
         finally:
             other.close()
@@ -79,7 +80,7 @@ async def test_a_full_disk_is_reported_and_works_again_once_there_is_room(tmp_pa
 async def test_if_sqlite_gives_up_the_whole_transaction_every_task_in_the_group_gets_an_error(
     tmp_path: Path, earlier: int
 ) -> None:
-    async with notes(tmp_path) as database, asyncio.timeout(20):
+    async with notes(tmp_path) as database, asyncio.timeout(PATIENCE_SECONDS):
 
         async def gives_up(connection: Connection) -> None:
             await connection.execute(ADD, "one")
@@ -105,7 +106,7 @@ async def test_if_sqlite_gives_up_the_whole_transaction_every_task_in_the_group_
 async def test_a_transaction_that_sqlite_gave_up_is_an_error_even_if_its_task_continues(
     tmp_path: Path, in_one_piece: bool
 ) -> None:
-    async with notes(tmp_path) as database, asyncio.timeout(20):
+    async with notes(tmp_path) as database, asyncio.timeout(PATIENCE_SECONDS):
 
         async def goes_on(connection: Connection) -> None:
             await connection.execute(ADD, "one")
@@ -124,7 +125,7 @@ async def test_a_transaction_that_sqlite_gave_up_is_an_error_even_if_its_task_co
 
 
 async def test_a_failed_commit_is_an_error_for_all_and_keeps_nothing(tmp_path: Path) -> None:
-    async with notes(tmp_path) as database, asyncio.timeout(20):
+    async with notes(tmp_path) as database, asyncio.timeout(PATIENCE_SECONDS):
         async with database.transaction() as connection:
             await connection.execute(
                 "CREATE TABLE child (name TEXT REFERENCES note (name) DEFERRABLE INITIALLY DEFERRED)"
@@ -176,7 +177,7 @@ async def test_a_commit_that_hangs_is_noticed_as_well(tmp_path: Path) -> None:
     async def look(connection: Connection) -> None:
         await connection.execute("SELECT 1")
 
-    async with open_sqlite(tmp_path / "notes.db", hanging_seconds=0) as database, asyncio.timeout(20):
+    async with open_sqlite(tmp_path / "notes.db", hanging_seconds=0) as database, asyncio.timeout(PATIENCE_SECONDS):
         await database._writer.set_trace_callback(hang)
         writing = asyncio.create_task(database.write(look))
         try:
@@ -189,7 +190,7 @@ async def test_a_commit_that_hangs_is_noticed_as_well(tmp_path: Path) -> None:
 
 
 async def test_a_transaction_in_one_piece_waits_for_another_process_but_not_for_ever(tmp_path: Path) -> None:
-    async with notes(tmp_path, busy_seconds=0.3) as database, asyncio.timeout(20):
+    async with notes(tmp_path, busy_seconds=0.3) as database, asyncio.timeout(PATIENCE_SECONDS):
         other = sqlite3.connect(tmp_path / "notes.db", isolation_level=None)
         try:
             other.execute("BEGIN IMMEDIATE")

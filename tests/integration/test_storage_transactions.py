@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from storage.engines.base import Connection
 from storage.engines.sqlite import SqliteEngine
 from storage.errors import Conflict, StorageUnavailable
@@ -97,7 +98,7 @@ async def test_cancellation_in_the_middle_of_a_statement_undoes_only_this_part(t
                     " WHERE i < 300000) SELECT 'n' || max(i) FROM n"
                 )
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             task = asyncio.create_task(cancelled_part())
             await entered.wait()
             others = [asyncio.create_task(add(database, name)) for name in ("one", "two")]
@@ -124,7 +125,7 @@ async def test_cancelling_at_any_step_loses_no_commit_and_stays_all_or_nothing(
             await connection.execute(ADD, name + "-a")
             await connection.execute(ADD, name + "-b")
 
-    async with notes(tmp_path) as database, asyncio.timeout(60):
+    async with notes(tmp_path) as database, asyncio.timeout(PATIENCE_SECONDS):
         for rounds in range(60):
             tasks = [asyncio.create_task(pair(database, f"{rounds}-{number}")) for number in range(4)]
             for _ in range(rounds):
@@ -141,7 +142,7 @@ async def test_cancelling_at_any_step_loses_no_commit_and_stays_all_or_nothing(
 
 
 async def test_cancelling_a_task_that_waits_for_its_turn_disturbs_nobody(tmp_path: Path) -> None:
-    async with notes(tmp_path) as database, asyncio.timeout(20):
+    async with notes(tmp_path) as database, asyncio.timeout(PATIENCE_SECONDS):
         async with database.transaction() as connection:
             await connection.execute(ADD, "first")
             waiting = [asyncio.create_task(add(database, f"{number}")) for number in range(10)]

@@ -11,6 +11,7 @@ from bot.domain.jobs import FailureReason, JobState
 from bot.domain.pace import SlidingWindow
 from bot.errors import ProviderBusy, ProviderOutOfCredits, ProviderUnauthorized
 from bot.fault_points import hold
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.pipeline.rate import SENT
 from tests.support.fakes import FakeProvider, TurnedClock
 from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
@@ -104,7 +105,7 @@ async def test_the_operator_hears_once_that_credits_are_gone_and_once_that_they_
     async with a_pipeline(tmp_path, clock=clock, provider=provider) as pipeline:
         for _ in range(2):
             await pipeline.accepted()
-        async with asyncio.timeout(10), hold("before the submit") as claimed:
+        async with asyncio.timeout(PATIENCE_SECONDS), hold("before the submit") as claimed:
             both = [asyncio.create_task(pipeline.submission.step()) for _ in range(2)]
             for _ in both:
                 await claimed.reached()

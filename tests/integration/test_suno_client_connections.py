@@ -15,6 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat
 from bot.errors import ProviderBusy, ProviderError, ProviderSilent
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.suno.client import SunoClient, open_session
 
 KEY = "key-0123456789abcdef"
@@ -269,7 +270,7 @@ async def test_a_stopped_submission_is_not_turned_into_an_error() -> None:
 
     async with serving(hear) as server, open_session() as session:
         submission = asyncio.create_task(fault(a_client(session, server.port)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await heard.wait()
         submission.cancel()
 

@@ -12,6 +12,7 @@ from bot.domain.jobs import Job, JobState, Place
 from bot.domain.text import Text
 from bot.errors import NotAudio, Refused
 from bot.fault_points import hold
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.messenger import Posted, ResultFile, RouteClosed, RouteUnavailable
 from bot.services.common.sentences import without_cost
 from bot.services.pipeline.accept import GOT_IT, INTERRUPTED, TOO_LATE
@@ -55,7 +56,7 @@ async def test_a_command_stays_with_the_worker_that_reads_its_source_when_the_cl
     pipeline: Pipeline, jump_seconds: float
 ) -> None:
     await pipeline.waiting_command()
-    async with asyncio.timeout(10), hold("after the source upload") as uploaded:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold("after the source upload") as uploaded:
         accepting = asyncio.create_task(pipeline.acceptance.step())
         await uploaded.reached()
         pipeline.clock.jump(jump_seconds)
@@ -287,7 +288,7 @@ async def test_what_is_being_delivered_is_not_sent_again(pipeline: Pipeline) -> 
     job = await uncollected(pipeline)
     assert job.place.guild_id is not None
     await pipeline.members.try_uncollected(job.place.guild_id)
-    async with asyncio.timeout(10), hold("while a track is fetched") as fetching:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold("while a track is fetched") as fetching:
         delivering = asyncio.create_task(pipeline.delivery.step())
         await fetching.reached()
 
@@ -302,7 +303,7 @@ async def test_what_is_being_delivered_is_not_sent_again(pipeline: Pipeline) -> 
 async def test_what_is_being_sent_again_is_not_delivered_when_a_channel_opens_up(pipeline: Pipeline) -> None:
     job = await uncollected(pipeline)
     assert job.place.guild_id is not None
-    async with asyncio.timeout(10), hold("while a track is fetched") as fetching:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold("while a track is fetched") as fetching:
         sending = asyncio.create_task(pipeline.resend.send_again(job.id, MIA, the_click(pipeline)))
         await fetching.reached()
         await pipeline.members.try_uncollected(job.place.guild_id)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from storage import upgrade
 from storage.engines.base import Engine
 from storage.engines.opening import open_server
@@ -212,7 +213,10 @@ async def test_a_start_that_is_killed_while_it_copies_leaves_nothing_to_the_next
 
 
 @pytest.mark.sqlite
-async def test_a_process_that_starts_while_another_copies_waits_for_it(tmp_path: Path) -> None:
+async def test_a_process_that_starts_while_another_copies_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrade, "GROWING_SECONDS", 600)  # so it ends for no other reason
     path = tmp_path / "encore.db"
     is_waiting = asyncio.Event()
 
@@ -233,7 +237,7 @@ async def test_a_process_that_starts_while_another_copies_waits_for_it(tmp_path:
         half.touch()
         logging.getLogger("storage.upgrade").addFilter(hear)
         starting = asyncio.create_task(started())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await is_waiting.wait()
             other.execute("ROLLBACK")
             half.unlink()
@@ -242,8 +246,9 @@ async def test_a_process_that_starts_while_another_copies_waits_for_it(tmp_path:
 
 
 @pytest.mark.sqlite
-async def test_two_processes_that_upgrade_at_once_both_start(tmp_path: Path) -> None:
+async def test_two_processes_that_upgrade_at_once_both_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither has begun to copy when the other looks."""
+    monkeypatch.setattr(upgrade, "GROWING_SECONDS", 600)
     path = tmp_path / "encore.db"
     await upgraded(path, known=KNOWN[:-1])
     half = path.with_name(f".{path.name}.before-{NEXT:04}_mood.0123abcd")
@@ -260,7 +265,7 @@ async def test_two_processes_that_upgrade_at_once_both_start(tmp_path: Path) -> 
 
         for name in ("storage.engines.base", "storage.upgrade"):
             logging.getLogger(name).addFilter(begin_to_copy)
-        async with asyncio.timeout(10), open_storage(path, busy_seconds=0.1) as storage:
+        async with asyncio.timeout(PATIENCE_SECONDS), open_storage(path, busy_seconds=0.1) as storage:
             await used(storage)
         for name in ("storage.engines.base", "storage.upgrade"):
             logging.getLogger(name).removeFilter(begin_to_copy)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, ExitStack
 
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.web.interactions import BODY_LIMIT_BYTES, MOST_LARGE, MOST_UNDER_WAY
 from tests.support.interactions import COMMAND, Taken, as_json, interactions, post
 from tests.support.web import POST, Parts, asked, cut, serving, talking
@@ -216,7 +217,7 @@ async def test_ten_thousand_wrongly_signed_requests_are_refused_unparsed() -> No
                 talk.say(request * 10)
                 statuses.extend([(await talk.answer())[0] for _ in range(10)])
 
-    async with interactions(taken) as port, asyncio.timeout(60), asyncio.TaskGroup() as group:
+    async with interactions(taken) as port, asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         for _ in range(20):
             group.create_task(flood(port))
 

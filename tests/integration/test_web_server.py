@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.web.server import WebServerError, serve
 from tests.support.web import POST, Parts, Talk, asked, serving, talking
 
@@ -142,7 +143,7 @@ async def test_a_long_target_is_refused() -> None:
 async def test_a_request_under_way_is_finished_before_the_server_stops() -> None:
     parts = Parts()
     parts.gate.clear()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async with serving(parts, shutdown_seconds=10) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             talk = Talk(reader, writer)
@@ -160,7 +161,7 @@ async def test_a_hanging_and_an_idle_connection_do_not_hold_up_the_stop() -> Non
     parts = Parts()
     parts.gate.clear()
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async with serving(parts, shutdown_seconds=0.1) as port:
             idle = await asyncio.open_connection("127.0.0.1", port)
             hanging = await asyncio.open_connection("127.0.0.1", port)

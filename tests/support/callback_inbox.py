@@ -13,6 +13,7 @@ from yarl import URL
 from bot.domain.inbox_entry import Recorded
 from bot.domain.text import text
 from bot.errors import EncoreError
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.web.application import build_web
 from bot.web.server import serve
 
@@ -99,7 +100,7 @@ async def callbacks(inbox: Inbox, *, webhook_key: str = "", body_seconds: float 
         clock=lambda: NOW,
         body_seconds=body_seconds,
     )
-    async with asyncio.timeout(30), serve(app, "127.0.0.1", 0, linger_seconds=0.1) as port:
+    async with asyncio.timeout(PATIENCE_SECONDS), serve(app, "127.0.0.1", 0, linger_seconds=0.1) as port:
         yield f"http://127.0.0.1:{port}/callbacks/"
 
 

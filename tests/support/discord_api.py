@@ -16,6 +16,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.sandbox.discord import Channel, DiscordOptions, FakeDiscord, Guild, Invocation, Member
+from bot.sandbox.patience import PATIENCE_SECONDS
 
 TOKEN = "an invented token"
 Json = Any  # whatever JSON can say
@@ -177,7 +178,7 @@ async def connected(fake: FakeDiscord, *clients: commands.Bot) -> AsyncIterator[
         tasks = [asyncio.create_task(client.start(TOKEN)) for client in clients]
         try:
             await fake.wait_ready(len(clients))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 for client in clients:
                     await client.wait_until_ready()
             if clients[0].tree.get_commands():

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from bot.sandbox.patience import PATIENCE_SECONDS
+
 
 class ListeningManager:
     def __init__(self, address: str) -> None:
@@ -17,7 +19,7 @@ class ListeningManager:
         self._socket.bind(f"\0{address[1:]}" if address.startswith("@") else address)
         self._socket.setblocking(False)
 
-    async def hear(self, assignment: str, *, seconds: float = 20) -> None:
+    async def hear(self, assignment: str, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until it arrives; what arrived before counts."""
         try:
             async with asyncio.timeout(seconds):

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.sandbox import processes
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.processes import ROOT, BotProcess, environ_of
 from tests.support.secrets import secrets_in
 
@@ -13,7 +14,7 @@ __all__ = ["ROOT", "BotProcess", "bot_process", "environ_of", "said"]
 SECRETS = ("DISCORD_TOKEN", "SUNO_API_KEY", "SUNO_WEBHOOK_KEY")
 
 
-async def said(bot: BotProcess, words: str, *, seconds: float = 20) -> None:
+async def said(bot: BotProcess, words: str, *, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until the process has printed `words`."""
     try:
         assert await bot.has_said(words, seconds=seconds), "it has ended"

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.suno import FakeSuno, SunoOptions
 from bot.sandbox.suno.material import write_silence
 
@@ -20,7 +21,6 @@ KEY = {"Authorization": "Bearer sandbox-suno-key"}
 QUICK = SunoOptions(time_scale=0.001, audio=False, audio_bytes=20_000, rate_limit=0)
 BY_HAND = SunoOptions(manual=True, audio=False, audio_bytes=20_000)
 SUBMIT = "/api/v1/generate/upload-extend"
-TEST_SECONDS = 30
 
 
 @dataclass
@@ -142,7 +142,7 @@ class Caller:
 async def a_caller(options: SunoOptions = QUICK) -> AsyncIterator[Caller]:
     """A stand-in with 10.5 seconds of silence uploaded to it, and its caller."""
     async with (
-        asyncio.timeout(TEST_SECONDS),
+        asyncio.timeout(PATIENCE_SECONDS),
         receiving() as receiver,
         FakeSuno(options) as suno,
         aiohttp.ClientSession() as session,

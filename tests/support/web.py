@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot.domain.inbox_entry import Recorded
 from bot.domain.public_address import SelfCalls
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.web.application import build_web
 from bot.web.interactions import InteractionEndpoint
 from bot.web.server import serve
@@ -83,7 +84,7 @@ async def serving(
     shutdown_seconds: float = 2,
 ) -> AsyncIterator[int]:
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(PATIENCE_SECONDS),
         serve(
             parts.application(body_seconds=body_seconds),
             "127.0.0.1",

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from storage.batches import BATCH_MAX, Batches, Take
 
 
@@ -43,7 +44,7 @@ async def test_items_that_arrive_before_a_batch_begins_go_into_it() -> None:
     doubling.may_begin.clear()
     doubling.may_end.set()
     batches = doubling.batches_of()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         tasks = [group.create_task(batches.add(number)) for number in (1, 2)]
         await settled()
         tasks.append(group.create_task(batches.add(3)))
@@ -57,7 +58,7 @@ async def test_items_that_arrive_before_a_batch_begins_go_into_it() -> None:
 async def test_the_next_batch_is_handed_over_while_one_is_being_handled() -> None:
     doubling = Doubling()
     batches = doubling.batches_of()
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         tasks = [group.create_task(batches.add(1))]
         await settled()
         doubling.may_begin.clear()
@@ -76,7 +77,7 @@ async def test_a_batch_takes_only_so_many() -> None:
     doubling = Doubling()
     doubling.may_end.set()
     batches = doubling.batches_of()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await asyncio.gather(*(batches.add(number) for number in range(BATCH_MAX + 1)))
 
     assert [len(batch) for batch in doubling.batches] == [BATCH_MAX, 1]
@@ -92,7 +93,7 @@ async def test_a_batch_that_fails_before_it_begins_fails_alone() -> None:
 
     failed: list[bool] = []
     batches = Batches(handle, seconds=20, name="fail once")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(ZeroDivisionError):
             await batches.add(1)
         assert await batches.add(2) == 2
@@ -103,7 +104,7 @@ async def test_whatever_has_waited_too_long_for_its_batch_to_begin_is_not_handle
     doubling.may_begin.clear()
     doubling.may_end.set()
     batches = doubling.batches_of(seconds=0.05)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(TimeoutError):
             await batches.add(1)
         waiting = asyncio.create_task(batches.add(2))
@@ -130,7 +131,7 @@ async def test_an_error_reaches_only_its_own_batch() -> None:
 async def test_nobody_waits_beyond_the_time_limit_and_work_continues_afterwards() -> None:
     doubling = Doubling()
     batches = doubling.batches_of(seconds=0.05)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         waiting = [asyncio.create_task(batches.add(1))]
         await asyncio.sleep(0)
         waiting.append(asyncio.create_task(batches.add(2)))
@@ -146,7 +147,7 @@ async def test_nobody_waits_beyond_the_time_limit_and_work_continues_afterwards(
 async def test_a_caller_that_leaves_does_not_hold_up_the_others() -> None:
     doubling = Doubling()
     batches = doubling.batches_of()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         first, second = asyncio.create_task(batches.add(1)), asyncio.create_task(batches.add(2))
         await asyncio.sleep(0)
         first.cancel()

@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.text import text
 from bot.errors import Outage
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.bells import Bell
 from bot.services.common.worker import Worker
 
@@ -34,7 +35,7 @@ async def said(caplog: pytest.LogCaptureFixture, *errors: Exception) -> list[str
     caplog.set_level(logging.INFO)
     task, bell = Failing(*errors), Bell()
     running = asyncio.create_task(Worker("listening", task, bell, lambda: datetime.now(UTC)).run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not task.worked.is_set():
             bell.ring()
             await asyncio.sleep(0)

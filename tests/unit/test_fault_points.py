@@ -6,6 +6,7 @@ import pytest
 
 from bot import fault_points
 from bot.fault_points import HOLDABLE, POINTS, hold, pause_at
+from bot.sandbox.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 CALLED = re.compile(r'fault_points\.(reach|pause_at)\("([^"]+)"\)')
@@ -33,7 +34,7 @@ async def test_a_held_point_stops_a_task_until_it_is_released() -> None:
 async def test_a_released_point_stops_nobody_else() -> None:
     async with hold("before the post") as point:
         point.release()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await pause_at("before the post")
 
 
@@ -61,12 +62,12 @@ async def test_leaving_the_block_releases_the_point_even_after_an_error() -> Non
 
     with pytest.raises(LookupError):
         await fail()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await walking
 
 
 async def test_only_the_held_point_stops() -> None:
-    async with hold("before the post"), asyncio.timeout(1):
+    async with hold("before the post"), asyncio.timeout(PATIENCE_SECONDS):
         await pause_at("after the post")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.chat.global_budget import LIMIT, MAY_USE, WINDOW_SECONDS, Urgency
 from bot.chat.global_limit import EDIT_SPACING_SECONDS, GlobalLimit
+from bot.sandbox.patience import PATIENCE_SECONDS
 
 RESULT, MESSAGE, EDIT = Urgency
 
@@ -97,7 +98,7 @@ async def test_a_cancelled_request_makes_room_for_the_next(first: bool) -> None:
     await settled()
 
     waiting[0 if first else 1].cancel()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await waiting[1 if first else 0]
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.lease import LeaseLost, renewed
 from storage.errors import StorageUnavailable
 
@@ -28,7 +29,7 @@ class Claims:
         return answer
 
     async def wait_for(self, renewals: int) -> None:
-        async with asyncio.timeout(10), self._renewed:
+        async with asyncio.timeout(PATIENCE_SECONDS), self._renewed:
             await self._renewed.wait_for(lambda: self.renewals >= renewals)
 
 

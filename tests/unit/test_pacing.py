@@ -14,6 +14,7 @@ from bot.chat.global_budget import LIMIT as LIMIT_OF_ALL
 from bot.chat.global_budget import Urgency
 from bot.chat.pacing import EXPECTED_SECONDS, Pacer
 from bot.chat.shared_state import Shared
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.messenger import RouteBusy
 from tests.unit.test_shared_state import Database
 
@@ -67,7 +68,7 @@ class Bucket:
 
 @asynccontextmanager
 async def a_bucket(*, slides: bool = False, apart: bool = False) -> AsyncIterator[tuple[Pacer, Bucket]]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         pacer = Pacer()
         yield pacer, Bucket(pacer, slides, apart)
 
@@ -158,7 +159,7 @@ async def test_no_result_and_no_edit_waits_for_a_time_from_before_the_clock_was_
     assert await is_busy(pacer)
     now[0] -= 3600
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert not await is_busy(pacer)
         async with pacer.post(SONGS, Urgency.RESULT):
             await pacer._everything.pass_through(Urgency.RESULT)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.suno.clock import Bell, Crew, RateWindow, ScaledClock
 
 
@@ -34,7 +35,7 @@ def test_a_limit_of_0_lets_everything_pass() -> None:
 async def test_a_bell_wakes_those_whose_condition_now_holds() -> None:
     bell = Bell()
     seen: list[int] = []
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         group.create_task(bell.wait_for(lambda: len(seen) == 2))
         for n in range(2):
             await asyncio.sleep(0)
@@ -45,7 +46,7 @@ async def test_a_bell_wakes_those_whose_condition_now_holds() -> None:
 async def test_a_scaled_moment_that_has_passed_is_not_waited_for() -> None:
     clock = ScaledClock(1.0)
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await clock.sleep_until(clock.now() - 200, 180)
 
 

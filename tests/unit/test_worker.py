@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.bells import Bell
 from bot.services.common.worker import Worker
 from tests.support.fakes import TurnedClock
@@ -31,7 +32,7 @@ class Errand:
 async def working(errand: Errand, bell: Bell, clock: TurnedClock, *, asks_first: bool) -> AsyncIterator[None]:
     worker = asyncio.create_task(Worker("errands", errand, bell, clock, asks_first=asks_first).run())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             yield
     finally:
         worker.cancel()

@@ -7,12 +7,12 @@ from bot.sandbox.discord.options import DiscordOptions
 from bot.sandbox.discord.user.invocation import Invocation
 from bot.sandbox.discord.user.member import Member
 from bot.sandbox.discord.wire.server import Server
-from bot.sandbox.discord.world.changes import PATIENCE_SECONDS
 from bot.sandbox.discord.world.clock import utc_now
 from bot.sandbox.discord.world.guilds import Guild
 from bot.sandbox.discord.world.interactions import InteractionNews
 from bot.sandbox.discord.world.roster import Role
 from bot.sandbox.discord.world.shapes import Happened, Json
+from bot.sandbox.patience import PATIENCE_SECONDS
 
 
 class FakeDiscord(Server):

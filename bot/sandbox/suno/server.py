@@ -16,6 +16,7 @@ from typing import Self
 import aiohttp
 from aiohttp import web
 
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.runner import Runner
 from bot.sandbox.suno import envelopes, rules
 from bot.sandbox.suno.answers import Answers
@@ -204,12 +205,12 @@ class FakeSuno:
             raise ValueError(f"{words!r} changes no answer")
         self._planned.append(_PlannedTrouble(call, trouble, times))
 
-    async def wait_until(self, holds: Callable[[], bool], *, timeout_seconds: float = 10) -> None:
+    async def wait_until(self, holds: Callable[[], bool], *, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until it `holds`; checked after every acceptance, stage and callback. Raises TimeoutError."""
         async with asyncio.timeout(timeout_seconds):
             await self._bell.wait_for(holds)
 
-    async def wait_for_submit(self, n: int = 1, *, timeout_seconds: float = 10) -> None:
+    async def wait_for_submit(self, n: int = 1, *, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until `n` submissions have been accepted."""
         await self.wait_until(lambda: self.submits >= n, timeout_seconds=timeout_seconds)
 

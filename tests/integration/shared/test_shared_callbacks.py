@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.jobs import Job
 from bot.fault_points import hold
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.pipeline import Pipeline, set_the_clock_back
 
 pytestmark = pytest.mark.postgres
@@ -54,7 +55,7 @@ async def test_callbacks_of_a_dead_process_are_taken_over_after_their_lease(one:
     await run_dry(other)
     jobs = [await one.running(member_id=2000 + number) for number in range(3)]
     await record_ends(one, jobs)
-    async with asyncio.timeout(10), hold("before a callback is applied") as applying:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold("before a callback is applied") as applying:
         dying = asyncio.create_task(one.callbacks.step())
         for _ in jobs:
             await applying.reached()
@@ -73,7 +74,7 @@ async def test_a_process_that_stops_leaves_its_callbacks_to_the_others_at_once(o
     await run_dry(other)
     job = await one.running()
     await record_ends(one, [job])
-    async with asyncio.timeout(10), hold("before a callback is applied") as applying:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold("before a callback is applied") as applying:
         stopping = asyncio.create_task(one.callbacks.step())
         await applying.reached()
         stopping.cancel()

@@ -10,6 +10,7 @@ from bot.domain.jobs import Job, JobState, Place
 from bot.domain.text import Verbatim
 from bot.errors import Refused, TakenElsewhere
 from bot.fault_points import hold
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.pipeline import MIA, Pipeline
 from tests.support.storage_samples import a_place
 
@@ -46,7 +47,7 @@ async def test_a_member_is_sent_one_thing_at_a_time_whichever_process_gets_the_c
     one: Pipeline, other: Pipeline
 ) -> None:
     job, second = await delivered(one), await delivered(one)
-    async with asyncio.timeout(10), hold("while a track is fetched") as fetching:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold("while a track is fetched") as fetching:
         sending = asyncio.create_task(one.resend.send_again(job.id, MIA, a_click(one)))
         await fetching.reached()
 
@@ -73,7 +74,7 @@ async def test_one_process_links_to_what_another_has_just_sent(one: Pipeline, ot
 
 async def test_a_frozen_sender_posts_nothing_that_another_has_sent(one: Pipeline, other: Pipeline) -> None:
     job = await delivered(one)
-    async with asyncio.timeout(10), hold("before the post") as posting:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold("before the post") as posting:
         frozen = asyncio.create_task(one.resend.send_again(job.id, MIA, a_click(one)))
         await posting.reached()
         one.clock.turn(LEASE_SECONDS + 1)

@@ -8,6 +8,7 @@ import pytest
 from bot.chat.shared_turns import SharedTurns
 from bot.domain.jobs import JobState
 from bot.fault_points import hold
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.support.pipeline import Pipeline, a_pipeline
 
 LEASE_SECONDS = 30
@@ -17,7 +18,7 @@ async def test_a_late_edit_over_a_final_message_is_corrected(one: Pipeline, othe
     job = await one.running()
     one.messenger.edits_arrive = asyncio.Event()
     late = asyncio.create_task(one.progress.step())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not one.messenger.edits_under_way:
             await one.storage.reading.memos.get("nothing")  # enough time for it to begin
     job = await one.job(job)
@@ -40,7 +41,7 @@ async def test_a_late_edit_over_a_final_message_is_corrected(one: Pipeline, othe
 async def test_a_frozen_process_edits_nothing_that_another_has_taken_over(one: Pipeline, other: Pipeline) -> None:
     await one.running()
     other.messenger.shown = []
-    async with asyncio.timeout(10), hold("after a progress view is read") as looked:
+    async with asyncio.timeout(PATIENCE_SECONDS), hold("after a progress view is read") as looked:
         frozen = asyncio.create_task(one.progress.step())
         await looked.reached()
         one.clock.turn(LEASE_SECONDS + 1)
@@ -71,7 +72,7 @@ async def test_the_result_waits_for_a_progress_edit_of_another_process_in_the_sa
     turns = SharedTurns(other.storage, lease_seconds=LEASE_SECONDS, clock=other.clock)
     one.messenger.edits_arrive = asyncio.Event()
     editing = asyncio.create_task(one.progress.step())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not one.messenger.edits_under_way:
             await one.storage.reading.memos.get("nothing")  # enough time for it to begin
 
@@ -105,5 +106,8 @@ async def test_the_turn_of_a_dead_process_runs_out(one: Pipeline, other: Pipelin
         assert await work.progress.take(job.id, owner="dead", now=one.clock(), until=until)
     one.clock.turn(LEASE_SECONDS)
 
-    async with asyncio.timeout(5), SharedTurns(other.storage, lease_seconds=30, clock=other.clock).taken(job.id):
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        SharedTurns(other.storage, lease_seconds=30, clock=other.clock).taken(job.id),
+    ):
         pass

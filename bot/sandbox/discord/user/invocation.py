@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from bot.sandbox.discord.user.forms import Modal
-from bot.sandbox.discord.world.changes import PATIENCE_SECONDS, NeverHappened
+from bot.sandbox.discord.world.changes import NeverHappened
 from bot.sandbox.discord.world.channels import Message
 from bot.sandbox.discord.world.interactions import CALLBACK_NAMES, Callback, Interaction, State
 from bot.sandbox.discord.world.posts import Version
+from bot.sandbox.patience import PATIENCE_SECONDS
 
 Found = TypeVar("Found")
 

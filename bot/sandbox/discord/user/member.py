@@ -11,7 +11,6 @@ from bot.sandbox.discord.user.forms import Modal
 from bot.sandbox.discord.user.invocation import Invocation
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.world import posting
-from bot.sandbox.discord.world.changes import PATIENCE_SECONDS
 from bot.sandbox.discord.world.channels import FORUM, Channel, Message, Ping, Thread
 from bot.sandbox.discord.world.interactions import Interaction, InteractionNews
 from bot.sandbox.discord.world.people import Person
@@ -19,6 +18,7 @@ from bot.sandbox.discord.world.permissions import Permission
 from bot.sandbox.discord.world.posts import DEFAULT, HAS_SNAPSHOT, REPLY, Snapshot, Version
 from bot.sandbox.discord.world.shapes import Happened, Json, Kind
 from bot.sandbox.discord.world.state import World
+from bot.sandbox.patience import PATIENCE_SECONDS
 
 SOON_AFTER_SECONDS = 0.02
 LINK_STYLE = 5

@@ -16,10 +16,10 @@ from bot.sandbox.discord.refuse.body import Body
 from bot.sandbox.discord.refuse.limits import Refused
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.wire.http.interactions import take_answer
-from bot.sandbox.discord.world.changes import PATIENCE_SECONDS
 from bot.sandbox.discord.world.interactions import Interaction, InteractionNews
 from bot.sandbox.discord.world.shapes import Json, News
 from bot.sandbox.discord.world.state import World
+from bot.sandbox.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from bot.sandbox.discord.wire.signing import Signer

@@ -15,9 +15,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from bot.sandbox.discord.options import DiscordOptions, SecondSession
 from bot.sandbox.discord.wire import payloads
 from bot.sandbox.discord.wire.events import GUILDS, MESSAGE_CONTENT, Event, event_of
-from bot.sandbox.discord.world.changes import PATIENCE_SECONDS, Changes
+from bot.sandbox.discord.world.changes import Changes
 from bot.sandbox.discord.world.shapes import Json, News
 from bot.sandbox.discord.world.state import World
+from bot.sandbox.patience import PATIENCE_SECONDS
 
 DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, RESUME, RECONNECT, REQUEST_MEMBERS = 0, 1, 2, 3, 6, 7, 8
 INVALID_SESSION, HELLO, HEARTBEAT_ACK = 9, 10, 11

@@ -28,9 +28,9 @@ from bot.sandbox.discord.wire.http.webhooks import WebhookRoutes
 from bot.sandbox.discord.wire.rates import Rates
 from bot.sandbox.discord.wire.responses import LOST, TOO_MANY, Recorded
 from bot.sandbox.discord.wire.troubles import Trouble, TroubleKind, Troubles
-from bot.sandbox.discord.world.changes import PATIENCE_SECONDS
 from bot.sandbox.discord.world.clock import Clock, utc_now
 from bot.sandbox.discord.world.state import World
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.runner import Runner
 
 HOST = "127.0.0.1"

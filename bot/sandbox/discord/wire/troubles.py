@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.sandbox.discord.world.changes import PATIENCE_SECONDS, Changes
+from bot.sandbox.discord.world.changes import Changes
+from bot.sandbox.patience import PATIENCE_SECONDS
 
 
 class TroubleKind(StrEnum):

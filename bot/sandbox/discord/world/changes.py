@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-Found = TypeVar("Found")
+from bot.sandbox.patience import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 10.0
-"""How long a wait lasts by default."""
+Found = TypeVar("Found")
 
 
 class NeverHappened(AssertionError):
@@ -27,7 +26,12 @@ class Changes:
         self._waiting.clear()
 
     async def until(
-        self, find: Callable[[], Found | None], *, timeout: float, wanted: str, seen: Callable[[], str]
+        self,
+        find: Callable[[], Found | None],
+        *,
+        timeout: float = PATIENCE_SECONDS,
+        wanted: str,
+        seen: Callable[[], str],
     ) -> Found:
         """Return what `find` returns as soon as that is truthy.
 

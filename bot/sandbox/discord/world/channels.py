@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from bot.sandbox.discord.world import permissions as allowed
-from bot.sandbox.discord.world.changes import PATIENCE_SECONDS, Changes
+from bot.sandbox.discord.world.changes import Changes
 from bot.sandbox.discord.world.ground import Ground
 from bot.sandbox.discord.world.people import Person, User, Why
 from bot.sandbox.discord.world.permissions import NONE, Overwrite, Permission, named
@@ -22,6 +22,7 @@ from bot.sandbox.discord.world.posts import (
 from bot.sandbox.discord.world.roster import Roster
 from bot.sandbox.discord.world.shapes import Happened, Json, News, Origin
 from bot.sandbox.discord.world.sizes import UPLOAD_BYTES_BY_TIER
+from bot.sandbox.patience import PATIENCE_SECONDS
 
 TEXT, DM, VOICE, PUBLIC_THREAD, PRIVATE_THREAD, FORUM = 0, 1, 2, 11, 12, 15
 """Channel types. A forum holds no messages but threads, its posts (docs, topics/threads)."""
