@@ -19,7 +19,7 @@ NOTHING_STARTED = "I couldn't reach Discord in time, so nothing was started. Ple
 @pytest.fixture
 async def patient_town(tmp_path: Path, source: Path) -> AsyncIterator[Town]:
     """A town whose Discord waits longer for an acknowledgement than the bot does."""
-    async with a_town(tmp_path, source, QUICK, DiscordOptions(acknowledge_seconds=60)) as town:
+    async with a_town(tmp_path, source, QUICK) as town:
         town.settings = replace(town.settings, lease_seconds=30)
         yield town
 
@@ -80,14 +80,15 @@ async def test_with_a_lease_shorter_than_the_trouble_it_is_one_or_the_other(town
         assert town.suno.submits == 1
 
 
-async def test_a_command_whose_acknowledgement_never_arrived_starts_nothing(town: Town) -> None:
-    await town.start(lease_seconds=30)
-    town.discord.troubles.add("POST", CALLBACK, TroubleKind.ABORT_BEFORE, times=1000)
+async def test_a_command_whose_acknowledgement_never_arrived_starts_nothing(tmp_path: Path, source: Path) -> None:
+    async with a_town(tmp_path, source, QUICK, DiscordOptions()) as town:
+        await town.start(lease_seconds=30)
+        town.discord.troubles.add("POST", CALLBACK, TroubleKind.ABORT_BEFORE, times=1000)
 
-    invocation = await town.extend()
-    await invocation.failed()
+        invocation = await town.extend()
+        await invocation.failed()
 
-    await check_that_nothing_was_started(town)
+        await check_that_nothing_was_started(town)
 
 
 async def no_clear_answer(town: Town) -> None:

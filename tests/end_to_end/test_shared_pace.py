@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from bot.roles import Role
-from bot.sandbox.discord import DiscordOptions, RateLimit
+from bot.sandbox.discord import RateLimit
 from bot.sandbox.discord.options import MESSAGE, MESSAGES
 from bot.sandbox.stand_ins import running
-from tests.end_to_end.town import QUICK, a_town
+from tests.end_to_end.town import QUICK, UNHURRIED, a_town
 
 JOBS = 8
 WORKERS = frozenset({Role.WORKERS})
@@ -22,7 +22,7 @@ async def test_a_burst_of_results_from_two_processes_draws_no_refusal_and_goes_b
     tmp_path: Path, source: Path
 ) -> None:
     five = RateLimit(5, 1.5)
-    discord = DiscordOptions(rate_limits={("POST", MESSAGES): five, ("PATCH", MESSAGE): five})
+    discord = dataclasses.replace(UNHURRIED, rate_limits={("POST", MESSAGES): five, ("PATCH", MESSAGE): five})
     async with a_town(tmp_path, source, dataclasses.replace(QUICK, manual=True), discord) as town:
         town.settings = replace(
             town.settings, quota_per_day=100, lease_seconds=30.0, progress_every_seconds=1.0, database_connections=8

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from bot.sandbox.discord import DiscordOptions, Message
+from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.end_to_end.test_result_buttons import has_label
 from tests.end_to_end.town import a_town
 
@@ -12,7 +13,7 @@ TOO_MANY = 429
 
 
 async def test_forty_votes_make_few_edits_and_none_is_refused(tmp_path: Path, source: Path) -> None:
-    async with a_town(tmp_path, source, discord=DiscordOptions()) as town:
+    async with a_town(tmp_path, source, discord=DiscordOptions(acknowledge_seconds=PATIENCE_SECONDS)) as town:
         await town.start(progress_every_seconds=1.0)
         await town.extend()
         result = await town.result()
