@@ -92,7 +92,7 @@ class BellsElsewhere:
         """A connection of its own that hears the other processes."""
 
         def heard(_pg: object, _pid: int, _channel: str, payload: str) -> None:
-            name, _, sender = payload.partition(" ")
+            name, _, sender = payload.rpartition(" ")  # a name may have spaces
             if sender != self._sender:
                 ring(name)
 

@@ -57,6 +57,17 @@ async def test_a_ring_wakes_a_worker_of_the_other_process(two: tuple[Bells, Bell
     assert there.deliver.rung == seen + 1
 
 
+async def test_every_bell_is_heard_in_the_other_process(two: tuple[Bells, Bells]) -> None:
+    here, there = two
+    seen = {name: bell.rung for name, bell in there._by_name.items()}
+
+    for bell in here._by_name.values():
+        bell.ring()
+
+    for name, bell in there._by_name.items():
+        await rung(bell, seen=seen[name])
+
+
 async def test_bells_rung_while_a_process_ends_are_still_heard(server: PostgresServer) -> None:
     async with bells_on(server) as there:
         seen = there.deliver.rung
