@@ -8,11 +8,17 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import JobState
+from storage.engines.base import BUSY_SECONDS
 from tests.end_to_end.town import QUICK, Town, a_town, ended, ends, eventually
 from tests.support.database import held, on_postgres, open_storage
 from tests.support.process import BotProcess, bot_process, environ_of
 
 CANNOT_WRITE = "I can't save anything right now. Please try again in a few minutes."
+
+
+@pytest.fixture
+def busy_seconds() -> float:
+    return BUSY_SECONDS
 
 
 def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:

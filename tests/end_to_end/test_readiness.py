@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from bot.app import build
 from bot.parts.web import web_part
+from storage.engines.base import BUSY_SECONDS
 from tests.end_to_end.test_outages import CANNOT_WRITE
 from tests.end_to_end.town import Town, eventually
 from tests.support.database import held
@@ -42,6 +43,7 @@ async def test_the_bot_is_not_ready_while_the_gateway_is_away(town: Town) -> Non
     await eventually(partial(is_reported, port, 200, {"gateway": True, "database": True}))
 
 
+@pytest.mark.parametrize("busy_seconds", [BUSY_SECONDS])
 async def test_the_bot_is_not_ready_while_it_cannot_write_to_its_database(town: Town) -> None:
     await town.start()
     port = town.settings.web_port

@@ -17,6 +17,7 @@ from bot.roles import Role
 from bot.sandbox.cluster import a_server_in_every_shard
 from bot.sandbox.discord import Channel, DiscordOptions, SecondSession, TroubleKind, Upload
 from bot.sandbox.stand_ins import free_port, running
+from storage.engines.base import BUSY_SECONDS
 from tests.conftest import UNDESCRIBED
 from tests.end_to_end.test_readiness import is_reported
 from tests.end_to_end.town import UNHURRIED, Town, a_town, ended, ends, eventually, undescribed_keys
@@ -315,6 +316,7 @@ async def test_a_frozen_process_drops_shards_that_were_taken_over(sharded: Town,
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("busy_seconds", [BUSY_SECONDS])
 async def test_every_process_keeps_its_shards_through_an_outage_of_the_database(
     sharded: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
