@@ -96,6 +96,29 @@ async def test_arrow_keys_go_through_channels_messages_and_members(stage: Stage,
     await expect(members.get_by_role("button", name="Jonas")).to_be_focused()
 
 
+ESCAPE_AT_ONCE = """() => {
+    const seen = new MutationObserver(() => {
+        if (!document.querySelector("[role=menu]")) return;
+        seen.disconnect();
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+        window.escaped = true;
+    });
+    seen.observe(document.body, { subtree: true, childList: true });
+}"""
+
+
+async def test_a_menu_hears_a_key_as_soon_as_it_is_there(stage: Stage, stage_window: OpenWindow) -> None:
+    stage.jonas.post(stage.songs, "hello")
+    mia = await stage_window()
+    await mia.see("hello")
+    await mia.page.evaluate(ESCAPE_AT_ONCE)
+
+    await mia.message("hello").click(button="right")
+    await mia.page.wait_for_function("() => window.escaped")
+
+    await expect(mia.page.get_by_role("menu")).to_have_count(0)
+
+
 async def test_the_focus_is_never_lost(stage: Stage, stage_window: OpenWindow) -> None:
     own = stage.mia.post(stage.songs, "a slip of the pen")
     mia = await stage_window()

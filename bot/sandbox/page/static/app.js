@@ -1,6 +1,6 @@
 // The whole page: channels, the open channel, its members, and what happens behind the scenes.
 
-import { html, useEffect } from "./preact.js";
+import { html, useEffect, useLayoutEffect } from "./preact.js";
 import { BehindTheScenes } from "./behind.js";
 import { Composer } from "./composer.js";
 import { Icon } from "./icons.js";
@@ -31,7 +31,7 @@ export function App() {
     addEventListener("focus", read);
     return () => removeEventListener("focus", read);
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (state.navigation) document.querySelector(".navigation [aria-current]")?.focus();
   }, [state.navigation]);
   if (!me()) return html`<p class="loading">Connecting to the sandbox…</p>`;

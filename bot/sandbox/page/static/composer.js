@@ -42,7 +42,7 @@ export function Composer() {
 
   const refuse = (words, where = here) => write(where, { refused: words });
   const reset = () => write(here, { text: "", command: null, chips: [], refused: "" });
-  useEffect(() => {
+  useLayoutEffect(() => {
     setActive(-1);
     describe("");
   }, [here, command]);
@@ -63,7 +63,7 @@ export function Composer() {
     document.addEventListener("command", use);
     return () => document.removeEventListener("command", use);
   });
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (focus) document.getElementById(focus)?.focus();
     setFocus("");
   }, [focus]);

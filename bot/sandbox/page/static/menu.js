@@ -1,6 +1,6 @@
 // The context menu of a message or a member, with the bot's own commands under Apps.
 
-import { html, useEffect, useRef } from "./preact.js";
+import { html, useLayoutEffect, useRef } from "./preact.js";
 import { changed, isNarrow, nameOf, socket, state, told } from "./store.js";
 
 const USER_COMMAND = 2, MESSAGE_COMMAND = 3;
@@ -20,7 +20,8 @@ export function closeMenu() {
 
 export function ContextMenu({ menu }) {
   const box = useRef(null);
-  useEffect(() => {
+  // With the layout: a key that is pressed as soon as the menu is seen is the menu's.
+  useLayoutEffect(() => {
     const element = box.current;
     element.style.left = `${Math.max(4, Math.min(menu.x, innerWidth - element.offsetWidth - 8))}px`;
     element.style.top = `${Math.max(4, Math.min(menu.y, innerHeight - element.offsetHeight - 8))}px`;

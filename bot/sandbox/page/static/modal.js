@@ -1,6 +1,6 @@
 // A form that the bot opens.
 
-import { html, useEffect, useRef, useState } from "./preact.js";
+import { html, useLayoutEffect, useRef, useState } from "./preact.js";
 import { optionsOf } from "./components.js";
 import { Icon } from "./icons.js";
 import { markup } from "./markup.js";
@@ -19,7 +19,7 @@ export function ModalDialog({ modal }) {
   const dialog = useRef(null);
   const [answers, answer] = useState(() => Object.fromEntries(modal.fields.map(({ component }) => [component.custom_id, start(component)])));
   const [refused, refuse] = useState("");
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = dialog.current;
     element.showModal();
     element.querySelector(".field :is(input, select, textarea)")?.focus();
