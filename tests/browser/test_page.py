@@ -1,9 +1,11 @@
 """The page as such: identities, windows, keyboard, themes, a phone, long channels, and how fast a message appears."""
 
 import statistics
+import time
+from collections.abc import Awaitable, Callable
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from bot.sandbox.discord import Upload
 from bot.sandbox.page.view import PAGE_MESSAGES
@@ -13,6 +15,11 @@ from tests.browser.contrast import WEAK
 from tests.browser.test_encore import result_of
 
 ENOUGH_MS = 100
+A_FRAME = "() => new Promise((resolve) => requestAnimationFrame(() => resolve(Date.now())))"
+SCROLLED = """async (pixels) => {
+    document.querySelector("[role=log]").scrollTop -= pixels;
+    for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+}"""
 
 
 async def test_one_can_be_anyone_and_sees_what_they_see(window: OpenWindow) -> None:
@@ -209,19 +216,34 @@ async def test_a_picture_is_shown_with_its_description(stage: Stage, stage_windo
 
 
 async def test_a_message_appears_within_a_tenth_of_a_second(stage: Stage, stage_window: OpenWindow) -> None:
-    """Median, from the stand-in's having it to the frame that shows it, on the browser's clock."""
+    """Median, from the stand-in's having it to the frame that shows it, less what any frame takes to ask for now."""
     mia = await stage_window()
     await expect(mia.page.get_by_text("This is the beginning")).to_be_visible()
     await mia.page.evaluate("window.shownAt = {}; window.onMessageShown = (id) => { shownAt[id] = Date.now(); }")
-    took = []
+    took, any_frame = [], []
     for number in range(30):
+        asked_at = time.time() * 1000
+        any_frame.append(await mia.page.evaluate(A_FRAME) - asked_at)
         message = stage.jonas.post(stage.songs, f"message {number}")
         await mia.page.wait_for_function("(id) => shownAt[id]", arg=str(message.id))
         shown: float = await mia.page.evaluate("(id) => shownAt[id]", str(message.id))
         took.append(shown - message.created_at.timestamp() * 1000)
 
-    print(f"a message appears after {statistics.median(took):.0f} ms (median), {max(took):.0f} ms (most)")
-    assert statistics.median(took) < ENOUGH_MS
+    usual, bare = statistics.median(took), statistics.median(any_frame)
+    print(f"a message appears after {usual:.0f} ms (median), {max(took):.0f} ms (most); any frame takes {bare:.0f} ms")
+    assert usual - bare < ENOUGH_MS
+
+
+async def worked_ms(page: Page) -> Callable[[], Awaitable[float]]:
+    """How long the page's main thread has had a processor, in ms: how busy that is with others doesn't matter."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    async def worked() -> float:
+        metrics = (await session.send("Performance.getMetrics"))["metrics"]
+        return 1000 * float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
+
+    return worked
 
 
 async def test_ten_thousand_messages_scroll_without_a_long_frame(stage: Stage, stage_window: OpenWindow) -> None:
@@ -229,28 +251,17 @@ async def test_ten_thousand_messages_scroll_without_a_long_frame(stage: Stage, s
         stage.jonas.post(stage.songs, f"message {number} with **some** words, `code` and {stage.mia.mention}")
     mia = await stage_window()
     await mia.see("message 9999 ")
-    frames = """async () => {
-        const box = document.querySelector("[role=log]");
-        let last = performance.now(), longest = 0, count = 0;
-        for (let turn = 0; turn < 400; turn += 1) {
-            await new Promise(requestAnimationFrame);
-            const now = performance.now();
-            longest = Math.max(longest, now - last);
-            last = now;
-            count += 1;
-            box.scrollTop -= 150;
-        }
-        return { longest, count, shown: document.querySelectorAll(".message").length };
-    }"""
-    # What a page at rest takes is the machine's own; and the machine may be busy with something else.
-    idle = await mia.page.evaluate(frames.replace("box.scrollTop -= 150;", ""))
-    tries = [await mia.page.evaluate(frames) for _ in range(3)]
-    for each in tries:
-        print(f"longest of {each['count']} frames: {each['longest']:.0f} ms, {each['shown']} messages drawn")
-    measured = min(tries, key=lambda each: float(each["longest"]))
+    worked = await worked_ms(mia.page)
+    took = []
+    for _ in range(100):
+        before = await worked()
+        await mia.page.evaluate(SCROLLED, 600)
+        took.append(await worked() - before)
+    drawn = await mia.page.locator(".message").count()
 
-    assert measured["longest"] - idle["longest"] < ENOUGH_MS
-    assert PAGE_MESSAGES < measured["shown"] <= 4 * PAGE_MESSAGES
+    print(f"100 steps: {statistics.median(took):.0f} ms (median), {max(took):.0f} ms (most), {drawn} messages drawn")
+    assert max(took) < ENOUGH_MS
+    assert PAGE_MESSAGES < drawn <= 4 * PAGE_MESSAGES
     await expect(mia.page.get_by_text("message 9999 ")).to_have_count(0)
     await mia.button("Jump to the latest messages").click()
     await mia.see("message 9999 ")

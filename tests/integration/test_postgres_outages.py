@@ -376,7 +376,8 @@ async def test_a_process_works_with_the_connections_it_has_if_the_server_refuses
     admin = await asyncpg.connect(database.server.url_of("postgres"))
     await admin.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 2")
     await admin.execute(f"ALTER DATABASE {database.name} OWNER TO few")
-    async with open_postgres(database.url.replace("encore@", "few@"), connections=8) as engine:
+    few = database.url.replace("encore@", "few@")
+    async with open_postgres(few, connections=8, busy_seconds=PATIENCE_SECONDS) as engine:
         async with engine.transaction() as connection:
             await connection.execute("CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY)")
         await asyncio.gather(
