@@ -56,6 +56,7 @@ export class Message extends Component {
     };
     const keys = (event) => {
       if (event.key !== "Enter" || event.target !== event.currentTarget) return;
+      event.preventDefault(); // or it would also press what has the focus next
       const box = event.currentTarget.getBoundingClientRect();
       openMenu(box.left + 60, box.top + 30, { message });
     };
