@@ -13,7 +13,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.codec.context import CodecContext
 from av.container import OutputContainer
-from av.packet import Packet
+from av.packet import Packet, PacketSideData
 from av.stream import Disposition
 
 from bot.audio.mixing import through, to_kind
@@ -73,9 +73,12 @@ def write_mp3(frames: Iterator[bytes], kind: Kind, to: int, *, tags: WrittenTags
     """Write the frames of an mp3 into the open file `to`; returns the length in seconds."""
     number = -1
     with _written(to, kind, JoinFormat.MP3, tags) as (output, stream):
-        output.start_encoding()
+        silence = next(_limited(iter([bytes(FRAME_SAMPLES * kind.bytes_each)]), kind, "s16p"))
+        delay = PacketSideData.from_packet([*stream.encode(silence), *stream.encode(None)][0], "skip_samples")
         for number, frame in enumerate(frames):
             packet = Packet(frame)
+            if not number:
+                delay.to_packet(packet)  # how much players leave out, which goes into the file's head
             packet.stream, packet.time_base = stream, Fraction(1, kind.rate)
             packet.pts = packet.dts = number * FRAME_SAMPLES
             packet.duration = FRAME_SAMPLES
