@@ -5,6 +5,7 @@ the shares of the frames before it (the bit reservoir), and ends in its own.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 FRAME_SAMPLES = 1152
@@ -17,7 +18,7 @@ _KILOBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _RATES = (44100, 48000, 32000)
 _MONO = 3
 _GRANULES = 2
-_RESERVOIR_MOST = 511
+_RESERVOIR_BITS, _RESERVOIR_MOST = 9, 511
 # In bits of the side information: where the part for the granules begins, and each channel's place in it.
 _GRANULES_AT = {1: 18, 2: 20}
 _CHANNEL_BITS, _LENGTH_BITS, _GAIN_AT, _GAIN_BITS = 59, 12, 21, 8
@@ -58,21 +59,31 @@ def louder(frame: bytes, steps: int) -> bytes:
     return frame[:_HEAD] + side.to_bytes(size) + frame[_HEAD + size :]
 
 
-def with_room_for(frame: bytes, following: Frame) -> bytes | None:
-    """The same, with the main data that the following frame expects in it; None if no frame is large enough."""
+def with_room_for(following: Frame, frames: Sequence[bytes]) -> list[bytes] | None:
+    """The frames, with the main data in them that the following frame expects there; None if there is no room.
+
+    The last one becomes as large as it must. If that is not enough, some of its own main data moves forward.
+    """
     expected = _reservoir(following.data)
     if not expected:
-        return frame
-    if expected > len(following.before):
+        return list(frames)
+    if not frames or expected > len(following.before):
         return None
-    own = data_of(frame)[: max(0, _main_bytes(frame) - _reservoir(frame))]
-    for index in range(frame[2] >> 4, len(_KILOBITS)):
-        head = bytes([*frame[:2], index << 4 | frame[2] & 0x0D, frame[3]])  # no padding
-        room = _size(head, _KILOBITS[index]) - _HEAD - _side(frame)
+    *former, last = frames
+    side, own = last[_HEAD : _HEAD + _side(last)], data_of(last)[: max(0, _main_bytes(last) - _reservoir(last))]
+    room = 0
+    for index in range(last[2] >> 4, len(_KILOBITS)):
+        head = bytes([*last[:2], index << 4 | last[2] & 0x0D, last[3]])  # no padding
+        room = _size(head, _KILOBITS[index]) - _HEAD - len(side)
         if len(own) + expected <= room:
-            side = frame[_HEAD : _HEAD + _side(frame)]
-            return head + side + own.ljust(room - expected, b"\0") + following.before[-expected:]
-    return None
+            return [*former, head + side + own.ljust(room - expected, b"\0") + following.before[-expected:]]
+    excess = len(own) + expected - room
+    if _reservoir(last) or excess > min(len(own), _RESERVOIR_MOST):
+        return None
+    begins = int.from_bytes(side) | excess << 8 * len(side) - _RESERVOIR_BITS
+    last = head + begins.to_bytes(len(side)) + own[excess:] + following.before[-expected:]
+    led = with_room_for(Frame(last, own[:excess]), former)
+    return None if led is None else [*led, last]
 
 
 def _kilobits(frame: bytes) -> int:

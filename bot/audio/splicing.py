@@ -168,24 +168,21 @@ def _met(old: Sequence[Frame], new: Sequence[Frame], encoded: Sequence[Frame], k
     """
     if min(len(old), len(new)) < _WINDOW:
         raise CannotCopy("a file ended early")
-    best, found = _ALIKE, None
+    best, found = _ALIKE, list[bytes]()
     for at in range(_CONTEXT, _CONTEXT + _TRIES):
-        last = with_room_for(old[at - 1].data, new[at])
-        if last is None:
+        before = with_room_for(new[at], [frame.data for frame in old[:at]])
+        if before is None:
             continue
-        before = [frame.data for frame in old[at - _CONTEXT : at - 1]]
-        tried = _sound([*before, last, *(frame.data for frame in new[at : at + _AFTER])], kind)
-        alike = _likeness(tried, _sound([frame.data for frame in encoded[at - _CONTEXT : at + _AFTER]], kind))
+        tried = [*before, *(frame.data for frame in new[at:])]
+        around = slice(at - _CONTEXT, at + _AFTER)
+        alike = _likeness(_sound(tried[around], kind), _sound([frame.data for frame in encoded[around]], kind))
         if alike > best:
-            best, found = alike, (at, last)
+            best, found = alike, tried
         if alike > _VERY_ALIKE:
             break
-    if found is None:
+    if not found:
         raise CannotCopy("the frames do not meet")
-    at, last = found
-    yield from (frame.data for frame in old[: at - 1])
-    yield last
-    yield from (frame.data for frame in new[at:])
+    yield from found
 
 
 def _sound(frames: Sequence[bytes], kind: Kind) -> bytes:
