@@ -159,11 +159,12 @@ def _later(original: Excerpt, seam: int, take: Excerpt) -> int:
     before = original.cut(max(original.begin, seam - window), seam)
     before = before[len(before) % (step * WIDTH) :]
     beat = beat_of(before, rate)
-    seconds = offset(beat, beat_of(take.cut(0, min(window, take.end)), rate))
-    if beat is not None and seconds is not None:
+    new_beat = beat_of(take.cut(0, min(window, take.end)), rate)
+    seconds = offset(beat, new_beat)
+    if beat is not None and new_beat is not None and seconds is not None:
         # Where the original has ended, nothing can be heard until the take begins: then it begins a beat earlier.
         waits = seam + round(seconds * rate) > original.end + round(_SHIFT_SECONDS * rate)
-        return round((seconds - beat.seconds if waits else seconds) * rate)
+        return round((seconds - min(beat.seconds, new_beat.seconds) if waits else seconds) * rate)
     lead_in = 0
     while lead_in < _LEAD_IN_SECONDS * rate and level(take.cut(lead_in, lead_in + step)) < SILENCE // 4:
         lead_in += step
