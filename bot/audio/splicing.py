@@ -125,6 +125,8 @@ def _runs(plan: Plan) -> Iterator[_Run]:
 def spliced(plan: Plan, limits: Limits) -> Iterator[bytes]:
     """The frames of the whole song.
 
+    A file has one position, so what is encoded of it and what is copied are never read in turns.
+
     Raises:
         CannotCopy: some may have been given already.
         Unusable: one of the files cannot be decoded, or all of them cost too much.
