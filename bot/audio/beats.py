@@ -61,9 +61,11 @@ def offset(first: Beat | None, second: Beat | None) -> float | None:
 
     At most half a beat either way; None if the two have no common beat.
     """
-    if first is None or second is None or abs(first.seconds - second.seconds) > _SAME_TEMPO * first.seconds:
+    if first is None or second is None:
         return None
-    period, step_seconds = (first.period + second.period) / 2, first.step_seconds
+    period, step_seconds = _common(first.period, second.period), first.step_seconds
+    if period is None:
+        return None
     bins = round(period)
     # The first side is counted back from its end, so that both are folded at the same moment, the seam. An onset is
     # that of the step `_BEHIND` later; `_SHORT` steps have none.
@@ -79,6 +81,14 @@ def offset(first: Beat | None, second: Beat | None) -> float | None:
     place = best + _peak(scores[best - 1], scores[best], scores[(best + 1) % bins])
     later = place * period / bins
     return (later - period if later > period / 2 else later) * step_seconds
+
+
+def _common(first: float, second: float) -> float | None:
+    """The period of both. One of them may be twice as long, because music is often more like itself two beats later."""
+    for one, other in ((first, second), (first / 2, second), (first, second / 2)):
+        if abs(one - other) <= _SAME_TEMPO * one:
+            return (one + other) / 2
+    return None
 
 
 def _onsets(samples: bytes, rate: int) -> list[float]:

@@ -139,7 +139,7 @@ def hear(container: InputContainer, stream: AudioStream, limits: Limits) -> Hear
 def frames_of(container: InputContainer, stream: AudioStream, limits: Limits, heard: Heard) -> Iterator[AudioFrame]:
     """Every frame of the stream, each added to `heard` first. Raises like `hear`."""
     stream.codec_context.thread_count = 1
-    for number, packet in enumerate(_packets(container, stream)):
+    for number, packet in enumerate(packets_of(container, stream)):
         try:
             frames = packet.decode()
         except MemoryError:
@@ -153,11 +153,11 @@ def frames_of(container: InputContainer, stream: AudioStream, limits: Limits, he
                 heard.add(frame)
                 yield frame
         if number % _PACKETS_BETWEEN_LOOKS_AT_THE_CLOCK == 0:
-            _check_limits(heard.seconds, limits)
-    _check_limits(heard.seconds, limits)
+            check_limits(heard.seconds, limits)
+    check_limits(heard.seconds, limits)
 
 
-def _packets(container: InputContainer, stream: AudioStream) -> "Iterator[Packet[AudioStream]]":
+def packets_of(container: InputContainer, stream: AudioStream) -> "Iterator[Packet[AudioStream]]":
     """The stream's packets, up to where the container can no longer be read."""
     try:
         yield from container.demux(stream)
@@ -167,7 +167,8 @@ def _packets(container: InputContainer, stream: AudioStream) -> "Iterator[Packet
         return
 
 
-def _check_limits(seconds: float, limits: Limits) -> None:
+def check_limits(seconds: float, limits: Limits) -> None:
+    """Raises `Unusable` after too many seconds of audio, or too much CPU time."""
     if seconds > limits.heard_seconds:
         raise Unusable(Problem.TOO_LONG, f"longer than {limits.heard_seconds} s", heard_seconds=seconds)
     if time.process_time() > limits.cpu_seconds:

@@ -1,13 +1,13 @@
 """One file from several: each up to its seam, equally loud around it. Runs in the audio process."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.audio.crossfade import crossfaded
-from bot.audio.encoding import encode
-from bot.audio.mixing import Filter
+from bot.audio.encoding import encode, write_mp3
+from bot.audio.mp3 import GAIN_STEP
+from bot.audio.parts import Gain, Part, Plan, heard
 from bot.audio.questions import Limits, Problem, Stretch, Unusable, WrittenTags
 from bot.audio.samples import FULL_SCALE, extremes
 from bot.audio.seams import (
@@ -15,10 +15,10 @@ from bot.audio.seams import (
     BEFORE_SECONDS,
     Excerpt,
     Seam,
-    backwards,
     seam_between,
     seam_in_take,
 )
+from bot.audio.splicing import CannotCopy, left_out, spliced, to_grid
 from bot.audio.stretches import Kind, common_kind, excerpt, loudness, stretch
 from bot.domain.joins import Joined, JoinFormat, Previewed
 
@@ -26,63 +26,11 @@ LOUDNESS_SECONDS = 3.0
 """The window of the short-term loudness."""
 _GAIN_MOST = 40.0  # decibels; two sides that differ by more are meant to
 _KEPT_MOST = 6.0  # decibels by which a whole part is changed; what a seam needs more is eased off after it
-_EASE_PER_SECOND = 2.0  # decibels
 _LIFT_MOST = 3.0  # decibels that the limiter takes care of
 _PREVIEW_SECONDS = 5.0  # on either side of the seam
 _PEAK = -1.0  # decibels of full scale, as loud as the limiter lets anything be
 _LOWERED_MOST = 6.0  # decibels, for the sake of a loud beat after a seam
-_INAUDIBLE = 0.01  # decibels
 _WHOLE = 1 << 62  # a sample that no file has
-_BLOCK_BYTES = 1 << 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """A file from `begin` to `end`, in samples, changed by `gain`.
-
-    `fade`: for how long after its end it overlaps the next one.
-    """
-
-    descriptor: int
-    begin: int
-    end: int
-    gain: "Gain"
-    fade: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gain:
-    """In decibels: `first` until `eases_at`, in seconds of the file, then ever nearer to `last`."""
-
-    first: float
-    last: float
-    eases_at: float = 0.0
-
-    def at(self, seconds: float) -> float:
-        change = self.last - self.first
-        eased = max(0.0, seconds - self.eases_at) * _EASE_PER_SECOND
-        return self.first + math.copysign(min(abs(change), eased), change)
-
-    def plus(self, decibels: float) -> "Gain":
-        return replace(self, first=self.first + decibels, last=self.last + decibels)
-
-    @property
-    def filters(self) -> tuple[Filter, ...]:
-        change = self.last - self.first
-        if abs(change) < _INAUDIBLE:
-            return (("volume", f"{self.last:.3f}dB"),) if abs(self.last) >= _INAUDIBLE else ()
-        share = f"clip((t-{self.eases_at:.3f})/{abs(change) / _EASE_PER_SECOND:.3f},0,1)"
-        return (("volume", f"volume='pow(10,({self.first:.3f}+{change:.3f}*{share})/20)':eval=frame"),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """`seams`: in samples of the result, or of the take if `whole` is the one that contains everything."""
-
-    kind: Kind
-    parts: tuple[_Part, ...]
-    seams: tuple[int, ...]
-    is_whole_already: bool
 
 
 def join(pieces: Sequence[Stretch], to: int, *, audio_format: JoinFormat, tags: WrittenTags, limits: Limits) -> Joined:
@@ -91,12 +39,24 @@ def join(pieces: Sequence[Stretch], to: int, *, audio_format: JoinFormat, tags: 
     Raises:
         Unusable: one of the files cannot be decoded, or all of them cost too much.
     """
-    plan = planned(pieces, limits)
+    plan = planned(pieces, limits, copies=audio_format is JoinFormat.MP3)
+    try:
+        return _written(plan, to, audio_format=audio_format, tags=tags, limits=limits)
+    except CannotCopy:
+        os.ftruncate(to, 0)
+        os.lseek(to, 0, os.SEEK_SET)
+        return _written(planned(pieces, limits), to, audio_format=audio_format, tags=tags, limits=limits)
+
+
+def _written(plan: Plan, to: int, *, audio_format: JoinFormat, tags: WrittenTags, limits: Limits) -> Joined:
     kind, seams = plan.kind, tuple(round(seam / plan.kind.rate, 3) for seam in plan.seams)
     if plan.is_whole_already:
         length = _samples(plan.parts[0].descriptor, kind, limits) / kind.rate
         return Joined(length_seconds=length, seams=seams, is_whole_already=True)
-    length = encode(heard(plan, limits), kind.of("flt"), to, audio_format=audio_format, tags=tags)
+    if any(part.left_out is not None for part in plan.parts):
+        length = write_mp3(spliced(plan, limits), kind, to, tags=tags)
+    else:
+        length = encode(heard(plan, limits), kind.of("flt"), to, audio_format=audio_format, tags=tags)
     return Joined(length_seconds=length, seams=seams)
 
 
@@ -120,8 +80,8 @@ def preview(pieces: Sequence[Stretch], to: int, limits: Limits) -> Previewed:
     return Previewed(length_seconds=length, seam_seconds=round(before / kind.rate, 3))
 
 
-def planned(pieces: Sequence[Stretch], limits: Limits) -> Plan:
-    """Listen to what is around each seam, and decide what is heard from where.
+def planned(pieces: Sequence[Stretch], limits: Limits, *, copies: bool = False) -> Plan:
+    """Listen to what is around each seam, and decide what is heard from where. `copies`: mp3 frames may be copied.
 
     Raises:
         Unusable: one of the files cannot be decoded, or ends too early.
@@ -130,7 +90,8 @@ def planned(pieces: Sequence[Stretch], limits: Limits) -> Plan:
     kept = [_Kept(piece=pieces[0])]
     for piece in pieces[1:]:
         kept = _followed(kept, piece, kind, limits)
-    return _assembled(kept, kind)
+    before = [left_out(one.piece.descriptor, kind) if copies and len(kept) > 1 else None for one in kept]
+    return _assembled(kept, kind, before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,28 +175,44 @@ def _around(descriptor: int, seam_seconds: float, kind: Kind, limits: Limits) ->
     return samples, excerpt(samples, kind, begin)
 
 
-def _assembled(kept: Sequence[_Kept], kind: Kind) -> Plan:
-    """The parts in samples, with their gains, and where the seams are in the result."""
+def _assembled(kept: Sequence[_Kept], kind: Kind, before: Sequence[int | None]) -> Plan:
+    """The parts in samples, with their gains, and where the seams are in the result.
+
+    `before`: how many samples each file has before the first one that is played, if its frames are copied.
+    """
     links = [one.link for one in kept if one.link is not None]
-    gains = _gains(links, kind.rate)
-    parts: list[_Part] = []
+    gains = _gains(links, kind.rate, in_steps=any(samples is not None for samples in before))
+    parts: list[Part] = []
     seams: list[int] = []
     begin = position = 0
     for number, one in enumerate(kept):
         seam = links[number].seam if number < len(links) else None
         end = max(begin, seam.out) if seam else _until(one.piece, kind)
         fade = seam.fade if seam else 0
-        parts.append(_Part(descriptor=one.piece.descriptor, begin=begin, end=end, gain=gains[number], fade=fade))
-        seams += [position + round(seconds * kind.rate) - begin for seconds in one.inside]
+        late, skipped = (links[number - 1].seam.late if number else 0), before[number]
+        part = Part(
+            descriptor=one.piece.descriptor,
+            begin=begin,
+            end=end,
+            gain=gains[number],
+            fade=fade,
+            longer=to_grid(position, begin, skipped, late) if skipped is not None else 0,
+            left_out=skipped,
+        )
+        parts.append(part)
+        seams += [position + round(seconds * kind.rate) - begin + part.longer for seconds in one.inside]
         if seam:
-            position += end - begin
+            position += part.heard
             seams.append(position)
             begin = seam.into
     return Plan(kind=kind, parts=tuple(parts), seams=tuple(seams), is_whole_already=len(kept) == 1)
 
 
-def _gains(links: Sequence[_Link], rate: int) -> list[Gain]:
-    """So that both sides of each seam are equally loud, and no whole part is amplified by more than a little."""
+def _gains(links: Sequence[_Link], rate: int, *, in_steps: bool) -> list[Gain]:
+    """So that both sides of each seam are equally loud, and no whole part is amplified by more than a little.
+
+    `in_steps`: whole parts change by steps of `GAIN_STEP`, and none is amplified, because nothing limits their peaks.
+    """
     gains, peaks = [Gain(first=0.0, last=0.0)], [-math.inf]
     for link in links:
         former = gains[-1].at(link.seam.out / rate)
@@ -243,50 +220,17 @@ def _gains(links: Sequence[_Link], rate: int) -> list[Gain]:
         peaks += [link.peaks[0] + former, link.peaks[1] + first]
         begin = (link.seam.into + link.seam.fade) / rate
         kept = max(-_KEPT_MOST, min(_KEPT_MOST, first))
+        if in_steps:
+            kept = GAIN_STEP * round(kept / GAIN_STEP)
         gains.append(Gain(first=first, last=kept, eases_at=begin + LOUDNESS_SECONDS))
     kept_gains = [gain.last for gain in gains]
-    lift = min(_LIFT_MOST, max(kept_gains) - min(kept_gains)) - max(kept_gains)
+    lift = (0.0 if in_steps else min(_LIFT_MOST, max(kept_gains) - min(kept_gains))) - max(kept_gains)
     # Nothing near a seam may be so loud that the limiter would change the loudness there.
     lift = min(lift, max(-_LOWERED_MOST, _PEAK - max(peaks)))
+    if in_steps:
+        lift = GAIN_STEP * math.floor(lift / GAIN_STEP + 1e-6)
     return [gain.plus(lift) for gain in gains]
 
 
 def _until(piece: Stretch, kind: Kind) -> int:
     return _WHOLE if piece.until_seconds is None else round(piece.until_seconds * kind.rate)
-
-
-def heard(plan: Plan, limits: Limits) -> Iterator[bytes]:
-    """The joined sound as blocks of interleaved floats, of the plan's kind otherwise."""
-    kind, overlap = plan.kind.of("flt"), b""
-    for part in plan.parts:
-        size = part.fade * kind.bytes_each
-        end, filters = part.end + part.fade, part.gain.filters
-        with closing(stretch(part.descriptor, kind, limits, part.begin, end, before=filters)) as blocks:
-            reader = _Reader(blocks)
-            recent = reader.read(len(overlap))
-            if recent:
-                yield crossfaded(overlap[: len(recent)], recent, kind)
-            left = (part.end - part.begin) * kind.bytes_each - len(recent)
-            while left > 0 and (block := reader.read(min(left, _BLOCK_BYTES))):
-                yield block
-                recent, left = (recent + block)[-size:] if size else b"", left - len(block)
-            overlap = reader.read(size)
-        # Where the original ends at the seam, it fades away backwards, which makes no click.
-        if missing := size - len(overlap):
-            overlap += backwards((recent + overlap)[-missing:], kind.bytes_each)
-
-
-class _Reader:
-    """Blocks of any size as blocks of the wanted size."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._buffer = bytearray()
-
-    def read(self, size: int) -> bytes:
-        """The next `size` bytes, or those that are left."""
-        while len(self._buffer) < size and (block := next(self._blocks, None)) is not None:
-            self._buffer += block
-        found = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return found

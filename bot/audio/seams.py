@@ -5,7 +5,7 @@ whole original with new music after it. The last kind is whole already.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.audio.beats import beat_of, offset, step_samples
 from bot.audio.samples import SILENCE, WIDTH, best_place, level, likeness
@@ -68,13 +68,14 @@ class Excerpt:
 class Seam:
     """In samples: the original is heard up to `out`, the take from `into`, and both during the `fade` after these.
 
-    `alike`: how alike the two are during the fade, from -1 to 1.
+    `alike`: how alike the two are during the fade, from -1 to 1; `late`: by how much the take is behind the beat.
     """
 
     out: int
     into: int
     fade: int
     alike: float
+    late: int = 0
 
 
 def backwards(samples: bytes, sample_bytes: int) -> bytes:
@@ -158,11 +159,12 @@ def _later(original: Excerpt, seam: int, take: Excerpt) -> int:
     before = original.cut(max(original.begin, seam - window), seam)
     before = before[len(before) % (step * WIDTH) :]
     beat = beat_of(before, rate)
-    seconds = offset(beat, beat_of(take.cut(0, min(window, take.end)), rate))
-    if beat is not None and seconds is not None:
+    new_beat = beat_of(take.cut(0, min(window, take.end)), rate)
+    seconds = offset(beat, new_beat)
+    if beat is not None and new_beat is not None and seconds is not None:
         # Where the original has ended, nothing can be heard until the take begins: then it begins a beat earlier.
         waits = seam + round(seconds * rate) > original.end + round(_SHIFT_SECONDS * rate)
-        return round((seconds - beat.seconds if waits else seconds) * rate)
+        return round((seconds - min(beat.seconds, new_beat.seconds) if waits else seconds) * rate)
     lead_in = 0
     while lead_in < _LEAD_IN_SECONDS * rate and level(take.cut(lead_in, lead_in + step)) < SILENCE // 4:
         lead_in += step
@@ -186,7 +188,7 @@ def _best(original: Excerpt, take: Excerpt, begins: int) -> Seam:
             alike = likeness(original.cut(out, out + short), heard)
             score = alike - _LATENESS * into / max(1, intos[-1]) - 0.05 * abs(shift) / max(1, shifts[-1])
             if score > best:
-                best, found = score, Seam(out=out, into=first_into + into, fade=short, alike=alike)
+                best, found = score, Seam(out=out, into=first_into + into, fade=short, alike=alike, late=shift)
     return _longer(original, take, found)
 
 
@@ -201,5 +203,5 @@ def _longer(original: Excerpt, take: Excerpt, seam: Seam) -> Seam:
         if seam.out + fade <= original.end and seam.into + fade <= take.end:
             alike = likeness(original.cut(seam.out, seam.out + fade), take.cut(seam.into, seam.into + fade))
             if alike >= _ALIKE:
-                return Seam(out=seam.out, into=seam.into, fade=fade, alike=alike)
+                return replace(seam, fade=fade, alike=alike)
     return seam
