@@ -121,7 +121,7 @@ class MoreCog(commands.Cog):
     async def join(self, interaction: Interaction, job_id: str) -> None:
         """The seconds around the join to hear, and the whole piece to see."""
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
-        async with self._joins.shown(await self._results.job(job_id)) as (job, files):
+        async with self._joins.shown(await self._results.job(job_id), interaction.user.id) as (job, files):
             shown = joins_attached(job, files, say, most=FILES_MAX)
             with attachments(shown) as attached:
                 await reply(

@@ -334,8 +334,10 @@ async def _is_under_way(work: Work, order: WholeSongOrder) -> bool:
 async def _chain(work: Work, order: WholeSongOrder) -> list[Link]:
     """The takes that lead to the one that is wanted, the oldest first.
 
-    It begins where the earlier job was erased, or is nothing for the member who asks. Raises `Refused` if the wanted take
-    is gone.
+    It begins where the earlier job was erased, or is not open to the member who asks.
+
+    Raises:
+        Refused: the wanted take is gone.
     """
     job = await work.jobs.get(order.job_id)
     if (refusal := _refusal(order, job)) is not None or job is None:
