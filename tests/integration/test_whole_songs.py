@@ -1,6 +1,6 @@
 """Orders for whole songs on a real database: each is carried out once, whatever dies or is busy."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -23,6 +23,7 @@ from tests.support.pipeline import Pipeline, a_pipeline, another_process
 from tests.support.storage_samples import a_delivered, a_job, a_place, a_track, insert
 
 LEASE = 30.0
+NOWHERE_ELSE: Mapping[str, int | None] = {}
 _numbers = count(9000)
 
 
@@ -76,7 +77,9 @@ def joiner(pipeline: Pipeline, folder: Path) -> Joiner:
     return Joiner(songs, posts, studio)
 
 
-async def a_result(pipeline: Pipeline, parent: Parent | None = None, **where: int | None) -> Job:
+async def a_result(
+    pipeline: Pipeline, parent: Parent | None = None, where: Mapping[str, int | None] = NOWHERE_ELSE
+) -> Job:
     """`where`: what is different about its place."""
     job = a_delivered(a_job(parent=parent), a_track(next(_numbers)), a_track(next(_numbers)))
     job = replace(job, place=replace(job.place, **where))
@@ -130,9 +133,9 @@ async def test_a_chain_has_each_take_up_to_the_next_seam(pipeline: Pipeline, tmp
 
 @pytest.mark.parametrize("where", [{"private": True}, {"guild_id": 999}, {"guild_id": None}])
 async def test_what_its_member_made_elsewhere_is_not_joined_for_others(
-    pipeline: Pipeline, tmp_path: Path, where: dict[str, int | None]
+    pipeline: Pipeline, tmp_path: Path, where: Mapping[str, int | None]
 ) -> None:
-    first = await a_result(pipeline, **where)
+    first = await a_result(pipeline, where=where)
     second = await a_result(pipeline, Parent(job_id=first.id, song_id=first.id, track_id=first.tracks[1].id))
     here = joiner(pipeline, tmp_path)
 
