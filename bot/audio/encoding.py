@@ -35,8 +35,8 @@ def encode(blocks: Iterator[bytes], kind: Kind, to: int, *, audio_format: JoinFo
     samples = 0
     with io.FileIO(to, "w", closefd=False) as file, av.open(file, "w", format=muxer) as output:
         for name, words in (("title", tags.title), ("artist", tags.artist)):
-            if words:
-                output.metadata[name] = words[:_TEXT_MAX]
+            if shown := one_line(words)[:_TEXT_MAX]:
+                output.metadata[name] = shown
         stream = output.add_stream(encoder, rate=kind.rate, layout=kind.layout, options=options)
         if not isinstance(stream, AudioStream):
             raise TypeError(stream)
@@ -52,6 +52,13 @@ def encode(blocks: Iterator[bytes], kind: Kind, to: int, *, audio_format: JoinFo
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return samples / kind.rate
+
+
+def one_line(words: str) -> str:
+    """Words from outside for a tag, which players show as they are: without line ends, controls and signs that turn the
+    direction of writing.
+    """
+    return " ".join("".join(each if each.isprintable() else " " for each in words).split())
 
 
 def _cover(descriptor: int) -> bytes:
