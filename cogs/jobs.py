@@ -11,6 +11,7 @@ from discord.ext import commands
 
 from bot.acknowledge import acknowledge, reply
 from bot.chat import cards, job_list
+from bot.chat.permissions import may_write
 from bot.chat.places import place_of
 from bot.client import EncoreClient
 from bot.domain.actions import JobAction, actions_on
@@ -74,9 +75,11 @@ class JobsCog(commands.Cog):
         job, _ = await self._members.job(member_id, job_id)
         match action:
             case JobAction.SEND_AGAIN:
-                await self._resend.send_again(
-                    job.id, member_id, place_of(interaction, private=False, at=interaction.client.clock())
+                private = interaction.guild_id is not None and not may_write(
+                    interaction.channel, interaction.permissions
                 )
+                place = place_of(interaction, private=private, at=interaction.client.clock())
+                await self._resend.send_again(job.id, member_id, place)
                 return
             case JobAction.CANCEL:
                 job = await self._members.cancel(member_id, job.id, interaction_id=interaction.id)

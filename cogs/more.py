@@ -73,7 +73,7 @@ class MoreCog(commands.Cog):
     async def show(self, interaction: Interaction, job_id: str) -> None:
         """What this member can do with the result of the message."""
         assert interaction.message is not None  # noqa: S101  # every click has its message
-        job = await self._results.job(job_id)
+        job = await self._results.job(job_id, interaction.user.id)
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
         actions = more_actions(
             job,
@@ -92,7 +92,7 @@ class MoreCog(commands.Cog):
 
     async def edit(self, interaction: Interaction, job_id: str) -> None:
         """The form, filled in with everything that was asked for."""
-        job = await self._results.job(job_id)
+        job = await self._results.job(job_id, interaction.user.id)
         if job.place.member_id != interaction.user.id:
             raise Refused([NOT_YOURS_TO_EDIT])
         if job.source_choice is None:
@@ -111,7 +111,7 @@ class MoreCog(commands.Cog):
         await self._form.open(interaction, draft)
 
     async def lyrics(self, interaction: Interaction, job_id: str) -> None:
-        job = await self._results.job(job_id)
+        job = await self._results.job(job_id, interaction.user.id)
         if not lyrics_of(job):
             raise Refused([text("I have no lyrics for this.")])
         content, files = lyrics_shown(job, interaction.client.catalogue.for_reader(str(interaction.locale)))
@@ -121,7 +121,8 @@ class MoreCog(commands.Cog):
     async def join(self, interaction: Interaction, job_id: str) -> None:
         """The seconds around the join to hear, and the whole piece to see."""
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
-        async with self._joins.shown(await self._results.job(job_id)) as (job, files):
+        job = await self._results.job(job_id, interaction.user.id)
+        async with self._joins.shown(job, interaction.user.id) as (job, files):
             shown = joins_attached(job, files, say, most=FILES_MAX)
             with attachments(shown) as attached:
                 await reply(
@@ -129,7 +130,7 @@ class MoreCog(commands.Cog):
                 )
 
     async def report(self, interaction: Interaction, job_id: str, message_id: int) -> None:
-        job = await self._results.job(job_id)
+        job = await self._results.job(job_id, interaction.user.id)
         is_new = await self._complaints.complain(job.id, _click(interaction, message_id))
         words = (
             text("Thank you. My operator will hear of it.")
@@ -167,7 +168,7 @@ class MoreCog(commands.Cog):
         await _say(interaction, words)
 
     async def _may_delete(self, interaction: Interaction, job_id: str) -> Job:
-        job = await self._results.job(job_id)
+        job = await self._results.job(job_id, interaction.user.id)
         manages_messages = interaction.permissions.manage_messages
         if not may_delete(job, member_id=interaction.user.id, manages_messages=manages_messages):
             raise Refused([NOT_YOURS_TO_DELETE])

@@ -36,7 +36,7 @@ class Pictures:
         if not is_acknowledged and not await acknowledge(interaction):
             return
         say = interaction.client.catalogue.for_reader(str(interaction.locale))
-        async with self._picking.pictured(draft.source) as picture:
+        async with self._picking.pictured(draft.source, draft.member_id) as picture:
             if is_longer_than_its_model_takes(draft.request, picture.outline.length_seconds):
                 draft = replace(draft, request=replace(draft.request, trim=True))
                 await self._drafts.keep(draft)

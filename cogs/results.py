@@ -64,7 +64,7 @@ class ResultsCog(commands.Cog):
 
     async def extend(self, interaction: Interaction, job_id: str, take: int) -> None:
         """The form, to continue this take from its end with its model."""
-        job, track = await self._results.take(job_id, take)
+        job, track = await self._results.take(job_id, take, interaction.user.id)
         check_place(interaction, private=job.place.private)
         at = interaction.client.clock()
         posted = posted_in(interaction.message, job, track) if interaction.message is not None else None
@@ -84,7 +84,7 @@ class ResultsCog(commands.Cog):
 
     async def again(self, interaction: Interaction, job_id: str) -> None:
         """Submit the same again for whoever clicked, after a few seconds in which it can be undone."""
-        job = await self._results.job(job_id)
+        job = await self._results.job(job_id, interaction.user.id)
         check_place(interaction, private=job.place.private)
         if (refusal := quota_refusal(await self._members.quota(interaction.user.id))) is not None:
             raise refusal  # a worker would say so too, but only once it can no longer be undone

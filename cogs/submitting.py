@@ -6,7 +6,7 @@ from functools import partial
 import discord
 
 from bot.acknowledge import acknowledge
-from bot.chat.permissions import posting_refusal
+from bot.chat.permissions import NOT_YOURS_TO_WRITE_IN, may_write, posting_refusal
 from bot.chat.why import outside_servers
 from bot.client import EncoreClient
 from bot.domain.clicks import Click
@@ -20,7 +20,7 @@ Interaction = discord.Interaction[EncoreClient]
 
 
 def check_place(interaction: Interaction, *, private: bool) -> None:
-    """Before spending anything: could the result be posted here?
+    """Before spending anything: could the result be posted here, and for this member?
 
     Raises:
         Refused: it could not.
@@ -31,6 +31,8 @@ def check_place(interaction: Interaction, *, private: bool) -> None:
         return
     if (refusal := posting_refusal(interaction.channel, interaction.app_permissions)) is not None:
         raise Refused([refusal], rules=[Gate.PERMISSIONS])
+    if not may_write(interaction.channel, interaction.permissions):
+        raise Refused([NOT_YOURS_TO_WRITE_IN], rules=["may_not_write"])
 
 
 def check_size(size_bytes: int, *, limit_bytes: int) -> None:

@@ -39,7 +39,7 @@ class WholeSongCog(commands.Cog):
         audio_format: JoinFormat = JoinFormat.MP3,
     ) -> None:
         """Have it joined and posted, for its member alone if the result is private. `message_id`: the result."""
-        job = await self._results.job(job_id)
+        job = await self._results.job(job_id, interaction.user.id)
         if interaction.guild_id is not None:  # in a direct conversation, nothing is in the way of a file
             check_place(interaction, private=job.place.private)
         place = place_of(interaction, private=job.place.private, at=interaction.client.clock())

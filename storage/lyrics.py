@@ -36,6 +36,10 @@ SELECT * FROM lyrics_order WHERE member_id = $1 AND state <> 'offered' ORDER BY 
 
 COUNT_OF_DAY = "SELECT count(*) AS count FROM lyrics_order WHERE member_id = $1 AND day = $2"
 
+COUNT_TRIED = """
+SELECT count(*) AS count FROM lyrics_order WHERE member_id = $1 AND made_ms > $2 AND state <> 'offered'
+"""
+
 CLAIM_DUE = """
 UPDATE lyrics_order SET due_ms = $2, claimed_by = $3
  WHERE id IN (SELECT id FROM lyrics_order WHERE due_ms <= $1 ORDER BY due_ms, id LIMIT 1)
@@ -120,6 +124,11 @@ class LyricsOrders:
     async def count(self, member_id: int, *, day: date) -> int:
         """How many of them count for the member on that day."""
         row = await self._connection.fetch_one(COUNT_OF_DAY, member_id, day.isoformat())
+        return int(row["count"]) if row else 0
+
+    async def tried(self, member_id: int, *, since: datetime) -> int:
+        """How many the member has agreed to that were offered since then, whatever came of them."""
+        row = await self._connection.fetch_one(COUNT_TRIED, member_id, to_ms(since))
         return int(row["count"]) if row else 0
 
     async def claim_due(self, *, now: datetime, until: datetime, owner: str) -> LyricsOrder | None:

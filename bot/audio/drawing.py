@@ -7,6 +7,7 @@ import resvg_py
 
 from bot.audio.curves import BLOCK_SAMPLES, SAMPLE_RATE, Curves
 from bot.audio.family import family_svg
+from bot.audio.hearing import Heard
 from bot.audio.picture import svg_of
 from bot.audio.points import parts_of, points_of
 from bot.audio.questions import Limits
@@ -45,12 +46,14 @@ def _write(svg: str, to: int) -> None:
         file.write(picture)
 
 
-def curves_of(file_descriptor: int, limits: Limits, until_seconds: float | None = None) -> Curves:
-    """The curves of an open file, up to `until_seconds`. Raises like `draw`."""
+def curves_of(
+    file_descriptor: int, limits: Limits, until_seconds: float | None = None, *, heard: Heard | None = None
+) -> Curves:
+    """The curves of an open file, up to `until_seconds`; `heard` is filled in. Raises like `draw`."""
     curves, samples = Curves(), 0
     end = None if until_seconds is None else round(until_seconds * SAMPLE_RATE)
     blocks = ("asetnsamples", f"{BLOCK_SAMPLES}:p=0")
-    for block in stretch(file_descriptor, _KIND, limits, 0, end, after=(blocks,)):
+    for block in stretch(file_descriptor, _KIND, limits, 0, end, after=(blocks,), heard=heard):
         curves.add(block)
         samples += len(block) // _KIND.bytes_each
     curves.length_seconds = samples / SAMPLE_RATE

@@ -94,8 +94,8 @@ def _written(
     form = _FORMATS[audio_format]
     with io.FileIO(to, "w", closefd=False) as file, av.open(file, "w", format=form.muxer) as output:
         for name, words in (("title", tags.title), ("artist", tags.artist)):
-            if words:
-                output.metadata[name] = words[:_TEXT_MAX]
+            if shown := one_line(words)[:_TEXT_MAX]:
+                output.metadata[name] = shown
         stream = output.add_stream(form.encoder, rate=kind.rate, layout=kind.layout, options=form.options)
         if not isinstance(stream, AudioStream):
             raise TypeError(stream)
@@ -112,6 +112,13 @@ def _limited(blocks: Iterator[bytes], kind: Kind, sample_format: str) -> Iterato
     for frame in through(frames_from(blocks, kind), _LIMITER, converted, whole_frames):
         frame.pts = None
         yield frame
+
+
+def one_line(words: str) -> str:
+    """Words from outside for a tag, which players show as they are: without line ends, controls and signs that turn the
+    direction of writing.
+    """
+    return " ".join("".join(each if each.isprintable() else " " for each in words).split())
 
 
 def _cover(descriptor: int) -> bytes:

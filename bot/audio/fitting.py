@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import av
 from av.audio.stream import AudioStream
 
+from bot.audio.encoding import one_line
 from bot.audio.hearing import Heard, frames_of, hear, opened, readable, sound_track
 from bot.audio.questions import Limits, Problem, Unusable
 
@@ -69,7 +70,7 @@ def _encode(file_descriptor: int, to: int, *, quality: Quality, sample_rate: int
         io.FileIO(to, "w", closefd=False) as file,  # PyAV 18 cannot write to "fd:"
         av.open(file, "w", format="mp3") as output,
     ):
-        if title := readable(source.metadata.get("title", ""))[:_TITLE_MAX]:
+        if title := one_line(readable(source.metadata.get("title", "")))[:_TITLE_MAX]:
             output.metadata["title"] = title
         stream = output.add_stream("libmp3lame", rate=sample_rate, layout=quality.layout)
         if not isinstance(stream, AudioStream):

@@ -28,6 +28,7 @@ DECODERS = frozenset(_WAV | _PACKED)
 # Photographs that share the film's container (ISO/IEC 23008-12; AVIF).
 _PICTURE_BRANDS = frozenset({"heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis"})
 _PACKETS_BETWEEN_LOOKS_AT_THE_CLOCK = 256
+_CLOCK_SECONDS = 0.5  # more than encoders put before the sound
 # Up to PyAV 18, a title that is not UTF-8 is an error without this option; from 19 on this is the only behaviour.
 _METADATA: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 
@@ -106,6 +107,11 @@ class Heard:
     @property
     def seconds(self) -> float:
         return sum(samples / rate for rate, samples in self.samples_at.items())
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether the file's own clock agrees with what was heard: it can run slow, jump, or be invented."""
+        return self.started_at is None or abs(self.until_seconds - self.seconds) < _CLOCK_SECONDS
 
     @property
     def is_noise(self) -> bool:

@@ -64,16 +64,17 @@ def stretch(
     *,
     before: tuple[Filter, ...] = (),
     after: tuple[Filter, ...] = (),
+    heard: Heard | None = None,
 ) -> Generator[bytes, None, None]:
     """The samples from `begin` to `end` of the file, counted at `kind.rate`; None: to the end of the file.
 
-    `before` and `after` are further filters on either side of the conversion to `kind`.
+    `before` and `after` are further filters on either side of the conversion to `kind`; `heard` is filled in.
 
     Raises:
         Unusable: nothing can be decoded, or it costs too much.
     """
     os.lseek(descriptor, 0, os.SEEK_SET)
-    heard, at = Heard(), 0
+    heard, at = heard or Heard(), 0
     converted = to_kind(kind.sample_format, kind.layout, kind.rate)
     with opened(descriptor) as container:
         frames = frames_of(container, sound_track(container), limits, heard)

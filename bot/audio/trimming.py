@@ -11,7 +11,7 @@ from av.packet import Packet
 
 from bot.audio.drawing import curves_of
 from bot.audio.encoding import encode
-from bot.audio.hearing import opened, sound_track
+from bot.audio.hearing import Heard, opened, sound_track
 from bot.audio.points import phrase_ends_of
 from bot.audio.questions import Limits, Problem, Unusable, WrittenTags
 from bot.audio.stretches import common_kind, stretch
@@ -36,10 +36,12 @@ def trim(file_descriptor: int, to: int, *, until_seconds: float, at_most_seconds
     Raises:
         Unusable: it cannot be decoded, ends too early, or costs too much.
     """
-    begin, end = _bounds(file_descriptor, until_seconds, at_most_seconds, limits)
+    heard = Heard()
+    begin, end = _bounds(file_descriptor, until_seconds, at_most_seconds, limits, heard)
     os.lseek(file_descriptor, 0, os.SEEK_SET)
     with opened(file_descriptor) as source:
-        muxer = _MUXERS.get(source.format.name)
+        # Packets are chosen by the file's clock, and moments are counted in samples.
+        muxer = _MUXERS.get(source.format.name) if heard.keeps_time else None
         copied = _copied(source, to, muxer, begin, end) if muxer else None
     if copied is not None:
         return copied
@@ -53,9 +55,11 @@ def trim(file_descriptor: int, to: int, *, until_seconds: float, at_most_seconds
     return Trimmed(began_at=first / kind.rate, length_seconds=length, is_copied=False)
 
 
-def _bounds(file_descriptor: int, until_seconds: float, at_most_seconds: float, limits: Limits) -> tuple[float, float]:
+def _bounds(
+    file_descriptor: int, until_seconds: float, at_most_seconds: float, limits: Limits, heard: Heard
+) -> tuple[float, float]:
     """From where to where: from the first phrase end after which what is left is short enough, if there is one soon."""
-    curves = curves_of(file_descriptor, limits, until_seconds)
+    curves = curves_of(file_descriptor, limits, until_seconds, heard=heard)
     end = min(until_seconds, curves.length_seconds)
     soonest = end - at_most_seconds
     if soonest <= 0:

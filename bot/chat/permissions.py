@@ -16,6 +16,7 @@ NEEDED = {
 
 
 LOCKED_THREAD = text("This thread is locked, so I can't post here.")
+NOT_YOURS_TO_WRITE_IN = text("You can't write in this channel, so I don't post here for you.")
 
 
 def missing(allowed: discord.Permissions, *, in_thread: bool) -> list[Text]:
@@ -43,6 +44,16 @@ def locked_out(channel: object, allowed: discord.Permissions) -> Text | None:
     """Why Discord will refuse a message in a locked thread, if it is one; the permissions don't show that."""
     is_locked = isinstance(channel, discord.Thread) and channel.locked and not allowed.manage_threads
     return LOCKED_THREAD if is_locked else None
+
+
+def may_write(channel: object, allowed: discord.Permissions) -> bool:
+    """Whether the member with these permissions could write in the channel themselves.
+
+    Discord asks this of commands, but lets everyone who sees a message press its buttons (docs/discord.md 2.3).
+    """
+    if isinstance(channel, discord.Thread):
+        return allowed.send_messages_in_threads and locked_out(channel, allowed) is None
+    return allowed.send_messages
 
 
 def invite_link(application_id: int) -> str:

@@ -188,7 +188,9 @@ def _number(words: str) -> float | None:
         return float("nan")
 
 
-RETRIED = frozenset({Gate.OPEN_COMMANDS, Gate.PERMISSIONS, Gate.POSTING, Gate.PROVIDER, Gate.QUOTA, "no_room", "fault"})
+RETRIED = frozenset(
+    {Gate.OPEN_COMMANDS, Gate.PERMISSIONS, Gate.POSTING, Gate.PROVIDER, Gate.QUOTA, "no_room", "one_each", "fault"}
+)
 """Rules that may not be broken a while later, whatever the request says."""
 
 

@@ -84,13 +84,13 @@ def shown_title(job: Job, track: Track | None = None) -> str:
     tracks = job.tracks if track is None else (track,)
     given = [title for each in tracks if (title := _given_title(each, job))]
     names = [source, *given] if track is None else [*given, source]
-    return next(filter(_shows, [job.request.title, *names]), "")
+    return next(filter(shows, [job.request.title, *names]), "")
 
 
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters that show nothing
 
 
-def _shows(words: str) -> bool:
+def shows(words: str) -> bool:
     """Whether there is anything to see in `words`."""
     return any(unicodedata.category(each)[0] in "LNPS" and each not in _FILLERS for each in words)
 

@@ -17,8 +17,9 @@ log = logging.getLogger(__name__)
 # 256 bits in base64url, unguessable; anything of another shape never reaches the storage.
 PATH = "/callbacks/{token:[A-Za-z0-9_-]{43}}"
 LYRICS_PATH = "/callbacks/lyrics/{token:[A-Za-z0-9_-]{43}}"
-# A callback with two tracks and their lyrics is 3 to 15 KB.
-BODY_LIMIT_BYTES = 64 * 1024
+BODY_LIMIT_BYTES = 192 * 1024
+"""Usually 3 to 15 KB. But lyrics may have 5,000 characters, they come with each track, and JSON may take 12 bytes for
+each character."""
 # The provider waits 15 s for an answer (docs/provider.md 2.3), then sends the message again.
 BODY_SECONDS = 5.0
 

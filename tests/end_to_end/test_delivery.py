@@ -329,7 +329,7 @@ async def test_an_uncollected_result_is_sent_as_soon_as_its_member_is_heard_of_a
     town.mia.open_dms()
 
     if is_command:
-        await town.mia.command(town.songs, "quota")
+        await town.mia.command(town.mia.dm, "quota")
     else:
         town.mia.post(town.mia.dm, f"{town.discord.world.bot.mention} hello?")
 

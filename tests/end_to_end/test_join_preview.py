@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from bot.audio.process import AudioProcess
 from bot.domain.jobs import JobState
+from bot.fault_points import hold
 from bot.sandbox.discord import Attachment, Message
 from bot.sandbox.suno import SunoOptions
 from tests.end_to_end.town import WITH_SOUND, Town
@@ -75,6 +76,20 @@ async def test_without_it_more_has_the_join_also_after_a_restart(town: Town) -> 
 
     assert sorted(names(answer)) == ["tide-join-1.mp3", "tide-join-2.mp3", "whole-piece.png"]
     assert answer.content == "How **Tide** joins the original"
+
+
+async def test_a_member_has_one_join_made_at_a_time(town: Town) -> None:
+    await town.start(join_preview=False)
+    await town.extend(style="folk", title="Tide", prompt="la la")
+    more = await (await town.mia.click(await town.result(), "More…")).response()
+
+    async with hold("while a track is fetched") as fetching:
+        click = await town.mia.click(more, "Hear the join")
+        await fetching.reached(timeout=30)
+        again = await town.mia.click(more, "Hear the join")
+        assert "I'm still at the last join" in (await again.wait_until(lambda message: message.content)).content
+
+    await click.wait_until(lambda message: message.attachments, timeout=30)
 
 
 async def test_the_join_of_music_that_is_gone_is_said_to_be_gone(town: Town) -> None:

@@ -118,9 +118,11 @@ async def test_nonsense_is_not_saved(town: Town) -> None:
     empty = await save(town, "Empty")
     unknown = await save(town, "Bad", model="V9")
     dash = await save(town, "-", style="dub")
+    invisible = await save(town, "\u200b\u3164", style="dub")
 
     assert "A preset needs at least one option" in empty
     assert "There's no model `V9` here" in unknown
     assert "Give the preset a name" in dash
+    assert "Give the preset a name" in invisible
     assert "no presets yet" in await said(town, "preset list")
     assert await town.mia.autocomplete(town.songs, "extend", focused="preset", audio=Upload(town.source)) == []

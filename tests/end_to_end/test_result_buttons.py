@@ -345,6 +345,29 @@ async def test_nobody_extends_where_the_bot_may_not_post(town: Town) -> None:
     assert "I can't post in this channel" in await said(town, result, "Extend 1")
 
 
+async def test_nothing_is_posted_for_a_member_who_may_not_write_in_the_channel(town: Town) -> None:
+    result, muted = await a_result(town), noa(town)
+    form = await (await muted.click(result, "Extend 1")).opened_modal()
+    own = await (await town.mia.command(town.songs, "library")).response()
+    mine = await (await town.mia.choose(own, "Choose a result…", "Boats")).wait_until(
+        lambda message: "Post it here" in str(message.components)
+    )
+    for member in (muted, town.mia):
+        town.songs.deny("SEND_MESSAGES", who=member)
+    posted = len(town.songs.messages)
+
+    for button in ("Again", "Extend 1", "Whole song"):
+        assert "You can't write in this channel" in await said(town, result, button, by=muted)
+    late = await muted.submit_modal(form, {"Title": "A rude word"})
+    assert "You can't write in this channel" in (await late.response()).content
+    assert "You voted" in await said(town, result, "Take 2 · 0", by=muted)
+    sent = await town.mia.click(mine, "Post it here")
+    await sent.wait_until(lambda message: message.attachments)
+
+    assert len(town.songs.messages) == posted
+    assert not await jobs_of(town, muted)
+
+
 async def test_again_needs_a_quota_of_ones_own(town: Town) -> None:
     result = await a_result(town, quota_per_day=1, undo_seconds=AGAIN_SOON)
 

@@ -13,6 +13,7 @@ from bot.errors import (
     NotAudio,
     ProviderBusy,
     QuotaExceeded,
+    SourceTooCostly,
 )
 from bot.services.common.sentences import NOT_USED, with_more, without_cost
 from bot.services.pipeline.accept import GOT_IT
@@ -60,6 +61,15 @@ async def test_a_weight_that_is_not_a_number_is_refused_by_its_own_rule(
     sentence = text("`{option}` is {given}. Use a number from 0 to 1.", option=option, given=Said(written))
     assert pipeline.messenger.answers[0] == without_cost([sentence])
     assert (await pipeline.balance()).held == 0
+
+
+async def test_a_part_that_is_longer_than_was_to_be_cut_is_never_handed_over(pipeline: Pipeline) -> None:
+    pipeline.audio.length_seconds = 1000.0  # the source's, and what the cut left of it
+
+    assert await pipeline.extend(trim=True) is None
+
+    assert pipeline.messenger.answers[0] == without_cost([SourceTooCostly("").sentence])
+    assert pipeline.provider.uploaded == []
 
 
 async def test_options_useless_to_an_instrumental_are_left_out_and_the_member_reads_which(pipeline: Pipeline) -> None:

@@ -150,7 +150,10 @@ async def test_the_file_has_its_format_its_title_its_artist_and_its_cover(
         JoinPart(path=write(tmp_path / "1.wav", tone(5.0)), until_seconds=4.0),
         JoinPart(path=write(tmp_path / "2.wav", noise(5.0))),
     ]
-    to, tags = tmp_path / "whole", Tags(title="Über den Wolken", artist="Ann & Bo", cover=tmp_path / "cover.png")
+    to, tags = (
+        tmp_path / "whole",
+        Tags(title="Über\u202e den\n\0 Wolken", artist="Ann & Bo", cover=tmp_path / "cover.png"),
+    )
 
     answer = await audio.join(parts, to, audio_format=audio_format, tags=tags)
 

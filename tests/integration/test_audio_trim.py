@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import av
 import pytest
 
 from bot.audio.process import AudioProcess
@@ -85,3 +86,26 @@ async def test_nothing_is_before_the_beginning(audio: AudioProcess, tmp_path: Pa
 
     with pytest.raises(SourceEmpty):
         await audio.trim(tmp_path / "piece.mp3", tmp_path / "part", until_seconds=0.0, at_most_seconds=2.0)
+
+
+def slowed(path: Path, to: Path) -> None:
+    """The same packets by a clock that says a tenth."""
+    with av.open(str(path)) as source, av.open(str(to), "w", format="webm") as output:
+        stream = source.streams.audio[0]
+        copy = output.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.pts is not None:
+                packet.pts = packet.dts = packet.pts // 10
+                packet.stream = copy
+                output.mux(packet)
+
+
+async def test_a_file_whose_clock_runs_slow_is_trimmed_by_what_is_heard(audio: AudioProcess, tmp_path: Path) -> None:
+    compose(tmp_path / "piece.webm", seconds=20.0)
+    slowed(tmp_path / "piece.webm", tmp_path / "slow.webm")
+
+    trimmed = await audio.trim(tmp_path / "slow.webm", tmp_path / "part", until_seconds=15.0, at_most_seconds=8.0)
+
+    assert not trimmed.is_copied
+    assert (await audio.probe(tmp_path / "part")).length_seconds == pytest.approx(trimmed.length_seconds, abs=0.1)
+    assert trimmed.length_seconds <= 8.1

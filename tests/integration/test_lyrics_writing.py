@@ -35,7 +35,7 @@ from bot.services.operator.account import Account
 from bot.services.operator.caps import Caps
 from bot.services.operator.notices import Operator
 from bot.services.pipeline.rate import Rate
-from bot.services.songs.lyrics import Lyrics
+from bot.services.songs.lyrics import TRIES, Lyrics
 from bot.services.songs.lyrics_news import LyricsNews
 from bot.services.songs.lyrics_writing import LyricsWriting, WritingTimes
 from bot.suno.wire import callback_task_id
@@ -222,6 +222,25 @@ async def test_a_click_counts_once_and_a_second_one_orders_nothing(desk: Desk) -
 
     assert left == 5
     assert (await desk.spent(), await desk.counted()) == (AN_ORDER, 1)
+
+
+async def test_ideas_that_are_refused_again_and_again_are_no_longer_sent(desk: Desk) -> None:
+    waiting, _ = await desk.lyrics.offer(desk.place(), "a ferry at dawn", None)
+    for _ in range(TRIES * 5):
+        desk.provider.lyrics_answers = [ProviderRefused("no such words", code=400)]
+        await desk.agreed()
+        await desk.work_for(60, every=20)
+    assert (len(desk.provider.ordered), await desk.counted()) == (TRIES * 5, 0)
+
+    for asked in (desk.lyrics.offer(desk.place(), "a ferry", None), desk.lyrics.agree(waiting.id, desk.place())):
+        with pytest.raises(Refused, match="many times"):
+            await asked
+
+    await desk.lyrics.offer(desk.place(BEN), "a ferry", None)
+    desk.clock.turn(DAY + 1)
+    await desk.lyrics.offer(desk.place(), "a ferry", None)
+    with pytest.raises(Refused, match="no longer have these lyrics"):
+        await desk.lyrics.agree(waiting.id, desk.place())
 
 
 async def test_an_order_whose_process_died_before_it_was_begun_is_taken_over(desk: Desk) -> None:

@@ -199,6 +199,16 @@ async def test_a_command_is_not_offered_where_commands_are_denied() -> None:
             await stage.extend()
 
 
+async def test_a_command_is_not_offered_to_a_member_who_may_not_write() -> None:
+    async with staged() as stage:
+        thread = stage.songs.thread("takes")
+        stage.songs.deny("SEND_MESSAGES", who=stage.mia)
+
+        with pytest.raises(ClientRefuses, match="may not write"):
+            await stage.extend()
+        await stage.mia.command(thread, "extend")
+
+
 async def test_a_guild_only_command_is_not_offered_in_direct_messages() -> None:
     async with staged() as stage:
         await stage.api.announce({**EXTEND, "contexts": [0]}, {**EXTEND, "name": "quota", "contexts": [0, 1]})

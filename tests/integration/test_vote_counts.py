@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bot.domain.clicks import Click
 from bot.domain.jobs import Job
@@ -34,8 +35,9 @@ def counter(pipeline: Pipeline) -> VoteCounts:
     return VoteCounts(pipeline.storage, pipeline.messenger, times=VoteTimes(every=4), clock=pipeline.clock)
 
 
-async def a_result(pipeline: Pipeline) -> Job:
+async def a_result(pipeline: Pipeline, *, private: bool = False) -> Job:
     job = a_delivered(a_job(), a_track(1), a_track(2))
+    job = replace(job, place=replace(job.place, private=private))
     await insert(pipeline.storage, job)
     return job
 
@@ -64,6 +66,16 @@ async def test_a_vote_is_given_changed_and_withdrawn(pipeline: Pipeline) -> None
 
     assert outcomes == [VoteOutcome.GIVEN, VoteOutcome.CHANGED, VoteOutcome.WITHDRAWN]
     assert await pipeline.storage.reading.votes.below(MESSAGE) == {}
+
+
+async def test_a_private_result_is_nothing_for_others_whoever_knows_its_id(pipeline: Pipeline) -> None:
+    job, asked = await a_result(pipeline, private=True), results(pipeline)
+
+    for forbidden in (asked.job(job.id, 5), asked.take(job.id, 1, 5), asked.vote(job.id, 1, click(5))):
+        with pytest.raises(Refused, match="don't have this job"):
+            await forbidden
+
+    assert await asked.job(job.id, job.place.member_id) == job
 
 
 async def test_a_double_click_votes_once(pipeline: Pipeline) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import gzip
+import json
 
 import pytest
 from yarl import URL
 
+from bot.domain.models import MODELS
 from bot.web.receive import BODY_LIMIT_BYTES
 from tests.support.callback_inbox import (
     COMPLETE,
@@ -68,7 +70,7 @@ async def test_a_larger_body_in_chunks_is_refused() -> None:
     inbox = Inbox()
     chunk = b"8000\r\n" + b" " * 32_768 + b"\r\n"
     async with callbacks(inbox) as url:
-        status = await spoken(url, request_head(TOKEN, "Transfer-Encoding: chunked") + chunk * 3)
+        status = await spoken(url, request_head(TOKEN, "Transfer-Encoding: chunked") + chunk * 7)
 
     assert status == 413
     assert inbox.calls == 0
@@ -108,5 +110,21 @@ async def test_a_sender_that_leaves_halfway_leaves_nothing(caplog: pytest.LogCap
     assert caplog.records == []
 
 
-async def test_a_body_takes_at_most_64_kb() -> None:
-    assert BODY_LIMIT_BYTES == 65_536
+async def test_a_body_takes_at_most_192_kb() -> None:
+    assert BODY_LIMIT_BYTES == 196_608
+
+
+async def test_the_longest_lyrics_in_any_script_are_taken() -> None:
+    song = {
+        "prompt": "🎵" * max(model.prompt_max for model in MODELS.values()),
+        "tags": "🎵" * max(model.style_max for model in MODELS.values()),
+        "title": "🎵" * max(model.title_max for model in MODELS.values()),
+    }
+    body = json.loads(COMPLETE)
+    body["data"]["data"] = [{**track, **song} for track in body["data"]["data"]]
+    inbox = Inbox()
+    async with callbacks(inbox) as url:
+        status, _ = await post(url + TOKEN, json.dumps(body).encode())
+
+    assert status == 200
+    assert len(body["data"]["data"]) == 2

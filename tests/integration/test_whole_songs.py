@@ -1,6 +1,6 @@
 """Orders for whole songs on a real database: each is carried out once, whatever dies or is busy."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -24,6 +24,7 @@ from tests.support.pipeline import Pipeline, a_pipeline, another_process
 from tests.support.storage_samples import a_delivered, a_job, a_place, a_track, insert
 
 LEASE = 30.0
+NOWHERE_ELSE: Mapping[str, int | None] = {}
 _numbers = count(9000)
 
 
@@ -77,8 +78,12 @@ def joiner(pipeline: Pipeline, folder: Path) -> Joiner:
     return Joiner(songs, posts, studio)
 
 
-async def a_result(pipeline: Pipeline, parent: Parent | None = None) -> Job:
+async def a_result(
+    pipeline: Pipeline, parent: Parent | None = None, where: Mapping[str, int | None] = NOWHERE_ELSE
+) -> Job:
+    """`where`: what is different about its place."""
     job = a_delivered(a_job(parent=parent), a_track(next(_numbers)), a_track(next(_numbers)))
+    job = replace(job, place=replace(job.place, **where))
     await insert(pipeline.storage, job)
     return job
 
@@ -125,6 +130,23 @@ async def test_a_chain_has_each_take_up_to_the_next_seam(pipeline: Pipeline, tmp
     seams = [first.sent_continue_at, second.sent_continue_at, None]
     assert [part.until_seconds for part in parts] == seams
     assert pipeline.fetcher.fetched[1:3] == [first.tracks[1].audio_url, second.tracks[0].audio_url]
+
+
+@pytest.mark.parametrize("where", [{"private": True}, {"guild_id": 999}, {"guild_id": None}])
+async def test_what_its_member_made_elsewhere_is_not_joined_for_others(
+    pipeline: Pipeline, tmp_path: Path, where: Mapping[str, int | None]
+) -> None:
+    first = await a_result(pipeline, where=where)
+    second = await a_result(pipeline, Parent(job_id=first.id, song_id=first.id, track_id=first.tracks[1].id))
+    here = joiner(pipeline, tmp_path)
+
+    for number, member_id in enumerate((2, first.place.member_id)):
+        await here.songs.order(an_order(second, pipeline, member_id=member_id, message_id=700 + number))
+        await here.songs.step()
+
+    for_another, for_its_member = here.studio.joined
+    assert [part.until_seconds for part in for_another] == [second.sent_continue_at, None]
+    assert len(for_its_member) == 3
 
 
 async def test_the_take_with_the_most_votes_is_joined(pipeline: Pipeline, tmp_path: Path) -> None:

@@ -93,7 +93,9 @@ def failures() -> Iterator[Shown]:
 def lyrics_files() -> Iterator[tuple[str, Attached]]:
     for takes in (1, 2):
         tracks = tuple(a_track(each, lyrics=f"la {each}\n" * 500) for each in range(takes))
-        _, files = lyrics_shown(replace(a_job(), tracks=tracks), SAY)
+        job = a_job()
+        titled = replace(job, tracks=tracks, request=replace(job.request, title="Boats (live)"))
+        _, files = lyrics_shown(titled, SAY)
         for file in files:
             yield f"lyrics of {takes} takes", file
 
@@ -135,7 +137,12 @@ def written_lyrics() -> Iterator[tuple[str, Attached]]:
 
 def whole_songs() -> Iterator[tuple[str, Attached]]:
     song = WholeSong(
-        job=a_job(), path=Path("whole.mp3"), audio_format=JoinFormat.MP3, length_seconds=190.0, title="Boats", takes=2
+        job=a_job(),
+        path=Path("whole.mp3"),
+        audio_format=JoinFormat.MP3,
+        length_seconds=190.0,
+        title="Boats (live)",
+        takes=2,
     )
     yield "a whole song", whole_song_file(song, SAY)
 
@@ -187,6 +194,7 @@ def test_every_file_is_described_in_words() -> None:
         assert len(spoken(file.alt).split()) >= 2, name
         assert file.name not in file.alt, name
         assert not TIME_OF_DAY.search(file.alt), name
+        assert "\\" not in file.alt, name  # there is no markup that it could escape
 
 
 def test_every_picture_in_an_embed_is_described() -> None:

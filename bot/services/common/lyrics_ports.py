@@ -30,6 +30,9 @@ class LyricsOrders(Protocol):
     async def count(self, member_id: int, *, day: date) -> int:
         """How many of them count for the member on that day."""
 
+    async def tried(self, member_id: int, *, since: datetime) -> int:
+        """How many the member has agreed to that were offered since then, whatever came of them."""
+
     async def claim_due(self, *, now: datetime, until: datetime, owner: str) -> LyricsOrder | None:
         """The one that has been due longest, now `owner`'s until then."""
 

@@ -17,7 +17,15 @@ from bot.domain.request import ExtensionRequest, is_longer_than_its_model_takes,
 from bot.domain.rules import broken_rules
 from bot.domain.source import AudioFormat, AudioProperties, SourceChoice
 from bot.domain.text import Text, text
-from bot.errors import BadSource, ProviderBusy, ProviderError, ProviderSilent, Refused, SourceUnreachable
+from bot.errors import (
+    BadSource,
+    ProviderBusy,
+    ProviderError,
+    ProviderSilent,
+    Refused,
+    SourceTooCostly,
+    SourceUnreachable,
+)
 from bot.services.common.messenger import MessageFiles
 from bot.services.common.ports import AudioTools, Fetcher, Provider
 from bot.services.common.studio import Studio
@@ -29,6 +37,9 @@ NOT_TAKEN = text("The music service isn't taking files right now. Please try aga
 
 TOO_LONG = "source_too_long"
 """The rule that a source breaks which could be trimmed."""
+
+TRIMMED_SLACK_SECONDS = 1.0
+"""By how much a trimmed source may be longer than its model takes: encoders fill up their last packet."""
 
 _UPLOAD_RULES: Mapping[WaitReason | None, str] = {
     WaitReason.NO_CREDITS: Gate.CREDITS,
@@ -104,6 +115,8 @@ class Sources:
         try:
             trimmed = await self._studio.trim(path, part, until_seconds=until, at_most_seconds=at_most)
             found = await self._audio.probe(part)
+            if found.length_seconds > at_most + TRIMMED_SLACK_SECONDS:
+                raise SourceTooCostly(f"the part of {at_most:g} s became {found.length_seconds:g} s")
         except BadSource as error:
             log.info("source cannot be trimmed: %s", error)
             raise Refused([error.sentence], rules=[error.rule], options=["audio"]) from error

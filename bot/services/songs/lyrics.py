@@ -21,6 +21,10 @@ from bot.services.common.clock import Clock
 from bot.services.common.ports import Storage, Work
 from bot.services.operator.caps import Caps
 
+OFFER_LASTS = timedelta(days=1)
+TRIES = 3
+"""So many times as often as lyrics count on a day, a member can order some in `OFFER_LASTS`. Refused and failed orders
+don't count, but each takes a place in the provider's rate, which all jobs share."""
 TOKEN_BYTES = 32
 """As many as in the address of a job's callbacks: 43 characters."""
 
@@ -88,8 +92,10 @@ class Lyrics:
             order = _own(await work.lyrics.get(order_id), place.member_id)
             if order.state is not LyricsState.OFFERED:
                 return order, False
-            await self._left(work, place)
             at = self._clock()
+            if at - order.made_at > OFFER_LASTS:
+                raise Refused([GONE], rules=["lyrics_gone"])
+            await self._left(work, place)
             token, day = secrets.token_urlsafe(TOKEN_BYTES), quota_day(at)
             after = agreed(order, place, token=token, day=day, at=at, due_at=at + self._takeover)
             await work.lyrics.save(after)
@@ -165,12 +171,18 @@ class Lyrics:
                 renews_at=next_day(now),
             )
             raise Refused([used_up], rules=["lyrics_per_day"])
+        tried = await work.lyrics.tried(place.member_id, since=now - OFFER_LASTS)
+        if tried >= TRIES * self._per_day:
+            raise Refused([TRIED_ENOUGH], rules=["lyrics_per_day"])
         reached = await self._caps.reached(work, place.guild_id, now=now, more=AN_ORDER)
         if reached is not None:
             raise Refused([_credits_used_up(reached, next_day(now))], rules=[Gate.CAPS])
         return left
 
 
+TRIED_ENOUGH = text(
+    "You've asked for lyrics many times, and most of it came to nothing. Please wait a while before you try again."
+)
 GONE = text("I no longer have these lyrics. Start again with `/lyrics`.")
 
 

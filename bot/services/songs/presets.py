@@ -3,6 +3,7 @@
 from bot.domain.models import Offer
 from bot.domain.presets import PRESETS_MAX, Preset, broken_by, is_offered, name_key
 from bot.domain.text import Said, text
+from bot.domain.titles import shows
 from bot.errors import Refused
 from bot.services.common.ports import Storage, Work
 
@@ -21,7 +22,7 @@ class Presets:
         Raises:
             Refused: it holds nothing, breaks a rule of the music service, or is one too many.
         """
-        if not name_key(preset.name) or name_key(preset.name) == NONE:
+        if not shows(preset.name) or name_key(preset.name) == NONE:
             raise Refused([text("Give the preset a name.")])
         if not preset.options.given:
             raise Refused([text("A preset needs at least one option, such as a `style` or a `model`.")])

@@ -39,24 +39,24 @@ class Results:
         self._bells = bells
         self._clock = clock
 
-    async def job(self, job_id: str) -> Job:
-        """Anybody's.
+    async def job(self, job_id: str, member_id: int) -> Job:
+        """Anybody's, apart from others' private ones: only their members ever saw the buttons.
 
         Raises:
-            Refused: it was erased.
+            Refused: it was erased, or somebody else made it in private.
         """
         job = await self._storage.reading.jobs.get(job_id)
-        if job is None:
+        if job is None or not _is_open_to(member_id, job):
             raise Refused([GONE])
         return job
 
-    async def take(self, job_id: str, take: int) -> tuple[Job, Track]:
+    async def take(self, job_id: str, take: int, member_id: int) -> tuple[Job, Track]:
         """The job and its track of this number.
 
         Raises:
-            Refused: there is no such job or take.
+            Refused: as `job`, or there is no such take.
         """
-        job = await self.job(job_id)
+        job = await self.job(job_id, member_id)
         if (track := takes_of(job).get(take)) is None:
             raise Refused([NO_SUCH_TAKE])
         return job, track
@@ -72,8 +72,10 @@ class Results:
         async def voted(work: Work) -> VoteOutcome:
             await taken(work, click.interaction_id)
             job = await work.jobs.get(job_id)
-            if job is None or take not in takes_of(job):
-                raise Refused([GONE if job is None else NO_SUCH_TAKE])
+            if job is None or not _is_open_to(click.member_id, job):
+                raise Refused([GONE])
+            if take not in takes_of(job):
+                raise Refused([NO_SUCH_TAKE])
             at = self._clock()
             if not await is_first(work, click, f"vote {take}", at=at):
                 return VoteOutcome.REPEATED
@@ -139,3 +141,7 @@ class Results:
 
         if (after := await self._storage.write(forgotten)) is not None:
             self._bells.job_changed(after)
+
+
+def _is_open_to(member_id: int, job: Job) -> bool:
+    return not job.place.private or job.place.member_id == member_id

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.clicks import Click
-from bot.domain.jobs import MADE_STATES, Job
+from bot.domain.jobs import MADE_STATES, Job, Place
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Tags
 from bot.domain.pace import backoff_seconds
 from bot.domain.takes import take_of, takes_of
@@ -310,7 +310,10 @@ async def _is_under_way(work: Work, order: WholeSongOrder) -> bool:
 async def _chain(work: Work, order: WholeSongOrder) -> list[Link]:
     """The takes that lead to the one that is wanted, the oldest first.
 
-    It begins where the earlier job was erased. Raises `Refused` if the wanted take is gone.
+    It begins where the earlier job was erased, or is not open to the member who asks.
+
+    Raises:
+        Refused: the wanted take is gone.
     """
     job = await work.jobs.get(order.job_id)
     if (refusal := _refusal(order, job)) is not None or job is None:
@@ -324,9 +327,18 @@ async def _chain(work: Work, order: WholeSongOrder) -> list[Link]:
         former_track = next((each for each in (former_job.tracks if former_job else ()) if each.id == former[1]), None)
         if former_job is None or former_track is None or former_job.id in seen:
             break
+        if not _is_open_to(former_job, order.place):
+            break
         chain.insert(0, Link(former_job, former_track))
         seen.add(former_job.id)
     return chain
+
+
+def _is_open_to(job: Job, place: Place) -> bool:
+    """As in a family: what somebody else made in private, or in another server, is not handed out."""
+    if job.place.member_id == place.member_id:
+        return True
+    return not job.place.private and job.place.guild_id is not None and job.place.guild_id == place.guild_id
 
 
 def _already(last: Link) -> Text:

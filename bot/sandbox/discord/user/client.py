@@ -130,6 +130,9 @@ def offered(member: Person, channel: Channel, name: str, kind: int) -> Json:
         raise ClientRefuses(f"#{channel.name} is archived: it takes no commands (docs, topics/threads)")
     if channel.guild is not None and Permission.USE_APPLICATION_COMMANDS not in permissions:
         raise ClientRefuses(f"{member.name} may not use commands in #{channel.name}")
+    if channel.guild is not None and channel.needed_to_write not in permissions:
+        # "a user must be able to 'Send Messages' as well" (reported, discord/discord-api-docs#4626, #2696, #3801)
+        raise ClientRefuses(f"{member.name} may not write in #{channel.name}, and so not use commands there")
     needed = command["default_member_permissions"]
     if channel.guild is not None and needed is not None:
         asked = Permission(int(needed))
