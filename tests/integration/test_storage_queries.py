@@ -46,6 +46,7 @@ MAY_READ_ON = {
     "held_back.HOLD_BACK": "only when an operator restores a backup, while the bot is stopped",
     "held_back.SHOW_HOLD": "as held_back.HOLD_BACK",
     "held_back.OFFER_AGAIN": "as held_back.HOLD_BACK",
+    "held_back.DO_NOT_POST_AGAIN": "as held_back.HOLD_BACK",
 }
 """Queries that look expensive in their plan, each with the reason why it is cheap."""
 
