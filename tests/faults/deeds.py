@@ -55,7 +55,6 @@ class Deeds:
     again: list[tuple[Invocation, Invocation | None]] = field(default_factory=list)  # with the click on `Undo`
     votes: list[Vote] = field(default_factory=list)
     songs: list[Invocation] = field(default_factory=list)
-    lyrics: list[Invocation] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _voting: set[tuple[int, int]] = field(default_factory=set)
@@ -72,8 +71,8 @@ class Deeds:
             "vote": self._vote,
             "again": self._again,
             "continue": self._continue,
-            "whole song": self._whole_song,
-            "lyrics": self._lyrics,
+            "whole song": self.whole_song,
+            "lyrics": self.lyrics,
             "turn": self._turn,
             "delete": self._delete,
         }
@@ -125,17 +124,17 @@ class Deeds:
         form = await (await member.click(self._result(member), "Extend 1")).opened_modal(timeout=STEP_SECONDS)
         await member.submit_modal(form, {"Style": "folk", "Title": "Boats", "Lyrics or idea": "la"})
 
-    async def _whole_song(self, member: Member, _: Channel) -> None:
+    async def whole_song(self, member: Member, _: Channel) -> None:
         message = self._result(member)
         for _again in range(self.chance.choice([1, 1, 2])):
             self.songs.append(await member.click(message, "Whole song"))
 
-    async def _lyrics(self, member: Member, channel: Channel) -> None:
+    async def lyrics(self, member: Member, channel: Channel) -> None:
         clicks = self.chance.choice([1, 1, 2])
         offered = await member.command(channel, "lyrics", idea="a ferry at night")
         message = await offered.wait_until(lambda shown: shown.components, timeout=STEP_SECONDS)
         for _again in range(clicks):
-            self.lyrics.append(await member.click(message, "Write lyrics"))
+            await member.click(message, "Write lyrics")
 
     async def _turn(self, member: Member, _: Channel) -> None:
         buttons = [message for message in self.thread.messages if _has(message, TURN)]
@@ -205,8 +204,7 @@ class Deeds:
                 yield f"lyrics {order.id} are {order.state} for ever"
             if order.state in {LyricsState.READY, LyricsState.FAILED} and order.told_at is None:
                 yield f"nobody knows that lyrics {order.id} are {order.state}"
-            paid_for = any(url.endswith(f"/{order.callback_token}") for url in paid)
-            if paid_for and order.state is not LyricsState.READY:
+            if order.task_id is not None and order.state is not LyricsState.READY:
                 yield f"lyrics {order.id} were paid for and are {order.state}"
 
     def _song_problems(self) -> Iterator[str]:

@@ -121,6 +121,24 @@ async def killed_at(point: str, town: Town, folder: Path, *, stopped: bool = Fal
     return [*answers, *(version.content for message in town.songs.messages for version in message.versions)]
 
 
+async def killed_beside_jobs(point: str, town: Town, folder: Path, *, stopped: bool = False) -> Deeds:
+    """As `killed_at`, in the middle of a whole song or of lyrics that Mia has asked for."""
+    deeds = Deeds(town, random.Random(1), town.songs.thread("relay"))
+    deed = deeds.whole_song if "song" in point else deeds.lyrics
+    async with a_bot(town, folder, fault=f"{STOP if stopped else ''}{point}") as bot:
+        await connected(town, 1)
+        await deeds.begin()
+        await deed(town.mia, town.songs)
+        assert await bot.exit_status() == (0 if stopped else KILLED), "\n".join(bot.said)
+    if point == "before lyrics are ordered":
+        await a_day_passes(town, deeds)
+    async with a_bot(town, folder):
+        await connected(town, 2)
+        await settled(town, jobs=2, deeds=deeds)
+        check_swept(town)
+    return deeds
+
+
 async def stopped_at(point: str, town: Town) -> None:
     """As `killed_at`, but a bot in this process is asked to stop while it is at `point`."""
     start = partial(town.start, poll_after_seconds=1.0, poll_every_seconds=1.0)
