@@ -32,7 +32,7 @@ SUNO = SunoOptions(
     time_scale=0.003,
     audio=False,
     rate_limit=0,
-    retry_after_seconds=(60, 120, 300, 600, 1200, 2400),
+    retry_after_seconds=(60, 120, 300, *[600] * 100),  # for three minutes in all
 )
 DISCORD = DiscordOptions(rate_limits={}, requests_per_second=None)
 LEASE_SECONDS = 1.0
