@@ -29,9 +29,19 @@ POINTS = frozenset(
         "inside a migration",
     }
 )
-"""Where the process can be killed."""
+"""Where the process can be killed while it works on a job."""
 
-HOLDABLE = {name for name in POINTS if not name.startswith("inside")} | {
+BESIDE_JOBS = frozenset(
+    {
+        "before lyrics are ordered",
+        "after the answer to an order of lyrics",
+        "while a whole song is joined",
+        "after a whole song is posted",
+    }
+)
+"""Where it can be killed, too."""
+
+HOLDABLE = {name for name in POINTS | BESIDE_JOBS if not name.startswith("inside")} | {
     "between claim and send",
     "after callbacks are claimed",
     "before a callback is applied",
@@ -39,10 +49,6 @@ HOLDABLE = {name for name in POINTS if not name.startswith("inside")} | {
     "after the queue is looked at",
     "before a progress message is shown",
     "after a progress view is read",
-    "before lyrics are ordered",
-    "after the answer to an order of lyrics",
-    "while a whole song is joined",
-    "after a whole song is posted",
 }
 """Where a task can be held: not inside a transaction, which would hold up all the others."""
 
@@ -60,8 +66,8 @@ def arm(words: str) -> None:
         ValueError: there is no such point.
     """
     name, _, times = words.removeprefix(STOP).partition(":")
-    if name not in POINTS:
-        raise ValueError(f"there is no fault point {name!r}; there are: {', '.join(sorted(POINTS))}")
+    if name not in POINTS | BESIDE_JOBS:
+        raise ValueError(f"there is no fault point {name!r}; there are: {', '.join(sorted(POINTS | BESIDE_JOBS))}")
     _armed[name] = int(times or 1)
     _signals[name] = signal.SIGTERM if words.startswith(STOP) else signal.SIGKILL
 

@@ -6,7 +6,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.acknowledge import acknowledge_in_place, reply
+from bot.acknowledge import REPLY_SECONDS, acknowledge_in_place, reply
 from bot.chat.cards import file_name
 from bot.chat.places import place_of
 from bot.chat.result.rows import ResultVerb
@@ -35,6 +35,7 @@ View = discord.ui.View
 TAKE_GONE = text(
     "Neither the music service nor this message has this take any more. If you have the file, use `/extend` with it."
 )
+ANSWER_TIME = timedelta(seconds=REPLY_SECONDS)
 _BUTTON = rf"encore:(?P<verb>{'|'.join(ResultVerb)}):(?P<job>[0-9a-z]{{1,64}})(:(?P<take>[0-9]{{1,2}}))?"
 _UNDO = r"encore:undo:(?P<interaction>[0-9]{1,20})"
 
@@ -90,7 +91,9 @@ class ResultsCog(commands.Cog):
             raise refusal  # a worker would say so too, but only once it can no longer be undone
         place = place_of(interaction, private=job.place.private, at=interaction.client.clock())
         intake = await self._results.repeated(job, place, click_of(interaction))
-        if await hand_in(interaction, self._acceptance, intake, after=timedelta(seconds=self._undo_seconds)):
+        # No worker begins while the answer with `Undo` is on its way: it would cover what the worker says.
+        undo_time = timedelta(seconds=self._undo_seconds)
+        if await hand_in(interaction, self._acceptance, intake, after=undo_time + ANSWER_TIME):
             say = interaction.client.catalogue.for_reader(str(interaction.locale))
             words = text(
                 "I'll make **{title}** again. You have {seconds} seconds to undo this.",
@@ -101,6 +104,7 @@ class ResultsCog(commands.Cog):
             view.add_item(discord.ui.Button(custom_id=f"encore:undo:{interaction.id}", label=say(text("Undo"))))
             view.stop()  # discord.py need not remember it
             await reply(interaction, say(words), view=view)
+            await self._acceptance.begin_earlier(intake, after=undo_time)
 
     async def undo(self, interaction: Interaction, begun_by: int) -> None:
         """`begun_by`: the click that submitted something."""

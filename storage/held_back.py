@@ -30,6 +30,9 @@ UPDATE lyrics_order SET state = 'offered', day = NULL, callback_token = NULL, du
  WHERE state = 'waiting'
 """
 
+# A whole song may have been posted since: its member is asked to look, and can press the button again.
+DO_NOT_POST_AGAIN = "UPDATE whole_song SET tried_ms = 0, due_ms = $1, claimed_by = NULL"
+
 
 async def hold_back(connection: Connection, now: datetime) -> int:
     """Hold back all waiting jobs and forget the open commands; returns how many jobs now wait for their members."""
@@ -37,4 +40,5 @@ async def hold_back(connection: Connection, now: datetime) -> int:
     await connection.execute(SHOW_HOLD, to_ms(now))
     await connection.execute(FORGET_OPEN_COMMANDS)
     await connection.execute(OFFER_AGAIN)
+    await connection.execute(DO_NOT_POST_AGAIN, to_ms(now))
     return len(held)

@@ -28,10 +28,11 @@ JOBS_AT_ONCE = 16
 
 ERASE_LINKS = f"UPDATE track SET audio_url = '', stream_url = '', image_url = '' WHERE job_id IN {_IDS}"  # noqa: S608  # a constant
 
-# A job whose end has not been posted has a due time.
+# A job whose end has not been posted has a due time. One whose whole song is being joined is needed until that is over.
 REMOVABLE = """
 SELECT id FROM job
  WHERE ended_ms < $1 AND due_ms IS NULL AND state IN ('delivered', 'failed', 'cancelled')
+   AND NOT EXISTS (SELECT 1 FROM whole_song WHERE whole_song.job_id = job.id)
  ORDER BY ended_ms, id LIMIT $2
 """
 

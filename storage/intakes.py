@@ -63,6 +63,12 @@ UPDATE intake SET payload = NULL, refusal = NULL, due_ms = NULL
 RETURNING interaction_id
 """
 
+BRING_FORWARD = """
+UPDATE intake SET due_ms = $2
+ WHERE interaction_id = $1 AND claimed_by IS NULL AND due_ms > $2
+RETURNING interaction_id
+"""
+
 IS_OPEN = "SELECT interaction_id FROM intake WHERE interaction_id = $1 AND due_ms IS NOT NULL"
 
 REMEMBER = """
@@ -149,6 +155,10 @@ class Intakes:
     async def undo(self, interaction_id: int, *, member_id: int) -> bool:
         """Finish a member's command that waits for a worker; False if one has it, or it is finished already."""
         return await self._connection.fetch_one(UNDO, interaction_id, member_id) is not None
+
+    async def bring_forward(self, interaction_id: int, *, due_at: datetime) -> bool:
+        """Make a command that waits for a worker due earlier; False if it doesn't wait any more, or not for so long."""
+        return await self._connection.fetch_one(BRING_FORWARD, interaction_id, to_ms(due_at)) is not None
 
     async def is_open(self, interaction_id: int) -> bool:
         """Whether somebody is still to make a job of it."""

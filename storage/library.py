@@ -30,25 +30,20 @@ SELECT job.* FROM job
 """  # noqa: S608  # made of constants
 
 # Words are looked for in so many of the latest results, however many there are.
-PUBLIC = """
-SELECT job.* FROM job
- WHERE job.id IN (SELECT latest.id FROM job AS latest
-                   WHERE latest.guild_id = $1 AND latest.state = 'delivered' AND latest.private = 0
-                   ORDER BY latest.ended_ms DESC, latest.id DESC LIMIT $2)
-   AND EXISTS (SELECT 1 FROM track WHERE track.job_id = job.id AND track.search_words LIKE $3 ESCAPE '!')
- ORDER BY job.ended_ms DESC, job.id DESC LIMIT $4
+_LATEST = """
+  FROM (SELECT * FROM job
+         WHERE guild_id = $1 AND state = 'delivered' AND private = 0
+         ORDER BY ended_ms DESC, id DESC LIMIT $2) AS latest
+ WHERE EXISTS (SELECT 1 FROM track WHERE track.job_id = latest.id AND track.search_words LIKE $3 ESCAPE '!')
 """
 
+PUBLIC = f"SELECT latest.* {_LATEST} ORDER BY latest.ended_ms DESC, latest.id DESC LIMIT $4"
+
 # As `PUBLIC`, of one channel. A result that reached its member directly still belongs to the channel of its command.
-PUBLIC_IN = """
-SELECT job.* FROM job
- WHERE job.id IN (SELECT latest.id FROM job AS latest
-                   WHERE latest.guild_id = $1 AND latest.state = 'delivered' AND latest.private = 0
-                   ORDER BY latest.ended_ms DESC, latest.id DESC LIMIT $2)
-   AND CASE WHEN job.final_guild_id IS NULL THEN job.channel_id ELSE coalesce(job.final_channel_id, job.channel_id) END
-       = $5
-   AND EXISTS (SELECT 1 FROM track WHERE track.job_id = job.id AND track.search_words LIKE $3 ESCAPE '!')
- ORDER BY job.ended_ms DESC, job.id DESC LIMIT $4
+PUBLIC_IN = f"""
+SELECT latest.* {_LATEST}
+   AND CASE WHEN final_guild_id IS NULL THEN channel_id ELSE coalesce(final_channel_id, channel_id) END = $5
+ ORDER BY latest.ended_ms DESC, latest.id DESC LIMIT $4
 """
 
 _LATER_THAN_ALL = 2**62

@@ -39,9 +39,14 @@ PUT_OFF = "UPDATE whole_song SET due_ms = $3, claimed_by = NULL WHERE interactio
 
 END = "DELETE FROM whole_song WHERE interaction_id = $1 AND claimed_by = $2"
 
+# A try that a process gave up in good order does not count.
 RELEASE_ALL = """
-UPDATE whole_song SET due_ms = $2, claimed_by = NULL WHERE due_ms > $2 AND claimed_by = $1 RETURNING interaction_id
+UPDATE whole_song SET due_ms = $2, claimed_by = NULL, tries = tries - 1
+ WHERE due_ms > $2 AND claimed_by = $1
+RETURNING interaction_id
 """
+
+HASTEN = "UPDATE whole_song SET due_ms = $1 WHERE due_ms > $1"
 
 NEXT_DUE = "SELECT min(due_ms) AS due_ms FROM whole_song"
 
@@ -96,6 +101,10 @@ class WholeSongs:
     async def release_all(self, owner: str, *, at: datetime) -> int:
         """Make every order due that this owner was working on, and end its claims; returns their number."""
         return len(await self._connection.fetch_all(RELEASE_ALL, owner, to_ms(at)))
+
+    async def hasten(self, *, until: datetime) -> None:
+        """Make everything due by `until`."""
+        await self._connection.execute(HASTEN, to_ms(until))
 
     async def next_due(self) -> datetime | None:
         row = await self._connection.fetch_one(NEXT_DUE)

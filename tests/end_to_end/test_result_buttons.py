@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from bot.domain.jobs import Job, JobState
-from bot.sandbox.discord import Member, Message
+from bot.sandbox.discord import Member, Message, TroubleKind
 from bot.sandbox.patience import PATIENCE_SECONDS
 from tests.end_to_end.town import Town, ended, eventually
 from tests.support.database import tamper
@@ -143,6 +143,22 @@ async def test_again_can_be_undone_before_it_is_queued(town: Town) -> None:
     assert len(await jobs_of(town, town.mia)) == 1
     assert (await town.balance()).left == town.settings.quota_per_day - 1
     assert len(town.songs.messages) == 2
+
+
+async def test_nobody_begins_before_the_member_can_undo_it(town: Town) -> None:
+    """Or a late answer with `Undo` would cover what became of it."""
+    result = await a_result(town, undo_seconds=AGAIN_SOON)
+    held = town.discord.troubles.add("PATCH", "/webhooks/*", TroubleKind.HOLD_BEFORE)
+    click = await town.mia.click(result, "Again")
+    await held.reached()
+
+    due = await town.app.storage.reading.intakes.next_due()
+    assert due is not None
+    assert due - click.interaction.created_at > timedelta(seconds=5)
+
+    held.release()
+    await town.result(2)
+    await _until_said(await click.response(), "Got it")
 
 
 async def _until_said(message: Message, words: str) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot.fault_points import POINTS
+from bot.fault_points import BESIDE_JOBS, POINTS
 from bot.sandbox.cluster import Size
 from bot.sandbox.postgres import NoServer, PostgresServer, running_server
 from bot.sandbox.sounds import compose
@@ -23,7 +23,15 @@ from tests.faults.backups import BACKUP_TROUBLES
 from tests.faults.burst import a_town_with_tracks, burst
 from tests.faults.clocks import CLOCK_TROUBLES
 from tests.faults.clusters import a_town_over_http, a_town_with_shards, struck_at_random
-from tests.faults.killing import UNANSWERED, Balance, a_town_to_kill_in, count, killed_at, killed_at_random
+from tests.faults.killing import (
+    UNANSWERED,
+    Balance,
+    a_town_to_kill_in,
+    count,
+    killed_at,
+    killed_at_random,
+    killed_beside_jobs,
+)
 from tests.faults.troubles import HUNDRED, RECONNECT, TROUBLES, TWO_PROCESSES, hundred_at_once, in_trouble
 from tests.faults.unreadable_rows import UNREADABLE_ROWS
 from tests.support import database
@@ -56,6 +64,10 @@ async def at_a_point(point: str, stopped: bool, town: Town, folder: Path) -> Bal
     return await count(town)
 
 
+async def beside_jobs(point: str, stopped: bool, town: Town, folder: Path) -> Balance:
+    return await count(town, await killed_beside_jobs(point, town, folder, stopped=stopped))
+
+
 async def at_random(rounds: int, seed: int, stopped: bool, town: Town, folder: Path) -> Balance:
     return await killed_at_random(town, folder, rounds=rounds, seed=seed, stopped=stopped)
 
@@ -65,6 +77,9 @@ def trials(rounds: int, seed: int) -> Iterator[Trial]:
         yield in_a_town(f"killed {point}", partial(at_a_point, point, False))
     for point in sorted({*POINTS, UNANSWERED}):
         yield in_a_town(f"stopped {point}", partial(at_a_point, point, True))
+    for point in sorted(BESIDE_JOBS):
+        yield in_a_town(f"killed {point}", partial(beside_jobs, point, False))
+        yield in_a_town(f"stopped {point}", partial(beside_jobs, point, True))
     for trouble, act in {**BACKUP_TROUBLES, **CLOCK_TROUBLES, **UNREADABLE_ROWS}.items():
         yield in_a_town(trouble, act)
     share = rounds // TOWNS

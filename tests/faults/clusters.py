@@ -17,7 +17,8 @@ from bot.sandbox.cluster import SHARDS, Cluster, Seat, Size, a_server_in_every_s
 from bot.sandbox.discord import Channel, Member
 from bot.sandbox.postgres import PostgresServer
 from tests.end_to_end.town import Town
-from tests.faults.killing import DISCORD, KILLED, Balance, a_day_passes, a_town_to_kill_in, command, count, settled
+from tests.faults.deeds import Deeds
+from tests.faults.killing import DISCORD, KILLED, Balance, a_day_passes, a_town_to_kill_in, count, settled
 from tests.support.secrets import secrets_in
 
 LEASE_SECONDS = 2
@@ -89,9 +90,10 @@ async def struck_at_random(
     """One blow in each round, and a few commands around it. Without a `server`, PostgreSQL is spared."""
     chance = random.Random(seed)
     members = [town.mia, *(town.discord.member(name, guild=town.guild) for name in ("Ben", "Cem", "Dora"))]
-    channels = _channels(town, members)
+    channels, deeds = _channels(town, members), Deeds(town, chance, town.songs.thread("relay"))
     async with a_cluster(town, folder, size, **QUICK) as cluster:
         victims: list[Seat | None] = [*cluster.seats, *([None] if server else [])]
+        await deeds.begin()
         for number in range(1, rounds + 1):
             victim = chance.choice(victims)
             blow = Blow(victim, chance.choice([Kind.KILLED, Kind.RESTARTED, *([Kind.FROZEN] if victim else [])]))
@@ -100,17 +102,18 @@ async def struck_at_random(
                 async with asyncio.TaskGroup() as group:
                     for moment in moments:
                         member, channel = chance.choice(members), chance.choice(channels)
-                        group.create_task(_later(moment, command(town, member, channel)))
+                        group.create_task(_later(moment, deeds.one(member, channel)))
                     strike = _strike(blow, cluster, server)
                     group.create_task(_later(chance.uniform(0, ROUND_SECONDS), strike))
             except Exception as error:
                 error.add_note(f"round {number}: {blow}")
                 raise
-        await a_day_passes(town)
-        await settled(town, jobs=0)
+        await deeds.finished()
+        await a_day_passes(town, deeds)
+        await settled(town, jobs=0, deeds=deeds)
     assert town.discord.gateway.too_early == []
     assert town.discord.endpoint.removed_because == ""
-    return await count(town)
+    return await count(town, deeds)
 
 
 def _channels(town: Town, members: Sequence[Member]) -> list[Channel]:

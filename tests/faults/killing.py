@@ -17,12 +17,13 @@ from msgspec.structs import replace
 from bot.domain.jobs import Job, JobState
 from bot.domain.quota import quota_day
 from bot.fault_points import POINTS, STOP, hold
-from bot.sandbox.discord import Channel, DiscordOptions, Invocation, Member, Upload
+from bot.sandbox.discord import Channel, DiscordOptions, Invocation, Member, Message, Upload
 from bot.sandbox.suno import SunoOptions
 from bot.scratch import PREFIX
 from storage.storage import SqlStorage
 from tests.end_to_end.town import Town, a_town, eventually
 from tests.faults import turned_clock
+from tests.faults.deeds import Deeds, is_of_deeds, is_written_down_first
 from tests.support.database import open_storage
 from tests.support.process import BotProcess, bot_process, environ_of
 
@@ -31,7 +32,7 @@ SUNO = SunoOptions(
     time_scale=0.003,
     audio=False,
     rate_limit=0,
-    retry_after_seconds=(60, 120, 300, 600, 1200, 2400),
+    retry_after_seconds=(60, 120, 300, *[600] * 100),  # for three minutes in all
 )
 DISCORD = DiscordOptions(rate_limits={}, requests_per_second=None)
 LEASE_SECONDS = 1.0
@@ -120,6 +121,24 @@ async def killed_at(point: str, town: Town, folder: Path, *, stopped: bool = Fal
     return [*answers, *(version.content for message in town.songs.messages for version in message.versions)]
 
 
+async def killed_beside_jobs(point: str, town: Town, folder: Path, *, stopped: bool = False) -> Deeds:
+    """As `killed_at`, in the middle of a whole song or of lyrics that Mia has asked for."""
+    deeds = Deeds(town, random.Random(1), town.songs.thread("relay"))
+    deed = deeds.whole_song if "song" in point else deeds.lyrics
+    async with a_bot(town, folder, fault=f"{STOP if stopped else ''}{point}") as bot:
+        await connected(town, 1)
+        await deeds.begin()
+        await deed(town.mia, town.songs)
+        assert await bot.exit_status() == (0 if stopped else KILLED), "\n".join(bot.said)
+    if point == "before lyrics are ordered":
+        await a_day_passes(town, deeds)
+    async with a_bot(town, folder):
+        await connected(town, 2)
+        await settled(town, jobs=2, deeds=deeds)
+        check_swept(town)
+    return deeds
+
+
 async def stopped_at(point: str, town: Town) -> None:
     """As `killed_at`, but a bot in this process is asked to stop while it is at `point`."""
     start = partial(town.start, poll_after_seconds=1.0, poll_every_seconds=1.0)
@@ -140,8 +159,8 @@ def check_swept(town: Town) -> None:
     assert len(folders) == 1, folders
 
 
-async def settled(town: Town, *, jobs: int, seconds: float = SETTLE_SECONDS) -> None:
-    """Wait until no job or command is open and every end is posted and shown in its progress message."""
+async def settled(town: Town, *, jobs: int, seconds: float = SETTLE_SECONDS, deeds: Deeds | None = None) -> None:
+    """Wait until no job, command or deed is open and every end is posted and shown in its progress message."""
     async with open_storage(town.settings.database_path) as storage:
 
         async def quiet() -> bool:
@@ -152,6 +171,7 @@ async def settled(town: Town, *, jobs: int, seconds: float = SETTLE_SECONDS) -> 
                 and await reading.jobs.next_due([JobState.FAILED, JobState.FINISHED]) is None
                 and not await reading.jobs.live()
                 and len(await jobs_in(storage, town)) >= jobs
+                and (deeds is None or await deeds.are_over(storage))
             )
 
         try:
@@ -186,11 +206,14 @@ async def jobs_in(storage: SqlStorage, town: Town) -> list[Job]:
     return [job for member in members for job in await storage.reading.jobs.of_member(member, limit=100_000)]
 
 
-async def count(town: Town) -> Balance:
+async def count(town: Town, deeds: Deeds | None = None) -> Balance:
     """Compare the database with what both stand-ins saw."""
     jobs = await all_jobs(town)
     channels = [channel for guild in town.discord.world.guilds.values() for channel in guild.channels]
-    said = [message for channel in channels for message in channel.messages]
+    channels += [deeds.thread] if deeds is not None else []
+    said = [message for channel in channels for message in channel.messages if not is_of_deeds(message)]
+    # Members delete results, which must not come back. A deleted progress message is one of a refused command.
+    said += [each for channel in channels for each in channel.all_messages if each.deleted and is_end(each)]
     marks = Counter(mark for message in said for mark in MARK.findall(message.content))
     posts = {job.id: marks.pop(job.short_id, 0) for job in jobs}
     progress = {job.progress_message_id for job in jobs}
@@ -204,6 +227,9 @@ async def count(town: Town) -> Balance:
                 balance = await storage.reading.ledger.balance(member, day=day, limit=1)
                 spent = sum(job.state is JobState.DELIVERED for job in todays)
                 difference += abs(balance.spent - spent) + balance.held
+        problems = [] if deeds is None else await deeds.problems(storage)
+    if problems:
+        raise AssertionError("\n".join(problems))
     return Balance(
         jobs=len(jobs),
         lost=sum(not number for number in posts.values()) + unanswered(town, jobs),
@@ -215,6 +241,11 @@ async def count(town: Town) -> Balance:
     )
 
 
+def is_end(message: Message) -> bool:
+    """Whether everybody was told of a job's end in it."""
+    return message.visible_to is None and str(message.nonce).startswith("e")
+
+
 def unanswered(town: Town, jobs: list[Job]) -> int:
     """Commands that were acknowledged and came to nothing: no job, no answer, and no direct message in its place."""
     world = town.discord.world
@@ -222,6 +253,7 @@ def unanswered(town: Town, jobs: list[Job]) -> int:
     thinking = sum(
         interaction.original is not None and interaction.original.is_thinking and interaction.id not in taken
         for interaction in world.interactions.values()
+        if is_written_down_first(interaction)
     )
     told_directly = sum(
         INSTEAD in message.content for person in world.people.values() for message in world.dm_with(person).messages
@@ -237,33 +269,38 @@ def _by_member(jobs: list[Job]) -> dict[int, list[Job]]:
 
 
 async def killed_at_random(town: Town, folder: Path, *, rounds: int, seed: int, stopped: bool = False) -> Balance:
-    """Let members send commands, kill (or stop) after a random time, restart; repeat, then let everything finish."""
+    """Let members do things, kill (or stop) after a random time, restart; repeat, then let everything finish."""
     chance = random.Random(seed)
+    deeds = Deeds(town, chance, town.songs.thread("relay"))
     members = [town.mia, *(town.discord.member(name, guild=town.guild) for name in ("Ben", "Cem", "Dora"))]
     for number in range(1, rounds + 1):
         async with a_bot(town, folder) as bot:
             await connected(town, number)
+            if number == 1:
+                await deeds.begin()
             for _ in range(chance.randint(1, 3)):
-                await command(town, chance.choice(members))
+                await deeds.one(chance.choice(members), town.songs)
             # The only sleep that is the test itself: it sets the moment of the kill.
-            await asyncio.sleep(chance.uniform(0.0, 1.5))
+            await asyncio.sleep(chance.uniform(0.0, chance.choice([1.5, 1.5, 4.0])))
             bot.process.send_signal(signal.SIGTERM if stopped else signal.SIGKILL)
             assert await bot.exit_status() == (0 if stopped else KILLED), "\n".join(bot.said)
-    await a_day_passes(town)
+    await deeds.finished()
+    await a_day_passes(town, deeds)
     async with a_bot(town, folder):
         await connected(town, rounds + 1)
-        await settled(town, jobs=0)
+        await settled(town, jobs=0, deeds=deeds)
         check_swept(town)
-    return await count(town)
+    return await count(town, deeds)
 
 
-async def a_day_passes(town: Town) -> None:
+async def a_day_passes(town: Town, deeds: Deeds) -> None:
     """An unknown outcome is given up after a day, which is over at the next look."""
     async with open_storage(town.settings.database_path) as storage, storage.transaction() as work:
         for job in await work.jobs.live():
             if job.submitted_at is not None and job.task_id is None:
                 await work.jobs.save(replace(job, submitted_at=job.submitted_at - timedelta(days=2)))
         await work.jobs.hasten(until=datetime.now(UTC))
+        await deeds.a_day_passes(work)
 
 
 async def command(town: Town, member: Member, channel: Channel | None = None) -> Invocation:

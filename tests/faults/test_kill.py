@@ -4,8 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.fault_points import HOLDABLE, POINTS
-from tests.faults.killing import UNANSWERED, a_town_to_kill_in, count, killed_at, killed_at_random, stopped_at
+from bot.fault_points import BESIDE_JOBS, HOLDABLE, POINTS
+from tests.faults.killing import (
+    UNANSWERED,
+    a_town_to_kill_in,
+    count,
+    killed_at,
+    killed_at_random,
+    killed_beside_jobs,
+    stopped_at,
+)
 
 EARLY = {
     "after the defer",
@@ -52,6 +60,21 @@ async def test_a_bot_stopped_there_loses_nothing_and_doubles_nothing(point: str,
 
     assert balance.is_whole, balance
     assert balance.jobs == 1
+
+
+# `make faults` also stops a process there.
+@pytest.mark.parametrize("point", sorted(BESIDE_JOBS))
+async def test_no_lyrics_are_paid_twice_and_no_whole_song_is_posted_twice(
+    point: str, tmp_path: Path, source: Path
+) -> None:
+    async with a_town_to_kill_in(tmp_path, source) as town:
+        deeds = await killed_beside_jobs(point, town, tmp_path)
+        balance = await count(town, deeds)
+        posted = sum("the whole song" in message.content for message in town.songs.messages)
+        ordered = len(town.suno.lyrics.tasks)
+
+    assert balance.is_whole, balance
+    assert (posted, ordered) == ((1, 0) if "song" in point else (0, int(point != "before lyrics are ordered")))
 
 
 async def test_everything_adds_up_after_kills_at_random_moments_under_load(tmp_path: Path, source: Path) -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.domain.reports import ReportKind, TaskReport
+from bot.domain.whole_songs import WholeSongOrder
 from bot.services.common.clock_watch import ClockWatch
 from tests.support.fakes import TurnedClock
 from tests.support.pipeline import TRACKS, Pipeline, a_pipeline
+from tests.support.storage_samples import a_delivered, a_job, a_place, a_track, insert
 
 HOUR_SECONDS = 3600
 
@@ -66,6 +68,23 @@ async def test_a_start_with_an_earlier_clock_than_the_last_run_is_noticed(tmp_pa
 
         due = await pipeline.storage.reading.jobs.next_due([JobState.RUNNING])
         assert due == clock() + timedelta(seconds=30)
+
+
+async def test_a_whole_song_that_somebody_waits_for_is_joined_soon(tmp_path: Path) -> None:
+    async with a_pipeline(tmp_path) as pipeline:
+        stopwatch = Stopwatch()
+        watch = watching(pipeline, stopwatch)
+        await watch.step()
+        job = a_delivered(a_job(), a_track(1))
+        await insert(pipeline.storage, job)
+        order = WholeSongOrder(place=a_place(), job_id=job.id, message_id=700)
+        await pipeline.storage.write(lambda work: work.whole_songs.add(order, at=pipeline.clock()))
+        stopwatch.seconds += 20
+        pipeline.clock.turn(20 - HOUR_SECONDS)
+
+        await watch.step()
+
+        assert await pipeline.storage.reading.whole_songs.next_due() == pipeline.clock() + timedelta(seconds=30)
 
 
 @pytest.mark.parametrize("turned_seconds", [20, 17, 5000])

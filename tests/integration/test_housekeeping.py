@@ -4,10 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.domain.jobs import JobState
+from bot.domain.whole_songs import WholeSongOrder
 from bot.errors import NotAudio
 from bot.services.operator.housekeeping import Housekeeping, HousekeepingTimes
 from tests.support.database import rows
 from tests.support.pipeline import LIMIT, Pipeline, a_pipeline
+from tests.support.storage_samples import a_place
 
 TIMES = HousekeepingTimes(answer_seconds=870, keep_jobs_days=365, keep_tracks_days=0)
 
@@ -96,6 +98,25 @@ async def test_a_job_whose_end_has_not_been_posted_stays(tmp_path: Path) -> None
         await swept(pipeline)
 
         assert (await pipeline.job(job)).state is JobState.FAILED
+
+
+async def test_a_job_whose_whole_song_is_being_joined_stays_until_that_is_over(tmp_path: Path) -> None:
+    async with a_pipeline(tmp_path) as pipeline:
+        await delivered(pipeline)
+        job = await pipeline.latest_job()
+        assert job is not None
+        order = WholeSongOrder(place=a_place(), job_id=job.id, message_id=700)
+        await pipeline.storage.write(lambda work: work.whole_songs.add(order, at=pipeline.clock()))
+        pipeline.clock.turn(366 * 86400)
+        await swept(pipeline)
+        assert await pipeline.latest_job() is not None
+
+        async with pipeline.storage.transaction() as work:
+            await work.whole_songs.claim_due(now=pipeline.clock(), until=pipeline.clock(), owner="joiner")
+            await work.whole_songs.end(order.place.interaction_id, owner="joiner")
+        await swept(pipeline)
+
+        assert await pipeline.latest_job() is None
 
 
 async def test_a_large_backlog_is_worked_off_in_small_steps_with_pauses(tmp_path: Path) -> None:

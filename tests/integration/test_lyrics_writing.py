@@ -493,6 +493,31 @@ async def test_an_answer_that_discord_does_not_take_is_tried_again_then_sent_dir
     assert desk.messages.told[-1].task_id == "lyrics-2"
 
 
+async def test_lyrics_that_come_while_their_failure_is_being_shown_are_kept(desk: Desk) -> None:
+    """They were paid for, and Discord doesn't take the sentence about the failure at that very moment."""
+    desk.provider.lyrics_answers = [ProviderSilent("timeout")]
+    order = await desk.agreed()
+    await desk.work()
+    other = a_desk(desk.storage, desk.clock, desk.provider)
+    desk.clock.turn(DAY)
+    assert await desk.writing.step()  # gives it up
+    desk.writes("lyrics-1")
+
+    tell = desk.messages.tell_directly
+
+    async def fails_meanwhile(place: Place, order: LyricsOrder) -> None:  # noqa: ARG001  # the protocol's
+        desk.messages.tell_directly = tell  # type: ignore[method-assign]
+        await desk.call_back(order, "lyrics-1")
+        await other.work()
+        raise RouteUnavailable("HTTP 500")
+
+    desk.messages.tell_directly = fails_meanwhile  # type: ignore[method-assign]
+    await desk.work_for(60, every=10)
+
+    ready = await desk.order(order)
+    assert (ready.state, ready.versions) == (LyricsState.READY, VERSIONS)
+
+
 async def test_the_limits_of_the_day(tmp_path: Path) -> None:
     clock, provider = TurnedClock(), FakeProvider()
     async with open_storage(tmp_path / "encore.db") as storage:

@@ -286,3 +286,22 @@ async def test_a_relay_in_which_nothing_happens_is_forgotten(pipeline: Pipeline)
 
     with pytest.raises(Refused, match="don't have this relay"):
         await relays(pipeline).take_turn(relay_id, NOA)
+
+
+async def test_a_turn_that_waits_for_hours_is_looked_at_ever_less_often(pipeline: Pipeline) -> None:
+    relay_id, _ = await a_relay(pipeline)
+    posts = Posts()
+    worker = news(pipeline, posts)
+    await look(worker)
+    job = await sent_off(pipeline, await relays(pipeline).take_turn(relay_id, NOA), NOA)
+    looks = 0
+
+    for _ in range(2 * 3600 // EVERY):
+        pipeline.clock.turn(EVERY)
+        looks += await worker.step()
+
+    assert 120 <= looks < 200
+    await delivered(pipeline, job)
+    pipeline.clock.turn(60)
+    await look(worker)
+    assert posts.stands[-1] is Stand.FREE

@@ -42,10 +42,13 @@ MAY_READ_ON = {
     "inbox.TAKE_IDS": "a table of one row",
     "jobs.LATEST_DURATIONS": "reads job_finished from its end, as far as its LIMIT",
     "jobs.AHEAD": "reads job_queue from its beginning, as far as its LIMIT",
+    "library.PUBLIC": "reads job_public from its end, as far as its LIMIT",
+    "library.PUBLIC_IN": "as library.PUBLIC",
     "progress.HASTEN": "only when the clock was set back",
     "held_back.HOLD_BACK": "only when an operator restores a backup, while the bot is stopped",
     "held_back.SHOW_HOLD": "as held_back.HOLD_BACK",
     "held_back.OFFER_AGAIN": "as held_back.HOLD_BACK",
+    "held_back.DO_NOT_POST_AGAIN": "as held_back.HOLD_BACK",
 }
 """Queries that look expensive in their plan, each with the reason why it is cheap."""
 

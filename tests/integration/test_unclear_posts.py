@@ -110,6 +110,26 @@ async def test_an_unclear_post_is_remembered_while_every_way_to_the_member_is_cl
     assert (await pipeline.job(job)).state is JobState.DELIVERED
 
 
+async def test_an_unclear_post_is_not_repeated_once_its_tracks_have_taken_too_long(pipeline: Pipeline) -> None:
+    """Discord still had the nonce when the fetch began, and it cannot be asked whether the post is there."""
+    job = await pipeline.finished()
+    route = pipeline.messenger.ways[0]
+    route.after_effect = [LOST]
+    await pipeline.delivery.step()
+    pipeline.clock.turn(100)
+    route.search_errors = [HistoryClosed("no right")] * 2
+
+    async with hold("while a track is fetched") as held:
+        trying = asyncio.create_task(pipeline.delivery.step())
+        await held.reached()
+        pipeline.clock.turn(30)
+        held.release()
+        await trying
+
+    assert posted(pipeline) == [job.id]
+    assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
 async def test_an_unclear_post_that_seems_to_lie_ahead_is_not_repeated_without_looking(pipeline: Pipeline) -> None:
     """The clock was set back, so nobody knows whether Discord still has the nonce."""
     job = await pipeline.finished()

@@ -38,6 +38,26 @@ async def test_no_worker_takes_it_before_its_time(pipeline: Pipeline) -> None:
     assert await pipeline.latest_job() is not None
 
 
+async def test_its_time_can_be_brought_forward_but_not_put_off(pipeline: Pipeline) -> None:
+    intake = await begun_for_later(pipeline)
+
+    await pipeline.acceptance.begin_earlier(intake, after=timedelta(seconds=2))
+    await pipeline.acceptance.begin_earlier(intake, after=timedelta(seconds=300))
+
+    assert not await pipeline.acceptance.step()
+    pipeline.clock.turn(2)
+    assert await pipeline.acceptance.step()
+
+
+async def test_what_was_undone_is_not_brought_back(pipeline: Pipeline) -> None:
+    intake = await begun_for_later(pipeline)
+    await pipeline.acceptance.undo(intake.place.interaction_id, MIA, click_id=next(clicks))
+
+    await pipeline.acceptance.begin_earlier(intake, after=timedelta(0))
+
+    assert not await pipeline.acceptance.step()
+
+
 async def test_it_is_undone_in_another_process_and_never_made(pipeline: Pipeline, tmp_path: Path) -> None:
     intake = await begun_for_later(pipeline)
 

@@ -223,3 +223,17 @@ async def test_votes_go_with_their_job(pipeline: Pipeline) -> None:
 
     assert await pipeline.storage.reading.votes.of_job(job.id, limit=10) == []
     assert await counter(pipeline).next_due() is None
+
+
+async def test_a_job_that_is_erased_while_its_votes_are_shown_is_left_alone(pipeline: Pipeline) -> None:
+    job, counts = await a_result(pipeline), counter(pipeline)
+    await results(pipeline).vote(job.id, 2, click())
+
+    async def erased(*_: object, **__: object) -> None:
+        async with pipeline.storage.transaction() as work:
+            await work.housekeeping.remove_jobs(ended_before=pipeline.clock(), limit=10)
+
+    pipeline.messenger.show_votes = erased  # type: ignore[method-assign]
+    await look(counts)
+
+    assert await counts.next_due() is None

@@ -1,7 +1,9 @@
 """Orders for whole songs on a real database: each is carried out once, whatever dies or is busy."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -13,12 +15,14 @@ from bot.domain.joins import JoinFormat
 from bot.domain.votes import Vote
 from bot.domain.whole_songs import WholeSongOrder
 from bot.errors import Refused, TakenElsewhere
+from bot.fault_points import hold
 from bot.services.common.messenger import Posted, RouteClosed, RouteTooSmall, RouteUnavailable
 from bot.services.common.song_posts import WholeSong
 from bot.services.pipeline.deliver import NONCE_LASTS
 from bot.services.pipeline.source_again import SourceAgain
 from bot.services.pipeline.take_again import TakeAgain
 from bot.services.songs.whole_song import TRIES, WholeSongs, WholeSongTimes
+from storage.held_back import hold_back
 from tests.support.fakes import FakeMessageFiles, FakeStudio
 from tests.support.pipeline import Pipeline, a_pipeline, another_process
 from tests.support.storage_samples import a_delivered, a_job, a_place, a_track, insert
@@ -294,3 +298,82 @@ async def test_what_is_not_finished_has_no_whole_song(pipeline: Pipeline, tmp_pa
 
     with pytest.raises(Refused, match="nothing to join yet"):
         await joiner(pipeline, tmp_path).songs.order(an_order(job, pipeline))
+
+
+async def died_while_posting(pipeline: Pipeline, order: WholeSongOrder) -> None:
+    """As of now, the song may be in the channel without our knowing."""
+    now, interaction_id = pipeline.clock(), order.place.interaction_id
+    await pipeline.storage.write(lambda work: work.whole_songs.claim_due(now=now, until=now, owner="dead"))
+    await pipeline.storage.write(lambda work: work.whole_songs.tried(interaction_id, owner="dead", at=now))
+
+
+async def test_a_song_that_takes_long_to_join_is_not_posted_twice(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Discord would still know the first post when the second join begins, and no longer when it ends."""
+    job, here = await a_result(pipeline), joiner(pipeline, tmp_path)
+    order = an_order(job, pipeline)
+    await here.songs.order(order)
+    await died_while_posting(pipeline, order)
+
+    pipeline.clock.turn(LEASE)
+    async with hold("while a whole song is joined") as held:
+        joining = asyncio.create_task(here.songs.step())
+        await held.reached()
+        pipeline.clock.turn(NONCE_LASTS.total_seconds() - 1)
+        held.release()
+        await joining
+
+    assert here.posts.songs == []
+    assert answers(pipeline)[-1].startswith("I was interrupted while posting")
+    assert await here.songs.next_due() is None
+
+
+async def test_a_clock_that_was_set_back_posts_no_song_twice(pipeline: Pipeline, tmp_path: Path) -> None:
+    job, here = await a_result(pipeline), joiner(pipeline, tmp_path)
+    order = an_order(job, pipeline)
+    await here.songs.order(order)
+    await died_while_posting(pipeline, order)
+
+    pipeline.clock.jump(-3600)
+    await pipeline.storage.write(lambda work: work.whole_songs.hasten(until=pipeline.clock()))
+    await here.songs.step()
+
+    assert here.posts.songs == []
+    assert answers(pipeline)[-1].startswith("I was interrupted while posting")
+
+
+async def test_restarts_do_not_use_up_the_tries_of_a_song(pipeline: Pipeline, tmp_path: Path) -> None:
+    job, here = await a_result(pipeline), joiner(pipeline, tmp_path)
+    await here.songs.order(an_order(job, pipeline))
+    now, until = pipeline.clock(), pipeline.clock() + timedelta(seconds=LEASE)
+    for _ in range(TRIES):
+        await pipeline.storage.write(lambda work: work.whole_songs.claim_due(now=now, until=until, owner="stopped"))
+        await pipeline.storage.write(lambda work: work.whole_songs.release_all("stopped", at=now))
+
+    await here.songs.step()
+
+    assert len(here.posts.songs) == 1
+
+
+async def test_a_song_whose_post_never_had_a_clear_answer_may_be_there(pipeline: Pipeline, tmp_path: Path) -> None:
+    job, here = await a_result(pipeline), joiner(pipeline, tmp_path)
+    await here.songs.order(an_order(job, pipeline))
+    here.posts.errors = [RouteUnavailable()] * TRIES
+
+    while (due := await here.songs.next_due()) is not None:
+        pipeline.clock.turn(max(0.0, (due - pipeline.clock()).total_seconds()))
+        await here.songs.step()
+
+    assert answers(pipeline)[-1].startswith("I was interrupted while posting")
+
+
+async def test_a_song_in_a_restored_backup_is_not_posted_again(pipeline: Pipeline, tmp_path: Path) -> None:
+    """It may have been posted since the copy was made."""
+    job, here = await a_result(pipeline), joiner(pipeline, tmp_path)
+    await here.songs.order(an_order(job, pipeline))
+    async with pipeline.storage.transaction() as work:
+        await hold_back(work.whole_songs._connection, pipeline.clock())  # as a restore does
+
+    await here.songs.step()
+
+    assert here.posts.songs == []
+    assert answers(pipeline)[-1].startswith("I was interrupted while posting")

@@ -175,6 +175,9 @@ class Intakes(Protocol):
     async def undo(self, interaction_id: int, *, member_id: int) -> bool:
         """Finish a member's command that waits for a worker; False if one has it, or it is finished already."""
 
+    async def bring_forward(self, interaction_id: int, *, due_at: datetime) -> bool:
+        """Make a command that waits for a worker due earlier; False if it doesn't wait any more, or not for so long."""
+
     async def is_open(self, interaction_id: int) -> bool:
         """Whether it is still to become a job."""
 

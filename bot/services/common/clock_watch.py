@@ -63,6 +63,7 @@ class ClockWatch:
                 await work.progress.hasten(until=now + self._grace)
                 await work.votes.hasten(until=now + self._grace)
                 await work.relays.hasten(until=now + self._grace)
+                await work.whole_songs.hasten(until=now + self._grace)
                 await work.inbox.hasten(until=now + self._grace)
                 await work.lyrics.hasten(until=now + self._grace)
             await work.memos.put(SEEN, now.isoformat())

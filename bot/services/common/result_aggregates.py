@@ -104,4 +104,7 @@ class WholeSongOrders(Protocol):
     async def release_all(self, owner: str, *, at: datetime) -> int:
         """Make every order due that this owner was working on, and end its claims; returns their number."""
 
+    async def hasten(self, *, until: datetime) -> None:
+        """Make everything due by `until`."""
+
     async def next_due(self) -> datetime | None: ...

@@ -143,6 +143,17 @@ class Acceptance:
             await self._storage.write(handed_over)
         self._bells.intake.ring()
 
+    async def begin_earlier(self, intake: Intake, *, after: timedelta) -> None:
+        """Let a worker take a command that was begun for later once this time has passed, if it still waits."""
+        interaction_id = intake.place.interaction_id
+
+        async def brought_forward(work: Work) -> bool:
+            return await work.intakes.bring_forward(interaction_id, due_at=self._clock() + after)
+
+        with contextlib.suppress(Outage):
+            await self._storage.write(brought_forward)
+        self._bells.intake.ring()
+
     async def undo(self, interaction_id: int, member_id: int, *, click_id: int) -> None:
         """Withdraw a command that was begun for later, in whichever process that was. `click_id`: the click on `Undo`.
 

@@ -206,11 +206,11 @@ class Delivery:
                     if job.state is JobState.UNCOLLECTED:
                         route.check_open(job)  # such a job is tried often, and its tracks need not be fetched each time
                     if fetched is None:
-                        may_be_partial = job.attempts > PATIENCE
-                        fetched = await self._posting.fetched(job, stack, may_be_partial=may_be_partial)
+                        was_known = self._is_nonce_known(job)
+                        fetched = await self._ready(job, stack)
                         job = replace(job, tracks=fetched.tracks)
-                        others_wait = is_due(await self.next_due(), self._clock())
-                        fetched = await self._posting.with_joins(job, fetched, in_haste=others_wait)
+                        if was_known and (earlier := await self._found_by_now(job, route)) is not None:
+                            return earlier
                     posted = await self._posting.post(job, route, fetched, lease)
                     await self._posting.keep(job, fetched)
                 except RouteClosed as error:
@@ -219,6 +219,12 @@ class Delivery:
                     return posted
             await self._keep_unposted(job, fetched, stack)
         return None
+
+    async def _ready(self, job: Job, stack: AsyncExitStack) -> FetchedTracks:
+        """Its tracks on disk, with what shows their join, until `stack` closes. Raises as `Posting.fetched`."""
+        fetched = await self._posting.fetched(job, stack, may_be_partial=job.attempts > PATIENCE)
+        others_wait = is_due(await self.next_due(), self._clock())
+        return await self._posting.with_joins(replace(job, tracks=fetched.tracks), fetched, in_haste=others_wait)
 
     async def _keep_unposted(self, job: Job, fetched: FetchedTracks | None, stack: AsyncExitStack) -> None:
         """Keep copies of what could be posted nowhere, fetched for that alone if need be."""
@@ -253,11 +259,23 @@ class Delivery:
         try:
             return await route.find_end(job, since=since)
         except HistoryClosed:
-            tried_at = job.post_tried_at
-            # A negative age says that the clock was set back, and nothing about the nonce.
-            if tried_at is None or timedelta(0) <= self._clock() - tried_at < NONCE_LASTS:
+            if job.post_tried_at is None or self._is_nonce_known(job):
                 return None
             raise
+
+    async def _found_by_now(self, job: Job, route: Route) -> Posted | None:
+        """As `_found`, once getting ready has taken so long that Discord may have forgotten an earlier try."""
+        if job.post_tried_at is None or self._is_nonce_known(job):
+            return None
+        return await self._found(job, route, job.post_tried_at)
+
+    def _is_nonce_known(self, job: Job) -> bool:
+        """Whether Discord would answer another post with the one that was tried earlier.
+
+        A negative age says that the clock was set back, and nothing about the nonce.
+        """
+        tried_at = job.post_tried_at
+        return tried_at is not None and timedelta(0) <= self._clock() - tried_at < NONCE_LASTS
 
     def _later(self, job: Job, at: datetime, *, may_be_posted: bool, unfetched: Exception | None = None) -> Job:
         """Try again after a pause; stop once the deadline has passed and enough tries have failed.

@@ -332,8 +332,15 @@ class LyricsWriting:
     async def _tell_later(self, order: LyricsOrder, error: Exception) -> None:
         wait_seconds = backoff_seconds(order.attempts, base_seconds=self._times.backoff_base)
         log.info("lyrics %s: not shown yet (%s)", order.id, error)
-        later = replace(order, attempts=order.attempts + 1, due_at=self._clock() + self._seconds(wait_seconds))
-        await self._storage.write(lambda work: work.lyrics.save(later))
+        later_at = self._clock() + self._seconds(wait_seconds)
+
+        async def put_off(work: Work) -> None:
+            current = await work.lyrics.get(order.id)
+            is_ours = await work.lyrics.is_owned(order.id, owner=self._owner)
+            if is_ours and current is not None:  # otherwise there is something newer, or somebody told it
+                await work.lyrics.save(replace(current, attempts=order.attempts + 1, due_at=later_at))
+
+        await self._storage.write(put_off)
 
     async def _told(self, work: Work, order: LyricsOrder) -> None:
         current = await work.lyrics.get(order.id)

@@ -1,6 +1,7 @@
 """Tells a thread how its relay goes: that a turn is free, and in the end who made the song.
 
-A relay is due in the database when there may be something to tell, and every few seconds while a turn is being made.
+A relay is due in the database when there may be something to tell, and every few seconds while a turn is being made,
+then ever less often.
 Telling it needs a claim there: one process does it, also after a restart.
 """
 
@@ -13,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from bot.domain.pace import backoff_seconds
-from bot.domain.relays import Relay, Stand
+from bot.domain.relays import CLAIM, Relay, Stand
 from bot.services.common.clock import Clock, is_due
 from bot.services.common.lease import an_owner
 from bot.services.common.messenger import RouteClosed, RouteUnavailable
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4
 POST_SECONDS = 12.0
 """How long one message may take."""
+SLOWER = 10
+"""A turn that has been under way for this many times as long as `every` is looked at less often."""
+RAREST = timedelta(minutes=1)
+"""Its job may wait for days, until the account is open or the thread can be posted in."""
 TRIES = 20
 """After so many failures in a row the thread is told nothing; `/relay status` still works."""
 
@@ -39,7 +44,7 @@ class RelayPosts(Protocol):
 
 
 class RelayTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """In seconds. `every`: how often a turn's job is looked at; `lease`: when a dead worker's relay is taken over."""
+    """In seconds. `every`: how often a turn's job is looked at, at first; `lease`: of a dead worker's claim."""
 
     every: float
     lease: float = 30
@@ -102,8 +107,9 @@ class RelayNews:
     def _too_early(self, view: RelayView) -> datetime | None:
         """When to look again, as long as somebody has the turn."""
         position, now = view.position, self._clock()
-        if position.stand is Stand.MAKING:
-            return now + timedelta(seconds=self._times.every)
+        if position.stand is Stand.MAKING and position.turn is not None:
+            sent_off_at = position.turn.until - CLAIM
+            return now + min(max(timedelta(seconds=self._times.every), (now - sent_off_at) / SLOWER), RAREST)
         if position.stand is Stand.CLAIMED and position.turn is not None and now < position.turn.until:
             return position.turn.until
         return None

@@ -73,7 +73,7 @@ class VoteCounts:
         record = await self._outcome(outdated)
 
         async def written(work: Work) -> None:
-            if not await record(work):
+            if not await record(work) and await work.jobs.get(outdated.job_id) is not None:
                 # Another owner may have shown something newer before our edit arrived.
                 await work.votes.touch(
                     outdated.message_id, job_id=outdated.job_id, channel_id=outdated.channel_id, at=self._clock()

@@ -150,7 +150,7 @@ class WholeSongs:
         try:
             self._check_tries(claimed)
             await self._messenger.answer(place, [BEGUN])
-            posted = await self._posted(order, folder, lease)
+            posted = await self._posted(claimed, folder, lease)
         except (LeaseLost, Outage):
             raise
         except RouteUnavailable as error:
@@ -168,10 +168,14 @@ class WholeSongs:
 
     def _check_tries(self, claimed: ClaimedOrder) -> None:
         """Raises `Refused` for an order that failed too often, or may have been posted too long ago to do it again."""
-        if claimed.tried_at is not None and self._clock() - claimed.tried_at >= NONCE_LASTS:
-            raise Refused([MAYBE_POSTED])
+        self._check_nonce(claimed)
         if claimed.tries > TRIES:
-            raise Refused([WENT_WRONG])
+            raise Refused([WENT_WRONG if claimed.tried_at is None else MAYBE_POSTED])
+
+    def _check_nonce(self, claimed: ClaimedOrder) -> None:
+        """Raises `Refused` if another post could be a second one. A negative age says that the clock was set back."""
+        if claimed.tried_at is not None and not timedelta(0) <= self._clock() - claimed.tried_at < NONCE_LASTS:
+            raise Refused([MAYBE_POSTED])
 
     def _reasons(self, order: WholeSongOrder, error: Exception) -> Sequence[Text]:
         """Why there is no song, for its member and the log."""
@@ -191,12 +195,14 @@ class WholeSongs:
         log.error("job %s: a whole song failed", short_id, exc_info=error)
         return [WENT_WRONG]
 
-    async def _posted(self, order: WholeSongOrder, folder: Path, lease: Lease) -> Posted:
+    async def _posted(self, claimed: ClaimedOrder, folder: Path, lease: Lease) -> Posted:
+        order = claimed.order
         song = await self._joined(order, folder)
         try:
             limit_bytes = await self._posts.upload_limit_bytes(order.place)
             for limit in (limit_bytes, min(limit_bytes, SMALLEST_LIMIT_BYTES)):
                 fitting = await self._fitted(song, limit)
+                self._check_nonce(claimed)  # once more: joining takes long
                 await lease.check()
                 if not await self._storage.write(partial(self._note_the_try, order)):
                     raise LeaseLost
