@@ -40,6 +40,7 @@ HOLDABLE = {name for name in POINTS if not name.startswith("inside")} | {
     "before a progress message is shown",
     "after a progress view is read",
     "before lyrics are ordered",
+    "before timed lyrics are asked for",
     "after the answer to an order of lyrics",
     "while a whole song is joined",
     "after a whole song is posted",
