@@ -24,6 +24,12 @@ OF_JOB = "SELECT * FROM timed_lyrics WHERE job_id = $1 ORDER BY asked_ms, track_
 COUNT_OF_DAY = "SELECT count(*) AS count FROM timed_lyrics WHERE member_id = $1 AND day = $2"
 
 
+class TimedLinesPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a question. Later fields need a default."""
+
+    lines: tuple[TimedLine, ...]
+
+
 class TimedLyricsKept:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -37,11 +43,11 @@ class TimedLyricsKept:
             asked.member_id,
             asked.day.isoformat(),
             to_ms(asked.asked_at),
-            None if asked.lines is None else to_json(asked.lines),
+            None if asked.lines is None else to_json(TimedLinesPayload(lines=asked.lines)),
         )
 
     async def answered(self, asked: TimedLyrics, lines: tuple[TimedLine, ...]) -> None:
-        await self._connection.execute(ANSWERED, asked.job_id, asked.track_id, to_json(lines))
+        await self._connection.execute(ANSWERED, asked.job_id, asked.track_id, to_json(TimedLinesPayload(lines=lines)))
 
     async def withdraw(self, asked: TimedLyrics) -> bool:
         """It was refused, and cost nothing; False if that is written down already."""
@@ -58,14 +64,14 @@ class TimedLyricsKept:
         return int(row["count"]) if row else 0
 
 
-_LINES = msgspec.json.Decoder(tuple[TimedLine, ...])
+_PAYLOADS = msgspec.json.Decoder(TimedLinesPayload)
 
 
 def _read(row: Row) -> TimedLyrics:
     lines = None
     if row["lines"] is not None:
         try:
-            lines = _LINES.decode(row["lines"])
+            lines = _PAYLOADS.decode(row["lines"]).lines
         except msgspec.MsgspecError as error:
             log.error("the times of track %s cannot be read by this version (%s)", row["track_id"], error)  # noqa: TRY400
     return TimedLyrics(

@@ -82,10 +82,13 @@ def compose(
     _write(path, _RECIPES[suffix], _piece(seconds, seed), title=title)
 
 
-def continue_piece(source: Path, to: Path, *, continue_at: float, seconds: float, seed: int) -> float:
-    """Write an mp3 to `to`: the source up to `continue_at` (seconds), then `seconds` of new music.
+def continue_piece(
+    source: Path, to: Path, *, continue_at: float, seconds: float, seed: int, is_alone: bool = False
+) -> float:
+    """Write an mp3 to `to`: the source up to `continue_at` (seconds), then `seconds` of new music; or that alone.
 
-    Returns its length in seconds. A source that ends earlier is continued from its end.
+    Returns its length in seconds. A source that ends earlier is continued from its end. New music that is alone begins
+    under the last notes of the source, too.
     """
     fade = round(_CROSSFADE_SECONDS * SAMPLE_RATE)
     at = round(continue_at * SAMPLE_RATE)
@@ -96,7 +99,7 @@ def continue_piece(source: Path, to: Path, *, continue_at: float, seconds: float
     tail = heard[at : at + min(fade, len(piece))]
     _fade_out(tail, len(tail))
     piece[: len(tail)] = array("h", map(add, piece, tail))
-    whole = heard[:at] + piece
+    whole = piece if is_alone else heard[:at] + piece
     _write(to, _RECIPES[".mp3"], whole, title="")
     return len(whole) / SAMPLE_RATE
 

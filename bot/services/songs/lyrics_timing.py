@@ -87,7 +87,7 @@ class LyricsTiming:
             words = await self._provider.timed_lyrics(job.task_id, track.id)
         except ProviderError as error:
             await self._failed(asked, attempt_id, place, error)
-            raise Refused([_reason(error)], rules=["timed_lyrics"]) from error
+            raise Refused([_reason(error)]) from error
         lines = lines_of(words)
         log.info("job %s: take %d has %d lines with times", job.id, take, len(lines))
         await self._surely(partial(self._answered, asked=asked, attempt_id=attempt_id, lines=lines))
