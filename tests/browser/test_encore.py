@@ -341,13 +341,22 @@ async def test_lyrics_are_written_picked_and_sung(window: OpenWindow, ground: Pl
     await expect(await result_of(mia)).to_contain_text("Mine now")
 
 
-async def test_the_audio_in_somebodys_message_is_extended(window: OpenWindow, ground: Playground) -> None:
+async def test_the_audio_in_somebodys_message_is_extended_also_where_it_was_forwarded(
+    window: OpenWindow, ground: Playground
+) -> None:
     jonas = next(each.member for each in ground.scene.identities if each.member.name == "Jonas")
     songs = next(each for each in ground.scene.discord.world.channels.values() if each.name == "songs")
     samples = [await ground.scene.samples.get(name) for name in ("paper-boats.mp3", "harbour.wav")]
     jonas.post(songs, "which one?", *(Upload(each.name, each.data) for each in samples))
     mia = await window()
     await mia.message("which one?").click(button="right")
+    await mia.page.get_by_role("menuitem", name="Forward…").click()
+    await expect(mia.page.get_by_role("menuitem", name="#moderators")).to_have_count(0)
+    await mia.page.get_by_role("menuitem", name="#chatter", exact=True).click()
+    await mia.enter("chatter")
+    forwarded = await mia.see("which one?")
+    await expect(forwarded.get_by_role("region", name="Forwarded").locator("audio")).to_have_count(2)
+    await forwarded.click(button="right")
     await mia.page.get_by_role("menuitem", name="Extend this audio").click()
     await mia.see("Which one do you want to continue?")
     await mia.page.get_by_role("combobox", name="Choose a file…").select_option("1")

@@ -120,6 +120,7 @@ STORED: dict[type[msgspec.Struct], str] = {
         '"member_id":4,"locale":"de","private":false,"received_at":"2026-11-22T12:00:00Z"},"job_id":"a1","message_id":5}'
     ),
     LyricsPayload: '{"idea":"the tide","versions":[{"text":"The tide comes in"}]}',
+    TimedLinesPayload: '{"lines":[{"begins_at":1.5,"text":"The tide comes in"}]}',
 }
 """The smallest rows that the first release wrote that stored the type."""
 
