@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 24000  # every codec used here takes it, Opus included
 _CROSSFADE_SECONDS = 0.25
 _FADE_OUT_SECONDS = 0.4
+_BREATH_SECONDS = 0.5
 _CHUNK_SAMPLES = 4800
 
 # Steps above the tonic in half tones: I-vi-IV-V and its relatives, which go together in any order.
@@ -80,6 +81,17 @@ def compose(
     if container is not None and not (container is AudioFormat.OGG and suffix == ".opus"):
         suffix = f".{container}"
     _write(path, _RECIPES[suffix], _piece(seconds, seed), title=title)
+
+
+def compose_phrases(path: Path, *phrases: tuple[float, float], seed: int = 0, title: str = "") -> None:
+    """As `compose`, a piece of phrases, each with its seconds and its loudness (up to 1), and a breath after each."""
+    whole = array("h")
+    for number, (seconds, loudness) in enumerate(phrases):
+        phrase = _piece(seconds - _BREATH_SECONDS, seed + number)
+        _fade_out(phrase, round(_FADE_OUT_SECONDS * SAMPLE_RATE))
+        whole.extend(array("h", (round(loudness * sample) for sample in phrase)))
+        whole.extend(array("h", bytes(2 * round(_BREATH_SECONDS * SAMPLE_RATE))))
+    _write(path, _RECIPES[path.suffix.lower()], whole, title=title)
 
 
 def continue_piece(
