@@ -111,6 +111,10 @@ async def test_everything_works_after_a_restart(town: Town) -> None:
     assert labels(await (await town.mia.click(result, "More…")).response())
     assert (await (await town.mia.click(more, "Edit")).opened_modal()).fields
     assert "lyrics" in await said(town, more, "Lyrics")
+    assert "1 person" in await said(town, more, "Family")
+    assert "0.5 credits" in await said(town, more, "Lyrics with times")
+    for whole in ("Whole song as WAV", "Whole song as FLAC"):
+        await (await town.mia.click(more, whole)).wait_until(lambda answer: "Here it is" in answer.content, timeout=30)
     assert "My operator" in await said(town, more, "Report")
     await town.mia.click(question, "Delete")
     await _until_said(question, "Deleted.")
