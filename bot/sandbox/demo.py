@@ -15,7 +15,6 @@ from bot.sandbox.discord import Channel, FakeDiscord, Invocation, Message, Uploa
 from bot.sandbox.sounds import compose
 from bot.sandbox.stand_ins import API_KEY, TOKEN, StandIns, running, stand_ins
 from bot.sandbox.suno import SunoOptions
-from bot.services.songs.whole_song import BEGUN
 
 OUT = Path("out")
 PATIENCE_SECONDS = 300.0
@@ -69,7 +68,7 @@ async def _one_extend(both: StandIns, folder: Path, audio: Path | None, continue
     await _keep(result, tell)
     tell("Mia:    presses Whole song")
     click = await mia.click(result, "Whole song")
-    joined = await click.wait_until(lambda answer: answer.content not in ("", BEGUN.message))
+    joined = await click.wait_until(lambda answer: not answer.content.startswith("I'm joining"))
     tell(f"Encore: {_readable(joined)} (only Mia sees this)")
     songs = [message for message in channel.messages if message.reference is result]
     if not songs:

@@ -232,7 +232,7 @@ async def test_more_offers_what_each_may_do(town: Town) -> None:
         for member in (town.mia, other, moderator)
     }
 
-    for_all = ["Lyrics", "Hear the join", "Whole song as WAV", "Whole song as FLAC", "Report"]
+    for_all = ["Lyrics", "Lyrics with times", "Hear the join", "Whole song as WAV", "Whole song as FLAC", "Report"]
     assert offered[town.mia] == ["Edit", *for_all, "Delete", "Family"]
     assert offered[other] == [*for_all, "Family"]
     assert offered[moderator] == [*for_all, "Delete", "Family"]
