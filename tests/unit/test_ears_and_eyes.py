@@ -63,7 +63,7 @@ def a_track(number: int, *, lyrics: str = "la la", **changes: object) -> Track:
         id=str(number),
         audio_url=f"https://files.example/{number}.mp3",
         image_url="https://files.example/cover.png",
-        title="Boats",
+        title="Boats_2 [live]",
         tags="folk",
         lyrics=lyrics,
         length_seconds=60.0,
@@ -144,7 +144,12 @@ def timed_lyrics() -> Iterator[tuple[str, Attached]]:
 
 def whole_songs() -> Iterator[tuple[str, Attached]]:
     song = WholeSong(
-        job=a_job(), path=Path("whole.mp3"), audio_format=JoinFormat.MP3, length_seconds=190.0, title="Boats", takes=2
+        job=a_job(),
+        path=Path("whole.mp3"),
+        audio_format=JoinFormat.MP3,
+        length_seconds=190.0,
+        title="Boats_2 [live]",
+        takes=2,
     )
     yield "a whole song", whole_song_file(song, SAY)
 
@@ -197,6 +202,7 @@ def test_every_file_is_described_in_words() -> None:
         assert len(spoken(file.alt).split()) >= 2, name
         assert file.name not in file.alt, name
         assert not TIME_OF_DAY.search(file.alt), name
+        assert "\\" not in file.alt, name  # it would be read aloud
 
 
 def test_every_picture_in_an_embed_is_described() -> None:
@@ -206,6 +212,7 @@ def test_every_picture_in_an_embed_is_described() -> None:
         for picture in filter(None, (shown.get("thumbnail"), shown.get("image"))):
             pictures += 1
             assert len(str(picture.get("description", "")).split()) >= 2, name
+            assert "\\" not in str(picture.get("description", "")), name
     assert pictures
 
 

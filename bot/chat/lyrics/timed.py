@@ -4,17 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import discord
 
-from bot.chat.cards import Attached, Say, file_name
+from bot.chat.cards import Attached, Say, file_name, plain_title
 from bot.domain.jobs import Job
 from bot.domain.spending import A_TIMING
 from bot.domain.takes import takes_of
-from bot.domain.text import Text, counted, text
+from bot.domain.text import Text, Verbatim, counted, text
 from bot.domain.timed_lyrics import TimedLine, lrc
-from bot.domain.titles import shown_title
 from bot.services.common.sentences import name_of
-from bot.text import plain
 
-TITLE_MAX = 100
 TIMED_ID = r"encore:timed:(?P<job>[0-9a-z]{1,64}):(?P<take>[0-9]{1,2})"
 
 
@@ -66,14 +63,14 @@ def lrc_files(job: Job, timed: Mapping[int, Sequence[TimedLine]], say: Say) -> t
 def _file(job: Job, take: int, lines: Sequence[TimedLine], say: Say) -> Attached:
     takes = takes_of(job)
     track, is_only = takes[take], len(takes) == 1
-    title = name_of(job, track)
+    title = plain_title(job, track, say)
     alt = (
-        text("The lyrics of {title}, with the time of each line", title=title)
+        text("The lyrics of {title}, with the time of each line", title=Verbatim(title))
         if is_only
-        else text("The lyrics of {title}, take {take}, with the time of each line", title=title, take=take)
+        else text("The lyrics of {title}, take {take}, with the time of each line", title=Verbatim(title), take=take)
     )
     return Attached(
         name=file_name(job, track, None if is_only else take, ending="lrc"),
         alt=say(alt),
-        words=lrc(lines, title=plain(shown_title(job, track), limit=TITLE_MAX), length_seconds=track.length_seconds),
+        words=lrc(lines, title=title, length_seconds=track.length_seconds),
     )

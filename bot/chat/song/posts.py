@@ -20,7 +20,7 @@ from bot.services.common.messenger import Posted, RouteClosed
 from bot.services.common.sentences import UNTITLED
 from bot.services.common.song_posts import WholeSong
 from bot.services.songs.relays import mentions
-from bot.text import Catalogue
+from bot.text import Catalogue, plain
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,8 @@ class WholeSongPosts:
 
 
 def whole_song_file(song: WholeSong, say: Say) -> Attached:
-    alt = say(text("{title}, the whole song, {length}", title=_title(song), length=in_words(song.length_seconds)))
+    title = Verbatim(plain(song.title) or say(UNTITLED))
+    alt = say(text("{title}, the whole song, {length}", title=title, length=in_words(song.length_seconds)))
     name = f"{file_stem(song.job)}-whole.{song.audio_format}"
     return Attached(name=name, alt=alt[:ALT_MAX], path=song.path)
 
