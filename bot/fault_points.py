@@ -49,6 +49,7 @@ HOLDABLE = {name for name in POINTS | BESIDE_JOBS if not name.startswith("inside
     "after the queue is looked at",
     "before a progress message is shown",
     "after a progress view is read",
+    "before timed lyrics are asked for",
 }
 """Where a task can be held: not inside a transaction, which would hold up all the others."""
 

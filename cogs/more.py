@@ -23,10 +23,12 @@ from bot.services.common.messenger import Messenger, RouteClosed, RouteUnavailab
 from bot.services.common.sentences import name_of
 from bot.services.songs.complaints import Complaints
 from bot.services.songs.join import Joins
+from bot.services.songs.lyrics_timing import LyricsTiming
 from bot.services.songs.results import MADE_EARLIER, Results
 from cogs.clicks import ClickItem, answered
 from cogs.form import FormCog
 from cogs.songs import family_button
+from cogs.timed_lyrics import TimedLyricsCog
 from cogs.whole_song import WholeSongCog
 
 Interaction = discord.Interaction[EncoreClient]
@@ -40,6 +42,7 @@ _WHOLE = {MoreAction.WAV: JoinFormat.WAV, MoreAction.FLAC: JoinFormat.FLAC}
 _LABELS = {
     MoreAction.EDIT: text("Edit"),
     MoreAction.LYRICS: text("Lyrics"),
+    MoreAction.TIMES: text("Lyrics with times"),
     MoreAction.JOIN: text("Hear the join"),
     MoreAction.WAV: text("Whole song as WAV"),
     MoreAction.FLAC: text("Whole song as FLAC"),
@@ -59,6 +62,7 @@ class MoreCog(commands.Cog):
         messenger: Messenger,
         form: FormCog,
         joins: Joins,
+        timing: LyricsTiming,
     ) -> None:
         self._client = client
         self._results = results
@@ -66,6 +70,7 @@ class MoreCog(commands.Cog):
         self._messenger = messenger
         self._form = form
         self._joins = joins
+        self._timing = timing
 
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(MoreButton)
@@ -80,6 +85,7 @@ class MoreCog(commands.Cog):
             member_id=interaction.user.id,
             manages_messages=interaction.permissions.manage_messages,
             is_answer=interaction.message.flags.ephemeral,
+            has_times=not self._timing.is_switched_off or bool(await self._timing.kept(job)),
         )
         view = View(timeout=None)
         for action in actions:
@@ -201,27 +207,38 @@ class MoreButton(ClickItem[discord.ui.Button[View]], template=_BUTTON):
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         verb, job_id, message_id = self.carried["verb"], self.carried["job"], int(self.carried["message"])
+        match verb:
+            case MoreAction.WAV | MoreAction.FLAC:
+                await answered(
+                    interaction,
+                    WholeSongCog,
+                    lambda cog: cog.order(
+                        interaction, job_id, message_id=message_id, audio_format=_WHOLE[MoreAction(verb)]
+                    ),
+                )
+            case MoreAction.TIMES:
+                await answered(interaction, TimedLyricsCog, lambda cog: cog.show(interaction, job_id))
+            case _:
+                acknowledges = verb not in {MoreAction.EDIT, REMOVE}
+                await answered(
+                    interaction,
+                    MoreCog,
+                    lambda cog: _act(cog, interaction, verb, job_id, message_id),
+                    acknowledges=acknowledges,
+                )
 
-        async def join(cog: WholeSongCog) -> None:
-            audio_format = _WHOLE[MoreAction(verb)]
-            await cog.order(interaction, job_id, message_id=message_id, audio_format=audio_format)
 
-        async def act(cog: MoreCog) -> None:
-            match verb:
-                case MoreAction.EDIT:
-                    await cog.edit(interaction, job_id)
-                case MoreAction.LYRICS:
-                    await cog.lyrics(interaction, job_id)
-                case MoreAction.JOIN:
-                    await cog.join(interaction, job_id)
-                case MoreAction.REPORT:
-                    await cog.report(interaction, job_id, message_id)
-                case MoreAction.DELETE:
-                    await cog.delete(interaction, job_id, message_id)
-                case _:
-                    await cog.remove(interaction, job_id, message_id)
-
-        if verb in _WHOLE:
-            await answered(interaction, WholeSongCog, join)
-            return
-        await answered(interaction, MoreCog, act, acknowledges=verb not in {MoreAction.EDIT, REMOVE})
+async def _act(cog: MoreCog, interaction: Interaction, verb: str, job_id: str, message_id: int) -> None:
+    match verb:
+        case MoreAction.EDIT:
+            await cog.edit(interaction, job_id)
+        case MoreAction.LYRICS:
+            await cog.lyrics(interaction, job_id)
+        case MoreAction.JOIN:
+            await cog.join(interaction, job_id)
+        case MoreAction.REPORT:
+            await cog.report(interaction, job_id, message_id)
+        case MoreAction.DELETE:
+            await cog.delete(interaction, job_id, message_id)
+        case _:
+            await cog.remove(interaction, job_id, message_id)

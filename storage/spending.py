@@ -6,16 +6,19 @@ from bot.domain.spending import Spent
 from storage.engines.base import Connection, Row
 
 ADD = """
-INSERT INTO spending (day, guild_id, submissions, lyrics) VALUES ($1, $2, $3, $4)
+INSERT INTO spending (day, guild_id, submissions, lyrics, timed_lyrics) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (day, guild_id) DO UPDATE
-   SET submissions = spending.submissions + excluded.submissions, lyrics = spending.lyrics + excluded.lyrics
+   SET submissions = spending.submissions + excluded.submissions, lyrics = spending.lyrics + excluded.lyrics,
+       timed_lyrics = spending.timed_lyrics + excluded.timed_lyrics
 """
 
 OF_DAY = """
-SELECT coalesce(sum(submissions), 0) AS submissions, coalesce(sum(lyrics), 0) AS lyrics FROM spending WHERE day = $1
+SELECT coalesce(sum(submissions), 0) AS submissions, coalesce(sum(lyrics), 0) AS lyrics,
+       coalesce(sum(timed_lyrics), 0) AS timed_lyrics
+  FROM spending WHERE day = $1
 """
 
-OF_GUILD = "SELECT submissions, lyrics FROM spending WHERE day = $1 AND guild_id = $2"
+OF_GUILD = "SELECT submissions, lyrics, timed_lyrics FROM spending WHERE day = $1 AND guild_id = $2"
 
 _DIRECT_MESSAGES = 0
 
@@ -24,9 +27,12 @@ class Spending:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, guild_id: int | None, *, day: date, submissions: int = 0, lyrics: int = 0) -> None:
+    async def add(
+        self, guild_id: int | None, *, day: date, submissions: int = 0, lyrics: int = 0, timed_lyrics: int = 0
+    ) -> None:
         """Add so many to that day; -1 takes back one that turned out to have started nothing."""
-        await self._connection.execute(ADD, day.isoformat(), guild_id or _DIRECT_MESSAGES, submissions, lyrics)
+        guild = guild_id or _DIRECT_MESSAGES
+        await self._connection.execute(ADD, day.isoformat(), guild, submissions, lyrics, timed_lyrics)
 
     async def of_day(self, day: date) -> Spent:
         """All of that day."""
@@ -38,4 +44,6 @@ class Spending:
 
 
 def _spent(row: Row | None) -> Spent:
-    return Spent() if row is None else Spent(submissions=int(row["submissions"]), lyrics=int(row["lyrics"]))
+    if row is None:
+        return Spent()
+    return Spent(submissions=int(row["submissions"]), lyrics=int(row["lyrics"]), timed_lyrics=int(row["timed_lyrics"]))

@@ -38,6 +38,7 @@ from storage.relays import Relays
 from storage.sendings import Sendings
 from storage.songs import Songs
 from storage.spending import Spending
+from storage.timed_lyrics import TimedLyricsKept
 from storage.tracks import Tracks
 from storage.votes import Votes
 from storage.whole_songs import WholeSongs
@@ -79,6 +80,7 @@ class SqlWork:
         self.relays = Relays(connection)
         self.whole_songs = WholeSongs(connection)
         self.lyrics = LyricsOrders(connection)
+        self.timed_lyrics = TimedLyricsKept(connection)
         self.housekeeping = Housekeeping(connection)
         self._connection = connection
 

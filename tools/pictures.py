@@ -1,7 +1,9 @@
 """`make pictures`: the pictures in README.md and in the guides, from a real browser. Look at them before a commit."""
 
 import asyncio
+import base64
 import html
+import re
 import shutil
 import sys
 import tempfile
@@ -20,6 +22,7 @@ from bot.sandbox.suno import SunoOptions
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 PATIENCE_MS = 60_000
+OPTIONS = {"style": "sea shanty, accordion", "title": "Paper Boats", "prompt": "Row, row, all the way home"}
 TERMINAL = """<pre style="margin: 0; padding: 16px; background: #16181d; color: #e6e6e6; font: 13px/1.45 monospace;
 white-space: pre-wrap; width: 1040px">{text}</pre>"""
 LOADED = "(audio) => audio.duration || new Promise((resolve) => { audio.onloadedmetadata = resolve; })"
@@ -40,6 +43,7 @@ async def main() -> None:
             browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             await take_all(ground, browser)
             await take_for_guides(ground, browser)
+            await take_music(ground, browser)
             await take_doctor(browser)
             await browser.close()
 
@@ -78,7 +82,7 @@ async def take_all(ground: Playground, browser) -> None:  # noqa: ANN001  # Play
 
 
 async def take_for_guides(ground: Playground, browser) -> None:  # noqa: ANN001  # Playwright's
-    size = {"viewport": {"width": 760, "height": 900}, "device_scale_factor": 1}
+    size = {"viewport": {"width": 760, "height": 1700}, "device_scale_factor": 1}
     page = await browser.new_page(**size, color_scheme="light")
     await page.goto(f"{ground.page.url}?as=mia")
     messages = page.get_by_role("log").get_by_role("article")
@@ -116,6 +120,48 @@ async def take_for_guides(ground: Playground, browser) -> None:  # noqa: ANN001 
     await shoot(notice, "operator")
 
 
+async def take_music(ground: Playground, browser) -> None:  # noqa: ANN001  # Playwright's
+    """The pictures that the bot draws, as members see them: to pick from, with the seam, of a family."""
+    ground.scene.suno.credits = 10_000
+    page = await browser.new_page(viewport={"width": 900, "height": 1700}, device_scale_factor=1)
+    await page.goto(f"{ground.page.url}?as=jonas")
+    await open_channel(page, "chatter")
+    messages = page.get_by_role("log").get_by_role("article")
+    music = messages.filter(has=page.locator("audio"))
+    box = page.get_by_role("textbox", name="Message", exact=True)
+
+    wishes = {"style": "slow waltz, brass", "title": "Lighthouse", "prompt": "Turn, light, turn"}
+    await command(page, "lighthouse.ogg", **wishes, continue_at="pick")
+    await page.get_by_role("button", name="Send").click()
+    picking = messages.filter(has=page.get_by_role("button", name="Another time…")).last
+    await expect(picking.locator("img")).to_be_visible()
+    await shoot_in_both_themes(picking, browser, "pick")
+    await picking.get_by_role("button", name=re.compile("^5 · ")).click()
+    await expect(music).to_have_count(1)
+    await shoot_in_both_themes(music.last.locator(".embed"), browser, "join")
+
+    for number, take in ((2, "Extend 1"), (3, "Extend 2")):
+        await music.first.get_by_role("button", name=take).click()
+        form = page.get_by_role("dialog")
+        if number == 3:
+            await form.get_by_label("Where to continue").fill("0:30")
+        await form.get_by_role("button", name="Submit").click()
+        await expect(music).to_have_count(number)
+    await music.first.get_by_role("button", name=re.compile("^Take 2")).click()
+    await expect(music.first.get_by_role("button", name="Take 2 · 1")).to_be_visible()
+    families = messages.filter(has_text="3 versions")
+    for tries in range(1, 6):  # the picture is left out where it would take too long
+        await box.fill("/song")
+        await page.get_by_role("listbox", name="Commands").get_by_role("option").first.click()
+        await page.get_by_label("song", exact=True).locator("visible=true").first.fill("light")
+        await page.get_by_role("listbox", name="song").get_by_role("option").first.click()
+        await page.get_by_role("button", name="Send").click()
+        await expect(families).to_have_count(tries)
+        if await families.last.locator("img").count():
+            break
+    await shoot_in_both_themes(families.last, browser, "family")
+
+
 async def take_doctor(browser) -> None:  # noqa: ANN001  # Playwright's
     """Its output as a terminal shows it, for an account that is nearly empty."""
     with tempfile.TemporaryDirectory(prefix="encore-") as folder:
@@ -143,30 +189,45 @@ async def open_channel(page: Page, name: str) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
 
-async def command(page: Page) -> None:
-    """An /extend with a file and a style, just before it is sent."""
+async def command(page: Page, sample: str = "paper-boats.mp3", **options: str) -> None:
+    """An /extend with a file and options, just before it is sent."""
     box = page.get_by_role("textbox", name="Message", exact=True)
     await box.fill("/extend")
     await page.get_by_role("listbox", name="Commands").get_by_role("option").first.click()
     await box.press_sequentially("audio")
     await box.press("Enter")
     await page.get_by_role("button", name="audio: choose a file").click()
-    await page.get_by_role("group", name="Files for audio").get_by_role("button", name="paper-boats.mp3").click()
-    for option, words in (
-        ("style", "sea shanty, accordion"),
-        ("title", "Paper Boats"),
-        ("prompt", "Row, row, all the way home"),
-    ):
+    await page.get_by_role("group", name="Files for audio").get_by_role("button", name=sample).click()
+    for option, words in (options or OPTIONS).items():
         await box.press_sequentially(option)
         await box.press("Enter")
-        await page.get_by_label(option, exact=True).fill(words)
-    await expect(page.get_by_role("button", name="audio: paper-boats.mp3", exact=True)).to_be_visible()
+        await page.get_by_label(option, exact=True).locator("visible=true").first.fill(words)
+        if words == "pick":
+            await page.get_by_role("listbox", name=option).get_by_role("option").first.click()
+    await expect(page.get_by_role("button", name=f"audio: {sample}", exact=True)).to_be_visible()
     await page.mouse.move(0, 0)
     await box.focus()
 
 
 async def shoot(what: Page | Locator, name: str) -> None:
     keep(await what.screenshot(), name)
+
+
+async def shoot_in_both_themes(what: Locator, browser, name: str) -> None:  # noqa: ANN001  # Playwright's
+    """Light on the left, dark on the right."""
+    taken = []
+    for theme in ("light", "dark"):
+        switch = what.page.get_by_role("button", name=f"{theme.title()} theme", exact=True)
+        if await switch.count():
+            await switch.click()
+        await what.scroll_into_view_if_needed()
+        taken.append(base64.b64encode(await what.screenshot()).decode())
+    await what.page.get_by_role("button", name="Light theme", exact=True).click()
+    beside = await browser.new_page(viewport={"width": 1800, "height": 1000}, device_scale_factor=1)
+    images = "".join(f'<img src="data:image/png;base64,{png}">' for png in taken)
+    await beside.set_content(f'<div style="display: inline-flex; gap: 12px; align-items: start">{images}</div>')
+    keep(await beside.locator("div").screenshot(), name)
+    await beside.close()
 
 
 async def shoot_both(first: Locator, last: Locator, name: str) -> None:

@@ -98,7 +98,7 @@ def result_card(
     `preface` says why it comes this way. `is_shared`: others see it too, and may vote.
     """
     first = files[0].track
-    title = _plain_title(job, first, say)
+    title = plain_title(job, first, say)
     lyrics = "" if job.request.instrumental else (first.lyrics or job.request.prompt).strip()
     cover = next((file.cover for file in files if file.cover is not None), None)
     attached = _attached(job, files, say, most=FILES_MAX - bool(lyrics) - (cover is not None))
@@ -147,7 +147,7 @@ def _content(job: Job, sentences: Sequence[Text], preface: Text | None, say: Say
     return "\n".join(lines)
 
 
-def _plain_title(job: Job, track: Track | None, say: Say) -> str:
+def plain_title(job: Job, track: Track | None, say: Say) -> str:
     return plain(shown_title(job, track), limit=TITLE_SHOWN_MAX) or say(UNTITLED)
 
 
@@ -158,7 +158,7 @@ def _attached(job: Job, files: Sequence[ResultFile], say: Say, *, most: int) -> 
         if file.path is None or len(attached) == most:
             continue
         facts: dict[str, Fact] = {
-            "title": Verbatim(_plain_title(job, file.track, say)),
+            "title": Verbatim(plain_title(job, file.track, say)),
             "number": number,
             "count": len(files),
         }

@@ -12,6 +12,7 @@ class MoreAction(StrEnum):
 
     EDIT = "edit"
     LYRICS = "lyrics"
+    TIMES = "times"
     JOIN = "join"
     WAV = "whole-wav"
     FLAC = "whole-flac"
@@ -19,12 +20,18 @@ class MoreAction(StrEnum):
     DELETE = "delete"
 
 
-def more_actions(job: Job, *, member_id: int, manages_messages: bool, is_answer: bool) -> tuple[MoreAction, ...]:
-    """What this member can do. `is_answer`: nobody else sees the message, and nobody else can remove it."""
+def more_actions(
+    job: Job, *, member_id: int, manages_messages: bool, is_answer: bool, has_times: bool
+) -> tuple[MoreAction, ...]:
+    """What this member can do. `is_answer`: nobody else sees the message, and nobody else can remove it.
+
+    `has_times`: when its lyrics are sung is known, or may be asked.
+    """
     is_requester = job.place.member_id == member_id
     offered = {
         MoreAction.EDIT: is_requester,
         MoreAction.LYRICS: bool(lyrics_of(job)),
+        MoreAction.TIMES: bool(lyrics_of(job)) and has_times,
         MoreAction.JOIN: True,
         MoreAction.WAV: True,
         MoreAction.FLAC: True,

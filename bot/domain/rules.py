@@ -137,10 +137,7 @@ RULES: tuple[Rule, ...] = (
     _missing("title", text("With a `style`, give a `title` too: what should it be called?"), _custom),
     _missing(
         "prompt",
-        text(
-            "With a `style` or a `title`, the `prompt` is sung word for word. Write the lyrics there, or choose"
-            " `instrumental`."
-        ),
+        text("With a `style` or `title`, the `prompt` is sung word for word. Write it, or choose `instrumental`."),
         _custom_vocal,
     ),
     _too_long(

@@ -54,7 +54,7 @@ INTERACTIONS: Values = ("application_command", "component", "modal_submit", "aut
 DISCORD_REQUESTS: Values = (
     *("acknowledge", "answer", "post", "edit", "search", "delete", "open_direct", "announce", "other"),
 )
-PROVIDER_REQUESTS: Values = ("extend", "upload", "report", "credits", "lyrics")
+PROVIDER_REQUESTS: Values = ("extend", "upload", "report", "credits", "lyrics", "timed_lyrics")
 CODES: Values = (
     *("200", "400", "401", "402", "403", "404", "405", "408", "409", "413", "422", "429", "430", "451", "455"),
     *("500", "501", "502", "503", "504", "531", "none", "other"),

@@ -11,6 +11,7 @@ _REQUESTS = {
     "record-info": "report",
     "credit": "credits",
     "lyrics": "lyrics",
+    "get-timestamped-lyrics": "timed_lyrics",
 }
 
 

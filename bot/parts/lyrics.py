@@ -9,6 +9,8 @@ from bot.services.common.worker import Worker
 from bot.services.members.members import Members
 from bot.services.pipeline.rate import Rate
 from bot.services.songs.lyrics import Lyrics
+from bot.services.songs.lyrics_allowance import LyricsAllowance
+from bot.services.songs.lyrics_timing import LyricsTiming
 from bot.services.songs.lyrics_writing import LyricsWriting, WritingTimes
 from cogs.form import FormCog
 from cogs.lyrics import LyricsCog
@@ -23,15 +25,29 @@ def lyrics_cog(ground: Ground, members: Members, form: FormCog) -> LyricsCog:
     settings = ground.settings
     lyrics = Lyrics(
         ground.storage,
-        per_day=settings.lyrics_per_day,
+        allowance=lyrics_allowance(ground),
         takeover_seconds=settings.lease_seconds,
-        caps=ground.caps,
         offer=settings.offer,
         bells=ground.bells,
         clock=ground.clock,
     )
     return LyricsCog(
         ground.client, lyrics, _messages(ground), members, form, max_source_bytes=settings.max_source_bytes
+    )
+
+
+def lyrics_allowance(ground: Ground) -> LyricsAllowance:
+    return LyricsAllowance(per_day=ground.settings.lyrics_per_day, caps=ground.caps, clock=ground.clock)
+
+
+def lyrics_timing(ground: Ground) -> LyricsTiming:
+    return LyricsTiming(
+        ground.storage,
+        ground.provider,
+        allowance=lyrics_allowance(ground),
+        account=ground.account,
+        rate=Rate(SlidingWindow()),
+        clock=ground.clock,
     )
 
 

@@ -1,6 +1,7 @@
 """What people do with results: the buttons below them, and the workers that show votes and pass complaints on."""
 
 from bot.parts.ground import Ground
+from bot.parts.lyrics import lyrics_timing
 from bot.parts.part import Part
 from bot.parts.pipeline import Pipeline
 from bot.services.common.worker import Worker
@@ -11,11 +12,13 @@ from bot.services.songs.vote_counts import VoteCounts, VoteTimes
 from cogs.form import FormCog
 from cogs.more import MoreCog
 from cogs.results import ResultsCog
+from cogs.timed_lyrics import TimedLyricsCog
 
 
 def result_buttons(ground: Ground, pipeline: Pipeline, members: Members, form: FormCog) -> Part:
     """For the processes that answer members."""
     results = Results(ground.storage, bells=ground.bells, clock=ground.clock)
+    timing = lyrics_timing(ground)
     return Part(
         cogs=(
             ResultsCog(
@@ -33,7 +36,9 @@ def result_buttons(ground: Ground, pipeline: Pipeline, members: Members, form: F
                 ground.messenger,
                 form,
                 pipeline.joins,
+                timing,
             ),
+            TimedLyricsCog(ground.client, results, timing),
         )
     )
 

@@ -53,6 +53,7 @@ async def _one_extend(both: StandIns, folder: Path, audio: Path | None, continue
     if audio is None:
         await asyncio.to_thread(compose, source, seconds=COMPOSED_SECONDS, seed=7, title="Paper Boats")
         tell(f"A piece of {COMPOSED_SECONDS:g} s has been composed to continue: {source.name}")
+    both.suno.script("new-alone")  # so that there is something to join
     guild = both.discord.guild("Harbour Choir")
     channel = guild.channel("songs")
     mia = both.discord.member("Mia", guild=guild)
@@ -61,14 +62,20 @@ async def _one_extend(both: StandIns, folder: Path, audio: Path | None, continue
     invocation = await mia.command(channel, "extend", audio=Upload(source), **options)
     result = await _watch(both.discord, channel, invocation, tell)
     tell(f"Mia is mentioned by the new message: {mia in result.pinged}")
+    for embed in result.embeds:
+        if picture := embed.get("image"):
+            tell(f"The picture says, for whoever can't see it: {picture.get('description')}")
     await _keep(result, tell)
     tell("Mia:    presses Whole song")
     click = await mia.click(result, "Whole song")
-    joined = await click.wait_until(lambda answer: "Here it is" in answer.content or "already" in answer.content)
+    joined = await click.wait_until(lambda answer: not answer.content.startswith("I'm joining"))
     tell(f"Encore: {_readable(joined)} (only Mia sees this)")
-    for message in channel.messages:
-        if message.reference is result:
-            await _keep(message, tell)
+    songs = [message for message in channel.messages if message.reference is result]
+    if not songs:
+        raise DemoError("no whole song was posted; see what the bot said above")
+    for message in songs:
+        tell(f"Encore: {_readable(message)}")
+        await _keep(message, tell)
 
 
 async def _watch(discord: FakeDiscord, channel: Channel, invocation: Invocation, tell: "_Telling") -> Message:
@@ -131,7 +138,7 @@ async def _keep(result: Message, tell: "_Telling") -> None:
             path = OUT / file.filename
             await asyncio.to_thread(path.write_bytes, file.data)
             facts = await tools.probe(path)
-            tell(f"{path}  {clock(facts.length_seconds)} long, {facts.codec}, {facts.size_bytes} bytes")
+            tell(f"{path}  {clock(facts.length_seconds)} long, {facts.codec}: {file.description}")
 
 
 class _Telling:

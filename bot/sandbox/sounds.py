@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 24000  # every codec used here takes it, Opus included
 _CROSSFADE_SECONDS = 0.25
 _FADE_OUT_SECONDS = 0.4
+_BREATH_SECONDS = 0.5
 _CHUNK_SAMPLES = 4800
 
 # Steps above the tonic in half tones: I-vi-IV-V and its relatives, which go together in any order.
@@ -82,10 +83,24 @@ def compose(
     _write(path, _RECIPES[suffix], _piece(seconds, seed), title=title)
 
 
-def continue_piece(source: Path, to: Path, *, continue_at: float, seconds: float, seed: int) -> float:
-    """Write an mp3 to `to`: the source up to `continue_at` (seconds), then `seconds` of new music.
+def compose_phrases(path: Path, *phrases: tuple[float, float], seed: int = 0, title: str = "") -> None:
+    """As `compose`, a piece of phrases, each with its seconds and its loudness (up to 1), and a breath after each."""
+    whole = array("h")
+    for number, (seconds, loudness) in enumerate(phrases):
+        phrase = _piece(seconds - _BREATH_SECONDS, seed + number)
+        _fade_out(phrase, round(_FADE_OUT_SECONDS * SAMPLE_RATE))
+        whole.extend(array("h", (round(loudness * sample) for sample in phrase)))
+        whole.extend(array("h", bytes(2 * round(_BREATH_SECONDS * SAMPLE_RATE))))
+    _write(path, _RECIPES[path.suffix.lower()], whole, title=title)
 
-    Returns its length in seconds. A source that ends earlier is continued from its end.
+
+def continue_piece(
+    source: Path, to: Path, *, continue_at: float, seconds: float, seed: int, is_alone: bool = False
+) -> float:
+    """Write an mp3 to `to`: the source up to `continue_at` (seconds), then `seconds` of new music; or that alone.
+
+    Returns its length in seconds. A source that ends earlier is continued from its end. New music that is alone begins
+    under the last notes of the source, too.
     """
     fade = round(_CROSSFADE_SECONDS * SAMPLE_RATE)
     at = round(continue_at * SAMPLE_RATE)
@@ -96,7 +111,7 @@ def continue_piece(source: Path, to: Path, *, continue_at: float, seconds: float
     tail = heard[at : at + min(fade, len(piece))]
     _fade_out(tail, len(tail))
     piece[: len(tail)] = array("h", map(add, piece, tail))
-    whole = heard[:at] + piece
+    whole = piece if is_alone else heard[:at] + piece
     _write(to, _RECIPES[".mp3"], whole, title="")
     return len(whole) / SAMPLE_RATE
 

@@ -16,11 +16,13 @@ from bot.domain.lyrics import LyricsReport
 from bot.domain.reports import TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat
+from bot.domain.timed_lyrics import TimedWord
 from bot.domain.titles import UNIQUE_HEX, upload_name
 from bot.errors import ProviderBusy, ProviderError, ProviderSilent
 from bot.suno import refusals
 from bot.suno.body import extend_body
 from bot.suno.lyrics import parse_lyrics_record
+from bot.suno.timed_lyrics import parse_timed_lyrics
 from bot.suno.wire import ID_MAX, Envelope, MalformedRecord, parse_record, read_number
 
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
@@ -130,6 +132,22 @@ class SunoClient:
             return parse_lyrics_record(body)
         except MalformedRecord as error:
             raise refusals.silent(f"lyrics/record-info: {error}") from None
+
+    async def timed_lyrics(self, task_id: str, track_id: str) -> tuple[TimedWord, ...]:
+        """When the words of a track are sung; none if it has none. Costs credits, so it is asked once.
+
+        Raises as `extend`: `ProviderSilent` means that it may have been charged. Source: docs/provider.md 10.
+        """
+        _, body = await self._call(
+            "POST",
+            f"{self._api_url}/api/v1/generate/get-timestamped-lyrics",
+            seconds=self._submit_seconds,
+            json={"taskId": task_id, "audioId": track_id},
+        )
+        try:
+            return parse_timed_lyrics(body)
+        except MalformedRecord as error:
+            raise refusals.silent(f"get-timestamped-lyrics: {error}") from None
 
     async def upload(self, path: Path, *, name: str, audio_format: AudioFormat) -> str:
         """Hand the file over, byte for byte, streamed from disk; the http(s) URL under which the provider has it.

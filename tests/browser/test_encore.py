@@ -341,13 +341,22 @@ async def test_lyrics_are_written_picked_and_sung(window: OpenWindow, ground: Pl
     await expect(await result_of(mia)).to_contain_text("Mine now")
 
 
-async def test_the_audio_in_somebodys_message_is_extended(window: OpenWindow, ground: Playground) -> None:
+async def test_the_audio_in_somebodys_message_is_extended_also_where_it_was_forwarded(
+    window: OpenWindow, ground: Playground
+) -> None:
     jonas = next(each.member for each in ground.scene.identities if each.member.name == "Jonas")
     songs = next(each for each in ground.scene.discord.world.channels.values() if each.name == "songs")
     samples = [await ground.scene.samples.get(name) for name in ("paper-boats.mp3", "harbour.wav")]
     jonas.post(songs, "which one?", *(Upload(each.name, each.data) for each in samples))
     mia = await window()
     await mia.message("which one?").click(button="right")
+    await mia.page.get_by_role("menuitem", name="Forward…").click()
+    await expect(mia.page.get_by_role("menuitem", name="#moderators")).to_have_count(0)
+    await mia.page.get_by_role("menuitem", name="#chatter", exact=True).click()
+    await mia.enter("chatter")
+    forwarded = await mia.see("which one?")
+    await expect(forwarded.get_by_role("region", name="Forwarded").locator("audio")).to_have_count(2)
+    await forwarded.click(button="right")
     await mia.page.get_by_role("menuitem", name="Extend this audio").click()
     await mia.see("Which one do you want to continue?")
     await mia.page.get_by_role("combobox", name="Choose a file…").select_option("1")
@@ -398,3 +407,50 @@ async def test_a_moment_is_picked_by_eye_and_the_join_is_there_to_hear_and_to_se
     await result.get_by_role("button", name="Whole song").click()
     await mia.see("already contains the whole song from its beginning")
     assert ground.scene.suno.submits == 1
+
+
+async def test_everything_below_more(window: OpenWindow) -> None:
+    mia = await window()
+    await mia.extend()
+    result = await result_of(mia)
+    await result.get_by_role("button", name="More…").click()
+    more = mia.messages.filter(has=mia.page.get_by_role("button", name="Lyrics with times", exact=True)).last
+
+    await more.get_by_role("button", name="Lyrics", exact=True).click()
+    await expect(await mia.see("The lyrics of paper-boats")).to_contain_text("The engine hums what it was told")
+    await more.get_by_role("button", name="Lyrics with times").click()
+    offer = await mia.see("Each take costs this bot 0.5 credits, once")
+    await offer.get_by_role("button", name="Get take 1 for 0.5 credits").click()
+    await expect(mia.page.get_by_role("link", name="paper-boats-1.lrc")).to_be_visible()
+    await more.get_by_role("button", name="Family").click()
+    await mia.see("1 version · 1 person")
+    await more.get_by_role("button", name="Hear the join").click()
+    await expect((await mia.see("How paper-boats joins the original")).locator("audio")).to_have_count(2)
+    await more.get_by_role("button", name="Report").click()
+    await mia.see("Thank you. My operator will hear of it.")
+    await more.get_by_role("button", name="Edit").click()
+    form = mia.page.get_by_role("dialog", name="Extend paper-boats")
+    await form.get_by_role("button", name="Cancel").click()
+    await more.get_by_role("button", name="Delete").click()
+    await (await mia.see("Do you want to delete")).get_by_role("button", name="Delete").click()
+    await mia.see("Deleted.")
+    await expect(mia.messages.filter(has_text="Your 2 tracks are ready.")).to_have_count(0)
+
+
+async def test_audio_that_is_too_long_is_trimmed_and_the_whole_song_has_all_of_it(
+    window: OpenWindow, ground: Playground
+) -> None:
+    ground.scene.suno.next_submit("new-alone")
+    mia = await window()
+    await mia.begin("extend")
+    await mia.take_sample("night-train.m4a")
+    await mia.fill("model", "V4_5ALL")
+    await mia.fill("continue_at", "1:20")
+    await mia.send()
+    await (await mia.see("V4_5ALL takes at most 1:00")).get_by_role("button", name="Trim it").click()
+
+    result = await result_of(mia)
+    await expect(result).to_contain_text("1 minute 20 seconds")
+    await result.get_by_role("button", name="Whole song").click()
+    song = await mia.see("the whole song, 1:30")
+    assert (await song.locator("audio").first.evaluate(PLAYS))["seconds"] == pytest.approx(80 + NEW_SECONDS, abs=1)

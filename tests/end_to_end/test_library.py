@@ -62,10 +62,15 @@ async def test_results_are_listed_and_one_says_where_its_files_are(town: Town) -
     assert labels(shown) == ["Open", "Post it here", "Send it to me", "Family", "Back"]
 
 
-async def test_a_result_is_sent_to_its_member_alone_or_posted_in_the_channel(town: Town) -> None:
+async def test_a_result_is_sent_to_its_member_alone_or_posted_in_the_channel_after_a_restart(town: Town) -> None:
     await town.start(retry_base_seconds=0.05)
     job, other = await a_result(town), await a_result(town, "Ships")
-    page = await chosen(town, await library(town), job)
+    page = await library(town)
+    await town.stop()
+    await town.start(retry_base_seconds=0.05)
+    await chosen(town, page, job)
+    await town.stop()
+    await town.start(retry_base_seconds=0.05)
 
     answer = await town.mia.click(page, "Send it to me")
     sent = await answer.wait_until(lambda message: message.attachments)

@@ -240,9 +240,9 @@ async def test_lyrics_are_limited_per_member_and_day(town: Town) -> None:
     await written(await ordered(town, await offer(town)))
 
     refused = await ordered(town, second)
-    await refused.wait_until(lambda message: "written 1 time today" in message.content)
+    await refused.wait_until(lambda message: "written or timed 1 time today" in message.content)
 
-    assert "written 1 time today" in str((await offer(town)).message)
+    assert "written or timed 1 time today" in str((await offer(town)).message)
     assert orders(town) == [IDEA]
 
 

@@ -74,6 +74,22 @@ async def test_the_end_can_be_picked_after_a_restart(town: Town, piece: Path) ->
     assert (job.request.continue_at, job.request.continue_at_words) == (None, None)
 
 
+async def test_another_time_can_be_typed_after_a_restart_and_sent_after_another(town: Town, piece: Path) -> None:
+    await town.start()
+    shown = await picture(town, piece)
+    await town.stop()
+    await town.start()
+    form = await (await town.mia.click(shown, "Another time…")).opened_modal()
+    await town.stop()
+    await town.start()
+
+    sent = await town.mia.submit_modal(form, {"Moment": "0:04.5"})
+
+    assert "Got it" in (await sent.response()).content
+    await town.result()
+    assert (await town.job()).request.continue_at == 4.5
+
+
 async def test_a_double_click_makes_one_extension(town: Town, piece: Path) -> None:
     await town.start()
     shown = await picture(town, piece)

@@ -112,6 +112,10 @@ async def test_everything_works_after_a_restart(town: Town) -> None:
     assert labels(await (await town.mia.click(result, "More…")).response())
     assert (await (await town.mia.click(more, "Edit")).opened_modal()).fields
     assert "lyrics" in await said(town, more, "Lyrics")
+    assert "1 person" in await said(town, more, "Family")
+    assert "0.5 credits" in await said(town, more, "Lyrics with times")
+    for whole in ("Whole song as WAV", "Whole song as FLAC"):
+        await (await town.mia.click(more, whole)).wait_until(lambda answer: "Here it is" in answer.content, timeout=30)
     assert "My operator" in await said(town, more, "Report")
     await town.mia.click(question, "Delete")
     await _until_said(question, "Deleted.")
@@ -245,7 +249,7 @@ async def test_more_offers_what_each_may_do(town: Town) -> None:
         for member in (town.mia, other, moderator)
     }
 
-    for_all = ["Lyrics", "Hear the join", "Whole song as WAV", "Whole song as FLAC", "Report"]
+    for_all = ["Lyrics", "Lyrics with times", "Hear the join", "Whole song as WAV", "Whole song as FLAC", "Report"]
     assert offered[town.mia] == ["Edit", *for_all, "Delete", "Family"]
     assert offered[other] == [*for_all, "Family"]
     assert offered[moderator] == [*for_all, "Delete", "Family"]

@@ -309,14 +309,18 @@ async def test_a_direct_message_says_why_it_was_sent(slow_town: Town) -> None:
 # /jobs
 
 
-async def test_a_delivered_job_can_be_opened_and_sent_again(town: Town) -> None:
+async def test_a_delivered_job_can_be_opened_and_sent_again_after_a_restart(town: Town) -> None:
     await town.start()
     await town.extend(style="folk", title="Boats", prompt="la")
     result = await town.result()
     job = await town.job_in(JobState.DELIVERED)
 
     listed = await jobs_of(town)
-    shown = await details(town, job)
+    await town.stop()
+    await town.start()
+    shown = await (await town.mia.choose(listed, "Choose a job…", job.id)).response()
+    await town.stop()
+    await town.start()
     again = await town.mia.click(shown, "Send again")
     second = await town.result(2)
     answer = await answered(again, "Sent")

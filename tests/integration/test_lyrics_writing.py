@@ -36,6 +36,7 @@ from bot.services.operator.caps import Caps
 from bot.services.operator.notices import Operator
 from bot.services.pipeline.rate import Rate
 from bot.services.songs.lyrics import TRIES, Lyrics
+from bot.services.songs.lyrics_allowance import LyricsAllowance
 from bot.services.songs.lyrics_news import LyricsNews
 from bot.services.songs.lyrics_writing import LyricsWriting, WritingTimes
 from bot.suno.wire import callback_task_id
@@ -139,9 +140,8 @@ def a_desk(
         messages=messages,
         lyrics=Lyrics(
             storage,
-            per_day=per_day,
+            allowance=LyricsAllowance(per_day=per_day, caps=caps or Caps(), clock=clock),
             takeover_seconds=30,
-            caps=caps or Caps(),
             offer=WHOLE_TABLE,
             bells=bells,
             clock=clock,

@@ -18,6 +18,7 @@ from bot.domain.reports import ReportKind, TaskReport
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioFormat, AudioProperties, InMessage
 from bot.domain.text import Text
+from bot.domain.timed_lyrics import TimedWord
 from bot.errors import BadSource, ProviderError
 from bot.services.common.messenger import Posted, ResultFile, RouteBusy, RouteClosed
 
@@ -66,6 +67,9 @@ class FakeProvider:
     lyrics_answers: list[str | ProviderError] = field(default_factory=list)  # as `answers`
     lyrics: dict[str, LyricsReport | ProviderError] = field(default_factory=dict)
     ordered: list[str] = field(default_factory=list)  # callback addresses, one for each order of lyrics
+    words: tuple[TimedWord, ...] | ProviderError = (TimedWord(text="Ferry", begins_at=1.0),)
+    timed: list[tuple[str, str]] = field(default_factory=list)  # a task and a track for each question about times
+    on_timed: Callable[[], None] = lambda: None
 
     async def upload(self, path: Path, *, name: str, audio_format: AudioFormat) -> str:  # noqa: ARG002  # as above
         if self.upload_error is not None:
@@ -108,6 +112,13 @@ class FakeProvider:
         if isinstance(report, ProviderError):
             raise report
         return report
+
+    async def timed_lyrics(self, task_id: str, track_id: str) -> tuple[TimedWord, ...]:
+        self.timed.append((task_id, track_id))
+        self.on_timed()
+        if isinstance(self.words, ProviderError):
+            raise self.words
+        return self.words
 
     async def credits(self) -> float:
         self.credits_asked += 1

@@ -20,6 +20,7 @@ import bot.chat
 from bot.chat import cards, why
 from bot.chat.cards import Attached, Card, joins_attached, result_card
 from bot.chat.lyrics.card import direct_card, lyrics_card
+from bot.chat.lyrics.timed import lrc_files
 from bot.chat.pick.choice import file_of
 from bot.chat.progress_card import progress_content
 from bot.chat.result.lyrics import lyrics_shown
@@ -32,6 +33,7 @@ from bot.domain.lyrics import LyricsOrder, LyricsState, Version
 from bot.domain.outlines import Level, Outline, Part
 from bot.domain.progress import BANDS, progress_of
 from bot.domain.text import text
+from bot.domain.timed_lyrics import TimedLine
 from bot.services.common.messenger import JoinShown, ResultFile
 from bot.services.common.sentences import STATE_NAMES
 from bot.services.common.song_posts import WholeSong
@@ -61,7 +63,7 @@ def a_track(number: int, *, lyrics: str = "la la", **changes: object) -> Track:
         id=str(number),
         audio_url=f"https://files.example/{number}.mp3",
         image_url="https://files.example/cover.png",
-        title="Boats",
+        title="Boats_2 [live]",
         tags="folk",
         lyrics=lyrics,
         length_seconds=60.0,
@@ -135,13 +137,20 @@ def written_lyrics() -> Iterator[tuple[str, Attached]]:
             yield "written lyrics", file
 
 
+def timed_lyrics() -> Iterator[tuple[str, Attached]]:
+    for takes in (1, 2):
+        job = replace(a_job(), tracks=tuple(a_track(each) for each in range(takes)))
+        for file in lrc_files(job, dict.fromkeys(range(1, takes + 1), (TimedLine(begins_at=61.0, text="la"),)), SAY):
+            yield f"timed lyrics of {takes} takes", file
+
+
 def whole_songs() -> Iterator[tuple[str, Attached]]:
     song = WholeSong(
         job=a_job(),
         path=Path("whole.mp3"),
         audio_format=JoinFormat.MP3,
         length_seconds=190.0,
-        title="Boats (live)",
+        title="Boats_2 [live]",
         takes=2,
     )
     yield "a whole song", whole_song_file(song, SAY)
@@ -153,6 +162,7 @@ FILES: dict[str, Callable[[], Iterator[tuple[str, Attached]]]] = {
     "joins_attached": joins,
     "lyrics_card": written_lyrics,
     "direct_card": written_lyrics,
+    "lrc_files": timed_lyrics,
     "whole_song_file": whole_songs,
 }
 PARTS_OF_CARDS = frozenset({"plainer"})
@@ -204,6 +214,7 @@ def test_every_picture_in_an_embed_is_described() -> None:
         for picture in filter(None, (shown.get("thumbnail"), shown.get("image"))):
             pictures += 1
             assert len(str(picture.get("description", "")).split()) >= 2, name
+            assert "\\" not in str(picture.get("description", "")), name
     assert pictures
 
 

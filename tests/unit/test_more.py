@@ -31,8 +31,11 @@ def offered(
     *,
     manages_messages: bool = False,
     is_answer: bool = False,
+    has_times: bool = True,
 ) -> tuple[MoreAction, ...]:
-    return more_actions(job, member_id=member_id, manages_messages=manages_messages, is_answer=is_answer)
+    return more_actions(
+        job, member_id=member_id, manages_messages=manages_messages, is_answer=is_answer, has_times=has_times
+    )
 
 
 def test_its_requester_may_do_everything() -> None:
@@ -42,6 +45,7 @@ def test_its_requester_may_do_everything() -> None:
 def test_others_may_neither_edit_nor_delete() -> None:
     assert offered(a_result("la"), NOA) == (
         MoreAction.LYRICS,
+        MoreAction.TIMES,
         MoreAction.JOIN,
         MoreAction.WAV,
         MoreAction.FLAC,
@@ -57,6 +61,7 @@ def test_what_one_person_sees_can_be_neither_reported_nor_deleted() -> None:
     assert offered(a_result("la"), MIA, is_answer=True) == (
         MoreAction.EDIT,
         MoreAction.LYRICS,
+        MoreAction.TIMES,
         MoreAction.JOIN,
         MoreAction.WAV,
         MoreAction.FLAC,
@@ -67,7 +72,14 @@ def test_there_are_no_lyrics_where_nobody_sings() -> None:
     job = a_result("[Verse]\nla")
     silent = replace(job, request=replace(job.request, instrumental=True))
 
-    assert MoreAction.LYRICS not in offered(silent, MIA)
+    assert not {MoreAction.LYRICS, MoreAction.TIMES} & {*offered(silent, MIA)}
+
+
+def test_times_are_not_offered_where_they_are_switched_off() -> None:
+    actions = offered(a_result("la"), MIA, has_times=False)
+
+    assert MoreAction.TIMES not in actions
+    assert MoreAction.LYRICS in actions
 
 
 def test_what_was_asked_for_word_by_word_counts_and_an_idea_does_not() -> None:

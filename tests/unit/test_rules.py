@@ -151,10 +151,7 @@ def test_what_is_given_decides_what_is_needed(given: dict[str, object], mode: Mo
         ({"style": "Pop", "prompt": "Sail"}, "With a `style`, give a `title` too: what should it be called?"),
         (
             {"style": "Pop", "title": "Boats"},
-            (
-                "With a `style` or a `title`, the `prompt` is sung word for word. Write the lyrics there, or choose"
-                " `instrumental`."
-            ),
+            "With a `style` or `title`, the `prompt` is sung word for word. Write it, or choose `instrumental`.",
         ),
     ],
 )

@@ -104,6 +104,18 @@ def test_a_continuation_from_beyond_the_end_starts_at_the_end(tmp_path: Path) ->
     assert continue_piece(source, tmp_path / "longer.mp3", continue_at=9.0, seconds=1.0, seed=0) == 3.0
 
 
+def test_new_music_alone_is_what_follows_the_source(tmp_path: Path) -> None:
+    source, whole, alone = tmp_path / "source.wav", tmp_path / "whole.mp3", tmp_path / "alone.mp3"
+    compose(source, seconds=5.0, seed=1)
+    continue_piece(source, whole, continue_at=3.0, seconds=4.0, seed=2)
+
+    assert continue_piece(source, alone, continue_at=3.0, seconds=4.0, seed=2, is_alone=True) == 4.0
+
+    after, new = heard(whole)[3 * 24000 :], heard(alone)
+    difference = array("h", (a - b for a, b in zip(after[24000 : 3 * 24000], new[24000 : 3 * 24000], strict=True)))
+    assert loudness(difference) < 0.2 * loudness(new)
+
+
 def test_a_silent_mp3_is_as_large_as_asked_and_silent(tmp_path: Path) -> None:
     path = tmp_path / "large.mp3"
 

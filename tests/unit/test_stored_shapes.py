@@ -17,10 +17,12 @@ from bot.domain.presets import PresetOptions
 from bot.domain.relays import Opening
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import AudioProperties, InMessage, SourceChoice
+from bot.domain.timed_lyrics import TimedLine
 from bot.domain.whole_songs import WholeSongOrder
 from storage.drafts import DraftPayload
 from storage.lyrics import LyricsPayload
 from storage.relays import RelayPayload
+from storage.timed_lyrics import TimedLinesPayload
 
 ALWAYS_THERE: dict[type, frozenset[str]] = {
     ExtensionRequest: frozenset(),
@@ -44,6 +46,8 @@ ALWAYS_THERE: dict[type, frozenset[str]] = {
     WholeSongOrder: frozenset({"place", "job_id", "message_id"}),
     LyricsPayload: frozenset({"idea"}),
     Version: frozenset({"text"}),
+    TimedLinesPayload: frozenset({"lines"}),
+    TimedLine: frozenset({"begins_at", "text"}),
 }
 """The fields without a default in the first release that stored the type, so every row has them. Never add to these."""
 
@@ -116,6 +120,7 @@ STORED: dict[type[msgspec.Struct], str] = {
         '"member_id":4,"locale":"de","private":false,"received_at":"2026-11-22T12:00:00Z"},"job_id":"a1","message_id":5}'
     ),
     LyricsPayload: '{"idea":"the tide","versions":[{"text":"The tide comes in"}]}',
+    TimedLinesPayload: '{"lines":[{"begins_at":1.5,"text":"The tide comes in"}]}',
 }
 """The smallest rows that the first release wrote that stored the type."""
 

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from itertools import groupby
 
-from bot.chat.cards import CONTENT_MAX, LINE_MAX, Attached, escape_lines, file_name
+from bot.chat.cards import CONTENT_MAX, LINE_MAX, Attached, escape_lines, file_name, plain_title
 from bot.domain.jobs import Job
 from bot.domain.more import lyrics_of
 from bot.domain.takes import takes_of
 from bot.domain.text import Text, Verbatim, text
-from bot.domain.titles import shown_title
-from bot.services.common.sentences import UNTITLED, name_of
-from bot.text import plain
+from bot.services.common.sentences import name_of
 
 Say = Callable[[Text], str]
 
@@ -38,7 +36,7 @@ def _heading(takes: list[int], say: Say) -> str:
 def _file(job: Job, takes: list[int], words: str, *, is_only: bool, say: Say) -> Attached:
     track = takes_of(job)[takes[0]]
     name = file_name(job, track, None if is_only else takes[0], ending="txt")
-    title = Verbatim(plain(shown_title(job, track)) or say(UNTITLED))  # alt text has no markup
+    title = Verbatim(plain_title(job, track, say))
     alt = (
         text("The lyrics of {title}", title=title)
         if is_only

@@ -42,6 +42,13 @@ class Post(Frame, frozen=True, kw_only=True, tag="post"):
     replies_to: str = ""
 
 
+class Forward(Frame, frozen=True, kw_only=True, tag="forward"):
+    """Forward a message into a channel."""
+
+    message: str
+    channel: str
+
+
 class Delete(Frame, frozen=True, kw_only=True, tag="delete"):
     message: str
 
@@ -121,6 +128,7 @@ Request: TypeAlias = (
     | Open
     | Read
     | Post
+    | Forward
     | Delete
     | Command
     | Suggest

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.sandbox.discord.user.client import Upload
 from bot.sandbox.discord.world.shapes import Json
-from bot.sandbox.sounds import compose
+from bot.sandbox.sounds import compose, compose_phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,12 @@ class Sample:
     name: str
     seconds: float
     about: str
+    phrases: tuple[tuple[float, float], ...] = ()  # seconds and loudness of each
 
 
 SAMPLES = (
     Sample("paper-boats.mp3", 24, "24 s, mp3"),
-    Sample("lighthouse.ogg", 48, "48 s, ogg"),
+    Sample("lighthouse.ogg", 48, "48 s, ogg, in five phrases", ((9, 0.4), (10, 0.9), (8.5, 0.5), (10.5, 1), (10, 0.7))),
     Sample("ferry.flac", 12, "12 s, flac"),
     Sample("harbour.wav", 8, "8 s, wav"),
     Sample("night-train.m4a", 90, "1:30, m4a"),
@@ -58,7 +59,11 @@ class Samples:
             return NOT_AUDIO
         path = self._folder / sample.name
         try:
-            compose(path, seconds=sample.seconds, seed=len(sample.name), title=path.stem.replace("-", " ").title())
+            title = path.stem.replace("-", " ").title()
+            if sample.phrases:
+                compose_phrases(path, *sample.phrases, seed=len(sample.name), title=title)
+            else:
+                compose(path, seconds=sample.seconds, seed=len(sample.name), title=title)
             return path.read_bytes()
         finally:
             path.unlink(missing_ok=True)

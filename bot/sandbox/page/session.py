@@ -45,6 +45,7 @@ class Session:
             protocol.Open: self._open,
             protocol.Read: self._read,
             protocol.Post: self._post,
+            protocol.Forward: self._forward,
             protocol.Delete: self._delete,
             protocol.Command: self._command,
             protocol.Suggest: self._suggest,
@@ -160,6 +161,11 @@ class Session:
             raise ClientRefuses("there is nothing to send")
         replies_to = self._message(request.replies_to) if request.replies_to else None
         self.member.post(channel, request.content, *files, replies_to=replies_to)
+        self._mark_read(channel)
+
+    def _forward(self, request: protocol.Forward) -> None:
+        channel = self._visible(request.channel)
+        self.member.forward(self._message(request.message), channel)
         self._mark_read(channel)
 
     def _delete(self, request: protocol.Delete) -> None:

@@ -236,6 +236,7 @@ class Life:
             continue_at=task.continue_at,
             seconds=self._options.continuation_seconds,
             seed=track.seed,
+            is_alone=task.scenario.new_alone,
         )
         length = await self._in_thread(make)
         track.path, track.duration = path, round(length, 2)

@@ -23,6 +23,7 @@ class SunoOptions:
     credits: float = 10_000
     cost: float = 12  # credits per task
     lyrics_cost: float = 0.4  # credits for lyrics alone (docs/provider.md 9)
+    timed_lyrics_cost: float = 0.5  # credits for the times of one track (docs/provider.md 10)
     time_scale: float = 1.0
 
     text_after_seconds: float = 30  # scaled, like the next four; all counted from acceptance

@@ -200,6 +200,12 @@ MARKERS: tuple[Marker, ...] = (
         "the first track is that long (silence): from 2,700 s on no encoding fits into 10 MiB",
         lambda s, w: replace(s, first_track_seconds=float(w[0])),
     ),
+    Marker(
+        "new-alone",
+        "",
+        "the tracks are the new music alone, without the source before it",
+        lambda s, _: replace(s, new_alone=True),
+    ),
     Marker("title-uuid", "", "the title comes back as the track's id", lambda s, _: replace(s, title=Title.UUID)),
     Marker("title-empty", "", "the title comes back empty", lambda s, _: replace(s, title=Title.EMPTY)),
 )

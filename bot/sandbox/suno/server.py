@@ -30,6 +30,7 @@ from bot.sandbox.suno.outbox import Courier, SentCallback
 from bot.sandbox.suno.results import Results
 from bot.sandbox.suno.scenarios import markers_in, scenario_of
 from bot.sandbox.suno.tasks import Task, new_task, record_of
+from bot.sandbox.suno.timed_lyrics import TimedLyricsDesk
 from bot.sandbox.suno.troubles import TASK_ERRORS, AnswerTrouble, Scenario
 
 HOST = "127.0.0.1"
@@ -146,10 +147,18 @@ class FakeSuno:
             charge=self._charge,
             due=self._due,
         )
+        self.timed_lyrics = TimedLyricsDesk(
+            options=self.options,
+            answers=self._answers,
+            tasks=self.tasks,
+            shortage=self._shortage,
+            charge=self._charge,
+        )
         self._results = Results()
         uploads = Uploads(options=self.options, base=self.upload_url, folder=self._folder, session=session)
         app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[self._around])
-        app.add_routes([*self._routes(), *self.lyrics.routes(), *uploads.routes(), *self._results.routes()])
+        desks = (self.lyrics, self.timed_lyrics, uploads, self._results)
+        app.add_routes([*self._routes(), *(route for desk in desks for route in desk.routes())])
         runner = Runner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

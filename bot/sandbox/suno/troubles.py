@@ -112,6 +112,7 @@ class Scenario:
     file_trouble: FileTrouble | None = None
     file_bytes: int | None = None
     first_track_seconds: float | None = None  # the first track is silence of this length
+    new_alone: bool = False  # the tracks begin where the source was left
 
 
 # docs/provider.md 1.4; texts as observed there, else the documents' labels. kie.ai's codes are here too.

@@ -339,7 +339,9 @@ class ProgressMessages(Protocol):
 class Spending(Protocol):
     """What may have cost credits, by UTC day and server; `guild_id` None: direct messages."""
 
-    async def add(self, guild_id: int | None, *, day: date, submissions: int = 0, lyrics: int = 0) -> None:
+    async def add(
+        self, guild_id: int | None, *, day: date, submissions: int = 0, lyrics: int = 0, timed_lyrics: int = 0
+    ) -> None:
         """Add so many to that day; -1 takes back one that turned out to have started nothing."""
 
     async def of_day(self, day: date) -> Spent: ...

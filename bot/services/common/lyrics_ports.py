@@ -5,6 +5,7 @@ from typing import Protocol
 
 from bot.domain.jobs import Place
 from bot.domain.lyrics import LyricsOrder, LyricsReport
+from bot.domain.timed_lyrics import TimedLine, TimedLyrics, TimedWord
 
 
 class LyricsOrders(Protocol):
@@ -58,6 +59,30 @@ class LyricsProvider(Protocol):
 
     async def lyrics_report(self, task_id: str) -> LyricsReport:
         """The state of a task."""
+
+
+class TimedLyricsKept(Protocol):
+    async def add(self, asked: TimedLyrics) -> None:
+        """Write down that this is asked now. Only inside the transaction that found it was not asked before."""
+
+    async def answered(self, asked: TimedLyrics, lines: tuple[TimedLine, ...]) -> None: ...
+
+    async def withdraw(self, asked: TimedLyrics) -> bool:
+        """It was refused, and cost nothing; False if that is written down already."""
+
+    async def of_job(self, job_id: str) -> list[TimedLyrics]:
+        """What was asked about its tracks."""
+
+    async def count(self, member_id: int, *, day: date) -> int:
+        """How many of them count for the member on that day."""
+
+
+class TimedLyricsProvider(Protocol):
+    async def timed_lyrics(self, task_id: str, track_id: str) -> tuple[TimedWord, ...]:
+        """When the words of a track are sung. Costs credits, so it is asked once.
+
+        Raises `ProviderError`s, which say whether it may have been charged.
+        """
 
 
 class LyricsMessages(Protocol):

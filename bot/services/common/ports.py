@@ -24,7 +24,7 @@ from bot.services.common.aggregates import (
     Tracks,
 )
 from bot.services.common.library_aggregates import Library, Presets
-from bot.services.common.lyrics_ports import LyricsOrders
+from bot.services.common.lyrics_ports import LyricsOrders, TimedLyricsKept
 from bot.services.common.relay_aggregates import Relays
 from bot.services.common.result_aggregates import Clicks, Complaints, Votes, WholeSongOrders
 
@@ -106,6 +106,8 @@ class Work(Protocol):
     def whole_songs(self) -> WholeSongOrders: ...
     @property
     def lyrics(self) -> LyricsOrders: ...
+    @property
+    def timed_lyrics(self) -> TimedLyricsKept: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 

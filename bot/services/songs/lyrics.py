@@ -1,25 +1,24 @@
 """Lyrics for members: what they cost is shown first, then agreed to, and one of the versions goes into a form."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from msgspec.structs import replace
 
 from bot.domain.drafts import Draft, new_draft_id
-from bot.domain.gates import Gate
-from bot.domain.jobs import Place, WaitReason
+from bot.domain.jobs import Place
 from bot.domain.lyrics import IDEA_MAX, LyricsOrder, LyricsState, agreed, title_for
 from bot.domain.models import MODELS, TITLE_MAX, Offer
-from bot.domain.quota import next_day, quota_day
+from bot.domain.quota import quota_day
 from bot.domain.request import ExtensionRequest
 from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.spending import AN_ORDER
-from bot.domain.text import Text, counted, text
+from bot.domain.text import text
 from bot.errors import Refused, TakenElsewhere
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.ports import Storage, Work
-from bot.services.operator.caps import Caps
+from bot.services.songs.lyrics_allowance import LyricsAllowance
 
 OFFER_LASTS = timedelta(days=1)
 TRIES = 3
@@ -34,20 +33,16 @@ class Lyrics:
         self,
         storage: Storage,
         *,
-        per_day: int,
+        allowance: LyricsAllowance,
         takeover_seconds: float,
-        caps: Caps,
         offer: Offer,
         bells: Bells,
         clock: Clock,
     ) -> None:
-        """`per_day`: how many orders a member may have on one UTC day. `takeover_seconds`: when workers take an order
-        over from a process that has agreed to it and never begun.
-        """
+        """`takeover_seconds`: when workers take an order over from a process that has agreed to it and never begun."""
         self._storage = storage
-        self._per_day = per_day
+        self._allowance = allowance
         self._takeover = timedelta(seconds=takeover_seconds)
-        self._caps = caps
         self._offer = offer
         self._bells = bells
         self._clock = clock
@@ -157,26 +152,12 @@ class Lyrics:
         """How many orders the member has left today, at least one.
 
         Raises:
-            Refused: none, or no credits for it.
+            Refused: none, no credits for it, or too many came to nothing.
         """
-        if not self._per_day:
-            raise Refused([text("Lyrics are switched off here.")], rules=["lyrics_off"])
-        now = self._clock()
-        left = self._per_day - await work.lyrics.count(place.member_id, day=quota_day(now))
-        if left <= 0:
-            used_up = counted(
-                "You've had lyrics written {count} time today, and that's all for one day. You can again {renews_at}.",
-                "You've had lyrics written {count} times today, and that's all for one day. You can again {renews_at}.",
-                count=self._per_day,
-                renews_at=next_day(now),
-            )
-            raise Refused([used_up], rules=["lyrics_per_day"])
-        tried = await work.lyrics.tried(place.member_id, since=now - OFFER_LASTS)
-        if tried >= TRIES * self._per_day:
+        left = await self._allowance.left(work, place, more=AN_ORDER)
+        tried = await work.lyrics.tried(place.member_id, since=self._clock() - OFFER_LASTS)
+        if tried >= TRIES * self._allowance.per_day:
             raise Refused([TRIED_ENOUGH], rules=["lyrics_per_day"])
-        reached = await self._caps.reached(work, place.guild_id, now=now, more=AN_ORDER)
-        if reached is not None:
-            raise Refused([_credits_used_up(reached, next_day(now))], rules=[Gate.CAPS])
         return left
 
 
@@ -189,12 +170,6 @@ GONE = text("I no longer have these lyrics. Start again with `/lyrics`.")
 def _is_counted_on_for_a_while(source: SourceChoice | None) -> bool:
     """Whether it is a file that was handed to a command: then the draft says since when."""
     return source is not None and source.kind is SourceKind.ATTACHMENT and source.message is None
-
-
-def _credits_used_up(cap: WaitReason, resumes: datetime) -> Text:
-    if cap is WaitReason.SERVER_CAP:
-        return text("This server's credits for today are used up. Try again {resumes}.", resumes=resumes)
-    return text("Today's credits are used up. Try again {resumes}.", resumes=resumes)
 
 
 def _own(order: LyricsOrder | None, member_id: int) -> LyricsOrder:

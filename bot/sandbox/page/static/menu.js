@@ -1,7 +1,7 @@
 // The context menu of a message or a member, with the bot's own commands under Apps.
 
 import { html, useLayoutEffect, useRef } from "./preact.js";
-import { changed, isNarrow, nameOf, socket, state, told } from "./store.js";
+import { changed, channelOf, channels, guildOf, isNarrow, nameOf, socket, state, told } from "./store.js";
 
 const USER_COMMAND = 2, MESSAGE_COMMAND = 3;
 
@@ -50,10 +50,24 @@ export function ContextMenu({ menu }) {
     }
   };
   const item = (label, work) => html`<button role="menuitem" onClick=${work}>${label}</button>`;
+  if (menu.forwards) {
+    const forward = (to) => act(() => told(socket.ask({ do: "forward", message: message.id, channel: to.id })));
+    const here = guildOf(channelOf(state.channel));
+    const label = (to) => `#${to.name}${to.guild === here?.id ? "" : ` (${guildOf(to)?.name ?? "direct messages"})`}`;
+    return html`
+      <div class="shade" onPointerDown=${closeMenu}></div>
+      <div class="context-menu" role="menu" aria-label="Forward to" ref=${box} onKeyDown=${keys}>
+        <p class="menu-title" id="forward-title">Forward to</p>
+        <div role="group" aria-labelledby="forward-title">
+          ${channels().filter((each) => each.may_write).map((each) => item(label(each), forward(each)))}
+        </div>
+      </div>`;
+  }
   return html`
     <div class="shade" onPointerDown=${closeMenu}></div>
     <div class="context-menu" role="menu" aria-label=${message ? "Message" : person.name} ref=${box} onKeyDown=${keys}>
       ${message && !message.ephemeral && item("Reply", act(() => { changed({ replyTo: message }); document.getElementById("message-box")?.focus(); }))}
+      ${message && !message.ephemeral && item("Forward…", () => changed({ menu: { ...menu, forwards: true } }))}
       ${message?.content && item("Copy text", act(() => copy(message.content)))}
       ${message && message.may_delete && item("Delete message", act(() => told(socket.ask({ do: "delete", message: message.id }))))}
       ${!message && item(`Mention ${person.name}`, act(() => mention(person)))}

@@ -12,6 +12,7 @@ import { sentAt, shown } from "./times.js";
 const LONG_PRESS_MS = 500;
 const STILL_PX = 10;
 const COMPONENTS_V2 = 1 << 15;
+const FORWARD = 1;
 
 export function initials(name) {
   return name.split(/\s+/).map((word) => word[0]).join("").slice(0, 2).toUpperCase();
@@ -66,9 +67,9 @@ export class Message extends Component {
     };
     return html`
       <article id=${`message-${message.id}`} class=${classes.filter(Boolean).join(" ")} tabindex="-1"
-        aria-label=${`${name}: ${plainly(message.content).slice(0, 80)}`}
+        aria-label=${`${name}: ${plainly(wordsOf(message)).slice(0, 80)}`}
         onContextMenu=${open} onKeyDown=${keys} onPointerDown=${this.press} onPointerUp=${this.release} onPointerMove=${this.move} onPointerCancel=${this.release}>
-        ${message.message_reference && html`<${Reference} to=${message.referenced_message} />`}
+        ${message.message_reference && message.message_reference.type !== FORWARD && html`<${Reference} to=${message.referenced_message} />`}
         ${message.used && html`<p class="used"><strong>${message.used.person}</strong> used <span class="mention command">/${message.used.name}</span></p>`}
         ${!follows && html`<${Avatar} person=${message.author} />`}
         <div class="body">
@@ -78,6 +79,7 @@ export class Message extends Component {
             <time datetime=${message.timestamp} title=${shown(new Date(message.timestamp), "F")}>${sentAt(message.timestamp)}</time>
           </header>`}
           <${Content} message=${message} />
+          ${message.message_snapshots?.map((each) => html`<${Forwarded} message=${each.message} />`)}
           ${message.embeds.map((embed) => html`<${Embed} embed=${embed} />`)}
           ${message.flags & COMPONENTS_V2 ? null : html`<${Attachments} files=${message.attachments} />`}
           <${Components} message=${message} waiting=${waiting} />
@@ -87,6 +89,20 @@ export class Message extends Component {
         <button class="more" aria-label="More actions" aria-haspopup="menu" onClick=${more}><${Icon} name="more" /></button>
       </article>`;
   }
+}
+
+function wordsOf(message) {
+  return message.content || message.message_snapshots?.map((each) => `forwarded: ${each.message.content || "a file"}`).join() || "";
+}
+
+/** What was forwarded, as it was then; who wrote it is left out, as on Discord. */
+function Forwarded({ message }) {
+  return html`<section class="forwarded" aria-label="Forwarded">
+    <p class="forwarded-title">Forwarded</p>
+    ${message.content && html`<div class="content">${markup(message.content)}</div>`}
+    ${message.embeds.map((embed) => html`<${Embed} embed=${embed} />`)}
+    <${Attachments} files=${message.attachments} />
+  </section>`;
 }
 
 function Content({ message }) {
