@@ -52,7 +52,7 @@ class LyricsCog(commands.Cog):
     @app_commands.command(description=locale_str("Have lyrics written from an idea, then sing them over a piece."))
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.describe(
-        idea=locale_str("What they are about. Left out: see your latest lyrics again"),
+        idea=locale_str("What they are about. Without it: your latest lyrics again"),
         audio=locale_str("The piece they are for: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
         url=locale_str("… or a link to it (https)"),
         track=locale_str("… or one of your earlier tracks"),

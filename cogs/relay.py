@@ -73,7 +73,7 @@ class RelayCog(commands.Cog):
 
     @relay.command(name="start", description=locale_str("Begin a relay in this thread."))
     @app_commands.describe(
-        result=locale_str("A result of mine in this thread. Nothing at all: the latest one"),
+        result=locale_str("One of my results in this thread. Without it: the latest one"),
         audio=locale_str("… or a piece, which you continue first"),
         url=locale_str("… or a link to one (https)"),
         track=locale_str("… or one of your earlier tracks"),

@@ -55,7 +55,7 @@ async def test_custom_mode_without_lyrics_asks_for_them_in_the_form(town: Town) 
     assert [form.field(name).value for name in ("Style", "Title", "Where to continue")] == ["folk", "Tide", "4.25"]
     assert "sung word for word" in form.field("Lyrics or idea").description
     sent = await town.mia.submit_modal(form, {})
-    again = await fixing(town, await refused(sent, "the `prompt` is sung word for word"))
+    again = await fixing(town, await refused(sent, "the lyrics are sung word for word"))
     await town.mia.submit_modal(again, {"Lyrics or idea": "la la"})
     await town.result()
     assert (await town.job()).request.prompt == "la la"

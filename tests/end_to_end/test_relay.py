@@ -210,7 +210,7 @@ async def test_a_turn_whose_job_fails_is_free_for_the_next_member(town: Town) ->
 
     await take_turn(other, button)
     news = await call(thread, 2)
-    assert f"nothing came of {other.mention}'s try" in news.content
+    assert f"{other.mention}'s try didn't work out" in news.content
     await take_turn(third, news)
     await call(thread, 3)
 
@@ -402,7 +402,7 @@ async def test_a_turn_that_is_cancelled_is_free_again(slow_town: Town) -> None:
     await said(await town.mia.command(thread, "cancel", job="paper-boats"))
 
     news = await call(thread)
-    assert f"turn 1: nothing came of {town.mia.mention}'s try" in news.content
+    assert f"turn 1: {town.mia.mention}'s try didn't work out" in news.content
     assert (await (await other.click(news, TURN)).opened_modal()).fields
 
 

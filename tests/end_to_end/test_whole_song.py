@@ -207,7 +207,7 @@ async def test_a_take_that_is_gone_everywhere_is_named(town: Town) -> None:
 
     words = await said(await press(town, second), "anywhere")
 
-    assert words.startswith("Take 1 of “Boats” isn't anywhere any more.")
+    assert words.startswith("I can't find take 1 of “Boats” any more.")
 
 
 async def test_a_result_of_an_erased_job_says_so(town: Town) -> None:

@@ -64,10 +64,10 @@ class LyricsCard(msgspec.Struct, frozen=True, kw_only=True):
 def offer_content(order: LyricsOrder, left: int, say: Say) -> str:
     """What it costs, before anything is ordered."""
     cost = counted(
-        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. They become"
-        " music only when you say so. You can have lyrics written {count} more time today.",
-        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. They become"
-        " music only when you say so. You can have lyrics written {count} more times today.",
+        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. No music is"
+        " made until you say so. You can have lyrics written {count} more time today.",
+        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. No music is"
+        " made until you say so. You can have lyrics written {count} more times today.",
         count=left,
         idea=Said(order.idea),
         credits=AN_ORDER.credits,
@@ -128,7 +128,7 @@ def failure_sentences(order: LyricsOrder) -> list[Text]:
     if order.failure is None:
         return [_OTHER]
     sentences = [
-        text("No lyrics came of “{idea}”.", idea=Said(order.idea)),
+        text("I got no lyrics about “{idea}”.", idea=Said(order.idea)),
         _REASONS.get(order.failure.reason, _OTHER),
     ]
     if order.failure.provider_message:
@@ -152,8 +152,9 @@ def _standing(order: LyricsOrder) -> Text:
 
 def _versions_card(order: LyricsOrder, say: Say) -> LyricsCard:
     content = counted(
-        "Lyrics about “{idea}”. Use them, and you can change everything before any music is made.",
-        "{count} lyrics about “{idea}”. Use one, and you can change everything before any music is made.",
+        "Here are lyrics about “{idea}”. Use them, and change whatever you like before any music is made.",
+        "Here are {count} sets of lyrics about “{idea}”. Pick one, and change whatever you like before any music is"
+        " made.",
         count=len(order.versions),
         idea=Said(order.idea),
     )

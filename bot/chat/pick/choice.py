@@ -38,7 +38,7 @@ def words_of(draft: Draft, outline: Outline, say: Say) -> str:
     if draft.request.trim and draft.request.known_model is not None:
         limit = Seconds(draft.request.known_model.source_max_seconds)
         words = text(
-            "{model} takes at most {limit}, so I'll use as much as fits of the part before the moment you pick.",
+            "{model} takes at most {limit}, so I'll keep as much as fits, up to the moment you pick.",
             model=draft.request.model,
             limit=limit,
         )

@@ -240,11 +240,11 @@ def _at_provider(job: Job, left: Left) -> Text:
 
 
 def _in_channel(job: Job, left: Left) -> Text:
-    if not left.has_message:
+    if job.final_is_answer:
         return text("Only you were sent it, so there's no copy in a channel.")
-    if left.in_channel is None:
+    if left.has_message and left.in_channel is None:
         return text("I can't check right now whether its message still has a copy.")
-    if not left.in_channel:
+    if not left.has_message or not left.in_channel:
         return text("Its message is gone, or has no files.")
     channel = Verbatim(f"<#{job.final_channel_id}>")
     if job.final_guild_id is None:

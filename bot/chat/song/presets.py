@@ -36,7 +36,7 @@ def saved_sentence(preset: Preset, *, is_known: bool) -> Text:
 
 def used_sentence(preset: Preset | None) -> Text:
     if preset is None:
-        return text("No preset is in use any more.")
+        return text("No preset is in use.")
     return text(
         "**{name}** is in use: it counts in every `/extend` that names no preset. What you type in a command comes"
         " first. `/preset use` without a name ends this.",

@@ -12,7 +12,7 @@ from bot.services.common.messenger import ResultFile
 from bot.services.pipeline.join_preview import JoinPreviews
 from bot.services.pipeline.posting import SMALLEST_LIMIT_BYTES, Posting
 
-NO_PREVIEW = text("I couldn't make this: the original or the music isn't anywhere any more, or it took too long.")
+NO_PREVIEW = text("I can't show the join: the original or the music is gone, or reading them took too long.")
 
 
 class Joins:

@@ -237,7 +237,7 @@ def refusal_of(ruling: Ruling) -> Text | None:
         return None
     if ruling.verdict is Verdict.HELD:
         return text(
-            "{member} has this turn. If nothing comes of it, it's free again {until}.", member=who, until=ruling.until
+            "{member} has this turn. If they don't use it, it's free again {until}.", member=who, until=ruling.until
         )
     if ruling.verdict is Verdict.VOTING:
         return text("People are still voting. You can take the next turn {until}.", until=ruling.until)

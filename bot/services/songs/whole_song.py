@@ -52,6 +52,8 @@ BUSY = text("I'm already joining it.")
 ONE_AT_A_TIME = text("I'm still joining another song for you. Try again once it's there.")
 NOT_READY = text("There's nothing to join yet: this isn't finished.")
 BEGUN = text("I'm joining the whole song. It takes a minute or so; I'll post it here and ping you.")
+BEGUN_FOR_ALL = text("I'm joining the whole song. It takes a minute or so; I'll post it here.")
+"""A relay's song pings nobody."""
 WENT_WRONG = text("I couldn't join the whole song. Please try again.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 MAYBE_POSTED = text("I was interrupted while posting the whole song. If it isn't here, press **Whole song** again.")
@@ -173,7 +175,7 @@ class WholeSongs:
         folder = Path(tempfile.mkdtemp(prefix="whole-", dir=self._folder))
         try:
             self._check_tries(claimed)
-            await self._messenger.answer(place, [BEGUN])
+            await self._messenger.answer(place, [BEGUN_FOR_ALL if order.people else BEGUN])
             posted = await self._posted(order, folder, lease)
         except (LeaseLost, Outage):
             raise
