@@ -106,4 +106,4 @@ async def test_an_expired_link_is_replaced_through_its_message(pipeline: Pipelin
     assert pipeline.fetcher.fetched == ([old, new] if is_there else [old])
     assert (await pipeline.latest_job() is not None) is is_there
     if not is_there:  # not a word about a link: its member gave none
-        assert pipeline.messenger.answers[-1][0].message.startswith("I can't get this file any more.")
+        assert "I can't get this file any more." in str(pipeline.messenger.answers[-1])
