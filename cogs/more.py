@@ -27,6 +27,7 @@ from bot.services.songs.results import MADE_EARLIER, Results
 from cogs.clicks import ClickItem, answered
 from cogs.form import FormCog
 from cogs.songs import family_button
+from cogs.submitting import check_place_of_click
 from cogs.whole_song import WholeSongCog
 
 Interaction = discord.Interaction[EncoreClient]
@@ -95,6 +96,7 @@ class MoreCog(commands.Cog):
         job = await self._results.job(job_id)
         if job.place.member_id != interaction.user.id:
             raise Refused([NOT_YOURS_TO_EDIT])
+        check_place_of_click(interaction, private=job.place.private)  # rather than once everything is filled in
         if job.source_choice is None:
             raise Refused([MADE_EARLIER])
         at = interaction.client.clock()

@@ -212,7 +212,7 @@ async def test_a_refused_idea_says_why_and_counts_for_nothing(town: Town) -> Non
 
     order = await ordered(town, await offer(town))
 
-    told = await order.wait_until(lambda message: "No lyrics came" in message.content)
+    told = await order.wait_until(lambda message: "I got no lyrics" in message.content)
     assert "Invalid parameters" in told.content
     assert "doesn't count" in told.content
     assert await spent(town) == Spent()

@@ -361,10 +361,11 @@ async def test_a_result_in_a_direct_message_has_buttons_that_work_or_say_why_not
     result = await town.mia.dm.wait_for(lambda message: message.attachments)
 
     assert labels(result) == [["Extend 1", "Extend 2", "Whole song", "Again", "More…"]]
-    assert "only works in servers" in await said(town, result, "Again")
-    assert "only works in servers" in await said(town, result, "Extend 1")
+    for button in ("Again", "Extend 1"):
+        assert "only works in servers. There, use `/extend`" in await said(town, result, button)
     more = await (await town.mia.click(result, "More…")).response()
     assert "lyrics" in await said(town, more, "Lyrics")
+    assert "only works in servers" in await said(town, more, "Edit")
     question = await (await town.mia.click(more, "Delete")).response()
     await town.mia.click(question, "Delete")
     await _until_said(question, "Deleted.")
