@@ -106,7 +106,7 @@ def test_a_page_names_each_result_with_its_model_takes_and_link() -> None:
 
     heading, line = page_content(page, SAY).splitlines()
 
-    assert heading == "**Your results** · with “ti” in the title or style · made with V5 · from one server"
+    assert heading == "**Your results** · with “ti” in the title or style · made with V5 · from this server"
     at = int(after(0).timestamp())
     link = "[open](https://discord.com/channels/200/300/7)"
     assert line == f"- **Tide** · V5 · 2 takes · <t:{at}:R> · {link}"

@@ -111,7 +111,7 @@ def _heading(query: LibraryQuery) -> Text:
     if query.model:
         facts["model"] = text("made with {model}", model=Said(query.model))
     if query.guild_id is not None:
-        facts["server"] = text("from one server")
+        facts["server"] = text("from this server")
     return Text(" · ".join(f"{{{name}}}" for name in facts), facts)
 
 
