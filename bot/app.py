@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,14 +18,7 @@ from bot.client import EncoreClient
 from bot.endpoint import say_where_interactions_go
 from bot.gateway import keep_connected, keep_logging_in, stay_logged_in
 from bot.parts.ground import Ground, open_ground
-from bot.parts.lyrics import lyrics_part
-from bot.parts.members import members_part
 from bot.parts.part import Part
-from bot.parts.pipeline import Pipeline, pipeline_part
-from bot.parts.relays import relay_workers
-from bot.parts.results import result_workers
-from bot.parts.upkeep import clock_part, upkeep_part
-from bot.parts.whole_songs import whole_song_workers
 from bot.roles import Role
 from bot.services.common.clock import Clock
 from bot.services.common.worker import Worker
@@ -33,6 +27,7 @@ from storage.storage import SqlStorage
 
 if TYPE_CHECKING:
     from bot.parts.metrics import Metrics
+    from bot.parts.pipeline import Pipeline
     from bot.service_manager import ServiceManager
     from bot.shard_keeper import ShardKeeper
 
@@ -47,19 +42,20 @@ GREETING_SECONDS = 2.0
 """How long everything else waits for Discord's gateway at the start."""
 
 
-class App(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything built, nothing started."""
+class App(msgspec.Struct, kw_only=True):
+    """Everything built, nothing started. The parts are there once it is composed."""
 
     ground: Ground
-    parts: tuple[Part, ...]
     roles: frozenset[Role] = roles.ALL
-    listening: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    parts: tuple[Part, ...] = ()
     shards: "ShardKeeper | None" = None
     metrics: "Metrics | None" = None
+    composed: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    listening: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     @property
     def answers_members(self) -> bool:
-        return _answers_members(self.settings, self.roles)
+        return roles.answers_members(self.roles, over_http=bool(self.settings.interactions_public_key))
 
     @property
     def settings(self) -> Settings:
@@ -78,38 +74,44 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
 async def build(
     settings: Settings, *, clock: Clock | None = None, only: frozenset[Role] = roles.ALL
 ) -> AsyncIterator[App]:
-    """Build the parts that these roles need; on leaving, close them in reverse."""
+    """Build what these roles need; on leaving, close it in reverse."""
     # Like one without a gateway, a process with some of the shards doesn't know all servers.
     knows_servers = Role.GATEWAY in only and settings.shards is None
     async with open_ground(settings, clock=clock, has_gateway=knows_servers) as ground:
-        pipeline = pipeline_part(ground)
-        parts = tuple(_parts(ground, pipeline, only))
-        for cog in chain.from_iterable(part.cogs for part in parts):
-            await ground.client.add_cog(cog)
-        yield App(
-            ground=ground,
-            parts=parts,
-            roles=only,
-            shards=_shards(ground, only),
-            metrics=_metrics(ground, pipeline, only),
-        )
+        app = App(ground=ground, roles=only, shards=_shards(ground, only))
+        # Discord's answer to a greeting takes long enough to compose meanwhile; what is measured must be known before.
+        if not knows_servers or settings.metrics_addr is not None:
+            await compose(app)
+        yield app
 
 
-def _answers_members(settings: Settings, only: frozenset[Role]) -> bool:
-    return roles.answers_members(only, over_http=bool(settings.interactions_public_key))
+async def compose(app: App) -> None:
+    """Make the parts that its roles need; a second call does nothing."""
+    if app.composed.is_set():
+        return
+    with _without_garbage():
+        from bot.parts.selection import select  # noqa: PLC0415  # a third of all modules: decision 46
+
+        selection = select(app.ground, app.roles, answers_members=app.answers_members)
+        for cog in chain.from_iterable(part.cogs for part in selection.parts):
+            await app.client.add_cog(cog)
+        app.parts = selection.parts
+        app.metrics = _metrics(app.ground, selection.pipeline, app.roles)
+    app.composed.set()
 
 
-def _parts(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> Iterator[Part]:
-    if _answers_members(ground.settings, only):
-        yield members_part(ground, pipeline)
-    if Role.WORKERS in only:
-        yield pipeline.part
-        yield result_workers(ground)
-        yield relay_workers(ground)
-        yield whole_song_workers(ground)
-        yield lyrics_part(ground)
-        yield upkeep_part(ground)
-    yield clock_part(ground)
+@contextlib.contextmanager
+def _without_garbage() -> Iterator[None]:
+    """Like the start of the process: nothing that is imported becomes garbage, and looking for it takes long."""
+    was_frozen, was_enabled = gc.get_freeze_count() > 0, gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_frozen:
+            gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 def _shards(ground: Ground, only: frozenset[Role]) -> "ShardKeeper | None":
@@ -120,7 +122,7 @@ def _shards(ground: Ground, only: frozenset[Role]) -> "ShardKeeper | None":
     return shard_keeper(ground)
 
 
-def _metrics(ground: Ground, pipeline: Pipeline, only: frozenset[Role]) -> "Metrics | None":
+def _metrics(ground: Ground, pipeline: "Pipeline", only: frozenset[Role]) -> "Metrics | None":
     if ground.settings.metrics_addr is None:
         return None
     try:
@@ -168,7 +170,8 @@ async def run(
 async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
     """Run the parts of `app` until `until` returns."""
     # The workers speak through the client, which must have logged in, and would hold up the greeting.
-    logged_in, greeted = asyncio.Event(), asyncio.Event()
+    logged_in, met = asyncio.Event(), asyncio.Event()
+    submitters: list[Worker] = []
     submitting: list[asyncio.Task[None]] = []
     hearing: list[asyncio.Task[None]] = []
 
@@ -182,33 +185,52 @@ async def run_parts(app: App, until: Callable[[], Awaitable[None]]) -> None:
         try:
             await work
         except Exception:
-            if greeted.is_set():
-                await _drain(submitters, submitting)
+            await _drain(submitters, submitting)
             if logged_in.is_set():
                 await _answer_interactions(app, hearing)
             raise
 
-    submitters = tuple(chain.from_iterable(part.submitters for part in app.parts))
+    async def begin() -> None:
+        await _meet(app)
+        met.set()
+        await logged_in.wait()
+        submitters.extend(chain.from_iterable(part.submitters for part in app.parts))
+        submitting.extend(group.create_task(worker.run(), name=worker.name) for worker in submitters)
+        for name, work in _once_greeted(app):
+            group.create_task(work(), name=name)
+
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(drained(stop()), name="stop")
             hearing.append(group.create_task(drained(_reach_discord(app, logged_in)), name="discord"))
-            group.create_task(_greet(app, logged_in, greeted), name="greeting")
+            group.create_task(begin(), name="greeting")
             if Role.WEB in app.roles:
-                web = group.create_task(drained(_listen(app)), name="web")
+                web = group.create_task(drained(_listen(app, met)), name="web")
                 if app.settings.interactions_public_key:
                     hearing.append(web)
-            group.create_task(drained(_show_metrics(app)), name="metrics")
-            submitting.extend(group.create_task(_after(greeted, worker.run), name=worker.name) for worker in submitters)
-            for name, work in _once_greeted(app):
-                group.create_task(_after(greeted, work), name=name)
+            group.create_task(drained(_show_metrics(app, met)), name="metrics")
     except* _Stopped:
         log.info("stopping")
     finally:
         await _release(app.parts)
 
 
-def _once_greeted(app: App) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+async def _meet(app: App) -> None:
+    """Compose while Discord answers the greeting. Return once it has, or stays silent, or none is for this process."""
+    if Role.GATEWAY not in app.roles:
+        await compose(app)
+        return
+    silent_at = asyncio.get_running_loop().time() + GREETING_SECONDS
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(silent_at):
+            await app.client.greeting.wait()
+    await compose(app)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(silent_at):
+            await app.client.connected.wait()
+
+
+def _once_greeted(app: App) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
     """What begins after the greeting, besides the submitters."""
     if app.answers_members:
         yield "announcing", partial(announce.keep_announced, app.client.tree, app.storage, app.ground.clock)
@@ -286,32 +308,17 @@ async def _release(parts: Sequence[Part]) -> None:
                     log.debug("a claim was not released (%s)", outcome)
 
 
-async def _greet(app: App, logged_in: asyncio.Event, greeted: asyncio.Event) -> None:
-    """Set `greeted` once the workers may begin."""
-    await logged_in.wait()
-    await _connected_or_late(app)
-    greeted.set()
-
-
-async def _connected_or_late(app: App) -> None:
-    """Return once the gateway has been greeted, or stays silent, or is not for this process."""
-    if Role.GATEWAY in app.roles:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GREETING_SECONDS):
-                await app.client.connected.wait()
-
-
-async def _show_metrics(app: App) -> None:
+async def _show_metrics(app: App, met: asyncio.Event) -> None:
     """Begin like the web part, whose imports it shares; without METRICS_ADDR, there is nothing to do."""
     if app.metrics is not None:
-        await _connected_or_late(app)
+        await met.wait()
         await app.metrics.run()
 
 
-async def _listen(app: App) -> None:
-    """Begin after greeting Discord, logged in or not: importing the web part would hold up the greeting."""
+async def _listen(app: App, met: asyncio.Event) -> None:
+    """Begin after meeting Discord, logged in or not: importing the web part would hold up the greeting."""
     has_gateway = Role.GATEWAY in app.roles
-    await _connected_or_late(app)
+    await met.wait()
     from bot.parts.web import web_part  # noqa: PLC0415  # see above
 
     middlewares = () if app.metrics is None else app.metrics.middlewares()
@@ -321,11 +328,6 @@ async def _listen(app: App) -> None:
         if not app.settings.public_url:
             log.info("PUBLIC_URL is empty: results are polled instead of being called back")
         await asyncio.Event().wait()
-
-
-async def _after(ready: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
-    await ready.wait()
-    await work()
 
 
 async def _until_signal(then: Callable[[], None] = lambda: None) -> None:

@@ -120,6 +120,7 @@ class EncoreClient(ConnectedClient, commands.Bot):
         self.mentions = mentions
         self.clock = clock
         self.logged_in = asyncio.Event()  # set once Discord's HTTP API can be used
+        self.greeting = asyncio.Event()  # set as soon as the gateway is greeted for the first time
         self.shards: Mapping[int, ConnectedClient] | None = None  # by number; None: this client connects itself
         self.on_refused: Callable[[Sequence[str]], None] | None = None  # for the metrics; given the broken rules
         self._is_warned_of_size = False
@@ -168,6 +169,10 @@ class EncoreClient(ConnectedClient, commands.Bot):
         if self.application_id is not None:
             log.info("invite link: %s", invite_link(self.application_id))
         self.logged_in.set()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        self.greeting.set()
+        await super().before_identify_hook(shard_id, initial=initial)
 
     async def on_message(self, message: discord.Message, /) -> None:
         """No command is read from a message."""

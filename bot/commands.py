@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot import announce
-from bot.app import App, build
+from bot.app import App, build, compose
 from bot.chat.discord_errors import TROUBLES, in_words
 from bot.gateway import GatewayError, log_in
 from bot.settings import Settings
@@ -33,6 +33,7 @@ async def clear_commands(settings: Settings) -> str:
 async def _logged_in(settings: Settings) -> AsyncIterator[App]:
     """For one change and nothing else: there is no gateway, and nothing is tried again."""
     async with build(settings) as app:
+        await compose(app)
         try:
             await log_in(app.client, settings.discord_token)
             yield app

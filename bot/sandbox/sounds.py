@@ -119,6 +119,7 @@ def _piece(seconds: float, seed: int) -> "array[int]":
     tonic, progression = choice.choice(_TONICS), choice.choice(_PROGRESSIONS)
     pattern, step_seconds = choice.choice(_PATTERNS), choice.choice((0.2, 0.22, 0.25))
     step = round(step_seconds * SAMPLE_RATE)
+    swing = choice.randrange(step // 4)  # samples; so fine that no two takes are the same
     chord_length = _NOTES_PER_CHORD * step
     cycle = chord_length * len(progression)
     total = round(seconds * SAMPLE_RATE)
@@ -132,7 +133,8 @@ def _piece(seconds: float, seed: int) -> "array[int]":
         for beat in range(_NOTES_PER_CHORD):
             tone = chord[pattern[beat % len(pattern)]]
             octave = 12 if beat % 4 == 3 else 0
-            _mix(samples, start + beat * step, _pluck(tonic + tone + octave))
+            late = swing if beat % 2 else 0
+            _mix(samples, start + beat * step + late, _pluck(tonic + tone + octave))
     samples = samples[:rendered] + samples[cycle : 2 * cycle] * math.ceil((total - rendered) / cycle)
     del samples[total:]
     _fade_out(samples, min(total, round(_FADE_OUT_SECONDS * SAMPLE_RATE)))

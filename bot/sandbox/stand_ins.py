@@ -93,6 +93,7 @@ async def _ready(both: StandIns, app: "App") -> None:
         await both.discord.wait_ready(timeout=READY_SECONDS)
     if not app.answers_members:
         return
+    await app.composed.wait()
     await app.client.logged_in.wait()
     await both.discord.wait_for_commands(*(command.name for command in app.client.tree.get_commands()))
 

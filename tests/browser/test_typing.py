@@ -15,6 +15,17 @@ DROP = """(names) => {
 }"""
 
 
+WHEN_OPEN = """([channel, names]) => {
+    const drop = DROP;
+    const seen = new MutationObserver(() => {
+        if (document.querySelector("h1").textContent !== channel) return;
+        seen.disconnect();
+        drop(names);
+    });
+    seen.observe(document.body, { subtree: true, childList: true, characterData: true });
+}""".replace("DROP", DROP)
+
+
 async def drop(window: Window, *names: str) -> None:
     await window.page.evaluate(DROP, [*names])
 
@@ -143,8 +154,8 @@ async def test_whatever_is_dropped_is_sent_or_named(stage: Stage, stage_window: 
     await mia.send()
     await mia.see("Got first.mp3")
 
+    await mia.page.evaluate(WHEN_OPEN, ["quiet", ["one.mp3"]])
     await mia.enter("quiet")
-    await drop(mia, "one.mp3")
     await expect(mia.page.get_by_role("alert")).to_have_text("You can't attach files in this channel.")
 
 

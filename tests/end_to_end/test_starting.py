@@ -267,6 +267,18 @@ async def test_discord_is_greeted_before_anything_else_begins(town: Town, caplog
     assert asked_before == 0
 
 
+async def test_a_command_that_comes_with_the_greeting_is_answered(town: Town) -> None:
+    """The bot makes its commands while Discord answers the greeting."""
+    await town.start()
+    await town.announced()
+    await town.stop()
+    async with build(town.settings) as app, running(app):
+        await town.discord.gateway.wait_identified(2)
+        answer = await (await town.mia.command(town.songs, "quota")).response()
+
+    assert "10 of 10" in answer.content
+
+
 async def test_a_silent_gateway_does_not_keep_the_workers_waiting(town: Town, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     town.discord.gateway.refuse_connections(1_000_000)
@@ -286,8 +298,9 @@ SEVERAL = (
 
 async def test_one_process_with_a_gateway_imports_nothing_that_it_does_not_need_to_start(tmp_path: Path) -> None:
     """discord.py would import PyNaCl, for voice: ten milliseconds and a megabyte at each start."""
+    later = ("bot.parts.selection", "bot.services.pipeline", "cogs")
     managed = ("bot.service_manager", "bot.standing", "faulthandler", "storage.upgrade")
-    unwanted = ("argparse", "asyncpg", "gettext", "nacl", "nacl.bindings", *managed, *SEVERAL)
+    unwanted = ("argparse", "asyncpg", "gettext", "nacl", "nacl.bindings", *later, *managed, *SEVERAL)
     code = (
         "import sys; from bot.__main__ import _run; from bot.roles import ALL; from bot.settings import Settings\n"
         "_run(Settings(discord_token='invented-token', suno_api_key='invented-key'), ALL).close()\n"

@@ -14,10 +14,11 @@ from bot.domain.votes import Vote
 from bot.domain.whole_songs import WholeSongOrder
 from bot.errors import Refused, TakenElsewhere
 from bot.services.common.messenger import Posted, RouteClosed, RouteTooSmall, RouteUnavailable
+from bot.services.common.song_posts import WholeSong
 from bot.services.pipeline.deliver import NONCE_LASTS
 from bot.services.pipeline.source_again import SourceAgain
 from bot.services.pipeline.take_again import TakeAgain
-from bot.services.songs.whole_song import TRIES, WholeSong, WholeSongs, WholeSongTimes
+from bot.services.songs.whole_song import TRIES, WholeSongs, WholeSongTimes
 from tests.support.fakes import FakeMessageFiles, FakeStudio
 from tests.support.pipeline import Pipeline, a_pipeline, another_process
 from tests.support.storage_samples import a_delivered, a_job, a_place, a_track, insert

@@ -34,8 +34,8 @@ from bot.domain.progress import BANDS, progress_of
 from bot.domain.text import text
 from bot.services.common.messenger import JoinShown, ResultFile
 from bot.services.common.sentences import STATE_NAMES
+from bot.services.common.song_posts import WholeSong
 from bot.services.songs.picking import Picture
-from bot.services.songs.whole_song import WholeSong
 from bot.text import LOCALES, Catalogue
 from tests.support.storage_samples import NOW, a_job
 

@@ -51,7 +51,7 @@ async def test_each_part_is_taken_or_withdrawn_once_whatever_two_threads_do() ->
 
     def take() -> list[Part[None]]:
         taken: list[Part[None]] = []
-        while queue or not ended.is_set():
+        while not ended.is_set() or queue:
             taken += queue.take(7)
         return taken
 

@@ -18,8 +18,8 @@ from bot.domain.text import Said, Seconds, Text, Verbatim, counted, text
 from bot.domain.whole_songs import WholeSongOrder
 from bot.services.common.messenger import Posted, RouteClosed
 from bot.services.common.sentences import UNTITLED
+from bot.services.common.song_posts import WholeSong
 from bot.services.songs.relays import mentions
-from bot.services.songs.whole_song import WholeSong
 from bot.text import Catalogue
 
 log = logging.getLogger(__name__)

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
 from bot import fault_points
 from bot.domain.clicks import Click
-from bot.domain.jobs import MADE_STATES, Job, Place
+from bot.domain.jobs import MADE_STATES, Job
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Tags
 from bot.domain.pace import backoff_seconds
 from bot.domain.takes import take_of, takes_of
@@ -32,6 +31,7 @@ from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import Messenger, Posted, RouteClosed, RouteTooSmall, RouteUnavailable
 from bot.services.common.ports import AudioTools, Fetcher, Storage, Work
 from bot.services.common.sentences import NO_ROOM, name_of
+from bot.services.common.song_posts import SongPosts, WholeSong
 from bot.services.common.studio import Studio
 from bot.services.pipeline.chain_parts import heard_until
 from bot.services.pipeline.cover import fetch_cover
@@ -57,30 +57,6 @@ BEGUN_FOR_OTHERS = text("I'm joining the whole song. It takes a minute or so; I'
 WENT_WRONG = text("I couldn't join the whole song. Please try again.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 MAYBE_POSTED = text("I was interrupted while posting the whole song. If it isn't here, press **Whole song** again.")
-
-
-class WholeSong(msgspec.Struct, frozen=True, kw_only=True):
-    """A joined file, ready to post. `takes`: how many it consists of, besides the original."""
-
-    job: Job
-    path: Path
-    audio_format: JoinFormat
-    length_seconds: float
-    title: str
-    takes: int
-
-
-class SongPosts(Protocol):
-    """How a whole song reaches the member; `bot.chat.song` does it through Discord."""
-
-    async def upload_limit_bytes(self, place: Place) -> int:
-        """Raises `RouteClosed` and `RouteUnavailable`."""
-
-    async def post(self, order: WholeSongOrder, song: WholeSong) -> Posted:
-        """As a reply to the result, or in the answer to the click where only its member sees that.
-
-        The same order posts once, within `NONCE_LASTS`. Raises `RouteTooSmall`, `RouteClosed` and `RouteUnavailable`.
-        """
 
 
 class WholeSongTimes(msgspec.Struct, frozen=True, kw_only=True):

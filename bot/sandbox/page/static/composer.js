@@ -1,6 +1,6 @@
 // The composer: a message with files, or a command with its options as chips.
 
-import { html, useEffect, useRef, useState } from "./preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
 import { Chip } from "./chip.js";
 import { EMPTY, draftAt, meant, naming, place, write, writeChip } from "./draft.js";
 import { Icon } from "./icons.js";
@@ -54,7 +54,7 @@ export function Composer() {
     document.addEventListener("mention", mention);
     return () => document.removeEventListener("mention", mention);
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const use = (event) => {
       const found = spoken(state.commands).find((each) => each.name === event.detail);
       if (found) begin(found);
@@ -285,7 +285,8 @@ function leftOf(command, chips) {
 
 /** Files that are dropped anywhere on the page; a form takes its own. */
 function useDropped(take, refuse) {
-  useEffect(() => {
+  // With the layout: a file dropped right after a channel was opened belongs to that channel.
+  useLayoutEffect(() => {
     const show = (isOver) => document.body.classList.toggle("dropping", isOver);
     const isForm = (event) => event.target instanceof Element && event.target.closest("dialog") !== null;
     const drop = (event) => {
