@@ -49,7 +49,7 @@ class LyricsCog(commands.Cog):
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(WriteButton, SingButton)
 
-    @app_commands.command(description=locale_str("Have lyrics written from an idea, then sing them over a piece."))
+    @app_commands.command(description=locale_str("Have lyrics written from an idea, then have them sung."))
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.describe(
         idea=locale_str("What they are about. Without it: your latest lyrics again"),
@@ -115,7 +115,7 @@ class LyricsCog(commands.Cog):
             await reply(interaction, interaction.client.in_words(interaction, [NOT_SHOWN]))
 
 
-NOT_SHOWN = text("I couldn't show your lyrics here. Give `/lyrics` without an idea to see them.")
+NOT_SHOWN = text("I couldn't show your lyrics here. Use `/lyrics` without an idea to see them.")
 
 
 class WriteButton(ClickItem[discord.ui.Button[View]], template=WRITE_ID):

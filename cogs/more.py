@@ -134,7 +134,7 @@ class MoreCog(commands.Cog):
         job = await self._results.job(job_id)
         is_new = await self._complaints.complain(job.id, _click(interaction, message_id))
         words = (
-            text("Thank you. My operator will hear of it.")
+            text("Thank you. I'll let my operator know.")
             if is_new
             else text("You've reported this already. My operator will look at it.")
         )

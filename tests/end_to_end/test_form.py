@@ -178,7 +178,7 @@ async def test_lyrics_beyond_what_a_form_takes_come_as_a_text_file(town: Town) -
     form = await (await town.extend(form=True, model="V5")).opened_modal()
 
     asked = await refused(
-        await town.mia.submit_modal(form, {**ALL, "Lyrics or idea": ".txt"}), "Long lyrics come as a text file"
+        await town.mia.submit_modal(form, {**ALL, "Lyrics or idea": ".txt"}), "Longer lyrics need a text file"
     )
     by_file = await fixing(town, asked, "Add the file")
     assert by_file.field("Style").value == "folk"

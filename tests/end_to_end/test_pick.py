@@ -40,7 +40,7 @@ async def test_the_moment_is_picked_in_a_picture(town: Town, piece: Path) -> Non
     shown = await picture(town, piece)
     click = await town.mia.click(shown, labels(shown)[0])
 
-    assert shown.content.startswith("Where should **tide.wav** continue? It is 0:18.8 long.")
+    assert shown.content.startswith("Where should **tide.wav** continue? It's 0:18.8 long.")
     assert [label.partition(" · ")[0] for label in labels(shown)] == ["1", "2", "Another time…", "The end"]
     (file,) = shown.attachments
     assert file.data.startswith(b"\x89PNG")

@@ -264,7 +264,7 @@ async def test_a_report_reaches_the_operator_once(town: Town) -> None:
     result, other = await a_result(town), noa(town)
     more = await (await other.click(result, "More…")).response()
 
-    assert "My operator will hear of it" in await said(town, more, "Report", by=other)
+    assert "I'll let my operator know" in await said(town, more, "Report", by=other)
     assert "reported this already" in await said(town, more, "Report", by=other)
 
     told = await town.discord.owner.dm.wait_for(lambda message: "reported" in message.content)

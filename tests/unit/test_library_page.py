@@ -145,7 +145,7 @@ def test_a_result_says_what_is_gone() -> None:
 
     assert "The music service no longer has the files." in gone
     assert "Its message is gone, or has no files." in gone
-    assert "Only you were sent it" in alone
+    assert "It was sent to you alone" in alone
     assert "Its message is gone, or has no files." in removed
     assert "I can't check right now" in unknown
     assert "I keep copies of my own." in unknown

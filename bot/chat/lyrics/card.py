@@ -118,7 +118,7 @@ def plainer(order: LyricsOrder, card: LyricsCard, say: Say) -> Iterator[LyricsCa
 def direct_card(order: LyricsOrder, say: Say, *, channel: Text) -> LyricsCard:
     """The end as a direct message, where nothing can be extended and so nothing picked."""
     card = lyrics_card(order, say)
-    how = text("To use them, give `/lyrics` without an idea in a server.")
+    how = text("To pick one, use `/lyrics` without an idea in a server.")
     lines = [say(channel), card.content, *([say(how)] if card.versions else [])]
     return LyricsCard(content="\n".join(lines), embeds=card.embeds, files=card.files)
 

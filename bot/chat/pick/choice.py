@@ -28,7 +28,7 @@ def words_of(draft: Draft, outline: Outline, say: Say) -> str:
     """What stands above the picture."""
     name = plain(draft.source.name, limit=NAME_MAX) if draft.source else ""
     question = text(
-        "Where should **{name}** continue? It is {length} long.",
+        "Where should **{name}** continue? It's {length} long.",
         name=Said(name),
         length=Seconds(outline.length_seconds),
     )

@@ -241,7 +241,7 @@ def _at_provider(job: Job, left: Left) -> Text:
 
 def _in_channel(job: Job, left: Left) -> Text:
     if job.final_is_answer:
-        return text("Only you were sent it, so there's no copy in a channel.")
+        return text("It was sent to you alone, so there's no copy in a channel.")
     if left.has_message and left.in_channel is None:
         return text("I can't check right now whether its message still has a copy.")
     if not left.has_message or not left.in_channel:

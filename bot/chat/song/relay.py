@@ -106,7 +106,7 @@ def _news(view: RelayView) -> Text:
 
 def _what_next(view: RelayView) -> list[Text]:
     if view.position.number > TURNS_MAX:
-        return [text("That was the last turn there can be. `/relay finish` posts the whole song.")]
+        return [text("That was the last turn a relay can have. `/relay finish` posts the whole song.")]
     # A relay that begins with somebody's own piece is first heard of once their turn is done.
     is_first_news = not view.made or (view.relay.opening.source is not None and len(view.made) == 1)
     sentences = [HOW] if is_first_news else []

@@ -85,7 +85,7 @@ def _page(family: Family, lines: Sequence[Text], page: Sequence[int], number: tu
         "  " * min(node.depth - least, DEPTH_MAX) + f"- {say(lines[at])}" for at, node in zip(page, nodes, strict=True)
     ]
     if family.is_cut and number[0] == number[1]:
-        words.append(say(text("There is more: I only show the oldest.")))
+        words.append(say(text("There are more; I only show the oldest.")))
     return "\n".join(words)[:CONTENT_MAX]
 
 

@@ -49,7 +49,7 @@ NO_RESULT = text(
 GONE = text("I don't have the last take any more, so it can't be continued. `/relay finish` ends the relay.")
 FULL = text("This relay has as many turns as one song can have. `/relay finish` ends it.")
 FINISHED = text("This relay is finished. You can still continue its last take with **Extend**.")
-NOT_STARTER = text("Only whoever started the relay can finish it, or someone with the Manage Messages permission.")
+NOT_STARTER = text("Only whoever started the relay, or someone with the Manage Messages permission, can finish it.")
 
 
 class RelayView(msgspec.Struct, frozen=True, kw_only=True):
