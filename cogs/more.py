@@ -83,9 +83,12 @@ class MoreCog(commands.Cog):
             is_answer=interaction.message.flags.ephemeral,
         )
         view = View(timeout=None)
-        for action in actions:
-            view.add_item(_button(action, job_id, interaction.message.id, say(_LABELS[action])))
-        view.add_item(family_button(job.song_id, say(text("Family"))))
+        buttons = [_button(action, job_id, interaction.message.id, say(_LABELS[action])) for action in actions]
+        # `Report` and `Delete` come last.
+        at = actions.index(MoreAction.REPORT) if MoreAction.REPORT in actions else len(actions)
+        buttons.insert(at, family_button(job.song_id, say(text("Family"))))
+        for button in buttons:
+            view.add_item(button)
         view.stop()  # discord.py need not remember it
         # No words of its own, so there is nothing to translate.
         title = Text("**{title}** · `{job}`", {"title": name_of(job), "job": job.short_id})

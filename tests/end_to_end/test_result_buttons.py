@@ -111,7 +111,7 @@ async def test_everything_works_after_a_restart(town: Town) -> None:
     assert labels(await (await town.mia.click(result, "More…")).response())
     assert (await (await town.mia.click(more, "Edit")).opened_modal()).fields
     assert "lyrics" in await said(town, more, "Lyrics")
-    assert "My operator" in await said(town, more, "Report")
+    assert "let my operator know" in await said(town, more, "Report")
     await town.mia.click(question, "Delete")
     await _until_said(question, "Deleted.")
 
@@ -228,10 +228,10 @@ async def test_more_offers_what_each_may_do(town: Town) -> None:
         for member in (town.mia, other, moderator)
     }
 
-    for_all = ["Lyrics", "Hear the join", "Whole song as WAV", "Whole song as FLAC", "Report"]
-    assert offered[town.mia] == ["Edit", *for_all, "Delete", "Family"]
-    assert offered[other] == [*for_all, "Family"]
-    assert offered[moderator] == [*for_all, "Delete", "Family"]
+    for_all = ["Lyrics", "Hear the join", "Whole song as WAV", "Whole song as FLAC", "Family", "Report"]
+    assert offered[town.mia] == ["Edit", *for_all, "Delete"]
+    assert offered[other] == for_all
+    assert offered[moderator] == [*for_all, "Delete"]
 
 
 async def test_edit_opens_the_form_filled_in(town: Town) -> None:
