@@ -32,9 +32,12 @@ def words_of(draft: Draft, outline: Outline, say: Say) -> str:
         name=Said(name),
         length=Seconds(outline.length_seconds),
     )
-    sentences = [question]
-    if outline.points:
-        sentences.append(text("The numbers mark where phrases end."))
+    points = (
+        text("The numbers mark where phrases end.")
+        if outline.points
+        else text("I can't hear where a phrase ends, so there are no points to choose from.")
+    )
+    sentences = [question, points]
     if draft.request.trim and draft.request.known_model is not None:
         limit = Seconds(draft.request.known_model.source_max_seconds)
         words = text(
