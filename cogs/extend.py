@@ -53,7 +53,7 @@ class ExtendCog(commands.Cog):
         audio=locale_str("The piece to continue: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
         url=locale_str("… or a link to it (https)"),
         track=locale_str("… or one of your earlier tracks"),
-        continue_at=locale_str("Where to continue from, like 1:05 or 65, or pick to see the audio. Left out: the end"),
+        continue_at=locale_str("Where to continue, like 1:05 or 65; or pick, to choose by eye. Without it: at the end"),
         model=locale_str("Which model makes the music"),
         instrumental=locale_str("No singing"),
         style=locale_str("How it should sound; give a title too"),

@@ -115,7 +115,7 @@ class FormCog(commands.Cog):
             check_size(audio.size_bytes, limit_bytes=self._max_source_bytes)
         if draft.by_file and Field.PROMPT not in answers.files:
             raise Refused(
-                [text("Long lyrics come as a text file. Press the button, and the form asks for it.")],
+                [text("Longer lyrics need a text file (.txt). Please add one.")],
                 rules=["lyrics_by_file"],
                 options=[Field.PROMPT],
             )

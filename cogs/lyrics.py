@@ -49,10 +49,10 @@ class LyricsCog(commands.Cog):
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(WriteButton, SingButton)
 
-    @app_commands.command(description=locale_str("Have lyrics written from an idea, then sing them over a piece."))
+    @app_commands.command(description=locale_str("Have lyrics written from an idea, then have them sung."))
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.describe(
-        idea=locale_str("What they are about. Left out: see your latest lyrics again"),
+        idea=locale_str("What they are about. Without it: your latest lyrics again"),
         audio=locale_str("The piece they are for: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
         url=locale_str("… or a link to it (https)"),
         track=locale_str("… or one of your earlier tracks"),
@@ -115,7 +115,7 @@ class LyricsCog(commands.Cog):
             await reply(interaction, interaction.client.in_words(interaction, [NOT_SHOWN]))
 
 
-NOT_SHOWN = text("I couldn't show your lyrics here. Give `/lyrics` without an idea to see them.")
+NOT_SHOWN = text("I couldn't show your lyrics here. Use `/lyrics` without an idea to see them.")
 
 
 class WriteButton(ClickItem[discord.ui.Button[View]], template=WRITE_ID):

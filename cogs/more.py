@@ -28,6 +28,7 @@ from bot.services.songs.results import MADE_EARLIER, Results
 from cogs.clicks import ClickItem, answered
 from cogs.form import FormCog
 from cogs.songs import family_button
+from cogs.submitting import check_place_of_click
 from cogs.timed_lyrics import TimedLyricsCog
 from cogs.whole_song import WholeSongCog
 
@@ -88,9 +89,12 @@ class MoreCog(commands.Cog):
             has_times=not self._timing.is_switched_off or bool(await self._timing.kept(job)),
         )
         view = View(timeout=None)
-        for action in actions:
-            view.add_item(_button(action, job_id, interaction.message.id, say(_LABELS[action])))
-        view.add_item(family_button(job.song_id, say(text("Family"))))
+        buttons = [_button(action, job_id, interaction.message.id, say(_LABELS[action])) for action in actions]
+        # `Report` and `Delete` come last.
+        at = actions.index(MoreAction.REPORT) if MoreAction.REPORT in actions else len(actions)
+        buttons.insert(at, family_button(job.song_id, say(text("Family"))))
+        for button in buttons:
+            view.add_item(button)
         view.stop()  # discord.py need not remember it
         # No words of its own, so there is nothing to translate.
         title = Text("**{title}** · `{job}`", {"title": name_of(job), "job": job.short_id})
@@ -101,6 +105,7 @@ class MoreCog(commands.Cog):
         job = await self._results.job(job_id, interaction.user.id)
         if job.place.member_id != interaction.user.id:
             raise Refused([NOT_YOURS_TO_EDIT])
+        check_place_of_click(interaction, private=job.place.private)  # rather than once everything is filled in
         if job.source_choice is None:
             raise Refused([MADE_EARLIER])
         at = interaction.client.clock()
@@ -139,7 +144,7 @@ class MoreCog(commands.Cog):
         job = await self._results.job(job_id, interaction.user.id)
         is_new = await self._complaints.complain(job.id, _click(interaction, message_id))
         words = (
-            text("Thank you. My operator will hear of it.")
+            text("Thank you. I'll let my operator know.")
             if is_new
             else text("You've reported this already. My operator will look at it.")
         )

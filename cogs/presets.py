@@ -76,8 +76,8 @@ class PresetsCog(commands.Cog):
             is_known = await self._presets.save(preset)
             await _say(interaction, saved_sentence(preset, is_known=is_known))
 
-    @preset.command(description=locale_str("Use a preset in every /extend that names none; without a name, none."))
-    @app_commands.describe(name=locale_str("Which one. Left out: none from now on"))
+    @preset.command(description=locale_str("Use a preset in every /extend without one; leave out the name to stop."))
+    @app_commands.describe(name=locale_str("Which one. Without a name: none from now on"))
     async def use(self, interaction: Interaction, name: Name | None = None) -> None:
         if await acknowledge(interaction):
             await _say(interaction, used_sentence(await self._presets.use(interaction.user.id, name)))

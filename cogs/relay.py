@@ -73,7 +73,7 @@ class RelayCog(commands.Cog):
 
     @relay.command(name="start", description=locale_str("Begin a relay in this thread."))
     @app_commands.describe(
-        result=locale_str("A result of mine in this thread. Nothing at all: the latest one"),
+        result=locale_str("One of my results in this thread. Without it: the latest one"),
         audio=locale_str("… or a piece, which you continue first"),
         url=locale_str("… or a link to one (https)"),
         track=locale_str("… or one of your earlier tracks"),
@@ -89,7 +89,7 @@ class RelayCog(commands.Cog):
         check_place(interaction, private=False)
         _check_thread(interaction)
         if sum(given is not None for given in (result, audio, url, track)) > 1:
-            raise Refused([text("Begin with one thing: a `result`, an `audio` file, a `url` or a `track`.")])
+            raise Refused([text("Give just one to begin with: a `result`, an `audio` file, a `url` or a `track`.")])
         place = place_of(interaction, private=False, at=interaction.client.clock())
         if audio is None and url is None and track is None:
             if await acknowledge(interaction):

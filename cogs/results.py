@@ -27,7 +27,7 @@ from bot.services.songs.results import Results, VoteOutcome
 from cogs.clicks import ClickItem, answered
 from cogs.form import FormCog
 from cogs.more import MoreCog
-from cogs.submitting import check_place, hand_in
+from cogs.submitting import check_place_of_click, hand_in
 
 Interaction = discord.Interaction[EncoreClient]
 View = discord.ui.View
@@ -66,7 +66,7 @@ class ResultsCog(commands.Cog):
     async def extend(self, interaction: Interaction, job_id: str, take: int) -> None:
         """The form, to continue this take from its end with its model."""
         job, track = await self._results.take(job_id, take, interaction.user.id)
-        check_place(interaction, private=job.place.private)
+        check_place_of_click(interaction, private=job.place.private)
         at = interaction.client.clock()
         posted = posted_in(interaction.message, job, track) if interaction.message is not None else None
         source = take_as_source(job, track, posted, at=at)
@@ -86,7 +86,7 @@ class ResultsCog(commands.Cog):
     async def again(self, interaction: Interaction, job_id: str) -> None:
         """Submit the same again for whoever clicked, after a few seconds in which it can be undone."""
         job = await self._results.job(job_id, interaction.user.id)
-        check_place(interaction, private=job.place.private)
+        check_place_of_click(interaction, private=job.place.private)
         if (refusal := quota_refusal(await self._members.quota(interaction.user.id))) is not None:
             raise refusal  # a worker would say so too, but only once it can no longer be undone
         place = place_of(interaction, private=job.place.private, at=interaction.client.clock())

@@ -12,11 +12,14 @@ from bot.client import EncoreClient
 from bot.domain.clicks import Click
 from bot.domain.gates import Gate
 from bot.domain.jobs import Intake
+from bot.domain.text import text
 from bot.errors import Refused, SourceTooLarge
 from bot.services.common.sentences import without_cost
 from bot.services.pipeline.accept import Acceptance
 
 Interaction = discord.Interaction[EncoreClient]
+
+NOT_IN_DIRECT_MESSAGES = text("This only works in servers. There, use `/extend` and pick this under `track`.")
 
 
 def check_place(interaction: Interaction, *, private: bool) -> None:
@@ -33,6 +36,13 @@ def check_place(interaction: Interaction, *, private: bool) -> None:
         raise Refused([refusal], rules=[Gate.PERMISSIONS])
     if not may_write(interaction.channel, interaction.permissions):
         raise Refused([NOT_YOURS_TO_WRITE_IN], rules=["may_not_write"])
+
+
+def check_place_of_click(interaction: Interaction, *, private: bool) -> None:
+    """As `check_place`, for a button below a result, which may be in a direct message. Raises `Refused`."""
+    if interaction.guild_id is None:
+        raise Refused([NOT_IN_DIRECT_MESSAGES], rules=[Gate.PLACE])
+    check_place(interaction, private=private)
 
 
 def check_size(size_bytes: int, *, limit_bytes: int) -> None:

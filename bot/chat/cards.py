@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from bot.chat.result.rows import Rows, result_rows
 from bot.domain.jobs import FILES_KEPT, Job, Track
 from bot.domain.links import web_url
-from bot.domain.outlines import described, in_words
+from bot.domain.outlines import described, in_words, moment_in_words
 from bot.domain.text import Fact, Text, Verbatim, counted, text
 from bot.domain.times import LONGEST_SECONDS
 from bot.domain.titles import shown_title, slug
@@ -199,7 +199,7 @@ def _facts(job: Job, files: Sequence[ResultFile], say: Say) -> Iterator[tuple[st
     if lengths:
         yield say(text("Length")), " · ".join([*dict.fromkeys(lengths)][:FILES_MAX]), True
     if (moment := _known(job.continues_from)) is not None:
-        yield say(text("Continues from")), say(in_words(moment)), True
+        yield say(text("Continues from")), say(moment_in_words(moment)), True
 
 
 def _known(seconds: float | None) -> float | None:

@@ -63,14 +63,27 @@ def in_words(seconds: float) -> Text:
     return Text("{minutes} {seconds}", {"minutes": in_minutes, "seconds": in_seconds}) if second else in_minutes
 
 
+def moment_in_words(seconds: float) -> Text:
+    """A position for the ear, to the tenth as `clock` writes it: `1 minute 5.5 seconds`."""
+    tenths = max(0, round(seconds * 10))
+    if tenths % 10 == 0:
+        return in_words(tenths / 10)
+    minutes, rest = divmod(tenths, 600)
+    in_seconds = text("{seconds} seconds", seconds=rest / 10)
+    if not minutes:
+        return in_seconds
+    in_minutes = counted("{count} minute", "{count} minutes", count=minutes)
+    return Text("{minutes} {seconds}", {"minutes": in_minutes, "seconds": in_seconds})
+
+
 def described(outline: Outline) -> tuple[Text, ...]:
     """The picture's alt text: what it shows, in sentences. Joined by spaces, they have fewer than 1,024 characters."""
     said = [text("Waveform of a piece {length} long.", length=in_words(outline.length_seconds))]
     if outline.seam is not None:
-        said.append(text("The continuation begins at {moment}.", moment=in_words(outline.seam)))
+        said.append(text("The continuation begins at {moment}.", moment=moment_in_words(outline.seam)))
     if outline.points:
         points = [
-            text("{number} at {moment}", number=number, moment=in_words(point))
+            text("{number} at {moment}", number=number, moment=moment_in_words(point))
             for number, point in enumerate(outline.points, start=1)
         ]
         said.append(text("Numbered points where a phrase ends: {points}.", points=points))

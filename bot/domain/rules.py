@@ -137,7 +137,7 @@ RULES: tuple[Rule, ...] = (
     _missing("title", text("With a `style`, give a `title` too: what should it be called?"), _custom),
     _missing(
         "prompt",
-        text("With a `style` or `title`, the `prompt` is sung word for word. Write it, or choose `instrumental`."),
+        text("With a `style` or a `title`, the lyrics are sung word for word. Write them, or choose `instrumental`."),
         _custom_vocal,
     ),
     _too_long(
@@ -206,7 +206,8 @@ RULES: tuple[Rule, ...] = (
         lambda r: r.continue_at is not None,
         lambda r: not (r.continue_at or 0) > 0,
         lambda r: text(
-            "`continue_at` is {given}. Pick a moment after the beginning.", given=Seconds(r.continue_at or 0)
+            "The audio can't continue from {given}. Pick a moment after the beginning.",
+            given=Seconds(r.continue_at or 0),
         ),
     ),
     Rule(
@@ -215,7 +216,7 @@ RULES: tuple[Rule, ...] = (
         lambda r: r.continue_at is not None and _length_known(r),
         lambda r: (r.continue_at or 0) >= (r.source_length or 0),
         lambda r: text(
-            "`continue_at` is {given}. The audio ends at {allowed}, so pick an earlier moment.",
+            "The audio ends at {allowed}, so it can't continue from {given}. Pick an earlier moment.",
             given=Seconds(_tenths(math.ceil, r.continue_at or 0)),
             allowed=Seconds(_tenths(math.floor, r.source_length or 0)),
         ),

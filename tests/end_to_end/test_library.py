@@ -162,7 +162,7 @@ async def test_the_command_searches_by_model_and_server(town: Town) -> None:
 
     assert [choice.value for choice in models] == ["V4_5ALL", "V4_5PLUS", "V4_5"]
     assert "**Boats** · V4\\_5" in found.content
-    assert "from one server" in found.content
+    assert "from this server" in found.content
     assert "Every server" in labels(found)
     assert "**Ships**" in dm.content
     assert labels(dm) == ["Search…"]

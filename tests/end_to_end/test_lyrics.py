@@ -212,7 +212,7 @@ async def test_a_refused_idea_says_why_and_counts_for_nothing(town: Town) -> Non
 
     order = await ordered(town, await offer(town))
 
-    told = await order.wait_until(lambda message: "No lyrics came" in message.content)
+    told = await order.wait_until(lambda message: "I got no lyrics" in message.content)
     assert "Invalid parameters" in told.content
     assert "doesn't count" in told.content
     assert await spent(town) == Spent()
@@ -284,7 +284,7 @@ async def test_lyrics_that_come_too_late_for_the_answer_come_by_direct_message(t
     await ordered(town, await offer(town))
 
     message = await town.mia.dm.wait_for(lambda message: message.embeds)
-    assert "give `/lyrics` without an idea" in message.content
+    assert "use `/lyrics` without an idea" in message.content
     assert "In version number 2" in message.embeds[1]["description"]
 
 

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from bot.domain.jobs import JobState
+from bot.domain.outlines import moment_in_words
+from bot.domain.times import parse_moment
 from bot.sandbox.discord import Message, Upload
+from bot.text import LOCALES, Catalogue
 from tests.end_to_end.town import Town
 from tests.support.music import phrases, write
 
@@ -37,11 +40,14 @@ async def test_the_moment_is_picked_in_a_picture(town: Town, piece: Path) -> Non
     shown = await picture(town, piece)
     click = await town.mia.click(shown, labels(shown)[0])
 
-    assert shown.content.startswith("Where should **tide.wav** continue? It is 0:18.8 long.")
+    assert shown.content.startswith("Where should **tide.wav** continue? It's 0:18.8 long.")
     assert [label.partition(" · ")[0] for label in labels(shown)] == ["1", "2", "Another time…", "The end"]
     (file,) = shown.attachments
     assert file.data.startswith(b"\x89PNG")
-    assert "1 at 6 seconds and 2 at 12 seconds" in (file.description or "")
+    for point in labels(shown)[:2]:  # who cannot see the picture hears the buttons' own times
+        number, _, at = point.partition(" · ")
+        words = Catalogue(LOCALES).render(moment_in_words(parse_moment(at) or 0), "en-GB")
+        assert f"{number} at {words}" in (file.description or "")
     assert "Got it" in (await click.response()).content
     await town.result()
     request = (await town.job()).request

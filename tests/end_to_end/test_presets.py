@@ -49,7 +49,7 @@ async def test_the_preset_in_use_counts_after_a_restart_until_it_no_longer_is(to
     assert (body["model"], body["instrumental"]) == ("V4", True)
     assert [choice.name for choice in choices] == ["No preset this time", "Quiet"]
     assert listed == "- **Quiet** · in use · V4, no singing"
-    assert ended == "No preset is in use any more."
+    assert ended == "No preset is in use."
     assert await said(town, "preset list") == "- **Quiet** · V4, no singing"
 
 

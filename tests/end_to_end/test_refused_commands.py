@@ -141,7 +141,9 @@ async def test_nonsense_typed_past_the_list_is_refused(town: Town) -> None:
     await refused(
         town, await town.mia.command(town.songs, "extend", track="made-up"), "I can't find “made-up” among your tracks"
     )
-    await refused(town, await town.extend(continue_at="1:30"), "`continue_at` is 1:30. The audio ends at 0:08")
+    await refused(
+        town, await town.extend(continue_at="1:30"), "The audio ends at 0:08, so it can't continue from 1:30."
+    )
 
 
 async def test_a_model_that_the_operator_does_not_offer_is_refused(town: Town) -> None:

@@ -91,13 +91,15 @@ async def test_members_extend_one_song_in_turns_and_the_vote_decides_which_take_
     assert turn.parent is not None
     assert (turn.parent.job_id, turn.parent.track_id) == (first.id, first.tracks[1].id)
     assert turn.request.model == first.request.model
+    assert "Members take turns" in (await call(thread)).content  # as nothing was said when it began
+    assert "Members take turns" not in second.content
     assert f"turn 2, by {other.mention}, is done" in second.content
     assert f"Anybody but {other.mention}" in second.content
     assert second.pinged == []
     assert (await town.balance()).left == town.settings.quota_per_day - 1
     status = await said(await town.mia.command(thread, "relay status"))
     assert f"Turn 2: {other.mention}" in status
-    assert "take 1 goes on" in status
+    assert "take 1 will be continued" in status
 
 
 async def test_finishing_names_everybody_and_ends_the_turns(town: Town) -> None:
@@ -127,9 +129,12 @@ async def test_a_moderator_can_finish_any_relay(town: Town) -> None:
     thread = await a_relay(town)
     moderator = town.discord.member("Max", guild=town.guild, permissions=["MANAGE_MESSAGES"])
 
-    await moderator.command(thread, "relay finish")
+    answer = await moderator.command(thread, "relay finish")
 
     assert "this relay is finished" in (await call(thread, 2)).content
+    song = await thread.wait_for(lambda message: "the whole song" in message.content, timeout=30)
+    assert song.pinged == []
+    assert not any("ping you" in version.content for version in answer.edits)
 
 
 async def test_a_relay_begins_with_a_result_in_its_thread(town: Town) -> None:
@@ -210,7 +215,7 @@ async def test_a_turn_whose_job_fails_is_free_for_the_next_member(town: Town) ->
 
     await take_turn(other, button)
     news = await call(thread, 2)
-    assert f"nothing came of {other.mention}'s try" in news.content
+    assert f"{other.mention}'s try didn't work out" in news.content
     await take_turn(third, news)
     await call(thread, 3)
 
@@ -353,7 +358,7 @@ async def test_two_processes_post_each_message_once(town: Town) -> None:
     assert len(calls(thread)) == 3
 
 
-async def test_a_relay_without_a_turn_ends_quietly(town: Town) -> None:
+async def test_a_relay_without_a_turn_ends_with_a_word(town: Town) -> None:
     await town.start(**AT_ONCE)
     thread = a_thread(town)
     await a_result(town, thread)
@@ -362,8 +367,8 @@ async def test_a_relay_without_a_turn_ends_quietly(town: Town) -> None:
 
     assert "no song to post" in await said(await town.mia.command(thread, "relay finish"))
 
+    assert (await call(thread, 2)).content == "**Boats**: this relay is finished. Nobody took a turn."
     assert "This relay is finished" in await said(await noa(town).click(button, TURN))
-    assert len(calls(thread)) == 1
 
 
 async def test_a_turn_that_is_refused_can_be_fixed(town: Town) -> None:
@@ -402,7 +407,7 @@ async def test_a_turn_that_is_cancelled_is_free_again(slow_town: Town) -> None:
     await said(await town.mia.command(thread, "cancel", job="paper-boats"))
 
     news = await call(thread)
-    assert f"turn 1: nothing came of {town.mia.mention}'s try" in news.content
+    assert f"turn 1: {town.mia.mention}'s try didn't work out" in news.content
     assert (await (await other.click(news, TURN)).opened_modal()).fields
 
 

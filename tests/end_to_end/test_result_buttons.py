@@ -116,7 +116,7 @@ async def test_everything_works_after_a_restart(town: Town) -> None:
     assert "0.5 credits" in await said(town, more, "Lyrics with times")
     for whole in ("Whole song as WAV", "Whole song as FLAC"):
         await (await town.mia.click(more, whole)).wait_until(lambda answer: "Here it is" in answer.content, timeout=30)
-    assert "My operator" in await said(town, more, "Report")
+    assert "let my operator know" in await said(town, more, "Report")
     await town.mia.click(question, "Delete")
     await _until_said(question, "Deleted.")
 
@@ -249,10 +249,18 @@ async def test_more_offers_what_each_may_do(town: Town) -> None:
         for member in (town.mia, other, moderator)
     }
 
-    for_all = ["Lyrics", "Lyrics with times", "Hear the join", "Whole song as WAV", "Whole song as FLAC", "Report"]
-    assert offered[town.mia] == ["Edit", *for_all, "Delete", "Family"]
-    assert offered[other] == [*for_all, "Family"]
-    assert offered[moderator] == [*for_all, "Delete", "Family"]
+    for_all = [
+        "Lyrics",
+        "Lyrics with times",
+        "Hear the join",
+        "Whole song as WAV",
+        "Whole song as FLAC",
+        "Family",
+        "Report",
+    ]
+    assert offered[town.mia] == ["Edit", *for_all, "Delete"]
+    assert offered[other] == for_all
+    assert offered[moderator] == [*for_all, "Delete"]
 
 
 async def test_edit_opens_the_form_filled_in(town: Town) -> None:
@@ -285,7 +293,7 @@ async def test_a_report_reaches_the_operator_once(town: Town) -> None:
     result, other = await a_result(town), noa(town)
     more = await (await other.click(result, "More…")).response()
 
-    assert "My operator will hear of it" in await said(town, more, "Report", by=other)
+    assert "I'll let my operator know" in await said(town, more, "Report", by=other)
     assert "reported this already" in await said(town, more, "Report", by=other)
 
     told = await town.discord.owner.dm.wait_for(lambda message: "reported" in message.content)
@@ -405,10 +413,11 @@ async def test_a_result_in_a_direct_message_has_buttons_that_work_or_say_why_not
     result = await town.mia.dm.wait_for(lambda message: message.attachments)
 
     assert labels(result) == [["Extend 1", "Extend 2", "Whole song", "Again", "More…"]]
-    assert "only works in servers" in await said(town, result, "Again")
-    assert "only works in servers" in await said(town, result, "Extend 1")
+    for button in ("Again", "Extend 1"):
+        assert "only works in servers. There, use `/extend`" in await said(town, result, button)
     more = await (await town.mia.click(result, "More…")).response()
     assert "lyrics" in await said(town, more, "Lyrics")
+    assert "only works in servers" in await said(town, more, "Edit")
     question = await (await town.mia.click(more, "Delete")).response()
     await town.mia.click(question, "Delete")
     await _until_said(question, "Deleted.")

@@ -68,15 +68,15 @@ async def test_a_song_shows_who_made_which_take_from_which_moment(town: Town) ->
     assert shown.is_ephemeral
     heading, root, child = shown.content.splitlines()
     assert heading == "**Boats** · 2 versions · 2 people"
-    assert root.startswith(f"- **1** · {town.mia.mention} · continues ")
+    assert root.startswith(f"- **#1** · {town.mia.mention} · continues ")
     assert "1 vote, preferred" in root
-    assert f"  - **2** · {other.mention} · continues take 2 of 1 from 0:" in child
+    assert f"  - **#2** · {other.mention} · continues take 2 of #1 from 0:" in child
     assert f"[open](https://discord.com/channels/{town.guild.id}/{town.songs.id}/{second.id})" in child
     assert shown.pinged == []
     (picture,) = shown.attachments
     assert (picture.filename, picture.content_type) == ("family.png", "image/png")
     assert picture.description is not None
-    assert "2: continues take 2 of 1 from " in picture.description
+    assert "#2: continues take 2 of #1 from " in picture.description
     assert "1 vote, preferred" in picture.description
 
 
@@ -89,7 +89,7 @@ async def test_a_track_that_was_continued_by_name_belongs_to_the_family_too(town
 
     shown = await family(town, town.mia, first.id)
 
-    assert "continues take 2 of 1 from " in shown.content
+    assert "continues take 2 of #1 from " in shown.content
     assert shown.content.startswith("**Boats** · 2 versions · 1 person")
 
 
@@ -144,7 +144,7 @@ async def test_a_big_family_is_turned_page_by_page_also_after_a_restart(town: To
 
     await asyncio.wait_for(shows(shown, "Page 2 of "), PATIENCE_SECONDS)
     assert labels(shown) == ["Previous page", "Next page"]
-    assert "**1**" not in shown.content
+    assert "**#1**" not in shown.content
 
 
 async def test_a_song_whose_channel_was_closed_to_a_member_gets_a_sentence_instead_of_its_next_page(town: Town) -> None:
@@ -159,7 +159,7 @@ async def test_a_song_whose_channel_was_closed_to_a_member_gets_a_sentence_inste
                 replace(job, place=place, due_at=None, state=JobState.DELIVERED, request=first.request)
             )
     shown = await family(town, other, "Boats")
-    assert "the same again as 1" in shown.content
+    assert "the same again as #1" in shown.content
     town.songs.deny("READ_MESSAGE_HISTORY", who=other)
 
     lounge = town.guild.channel("lounge")

@@ -82,7 +82,7 @@ async def test_a_picked_moment_needs_no_further_offer(town: Town, piece: Path) -
     shown = await offered(town, piece, continue_at="pick")
     await town.mia.click(shown, "The end")
 
-    assert "V4_5ALL takes at most 1:00, so I'll use as much as fits" in shown.content
+    assert "V4_5ALL takes at most 1:00, so I'll keep as much as fits" in shown.content
     await town.result()
     job = await town.job_in(JobState.DELIVERED)
     assert job.continues_from == pytest.approx(15 * 6.25 - 1, abs=0.1)

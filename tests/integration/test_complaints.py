@@ -80,6 +80,8 @@ async def test_further_complaints_come_together_a_while_later(pipeline: Pipeline
     await tell(pipeline)
 
     assert [len(sentences) - 1 for sentences in pipeline.messenger.operator] == [1, 3]
+    head = pipeline.messenger.operator[-1][0]
+    assert (head.plural, head.facts["count"]) == ("Members sent {count} reports about results. Please look at them.", 3)
 
 
 async def test_another_process_tells_what_was_reported_before_a_restart_and_nothing_twice(

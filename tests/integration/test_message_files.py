@@ -1,5 +1,6 @@
 """A new link to a file whose link has expired, through the message that it is in."""
 
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from bot.chat.form.audio_files import audio_in
 from bot.chat.message_files import MessageFiles
-from bot.domain.source import InMessage
+from bot.domain.source import InMessage, SourceKind
 from bot.domain.text import text
 from bot.errors import SourceGone
 from bot.sandbox.discord import DiscordOptions, FakeDiscord, Message, Upload
@@ -78,6 +79,18 @@ async def test_what_may_be_audio_goes_by_type_or_by_name() -> None:
         assert [source.name for source in audio_in(message)] == ["a.mp3", "b.FLAC", "e.mp4", "f"]
 
 
+async def test_a_result_offers_its_takes_and_not_the_seconds_around_their_joins() -> None:
+    async with FakeDiscord(DiscordOptions(privileged_intents=True)) as fake, connected(fake, bot := a_bot()):
+        songs, mia = fake.guild().channel("songs"), fake.member("Mia")
+        names = ("tide-1.mp3", "tide-2.mp3", "tide-join-1.mp3", "tide-join-2.mp3")
+        channel = bot.get_partial_messageable(songs.id)
+        result = await channel.send(files=[discord.File(io.BytesIO(b"x"), name) for name in names])
+        post = mia.post(songs, "", *(Upload(name, b"x") for name in names))
+
+        assert [source.name for source in audio_in(result)] == ["tide-1.mp3", "tide-2.mp3"]
+        assert [source.name for source in audio_in(await channel.fetch_message(post.id))] == list(names)
+
+
 @pytest.mark.parametrize("is_there", [True, False])
 async def test_an_expired_link_is_replaced_through_its_message(pipeline: Pipeline, is_there: bool) -> None:
     old, new = "https://files.invalid/old.mp3", "https://files.invalid/new.mp3"
@@ -86,9 +99,11 @@ async def test_an_expired_link_is_replaced_through_its_message(pipeline: Pipelin
     if is_there:
         pipeline.files.links[13] = new
 
-    pipeline.piece = replace(PIECE, locator=old, message=message)
+    pipeline.piece = replace(PIECE, kind=SourceKind.ATTACHMENT, locator=old, message=message)
     await pipeline.waiting_command()
     await pipeline.acceptance.step()
 
     assert pipeline.fetcher.fetched == ([old, new] if is_there else [old])
     assert (await pipeline.latest_job() is not None) is is_there
+    if not is_there:  # not a word about a link: its member gave none
+        assert "I can't get this file any more." in str(pipeline.messenger.answers[-1])

@@ -88,6 +88,14 @@ async def test_a_double_click_votes_once(pipeline: Pipeline) -> None:
     assert await pipeline.storage.reading.votes.below(MESSAGE) == {1: 1}
 
 
+async def test_a_quick_change_of_mind_is_no_double_click(pipeline: Pipeline) -> None:
+    job = await a_result(pipeline)
+    outcomes = [await results(pipeline).vote(job.id, take, click()) for take in (1, 2, 1)]
+
+    assert outcomes == [VoteOutcome.GIVEN, VoteOutcome.CHANGED, VoteOutcome.CHANGED]
+    assert await pipeline.storage.reading.votes.below(MESSAGE) == {1: 1}
+
+
 async def test_a_clock_that_was_set_back_holds_no_click_up(pipeline: Pipeline) -> None:
     job = await a_result(pipeline)
     await results(pipeline).vote(job.id, 1, click())

@@ -59,7 +59,7 @@ def test_a_result_mentions_the_member_and_shows_the_facts(say: Callable[[Text], 
     assert card.embed is not None
     fields = fields_of(card)
     assert fields["Length"] == "3 minutes 18 seconds"  # of both
-    assert fields["Continues from"] == "1 minute 5 seconds"
+    assert fields["Continues from"] == "1 minute 5.2 seconds"
     assert fields["Style"] == "dream pop"
     assert card.embed.description == "\\[Verse\\]\nPaper boats"
     assert card.embed.thumbnail.url == "https://files.example/one.png"

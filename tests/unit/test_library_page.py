@@ -106,7 +106,7 @@ def test_a_page_names_each_result_with_its_model_takes_and_link() -> None:
 
     heading, line = page_content(page, SAY).splitlines()
 
-    assert heading == "**Your results** · with “ti” in the title or style · made with V5 · from one server"
+    assert heading == "**Your results** · with “ti” in the title or style · made with V5 · from this server"
     at = int(after(0).timestamp())
     link = "[open](https://discord.com/channels/200/300/7)"
     assert line == f"- **Tide** · V5 · 2 takes · <t:{at}:R> · {link}"
@@ -138,11 +138,14 @@ def test_a_result_says_when_the_providers_copy_expires_and_that_the_channels_rem
 
 def test_a_result_says_what_is_gone() -> None:
     gone = result_content(done(), left(at_provider=False, in_channel=False), SAY)
-    alone = result_content(done(), left(in_channel=False, has_message=False), SAY)
+    alone = result_content(replace(done(), final_is_answer=True), left(in_channel=False, has_message=False), SAY)
+    deleted = replace(done(), final_message_id=None, final_channel_id=None, final_guild_id=None)
+    removed = result_content(deleted, left(in_channel=False, has_message=False), SAY)
     unknown = result_content(done(), left(in_channel=None, kept=True), SAY)
 
     assert "The music service no longer has the files." in gone
     assert "Its message is gone, or has no files." in gone
-    assert "Only you were sent it" in alone
+    assert "It was sent to you alone" in alone
+    assert "Its message is gone, or has no files." in removed
     assert "I can't check right now" in unknown
     assert "I keep copies of my own." in unknown

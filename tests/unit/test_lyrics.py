@@ -184,10 +184,10 @@ def test_a_direct_message_says_where_to_use_them_and_has_no_buttons() -> None:
     card = direct_card(ready(Version(text="la")), SAY, channel=text("Hello."))
 
     assert card.content.startswith("Hello.\n")
-    assert "give `/lyrics` without an idea in a server" in card.content
+    assert "use `/lyrics` without an idea in a server" in card.content
     assert card.versions == 0
     failed = replace(ORDER, state=LyricsState.FAILED, failure=Failure(reason=FailureReason.SENSITIVE))
-    assert "give `/lyrics`" not in direct_card(failed, SAY, channel=text("Hello.")).content
+    assert "use `/lyrics`" not in direct_card(failed, SAY, channel=text("Hello.")).content
 
 
 @pytest.mark.parametrize("reason", FailureReason)

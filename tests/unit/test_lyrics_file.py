@@ -11,7 +11,9 @@ def test_text_is_read_however_it_was_saved(encoding: str) -> None:
     assert words_in("\n Größe 🌊\r\nla\rla \n".encode(encoding)) == "Größe 🌊\nla\nla"
 
 
-@pytest.mark.parametrize("body", [b"\xff\xfe\x00", b"\x89PNG\r\n", b"la\0la", "Größe".encode("latin-1")])
+@pytest.mark.parametrize(
+    "body", [b"\xff\xfe\x00", b"\x89PNG\r\n", b"la\0la", "Größe".encode("latin-1"), rb"{\rtf1\ansi la}"]
+)
 def test_what_is_no_text_is_refused(body: bytes) -> None:
     with pytest.raises(Refused, match="can't read this file as text") as refusal:
         words_in(body)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain.outlines import Level, Outline, Part, described, in_words
+from bot.domain.outlines import Level, Outline, Part, described, in_words, moment_in_words
 from bot.text import LOCALES, Catalogue
 
 ENGLISH = Catalogue(LOCALES)
@@ -27,12 +27,27 @@ def test_times_are_said_in_words(seconds: float, said: str) -> None:
     assert ENGLISH.render(in_words(seconds), "en-GB") == said
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.5, "0.5 seconds"),
+        (1.0, "1 second"),
+        (20.24, "20.2 seconds"),
+        (59.96, "1 minute"),
+        (65.5, "1 minute 5.5 seconds"),
+        (120.1, "2 minutes 0.1 seconds"),
+    ],
+)
+def test_a_moment_is_said_to_the_tenth_as_it_is_written(seconds: float, said: str) -> None:
+    assert ENGLISH.render(moment_in_words(seconds), "en-GB") == said
+
+
 def test_the_points_are_said_with_their_numbers() -> None:
     outline = Outline(length_seconds=100.0, points=(12.5, 71.0))
 
     assert words(outline) == (
-        "Waveform of a piece 1 minute 40 seconds long. Numbered points where a phrase ends: 1 at 12 seconds and "
-        "2 at 1 minute 11 seconds."
+        "Waveform of a piece 1 minute 40 seconds long. Numbered points where a phrase ends: 1 at 12.5 seconds "
+        "and 2 at 1 minute 11 seconds."
     )
 
 

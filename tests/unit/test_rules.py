@@ -151,7 +151,7 @@ def test_what_is_given_decides_what_is_needed(given: dict[str, object], mode: Mo
         ({"style": "Pop", "prompt": "Sail"}, "With a `style`, give a `title` too: what should it be called?"),
         (
             {"style": "Pop", "title": "Boats"},
-            "With a `style` or `title`, the `prompt` is sung word for word. Write it, or choose `instrumental`.",
+            "With a `style` or a `title`, the lyrics are sung word for word. Write them, or choose `instrumental`.",
         ),
     ],
 )
@@ -278,7 +278,7 @@ def test_a_moment_is_later_than_the_beginning(continue_at: float, written: str) 
     request = replace(a_request(), continue_at=continue_at)
 
     assert names(request) == ["continue_at_not_positive"]
-    assert sentence(request) == f"`continue_at` is {written}. Pick a moment after the beginning."
+    assert sentence(request) == f"The audio can't continue from {written}. Pick a moment after the beginning."
 
 
 @pytest.mark.parametrize(
@@ -288,13 +288,13 @@ def test_a_moment_is_earlier_than_the_end(continue_at: float, written: str) -> N
     request = replace(a_request(), continue_at=continue_at)
 
     assert names(request) == ["continue_at_beyond_the_end"]
-    assert sentence(request) == f"`continue_at` is {written}. The audio ends at 1:00, so pick an earlier moment."
+    assert sentence(request) == f"The audio ends at 1:00, so it can't continue from {written}. Pick an earlier moment."
 
 
 def test_the_end_that_is_told_is_not_later_than_the_moment_that_is_refused() -> None:
     request = replace(a_request(), continue_at=8.08, source_length=8.06)
 
-    assert sentence(request) == "`continue_at` is 0:08.1. The audio ends at 0:08, so pick an earlier moment."
+    assert sentence(request) == "The audio ends at 0:08, so it can't continue from 0:08.1. Pick an earlier moment."
 
 
 def test_words_that_name_no_moment_are_shown_again() -> None:

@@ -45,11 +45,11 @@ def test_a_family_says_who_made_what_from_which_moment_and_where_it_is() -> None
     assert shown.content.splitlines() == [
         "**Tide** · 2 versions · 2 people",
         (
-            "- **1** · <@1> · continues tide from 0:30 · take 1 (3:18), take 2 (3:18, 2 votes, preferred)"
+            "- **#1** · <@1> · continues tide from 0:30 · take 1 (3:18), take 2 (3:18, 2 votes, preferred)"
             " · [open](https://discord.com/channels/200/300/7)"
         ),
         (
-            "  - **2** · <@2> · continues take 1 of 1 from 1:05 · take 1 (3:18), take 2 (3:18)"
+            "  - **#2** · <@2> · continues take 1 of #1 from 1:05 · take 1 (3:18), take 2 (3:18)"
             " · [open](https://discord.com/channels/200/300/7)"
         ),
     ]
@@ -90,7 +90,7 @@ def test_a_big_family_is_paged_and_every_page_fits_a_message() -> None:
     assert len(pages) >= len(jobs) / LINES_MAX
     assert max(map(len, pages)) <= 2000
     numbers = [line.split("**")[1] for page in pages for line in page.splitlines()[1:]]
-    assert numbers == [str(number) for number in range(1, len(jobs) + 1)]
+    assert numbers == [f"#{number}" for number in range(1, len(jobs) + 1)]
     assert pages[1].splitlines()[0].endswith(f"Page 2 of {len(pages)}")
 
 
@@ -112,8 +112,8 @@ def test_the_picture_is_described_in_sentences_with_times_in_words() -> None:
     (page,) = pages_of(family(first, child(first), votes=votes), viewer(), SAY)
 
     assert picture_described(page, SAY) == (
-        "A song's family as a tree. 1: continues tide from 30 seconds; take 1 (3 minutes 18 seconds),"
-        " take 2 (3 minutes 18 seconds, 1 vote, preferred). 2: continues take 1 of 1 from 1 minute 5 seconds;"
+        "A song's family as a tree. #1: continues tide from 30 seconds; take 1 (3 minutes 18 seconds),"
+        " take 2 (3 minutes 18 seconds, 1 vote, preferred). #2: continues take 1 of #1 from 1 minute 5 seconds;"
         " take 1 (3 minutes 18 seconds), take 2 (3 minutes 18 seconds)."
     )
 

@@ -43,7 +43,7 @@ _WEIGHT = text("From 0 to 1, in steps of 0.01")
 DESCRIPTIONS: Mapping[Field, Text] = {
     Field.AUDIO: text("The piece to continue: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
     Field.MODEL: text("Which model makes the music"),
-    Field.CONTINUE_AT: text("Like 1:05 or 65; pick to choose it by eye. Left out: the end"),
+    Field.CONTINUE_AT: text("Such as 1:05 or 65. Write pick to choose by eye, or leave it empty for the end."),
     Field.STYLE: text("How it should sound; give a title too"),
     Field.TITLE: text("What to call it; give a style too"),
     Field.PROMPT: text("With style and title: the exact lyrics. Otherwise: an idea of what comes next"),

@@ -64,10 +64,10 @@ class LyricsCard(msgspec.Struct, frozen=True, kw_only=True):
 def offer_content(order: LyricsOrder, left: int, say: Say) -> str:
     """What it costs, before anything is ordered."""
     cost = counted(
-        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. They become"
-        " music only when you say so. You can have lyrics written {count} more time today.",
-        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. They become"
-        " music only when you say so. You can have lyrics written {count} more times today.",
+        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. No music is"
+        " made until you say so. You can have lyrics written {count} more time today.",
+        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. No music is"
+        " made until you say so. You can have lyrics written {count} more times today.",
         count=left,
         idea=Said(order.idea),
         credits=AN_ORDER.credits,
@@ -118,7 +118,7 @@ def plainer(order: LyricsOrder, card: LyricsCard, say: Say) -> Iterator[LyricsCa
 def direct_card(order: LyricsOrder, say: Say, *, channel: Text) -> LyricsCard:
     """The end as a direct message, where nothing can be extended and so nothing picked."""
     card = lyrics_card(order, say)
-    how = text("To use them, give `/lyrics` without an idea in a server.")
+    how = text("To pick one, use `/lyrics` without an idea in a server.")
     lines = [say(channel), card.content, *([say(how)] if card.versions else [])]
     return LyricsCard(content="\n".join(lines), embeds=card.embeds, files=card.files)
 
@@ -128,7 +128,7 @@ def failure_sentences(order: LyricsOrder) -> list[Text]:
     if order.failure is None:
         return [_OTHER]
     sentences = [
-        text("No lyrics came of “{idea}”.", idea=Said(order.idea)),
+        text("I got no lyrics about “{idea}”.", idea=Said(order.idea)),
         _REASONS.get(order.failure.reason, _OTHER),
     ]
     if order.failure.provider_message:
@@ -152,8 +152,9 @@ def _standing(order: LyricsOrder) -> Text:
 
 def _versions_card(order: LyricsOrder, say: Say) -> LyricsCard:
     content = counted(
-        "Lyrics about “{idea}”. Use them, and you can change everything before any music is made.",
-        "{count} lyrics about “{idea}”. Use one, and you can change everything before any music is made.",
+        "Here are lyrics about “{idea}”. Use them, and change whatever you like before any music is made.",
+        "Here are {count} sets of lyrics about “{idea}”. Pick one, and change whatever you like before any music is"
+        " made.",
         count=len(order.versions),
         idea=Said(order.idea),
     )

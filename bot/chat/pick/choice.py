@@ -28,17 +28,20 @@ def words_of(draft: Draft, outline: Outline, say: Say) -> str:
     """What stands above the picture."""
     name = plain(draft.source.name, limit=NAME_MAX) if draft.source else ""
     question = text(
-        "Where should **{name}** continue? It is {length} long.",
+        "Where should **{name}** continue? It's {length} long.",
         name=Said(name),
         length=Seconds(outline.length_seconds),
     )
-    sentences = [question]
-    if outline.points:
-        sentences.append(text("The numbers mark where phrases end."))
+    points = (
+        text("The numbers mark where phrases end.")
+        if outline.points
+        else text("I can't hear where a phrase ends, so there are no points to choose from.")
+    )
+    sentences = [question, points]
     if draft.request.trim and draft.request.known_model is not None:
         limit = Seconds(draft.request.known_model.source_max_seconds)
         words = text(
-            "{model} takes at most {limit}, so I'll use as much as fits of the part before the moment you pick.",
+            "{model} takes at most {limit}, so I'll keep as much as fits, up to the moment you pick.",
             model=draft.request.model,
             limit=limit,
         )

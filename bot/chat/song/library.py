@@ -111,7 +111,7 @@ def _heading(query: LibraryQuery) -> Text:
     if query.model:
         facts["model"] = text("made with {model}", model=Said(query.model))
     if query.guild_id is not None:
-        facts["server"] = text("from one server")
+        facts["server"] = text("from this server")
     return Text(" · ".join(f"{{{name}}}" for name in facts), facts)
 
 
@@ -240,11 +240,11 @@ def _at_provider(job: Job, left: Left) -> Text:
 
 
 def _in_channel(job: Job, left: Left) -> Text:
-    if not left.has_message:
-        return text("Only you were sent it, so there's no copy in a channel.")
-    if left.in_channel is None:
+    if job.final_is_answer:
+        return text("It was sent to you alone, so there's no copy in a channel.")
+    if left.has_message and left.in_channel is None:
         return text("I can't check right now whether its message still has a copy.")
-    if not left.in_channel:
+    if not left.has_message or not left.in_channel:
         return text("Its message is gone, or has no files.")
     channel = Verbatim(f"<#{job.final_channel_id}>")
     if job.final_guild_id is None:

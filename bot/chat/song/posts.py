@@ -85,7 +85,7 @@ class WholeSongPosts:
             words = text(
                 "**{title}**, the whole song, {length}. Made by {people}.",
                 title=_title(song),
-                length=Seconds(song.length_seconds),
+                length=Seconds(round(song.length_seconds)),
                 people=mentions(order.people),
             )
             return self._catalogue.render(words, order.place.locale)
@@ -98,7 +98,7 @@ class WholeSongPosts:
             "{mention} **{title}**, the whole song, {length}. {consists}",
             mention=Verbatim(f"<@{order.place.member_id}>"),
             title=_title(song),
-            length=Seconds(song.length_seconds),
+            length=Seconds(round(song.length_seconds)),
             consists=consists,
         )
         return self._catalogue.render(words, order.place.locale)

@@ -36,9 +36,9 @@ def saved_sentence(preset: Preset, *, is_known: bool) -> Text:
 
 def used_sentence(preset: Preset | None) -> Text:
     if preset is None:
-        return text("No preset is in use any more.")
+        return text("No preset is in use.")
     return text(
-        "**{name}** is in use: it counts in every `/extend` that names no preset. What you type in a command comes"
+        "**{name}** is in use: every `/extend` without a `preset` gets it. What you type in a command comes"
         " first. `/preset use` without a name ends this.",
         name=Said(preset.name),
     )

@@ -40,6 +40,8 @@ def turn_rows(view: RelayView, say: Say) -> Rows:
 
 def finished_sentences(view: RelayView) -> list[Text]:
     """Who made it, and where its last take is."""
+    if not view.made:
+        return [text("**{title}**: this relay is finished. Nobody took a turn.", title=_title(view))]
     head = counted(
         "**{title}**: this relay is finished, after one turn.",
         "**{title}**: this relay is finished, after {count} turns.",
@@ -59,8 +61,15 @@ def finished_sentences(view: RelayView) -> list[Text]:
 
 def status_sentences(view: RelayView, ruling: Ruling) -> list[Text]:
     """For one member, who may take the next turn or not."""
-    made = counted(
-        "**{title}**: one turn so far.", "**{title}**: {count} turns so far.", count=len(view.made), title=_title(view)
+    made = (
+        counted(
+            "**{title}**: one turn so far.",
+            "**{title}**: {count} turns so far.",
+            count=len(view.made),
+            title=_title(view),
+        )
+        if view.made
+        else text("**{title}**: no turns so far.", title=_title(view))
     )
     sentences = [made]
     if left_out := max(0, len(view.made) - TURNS_SHOWN):
@@ -80,7 +89,7 @@ def _news(view: RelayView) -> Text:
     position = view.position
     if position.stand is Stand.FAILED and position.turn is not None:
         return text(
-            "**{title}**, turn {number}: nothing came of {member}'s try.",
+            "**{title}**, turn {number}: {member}'s try didn't work out.",
             title=_title(view),
             number=position.number,
             member=mention(position.turn.member_id),
@@ -97,8 +106,10 @@ def _news(view: RelayView) -> Text:
 
 def _what_next(view: RelayView) -> list[Text]:
     if view.position.number > TURNS_MAX:
-        return [text("That was the last turn there can be. `/relay finish` posts the whole song.")]
-    sentences = [HOW] if not view.made else []
+        return [text("That was the last turn a relay can have. `/relay finish` posts the whole song.")]
+    # A relay that begins with somebody's own piece is first heard of once their turn is done.
+    is_first_news = not view.made or (view.relay.opening.source is not None and len(view.made) == 1)
+    sentences = [HOW] if is_first_news else []
     base = view.position.base
     if base is not None and len(takes_of(base)) > 1 and (link := _link(base)) is not None:
         sentences.append(text("Vote for the take you want to continue: {link}", link=link))
@@ -111,7 +122,7 @@ def _what_next(view: RelayView) -> list[Text]:
 def _goes_on(view: RelayView) -> list[Text]:
     if view.take is None or view.position.base is None or len(takes_of(view.position.base)) == 1:
         return []
-    return [text("Going by the votes so far, take {take} goes on.", take=view.take)]
+    return [text("By the votes so far, take {take} will be continued.", take=view.take)]
 
 
 def _title(view: RelayView) -> Said | Text:

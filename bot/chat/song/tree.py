@@ -7,7 +7,7 @@ import msgspec
 from bot.chat.cards import CONTENT_MAX
 from bot.chat.progress_card import link_to
 from bot.domain.jobs import Job, JobState
-from bot.domain.outlines import in_words
+from bot.domain.outlines import in_words, moment_in_words
 from bot.domain.progress import end_of
 from bot.domain.songs import Node, Origin
 from bot.domain.takes import takes_of
@@ -63,10 +63,10 @@ def picture_described(page: FamilyPage, say: Say) -> str:
         is_done = job.state is JobState.DELIVERED
         facts: dict[str, Fact] = {
             "number": node.number,
-            "origin": _origin(node, in_words(job.continues_from)),
+            "origin": _origin(node, moment_in_words(job.continues_from)),
             "takes": _takes(node, spoken=True) if is_done else STATE_NAMES[job.state],
         }
-        sentence = say(Text("{number}: {origin}; {takes}.", facts))  # no words of its own
+        sentence = say(Text("#{number}: {origin}; {takes}.", facts))  # no words of its own
         sentence = sentence.replace("\\", "")  # alt text has no markup, so escapes would be read out
         if len(words) + len(sentence) + 1 > ALT_MAX:
             break
@@ -85,7 +85,7 @@ def _page(family: Family, lines: Sequence[Text], page: Sequence[int], number: tu
         "  " * min(node.depth - least, DEPTH_MAX) + f"- {say(lines[at])}" for at, node in zip(page, nodes, strict=True)
     ]
     if family.is_cut and number[0] == number[1]:
-        words.append(say(text("There is more: I only show the oldest.")))
+        words.append(say(text("There are more; I only show the oldest.")))
     return "\n".join(words)[:CONTENT_MAX]
 
 
@@ -102,9 +102,9 @@ def _heading(family: Family) -> Text:
 
 
 def _line(node: Node, viewer: Viewer, song_title: Fact) -> Text:
-    """`1 · @Mia · continues boat.mp3 from 0:30 · take 1 (2:10), take 2 (2:04, 3 votes, preferred) · open`."""
+    """`#1 · @Mia · continues boat.mp3 from 0:30 · take 1 (2:10), take 2 (2:04, 3 votes, preferred) · open`."""
     job = node.job
-    facts: dict[str, Fact] = {"number": Verbatim(f"**{node.number}**")}
+    facts: dict[str, Fact] = {"number": Verbatim(f"**#{node.number}**")}
     if (title := _title(job)) != song_title:
         facts["title"] = title
     facts["member"] = Verbatim(f"<@{job.place.member_id}>")
@@ -134,14 +134,14 @@ def _origin(node: Node, moment: Fact) -> Text:
         Origin.SOURCE: text(
             "continues {source} from {moment}", source=Said(source) if source else UNTITLED, moment=moment
         ),
-        Origin.TAKE: text("continues {parent} from {moment}", parent=parent, moment=moment),
-        Origin.SAME: text("the same again as {parent}", parent=parent),
-        Origin.CHANGED: text("{parent} with changes, from {moment}", parent=parent, moment=moment),
+        Origin.TAKE: text("continues #{parent} from {moment}", parent=parent, moment=moment),
+        Origin.SAME: text("the same again as #{parent}", parent=parent),
+        Origin.CHANGED: text("#{parent} with changes, from {moment}", parent=parent, moment=moment),
         Origin.ERASED: text("continues music that I no longer have, from {moment}", moment=moment),
         Origin.HIDDEN: text("continues music that you can't see, from {moment}", moment=moment),
     }
     if node.origin is Origin.TAKE and node.take is not None:
-        return text("continues take {take} of {parent} from {moment}", take=node.take, parent=parent, moment=moment)
+        return text("continues take {take} of #{parent} from {moment}", take=node.take, parent=parent, moment=moment)
     return words[node.origin]
 
 

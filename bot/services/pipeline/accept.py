@@ -46,7 +46,7 @@ WENT_WRONG = text("Something went wrong. Please try again.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 NO_ANSWER = text("Discord isn't letting me post right now. Please try again in a minute.")
 
-CAN_BE_TRIMMED = text("**Trim it** uses as much as fits of the part before the moment you chose.")
+CAN_BE_TRIMMED = text("**Trim it** keeps as much as fits, up to the moment you chose.")
 
 POSTING_TRIES = 3
 POSTING_PAUSE_SECONDS = 0.5

@@ -47,7 +47,7 @@ class SourceAgain:
                 return
         raise SourceGone(
             f"nobody has the source of {job.short_id} any more",
-            text("The piece that “{title}” continues isn't anywhere any more.", title=name_of(job)),
+            text("I can't find the piece that “{title}” continues any more.", title=name_of(job)),
         )
 
     async def _fetched(self, fetcher: Fetcher, url: str, to: Path) -> bool:

@@ -15,7 +15,7 @@ from bot.domain.jobs import Intake, WaitReason
 from bot.domain.models import WHOLE_TABLE, Offer
 from bot.domain.request import ExtensionRequest, is_longer_than_its_model_takes, trimmed_until
 from bot.domain.rules import broken_rules
-from bot.domain.source import AudioFormat, AudioProperties, SourceChoice
+from bot.domain.source import AudioFormat, AudioProperties, SourceChoice, SourceKind
 from bot.domain.text import Text, text
 from bot.errors import (
     BadSource,
@@ -23,6 +23,7 @@ from bot.errors import (
     ProviderError,
     ProviderSilent,
     Refused,
+    SourceGone,
     SourceTooCostly,
     SourceUnreachable,
 )
@@ -34,6 +35,7 @@ from bot.services.operator.account import Account, trouble_of
 log = logging.getLogger(__name__)
 
 NOT_TAKEN = text("The music service isn't taking files right now. Please try again in a while.")
+FILE_GONE = text("I can't get this file any more. If you have it, please add it again.")
 
 TOO_LONG = "source_too_long"
 """The rule that a source breaks which could be trimmed."""
@@ -159,8 +161,10 @@ class Sources:
         """Through the message that it is in, if its link has expired. Raises `BadSource`."""
         try:
             await self._fetcher.fetch(source.locator, path, limit_bytes=self._max_source_bytes)
-        except SourceUnreachable:
+        except SourceUnreachable as error:
             link = await self._files.fresh_link(source.message, source.name) if source.message else None
+            if link is None and isinstance(error, SourceGone) and source.kind is not SourceKind.URL:
+                raise SourceGone(str(error), FILE_GONE) from error  # its member gave a file and knows of no link
             if link is None:
                 raise
             log.info("a source's link had expired; its message has a new one")

@@ -38,8 +38,8 @@ class TakeAgain:
         raise SourceGone(
             f"nobody has take {take_of(job, track.id)} of {job.short_id} any more",
             text(
-                "Take {take} of “{title}” isn't anywhere any more. The music service deletes its files after 14 days,"
-                " and I can't find the message with it.",
+                "I can't find take {take} of “{title}” any more. The music service deletes its files after 14 days, and"
+                " the message with it is gone.",
                 take=take_of(job, track.id) or 1,
                 title=name_of(job),
             ),

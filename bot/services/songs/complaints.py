@@ -90,7 +90,7 @@ class Complaints:
 def _sentences(complaints: list[Complaint]) -> list[Text]:
     head = counted(
         "A member reported a result. Please look at it.",
-        "Members reported {count} results. Please look at them.",
+        "Members sent {count} reports about results. Please look at them.",
         count=len(complaints),
     )
     return [head, *(_sentence(each) for each in complaints)]

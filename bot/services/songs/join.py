@@ -14,7 +14,7 @@ from bot.services.common.one_each import OneEach
 from bot.services.pipeline.join_preview import JoinPreviews
 from bot.services.pipeline.posting import SMALLEST_LIMIT_BYTES, Posting
 
-NO_PREVIEW = text("I couldn't make this: the original or the music isn't anywhere any more, or it took too long.")
+NO_PREVIEW = text("I can't show the join: the original or the music is gone, or reading them took too long.")
 
 BUSY = text("I'm still at the last join that you asked for. Try again once it's there.")
 JOINS_AT_ONCE = 4

@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 FILE_MAX_BYTES = 100_000
 """Far above any model's limit, so that a rule can say by how much the lyrics are too long."""
 PROMPT = "prompt"
+RICH_TEXT = "{\\rtf"
+"""How the files of some editors begin, whatever they are called: their markup would be sung."""
 
 
 class LyricsFiles:
@@ -55,7 +57,7 @@ def words_in(body: bytes) -> str:
         words = body.decode(encoding)
     except UnicodeDecodeError:
         words = "\0"
-    if "\0" in words:
+    if "\0" in words or words.startswith(RICH_TEXT):
         sentence = text("I can't read this file as text. Save it as plain text (.txt) in UTF-8.")
         raise Refused([sentence], rules=["lyrics_file_unreadable"], options=[PROMPT])
     return words.replace("\r\n", "\n").replace("\r", "\n").strip()

@@ -122,7 +122,7 @@ class RelayNews:
 
 
 def _is_news(view: RelayView) -> bool:
-    """Nobody needs to hear that a relay ended before anything was made, or that there is nothing to continue."""
+    """Nobody needs to hear that there is nothing to continue, or of the end of a relay that they never heard of."""
     if view.position.stand is Stand.FINISHED:
-        return bool(view.made)
+        return bool(view.made) or view.relay.opening.source is None
     return view.position.stand is not Stand.GONE

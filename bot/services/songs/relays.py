@@ -49,7 +49,7 @@ NO_RESULT = text(
 GONE = text("I don't have the last take any more, so it can't be continued. `/relay finish` ends the relay.")
 FULL = text("This relay has as many turns as one song can have. `/relay finish` ends it.")
 FINISHED = text("This relay is finished. You can still continue its last take with **Extend**.")
-NOT_STARTER = text("Only whoever started the relay can finish it, or someone with the Manage Messages permission.")
+NOT_STARTER = text("Only whoever started the relay, or someone with the Manage Messages permission, can finish it.")
 
 
 class RelayView(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,7 +237,7 @@ def refusal_of(ruling: Ruling) -> Text | None:
         return None
     if ruling.verdict is Verdict.HELD:
         return text(
-            "{member} has this turn. If nothing comes of it, it's free again {until}.", member=who, until=ruling.until
+            "{member} has this turn. If they don't use it, it's free again {until}.", member=who, until=ruling.until
         )
     if ruling.verdict is Verdict.VOTING:
         return text("People are still voting. You can take the next turn {until}.", until=ruling.until)

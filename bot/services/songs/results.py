@@ -77,9 +77,11 @@ class Results:
             if take not in takes_of(job):
                 raise Refused([NO_SUCH_TAKE])
             at = self._clock()
-            if not await is_first(work, click, f"vote {take}", at=at):
-                return VoteOutcome.REPEATED
             before = await work.votes.of_member(click.message_id, click.member_id)
+            is_for_another = before is not None and before.take != take
+            # Back to the first take within a moment: a change of mind, however quick, is no double click.
+            if not await is_first(work, click, f"vote {take}", at=at) and not is_for_another:
+                return VoteOutcome.REPEATED
             if before is not None and before.take == take:
                 await work.votes.withdraw(click.message_id, click.member_id)
             else:

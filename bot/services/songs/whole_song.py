@@ -52,6 +52,8 @@ BUSY = text("I'm already joining it.")
 ONE_AT_A_TIME = text("I'm still joining another song for you. Try again once it's there.")
 NOT_READY = text("There's nothing to join yet: this isn't finished.")
 BEGUN = text("I'm joining the whole song. It takes a minute or so; I'll post it here and ping you.")
+BEGUN_FOR_OTHERS = text("I'm joining the whole song. It takes a minute or so; I'll post it here.")
+"""For a moderator who ended a relay without a part in it."""
 WENT_WRONG = text("I couldn't join the whole song. Please try again.")
 CANNOT_POST = text("Discord doesn't let me post here.")
 MAYBE_POSTED = text("I was interrupted while posting the whole song. If it isn't here, press **Whole song** again.")
@@ -149,7 +151,8 @@ class WholeSongs:
         folder = Path(tempfile.mkdtemp(prefix="whole-", dir=self._folder))
         try:
             self._check_tries(claimed)
-            await self._messenger.answer(place, [BEGUN])
+            is_for_others = bool(order.people) and place.member_id not in order.people
+            await self._messenger.answer(place, [BEGUN_FOR_OTHERS if is_for_others else BEGUN])
             posted = await self._posted(claimed, folder, lease)
         except (LeaseLost, Outage):
             raise
