@@ -68,6 +68,7 @@ OTHER_RULES: Values = (
     *("model_not_offered", "one_source", "track_unknown", "track_ambiguous", "upload_refused", "no_room"),
     *("preset_unknown", "preset_model"),
     *("draft_gone", "draft_of_another", "no_audio_in_message", "lyrics_by_file", "relay_turn"),
+    *("may_not_write", "one_each"),
     *("lyrics_file_too_large", "lyrics_file_unreachable", "lyrics_file_unreadable"),
     *("lyrics_idea", "lyrics_off", "lyrics_per_day", "lyrics_gone", "lyrics_of_another", "no_lyrics"),
     *("too_late", "fault", "other"),
