@@ -122,6 +122,7 @@ class AudioProcess:
         """
         fits = False
         async with self._fits.one():
+            await _removed(to)
             try:
                 with _reader(path) as source, _writer(to) as output:
                     question = Fit(limits=self._fit_limits, limit_bytes=limit_bytes, to=output.fileno())
@@ -130,7 +131,7 @@ class AudioProcess:
                 fits = isinstance(answer, Fitted) and answer.fits
             finally:
                 if not fits:
-                    await asyncio.to_thread(to.unlink, missing_ok=True)
+                    await _removed(to)
         return fits
 
     async def draw(self, path: Path, to: Path, *, seam: float | None = None) -> Outline:
@@ -186,7 +187,7 @@ class AudioProcess:
         answer = await self._made(paths, to, question)
         joined = answer.joined if isinstance(answer, HasJoined) else _wrong(answer)
         if joined.is_whole_already:
-            await asyncio.to_thread(to.unlink, missing_ok=True)
+            await _removed(to)
         return joined
 
     async def preview(self, parts: Sequence[JoinPart], to: Path) -> Previewed:
@@ -227,6 +228,7 @@ class AudioProcess:
         """
         made = False
         async with self._studio.one():
+            await _removed(to)
             try:
                 with ExitStack() as stack:
                     files = [stack.enter_context(_reader(path)) for path in paths]
@@ -238,7 +240,7 @@ class AudioProcess:
                 made = True
             finally:
                 if not made:
-                    await asyncio.to_thread(to.unlink, missing_ok=True)
+                    await _removed(to)
         return answer
 
     def _start(self, question: Question, source: BinaryIO, *files: BinaryIO) -> "Popen[bytes]":
@@ -298,13 +300,18 @@ def _wrong(answer: Answer) -> NoReturn:
     raise SourceTooCostly(f"audio process answered {answer!r}")
 
 
+async def _removed(path: Path) -> None:
+    """In a thread: the disk can take longer for that, and to empty a file that is there, than the loop may wait."""
+    await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
 def _reader(path: Path) -> BinaryIO:
     """Not in a thread, which could not hand the file to a caller that was cancelled in the meantime."""
     return path.open("rb")
 
 
 def _writer(path: Path) -> BinaryIO:
-    """Like `_reader`."""
+    """Like `_reader`; quick, because the file is new."""
     return path.open("wb")
 
 

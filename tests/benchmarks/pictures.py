@@ -5,10 +5,10 @@ CPU time of the audio processes, their start included; each measured in turns, a
 
 import asyncio
 import contextlib
+import os
 import resource
 import statistics
 import tempfile
-import threading
 import time
 from array import array
 from collections.abc import Awaitable, Callable
@@ -104,11 +104,12 @@ async def _measured(
     for _ in range(ROUNDS):
         for name, work in works.items():
             before = _children_ms()
-            watching = asyncio.create_task(_watched())
+            watching, weighing = asyncio.create_task(_watched()), asyncio.create_task(_weighed())
             await asyncio.sleep(0.05)
             await work()
             watching.cancel()
-            stall, most, peak = await watching
+            weighing.cancel()
+            (stall, most), peak = await watching, await weighing
             busy[name] = max(busy[name], most)
             stalls[name].append(stall)
             megabytes[name] = max(megabytes[name], peak)
@@ -121,29 +122,41 @@ def _children_ms() -> float:
     return (used.ru_utime + used.ru_stime) * 1000
 
 
-async def _watched() -> tuple[float, float, float]:
-    """Until cancelled: by how many ms a sleep was late at most, how many of them this thread worked, and the most MB
-    that an audio process held.
+async def _watched() -> tuple[float, float]:
+    """Until cancelled: by how many ms a sleep was late at most, and how many of them this thread worked at most.
 
     On a busy machine most of a stall is waiting for a turn on the CPU; what it worked is the bot's own share.
     """
-    stall, busy, megabytes = 0.0, 0.0, 0.0
+    stall, busy = 0.0, 0.0
     try:
         while True:
             began, used = time.perf_counter(), time.thread_time()
             await asyncio.sleep(0.005)
             stall = max(stall, (time.perf_counter() - began) * 1000 - 5)
             busy = max(busy, (time.thread_time() - used) * 1000)
-            megabytes = max(megabytes, _held_by_children())
     except asyncio.CancelledError:
-        return stall, busy, megabytes
+        return stall, busy
+
+
+async def _weighed() -> float:
+    """Until cancelled: the most MB that an audio process held.
+
+    Read in another thread: what `/proc` says of a process waits for its memory to be settled, which can take long.
+    """
+    megabytes = 0.0
+    try:
+        while True:
+            megabytes = max(megabytes, await asyncio.to_thread(_held_by_children))
+            await asyncio.sleep(0.005)
+    except asyncio.CancelledError:
+        return megabytes
 
 
 def _held_by_children() -> float:
     """The most that any audio process has held so far, in MB; Linux alone shows it."""
     held = 0.0
     with contextlib.suppress(OSError):
-        for child in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split():
+        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
             if b"bot.audio.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
                 status = Path(f"/proc/{child}/status").read_text()
                 held = max(held, float(status.partition("VmHWM:")[2].split()[0]) * 1.024 / 1000)

@@ -16,6 +16,7 @@ from bot.domain.joins import JoinPart
 from bot.errors import SourceTooCostly, SourceTooLong
 from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.sounds import compose, silent_mp3_of_size
+from tests.support.music import tone, write
 
 ROOT = Path(__file__).parents[2]
 LONG_ENOUGH_BYTES = 60_000_000  # about a second of decoding
@@ -97,6 +98,17 @@ async def test_a_cancelled_fit_leaves_nothing_behind(long_file: Path, tmp_path: 
 
 
 @needs_proc
+async def test_a_file_from_before_is_replaced_and_not_emptied_while_the_loop_waits(tmp_path: Path) -> None:
+    source, to, other = write(tmp_path / "a.wav", tone(1.0)), tmp_path / "a.mp3", tmp_path / "other name"
+    to.write_bytes(b"from before")
+    os.link(to, other)
+
+    assert await AudioProcess().fit(source, to, limit_bytes=100_000)
+
+    assert other.read_bytes() == b"from before"
+    assert to.read_bytes() != b"from before"
+
+
 async def test_the_wall_clock_limit_ends_the_process(long_file: Path) -> None:
     audio, before = AudioProcess(probe_limits=Limits(wall_seconds=0.5)), children()
 
