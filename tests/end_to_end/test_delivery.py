@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.sandbox.discord import DiscordOptions, TroubleKind, Upload
+from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.messenger import RouteClosed
 from tests.end_to_end.town import QUICK, Town, a_town, ends, eventually
 
@@ -169,7 +170,7 @@ async def test_a_command_acknowledged_too_late_starts_nothing(town: Town) -> Non
     await town.extend()
     await held.reached()
 
-    town.discord.advance(4)
+    town.discord.advance(PATIENCE_SECONDS + 1)
     held.release()
     await town.discord.wait_for_request(lambda request: request.code == 10062)
     quota = await (await town.mia.command(town.songs, "quota")).response()
