@@ -102,6 +102,7 @@ async def test_after_a_kill_a_process_on_a_file_does_not_wait_for_the_old_leases
     environ = environ_of(sharded.settings, SHARDS=str(SHARDS), LEASE_SECONDS="600")
     async with bot_process(environ, "run", folder=tmp_path) as bot:
         await said(bot, "shard 0 of 4 is ready")
+        await said(bot, "commands to Discord")  # its turn to announce them would last two minutes
         bot.process.kill()
         await bot.process.wait()
 
