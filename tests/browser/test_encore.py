@@ -427,7 +427,7 @@ async def test_everything_below_more(window: OpenWindow) -> None:
     await more.get_by_role("button", name="Hear the join").click()
     await expect((await mia.see("How paper-boats joins the original")).locator("audio")).to_have_count(2)
     await more.get_by_role("button", name="Report").click()
-    await mia.see("Thank you. My operator will hear of it.")
+    await mia.see("Thank you. I'll let my operator know.")
     await more.get_by_role("button", name="Edit").click()
     form = mia.page.get_by_role("dialog", name="Extend paper-boats")
     await form.get_by_role("button", name="Cancel").click()

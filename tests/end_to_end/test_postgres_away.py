@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from tests.end_to_end.test_outages import CANNOT_WRITE, loud
-from tests.end_to_end.town import Town, ended, ends
+from tests.end_to_end.town import Town, ended, ends, eventually
 from tests.support.postgres_server import PostgresServer, running_server
 
 pytestmark = pytest.mark.postgres
@@ -48,6 +48,11 @@ async def test_what_happens_while_the_server_is_away_is_made_up_for_once(
         await asyncio.to_thread(server.stop)
         refused = await (await town.extend()).response()
         await town.suno.finish(next(iter(town.suno.tasks)))
+
+        async def is_noticed() -> bool:
+            return bool(loud(caplog))
+
+        await eventually(is_noticed)
         await asyncio.to_thread(server.start)
 
         assert len((await town.result()).attachments) == 2

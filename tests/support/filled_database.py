@@ -37,6 +37,8 @@ INSERT INTO lyrics_order (id, state, member_id, payload, made_ms) VALUES ('7', '
 INSERT INTO lyrics_order (id, state, member_id, day, callback_token, task_id, payload, due_ms, claimed_by, made_ms)
 VALUES ('8', 'running', 1000, '2026-11-24', 'invented-token', 'task-8', '{"idea":"x"}', 1795348800123, 'lyrics a', 2);
 UPDATE spending SET lyrics = 3 WHERE guild_id = 200;
+INSERT INTO timed_lyrics (job_id, track_id, member_id, day, asked_ms, lines)
+VALUES ('00000000000000000000000000000002', 'track-1', 8, '2026-11-24', 1, '[{"begins_at":0.5,"text":"öde 🌊"}]');
 INSERT INTO preset (member_id, name_folded, name, options) VALUES (1000, 'öde', 'Öde', '{"style":"öde 🌊"}');
 INSERT INTO relay (id, guild_id, channel_id, starter_id, payload, started_ms, touched_ms)
 VALUES ('r1', 200, 300, 1000, '{"words":"öde 🌊"}', 1, 2);
