@@ -21,7 +21,7 @@ from bot.sandbox.stand_ins import stand_ins
 from bot.sandbox.suno import SunoOptions
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000  # an account that was empty is looked at once a minute
 OPTIONS = {"style": "sea shanty, accordion", "title": "Paper Boats", "prompt": "Row, row, all the way home"}
 TERMINAL = """<pre style="margin: 0; padding: 16px; background: #16181d; color: #e6e6e6; font: 13px/1.45 monospace;
 white-space: pre-wrap; width: 1040px">{text}</pre>"""
