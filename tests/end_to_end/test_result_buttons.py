@@ -23,7 +23,9 @@ async def a_result(town: Town, **changes: Any) -> Message:  # noqa: ANN401  # se
     """Mia's result in #songs."""
     await town.start(**changes)
     await town.extend(style="folk", title="Boats", prompt="la la")
-    return await town.result()
+    result = await town.result()
+    await town.job_in(JobState.DELIVERED)  # the post is seen before it is written down
+    return result
 
 
 def labels(message: Message) -> list[list[str]]:
