@@ -16,9 +16,8 @@ from bot.domain.votes import Vote
 from bot.domain.whole_songs import WholeSongOrder
 from bot.errors import Refused, TakenElsewhere
 from bot.fault_points import hold
-from bot.services.common.messenger import Posted, RouteClosed, RouteTooSmall, RouteUnavailable
+from bot.services.common.messenger import NONCE_LASTS, Posted, RouteClosed, RouteTooSmall, RouteUnavailable
 from bot.services.common.song_posts import WholeSong
-from bot.services.pipeline.deliver import NONCE_LASTS
 from bot.services.pipeline.source_again import SourceAgain
 from bot.services.pipeline.take_again import TakeAgain
 from bot.services.songs.whole_song import TRIES, WholeSongs, WholeSongTimes

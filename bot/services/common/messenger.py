@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,17 @@ from bot.domain.progress import ProgressView
 from bot.domain.receipt import Receipt
 from bot.domain.source import InMessage
 from bot.domain.text import Text
+
+NONCE_LASTS = timedelta(seconds=120)
+"""For this long, and a little longer, Discord answers a repeated post with the first one (docs/discord.md 3.3)."""
+
+
+def is_nonce_known(tried_at: datetime, *, at: datetime) -> bool:
+    """Whether Discord would answer another post with the one that was tried earlier.
+
+    A negative age says that the clock was set back, and nothing about the nonce.
+    """
+    return timedelta(0) <= at - tried_at < NONCE_LASTS
 
 
 class RouteClosed(Exception):

@@ -25,6 +25,7 @@ from bot.services.common.messenger import (
     Route,
     RouteClosed,
     RouteUnavailable,
+    is_nonce_known,
 )
 from bot.services.common.patience import Patience
 from bot.services.common.ports import Storage, Work
@@ -45,9 +46,6 @@ COLLECT_AGAIN_MAX_SECONDS = 6 * 3600.0
 
 FETCH_AGAIN_MAX_SECONDS = 3600.0
 """How often at least unreachable tracks are tried again once the deadline has passed."""
-
-NONCE_LASTS = timedelta(seconds=120)
-"""For this long, and a little longer, Discord answers a repeated post with the first one (docs/discord.md 3.3)."""
 
 Change = Callable[[Job, datetime], Job]
 
@@ -270,12 +268,7 @@ class Delivery:
         return await self._found(job, route, job.post_tried_at)
 
     def _is_nonce_known(self, job: Job) -> bool:
-        """Whether Discord would answer another post with the one that was tried earlier.
-
-        A negative age says that the clock was set back, and nothing about the nonce.
-        """
-        tried_at = job.post_tried_at
-        return tried_at is not None and timedelta(0) <= self._clock() - tried_at < NONCE_LASTS
+        return job.post_tried_at is not None and is_nonce_known(job.post_tried_at, at=self._clock())
 
     def _later(self, job: Job, at: datetime, *, may_be_posted: bool, unfetched: Exception | None = None) -> Job:
         """Try again after a pause; stop once the deadline has passed and enough tries have failed.

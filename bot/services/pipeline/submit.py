@@ -1,6 +1,5 @@
 """Hands accepted jobs to the provider, in fair order and within its rate, each at most once."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,11 +12,12 @@ from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState, WaitReason
 from bot.domain.pace import backoff_seconds
 from bot.domain.quota import next_day
-from bot.errors import Outage, ProviderBusy, ProviderError
+from bot.errors import ProviderBusy, ProviderError
 from bot.services.common import settle
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, is_due
 from bot.services.common.ports import Provider, Storage, Work
+from bot.services.common.surely import surely
 from bot.services.operator.account import Account, trouble_of
 from bot.services.operator.caps import Caps
 from bot.services.operator.isolation import Isolation
@@ -162,29 +162,16 @@ class Submission:
                 self._account.close(reason)  # before the others are woken, here and elsewhere
             if isinstance(error, ProviderBusy):
                 self._account.took_nothing()
-            await self._record_surely(
-                job, attempt_id, partial(self._after_error, error, job), closes_account=reason is not None
-            )
+            after_error = partial(self._after_error, error, job)
+            await surely(lambda: self._record(job, attempt_id, after_error, closes_account=reason is not None))
             await self._account.tell_of(error)
         else:
             log.info("job %s: submitted as task %s", job.short_id, task_id)
-            await self._record_surely(job, attempt_id, partial(self._started, task_id))
+            await surely(lambda: self._record(job, attempt_id, partial(self._started, task_id)))
             await self._account.works()
 
-    async def _record_surely(
-        self, job: Job, attempt_id: str, change: Callable[[Job, datetime], Job], *, closes_account: bool = False
-    ) -> None:
-        """However long the database is away: nobody else knows what the provider answered."""
-        failures = 0
-        while True:
-            try:
-                return await self._record(job, attempt_id, change, closes_account=closes_account)
-            except Outage:
-                failures += 1
-                await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=5))
-
     async def _record(
-        self, job: Job, attempt_id: str, change: Callable[[Job, datetime], Job], *, closes_account: bool
+        self, job: Job, attempt_id: str, change: Callable[[Job, datetime], Job], *, closes_account: bool = False
     ) -> None:
         """Apply `change` to the job as it is by now: a callback may have been faster than the answer."""
 

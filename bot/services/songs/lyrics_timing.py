@@ -1,23 +1,21 @@
 """When each line of a take is sung, from the provider. Each take is asked about, and paid for, at most once."""
 
-import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from bot import fault_points
 from bot.domain.jobs import FILES_KEPT, Job, Place, Track
-from bot.domain.pace import backoff_seconds
 from bot.domain.quota import quota_day
 from bot.domain.spending import A_TIMING
 from bot.domain.takes import take_of, takes_of
 from bot.domain.text import Said, Text, text
 from bot.domain.timed_lyrics import TimedLine, TimedLyrics, lines_of
-from bot.errors import Outage, ProviderBusy, ProviderError, Refused
+from bot.errors import ProviderBusy, ProviderError, Refused
 from bot.services.common.clock import Clock
 from bot.services.common.lyrics_ports import TimedLyricsProvider
 from bot.services.common.ports import Storage, Work
+from bot.services.common.surely import surely
 from bot.services.operator.account import Account, trouble_of
 from bot.services.pipeline.rate import Rate
 from bot.services.songs.clicks import taken
@@ -90,7 +88,8 @@ class LyricsTiming:
             raise Refused([_reason(error)]) from error
         lines = lines_of(words)
         log.info("job %s: take %d has %d lines with times", job.id, take, len(lines))
-        await self._surely(partial(self._answered, asked=asked, attempt_id=attempt_id, lines=lines))
+        answered = partial(self._answered, asked=asked, attempt_id=attempt_id, lines=lines)
+        await surely(lambda: self._storage.write(answered))
         await self._account.works()
         return lines
 
@@ -142,18 +141,8 @@ class LyricsTiming:
             if not error.may_have_started and await work.timed_lyrics.withdraw(asked):
                 await work.spending.add(place.guild_id, day=asked.day, timed_lyrics=-1)
 
-        await self._surely(recorded)
+        await surely(lambda: self._storage.write(recorded))
         await self._account.tell_of(error)
-
-    async def _surely(self, piece: Callable[[Work], Coroutine[Any, Any, None]]) -> None:
-        """However long the database is away: nobody else knows what the provider answered."""
-        failures = 0
-        while True:
-            try:
-                return await self._storage.write(piece)
-            except Outage:
-                failures += 1
-                await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=5))
 
 
 def _reason(error: ProviderError) -> Text:

@@ -1,6 +1,5 @@
 """Has lyrics written: each order is sent once, within the provider's rate, then asked about, then shown."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -26,13 +25,14 @@ from bot.domain.lyrics import (
 )
 from bot.domain.pace import backoff_seconds
 from bot.domain.quota import quota_day
-from bot.errors import Outage, ProviderBusy, ProviderError, denies_task
+from bot.errors import ProviderBusy, ProviderError, denies_task
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock
 from bot.services.common.lease import an_owner
 from bot.services.common.lyrics_ports import LyricsMessages, LyricsProvider
 from bot.services.common.messenger import RouteUnavailable
 from bot.services.common.ports import Storage, Work
+from bot.services.common.surely import surely
 from bot.services.operator.account import Account, trouble_of
 from bot.services.operator.pause import read_pause
 from bot.services.pipeline.rate import Rate
@@ -176,14 +176,14 @@ class LyricsWriting:
             if isinstance(error, ProviderBusy):
                 self._account.took_nothing()
             change = partial(self._after_error, error)
-            await self._record_surely(order, attempt_id, change, closes_account=reason is not None)
+            await self._record(order, attempt_id, change, closes_account=reason is not None)
             await self._account.tell_of(error)
         else:
             log.info("lyrics %s: ordered as task %s", order.id, task_id)
-            await self._record_surely(order, attempt_id, partial(self._started, task_id))
+            await self._record(order, attempt_id, partial(self._started, task_id))
             await self._account.works()
 
-    async def _record_surely(
+    async def _record(
         self,
         order: LyricsOrder,
         attempt_id: str,
@@ -191,7 +191,7 @@ class LyricsWriting:
         *,
         closes_account: bool = False,
     ) -> None:
-        """However long the database is away: nobody else knows what the provider answered."""
+        """Apply `change` to the order as it is by now."""
 
         async def recorded(work: Work) -> LyricsOrder | None:
             if closes_account:
@@ -209,14 +209,7 @@ class LyricsWriting:
                 await self._save(work, after, before=current)
             return after
 
-        failures = 0
-        while True:
-            try:
-                after = await self._storage.write(recorded)
-                break
-            except Outage:
-                failures += 1
-                await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=5))
+        after = await surely(lambda: self._storage.write(recorded))
         self._bells.lyrics.ring()
         if after is not None and after.outcome_unknown:
             await self._show(after)

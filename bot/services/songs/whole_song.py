@@ -28,14 +28,20 @@ from bot.errors import BadSource, Outage, Refused
 from bot.services.common.bells import Bells
 from bot.services.common.clock import Clock, is_due
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
-from bot.services.common.messenger import Messenger, Posted, RouteClosed, RouteTooSmall, RouteUnavailable
+from bot.services.common.messenger import (
+    Messenger,
+    Posted,
+    RouteClosed,
+    RouteTooSmall,
+    RouteUnavailable,
+    is_nonce_known,
+)
 from bot.services.common.ports import AudioTools, Fetcher, Storage, Work
 from bot.services.common.sentences import NO_ROOM, name_of
 from bot.services.common.song_posts import SongPosts, WholeSong
 from bot.services.common.studio import Studio
 from bot.services.pipeline.chain_parts import heard_until
 from bot.services.pipeline.cover import fetch_cover
-from bot.services.pipeline.deliver import NONCE_LASTS
 from bot.services.pipeline.posting import SMALLEST_LIMIT_BYTES
 from bot.services.pipeline.source_again import SourceAgain
 from bot.services.pipeline.take_again import TakeAgain
@@ -176,8 +182,8 @@ class WholeSongs:
             raise Refused([WENT_WRONG if claimed.tried_at is None else MAYBE_POSTED])
 
     def _check_nonce(self, claimed: ClaimedOrder) -> None:
-        """Raises `Refused` if another post could be a second one. A negative age says that the clock was set back."""
-        if claimed.tried_at is not None and not timedelta(0) <= self._clock() - claimed.tried_at < NONCE_LASTS:
+        """Raises `Refused` if another post could be a second one."""
+        if claimed.tried_at is not None and not is_nonce_known(claimed.tried_at, at=self._clock()):
             raise Refused([MAYBE_POSTED])
 
     def _reasons(self, order: WholeSongOrder, error: Exception) -> Sequence[Text]:
