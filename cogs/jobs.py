@@ -1,8 +1,7 @@
 """`/jobs`: a member's latest jobs and what they can do with each. Menu and buttons outlive restarts."""
 
 import re
-from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -22,7 +21,7 @@ from bot.services.common.messenger import Messenger
 from bot.services.common.sentences import NOT_USED, name_of
 from bot.services.members.members import Members
 from bot.services.pipeline.resend import Resend
-from cogs.clicks import answered
+from cogs.clicks import ClickItem, answered
 
 Interaction = discord.Interaction[EncoreClient]
 View = discord.ui.View
@@ -54,7 +53,11 @@ class JobsCog(commands.Cog):
             say = interaction.client.catalogue.for_reader(str(interaction.locale))
             view = View(timeout=None)
             if jobs:
-                view.add_item(JobMenu.of(job_list.job_options(jobs, say), say(text("Choose a job…"))))
+                options = job_list.job_options(jobs, say)
+                view.add_item(
+                    discord.ui.Select(custom_id=MENU_ID, placeholder=say(text("Choose a job…")), options=options)
+                )
+            view.stop()  # discord.py need not remember it
             await reply(interaction, job_list.jobs_content(jobs, say), view=view)
 
     async def show(self, interaction: Interaction, job_id: str) -> None:
@@ -66,7 +69,8 @@ class JobsCog(commands.Cog):
         if (url := job_list.open_url(job)) is not None:
             view.add_item(discord.ui.Button(label=say(text("Open")), url=url))
         for action in actions_on(job, at=at, has_copies=await self._resend.has_copies(job)):
-            view.add_item(JobButton(action, job.id, label=say(_LABELS[action])))
+            view.add_item(job_button(action, job.id, label=say(_LABELS[action])))
+        view.stop()  # as above
         await reply(interaction, job_list.job_content(job, position, say, at=at), view=view)
 
     async def act(self, interaction: Interaction, action: JobAction, job_id: str) -> None:
@@ -114,22 +118,15 @@ def cancelled_sentences(job: Job) -> list[Text]:
     return [text("Cancelled **{title}**. {not_used}", title=name_of(job), not_used=NOT_USED)]
 
 
-class JobMenu(discord.ui.DynamicItem[discord.ui.Select[View]], template=re.escape(MENU_ID)):
+def job_button(action: JobAction, job_id: str, *, label: str) -> discord.ui.Button[View]:
+    style = discord.ButtonStyle.danger if action is JobAction.CANCEL else discord.ButtonStyle.secondary
+    return discord.ui.Button(custom_id=f"encore:{action}:{job_id}", label=label, style=style)
+
+
+class JobMenu(ClickItem[discord.ui.Select[View]], template=re.escape(MENU_ID)):
     """The jobs to choose from."""
 
-    @classmethod
-    def of(cls, options: Sequence[discord.SelectOption], placeholder: str) -> Self:
-        return cls(discord.ui.Select(custom_id=MENU_ID, placeholder=placeholder, options=list(options)))
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],  # noqa: ARG003  # discord.py's
-    ) -> Self:
-        assert isinstance(item, discord.ui.Select)  # noqa: S101  # the menu always sends one
-        return cls(item)
+    kind = discord.ui.Select
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def show(cog: JobsCog) -> None:
@@ -140,26 +137,11 @@ class JobMenu(discord.ui.DynamicItem[discord.ui.Select[View]], template=re.escap
         await answered(interaction, JobsCog, show)
 
 
-class JobButton(discord.ui.DynamicItem[discord.ui.Button[View]], template=_BUTTON):
+class JobButton(ClickItem[discord.ui.Button[View]], template=_BUTTON):
     """One action on one job, whose id it carries."""
-
-    def __init__(self, action: JobAction, job_id: str, *, label: str) -> None:
-        style = discord.ButtonStyle.danger if action is JobAction.CANCEL else discord.ButtonStyle.secondary
-        super().__init__(discord.ui.Button(custom_id=f"encore:{action}:{job_id}", label=label, style=style))
-        self._action = action
-        self._job_id = job_id
-
-    @classmethod
-    async def from_custom_id(
-        cls,
-        interaction: discord.Interaction[Any],  # noqa: ARG003  # discord.py's
-        item: discord.ui.Item[Any],
-        match: re.Match[str],
-    ) -> Self:
-        return cls(JobAction(match["action"]), match["job"], label=getattr(item, "label", None) or "…")
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         async def act(cog: JobsCog) -> None:
-            await cog.act(interaction, self._action, self._job_id)
+            await cog.act(interaction, JobAction(self.carried["action"]), self.carried["job"])
 
         await answered(interaction, JobsCog, act)

@@ -35,7 +35,7 @@ from bot.errors import Refused
 from bot.services.pipeline.resend import Resend
 from bot.services.songs.library import Library
 from cogs.clicks import ClickItem, answered
-from cogs.jobs import JobButton
+from cogs.jobs import job_button
 from cogs.songs import family_button
 
 Interaction = discord.Interaction[EncoreClient]
@@ -95,7 +95,7 @@ class LibraryCog(commands.Cog):
         if (url := open_url(job)) is not None and left.in_channel is not False:
             view.add_item(discord.ui.Button(label=say(text("Open")), url=url))
         if left.can_be_sent and not job.place.private:  # a private result is only ever sent to its member
-            view.add_item(JobButton(JobAction.SEND_AGAIN, job.id, label=say(text("Post it here"))))
+            view.add_item(job_button(JobAction.SEND_AGAIN, job.id, label=say(text("Post it here"))))
         if left.can_be_sent:
             to_me = f"encore:tome:{job.id}"
             view.add_item(discord.ui.Button(custom_id=to_me, label=say(text("Send it to me"))))
