@@ -71,26 +71,20 @@ async def measure() -> list[Row]:
         )
         for what in ("picture", "join")
     ]
-    rows.append(
+    rows += [
         Row(
-            what="the loop's longest stall meanwhile (median of the rounds)",
-            measured=max(stalls["picture"], stalls["join"]),
-            reference=stalls["nothing"],
+            what=what,
+            measured=max(milliseconds["picture"], milliseconds["join"]),
+            reference=milliseconds["nothing"],
             unit="ms",
             beside="while nothing is done",
             goal=STALL_MS,
         )
-    )
-    rows.append(
-        Row(
-            what="the most CPU time that the loop's thread took between two looks (all rounds)",
-            measured=max(busy["picture"], busy["join"]),
-            reference=busy["nothing"],
-            unit="ms",
-            beside="while nothing is done",
-            goal=STALL_MS,
+        for what, milliseconds in (
+            ("the loop's longest stall meanwhile (median of the rounds)", stalls),
+            ("the most CPU time that the loop's thread took between two looks (all rounds)", busy),
         )
-    )
+    ]
     return rows
 
 
