@@ -95,7 +95,8 @@ class _Run:
                     check_limits(number * FRAME_SAMPLES / kind.rate, limits)
                 data = bytes(packet)
                 if not is_regular(data, rate=kind.rate, channels=kind.channels):
-                    if next(packets_of(container, sound_track(container))).size:
+                    following = next(packets_of(container, sound_track(container)), None)
+                    if following is not None and following.size:
                         raise CannotCopy(f"frame {number - self.offset}")
                     return
                 found = found.follows(data) if found.data else Frame(data)
