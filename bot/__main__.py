@@ -1,6 +1,5 @@
 """The command line, and the only reader of the environment."""
 
-import gc
 import logging
 import os
 import sys
@@ -10,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from bot import roles
+from bot import garbage, roles
 from bot.env_file import from_file, misspelt
 from bot.roles import Role
 from bot.settings import Settings, SettingsError, file_of, move_of, server_of, web_of, without_password
@@ -148,13 +147,11 @@ def _run(settings: Settings, only: frozenset[Role], env_file: Path = ENV_FILE) -
     _set_up_logs(settings, level=settings.log_level)
     where = env_file.absolute()
     log.info("settings: %s", f"{where} and the environment" if where.exists() else f"the environment; no {where}")
-    gc.disable()  # nothing that is imported becomes garbage, and looking for it takes a sixth of the start
-    sys.modules["nacl"] = None  # type: ignore[assignment]  # discord.py would import it, for voice, if it is installed
-    from bot.app import run  # noqa: PLC0415  # as above
+    with garbage.none_expected(freezes=True):
+        sys.modules["nacl"] = None  # type: ignore[assignment]  # discord.py would import it, for voice, if it is there
+        from bot.app import run  # noqa: PLC0415  # as above
 
-    del sys.modules["nacl"]
-    gc.freeze()
-    gc.enable()
+        del sys.modules["nacl"]
     from bot.kernel import keep_memory_private  # noqa: PLC0415  # as above; discord.py has loaded ctypes by now
 
     keep_memory_private()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bot import announce, roles, under_way
+from bot import announce, garbage, roles, under_way
 from bot.client import EncoreClient
 from bot.endpoint import say_where_interactions_go
 from bot.gateway import keep_connected, keep_logging_in, stay_logged_in
@@ -89,7 +89,7 @@ async def compose(app: App) -> None:
     """Make the parts that its roles need; a second call does nothing."""
     if app.composed.is_set():
         return
-    with _without_garbage():
+    with garbage.none_expected(freezes=gc.get_freeze_count() > 0):  # like the start of the process
         from bot.parts.selection import select  # noqa: PLC0415  # a third of all modules: decision 46
 
         selection = select(app.ground, app.roles, answers_members=app.answers_members)
@@ -98,20 +98,6 @@ async def compose(app: App) -> None:
         app.parts = selection.parts
         app.metrics = _metrics(app.ground, selection.pipeline, app.roles)
     app.composed.set()
-
-
-@contextlib.contextmanager
-def _without_garbage() -> Iterator[None]:
-    """Like the start of the process: nothing that is imported becomes garbage, and looking for it takes long."""
-    was_frozen, was_enabled = gc.get_freeze_count() > 0, gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_frozen:
-            gc.freeze()
-        if was_enabled:
-            gc.enable()
 
 
 def _shards(ground: Ground, only: frozenset[Role]) -> "ShardKeeper | None":

@@ -69,6 +69,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bot.announce",
         "bot.client",
         "bot.endpoint",
+        "bot.garbage",
         "bot.gateway",
         "bot.parts",
         "bot.roles",
@@ -90,6 +91,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("bot.settings", "bot.suno", "bot.web", "cogs", "storage", *CHAT),
     ),
     "bot.arguments": ("bot.roles",),
+    "bot.garbage": (),
     "bot.__main__": (
         "bot.app",
         "bot.arguments",
@@ -98,6 +100,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bot.env_file",
         "bot.fault_points",
         "bot.first_settings",
+        "bot.garbage",
         "bot.health",
         "bot.kernel",
         "storage",
