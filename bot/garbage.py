@@ -1,4 +1,4 @@
-"""Importing without the garbage collector: what is imported stays, and looking for garbage takes a sixth of the time."""
+"""Importing without the garbage collector: what is imported stays, and a look for garbage takes a sixth of the time."""
 
 import gc
 from collections.abc import Iterator

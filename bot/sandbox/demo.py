@@ -64,7 +64,7 @@ async def _one_extend(both: StandIns, folder: Path, audio: Path | None, continue
     tell(f"Mia is mentioned by the new message: {mia in result.pinged}")
     for embed in result.embeds:
         if picture := embed.get("image"):
-            tell(f"The picture says, for whoever can't see it: {picture.get('description')}")
+            tell(f"The picture's description: {picture.get('description')}")
     await _keep(result, tell)
     tell("Mia:    presses Whole song")
     click = await mia.click(result, "Whole song")

@@ -152,7 +152,7 @@ async def test_again_can_be_undone_before_it_is_queued(town: Town) -> None:
 
 
 async def test_nobody_begins_before_the_member_can_undo_it(town: Town) -> None:
-    """Or a late answer with `Undo` would cover what became of it."""
+    """Otherwise, a late answer with `Undo` would replace the news about the job."""
     result = await a_result(town, undo_seconds=AGAIN_SOON)
     held = town.discord.troubles.add("PATCH", "/webhooks/*", TroubleKind.HOLD_BEFORE)
     click = await town.mia.click(result, "Again")
