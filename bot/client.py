@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiohttp
@@ -187,6 +187,12 @@ class EncoreClient(ConnectedClient, commands.Bot):
                 " with ALLOWED_SERVERS",
                 len(self.guilds),
             )
+        await self.leave_unless_allowed(self.guilds)
+
+    async def leave_unless_allowed(self, guilds: Iterable[discord.Guild]) -> None:
+        """Called once ready: discord.py (2.7) loses the event of a server that comes just as its wait for them ends."""
+        for guild in list(guilds):
+            await self.servers.leave_unless_allowed(guild, self.catalogue)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         await self.servers.leave_unless_allowed(guild, self.catalogue)

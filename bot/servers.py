@@ -21,6 +21,7 @@ class Servers:
     def __init__(self, allowed: Collection[int]) -> None:
         self._allowed = frozenset(allowed)
         self._leaving: set[int] = set()
+        self._told: set[int] = set()  # it has said goodbye there, but not left yet
         self._turn = asyncio.Lock()  # one server at a time, however many there are
 
     def allows(self, guild_id: int | None) -> bool:
@@ -28,17 +29,20 @@ class Servers:
         return guild_id is None or not self._allowed or guild_id in self._allowed
 
     async def leave_unless_allowed(self, guild: discord.Guild, catalogue: Catalogue) -> None:
-        """A server that cannot be left now is tried again on the next connection."""
+        """A server that cannot be left now is tried again once ready and on the next connection, without a word."""
         if self.allows(guild.id) or guild.id in self._leaving:
             return
         self._leaving.add(guild.id)
         try:
             async with self._turn:
-                await _say_goodbye(guild, catalogue)
+                if guild.id not in self._told:
+                    self._told.add(guild.id)
+                    await _say_goodbye(guild, catalogue)
                 await guild.leave()
         except TROUBLES as error:
             log.warning("could not leave server %s (%d): %s", guild.name, guild.id, in_words(error))
         else:
+            self._told.discard(guild.id)
             log.warning("left server %s (%d): it is not in ALLOWED_SERVERS", guild.name, guild.id)
         finally:
             self._leaving.discard(guild.id)

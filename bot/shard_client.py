@@ -71,6 +71,7 @@ class ShardClient(ConnectedClient):
             turn = await self._next_turn()
             await asyncio.sleep(max(0.0, self._leases.seconds_until(turn)))
         await asyncio.sleep(max(0.0, self._leases.seconds_until(turn)))
+        self._main.greeting.set()
 
     async def _next_turn(self) -> datetime:
         while True:
@@ -95,6 +96,7 @@ class ShardClient(ConnectedClient):
                 shard,
                 servers,
             )
+        await self._main.leave_unless_allowed(self.guilds)
 
     def is_closed(self) -> bool:
         return self._is_closed

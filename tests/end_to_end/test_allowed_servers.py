@@ -1,11 +1,14 @@
 """`ALLOWED_SERVERS`: the bot serves its own servers and politely leaves every other one."""
 
+import asyncio
 import logging
+from functools import partial
 
 import pytest
 
+from bot.app import App
 from bot.sandbox.discord import Guild, TroubleKind
-from tests.end_to_end.town import Town
+from tests.end_to_end.town import Town, eventually
 
 GOODBYE = "I only serve my own servers"
 
@@ -15,6 +18,10 @@ async def left(town: Town, guild: Guild) -> None:
         lambda request: request.path == f"/users/@me/guilds/{guild.id}" and request.status == 204
     )
     assert not guild.has_bot
+
+
+async def knows(app: App, guild: Guild) -> bool:
+    return app.client.get_guild(guild.id) is not None
 
 
 async def test_it_says_goodbye_to_a_server_that_it_may_not_serve_and_leaves(town: Town) -> None:
@@ -59,6 +66,7 @@ async def test_a_server_that_could_not_be_left_is_left_on_the_next_connection(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = town.discord.guild("Elsewhere")
+    lobby = other.channel("lobby")
     town.discord.troubles.add("DELETE", "/users/@me/guilds/*", TroubleKind.ERROR_BEFORE, status=503)
     await town.start(allowed_servers=frozenset({town.guild.id}))
     await town.discord.wait_for_request(lambda request: request.status == 503)
@@ -68,6 +76,20 @@ async def test_a_server_that_could_not_be_left_is_left_on_the_next_connection(
 
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert told[0] == f"could not leave server Elsewhere ({other.id}): HTTP 503"
+    assert len(lobby.messages) == 1
+
+
+async def test_a_server_whose_arrival_discord_py_lost_is_left_once_ready(town: Town) -> None:
+    """Its queue of servers drops one that comes when the wait for the last one runs out."""
+    app = await town.start(allowed_servers=frozenset({town.guild.id}))
+    await app.client.wait_until_ready()
+    app.client._connection._ready_state = asyncio.Queue()  # the state of that moment
+    other = town.discord.guild("Elsewhere")
+    await eventually(partial(knows, app, other))
+
+    app.client.dispatch("ready")
+
+    await left(town, other)
 
 
 async def test_a_command_from_another_server_is_refused_with_a_sentence(town: Town) -> None:

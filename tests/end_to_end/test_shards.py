@@ -132,6 +132,13 @@ async def test_the_number_is_asked_for_until_discord_answers(sharded: Town, capl
     assert line == "cannot find out how many shards there are (HTTP 503); trying again"
 
 
+async def test_a_greeted_shard_counts_as_the_greeting_that_everything_else_waits_for(sharded: Town) -> None:
+    app = await sharded.start()
+
+    await settled(sharded, app, each=SHARDS)
+    assert app.client.greeting.is_set()
+
+
 async def test_auto_takes_the_number_that_discord_recommends(sharded: Town) -> None:
     app = await sharded.start(shards=0)
 
@@ -150,6 +157,23 @@ async def test_menus_buttons_and_direct_messages_work(sharded: Town) -> None:
     again = await (await sharded.mia.click(chosen, "Send again")).response()
 
     assert "https://discord.com/channels/" in again.content
+
+
+async def test_a_server_whose_arrival_discord_py_lost_is_left_once_its_shard_is_ready(sharded: Town) -> None:
+    """Its queue of servers drops one that comes when the wait for the last one runs out."""
+    app = await sharded.start(allowed_servers=frozenset({sharded.guild.id}))
+    await settled(sharded, app, each=SHARDS)
+    shards = (app.client.shards or {}).values()
+    for shard in shards:
+        await shard.wait_until_ready()
+        shard._connection._ready_state = asyncio.Queue()  # the state of that moment
+    guilds = [channel.guild for channel in a_channel_in_every_shard(sharded)]
+    await until(lambda: all(shard.guilds for shard in shards))
+
+    for shard in shards:
+        shard.dispatch("ready")
+
+    await until(lambda: [guild for guild in guilds if guild and guild.has_bot] == [sharded.guild])
 
 
 async def test_servers_that_are_not_allowed_are_left(sharded: Town) -> None:
