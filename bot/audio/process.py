@@ -311,8 +311,8 @@ def _reader(path: Path) -> BinaryIO:
 
 
 def _writer(path: Path) -> BinaryIO:
-    """Like `_reader`; quick, because the file is new. What is written is also read again."""
-    return path.open("w+b")
+    """Like `_reader`; quick, because the file is new."""
+    return path.open("wb")
 
 
 @asynccontextmanager

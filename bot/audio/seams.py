@@ -20,7 +20,7 @@ BEFORE_SECONDS, AFTER_SECONDS = 10.0, 1.0
 """What is looked at around a seam."""
 _SAME_SECONDS = 6.0
 _SAME_WITHIN_SECONDS = (0.1, 1.0)  # first where it should be, because music repeats itself
-_REPEAT_SECONDS, _REPEAT_SKIPS_SECONDS = 1.5, 0.1
+_REPEAT_SECONDS, _REPEAT_SKIPS_SECONDS, _REPEAT_STEP_SECONDS = 1.5, 0.1, 0.5
 _BEAT_SECONDS = 8.0
 
 _SHIFT_SECONDS, _SHIFTS = 0.005, 20
@@ -123,7 +123,7 @@ def seam_between(original: Excerpt, seam_seconds: float, take: Excerpt) -> Seam:
     """How a take that does not contain the whole original follows it. The take's excerpt is its beginning."""
     rate = original.rate
     seam = min(round(seam_seconds * rate), original.end)
-    begins = _repeated(original, take)
+    begins = _repeated(original, seam, take)
     if begins is None:
         return _best(original, take, seam + _later(original, seam, take))
     fade = min(round(_REPEAT_FADE_SECONDS * rate), seam - max(begins, original.begin))
@@ -132,20 +132,49 @@ def seam_between(original: Excerpt, seam_seconds: float, take: Excerpt) -> Seam:
     return Seam(out=seam - fade, into=seam - fade - begins, fade=fade, alike=1.0)
 
 
-def _repeated(original: Excerpt, take: Excerpt) -> int | None:
-    """The original's sample at which the take begins, if it repeats some of it."""
-    rate = original.rate
-    skipped = _REPEAT_SKIPS_SECONDS
+def _repeated(original: Excerpt, seam: int, take: Excerpt) -> int | None:
+    """The original's sample at which the take begins, if it repeats everything from there to the seam.
+
+    Music also repeats itself: what is only like some earlier moments is new. So is a take that would end at the seam.
+    The latest such place counts, which leaves out least of the take.
+    """
+    rate, skipped = original.rate, _REPEAT_SKIPS_SECONDS
     sought = take.slow_cut(skipped, skipped + _REPEAT_SECONDS)
-    place, alike = best_place(sought, original.slow)
-    if alike < SAME or level(sought) < SILENCE:
+    if level(sought) < SILENCE:
         return None
-    # Once more with all samples, within two of the slow ones.
-    near = original.begin + round(place / SLOW_RATE * rate)
-    reach, first = 2 * rate // SLOW_RATE, round(skipped * rate)
-    begin = max(original.begin, near - reach)
-    exact, _ = best_place(take.cut(first, first + rate // 4), original.cut(begin, near + rate // 4 + reach))
-    return begin + exact - first
+    latest, step = original.end / rate - _REPEAT_SECONDS, _REPEAT_STEP_SECONDS
+    while latest > original.begin / rate - step:
+        first = max(original.begin / rate, latest - step)
+        place, alike = best_place(sought, original.slow_cut(first, latest + _REPEAT_SECONDS))
+        if alike >= SAME:
+            near = round((first + place / SLOW_RATE - skipped) * rate)
+            begins = _begins_exactly(original, near, take)
+            if 0 < seam - begins < take.end and _is_same(original, begins, seam, take):
+                return begins
+        latest -= step
+    return None
+
+
+def _begins_exactly(original: Excerpt, near: int, take: Excerpt) -> int:
+    """Where in the original the take begins, found with all samples within two of the slow ones."""
+    rate = original.rate
+    reach, first = 2 * rate // SLOW_RATE, round(_REPEAT_SKIPS_SECONDS * rate)
+    begin = max(original.begin, near + first - reach)
+    place, _ = best_place(take.cut(first, first + rate // 4), original.cut(begin, near + first + rate // 4 + reach))
+    return begin + place - first
+
+
+def _is_same(original: Excerpt, begins: int, seam: int, take: Excerpt) -> bool:
+    """Whether the take repeats the original from its sample `begins` to the seam."""
+    rate = original.rate
+    first = max(begins + round(_REPEAT_SKIPS_SECONDS * rate), original.begin)
+    if first >= seam:
+        return True
+    seconds = first / rate, seam / rate
+    slow = original.slow_cut(*seconds), take.slow_cut(*(each - begins / rate for each in seconds))
+    size = min(map(len, slow))
+    alike = likeness(slow[0][:size], slow[1][:size])
+    return max(alike, likeness(original.cut(first, seam), take.cut(first - begins, seam - begins))) >= SAME
 
 
 def _later(original: Excerpt, seam: int, take: Excerpt) -> int:

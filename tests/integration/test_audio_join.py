@@ -85,6 +85,17 @@ async def test_the_beat_goes_on_across_the_seam(late: float, seam: float, audio:
     assert all(0.47 < later - sooner < 0.53 for sooner, later in pairwise(near))
 
 
+async def test_a_take_that_begins_like_the_original_is_joined_whole(audio: AudioProcess, tmp_path: Path) -> None:
+    """It used to be taken for one that repeats all of the original, and was left out up to there."""
+    original, take, whole = (tmp_path / name for name in ("original.mp3", "take.mp3", "whole.mp3"))
+    compose(original, seconds=8, seed=7)
+    continue_piece(original, take, continue_at=4, seconds=3, seed=7, is_alone=True)
+
+    await audio.join([JoinPart(path=original, until_seconds=4), JoinPart(path=take)], whole)
+
+    assert (await audio.probe(whole)).length_seconds == pytest.approx(7.0, abs=0.2)
+
+
 async def test_nothing_clicks_at_the_seam(audio: AudioProcess, tmp_path: Path) -> None:
     """The largest jump from sample to sample is one that the music has anyway."""
     for seam in (5.0, 5.0037, 9.0):

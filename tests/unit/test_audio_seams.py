@@ -102,6 +102,34 @@ def test_repeated_moments_are_heard_once() -> None:
     assert seam.out + seam.fade == 9 * RATE
 
 
+def test_of_moments_that_the_original_itself_repeats_the_last_ones_are_left_out() -> None:
+    bar = noise(2.0, seed=5)
+    original, take = bar * 4, bar + noise(6.0, seed=6)
+
+    seam = seam_between(an_excerpt(original), 8.0, an_excerpt(take))
+
+    assert seam.out - seam.into == pytest.approx(6 * RATE, abs=2)
+
+
+@pytest.mark.parametrize("repeated_at", [0.0, 3.0])
+def test_a_take_that_begins_like_an_earlier_moment_is_heard_from_its_beginning(repeated_at: float) -> None:
+    original = noise(9.0, seed=5)
+    begin = round(repeated_at * RATE)
+    take = original[begin : begin + 2 * RATE] + noise(2.0, seed=6)
+
+    seam = seam_between(an_excerpt(original), 8.0, an_excerpt(take))
+
+    assert seam.into < 0.2 * RATE
+    assert seam.out == pytest.approx(8 * RATE, abs=0.2 * RATE)
+
+
+def test_a_take_of_repeated_moments_alone_is_heard() -> None:
+    original = noise(9.0, seed=5)
+    take = original[5 * RATE : 8 * RATE]
+
+    assert seam_between(an_excerpt(original), 8.0, an_excerpt(take)).into < 0.2 * RATE
+
+
 def faded(before: "array[float]", after: "array[float]") -> "array[float]":
     mixed = array("f")
     mixed.frombytes(crossfaded(before.tobytes(), after.tobytes(), Kind("flt", "stereo", RATE)))
