@@ -202,7 +202,10 @@ def _submitters(ground: Ground, address: PublicAddress | None) -> tuple[Worker, 
         bells=bells,
         clock=clock,
     )
-    return tuple(Worker(f"submitting {number}", submission, bells.submit, clock) for number in range(1, SUBMITTERS + 1))
+    return tuple(
+        Worker(f"submitting {number}", submission, bells.submit, clock, asks_first=True)
+        for number in range(1, SUBMITTERS + 1)
+    )
 
 
 def _callback_queue(ground: Ground) -> CallbackQueue:

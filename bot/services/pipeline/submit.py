@@ -15,7 +15,7 @@ from bot.domain.quota import next_day
 from bot.errors import ProviderBusy, ProviderError
 from bot.services.common import settle
 from bot.services.common.bells import Bells
-from bot.services.common.clock import Clock, is_due
+from bot.services.common.clock import Clock
 from bot.services.common.ports import Provider, Storage, Work
 from bot.services.common.surely import surely
 from bot.services.operator.account import Account, trouble_of
@@ -85,8 +85,6 @@ class Submission:
     async def step(self) -> bool:
         """Submit the job whose turn it is; False when none may be submitted now."""
         if not await self._account.is_open():
-            return False
-        if not is_due(await self._storage.reading.jobs.next_due([JobState.ACCEPTED]), self._clock()):
             return False
         try:
             job, attempt_id = await self._storage.write(self._claim)

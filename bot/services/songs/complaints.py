@@ -7,7 +7,7 @@ from bot.domain.clicks import Click
 from bot.domain.complaints import Complaint
 from bot.domain.text import Text, Verbatim, counted, text
 from bot.services.common.bells import Bells
-from bot.services.common.clock import Clock, is_due
+from bot.services.common.clock import Clock
 from bot.services.common.messenger import Messenger
 from bot.services.common.ports import Storage, Work
 from bot.services.songs.clicks import taken
@@ -63,8 +63,6 @@ class Complaints:
 
     async def step(self) -> bool:
         """Tell the operator what has come since the last message; never anything twice."""
-        if not is_due(await self.next_due(), self._clock()):
-            return False
         complaints = await self._storage.write(self._taken)
         if complaints:
             await self._messenger.tell_operator(_sentences(complaints))

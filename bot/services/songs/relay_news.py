@@ -15,7 +15,7 @@ import msgspec
 
 from bot.domain.pace import backoff_seconds
 from bot.domain.relays import CLAIM, Relay, Stand
-from bot.services.common.clock import Clock, is_due
+from bot.services.common.clock import Clock
 from bot.services.common.lease import an_owner
 from bot.services.common.messenger import RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
@@ -70,8 +70,6 @@ class RelayNews:
 
     async def step(self) -> bool:
         """Look at a few relays; False if none is due."""
-        if not is_due(await self.next_due(), self._clock()):
-            return False
         now = self._clock()
         until = now + timedelta(seconds=self._times.lease)
         claimed = await self._storage.write(

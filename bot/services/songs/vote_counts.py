@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from bot.domain.jobs import Job
 from bot.domain.pace import backoff_seconds
 from bot.domain.votes import OutdatedVotes
-from bot.services.common.clock import Clock, is_due
+from bot.services.common.clock import Clock
 from bot.services.common.lease import an_owner
 from bot.services.common.messenger import Messenger, RouteBusy, RouteClosed, RouteUnavailable
 from bot.services.common.ports import Storage, Work
@@ -59,8 +59,6 @@ class VoteCounts:
 
     async def step(self) -> bool:
         """Bring a few messages up to date; False if none is behind."""
-        if not is_due(await self.next_due(), self._clock()):
-            return False
         now = self._clock()
         until = now + timedelta(seconds=self._times.lease)
         claimed = await self._storage.write(

@@ -26,7 +26,7 @@ from bot.domain.votes import winner
 from bot.domain.whole_songs import LINKS_MAX, ClaimedOrder, Link, WholeSongOrder, continued_track
 from bot.errors import BadSource, Outage, Refused
 from bot.services.common.bells import Bells
-from bot.services.common.clock import Clock, is_due
+from bot.services.common.clock import Clock
 from bot.services.common.lease import Lease, LeaseLost, an_owner, renewed
 from bot.services.common.messenger import (
     Messenger,
@@ -138,8 +138,6 @@ class WholeSongs:
             self._bells.whole_songs.ring()
 
     async def step(self) -> bool:
-        if not is_due(await self.next_due(), self._clock()):
-            return False
         claimed = await self._storage.write(
             lambda work: work.whole_songs.claim_due(now=self._clock(), until=self._until(), owner=self._owner)
         )
