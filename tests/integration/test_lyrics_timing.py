@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bot.domain.jobs import FILES_KEPT, Job, Place
+from bot.domain.jobs import FILES_KEPT, Job
 from bot.domain.lyrics import LyricsOrder, LyricsState
 from bot.domain.pace import SlidingWindow
 from bot.domain.quota import quota_day
@@ -37,26 +37,18 @@ from bot.text import Catalogue
 from storage.storage import SqlStorage
 from tests.support.database import open_storage, tamper
 from tests.support.fakes import FakeMessenger, FakeProvider, TurnedClock
+from tests.support.lyrics_desk import MIA, Desk
 from tests.support.pipeline import patience
-from tests.support.storage_samples import a_delivered, a_job, a_place, a_track
+from tests.support.storage_samples import a_delivered, a_job, a_track
 
-MIA, NOA = 1001, 2002
+NOA = 2002
 LINES = (TimedLine(begins_at=1.0, text="Ferry"),)
 
 
-@dataclass
-class Desk:
-    storage: SqlStorage
-    clock: TurnedClock
-    provider: FakeProvider
+@dataclass(kw_only=True)
+class TimingDesk(Desk):
     timing: LyricsTiming
-    account: Account
     job: Job
-    clicks: int = 0
-
-    def place(self, member_id: int = MIA) -> Place:
-        self.clicks += 1
-        return replace(a_place(member_id=member_id), interaction_id=7000 + self.clicks, received_at=self.clock())
 
     async def ask(self, take: int = 1, *, by: int = MIA) -> tuple[TimedLine, ...]:
         return await self.timing.of_take(self.job, take, self.place(by))
@@ -66,9 +58,6 @@ class Desk:
             await self.ask(take, by=by)
         return Catalogue.load().for_reader("en-GB")(caught.value.sentence)
 
-    async def spent(self) -> Spent:
-        return await self.storage.reading.spending.of_day(quota_day(self.clock()))
-
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
@@ -77,11 +66,11 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
 
 
 @pytest.fixture
-async def desk(storage: SqlStorage) -> Desk:
+async def desk(storage: SqlStorage) -> TimingDesk:
     return await a_desk(storage)
 
 
-async def a_desk(storage: SqlStorage, *, per_day: int = 5, caps: Caps | None = None) -> Desk:
+async def a_desk(storage: SqlStorage, *, per_day: int = 5, caps: Caps | None = None) -> TimingDesk:
     clock, provider = TurnedClock(), FakeProvider()
     job = a_delivered(replace(a_job(), task_id="task-9"), a_track(1), a_track(2), at=clock())
     await storage.write(lambda work: work.jobs.insert(job))
@@ -103,10 +92,10 @@ async def a_desk(storage: SqlStorage, *, per_day: int = 5, caps: Caps | None = N
         rate=Rate(SlidingWindow(limit=2)),
         clock=clock,
     )
-    return Desk(storage=storage, clock=clock, provider=provider, timing=timing, account=account, job=job)
+    return TimingDesk(storage=storage, clock=clock, provider=provider, timing=timing, account=account, job=job)
 
 
-async def test_a_take_is_asked_about_once_for_everybody_and_kept(desk: Desk) -> None:
+async def test_a_take_is_asked_about_once_for_everybody_and_kept(desk: TimingDesk) -> None:
     assert await desk.timing.kept(desk.job) == {}
     assert await desk.ask() == LINES
     assert await desk.ask() == await desk.ask(by=NOA) == LINES
@@ -118,7 +107,7 @@ async def test_a_take_is_asked_about_once_for_everybody_and_kept(desk: Desk) -> 
     assert await desk.ask() == LINES  # long after the provider has forgotten
 
 
-async def test_a_take_without_words_is_not_asked_about_again(desk: Desk) -> None:
+async def test_a_take_without_words_is_not_asked_about_again(desk: TimingDesk) -> None:
     desk.provider.words = ()
 
     assert await desk.ask() == await desk.ask() == ()
@@ -127,7 +116,7 @@ async def test_a_take_without_words_is_not_asked_about_again(desk: Desk) -> None
     assert await desk.timing.kept(desk.job) == {1: ()}
 
 
-async def test_a_click_is_carried_out_once(desk: Desk) -> None:
+async def test_a_click_is_carried_out_once(desk: TimingDesk) -> None:
     click = desk.place()
     await desk.timing.of_take(desk.job, 1, click)
 
@@ -135,7 +124,7 @@ async def test_a_click_is_carried_out_once(desk: Desk) -> None:
         await desk.timing.of_take(desk.job, 1, click)
 
 
-async def test_a_second_click_meanwhile_asks_nothing(desk: Desk) -> None:
+async def test_a_second_click_meanwhile_asks_nothing(desk: TimingDesk) -> None:
     async with hold("before timed lyrics are asked for") as held:
         first = asyncio.create_task(desk.ask())
         await held.reached()
@@ -147,7 +136,7 @@ async def test_a_second_click_meanwhile_asks_nothing(desk: Desk) -> None:
     assert len(desk.provider.timed) == 1
 
 
-async def test_what_has_no_clear_answer_is_never_asked_again(desk: Desk) -> None:
+async def test_what_has_no_clear_answer_is_never_asked_again(desk: TimingDesk) -> None:
     desk.provider.words = ProviderSilent("connection lost")
     assert "no clear answer" in await desk.refused()
     desk.provider.words = (TimedWord(text="Ferry", begins_at=1.0),)
@@ -160,7 +149,7 @@ async def test_what_has_no_clear_answer_is_never_asked_again(desk: Desk) -> None
     assert await desk.ask(2) == LINES  # the other take is a question of its own
 
 
-async def test_a_process_that_dies_while_asking_leaves_it_asked(desk: Desk) -> None:
+async def test_a_process_that_dies_while_asking_leaves_it_asked(desk: TimingDesk) -> None:
     async with hold("before timed lyrics are asked for") as held:
         asking = asyncio.create_task(desk.ask())
         await held.reached()
@@ -184,7 +173,7 @@ async def test_a_process_that_dies_while_asking_leaves_it_asked(desk: Desk) -> N
     ],
 )
 async def test_what_was_refused_costs_nothing_and_can_be_asked_again(
-    desk: Desk, error: ProviderError, said: str
+    desk: TimingDesk, error: ProviderError, said: str
 ) -> None:
     desk.provider.words = error
 
@@ -222,7 +211,7 @@ async def test_it_counts_among_the_credits_of_the_day(storage: SqlStorage) -> No
     assert desk.provider.timed == []
 
 
-async def test_it_keeps_to_the_rate(desk: Desk) -> None:
+async def test_it_keeps_to_the_rate(desk: TimingDesk) -> None:
     await desk.ask(1)
     await desk.storage.write(lambda work: work.memos.put("latest submissions", f"a {desk.clock().isoformat()}\n" * 1))
     await desk.ask(2)
@@ -248,7 +237,7 @@ async def test_it_can_be_switched_off_and_is_not_asked_when_the_files_are_gone(s
     assert (off.provider.timed, desk.provider.timed) == ([], [])
 
 
-async def test_it_goes_with_its_job(desk: Desk) -> None:
+async def test_it_goes_with_its_job(desk: TimingDesk) -> None:
     await desk.ask()
 
     later = desk.clock() + timedelta(days=1)
@@ -257,7 +246,7 @@ async def test_it_goes_with_its_job(desk: Desk) -> None:
     assert await desk.storage.reading.timed_lyrics.of_job(desk.job.id) == []
 
 
-async def test_what_a_later_release_wrote_counts_as_no_clear_answer(desk: Desk) -> None:
+async def test_what_a_later_release_wrote_counts_as_no_clear_answer(desk: TimingDesk) -> None:
     await desk.ask()
     await tamper(desk.storage, "UPDATE timed_lyrics SET lines = $1", '{"from": "the future"}')
 
