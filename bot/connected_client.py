@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from typing import Any, cast
+from typing import Any
 
 import discord
 from discord.gateway import DiscordWebSocket
@@ -25,8 +25,13 @@ def lean() -> dict[str, Any]:
 
 
 class ConnectedClient(discord.Client):
+    """Closes every socket; discord.py forgets one whose handshake ends early, and leaves its thread of heartbeats."""
+
     def __init__(self, **options: Any) -> None:  # noqa: ANN401  # discord.py's own
         super().__init__(**options)
+        self._sockets: list[DiscordWebSocket] = []
+        state: Any = self._connection
+        state._update_references = self._note_socket  # noqa: SLF001  # called with every new socket
         self.connected = asyncio.Event()  # set while the gateway is connected
         self.disconnected = asyncio.Event()
 
@@ -40,6 +45,7 @@ class ConnectedClient(discord.Client):
 
     async def close(self) -> None:
         await self.stop_waiting()
+        await self._close_sockets()
         await super().close()
 
     async def stop_waiting(self) -> None:
@@ -52,11 +58,17 @@ class ConnectedClient(discord.Client):
     async def hang_up(self) -> None:
         """Drop the gateway connection, which discord.py leaves open after an event it cannot read."""
         await self.on_disconnect()
-        socket = cast("DiscordWebSocket | None", self.ws)  # None before the first connection
-        if socket is not None and socket.open:
+        await self._close_sockets()
+
+    async def _close_sockets(self) -> None:
+        while self._sockets:
+            socket = self._sockets.pop()
             with contextlib.suppress(*TROUBLES):
                 async with asyncio.timeout(HANG_UP_SECONDS):
                     await socket.close(code=1000)
+
+    def _note_socket(self, socket: DiscordWebSocket) -> None:
+        self._sockets = [each for each in self._sockets if each.open] + [socket]
 
     async def on_connect(self) -> None:
         self.connected.set()

@@ -9,11 +9,8 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from discord.gateway import DiscordWebSocket
-
-from bot.chat.discord_errors import TROUBLES
 from bot.client import MANY_SERVERS, EncoreClient
-from bot.connected_client import HANG_UP_SECONDS, ConnectedClient, lean
+from bot.connected_client import ConnectedClient, lean
 from bot.errors import Outage
 from bot.services.common.bells import Bell
 from bot.services.gateway.shard_leases import LATE, ShardLeases
@@ -40,11 +37,9 @@ class ShardClient(ConnectedClient):
         self._bell = bell
         self._turn: datetime | None = None
         self._is_closed = False
-        self._sockets: list[DiscordWebSocket] = []
         self.http = self._connection.http = main.http
         state: Any = self._connection
         state._get_client = lambda: main  # noqa: SLF001  # for `interaction.client`
-        state._update_references = self._note_socket  # noqa: SLF001  # called with every new socket
         for name in ("_command_tree", "_translator", "_view_store"):
             setattr(state, name, getattr(main._connection, name))  # noqa: SLF001
 
@@ -101,20 +96,8 @@ class ShardClient(ConnectedClient):
     def is_closed(self) -> bool:
         return self._is_closed
 
-    async def hang_up(self) -> None:
-        await self.on_disconnect()
-        while self._sockets:
-            socket = self._sockets.pop()
-            with contextlib.suppress(*TROUBLES):
-                async with asyncio.timeout(HANG_UP_SECONDS):
-                    await socket.close(code=1000)
-
     async def close(self) -> None:
         """Close only its own parts: the rest belongs to the `EncoreClient`."""
         self._is_closed = True
         await self.stop_waiting()
         await self.hang_up()
-
-    def _note_socket(self, socket: DiscordWebSocket) -> None:
-        """discord.py forgets a socket whose handshake timed out, but its thread keeps sending heartbeats."""
-        self._sockets = [each for each in self._sockets if each.open] + [socket]

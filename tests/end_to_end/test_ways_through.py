@@ -162,17 +162,16 @@ async def test_quota_jobs_and_cancel_show_members_only_their_own_things(tmp_path
         await town.start()
         await town.extend(title="Boats", style="folk", prompt="la")
         await town.songs.wait_for(lambda message: "Boats" in message.content)
-        await town.job_in(JobState.ACCEPTED)
-
-        quota = await (await town.mia.command(town.songs, "quota")).response()
-        jobs = await (await town.mia.command(town.songs, "jobs")).response()
-        assert "9 of 10 left today · 0 used · 1 in progress" in quota.content
-        assert "**Boats**: waiting, number 1 in line" in jobs.content
 
         async def back_in_the_queue() -> bool:
             return (await town.job()).state is JobState.ACCEPTED and (await town.job()).attempts > 0
 
         await eventually(back_in_the_queue)
+        quota = await (await town.mia.command(town.songs, "quota")).response()
+        jobs = await (await town.mia.command(town.songs, "jobs")).response()
+        assert "9 of 10 left today · 0 used · 1 in progress" in quota.content
+        assert "**Boats**: waiting, number 1 in line" in jobs.content
+
         choices = await town.mia.autocomplete(town.songs, "cancel", focused="job", value="boats")
         cancelled = await (await town.mia.command(town.songs, "cancel", job=choices[0].value)).response()
         assert cancelled.content == "Cancelled **Boats**. This didn't use up an extension."
