@@ -136,22 +136,22 @@ def _repeated(original: Excerpt, seam: int, take: Excerpt) -> int | None:
     """The original's sample at which the take begins, if it repeats everything from there to the seam.
 
     Music also repeats itself: what is only like some earlier moments is new. So is a take that would end at the seam.
-    The latest such place counts, which leaves out least of the take.
+    Of several such places, the first one is the likeliest: most of the take is the same.
     """
     rate, skipped = original.rate, _REPEAT_SKIPS_SECONDS
     sought = take.slow_cut(skipped, skipped + _REPEAT_SECONDS)
     if level(sought) < SILENCE:
         return None
-    latest, step = original.end / rate - _REPEAT_SECONDS, _REPEAT_STEP_SECONDS
-    while latest > original.begin / rate - step:
-        first = max(original.begin / rate, latest - step)
-        place, alike = best_place(sought, original.slow_cut(first, latest + _REPEAT_SECONDS))
+    first = original.begin / rate
+    while first + _REPEAT_SECONDS < original.end / rate:
+        within = original.slow_cut(first, first + _REPEAT_STEP_SECONDS + _REPEAT_SECONDS)
+        place, alike = best_place(sought, within)
         if alike >= SAME:
             near = round((first + place / SLOW_RATE - skipped) * rate)
             begins = _begins_exactly(original, near, take)
             if 0 < seam - begins < take.end and _is_same(original, begins, seam, take):
                 return begins
-        latest -= step
+        first += _REPEAT_STEP_SECONDS
     return None
 
 
