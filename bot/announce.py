@@ -53,12 +53,13 @@ async def _keep_announced(tree: Tree, storage: Storage, turn: "_Turn") -> None:
     failures = 0
     while True:
         try:
-            if await _is_announced(tree, storage):
+            digest = await _digest(tree)
+            if await storage.reading.memos.get(_name(tree)) == digest:
                 return
-            if not await turn.take():
+            if not await turn.take(digest):
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
-            count = await _announced_or_given_back(tree, storage, turn)
+            count = await _announced_or_given_back(tree, storage, turn, digest)
         except CommandsRejected as error:
             log.error("%s; members keep the commands that Discord already knows", error)  # noqa: TRY400  # one line
             return
@@ -77,10 +78,10 @@ async def _keep_announced(tree: Tree, storage: Storage, turn: "_Turn") -> None:
         await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=RETRY_CAP_SECONDS))
 
 
-async def _announced_or_given_back(tree: Tree, storage: Storage, turn: "_Turn") -> int:
+async def _announced_or_given_back(tree: Tree, storage: Storage, turn: "_Turn", digest: str) -> int:
     """After a success the turn ends with the digest, in one transaction. Raises as `announce` does."""
     try:
-        return await announce(tree, storage)
+        return await _announce(tree, storage, digest)
     except Exception:
         await turn.give_back()
         raise
@@ -94,6 +95,10 @@ async def announce(tree: Tree, storage: Storage) -> int:
         One of `TROUBLES`: Discord did not answer, or refused for another reason.
         Outage: they are announced, but that could not be written down.
     """
+    return await _announce(tree, storage, await _digest(tree))
+
+
+async def _announce(tree: Tree, storage: Storage, digest: str) -> int:
     try:
         announced = await tree.sync()
     except app_commands.CommandSyncFailure as error:
@@ -101,7 +106,7 @@ async def announce(tree: Tree, storage: Storage) -> int:
         heading, *path = [line.strip() for line in str(error).splitlines()]
         raise CommandsRejected(f"Discord rejects the commands: {': '.join(path) or heading}") from error
     ids = {each.name: each.id for each in announced if each.type is discord.AppCommandType.chat_input}
-    await _remember(tree, storage, await _digest(tree), ids)
+    await _remember(tree, storage, digest, ids)
     return len(tree.get_commands())
 
 
@@ -113,10 +118,6 @@ async def clear(tree: Tree, storage: Storage) -> None:
     tree.clear_commands(guild=None)
     await tree.sync()
     await _remember(tree, storage, "", {})
-
-
-async def _is_announced(tree: Tree, storage: Storage) -> bool:
-    return await storage.reading.memos.get(_name(tree)) == await _digest(tree)
 
 
 async def _remember(tree: Tree, storage: Storage, digest: str, ids: Mapping[str, int]) -> None:
@@ -137,7 +138,10 @@ def _turn_name(tree: Tree) -> str:
 
 
 async def _digest(tree: Tree) -> str:
-    """Equal for the same commands and translations, in whatever order they were added."""
+    """Equal for the same commands and translations, in whatever order they were added.
+
+    It takes some milliseconds, as every description is looked up in each of Discord's languages.
+    """
     translator = tree.translator
     commands = [
         command.to_dict(tree) if translator is None else await command.get_translated_payload(tree, translator)
@@ -157,9 +161,8 @@ class _Turn:
         self._clock = clock
         self._process = secrets.token_hex(8)
 
-    async def take(self) -> bool:
-        """False while another process has it, or once one is done. Raises an outage."""
-        digest = await _digest(self._tree)
+    async def take(self, digest: str) -> bool:
+        """False while another process has it, or once one has announced `digest`. Raises an outage."""
 
         async def taken(work: Work) -> bool:
             now = self._clock()  # not before: while it waited, another process may have begun its turn

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import ROUND_CEILING, Decimal
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,6 +120,7 @@ _PARENTS = {
 }
 
 
+@cache
 def _candidates(locale: str) -> tuple[str, ...]:
     """The catalogues to look for, best first, such as `pt_BR` and `pt`. None for English."""
     name = locale.replace("-", "_")
