@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -208,7 +209,7 @@ class JobLife(RuleBasedStateMachine):
         self.runner.close()
 
 
-TestJobLife = JobLife.TestCase
+TestJobLife = pytest.mark.slow(JobLife.TestCase)
 TestJobLife.settings = settings(
     max_examples=examples(20),
     stateful_step_count=30,
