@@ -40,6 +40,11 @@ class ConnectedClient(discord.Client):
         """Whether events arrive. `is_ready` alone stays true while a session could still be resumed."""
         return self.is_ready() and self.connected.is_set()
 
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # an event's own
+        """Nothing begins once it is closing: discord.py would fail, having no loop any more."""
+        if not self.is_closed():
+            super().dispatch(event, *args, **kwargs)
+
     async def prepare(self) -> None:
         """Get ready for a new connection."""
 

@@ -39,3 +39,15 @@ async def test_a_handshake_that_is_given_up_leaves_no_heartbeat_behind() -> None
     assert len(hearts) == 1
     hearts[0].join(PATIENCE_SECONDS)
     assert not hearts[0].is_alive()
+
+
+async def test_a_closed_client_takes_no_event_in() -> None:
+    async with FakeDiscord() as fake:
+        with led_to(fake):
+            client = ConnectedClient(**lean())
+            await client.login(TOKEN)
+            await client.close()
+
+            client.dispatch("connect")
+
+    assert not client.connected.is_set()
