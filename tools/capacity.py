@@ -20,13 +20,14 @@ DAYS_PER_YEAR = 365
 class Figures:
     """Measured; CPU in milliseconds for each job."""
 
-    sqlite_cpu_ms: float = 45
-    gateway_cpu_ms: float = 3.2
-    web_cpu_ms: float = 6.4
-    workers_cpu_ms: float = 43
-    transactions_per_job: float = 29
+    sqlite_cpu_ms: float = 90
+    gateway_cpu_ms: float = 4.7
+    web_cpu_ms: float = 7.8
+    workers_cpu_ms: float = 80
+    audio_cpu_ms: float = 1_050  # in processes of its own; 130 with JOIN_PREVIEW=off
+    transactions_per_job: float = 31
     transactions_per_second: float = 1_000  # on PostgreSQL, durable, one at a time
-    discord_requests_per_job: float = 4.8
+    discord_requests_per_job: float = 6.6
     stored_kb_per_job: float = 19
     servers_per_gateway_process: int = 1_000  # memory allows more, but Discord wants a shard for every 2,500
 
@@ -61,20 +62,25 @@ class Size:
 
 
 def sizes(figures: Figures, assumed: Assumptions) -> Iterator[Size]:
-    """One machine: one process on SQLite, which uses one core. More: PostgreSQL has one of them to itself."""
+    """One machine: one process on SQLite, which uses one core. More: PostgreSQL has one of them to itself.
+
+    Audio is read and joined on all cores.
+    """
+    used_ms = assumed.used * 1000  # of a second of each core
+    whole_ms = figures.sqlite_cpu_ms + figures.audio_cpu_ms
     yield Size(
         machines=1,
         what="one process, SQLite",
-        cpu_jobs_per_second=assumed.used * 1000 / figures.sqlite_cpu_ms,
+        cpu_jobs_per_second=used_ms * min(1 / figures.sqlite_cpu_ms, assumed.cores_per_machine / whole_ms),
         database_jobs_per_second=None,
     )
-    cpu_ms = figures.gateway_cpu_ms + figures.web_cpu_ms + figures.workers_cpu_ms
+    cpu_ms = figures.gateway_cpu_ms + figures.web_cpu_ms + figures.workers_cpu_ms + figures.audio_cpu_ms
     for machines in (3, 30):
         cores = (machines - 1) * assumed.cores_per_machine
         yield Size(
             machines=machines,
             what=f"PostgreSQL, and {cores} processes on the others",
-            cpu_jobs_per_second=assumed.used * cores * 1000 / cpu_ms,
+            cpu_jobs_per_second=used_ms * cores / cpu_ms,
             database_jobs_per_second=figures.transactions_per_second / figures.transactions_per_job,
         )
 
