@@ -20,15 +20,13 @@ from bot.services.songs.lyrics import TRIES
 from storage.held_back import hold_back
 from tests.support.database import open_storage
 from tests.support.fakes import FakeProvider, TurnedClock
-from tests.support.lyrics_desk import BEN, DAY, MIA, VERSIONS, LyricsDesk, a_desk
+from tests.support.lyrics_desk import BEN, DAY, MIA, VERSIONS, LyricsDesk, a_desk, opened_desk
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[LyricsDesk]:
-    clock = TurnedClock()
-    clock.turn(0.000_123)  # the database keeps milliseconds
-    async with open_storage(tmp_path / "encore.db") as storage:
-        yield a_desk(storage, clock, FakeProvider())
+    async with opened_desk(tmp_path) as desk:
+        yield desk
 
 
 async def test_an_offer_orders_nothing(desk: LyricsDesk) -> None:

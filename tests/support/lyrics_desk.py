@@ -1,7 +1,10 @@
 """Everything about lyrics on a real database, for one member after another."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -24,6 +27,7 @@ from bot.services.songs.lyrics_news import LyricsNews
 from bot.services.songs.lyrics_writing import LyricsWriting, WritingTimes
 from bot.suno.wire import callback_task_id
 from storage.storage import SqlStorage
+from tests.support.database import open_storage
 from tests.support.fakes import FakeLyricsMessages, FakeMessenger, FakeProvider, TurnedClock
 from tests.support.pipeline import patience
 from tests.support.storage_samples import a_place
@@ -137,3 +141,12 @@ def a_desk(
         news=LyricsNews(storage, callback_task_id),
         account=account,
     )
+
+
+@asynccontextmanager
+async def opened_desk(folder: Path) -> AsyncIterator[LyricsDesk]:
+    """With a database of its own in `folder`."""
+    clock = TurnedClock()
+    clock.turn(0.000_123)  # the database keeps milliseconds
+    async with open_storage(folder / "encore.db") as storage:
+        yield a_desk(storage, clock, FakeProvider())
