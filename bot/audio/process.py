@@ -1,20 +1,18 @@
 """The bot's side of the audio process: ask, wait within limits, accept only a well-formed answer."""
 
 import asyncio
-import contextlib
 import logging
 import os
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from subprocess import PIPE, Popen
 from typing import BinaryIO, NoReturn
 
 import msgspec
 
+from bot.audio.forks import LINE_MAX_BYTES, Fork, fork_server
 from bot.audio.questions import (
+    FIRST_FILE,
     Answer,
     Confined,
     Draw,
@@ -65,10 +63,6 @@ NO_TAGS = Tags()
 LONGEST_SECONDS = max(model.source_max_seconds for model in MODELS.values())
 """The longest source that any model takes; reported when a source is too long even to measure."""
 
-_ROOT = Path(__file__).parents[2]  # `bot` can be imported from here
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8"}  # the bot's own environment holds its secrets
-_LINE_MAX_BYTES = 1 << 14
-
 
 class AudioProcess:
     """Reads and writes audio, each file in its own process that can do nothing else.
@@ -76,7 +70,7 @@ class AudioProcess:
     Probes and fits have separate slots, so that a delivery never waits for members' files. Pictures, joins, previews
     and trimmed sources share two more, and never begin while a probe waits. A file whose process dies,
     from a signal, lack of memory or its time limit, is a `SourceTooCostly`. Cancelling a call ends its process.
-    `worker` is the module that the process runs.
+    `worker` is the module whose `main` answers.
     """
 
     def __init__(
@@ -96,7 +90,8 @@ class AudioProcess:
         self._probe_limits = probe_limits
         self._fit_limits = fit_limits
         self._studio_limits = studio_limits
-        self._worker = worker
+        self._server = fork_server(worker)
+        self.cpu_seconds = 0.0  # of all processes that have answered
         self._has_told_what_is_missing = False
         self.missing: tuple[str, ...] | None = None  # what the system lacks to confine a process; None: none was asked
 
@@ -108,8 +103,7 @@ class AudioProcess:
         """
         async with self._probes.one():
             with _reader(path) as source:
-                process = self._start(Probe(limits=self._probe_limits), source)
-            answer = await self._answer_of(process, self._probe_limits)
+                answer = await self._answer_to(Probe(limits=self._probe_limits), source)
         if not isinstance(answer, Found):
             _wrong(answer)
         return answer.properties
@@ -125,9 +119,8 @@ class AudioProcess:
             await _removed(to)
             try:
                 with _reader(path) as source, _writer(to) as output:
-                    question = Fit(limits=self._fit_limits, limit_bytes=limit_bytes, to=output.fileno())
-                    process = self._start(question, source, output)
-                answer = await self._answer_of(process, self._fit_limits)
+                    question = Fit(limits=self._fit_limits, limit_bytes=limit_bytes, to=FIRST_FILE)
+                    answer = await self._answer_to(question, source, output)
                 fits = isinstance(answer, Fitted) and answer.fits
             finally:
                 if not fits:
@@ -233,42 +226,29 @@ class AudioProcess:
                 with ExitStack() as stack:
                     files = [stack.enter_context(_reader(path)) for path in paths]
                     output = stack.enter_context(_writer(to))
-                    asked = question([file.fileno() for file in files], output.fileno())
+                    asked = question(range(FIRST_FILE, FIRST_FILE + len(files)), FIRST_FILE + len(files))
                     source = files[0] if files else stack.enter_context(_reader(Path(os.devnull)))
-                    process = self._start(asked, source, *files, output)
-                answer = await self._answer_of(process, self._studio_limits)
+                    answer = await self._answer_to(asked, source, *files, output)
                 made = True
             finally:
                 if not made:
                     await _removed(to)
         return answer
 
-    def _start(self, question: Question, source: BinaryIO, *files: BinaryIO) -> "Popen[bytes]":
-        return Popen(  # noqa: S603  # our own arguments
-            [sys.executable, "-m", self._worker, msgspec.json.encode(question).decode()],
-            stdin=source,
-            stdout=PIPE,
-            pass_fds=[file.fileno() for file in files],
-            cwd=_ROOT,
-            env=_ENVIRONMENT,
-            # Standard error stays the bot's until the worker is confined, so that a broken installation shows.
-            start_new_session=True,  # its own process group, which can be killed as one; Ctrl-C does not reach it
-        )
-
-    async def _answer_of(self, process: "Popen[bytes]", limits: Limits) -> Answer:
-        async with _output_of(process) as output:
-            try:
-                async with asyncio.timeout(limits.wall_seconds):
-                    lines = await output.readline(), await output.readline()
-            except TimeoutError:
-                raise SourceTooCostly(f"audio process still running after {limits.wall_seconds:g} s") from None
-            except ValueError:
-                raise SourceTooCostly(f"audio process answered more than {_LINE_MAX_BYTES} bytes") from None
+    async def _answer_to(self, question: Question, source: BinaryIO, *files: BinaryIO) -> Answer:
+        encoded = msgspec.json.encode(question)
+        for _ in range(2):
+            async with self._server.fork(encoded, source, files) as fork:
+                lines = await _lines_of(fork, question.limits)
+            self.cpu_seconds += fork.cpu_seconds
+            if lines[1] or fork.exit_code is not None:
+                break
+            _rewind(source, *files)  # the fork server has ended, which says nothing about the file
         try:
             self._tell_what_is_missing(msgspec.json.decode(lines[0], type=Confined))
             answer: Answer = msgspec.json.decode(lines[1], type=Answer)
         except msgspec.DecodeError:
-            raise SourceTooCostly(f"audio process ended with {process.returncode}") from None
+            raise SourceTooCostly(f"audio process ended with {fork.exit_code}") from None
         if isinstance(answer, Refusal):
             raise _error_of(answer)
         return answer
@@ -315,35 +295,22 @@ def _writer(path: Path) -> BinaryIO:
     return path.open("wb")
 
 
-@asynccontextmanager
-async def _output_of(process: "Popen[bytes]") -> AsyncIterator[asyncio.StreamReader]:
-    """The process's output. On leaving, its whole process group is gone.
-
-    At most two buffers of `_LINE_MAX_BYTES` are read ahead, whatever the other end sends.
-    """
-    output = asyncio.StreamReader(limit=_LINE_MAX_BYTES)
+async def _lines_of(fork: Fork, limits: Limits) -> tuple[bytes, bytes]:
     try:
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), process.stdout)
-        try:
-            yield output
-        finally:
-            transport.close()
-    finally:
-        # Before the wait: until then, even a leader that has ended keeps its id, so the id still means this group.
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # PermissionError: macOS, once all have ended
-            os.killpg(process.pid, signal.SIGKILL)
-        await _ended(process)
+        async with asyncio.timeout(limits.wall_seconds):
+            return await fork.line(), await fork.line()
+    except TimeoutError:
+        raise SourceTooCostly(f"audio process still running after {limits.wall_seconds:g} s") from None
+    except ValueError:
+        raise SourceTooCostly(f"audio process answered more than {LINE_MAX_BYTES} bytes") from None
 
 
-async def _ended(process: "Popen[bytes]") -> None:
-    """Wait for a process that was killed, which takes no time, even if cancelled: it would stay a zombie."""
-    waiting = asyncio.ensure_future(asyncio.to_thread(process.wait))
-    try:
-        await asyncio.shield(waiting)
-    except asyncio.CancelledError:
-        await waiting
-        raise
+def _rewind(*files: BinaryIO) -> None:
+    """As they were when they were opened. Python's own `seek` would not know that another process has read them."""
+    for file in files:
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+        if file.writable():
+            os.ftruncate(file.fileno(), 0)
 
 
 def _error_of(refusal: Refusal) -> BadSource:

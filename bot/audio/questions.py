@@ -1,5 +1,10 @@
-"""The messages between the bot and the audio process: a question on its command line, two lines of JSON back."""
+"""The messages between the bot and the audio process: a question in JSON, two lines of JSON back.
 
+The bot sends a question to the fork server, with `LENGTH` before it and open files beside it: the process's end of the
+leash and of the pipe for the answer, the source, and the others. The server writes `ENDED` to the leash.
+"""
+
+import struct
 from enum import StrEnum
 
 import msgspec
@@ -8,6 +13,11 @@ from bot.domain.family_pictures import Branch
 from bot.domain.joins import Joined, JoinFormat, Previewed, Trimmed
 from bot.domain.outlines import Outline
 from bot.domain.source import AudioProperties
+
+LENGTH = struct.Struct("=I")
+ENDED = struct.Struct("=id")  # exit code, negative for a signal; seconds of CPU time
+FIRST_FILE = 3
+"""The descriptor of the first other file in the audio process; the source is 0, the answer 1."""
 
 
 class Problem(StrEnum):

@@ -1,4 +1,4 @@
-"""The audio process: `python -m bot.audio.worker QUESTION`, the file on standard input, the answer on output.
+"""The audio process: the file on standard input, the answer on output.
 
 Members' files are only ever read here, within limits and without rights, so that no file can harm the bot.
 """
@@ -95,8 +95,9 @@ def _drawn(question: Draw | DrawFamily, source: int) -> Answer:
     return Drew(outline=draw(source, question.to, seam=question.seam, limits=question.limits))
 
 
-def main() -> None:
-    question: Question = msgspec.json.decode(os.fsencode(sys.argv[1]), type=Question)
+def main(encoded: bytes) -> None:
+    """Answer a `Question` in JSON; the files that it names are open."""
+    question: Question = msgspec.json.decode(encoded, type=Question)
     say(shut_in(question))
     say(answer_to(question))
 
@@ -104,7 +105,3 @@ def main() -> None:
 def say(line: Confined | Answer) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
     sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()

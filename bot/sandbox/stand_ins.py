@@ -1,6 +1,8 @@
 """All of Encore on one machine: the real bot between both stand-ins."""
 
 import asyncio
+import contextlib
+import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 API_KEY = "sandbox-key-of-no-value"
 TOKEN = "sandbox.token.of-no-value"
+
+_PORTS = range(20_000, 32_768)  # Linux gives outgoing connections those from 32768, other systems higher ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +102,12 @@ async def _ready(both: StandIns, app: "App") -> None:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago: the bot's address must be known before it listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago: the bot's address must be known before it listens.
+
+    It is none of those that the system gives to outgoing connections, or one of them could take it in the meantime.
+    """
+    while True:
+        port = random.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

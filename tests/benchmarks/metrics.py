@@ -1,7 +1,6 @@
 """How long `GET /metrics` takes with 100,000 jobs in the database, and what metrics cost a process."""
 
 import asyncio
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +12,7 @@ import aiohttp
 
 from bot.sandbox.discord import Upload
 from bot.sandbox.sounds import compose
-from bot.sandbox.stand_ins import StandIns, stand_ins
+from bot.sandbox.stand_ins import StandIns, free_port, stand_ins
 from tests.benchmarks.contestants import Connected, a_process, the_bot
 from tests.benchmarks.history import DISCORD, SUNO, Side, a_side, alternately, fill
 from tests.benchmarks.rows import Goal, Row, percentile
@@ -50,7 +49,7 @@ async def _pages(sides: Mapping[bool, Side]) -> dict[bool, list[float]]:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         urls: dict[int, str] = {}
         for side in sides.values():
-            port = a_free_port()
+            port = free_port()
             await stack.enter_async_context(_measured(side.stand_ins, side.folder, port))
             await side.stand_ins.discord.wait_for_commands("extend")
             urls[id(side)] = f"http://127.0.0.1:{port}/metrics"
@@ -91,7 +90,7 @@ async def _cost(both: StandIns, folder: Path) -> list[Row]:
     megabytes: dict[bool, list[float]] = {True: [], False: []}
     for number in range(2 * STARTS):
         has_metrics = number % 2 == 0
-        port = a_free_port() if has_metrics else None
+        port = free_port() if has_metrics else None
         async with _measured(both, folder, port) as connected:
             await asyncio.sleep(IDLE_SECONDS)
             starts[has_metrics].append(connected.seconds * 1000)
@@ -121,9 +120,3 @@ async def _measured(both: StandIns, folder: Path, port: int | None) -> AsyncIter
     environ = {} if port is None else {"METRICS_ADDR": str(port)}
     async with a_process(both, the_bot(), folder=folder, settings=None, **environ) as connected:
         yield connected
-
-
-def a_free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

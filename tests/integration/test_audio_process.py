@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,34 +14,11 @@ from bot.domain.joins import JoinPart
 from bot.errors import SourceTooCostly, SourceTooLong
 from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.sounds import compose, silent_mp3_of_size
+from tests.support.audio_processes import a_worker, needs_proc, until, workers
 from tests.support.music import tone, write
 
 ROOT = Path(__file__).parents[2]
 LONG_ENOUGH_BYTES = 60_000_000  # about a second of decoding
-
-needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds its children in /proc")
-
-
-def children() -> set[int]:
-    """The processes that this thread started and has not reaped."""
-    return {int(word) for word in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()}
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110  # another process cannot set an event here
-            await asyncio.sleep(0.002)
-
-
-def workers(before: set[int]) -> set[int]:
-    """The new children that have become audio processes: until then they look like their parent."""
-    lines = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children() - before}
-    return {child for child, line in lines.items() if b"bot.audio.worker" in line}
-
-
-async def a_new_worker(before: set[int]) -> int:
-    await until(lambda: workers(before))
-    return workers(before).pop()
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +33,11 @@ def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_a_process_that_dies_costs_one_answer_and_the_next_is_right(
     killed_by: signal.Signals, long_file: Path, tmp_path: Path
 ) -> None:
-    audio, before = AudioProcess(probes_at_once=1), children()
+    audio = AudioProcess(probes_at_once=1)
     compose(tmp_path / "piece.mp3", seconds=1.0)
 
     task = asyncio.create_task(audio.probe(long_file))
-    os.kill(await a_new_worker(before), killed_by)
+    os.kill(await a_worker(), killed_by)
     with pytest.raises(SourceTooCostly, match=f"ended with -{int(killed_by)}"):
         await task
 
@@ -71,30 +46,30 @@ async def test_a_process_that_dies_costs_one_answer_and_the_next_is_right(
 
 @needs_proc
 async def test_cancelling_the_caller_ends_the_process(long_file: Path) -> None:
-    audio, before = AudioProcess(), children()
+    audio = AudioProcess()
 
     task = asyncio.create_task(audio.probe(long_file))
-    os.kill(await a_new_worker(before), signal.SIGSTOP)  # it will not end on its own
+    os.kill(await a_worker(), signal.SIGSTOP)  # it will not end on its own
     task.cancel()
     await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
 
     assert task.cancelled()
-    assert children() <= before
+    assert workers() == set()
 
 
 @needs_proc
 async def test_a_cancelled_fit_leaves_nothing_behind(long_file: Path, tmp_path: Path) -> None:
-    audio, before, to = AudioProcess(), children(), tmp_path / "small.mp3"
+    audio, to = AudioProcess(), tmp_path / "small.mp3"
 
     task = asyncio.create_task(audio.fit(long_file, to, limit_bytes=30_000_000))
-    await a_new_worker(before)
+    await a_worker()
     await until(to.exists)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
     assert not to.exists()
-    assert children() <= before
+    assert workers() == set()
 
 
 @needs_proc
@@ -110,15 +85,15 @@ async def test_a_file_from_before_is_replaced_and_not_emptied_while_the_loop_wai
 
 
 async def test_the_wall_clock_limit_ends_the_process(long_file: Path) -> None:
-    audio, before = AudioProcess(probe_limits=Limits(wall_seconds=0.5)), children()
+    audio = AudioProcess(probe_limits=Limits(wall_seconds=0.5))
 
     task = asyncio.create_task(audio.probe(long_file))
-    os.kill(await a_new_worker(before), signal.SIGSTOP)  # it will not end on its own
+    os.kill(await a_worker(), signal.SIGSTOP)  # it will not end on its own
     async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(SourceTooCostly, match="still running"):
             await task
 
-    assert children() <= before
+    assert workers() == set()
 
 
 async def test_the_cpu_limit_ends_the_decoding(tmp_path: Path) -> None:
@@ -176,10 +151,10 @@ async def test_the_process_knows_nothing_of_the_bots_environment(
 ) -> None:
     """Seen from outside, in the environment that the system shows for the child."""
     monkeypatch.setenv("DISCORD_TOKEN", "invented")
-    audio, before = AudioProcess(), children()
+    audio = AudioProcess()
 
     task = asyncio.create_task(audio.probe(long_file))
-    environment = Path(f"/proc/{await a_new_worker(before)}/environ").read_bytes()
+    environment = Path(f"/proc/{await a_worker()}/environ").read_bytes()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -189,13 +164,13 @@ async def test_the_process_knows_nothing_of_the_bots_environment(
 
 @needs_proc
 async def test_no_more_processes_run_at_once_than_allowed(long_file: Path) -> None:
-    audio, before = AudioProcess(probes_at_once=2, probe_limits=Limits(heard_seconds=60)), children()
+    audio = AudioProcess(probes_at_once=2, probe_limits=Limits(heard_seconds=60))
     done = asyncio.Event()
 
     async def count() -> int:
         most = 0
         while not done.is_set():
-            most = max(most, len(children() - before))
+            most = max(most, len(workers()))
             await asyncio.sleep(0)
         return most
 
@@ -210,12 +185,12 @@ async def test_no_more_processes_run_at_once_than_allowed(long_file: Path) -> No
 
 @needs_proc
 async def test_a_delivery_does_not_wait_for_members_files(long_file: Path, tmp_path: Path) -> None:
-    audio, before = AudioProcess(probes_at_once=2), children()
+    audio = AudioProcess(probes_at_once=2)
     compose(tmp_path / "piece.wav", seconds=1.0)
 
     probes = [asyncio.create_task(audio.probe(long_file)) for _ in range(4)]
-    await until(lambda: len(workers(before)) == 2)
-    stopped = workers(before)
+    await until(lambda: len(workers()) == 2)
+    stopped = workers()
     for process in stopped:
         os.kill(process, signal.SIGSTOP)  # like a file that keeps the decoder busy for a minute
 
@@ -223,25 +198,25 @@ async def test_a_delivery_does_not_wait_for_members_files(long_file: Path, tmp_p
         assert await audio.fit(tmp_path / "piece.wav", tmp_path / "small.mp3", limit_bytes=50_000)
 
     assert not any(probe.done() for probe in probes)
-    assert workers(before) == stopped
+    assert workers() == stopped
     for probe in probes:
         probe.cancel()
     await asyncio.wait(probes, timeout=PATIENCE_SECONDS)
-    assert children() <= before
+    assert workers() == set()
 
 
 @needs_proc
 async def test_a_picture_waits_until_no_probe_waits(long_file: Path, tmp_path: Path) -> None:
-    audio, before = AudioProcess(probes_at_once=1), children()
+    audio = AudioProcess(probes_at_once=1)
     compose(tmp_path / "piece.mp3", seconds=1.0)
     probes = [asyncio.create_task(audio.probe(path)) for path in (long_file, tmp_path / "piece.mp3")]
-    stopped = await a_new_worker(before)
+    stopped = await a_worker()
     os.kill(stopped, signal.SIGSTOP)  # so that the second probe waits
 
     picture = asyncio.create_task(audio.draw(tmp_path / "piece.mp3", tmp_path / "piece.png"))
     for _ in range(20):
         await asyncio.sleep(0)
-    assert workers(before) == {stopped}
+    assert workers() == {stopped}
 
     os.kill(stopped, signal.SIGCONT)
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -251,23 +226,23 @@ async def test_a_picture_waits_until_no_probe_waits(long_file: Path, tmp_path: P
 
 @needs_proc
 async def test_probes_go_on_beside_two_joins(long_file: Path, tmp_path: Path) -> None:
-    audio, before = AudioProcess(), children()
+    audio = AudioProcess()
     compose(tmp_path / "piece.mp3", seconds=1.0)
     parts = [JoinPart(path=long_file, until_seconds=60.0), JoinPart(path=long_file)]
 
     joins = [asyncio.create_task(audio.join(parts, tmp_path / f"{number}.mp3")) for number in range(3)]
-    await until(lambda: len(workers(before)) == 2)
-    stopped = workers(before)
+    await until(lambda: len(workers()) == 2)
+    stopped = workers()
     for process in stopped:
         os.kill(process, signal.SIGSTOP)
     async with asyncio.timeout(PATIENCE_SECONDS):
         await audio.probe(tmp_path / "piece.mp3")
 
-    assert workers(before) == stopped
+    assert workers() == stopped
     for join in joins:
         join.cancel()
     await asyncio.wait(joins, timeout=PATIENCE_SECONDS)
-    assert children() <= before
+    assert workers() == set()
     assert not list(tmp_path.glob("?.mp3"))
 
 

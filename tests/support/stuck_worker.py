@@ -2,5 +2,6 @@
 
 import time
 
-if __name__ == "__main__":
+
+def main(_: bytes) -> None:
     time.sleep(60)

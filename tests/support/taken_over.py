@@ -4,7 +4,6 @@ The file is `Orders`, as JSON. Their outcome is the answer's log line.
 """
 
 import os
-import sys
 import time
 from typing import Literal
 
@@ -53,15 +52,11 @@ def leave_behind(orders: Orders) -> None:
     time.sleep(600)
 
 
-def main() -> None:
-    question: Question = msgspec.json.decode(os.fsencode(sys.argv[1]), type=Question)
-    orders = msgspec.json.decode(sys.stdin.buffer.read(), type=Orders)
+def main(encoded: bytes) -> None:
+    question: Question = msgspec.json.decode(encoded, type=Question)
+    orders = msgspec.json.decode(os.fdopen(0, "rb", closefd=False).read(), type=Orders)
     say(set_up(question, orders))
     leave_behind(orders)
     if orders.answers:
         found = dict(outcomes(orders.target)) if orders.target else {}
         say(Refusal(problem=Problem.TOO_COSTLY, log_line=msgspec.json.encode(found).decode(), heard_seconds=0.0))
-
-
-if __name__ == "__main__":
-    main()

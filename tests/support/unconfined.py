@@ -1,4 +1,4 @@
-"""The audio process on a system without Landlock: `python -m tests.support.unconfined QUESTION`."""
+"""The audio process on a system without Landlock."""
 
 import errno
 from functools import partial
@@ -12,6 +12,7 @@ def _lacking() -> None:
 
 LAYERS = {**confinement.LAYERS, "Landlock": _lacking}
 
-if __name__ == "__main__":
+
+def main(encoded: bytes) -> None:
     vars(worker)["confine"] = partial(confinement.confine, LAYERS)  # of this process alone
-    worker.main()
+    worker.main(encoded)

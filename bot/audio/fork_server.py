@@ -1,0 +1,152 @@
+"""The fork server: `python -m bot.audio.fork_server WORKER`, a socket from the bot on standard input.
+
+To start an interpreter and load FFmpeg takes longer than to read a short file. This process does both once, and each
+audio process is a fork of it. It reads no file itself, and knows no more of the bot than they do.
+"""
+
+import contextlib
+import fcntl
+import gc
+import importlib
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from bot import kernel
+from bot.audio.questions import ENDED, FIRST_FILE, LENGTH
+
+IDLE_SECONDS = 60.0
+"""Without a question for so long, the server ends and gives its memory back; the next question starts another."""
+DESCRIPTORS_MAX = 128
+_CONTROL = 0
+_PR_SET_PDEATHSIG = 1
+_REAP_EVERY_SECONDS = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """`leash`: the bot holds the other end until it is done with the process."""
+
+    pid: int
+    leash: int
+
+
+class Server:
+    """Forks a process for each question, and ends it with whatever it has started once the bot lets go of it.
+
+    A child is not reaped before, so its id still means its own process group.
+    """
+
+    def __init__(self, control: socket.socket, answer: Callable[[bytes], None]) -> None:
+        self._control = control
+        self._answer = answer
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ)
+        self._children: dict[int, _Child] = {}  # by leash
+        self._ending: list[_Child] = []
+        self._is_wanted = True
+
+    def serve(self) -> None:
+        """Until the bot is gone and so are all children, or nothing was asked for `IDLE_SECONDS`."""
+        asked_at = time.monotonic()
+        while self._is_wanted or self._children or self._ending:
+            for key, _ in self._selector.select(_REAP_EVERY_SECONDS if self._ending else IDLE_SECONDS):
+                if key.fileobj is self._control:
+                    self._take_question()
+                    asked_at = time.monotonic()
+                else:
+                    self._end(self._children.pop(key.fd))
+            self._ending = [child for child in self._ending if not self._has_ended(child)]
+            if not (self._children or self._ending) and time.monotonic() - asked_at >= IDLE_SECONDS:
+                return
+
+    def _take_question(self) -> None:
+        length, descriptors, _, _ = socket.recv_fds(self._control, LENGTH.size, DESCRIPTORS_MAX)
+        if not length:
+            self._selector.unregister(self._control)
+            self._is_wanted = False
+            return
+        question = self._control.recv(LENGTH.unpack(length)[0], socket.MSG_WAITALL)
+        leash, *others = descriptors
+        server = os.getpid()
+        if not (pid := os.fork()):
+            self._become_audio_process(server, question, descriptors, others)
+        for descriptor in others:
+            os.close(descriptor)
+        self._children[leash] = _Child(pid, leash)
+        self._selector.register(leash, selectors.EVENT_READ)
+
+    def _become_audio_process(
+        self, server: int, question: bytes, descriptors: Sequence[int], others: Sequence[int]
+    ) -> NoReturn:
+        code = 1
+        try:
+            os.setsid()
+            _die_with(server)
+            answer, source, *files = others
+            hold_only([source, answer, *files], above=max(descriptors))
+            self._answer(question)
+            code = 0
+        except BaseException:  # noqa: BLE001  # nothing of a child may go on as the server
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def _end(self, child: _Child) -> None:
+        self._selector.unregister(child.leash)
+        for kill in (os.killpg, os.kill):  # the second in case it has no group of its own yet
+            with contextlib.suppress(
+                ProcessLookupError, PermissionError
+            ):  # PermissionError: macOS, once all have ended
+                kill(child.pid, signal.SIGKILL)
+        self._ending.append(child)
+
+    def _has_ended(self, child: _Child) -> bool:
+        pid, status, used = os.wait4(child.pid, os.WNOHANG)
+        if not pid:
+            return False
+        ended = ENDED.pack(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime)
+        with contextlib.suppress(BrokenPipeError):  # the bot is gone
+            os.write(child.leash, ended)
+        os.close(child.leash)
+        return True
+
+
+def hold_only(descriptors: Sequence[int], *, above: int) -> None:
+    """Make them 0, 1, 3, 4 and so on; close every other one up to `above`, the highest there is, but for 2."""
+    moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, above + 1) for descriptor in descriptors]
+    os.closerange(FIRST_FILE, above + 1)
+    wanted = [0, 1, *range(FIRST_FILE, FIRST_FILE + len(descriptors) - 2)]
+    for descriptor, number in zip(moved, wanted, strict=True):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+
+
+def _die_with(server: int) -> None:
+    """On Linux the audio process ends with the server, whatever ends that."""
+    if sys.platform == "linux":
+        kernel.call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != server:
+        raise SystemExit("the fork server has ended")
+
+
+def main() -> None:
+    # A service manager that stops the bot may tell all its processes, but the bot still has questions to finish.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, signal.SIG_IGN)
+    worker = importlib.import_module(sys.argv[1])
+    gc.collect()
+    gc.freeze()  # so that a child that looks for garbage need not copy what it shares with the server
+    with socket.socket(fileno=os.dup(_CONTROL)) as control:
+        Server(control, worker.main).serve()
+
+
+if __name__ == "__main__":
+    main()

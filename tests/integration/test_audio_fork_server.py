@@ -1,0 +1,117 @@
+"""The process that audio processes are forked from: it serves, ends, and is replaced without anybody noticing."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.audio.confinement import NICENESS
+from bot.audio.process import AudioProcess
+from bot.errors import SourceTooCostly
+from bot.sandbox.patience import PATIENCE_SECONDS
+from bot.sandbox.sounds import compose, silent_mp3_of_size
+from tests.support.audio_processes import a_worker, children, needs_proc, servers, until, workers
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = needs_proc
+
+
+@pytest.fixture
+def piece(tmp_path: Path) -> Path:
+    compose(tmp_path / "piece.mp3", seconds=1.0)
+    return tmp_path / "piece.mp3"
+
+
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It takes about a second to decode."""
+    path = tmp_path_factory.mktemp("long") / "long.mp3"
+    silent_mp3_of_size(path, 60_000_000)
+    return path
+
+
+async def the_server(piece: Path) -> int:
+    await AudioProcess().probe(piece)
+    (server,) = servers()  # one that was let go has ended, as it had no other question
+    return server
+
+
+async def test_one_server_serves_every_file(piece: Path) -> None:
+    server = await the_server(piece)
+
+    await asyncio.gather(*(AudioProcess().probe(piece) for _ in range(3)))
+
+    assert servers() == {server}
+    assert workers() == set()
+
+
+@pytest.mark.parametrize("others", [0, 3])
+async def test_a_server_that_was_killed_is_replaced(others: int, piece: Path) -> None:
+    """Whether the bot finds out when it sends a question, or only when nobody answers."""
+    server = await the_server(piece)
+    os.kill(server, signal.SIGSTOP)
+    asked = [asyncio.create_task(AudioProcess().probe(piece)) for _ in range(others)]
+    await asyncio.sleep(0)
+    os.kill(server, signal.SIGKILL)
+    await until(lambda: server not in children(os.getpid()))
+
+    answers = [*await asyncio.gather(*asked), await AudioProcess().probe(piece)]
+
+    assert len({answer.length_seconds for answer in answers}) == 1
+    assert server not in servers()
+
+
+async def test_a_file_is_read_again_if_the_server_is_killed_meanwhile(piece: Path, long_file: Path) -> None:
+    server = await the_server(piece)
+    task = asyncio.create_task(AudioProcess().probe(long_file))
+    fork = await a_worker()
+    await until(lambda: os.getpriority(os.PRIO_PROCESS, fork) == NICENESS)  # it is about to decode
+    os.kill(fork, signal.SIGSTOP)
+
+    os.kill(server, signal.SIGKILL)
+
+    assert (await task).length_seconds > 60
+    with pytest.raises(ProcessLookupError):
+        os.kill(fork, 0)
+
+
+async def test_a_stop_of_all_processes_leaves_the_bot_time_to_finish(piece: Path) -> None:
+    """A service manager sends SIGTERM to the bot's whole control group, and a terminal SIGINT to its process group."""
+    server = await the_server(piece)
+    os.kill(server, signal.SIGTERM)
+    os.kill(server, signal.SIGINT)
+
+    assert await the_server(piece) == server
+
+
+async def test_a_crash_is_met_with_a_new_server_whose_memory_is_laid_out_differently(
+    piece: Path, long_file: Path
+) -> None:
+    server = await the_server(piece)
+    task = asyncio.create_task(AudioProcess().probe(long_file))
+    os.kill(await a_worker(), signal.SIGSEGV)
+    with pytest.raises(SourceTooCostly, match="ended with -11"):
+        await task
+
+    await until(lambda: server not in servers())
+    assert await the_server(piece) != server
+
+
+@pytest.mark.parametrize("is_idle", [False, True])
+def test_a_server_ends_without_a_bot_or_without_questions(is_idle: bool) -> None:
+    ours, its_end = socket.socketpair()
+    script = "import sys\nfrom bot.audio import fork_server\n"
+    script += f"fork_server.IDLE_SECONDS = {0.05 if is_idle else 600}\n"
+    script += "sys.argv = ['', 'tests.support.stuck_worker']\nfork_server.main()"
+    with ours, its_end:
+        server = subprocess.Popen([sys.executable, "-c", script], stdin=its_end.fileno(), cwd=ROOT)
+        if not is_idle:
+            ours.close()
+
+        assert server.wait(PATIENCE_SECONDS) == 0

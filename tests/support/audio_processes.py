@@ -1,0 +1,39 @@
+"""Finds this process's fork server and its forks; only Linux shows them."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.patience import PATIENCE_SECONDS
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds its children in /proc")
+
+
+def children(parent: int) -> set[int]:
+    """The processes that its main thread started and has not reaped."""
+    return {int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
+
+
+def servers(worker: str = "bot.audio.worker") -> set[int]:
+    """This process's fork servers for a worker. One that was let go may still have a last question to answer."""
+    name = f"bot.audio.fork_server\0{worker}\0".encode()
+    return {child for child in children(os.getpid()) if name in Path(f"/proc/{child}/cmdline").read_bytes()}
+
+
+def workers() -> set[int]:
+    """The audio processes that there are."""
+    return set().union(*map(children, servers()))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():  # noqa: ASYNC110  # another process cannot set an event here
+            await asyncio.sleep(0.002)
+
+
+async def a_worker() -> int:
+    await until(workers)
+    return workers().pop()
