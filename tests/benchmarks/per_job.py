@@ -25,6 +25,7 @@ from bot.settings import Settings
 from tests.benchmarks.rows import Goal, Row, table
 from tests.benchmarks.unpaced import VARIABLE
 from tests.end_to_end.town import ends
+from tests.support.audio_processes import children
 from tests.support.postgres_server import NoServer, running_server
 from tests.support.process import BotProcess, bot_process, environ_of, said
 
@@ -172,12 +173,12 @@ async def _watched(
 ) -> Measured:
     bytes_before = await stored_bytes()
     before = [cpu_seconds(bot.process.pid) for bot in bots]
-    audio_before = sum(ended_children_seconds(bot.process.pid) for bot in bots)
+    audio_before = sum(audio_seconds_of(bot.process.pid) for bot in bots)
     own_before, requests_before = time.process_time(), len(both.discord.requests)
     acknowledged_seconds, all_seconds = await crowd.jobs(JOBS)
     own_seconds = time.process_time() - own_before
     spent = [cpu_seconds(bot.process.pid) - at for bot, at in zip(bots, before, strict=True)]
-    audio_seconds = sum(ended_children_seconds(bot.process.pid) for bot in bots) - audio_before
+    audio_seconds = sum(audio_seconds_of(bot.process.pid) for bot in bots) - audio_before
     counted = [
         each
         for each in list(both.discord.requests)[requests_before:]
@@ -254,9 +255,9 @@ def cpu_seconds(pid: int) -> float:
     return _seconds_in(pid, 11, 12)
 
 
-def ended_children_seconds(pid: int) -> float:
-    """What its children had used when they ended (cutime and cstime of proc(5)); a bot's are its audio processes."""
-    return _seconds_in(pid, 13, 14)
+def audio_seconds_of(pid: int) -> float:
+    """What a bot's fork server has used, and its forks before they ended (cutime and cstime of proc(5))."""
+    return sum(_seconds_in(server, 11, 12, 13, 14) for server in children(pid))
 
 
 def _seconds_in(pid: int, *fields: int) -> float:

@@ -1,12 +1,10 @@
 """What a picture and a join cost beside plainly decoding the same files, and how long they hold up the bot's loop.
 
-CPU time of the audio processes, their start included; each measured in turns, and the best of three taken.
+CPU time of the audio processes; each measured in turns, and the best of three taken.
 """
 
 import asyncio
 import contextlib
-import os
-import resource
 import statistics
 import tempfile
 import time
@@ -21,6 +19,7 @@ from bot.audio.process import AudioProcess
 from bot.audio.stretches import Kind, frames_from
 from bot.domain.joins import JoinPart
 from tests.benchmarks.rows import Goal, Row
+from tests.support.audio_processes import workers
 from tests.support.music import RATE, drums, noise
 
 SECONDS = 240
@@ -44,9 +43,9 @@ async def measure() -> list[Row]:
             "picture": lambda: audio.draw(whole, folder / "picture.png"),
             "join": lambda: audio.join(parts, folder / "joined.mp3"),
         }
-        costs, stalls, busy, megabytes = await _measured(works)
+        costs, stalls, busy, megabytes = await _measured(audio, works)
     decoding = costs["decoding"]
-    beside = "decoding the same mp3, process and all"
+    beside = "decoding the same mp3 in an audio process"
     rows = [
         Row(
             what="4 min of mp3: picture",
@@ -89,6 +88,7 @@ async def measure() -> list[Row]:
 
 
 async def _measured(
+    audio: AudioProcess,
     works: dict[str, Callable[[], Awaitable[object]]],
 ) -> tuple[dict[str, float], dict[str, float], dict[str, float], dict[str, float]]:
     """CPU time, stalls, the loop's own CPU time in ms, and peak memory in MB, by the name of the work."""
@@ -97,7 +97,7 @@ async def _measured(
     stalls: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(ROUNDS):
         for name, work in works.items():
-            before = _children_ms()
+            before_seconds = audio.cpu_seconds
             watching, weighing = asyncio.create_task(_watched()), asyncio.create_task(_weighed())
             await asyncio.sleep(0.05)
             await work()
@@ -107,13 +107,8 @@ async def _measured(
             busy[name] = max(busy[name], most)
             stalls[name].append(stall)
             megabytes[name] = max(megabytes[name], peak)
-            costs[name] = min(costs[name], _children_ms() - before)
+            costs[name] = min(costs[name], (audio.cpu_seconds - before_seconds) * 1000)
     return costs, {name: statistics.median(found) for name, found in stalls.items()}, busy, megabytes
-
-
-def _children_ms() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return (used.ru_utime + used.ru_stime) * 1000
 
 
 async def _watched() -> tuple[float, float]:
@@ -150,10 +145,9 @@ def _held_by_children() -> float:
     """The most that any audio process has held so far, in MB; Linux alone shows it."""
     held = 0.0
     with contextlib.suppress(OSError):
-        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
-            if b"bot.audio.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
-                status = Path(f"/proc/{child}/status").read_text()
-                held = max(held, float(status.partition("VmHWM:")[2].split()[0]) * 1.024 / 1000)
+        for process in workers():
+            status = Path(f"/proc/{process}/status").read_text()
+            held = max(held, float(status.partition("VmHWM:")[2].split()[0]) * 1.024 / 1000)
     return held
 
 
