@@ -215,7 +215,8 @@ def _write(
     from av.audio.stream import AudioStream  # noqa: PLC0415
 
     with av.open(f"file:{path}", "w", format=recipe.muxer, container_options=muxer_options) as output:
-        options = {"vorbis": {"strict": "experimental"}, "libmp3lame": {"reservoir": "0"}}.get(recipe.codec)
+        mp3 = {"reservoir": "0", "compression_level": "9"}  # quick rather than good
+        options = {"vorbis": {"strict": "experimental"}, "libmp3lame": mp3}.get(recipe.codec)
         stream = output.add_stream(recipe.codec, rate=recipe.sample_rate, layout=recipe.layout, options=options)
         if not isinstance(stream, AudioStream):
             raise TypeError(stream)

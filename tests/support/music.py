@@ -86,12 +86,17 @@ def phrases(lengths: list[float], *, gap: float = 0.25, loudness: float = 0.3) -
     """
     samples, ends = array("h"), list[float]()
     for number, length in enumerate(lengths):
-        chord = tone(length, hertz=196 * 2 ** (number % 5 / 12), loudness=loudness)
-        total = len(chord)
-        samples.extend(array("h", (int(value * (1 - 0.7 * i / total)) for i, value in enumerate(chord))))
+        samples.extend(_sinking(length, 196 * 2 ** (number % 5 / 12), loudness))
         samples.extend(array("h", bytes(2 * round(gap * RATE))))
         ends.append(len(samples) / RATE)
     return samples, ends[:-1]
+
+
+@cache
+def _sinking(seconds: float, hertz: float, loudness: float) -> "array[int]":
+    chord = tone(seconds, hertz=hertz, loudness=loudness)
+    total = len(chord)
+    return array("h", (int(value * (1 - 0.7 * i / total)) for i, value in enumerate(chord)))
 
 
 def noise(seconds: float, *, loudness: float = 0.1, seed: int = 0) -> "array[int]":
