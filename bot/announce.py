@@ -13,6 +13,7 @@ import discord
 from discord import app_commands
 
 from bot.chat.discord_errors import TROUBLES, in_words
+from bot.chat.translator import DescriptionTranslator
 from bot.domain.pace import backoff_seconds
 from bot.errors import Outage
 from bot.services.common.clock import Clock, utc_now
@@ -53,7 +54,7 @@ async def _keep_announced(tree: Tree, storage: Storage, turn: "_Turn") -> None:
     failures = 0
     while True:
         try:
-            digest = await _digest(tree)
+            digest = _digest(tree)
             if await storage.reading.memos.get(_name(tree)) == digest:
                 return
             if not await turn.take(digest):
@@ -95,7 +96,7 @@ async def announce(tree: Tree, storage: Storage) -> int:
         One of `TROUBLES`: Discord did not answer, or refused for another reason.
         Outage: they are announced, but that could not be written down.
     """
-    return await _announce(tree, storage, await _digest(tree))
+    return await _announce(tree, storage, _digest(tree))
 
 
 async def _announce(tree: Tree, storage: Storage, digest: str) -> int:
@@ -137,18 +138,14 @@ def _turn_name(tree: Tree) -> str:
     return f"{_name(tree)}: whose turn"
 
 
-async def _digest(tree: Tree) -> str:
-    """Equal for the same commands and translations, in whatever order they were added.
-
-    It takes some milliseconds, as every description is looked up in each of Discord's languages.
-    """
-    translator = tree.translator
-    commands = [
-        command.to_dict(tree) if translator is None else await command.get_translated_payload(tree, translator)
-        for command in tree.get_commands()
-    ]
+def _digest(tree: Tree) -> str:
+    """Equal for the same commands and files of translations, in whatever order the commands were added."""
+    commands = [command.to_dict(tree) for command in tree.get_commands()]
     commands.sort(key=lambda command: (command["type"], command["name"]))
-    return hashlib.sha256(json.dumps(commands, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(commands, sort_keys=True).encode())
+    if isinstance(tree.translator, DescriptionTranslator):
+        digest.update(tree.translator.digest().encode())
+    return digest.hexdigest()
 
 
 class _Turn:

@@ -4,6 +4,8 @@ A `bot.domain.text.Text` becomes a string here and nowhere else. The sentences i
 language is one file, `bot/locales/<locale>/LC_MESSAGES/encore.po`, which is read when it is first needed.
 """
 
+import contextlib
+import hashlib
 import io
 import logging
 import re
@@ -60,6 +62,19 @@ class Catalogue:
     def load(cls, folder: Path = LOCALES) -> "Catalogue":
         """A catalogue of the languages that have a file in `folder`. No file is read yet."""
         return cls(folder)
+
+    @property
+    def has_languages(self) -> bool:
+        """Whether there is any besides English."""
+        return bool(self._files)
+
+    def digest(self) -> str:
+        """Of all files as they are now. They are not parsed, which would take a hundred times as long."""
+        digest = hashlib.sha256()
+        for name, path in self._files.items():
+            with contextlib.suppress(OSError):  # nothing is translated by a file that cannot be read
+                digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        return digest.hexdigest()
 
     def for_reader(self, locale: str) -> Callable[[Text], str]:
         """`render` for one reader; `locale` is Discord's code, such as `pt-BR`."""

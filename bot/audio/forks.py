@@ -1,6 +1,7 @@
 """The bot's side of the fork server: start it when needed, ask for audio processes, let go of them."""
 
 import asyncio
+import atexit
 import errno
 import os
 import signal
@@ -83,7 +84,13 @@ class ForkServer:
         finally:
             await _even_if_cancelled(fork.end())
             if fork.crashed:  # that tells how memory is laid out, and it is the same in every fork of this server
-                self._let_go()
+                self.let_go()
+
+    def let_go(self) -> None:
+        """It ends after its last question."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
 
     def _asked(self, question: bytes, source: BinaryIO, files: Sequence[BinaryIO]) -> tuple[socket.socket, BinaryIO]:
         """The bot's ends of the leash and of the pipe with the answer."""
@@ -98,7 +105,7 @@ class ForkServer:
             try:
                 self._send(message, descriptors)
             except OSError:  # it has ended
-                self._let_go()
+                self.let_go()
                 self._send(message, descriptors)
         return leash, os.fdopen(read_end, "rb", buffering=0)
 
@@ -125,17 +132,13 @@ class ForkServer:
             Thread(target=process.wait, name="end of the fork server", daemon=True).start()
         return self._control
 
-    def _let_go(self) -> None:
-        """It ends after its last question."""
-        if self._control is not None:
-            self._control.close()
-            self._control = None
-
 
 @cache
 def fork_server(worker: str) -> ForkServer:
     """The one that all of this process shares."""
-    return ForkServer(worker)
+    server = ForkServer(worker)
+    atexit.register(server.let_go)
+    return server
 
 
 async def _even_if_cancelled(ending: Coroutine[None, None, None]) -> None:

@@ -27,6 +27,10 @@ class DescriptionTranslator(app_commands.Translator):
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
+    def digest(self) -> str:
+        """Another one if any translation has changed."""
+        return self._catalogue.digest()
+
     async def translate(self, string: locale_str, locale: Locale, context: TranslationContextTypes) -> str | None:
         """The description in `locale`; None leaves it English."""
         if context.location not in _DESCRIPTIONS:

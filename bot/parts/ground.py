@@ -194,7 +194,8 @@ async def _discord(
             http_trace=pacer.trace(),
         )
         try:
-            await client.tree.set_translator(DescriptionTranslator(catalogue))
+            if catalogue.has_languages:
+                await client.tree.set_translator(DescriptionTranslator(catalogue))
             messenger = DiscordMessenger(
                 client,
                 catalogue,
