@@ -39,7 +39,7 @@ test-sqlite: setup  ## run all tests on SQLite, or those in TESTS="tests/unit te
 	@$(PYTEST) $$(($$(nproc) * 2)) $(TESTS)
 
 test-postgres: setup  ## run the tests with a database on a throw-away PostgreSQL
-	@$(PYTEST) $$(($$(nproc) * 2)) --database postgres  # these wait for the server as well
+	@$(PYTEST) $$(($$(nproc) * 2)) --database postgres $(or $(TESTS),tests/integration tests/end_to_end tests/faults)
 
 test-deep: setup  ## try the tests that invent their own examples with twenty times as many
 	@ENCORE_TEST_DEEP=1 $(PYTEST) $$(($$(nproc) * 2)) -m hypothesis

@@ -50,6 +50,7 @@ class PostgresServer:
             "port": str(PORT),
             "max_connections": "200",
             "shared_buffers": "32MB",
+            "jit": "off",  # compiling takes longer than any of these queries
             **({} if self.durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
         }
         flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]

@@ -6,10 +6,12 @@ Everything is deterministic: the same seed gives the same piece. PyAV is importe
 import math
 import random
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from operator import add
+from itertools import accumulate, repeat
+from operator import add, mul
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -171,14 +173,11 @@ def _pluck(midi_number: int) -> "array[int]":
     turn = _turns_per_sample(midi_number)
     length = round(0.9 * SAMPLE_RATE)
     attack = round(0.005 * SAMPLE_RATE)
-    sin = math.sin
-    decay = math.exp(-4.5 / length)
-    loudness, wave = 5200.0, array("h")
-    for i in range(length):
-        rise = i / attack if i < attack else 1.0
-        angle = turn * i
-        wave.append(int(rise * loudness * (sin(angle) + 0.4 * sin(2 * angle) + 0.15 * sin(3 * angle))))
-        loudness *= decay
+    rise = [i / attack for i in range(attack)] + [1.0] * (length - attack)
+    loudness = map(mul, rise, accumulate(repeat(math.exp(-4.5 / length), length - 1), mul, initial=5200.0))
+    first, second, third = (_sine(overtone * turn, length) for overtone in (1, 2, 3))
+    tones = map(add, map(add, first, map((0.4).__mul__, second)), map((0.15).__mul__, third))
+    wave = array("h", map(int, map(mul, loudness, tones)))
     _fade_out(wave, attack * 4)
     return wave
 
@@ -186,10 +185,13 @@ def _pluck(midi_number: int) -> "array[int]":
 @cache
 def _pad(midi_numbers: tuple[int, ...], length: int) -> "array[int]":
     """A soft chord that swells and sinks within `length` samples."""
-    turns = [_turns_per_sample(number) for number in midi_numbers]
-    swell = math.pi / length
-    sin = math.sin
-    return array("h", (int(1300 * sin(swell * i) * sum(sin(turn * i) for turn in turns)) for i in range(length)))
+    swell = map((1300.0).__mul__, _sine(math.pi / length, length))
+    chord = map(sum, zip(*(_sine(_turns_per_sample(number), length) for number in midi_numbers), strict=True))
+    return array("h", map(int, map(mul, swell, chord)))
+
+
+def _sine(turn: float, length: int) -> Iterator[float]:
+    return map(math.sin, map(turn.__mul__, range(length)))
 
 
 def _fade_in(samples: "array[int]", length: int) -> None:
