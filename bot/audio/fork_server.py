@@ -77,21 +77,19 @@ class Server:
         leash, *others = descriptors
         server = os.getpid()
         if not (pid := os.fork()):
-            self._become_audio_process(server, question, descriptors, others)
+            self._become_audio_process(server, question, others)
         for descriptor in others:
             os.close(descriptor)
         self._children[leash] = _Child(pid, leash)
         self._selector.register(leash, selectors.EVENT_READ)
 
-    def _become_audio_process(
-        self, server: int, question: bytes, descriptors: Sequence[int], others: Sequence[int]
-    ) -> NoReturn:
+    def _become_audio_process(self, server: int, question: bytes, descriptors: Sequence[int]) -> NoReturn:
         code = 1
         try:
             os.setsid()
             _die_with(server)
-            answer, source, *files = others
-            hold_only([source, answer, *files], above=max(descriptors))
+            answer, source, *files = descriptors
+            hold_only([source, answer, *files])
             self._answer(question)
             code = 0
         except BaseException:  # noqa: BLE001  # nothing of a child may go on as the server
@@ -102,9 +100,7 @@ class Server:
     def _end(self, child: _Child) -> None:
         self._selector.unregister(child.leash)
         for kill in (os.killpg, os.kill):  # the second in case it has no group of its own yet
-            with contextlib.suppress(
-                ProcessLookupError, PermissionError
-            ):  # PermissionError: macOS, once all have ended
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter on macOS, once all have ended
                 kill(child.pid, signal.SIGKILL)
         self._ending.append(child)
 
@@ -119,14 +115,13 @@ class Server:
         return True
 
 
-def hold_only(descriptors: Sequence[int], *, above: int) -> None:
-    """Make them 0, 1, 3, 4 and so on; close every other one up to `above`, the highest there is, but for 2."""
-    moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, above + 1) for descriptor in descriptors]
-    os.closerange(FIRST_FILE, above + 1)
-    wanted = [0, 1, *range(FIRST_FILE, FIRST_FILE + len(descriptors) - 2)]
-    for descriptor, number in zip(moved, wanted, strict=True):
+def hold_only(descriptors: Sequence[int]) -> None:
+    """Make them 0, 1, 3, 4 and so on, and close every other one but 2."""
+    beyond = FIRST_FILE + len(descriptors) - 2
+    moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, beyond) for descriptor in descriptors]
+    for descriptor, number in zip(moved, (0, 1, *range(FIRST_FILE, beyond)), strict=True):
         os.dup2(descriptor, number)
-        os.close(descriptor)
+    os.closerange(beyond, os.sysconf("SC_OPEN_MAX"))
 
 
 def _die_with(server: int) -> None:

@@ -15,7 +15,7 @@ from bot.audio.process import AudioProcess
 from bot.errors import SourceTooCostly
 from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.sounds import compose, silent_mp3_of_size
-from tests.support.audio_processes import a_worker, children, needs_proc, servers, until, workers
+from tests.support.audio_processes import a_worker, children, has_ended, needs_proc, servers, until, workers
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,8 +77,26 @@ async def test_a_file_is_read_again_if_the_server_is_killed_meanwhile(piece: Pat
     os.kill(server, signal.SIGKILL)
 
     assert (await task).length_seconds > 60
-    with pytest.raises(ProcessLookupError):
-        os.kill(fork, 0)
+    assert has_ended(fork)
+
+
+async def test_a_fork_holds_neither_the_bots_sockets_nor_another_forks_leash(piece: Path, long_file: Path) -> None:
+    """Whether the server's others have higher numbers than its own or lower ones."""
+    audio = AudioProcess(probes_at_once=4)
+    first = [asyncio.create_task(audio.probe(path)) for path in (piece, piece, long_file)]
+    await asyncio.gather(*first[:2])
+    (one,) = workers()
+    second = asyncio.create_task(audio.fit(long_file, piece.with_name("small.mp3"), limit_bytes=9_000_000))
+    await until(lambda: len(workers()) == 2)
+    (other,) = workers() - {one}
+    await until(lambda: os.getpriority(os.PRIO_PROCESS, other) == NICENESS)
+    held = [str(path.readlink()) for fork in (one, other) for path in Path(f"/proc/{fork}/fd").iterdir()]
+    for task in (first[2], second):
+        task.cancel()
+    await asyncio.wait((first[2], second))
+
+    assert len(held) > 4
+    assert not [what for what in held if "socket" in what or "eventpoll" in what]
 
 
 async def test_a_stop_of_all_processes_leaves_the_bot_time_to_finish(piece: Path) -> None:

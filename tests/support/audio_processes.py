@@ -37,3 +37,11 @@ async def until(condition: Callable[[], object]) -> None:
 async def a_worker() -> int:
     await until(workers)
     return workers().pop()
+
+
+def has_ended(pid: int) -> bool:
+    """Whether or not its new parent has reaped it yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except FileNotFoundError:
+        return True
