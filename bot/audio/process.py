@@ -248,7 +248,8 @@ class AudioProcess:
             self._tell_what_is_missing(msgspec.json.decode(lines[0], type=Confined))
             answer: Answer = msgspec.json.decode(lines[1], type=Answer)
         except msgspec.DecodeError:
-            raise SourceTooCostly(f"audio process ended with {fork.exit_code}") from None
+            ended = f"audio process ended with {fork.exit_code}"
+            raise SourceTooCostly("no audio process starts" if fork.exit_code is None else ended) from None
         if isinstance(answer, Refusal):
             raise _error_of(answer)
         return answer

@@ -133,3 +133,8 @@ def test_a_server_ends_without_a_bot_or_without_questions(is_idle: bool) -> None
             ours.close()
 
         assert server.wait(PATIENCE_SECONDS) == 0
+
+
+async def test_without_a_server_that_starts_the_operator_reads_so(piece: Path) -> None:
+    with pytest.raises(SourceTooCostly, match="no audio process starts"):
+        await AudioProcess(worker="tests.support.no_such_module").probe(piece)
