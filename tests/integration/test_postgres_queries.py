@@ -7,7 +7,7 @@ import pytest
 
 from storage.gauges import SNAPSHOT
 from tests.integration.test_storage_queries import QUERIES
-from tests.support.database import connected, open_storage
+from tests.support.database import connected, make_database, open_storage
 from tests.support.storage_samples import a_delivered, a_job, a_track, insert
 
 pytestmark = pytest.mark.postgres
@@ -33,6 +33,7 @@ INSERT INTO job SELECT made.*
 
 async def test_the_metrics_read_only_work_that_is_left_even_before_the_server_has_statistics(tmp_path: Path) -> None:
     """As after pg_restore."""
+    await make_database(tmp_path / "encore.db", like_new=True)  # another test's would have statistics
     async with open_storage(tmp_path / "encore.db") as storage:
         job = a_job()
         await insert(storage, job)
