@@ -20,15 +20,15 @@ DAYS_PER_YEAR = 365
 class Figures:
     """Measured; CPU in milliseconds for each job."""
 
-    sqlite_cpu_ms: float = 90
-    gateway_cpu_ms: float = 4.7
-    web_cpu_ms: float = 7.8
-    workers_cpu_ms: float = 80
-    audio_cpu_ms: float = 1_050  # in processes of its own; 130 with JOIN_PREVIEW=off
-    transactions_per_job: float = 31
+    sqlite_cpu_ms: float = 94
+    gateway_cpu_ms: float = 7.2
+    web_cpu_ms: float = 11
+    workers_cpu_ms: float = 106
+    audio_cpu_ms: float = 674  # in processes of its own; 20 with JOIN_PREVIEW=off
+    transactions_per_job: float = 29
     transactions_per_second: float = 1_000  # on PostgreSQL, durable, one at a time
-    discord_requests_per_job: float = 6.6
-    stored_kb_per_job: float = 19
+    discord_requests_per_job: float = 6.0
+    stored_kb_per_job: float = 18.4
     servers_per_gateway_process: int = 1_000  # memory allows more, but Discord wants a shard for every 2,500
 
 
