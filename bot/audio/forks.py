@@ -102,12 +102,17 @@ class ForkServer:
             stack.callback(os.close, write_end)
             descriptors = [its_leash.fileno(), write_end, source.fileno(), *(file.fileno() for file in files)]
             message = LENGTH.pack(len(question)) + question
-            try:
-                self._send(message, descriptors)
-            except OSError:  # it has ended
-                self.let_go()
-                self._send(message, descriptors)
-        return leash, os.fdopen(read_end, "rb", buffering=0)
+            output = os.fdopen(read_end, "rb", buffering=0)
+            with ExitStack() as if_not_sent:
+                if_not_sent.callback(leash.close)
+                if_not_sent.callback(output.close)
+                try:
+                    self._send(message, descriptors)
+                except OSError:  # it has ended
+                    self.let_go()
+                    self._send(message, descriptors)
+                if_not_sent.pop_all()
+        return leash, output
 
     def _send(self, message: bytes, descriptors: Sequence[int]) -> None:
         """A message waits in the socket's buffer until the server is ready."""

@@ -17,9 +17,9 @@ def children(parent: int) -> set[int]:
     return {int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
 
 
-def servers(worker: str = "bot.audio.worker") -> set[int]:
-    """This process's fork servers for a worker. One that was let go may still have a last question to answer."""
-    name = f"bot.audio.fork_server\0{worker}\0".encode()
+def servers() -> set[int]:
+    """This process's fork servers. One that was let go may still have a last question to answer."""
+    name = b"bot.audio.fork_server\0bot.audio.worker\0"
     return {child for child in children(os.getpid()) if name in Path(f"/proc/{child}/cmdline").read_bytes()}
 
 
