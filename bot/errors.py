@@ -175,6 +175,13 @@ class SourceTooCostly(BadSource):
         super().__init__(log_line, text("I couldn't read this file. It may be damaged."))
 
 
+class DecoderUnavailable(BadSource):
+    """Nothing is known about the file: this machine lets no audio process start."""
+
+    def __init__(self, log_line: str) -> None:
+        super().__init__(log_line, text("I can't read audio right now. It isn't your file: try again later."))
+
+
 class ProviderError(EncoreError):
     """A call to the provider did not succeed. `may_have_started`: whether it may have begun paid work.
 

@@ -16,7 +16,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
 from bot import kernel
@@ -30,16 +29,8 @@ _PR_SET_PDEATHSIG = 1
 _REAP_EVERY_SECONDS = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
-    """`leash`: the bot holds the other end until it is done with the process."""
-
-    pid: int
-    leash: int
-
-
 class Server:
-    """Forks a process for each question, and ends it with whatever it has started once the bot lets go of it.
+    """Forks a process for each question, and ends it with whatever it has started once the bot lets go of its leash.
 
     A child is not reaped before, so its id still means its own process group.
     """
@@ -49,8 +40,8 @@ class Server:
         self._answer = answer
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
-        self._children: dict[int, _Child] = {}  # by leash
-        self._ending: list[_Child] = []
+        self._children: dict[int, int] = {}  # the ids of processes by their leashes, as in the next
+        self._ending: dict[int, int] = {}
         self._is_wanted = True
 
     def serve(self) -> None:
@@ -62,8 +53,8 @@ class Server:
                     self._take_question()
                     asked_at = time.monotonic()
                 else:
-                    self._end(self._children.pop(key.fd))
-            self._ending = [child for child in self._ending if not self._has_ended(child)]
+                    self._end(key.fd)
+            self._ending = {leash: pid for leash, pid in self._ending.items() if not self._has_ended(leash, pid)}
             if not (self._children or self._ending) and time.monotonic() - asked_at >= IDLE_SECONDS:
                 return
 
@@ -76,12 +67,17 @@ class Server:
         question = self._control.recv(LENGTH.unpack(length)[0], socket.MSG_WAITALL)
         leash, *others = descriptors
         server = os.getpid()
-        if not (pid := os.fork()):
-            self._become_audio_process(server, question, others)
+        try:
+            pid = os.fork()
+        except OSError:  # no memory, or too many processes: the bot sees the leash go
+            os.close(leash)
+        else:
+            if not pid:
+                self._become_audio_process(server, question, others)
+            self._children[leash] = pid
+            self._selector.register(leash, selectors.EVENT_READ)
         for descriptor in others:
             os.close(descriptor)
-        self._children[leash] = _Child(pid, leash)
-        self._selector.register(leash, selectors.EVENT_READ)
 
     def _become_audio_process(self, server: int, question: bytes, descriptors: Sequence[int]) -> NoReturn:
         code = 1
@@ -97,21 +93,20 @@ class Server:
         finally:
             os._exit(code)
 
-    def _end(self, child: _Child) -> None:
-        self._selector.unregister(child.leash)
+    def _end(self, leash: int) -> None:
+        self._selector.unregister(leash)
+        pid = self._ending[leash] = self._children.pop(leash)
         for kill in (os.killpg, os.kill):  # the second in case it has no group of its own yet
             with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter on macOS, once all have ended
-                kill(child.pid, signal.SIGKILL)
-        self._ending.append(child)
+                kill(pid, signal.SIGKILL)
 
-    def _has_ended(self, child: _Child) -> bool:
-        pid, status, used = os.wait4(child.pid, os.WNOHANG)
-        if not pid:
+    def _has_ended(self, leash: int, pid: int) -> bool:
+        ended, status, used = os.wait4(pid, os.WNOHANG)
+        if not ended:
             return False
-        ended = ENDED.pack(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime)
         with contextlib.suppress(BrokenPipeError):  # the bot is gone
-            os.write(child.leash, ended)
-        os.close(child.leash)
+            os.write(leash, ENDED.pack(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime))
+        os.close(leash)
         return True
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from threading import Thread
 from typing import BinaryIO
 
 from bot.audio.questions import ENDED, LENGTH
+from bot.cancellation import to_its_end
 
 LINE_MAX_BYTES = 1 << 14
 
@@ -82,7 +83,7 @@ class ForkServer:
             finally:
                 transport.close()
         finally:
-            await _even_if_cancelled(fork.end())
+            await to_its_end(fork.end())
             if fork.crashed:  # that tells how memory is laid out, and it is the same in every fork of this server
                 self.let_go()
 
@@ -144,13 +145,3 @@ def fork_server(worker: str) -> ForkServer:
     server = ForkServer(worker)
     atexit.register(server.let_go)
     return server
-
-
-async def _even_if_cancelled(ending: Coroutine[None, None, None]) -> None:
-    """Wait for what takes no time, or it would still go on when the caller is told that it is over."""
-    task = asyncio.ensure_future(ending)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise

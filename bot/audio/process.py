@@ -42,7 +42,16 @@ from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trim
 from bot.domain.models import MODELS
 from bot.domain.outlines import Outline
 from bot.domain.source import AudioProperties
-from bot.errors import BadSource, NoAudioTrack, NotAudio, SourceEmpty, SourceTooCostly, SourceTooLong, SourceTruncated
+from bot.errors import (
+    BadSource,
+    DecoderUnavailable,
+    NoAudioTrack,
+    NotAudio,
+    SourceEmpty,
+    SourceTooCostly,
+    SourceTooLong,
+    SourceTruncated,
+)
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +78,8 @@ class AudioProcess:
 
     Probes and fits have separate slots, so that a delivery never waits for members' files. Pictures, joins, previews
     and trimmed sources share two more, and never begin while a probe waits. A file whose process dies,
-    from a signal, lack of memory or its time limit, is a `SourceTooCostly`. Cancelling a call ends its process.
+    from a signal, lack of memory or its time limit, is a `SourceTooCostly`; if none can be started, every call raises
+    `DecoderUnavailable`. Cancelling a call ends its process.
     `worker` is the module whose `main` answers.
     """
 
@@ -92,6 +102,7 @@ class AudioProcess:
         self._studio_limits = studio_limits
         self._server = fork_server(worker)
         self.cpu_seconds = 0.0  # of all processes that have answered
+        self._has_told_of_outage = False
         self._has_told_what_is_missing = False
         self.missing: tuple[str, ...] | None = None  # what the system lacks to confine a process; None: none was asked
 
@@ -238,21 +249,37 @@ class AudioProcess:
     async def _answer_to(self, question: Question, source: BinaryIO, *files: BinaryIO) -> Answer:
         encoded = msgspec.json.encode(question)
         for _ in range(2):
-            async with self._server.fork(encoded, source, files) as fork:
-                lines = await _lines_of(fork, question.limits)
+            try:
+                async with self._server.fork(encoded, source, files) as fork:
+                    lines = await _lines_of(fork, question.limits)
+            except OSError as error:
+                raise self._unavailable(error.strerror or str(error)) from error
             self.cpu_seconds += fork.cpu_seconds
             if lines[1] or fork.exit_code is not None:
                 break
             _rewind(source, *files)  # the fork server has ended, which says nothing about the file
+        else:
+            raise self._unavailable("each one ends at once")
+        self._has_told_of_outage = False
         try:
             self._tell_what_is_missing(msgspec.json.decode(lines[0], type=Confined))
             answer: Answer = msgspec.json.decode(lines[1], type=Answer)
         except msgspec.DecodeError:
-            ended = f"audio process ended with {fork.exit_code}"
-            raise SourceTooCostly("no audio process starts" if fork.exit_code is None else ended) from None
+            raise SourceTooCostly(f"audio process ended with {fork.exit_code}") from None
         if isinstance(answer, Refusal):
             raise _error_of(answer)
         return answer
+
+    def _unavailable(self, reason: str) -> DecoderUnavailable:
+        """Logged once until a process starts again."""
+        if not self._has_told_of_outage:
+            log.error(
+                "no audio process starts (%s): see whether this machine has memory left and lets the bot have more"
+                " processes; encore doctor tries one",
+                reason,
+            )
+        self._has_told_of_outage = True
+        return DecoderUnavailable(f"no audio process starts ({reason})")
 
     def _tell_what_is_missing(self, confined: Confined) -> None:
         """Logged once per bot: the system stays the same."""

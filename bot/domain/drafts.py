@@ -189,7 +189,10 @@ def _number(words: str) -> float | None:
 
 
 RETRIED = frozenset(
-    {Gate.OPEN_COMMANDS, Gate.PERMISSIONS, Gate.POSTING, Gate.PROVIDER, Gate.QUOTA, "no_room", "one_each", "fault"}
+    {
+        *(Gate.OPEN_COMMANDS, Gate.PERMISSIONS, Gate.POSTING, Gate.PROVIDER, Gate.QUOTA),
+        *("no_room", "decoder_unavailable", "one_each", "fault"),
+    }
 )
 """Rules that may not be broken a while later, whatever the request says."""
 

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from bot.cancellation import to_its_end
+
 THREADS = 4
 
 
@@ -15,24 +17,19 @@ class Disk:
 
     async def create(self, path: Path) -> None:
         """Make an empty file, replacing whatever was there. Raises OSError."""
-        await self._to_its_end(partial(_write, path, b"", "wb"))
+        await self._finish(partial(_write, path, b"", "wb"))
 
     async def append(self, path: Path, data: bytes) -> None:
         """Raises OSError."""
-        await self._to_its_end(partial(_write, path, data, "ab"))
+        await self._finish(partial(_write, path, data, "ab"))
 
     async def remove(self, path: Path) -> None:
         """It may be missing."""
-        await self._to_its_end(partial(path.unlink, missing_ok=True))
+        await self._finish(partial(path.unlink, missing_ok=True))
 
-    async def _to_its_end(self, work: Callable[[], None]) -> None:
+    async def _finish(self, work: Callable[[], None]) -> None:
         """Wait for `work` even when cancelled: a file must not be removed while it is being written."""
-        done = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        try:
-            await asyncio.shield(done)
-        except asyncio.CancelledError:
-            await asyncio.wait([done])
-            raise
+        await to_its_end(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
     def close(self) -> None:
         self._threads.shutdown()

@@ -62,7 +62,7 @@ CODES: Values = (
 DATABASE: Values = ("write", "read", "query")
 SOURCE_RULES: Values = (
     *("source_unreachable", "source_gone", "source_too_large", "source_empty", "not_audio", "no_audio_track"),
-    *("source_truncated", "source_too_long", "source_too_costly"),
+    *("source_truncated", "source_too_long", "source_too_costly", "decoder_unavailable"),
 )
 OTHER_RULES: Values = (
     *("model_not_offered", "one_source", "track_unknown", "track_ambiguous", "upload_refused", "no_room"),

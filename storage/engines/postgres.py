@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from bot.cancellation import to_its_end
 from storage.engines.base import (
     BUSY_SECONDS,
     HANGING_SECONDS,
@@ -27,7 +28,6 @@ from storage.engines.base import (
 )
 from storage.engines.postgres_clock import running_clock
 from storage.engines.postgres_outages import outages_typed
-from storage.engines.tasks import to_its_end
 from storage.errors import StorageUnavailable
 
 log = logging.getLogger(__name__)

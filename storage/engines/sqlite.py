@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
+from bot.cancellation import to_its_end
 from storage.engines.base import Availability, Connection, Piece
 from storage.engines.sqlite_connection import LentConnection, Sqlite, SqliteConnection
 from storage.engines.sqlite_outages import outages_typed, unavailable
 from storage.engines.sqlite_pieces import Busy, Part, Queue, begin, read_piece, roll_back, write_together
-from storage.engines.tasks import to_its_end
 from storage.errors import StorageUnavailable
 
 T = TypeVar("T")

@@ -12,10 +12,11 @@ import pytest
 
 from bot.audio.confinement import NICENESS
 from bot.audio.process import AudioProcess
-from bot.errors import SourceTooCostly
+from bot.errors import DecoderUnavailable, SourceTooCostly
 from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.sounds import compose, silent_mp3_of_size
 from tests.support.audio_processes import a_worker, children, has_ended, needs_proc, servers, until, workers
+from tests.support.secrets import Overheard
 
 ROOT = Path(__file__).parents[2]
 
@@ -135,6 +136,25 @@ def test_a_server_ends_without_a_bot_or_without_questions(is_idle: bool) -> None
         assert server.wait(PATIENCE_SECONDS) == 0
 
 
-async def test_without_a_server_that_starts_the_operator_reads_so(piece: Path) -> None:
-    with pytest.raises(SourceTooCostly, match="no audio process starts"):
-        await AudioProcess(worker="tests.support.no_such_module").probe(piece)
+async def test_without_a_server_that_starts_the_operator_reads_so_once_and_no_file_is_blamed(
+    piece: Path, overheard: Overheard
+) -> None:
+    audio = AudioProcess(worker="tests.support.no_such_module")
+    for _ in range(2):
+        with pytest.raises(DecoderUnavailable):
+            await audio.probe(piece)
+
+    assert len([line for line in overheard.lines if "no audio process starts" in line]) == 1
+
+
+async def test_a_process_for_which_there_is_no_room_does_not_take_the_others_with_it(
+    piece: Path, long_file: Path
+) -> None:
+    audio = AudioProcess(worker="tests.support.crowded_worker")
+    first = asyncio.create_task(audio.probe(long_file))
+    await until(lambda: workers("tests.support.crowded_worker"))
+
+    with pytest.raises(DecoderUnavailable):
+        await audio.probe(piece)
+
+    assert (await first).length_seconds > 60

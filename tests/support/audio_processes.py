@@ -17,15 +17,18 @@ def children(parent: int) -> set[int]:
     return {int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
 
 
-def servers() -> set[int]:
+WORKER = "bot.audio.worker"
+
+
+def servers(worker: str = WORKER) -> set[int]:
     """This process's fork servers. One that was let go may still have a last question to answer."""
-    name = b"bot.audio.fork_server\0bot.audio.worker\0"
+    name = b"bot.audio.fork_server\0%s\0" % worker.encode()
     return {child for child in children(os.getpid()) if name in Path(f"/proc/{child}/cmdline").read_bytes()}
 
 
-def workers() -> set[int]:
+def workers(worker: str = WORKER) -> set[int]:
     """The audio processes that there are."""
-    return set().union(*map(children, servers()))
+    return set().union(*map(children, servers(worker)))
 
 
 async def until(condition: Callable[[], object]) -> None:

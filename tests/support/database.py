@@ -20,6 +20,8 @@ from storage.storage import open_storage as open_file
 SERVER = "ENCORE_TEST_POSTGRES"
 """The address of the server's own database, in the environment of every worker; not set: tests run on SQLite."""
 CONNECTIONS = 4
+LEAST_BUSY_SECONDS = 1.0
+"""On PostgreSQL this patience is also for opening a connection, which a loaded machine does not do in a moment."""
 
 TABLES = """
 SELECT relname AS name, pg_relation_size(oid) > 800 * 1024 AS is_large FROM pg_class
@@ -61,7 +63,8 @@ async def open_storage(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Asy
             yield storage
         return
     await make_database(path)
-    async with open_shared_storage(_url_of(path), connections=CONNECTIONS, busy_seconds=busy_seconds) as storage:
+    patience = max(busy_seconds, LEAST_BUSY_SECONDS)
+    async with open_shared_storage(_url_of(path), connections=CONNECTIONS, busy_seconds=patience) as storage:
         yield storage
 
 
