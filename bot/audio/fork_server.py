@@ -16,16 +16,19 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from bot import kernel
-from bot.audio.questions import ENDED, FIRST_FILE, LENGTH
+from bot.audio.confinement import NICENESS
+from bot.audio.questions import ENDED, FIRST_FILE, FORK
 
 IDLE_SECONDS = 60.0
 """Without a question for so long, the server ends and gives its memory back; the next question starts another."""
 DESCRIPTORS_MAX = 128
 _CONTROL = 0
 _PR_SET_PDEATHSIG = 1
+_AUTOGROUP = Path("/proc/self/autogroup")
 _REAP_EVERY_SECONDS = 0.005
 
 
@@ -59,12 +62,11 @@ class Server:
                 return
 
     def _take_question(self) -> None:
-        length, descriptors, _, _ = socket.recv_fds(self._control, LENGTH.size, DESCRIPTORS_MAX)
-        if not length:
+        told, descriptors, _, _ = socket.recv_fds(self._control, len(FORK), DESCRIPTORS_MAX)
+        if not told:
             self._selector.unregister(self._control)
             self._is_wanted = False
             return
-        question = self._control.recv(LENGTH.unpack(length)[0], socket.MSG_WAITALL)
         leash, *others = descriptors
         server = os.getpid()
         try:
@@ -73,18 +75,19 @@ class Server:
             os.close(leash)
         else:
             if not pid:
-                self._become_audio_process(server, question, others)
+                self._become_audio_process(server, others)
             self._children[leash] = pid
             self._selector.register(leash, selectors.EVENT_READ)
         for descriptor in others:
             os.close(descriptor)
 
-    def _become_audio_process(self, server: int, question: bytes, descriptors: Sequence[int]) -> NoReturn:
+    def _become_audio_process(self, server: int, descriptors: Sequence[int]) -> NoReturn:
         code = 1
         try:
-            os.setsid()
+            os.setpgid(0, 0)
             _die_with(server)
-            answer, source, *files = descriptors
+            answer, asked, source, *files = descriptors
+            question = _read(asked)
             hold_only([source, answer, *files])
             self._answer(question)
             code = 0
@@ -119,6 +122,20 @@ def hold_only(descriptors: Sequence[int]) -> None:
     os.closerange(beyond, os.sysconf("SC_OPEN_MAX"))
 
 
+def _read(asked: int) -> bytes:
+    with os.fdopen(asked, "rb") as question:
+        return question.read()
+
+
+def _yield_to_the_bot() -> None:
+    """Linux may share the processors out among sessions, and a process's niceness then counts only within its own.
+
+    See sched(7), "The autogroup feature". The server's processes are all in its session, which the bot is not in.
+    """
+    with contextlib.suppress(OSError), _AUTOGROUP.open("w") as group:
+        group.write(str(NICENESS))
+
+
 def _die_with(server: int) -> None:
     """On Linux the audio process ends with the server, whatever ends that."""
     if sys.platform == "linux":
@@ -131,6 +148,9 @@ def main() -> None:
     # A service manager that stops the bot may tell all its processes, but the bot still has questions to finish.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # what a program ignores, those that it starts ignore, too
+    kernel.keep_memory_private()  # from a process that got out, where no layer of isolation would stop that
+    _yield_to_the_bot()
     worker = importlib.import_module(sys.argv[1])
     gc.collect()
     gc.freeze()  # so that a child that looks for garbage need not copy what it shares with the server

@@ -2,23 +2,27 @@
 
 import asyncio
 import atexit
-import errno
 import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from subprocess import DEVNULL, Popen
+from tempfile import TemporaryFile
 from threading import Thread
 from typing import BinaryIO
 
-from bot.audio.questions import ENDED, LENGTH
+from bot.audio.questions import ENDED, FORK
 from bot.cancellation import to_its_end
 
 LINE_MAX_BYTES = 1 << 14
+FORKS_MAX = 100
+"""Forks of one server: their memory is laid out alike, so what one gives away about it helps against the next."""
+END_SECONDS = 10.0
+"""How long the server may take to end a fork; one that takes longer hangs."""
 
 _ROOT = Path(__file__).parents[2]  # `bot` can be imported from here
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8"}  # the bot's own environment holds its secrets
@@ -46,33 +50,79 @@ class Fork:
         return await self._output.readline()
 
     async def end(self) -> None:
-        """End it with its whole process group."""
+        """End it with its whole process group.
+
+        Raises:
+            TimeoutError: the server does not do it.
+        """
         with self._leash:
             self._leash.shutdown(socket.SHUT_WR)
-            told = await asyncio.get_running_loop().sock_recv(self._leash, ENDED.size)
+            async with asyncio.timeout(END_SECONDS):
+                told = await asyncio.get_running_loop().sock_recv(self._leash, ENDED.size)
         if told:
             self.exit_code, self.cpu_seconds = ENDED.unpack(told)
 
 
-class ForkServer:
-    """The process that audio processes are forked from (`bot.audio.fork_server`).
+class _Server:
+    """One process of `bot.audio.fork_server`. It ends by itself once it is let go of and its forks have ended."""
 
-    It runs while there are questions and for a while after. If it has ended, for whatever reason, the next question
-    starts another.
+    def __init__(self, worker: str) -> None:
+        self._control, its_end = socket.socketpair()
+        self._control.setblocking(False)
+        self._forks = 0
+        with its_end:
+            self._process = Popen(  # noqa: S603  # our own arguments
+                [sys.executable, "-m", "bot.audio.fork_server", worker],
+                stdin=its_end.fileno(),
+                stdout=DEVNULL,
+                cwd=_ROOT,
+                env=_ENVIRONMENT,
+                # Standard error stays the bot's until a fork is confined, so that a broken installation shows.
+                start_new_session=True,  # Ctrl-C does not reach it
+            )
+        with suppress(RuntimeError):  # there is room for no thread: the next process to be started clears it away
+            # So that it leaves no zombie, whenever it ends.
+            Thread(target=self._process.wait, name="end of the fork server", daemon=True).start()
+
+    @property
+    def has_forked_enough(self) -> bool:
+        return self._forks >= FORKS_MAX
+
+    def ask(self, descriptors: Sequence[int]) -> None:
+        """Ask for a fork, which the server makes when it is ready. Raises OSError: it has ended, or hangs."""
+        socket.send_fds(self._control, [FORK], descriptors)
+        self._forks += 1
+
+    def let_go(self) -> None:
+        self._control.close()
+
+    def kill(self) -> None:
+        """End it at once; on Linux its forks end with it."""
+        self._process.kill()
+
+
+class ForkServer:
+    """What audio processes are forked from: a process that runs while there are questions and for a while after.
+
+    If it has ended, for whatever reason, the next question starts another.
     """
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
-        self._control: socket.socket | None = None
+        self._server: _Server | None = None
 
     @asynccontextmanager
     async def fork(self, question: bytes, source: BinaryIO, files: Sequence[BinaryIO]) -> AsyncIterator[Fork]:
         """An audio process with `source` on standard input and `files` from `FIRST_FILE` on.
 
-        On leaving it is gone with whatever it has started, even if the caller is cancelled. At most two buffers of
+        On leaving it is gone with whatever it has started, even if the caller is cancelled; only a moment later if the
+        server was killed. At most two buffers of
         `LINE_MAX_BYTES` are read ahead, whatever it sends.
+
+        Raises:
+            OSError: no server can be started.
         """
-        leash, output = self._asked(question, source, files)
+        server, leash, output = self._asked(question, source, files)
         reader = asyncio.StreamReader(limit=LINE_MAX_BYTES)
         fork = Fork(leash, reader)
         try:
@@ -83,60 +133,59 @@ class ForkServer:
             finally:
                 transport.close()
         finally:
-            await to_its_end(fork.end())
-            if fork.crashed:  # that tells how memory is laid out, and it is the same in every fork of this server
-                self.let_go()
+            await to_its_end(self._end(fork, server))
 
     def let_go(self) -> None:
-        """It ends after its last question."""
-        if self._control is not None:
-            self._control.close()
-            self._control = None
+        """Its last questions are answered; the next one starts another server, whose memory is laid out differently."""
+        if self._server is not None:
+            self._server.let_go()
+            self._server = None
 
-    def _asked(self, question: bytes, source: BinaryIO, files: Sequence[BinaryIO]) -> tuple[socket.socket, BinaryIO]:
-        """The bot's ends of the leash and of the pipe with the answer."""
+    async def _end(self, fork: Fork, server: _Server) -> None:
+        try:
+            await fork.end()
+        except TimeoutError:
+            server.kill()
+        if (fork.crashed or fork.exit_code is None) and self._server is server:
+            self.let_go()  # a crash tells how memory is laid out
+
+    def _asked(
+        self, question: bytes, source: BinaryIO, files: Sequence[BinaryIO]
+    ) -> tuple[_Server, socket.socket, BinaryIO]:
+        """The server, and the bot's ends of the leash and of the pipe with the answer."""
         with ExitStack() as stack:
+            if_not_sent = stack.enter_context(ExitStack())
             leash, its_leash = socket.socketpair()
             stack.callback(its_leash.close)
+            if_not_sent.callback(leash.close)
             leash.setblocking(False)
             read_end, write_end = os.pipe()
             stack.callback(os.close, write_end)
-            descriptors = [its_leash.fileno(), write_end, source.fileno(), *(file.fileno() for file in files)]
-            message = LENGTH.pack(len(question)) + question
             output = os.fdopen(read_end, "rb", buffering=0)
-            with ExitStack() as if_not_sent:
-                if_not_sent.callback(leash.close)
-                if_not_sent.callback(output.close)
-                try:
-                    self._send(message, descriptors)
-                except OSError:  # it has ended
-                    self.let_go()
-                    self._send(message, descriptors)
-                if_not_sent.pop_all()
-        return leash, output
+            if_not_sent.callback(output.close)
+            asked = stack.enter_context(_in_memory(question))
+            handed = [asked, source, *files]
+            descriptors = [its_leash.fileno(), write_end, *(file.fileno() for file in handed)]
+            server = self._sent_to(descriptors)
+            if_not_sent.pop_all()
+        return server, leash, output
 
-    def _send(self, message: bytes, descriptors: Sequence[int]) -> None:
-        """A message waits in the socket's buffer until the server is ready."""
-        if socket.send_fds(self._running(), [message], descriptors) < len(message):
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    def _sent_to(self, descriptors: Sequence[int]) -> _Server:
+        server = self._running()
+        try:
+            server.ask(descriptors)
+        except OSError:  # it has ended
+            self.let_go()
+            server = self._running()
+            server.ask(descriptors)
+        return server
 
-    def _running(self) -> socket.socket:
-        if self._control is None:
-            self._control, its_end = socket.socketpair()
-            self._control.setblocking(False)
-            with its_end:
-                process = Popen(  # noqa: S603  # our own arguments
-                    [sys.executable, "-m", "bot.audio.fork_server", self._worker],
-                    stdin=its_end.fileno(),
-                    stdout=DEVNULL,
-                    cwd=_ROOT,
-                    env=_ENVIRONMENT,
-                    # Standard error stays the bot's until a fork is confined, so that a broken installation shows.
-                    start_new_session=True,  # Ctrl-C does not reach it
-                )
-            # So that it leaves no zombie, whenever it ends.
-            Thread(target=process.wait, name="end of the fork server", daemon=True).start()
-        return self._control
+    def _running(self) -> _Server:
+        if self._server is not None and self._server.has_forked_enough:
+            self.let_go()
+        if self._server is None:
+            self._server = _Server(self._worker)
+        return self._server
 
 
 @cache
@@ -145,3 +194,11 @@ def fork_server(worker: str) -> ForkServer:
     server = ForkServer(worker)
     atexit.register(server.let_go)
     return server
+
+
+def _in_memory(content: bytes) -> BinaryIO:
+    """An open file that no other process can find."""
+    file = os.fdopen(os.memfd_create("question"), "w+b") if sys.platform == "linux" else TemporaryFile()  # noqa: SIM115
+    file.write(content)
+    file.seek(0)
+    return file

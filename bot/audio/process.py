@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -34,9 +35,11 @@ from bot.audio.questions import (
     Refusal,
     Stretch,
     Trim,
+    Work,
     WrittenTags,
 )
 from bot.audio.slots import Slots
+from bot.cancellation import to_its_end
 from bot.domain.family_pictures import Branch
 from bot.domain.joins import Joined, JoinFormat, JoinPart, Previewed, Tags, Trimmed
 from bot.domain.models import MODELS
@@ -132,7 +135,7 @@ class AudioProcess:
                 with _reader(path) as source, _writer(to) as output:
                     question = Fit(limits=self._fit_limits, limit_bytes=limit_bytes, to=FIRST_FILE)
                     answer = await self._answer_to(question, source, output)
-                fits = isinstance(answer, Fitted) and answer.fits
+                    fits = isinstance(answer, Fitted) and answer.fits and _size_of(output) <= limit_bytes
             finally:
                 if not fits:
                     await _removed(to)
@@ -223,9 +226,7 @@ class AudioProcess:
         answer = await self._made([path], to, question)
         return answer.trimmed if isinstance(answer, HasTrimmed) else _wrong(answer)
 
-    async def _made(
-        self, paths: Sequence[Path], to: Path, question: Callable[[Sequence[int], int], Question]
-    ) -> Answer:
+    async def _made(self, paths: Sequence[Path], to: Path, question: Callable[[Sequence[int], int], Work]) -> Answer:
         """The answer to a question about open files and an open output; without one, `to` does not exist.
 
         The first file is also on standard input.
@@ -240,6 +241,8 @@ class AudioProcess:
                     asked = question(range(FIRST_FILE, FIRST_FILE + len(files)), FIRST_FILE + len(files))
                     source = files[0] if files else stack.enter_context(_reader(Path(os.devnull)))
                     answer = await self._answer_to(asked, source, *files, output)
+                    if (size_bytes := _size_of(output)) > asked.limit_bytes:
+                        raise SourceTooCostly(f"audio process wrote {size_bytes} bytes")
                 made = True
             finally:
                 if not made:
@@ -252,10 +255,15 @@ class AudioProcess:
             try:
                 async with self._server.fork(encoded, source, files) as fork:
                     lines = await _lines_of(fork, question.limits)
+            except SourceTooCostly:
+                if fork.exit_code is None:
+                    raise self._unavailable("the last one hung") from None
+                self._server.let_go()  # what misbehaves may have found out how memory is laid out
+                raise
             except OSError as error:
                 raise self._unavailable(error.strerror or str(error)) from error
             self.cpu_seconds += fork.cpu_seconds
-            if lines[1] or fork.exit_code is not None:
+            if lines[1].endswith(b"\n") or fork.exit_code is not None:
                 break
             _rewind(source, *files)  # the fork server has ended, which says nothing about the file
         else:
@@ -264,7 +272,8 @@ class AudioProcess:
         try:
             self._tell_what_is_missing(msgspec.json.decode(lines[0], type=Confined))
             answer: Answer = msgspec.json.decode(lines[1], type=Answer)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._server.let_go()
             raise SourceTooCostly(f"audio process ended with {fork.exit_code}") from None
         if isinstance(answer, Refusal):
             raise _error_of(answer)
@@ -310,7 +319,8 @@ def _wrong(answer: Answer) -> NoReturn:
 
 async def _removed(path: Path) -> None:
     """In a thread: the disk can take longer for that, and to empty a file that is there, than the loop may wait."""
-    await asyncio.to_thread(path.unlink, missing_ok=True)
+    removing = partial(path.unlink, missing_ok=True)
+    await to_its_end(asyncio.get_running_loop().run_in_executor(None, removing))
 
 
 def _reader(path: Path) -> BinaryIO:
@@ -331,6 +341,10 @@ async def _lines_of(fork: Fork, limits: Limits) -> tuple[bytes, bytes]:
         raise SourceTooCostly(f"audio process still running after {limits.wall_seconds:g} s") from None
     except ValueError:
         raise SourceTooCostly(f"audio process answered more than {LINE_MAX_BYTES} bytes") from None
+
+
+def _size_of(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 def _rewind(*files: BinaryIO) -> None:

@@ -1,7 +1,8 @@
 """The messages between the bot and the audio process: a question in JSON, two lines of JSON back.
 
-The bot sends a question to the fork server, with `LENGTH` before it and open files beside it: the process's end of the
-leash and of the pipe for the answer, the source, and the others. The server writes `ENDED` to the leash.
+The bot sends the fork server a byte, `FORK`, with open files beside it: the process's end of the leash and of the pipe
+for the answer, the question, the source, and the others. The server writes `ENDED` to the leash. It never reads a
+question itself: what it holds in memory, each later process would hold, too.
 """
 
 import struct
@@ -11,10 +12,11 @@ import msgspec
 
 from bot.domain.family_pictures import Branch
 from bot.domain.joins import Joined, JoinFormat, Previewed, Trimmed
+from bot.domain.measured import MeasuredSeconds
 from bot.domain.outlines import Outline
 from bot.domain.source import AudioProperties
 
-LENGTH = struct.Struct("=I")
+FORK = b"f"
 ENDED = struct.Struct("=id")  # exit code, negative for a signal; seconds of CPU time
 FIRST_FILE = 3
 """The descriptor of the first other file in the audio process; the source is 0, the answer 1."""
@@ -144,7 +146,7 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True, tag="fitted"):
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
     problem: Problem
     log_line: str
-    heard_seconds: float
+    heard_seconds: MeasuredSeconds
 
 
 class Drew(msgspec.Struct, frozen=True, kw_only=True, tag="drew"):

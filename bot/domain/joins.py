@@ -2,8 +2,11 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+
+from bot.domain.measured import MeasuredSeconds
 
 
 class JoinFormat(StrEnum):
@@ -38,16 +41,16 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     then begins the result, and its seam is still among `seams`.
     """
 
-    length_seconds: float
-    seams: tuple[float, ...]
+    length_seconds: MeasuredSeconds
+    seams: Annotated[tuple[MeasuredSeconds, ...], msgspec.Meta(min_length=1)]
     is_whole_already: bool = False
 
 
 class Previewed(msgspec.Struct, frozen=True, kw_only=True):
     """A short file around the last seam: `seam_seconds` is where the seam is in it, `length_seconds` how long it is."""
 
-    length_seconds: float
-    seam_seconds: float
+    length_seconds: MeasuredSeconds
+    seam_seconds: MeasuredSeconds
 
 
 class Trimmed(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,6 @@ class Trimmed(msgspec.Struct, frozen=True, kw_only=True):
     and the part may end a packet (26 to 90 ms) before the chosen moment.
     """
 
-    began_at: float
-    length_seconds: float
+    began_at: MeasuredSeconds
+    length_seconds: MeasuredSeconds
     is_copied: bool

@@ -4,9 +4,11 @@ The same values make the picture's alt text, so people who can't see it read wha
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
+from bot.domain.measured import MeasuredSeconds
 from bot.domain.text import Text, counted, text
 
 POINTS_MAX = 5
@@ -30,8 +32,8 @@ class Level(StrEnum):
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of about the same level; times in seconds from the piece's beginning."""
 
-    begins_at: float
-    ends_at: float
+    begins_at: MeasuredSeconds
+    ends_at: MeasuredSeconds
     level: Level
 
 
@@ -42,10 +44,10 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     picture marks it.
     """
 
-    length_seconds: float
-    points: tuple[float, ...] = ()
+    length_seconds: MeasuredSeconds
+    points: Annotated[tuple[MeasuredSeconds, ...], msgspec.Meta(max_length=POINTS_MAX)] = ()
     parts: tuple[Part, ...] = ()
-    seam: float | None = None
+    seam: MeasuredSeconds | None = None
 
     @property
     def is_magnified(self) -> bool:

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from bot.domain.measured import Channels, CodecName, MeasuredBytes, MeasuredSeconds, SampleRate
 from bot.domain.secrets import repr_without
 
 
@@ -32,11 +33,11 @@ class AudioProperties(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     format: AudioFormat
-    codec: str
-    length_seconds: float
-    sample_rate: int
-    channels: int
-    size_bytes: int
+    codec: CodecName
+    length_seconds: MeasuredSeconds
+    sample_rate: SampleRate
+    channels: Channels
+    size_bytes: MeasuredBytes
 
 
 class InMessage(msgspec.Struct, frozen=True, kw_only=True):

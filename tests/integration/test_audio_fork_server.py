@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.audio import forks
 from bot.audio.confinement import NICENESS
 from bot.audio.process import AudioProcess
-from bot.errors import DecoderUnavailable, SourceTooCostly
+from bot.audio.questions import Limits
+from bot.domain.joins import JoinPart, Tags
+from bot.errors import DecoderUnavailable, NotAudio, SourceTooCostly
 from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.sandbox.sounds import compose, silent_mp3_of_size
 from tests.support.audio_processes import a_worker, children, has_ended, needs_proc, servers, until, workers
@@ -153,8 +156,103 @@ async def test_a_process_for_which_there_is_no_room_does_not_take_the_others_wit
     audio = AudioProcess(worker="tests.support.crowded_worker")
     first = asyncio.create_task(audio.probe(long_file))
     await until(lambda: workers("tests.support.crowded_worker"))
+    (fork,) = workers("tests.support.crowded_worker")
+
+    await audio.probe(piece)  # forked from another server
+
+    assert fork in workers("tests.support.crowded_worker")
+    assert (await first).length_seconds > 60
+
+
+async def test_a_server_that_hangs_is_killed_and_no_file_is_blamed(
+    piece: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forks, "END_SECONDS", 0.1)
+    server = await the_server(piece)
+    os.kill(server, signal.SIGSTOP)
 
     with pytest.raises(DecoderUnavailable):
+        await AudioProcess(probe_limits=Limits(wall_seconds=0.1)).probe(piece)
+
+    await until(lambda: server not in servers())
+    assert (await AudioProcess().probe(piece)).length_seconds == pytest.approx(1.0, abs=0.1)
+
+
+async def test_a_server_makes_room_for_another_after_many_files(piece: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = await the_server(piece)
+    monkeypatch.setattr(forks, "FORKS_MAX", 1)
+
+    assert await the_server(piece) != server
+
+
+async def test_no_process_remembers_what_an_earlier_one_was_asked(piece: Path) -> None:
+    audio = AudioProcess(worker="tests.support.remembering_worker")
+    tags = Tags(title="a-title-of-somebody-" + "else")
+    parts = [JoinPart(path=piece, until_seconds=0.5), JoinPart(path=piece)]
+    with pytest.raises(NotAudio, match="remembers"):  # its own
+        await audio.join(parts, piece.with_name("whole.mp3"), tags=tags)
+
+    with pytest.raises(NotAudio, match="forgot"):
         await audio.probe(piece)
 
-    assert (await first).length_seconds > 60
+
+async def test_processes_that_yield_to_the_bot_do_so_where_sessions_share_the_processors(piece: Path) -> None:
+    """Else a session's processes would get as much of them as the bot, however nice they are."""
+    groups = Path(f"/proc/{await the_server(piece)}/autogroup")
+    if not groups.exists():
+        pytest.skip("this system does not share the processors out among sessions")
+    task = asyncio.create_task(AudioProcess().probe(piece))
+    fork = Path(f"/proc/{await a_worker()}/autogroup").read_text()
+    await task
+
+    assert groups.read_text() == fork
+    assert fork.endswith(f" nice {NICENESS}\n")
+
+
+def test_a_server_works_where_the_end_of_children_was_ignored(piece: Path) -> None:
+    """By whatever started the bot: the kernel then clears them away, and nobody learns how they ended."""
+    script = "import asyncio, pathlib, signal, sys\nfrom bot.audio.process import AudioProcess\n"
+    script += "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    script += "print(asyncio.run(AudioProcess().probe(pathlib.Path(sys.argv[1]))).codec)"
+
+    said = subprocess.run([sys.executable, "-c", script, piece], cwd=ROOT, capture_output=True, check=True)
+
+    assert (said.stdout, said.stderr) == (b"mp3\n", b"")
+
+
+# What a process that was taken over may answer
+
+PROBED = b'{"type":"found","properties":{"format":"mp3","codec":"mp3","length_seconds":%s,"sample_rate":44100,'
+PROBED += b'"channels":2,"size_bytes":%s}}'
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b'{"type":"found","x":' + b"[" * 2000 + b"]" * 2000 + b"}",
+        b'{"type":"\xff"}',
+        b"{}",
+        PROBED % (b"-5.0", b"1"),
+        PROBED % (b"1e308", b"1"),
+        PROBED % (b"5.0", b"9" * 40),
+        b'{"type":"drew","outline":{"length_seconds":5.0}}',
+    ],
+)
+async def test_an_answer_that_makes_no_sense_is_the_files_fault(words: bytes, tmp_path: Path) -> None:
+    (tmp_path / "words").write_bytes(words)
+
+    with pytest.raises(SourceTooCostly):
+        await AudioProcess(worker="tests.support.parrot_worker").probe(tmp_path / "words")
+
+
+async def test_a_file_larger_than_was_asked_for_is_not_taken(tmp_path: Path) -> None:
+    source, to = tmp_path / "words", tmp_path / "to"
+    audio = AudioProcess(worker="tests.support.parrot_worker")
+    source.write_bytes(b'{"type":"drew","outline":{"length_seconds":5.0}}')
+    with pytest.raises(SourceTooCostly, match="wrote"):
+        await audio.draw(source, to)
+    source.write_bytes(b'{"type":"fitted","fits":true}')
+
+    assert not await audio.fit(source, to, limit_bytes=1000)
+
+    assert not to.exists()

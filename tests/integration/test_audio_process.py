@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,29 @@ async def test_a_cancelled_fit_leaves_nothing_behind(long_file: Path, tmp_path: 
 
     assert not to.exists()
     assert workers() == set()
+
+
+@needs_proc
+async def test_a_fit_that_is_cancelled_twice_while_all_threads_are_busy_leaves_nothing_behind(
+    long_file: Path, tmp_path: Path
+) -> None:
+    """As when a stop runs out of patience while it ends what is under way."""
+    audio, to, loop = AudioProcess(), tmp_path / "small.mp3", asyncio.get_running_loop()
+    threads, go_on = ThreadPoolExecutor(1), threading.Event()
+    loop.set_default_executor(threads)
+    task = asyncio.create_task(audio.fit(long_file, to, limit_bytes=30_000_000))
+    await a_worker()
+    await until(to.exists)
+    busy = loop.run_in_executor(None, go_on.wait)
+    task.cancel()
+    await until(lambda: not workers())
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait([task, busy])
+
+    assert task.cancelled()
+    assert not to.exists()
 
 
 @needs_proc
