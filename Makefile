@@ -29,20 +29,21 @@ sandbox: setup  ## run the bot against the stand-ins, with a chat page, until yo
 cluster: setup  ## run several processes on a throw-away PostgreSQL against the stand-ins until you stop them
 	@$(BIN)/python -m bot cluster
 
-# Tests wait half of their time, so there are more workers than processors; each loads what another has compiled.
+# Tests wait most of their time, so there are more workers than processors; each loads what another has compiled.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --dist worksteal -q -n
+WORKERS = $$(($$(nproc) + 5))
 
 test: test-sqlite  ## run all tests, on PostgreSQL too if a server is installed
 	@if $(BIN)/python -m tests.support.postgres_server; then $(MAKE) --no-print-directory test-postgres; fi
 
 test-sqlite: setup  ## run all tests on SQLite, or those in TESTS="tests/unit tests/integration"
-	@$(PYTEST) $$(($$(nproc) * 2)) $(TESTS)
+	@$(PYTEST) $(WORKERS) $(TESTS)
 
 test-postgres: setup  ## run the tests with a database on a throw-away PostgreSQL
-	@$(PYTEST) $$(($$(nproc) * 2)) --database postgres $(or $(TESTS),tests/integration tests/end_to_end tests/faults)
+	@$(PYTEST) $(WORKERS) --database postgres $(or $(TESTS),tests/integration tests/end_to_end tests/faults)
 
 test-deep: setup  ## try the tests that invent their own examples with twenty times as many
-	@ENCORE_TEST_DEEP=1 $(PYTEST) $$(($$(nproc) * 2)) -m hypothesis
+	@ENCORE_TEST_DEEP=1 $(PYTEST) $(WORKERS) -m hypothesis
 
 test-browser: setup  ## test the sandbox's page in the Chromium that is installed
 	@$(PYTEST) $$(nproc) --browser tests/browser  # a page needs a processor, too

@@ -14,7 +14,10 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="fi
 
 def children(parent: int) -> set[int]:
     """The processes that its main thread started and has not reaped."""
-    return {int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
+    try:
+        return {int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return set()
 
 
 WORKER = "bot.audio.worker"
@@ -23,7 +26,15 @@ WORKER = "bot.audio.worker"
 def servers(worker: str = WORKER) -> set[int]:
     """This process's fork servers. One that was let go may still have a last question to answer."""
     name = b"bot.audio.fork_server\0%s\0" % worker.encode()
-    return {child for child in children(os.getpid()) if name in Path(f"/proc/{child}/cmdline").read_bytes()}
+    return {child for child in children(os.getpid()) if name in _command(child)}
+
+
+def _command(pid: int) -> bytes:
+    """Empty if it has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def workers(worker: str = WORKER) -> set[int]:

@@ -101,4 +101,4 @@ def _sinking(seconds: float, hertz: float, loudness: float) -> "array[int]":
 
 def noise(seconds: float, *, loudness: float = 0.1, seed: int = 0) -> "array[int]":
     dice, height = random.Random(seed), int(32767 * loudness)
-    return array("h", (dice.randint(-height, height) for _ in range(round(seconds * RATE))))
+    return array("h", dice.choices(range(-height, height + 1), k=round(seconds * RATE)))
