@@ -256,8 +256,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 def audio_seconds_of(pid: int) -> float:
-    """What a bot's fork server has used, and its forks before they ended (cutime and cstime of proc(5))."""
-    return sum(_seconds_in(server, 11, 12, 13, 14) for server in children(pid))
+    """What a bot's fork servers have used, and their forks (cutime and cstime of proc(5): those that have ended)."""
+    return _seconds_in(pid, 13, 14) + sum(_seconds_in(server, 11, 12, 13, 14) for server in children(pid))
 
 
 def _seconds_in(pid: int, *fields: int) -> float:
