@@ -29,7 +29,7 @@ sandbox: setup  ## run the bot against the stand-ins, with a chat page, until yo
 cluster: setup  ## run several processes on a throw-away PostgreSQL against the stand-ins until you stop them
 	@$(BIN)/python -m bot cluster
 
-# Tests wait most of their time, so there are more workers than processors; each loads what another has compiled.
+# Tests wait most of their time, so there are five more workers than processors; each loads what another has compiled.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --dist worksteal -q -n
 WORKERS = $$(($$(nproc) + 5))
 

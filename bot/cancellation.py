@@ -11,7 +11,8 @@ T = TypeVar("T")
 async def to_its_end(work: Awaitable[T]) -> T:
     """Await `work` to its end even if this task is cancelled; then raise the cancellation.
 
-    `asyncio.run` cancels whatever is left when it ends, and with it `work` itself, unless that runs in a thread.
+    `asyncio.run` cancels whatever is left when it ends, and with it `work` itself, unless that is a plain future, such
+    as `run_in_executor` returns.
     """
     task = asyncio.ensure_future(work)
     try:

@@ -176,10 +176,10 @@ class SourceTooCostly(BadSource):
 
 
 class DecoderUnavailable(BadSource):
-    """Nothing is known about the file: this machine lets no audio process start."""
+    """No audio process could be started, or ended, so nothing is known about the file."""
 
     def __init__(self, log_line: str) -> None:
-        super().__init__(log_line, text("I can't read audio right now. It isn't your file: try again later."))
+        super().__init__(log_line, text("I can't read audio right now. Please try again in a while."))
 
 
 class ProviderError(EncoreError):

@@ -43,7 +43,7 @@ class Server:
         self._answer = answer
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
-        self._children: dict[int, int] = {}  # the ids of processes by their leashes, as in the next
+        self._children: dict[int, int] = {}  # process ids by leash, here and in the next
         self._ending: dict[int, int] = {}
         self._is_wanted = True
 
@@ -71,7 +71,7 @@ class Server:
         server = os.getpid()
         try:
             pid = os.fork()
-        except OSError:  # no memory, or too many processes: the bot sees the leash go
+        except OSError:  # no memory, or too many processes: the bot sees leash and pipe close
             os.close(leash)
         else:
             if not pid:
@@ -130,10 +130,18 @@ def _read(asked: int) -> bytes:
 def _yield_to_the_bot() -> None:
     """Linux may share the processors out among sessions, and a process's niceness then counts only within its own.
 
-    See sched(7), "The autogroup feature". The server's processes are all in its session, which the bot is not in.
+    See sched(7), "The autogroup feature". The server's processes are all in its session, which the bot is not in. The
+    kernel takes one such change in a tenth of a second, of all ordinary users' processes.
     """
-    with contextlib.suppress(OSError), _AUTOGROUP.open("w") as group:
-        group.write(str(NICENESS))
+    for _ in range(5):
+        try:
+            _AUTOGROUP.write_text(str(NICENESS))
+        except BlockingIOError:
+            time.sleep(0.1)
+        except OSError:
+            return
+        else:
+            return
 
 
 def _die_with(server: int) -> None:
@@ -149,8 +157,8 @@ def main() -> None:
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # what a program ignores, those that it starts ignore, too
-    kernel.keep_memory_private()  # from a process that got out, where no layer of isolation would stop that
-    _yield_to_the_bot()
+    _yield_to_the_bot()  # before the next line, after which this file in /proc is root's
+    kernel.keep_memory_private()  # a fork that broke out, on a system without the layers, could read it otherwise
     worker = importlib.import_module(sys.argv[1])
     gc.collect()
     gc.freeze()  # so that a child that looks for garbage need not copy what it shares with the server

@@ -20,7 +20,7 @@ from bot.cancellation import to_its_end
 
 LINE_MAX_BYTES = 1 << 14
 FORKS_MAX = 100
-"""Forks of one server: their memory is laid out alike, so what one gives away about it helps against the next."""
+"""How many a server makes. Their memory is laid out alike: what one gives away about it helps to attack the next."""
 END_SECONDS = 10.0
 """How long the server may take to end a fork; one that takes longer hangs."""
 
@@ -56,7 +56,8 @@ class Fork:
             TimeoutError: the server does not do it.
         """
         with self._leash:
-            self._leash.shutdown(socket.SHUT_WR)
+            with suppress(OSError):  # macOS: the server has ended
+                self._leash.shutdown(socket.SHUT_WR)
             async with asyncio.timeout(END_SECONDS):
                 told = await asyncio.get_running_loop().sock_recv(self._leash, ENDED.size)
         if told:
@@ -70,7 +71,8 @@ class _Server:
         self._control, its_end = socket.socketpair()
         self._control.setblocking(False)
         self._forks = 0
-        with its_end:
+        with its_end, ExitStack() as if_it_fails:
+            if_it_fails.callback(self._control.close)
             self._process = Popen(  # noqa: S603  # our own arguments
                 [sys.executable, "-m", "bot.audio.fork_server", worker],
                 stdin=its_end.fileno(),
@@ -80,7 +82,8 @@ class _Server:
                 # Standard error stays the bot's until a fork is confined, so that a broken installation shows.
                 start_new_session=True,  # Ctrl-C does not reach it
             )
-        with suppress(RuntimeError):  # there is room for no thread: the next process to be started clears it away
+            if_it_fails.pop_all()
+        with suppress(RuntimeError):  # no room for another thread: whoever starts the next process reaps it
             # So that it leaves no zombie, whenever it ends.
             Thread(target=self._process.wait, name="end of the fork server", daemon=True).start()
 
@@ -115,9 +118,9 @@ class ForkServer:
     async def fork(self, question: bytes, source: BinaryIO, files: Sequence[BinaryIO]) -> AsyncIterator[Fork]:
         """An audio process with `source` on standard input and `files` from `FIRST_FILE` on.
 
-        On leaving it is gone with whatever it has started, even if the caller is cancelled; only a moment later if the
-        server was killed. At most two buffers of
-        `LINE_MAX_BYTES` are read ahead, whatever it sends.
+        When this is left, it is gone with whatever it has started, even if the caller is cancelled. If the server was
+        killed, the process itself ends a moment later, on Linux. At most two buffers of `LINE_MAX_BYTES` are read
+        ahead, whatever it sends.
 
         Raises:
             OSError: no server can be started.
@@ -147,7 +150,7 @@ class ForkServer:
         except TimeoutError:
             server.kill()
         if (fork.crashed or fork.exit_code is None) and self._server is server:
-            self.let_go()  # a crash tells how memory is laid out
+            self.let_go()  # a crash may give away how memory is laid out; without an exit code it has ended
 
     def _asked(
         self, question: bytes, source: BinaryIO, files: Sequence[BinaryIO]
@@ -197,7 +200,7 @@ def fork_server(worker: str) -> ForkServer:
 
 
 def _in_memory(content: bytes) -> BinaryIO:
-    """An open file that no other process can find."""
+    """An open file without a name."""
     file = os.fdopen(os.memfd_create("question"), "w+b") if sys.platform == "linux" else TemporaryFile()  # noqa: SIM115
     file.write(content)
     file.seek(0)

@@ -119,7 +119,7 @@ class AudioProcess:
             with _reader(path) as source:
                 answer = await self._answer_to(Probe(limits=self._probe_limits), source)
         if not isinstance(answer, Found):
-            _wrong(answer)
+            self._wrong(answer)
         return answer.properties
 
     async def fit(self, path: Path, to: Path, *, limit_bytes: int) -> bool:
@@ -135,7 +135,10 @@ class AudioProcess:
                 with _reader(path) as source, _writer(to) as output:
                     question = Fit(limits=self._fit_limits, limit_bytes=limit_bytes, to=FIRST_FILE)
                     answer = await self._answer_to(question, source, output)
-                    fits = isinstance(answer, Fitted) and answer.fits and _size_of(output) <= limit_bytes
+                    if not isinstance(answer, Fitted):
+                        self._wrong(answer)
+                    self._check_size(output, question)
+                fits = answer.fits
             finally:
                 if not fits:
                     await _removed(to)
@@ -152,7 +155,7 @@ class AudioProcess:
             return Draw(limits=self._studio_limits, limit_bytes=PICTURE_MAX_BYTES, to=output, seam=seam)
 
         answer = await self._made([path], to, question)
-        return answer.outline if isinstance(answer, Drew) else _wrong(answer)
+        return answer.outline if isinstance(answer, Drew) else self._wrong(answer)
 
     async def draw_family(self, branches: Sequence[Branch], to: Path) -> None:
         """Draw a song's family as a PNG into `to`; see `bot.services.common.studio.FamilyStudio`.
@@ -167,7 +170,7 @@ class AudioProcess:
 
         answer = await self._made([], to, question)
         if not isinstance(answer, DrewFamily):
-            _wrong(answer)
+            self._wrong(answer)
 
     async def join(
         self, parts: Sequence[JoinPart], to: Path, *, audio_format: JoinFormat = JoinFormat.MP3, tags: Tags = NO_TAGS
@@ -192,7 +195,7 @@ class AudioProcess:
 
         paths = [*_paths(parts), *([tags.cover] if tags.cover is not None else [])]
         answer = await self._made(paths, to, question)
-        joined = answer.joined if isinstance(answer, HasJoined) else _wrong(answer)
+        joined = answer.joined if isinstance(answer, HasJoined) else self._wrong(answer)
         if joined.is_whole_already:
             await _removed(to)
         return joined
@@ -205,7 +208,7 @@ class AudioProcess:
             return Preview(limits=self._studio_limits, limit_bytes=PREVIEW_MAX_BYTES, to=output, pieces=pieces)
 
         answer = await self._made(_paths(parts), to, question)
-        return answer.previewed if isinstance(answer, HasPreviewed) else _wrong(answer)
+        return answer.previewed if isinstance(answer, HasPreviewed) else self._wrong(answer)
 
     async def trim(self, path: Path, to: Path, *, until_seconds: float, at_most_seconds: float) -> Trimmed:
         """Write the part before a moment into `to`; see `bot.services.common.studio.Studio`.
@@ -224,7 +227,7 @@ class AudioProcess:
             )
 
         answer = await self._made([path], to, question)
-        return answer.trimmed if isinstance(answer, HasTrimmed) else _wrong(answer)
+        return answer.trimmed if isinstance(answer, HasTrimmed) else self._wrong(answer)
 
     async def _made(self, paths: Sequence[Path], to: Path, question: Callable[[Sequence[int], int], Work]) -> Answer:
         """The answer to a question about open files and an open output; without one, `to` does not exist.
@@ -241,8 +244,7 @@ class AudioProcess:
                     asked = question(range(FIRST_FILE, FIRST_FILE + len(files)), FIRST_FILE + len(files))
                     source = files[0] if files else stack.enter_context(_reader(Path(os.devnull)))
                     answer = await self._answer_to(asked, source, *files, output)
-                    if (size_bytes := _size_of(output)) > asked.limit_bytes:
-                        raise SourceTooCostly(f"audio process wrote {size_bytes} bytes")
+                    self._check_size(output, asked)
                 made = True
             finally:
                 if not made:
@@ -255,11 +257,10 @@ class AudioProcess:
             try:
                 async with self._server.fork(encoded, source, files) as fork:
                     lines = await _lines_of(fork, question.limits)
-            except SourceTooCostly:
+            except SourceTooCostly as error:
                 if fork.exit_code is None:
-                    raise self._unavailable("the last one hung") from None
-                self._server.let_go()  # what misbehaves may have found out how memory is laid out
-                raise
+                    raise self._unavailable("the last one could not be ended") from None
+                raise self._misbehaved(str(error)) from None
             except OSError as error:
                 raise self._unavailable(error.strerror or str(error)) from error
             self.cpu_seconds += fork.cpu_seconds
@@ -267,28 +268,39 @@ class AudioProcess:
                 break
             _rewind(source, *files)  # the fork server has ended, which says nothing about the file
         else:
-            raise self._unavailable("each one ends at once")
+            raise self._unavailable("two in a row ended without an answer")
         self._has_told_of_outage = False
         try:
             self._tell_what_is_missing(msgspec.json.decode(lines[0], type=Confined))
             answer: Answer = msgspec.json.decode(lines[1], type=Answer)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._server.let_go()
-            raise SourceTooCostly(f"audio process ended with {fork.exit_code}") from None
+            raise self._misbehaved(f"audio process ended with {fork.exit_code} and no well-formed answer") from None
         if isinstance(answer, Refusal):
             raise _error_of(answer)
         return answer
+
+    def _misbehaved(self, log_line: str) -> SourceTooCostly:
+        """What crashes a process, or takes it over, may find out how memory is laid out in others of its server."""
+        self._server.let_go()
+        return SourceTooCostly(log_line)
+
+    def _wrong(self, answer: Answer) -> NoReturn:
+        raise self._misbehaved(f"audio process answered {answer!r}")
+
+    def _check_size(self, output: BinaryIO, asked: Work) -> None:
+        if (size_bytes := os.fstat(output.fileno()).st_size) > asked.limit_bytes:
+            raise self._misbehaved(f"audio process wrote {size_bytes} bytes")
 
     def _unavailable(self, reason: str) -> DecoderUnavailable:
         """Logged once until a process starts again."""
         if not self._has_told_of_outage:
             log.error(
-                "no audio process starts (%s): see whether this machine has memory left and lets the bot have more"
-                " processes; encore doctor tries one",
+                "no audio process can be used (%s): check that this machine has memory left and lets the bot start more"
+                " processes; `encore doctor` tries one",
                 reason,
             )
         self._has_told_of_outage = True
-        return DecoderUnavailable(f"no audio process starts ({reason})")
+        return DecoderUnavailable(f"no audio process can be used ({reason})")
 
     def _tell_what_is_missing(self, confined: Confined) -> None:
         """Logged once per bot: the system stays the same."""
@@ -311,10 +323,6 @@ def _stretches(parts: Sequence[JoinPart], files: Sequence[int]) -> tuple[Stretch
     return tuple(
         Stretch(descriptor=file, until_seconds=part.until_seconds) for part, file in zip(parts, files, strict=False)
     )
-
-
-def _wrong(answer: Answer) -> NoReturn:
-    raise SourceTooCostly(f"audio process answered {answer!r}")
 
 
 async def _removed(path: Path) -> None:
@@ -341,10 +349,6 @@ async def _lines_of(fork: Fork, limits: Limits) -> tuple[bytes, bytes]:
         raise SourceTooCostly(f"audio process still running after {limits.wall_seconds:g} s") from None
     except ValueError:
         raise SourceTooCostly(f"audio process answered more than {LINE_MAX_BYTES} bytes") from None
-
-
-def _size_of(file: BinaryIO) -> int:
-    return os.fstat(file.fileno()).st_size
 
 
 def _rewind(*files: BinaryIO) -> None:

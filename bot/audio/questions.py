@@ -1,8 +1,8 @@
 """The messages between the bot and the audio process: a question in JSON, two lines of JSON back.
 
-The bot sends the fork server a byte, `FORK`, with open files beside it: the process's end of the leash and of the pipe
-for the answer, the question, the source, and the others. The server writes `ENDED` to the leash. It never reads a
-question itself: what it holds in memory, each later process would hold, too.
+The bot sends the fork server a byte, `FORK`, with open files beside it: the server's end of the leash, the process's
+end of the pipe for the answer, the question, the source, and the others. The server writes `ENDED` to the leash. It
+never reads a question: every later fork would have it in its memory, too.
 """
 
 import struct

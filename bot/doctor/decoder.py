@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bot.audio.process import AudioProcess
 from bot.doctor.finding import Found, failed, ok, warning
-from bot.errors import BadSource
+from bot.errors import BadSource, DecoderUnavailable
 
 TRIED = "decoding one second of silence in a confined process"
 
@@ -12,6 +12,13 @@ TRIED = "decoding one second of silence in a confined process"
 async def check_decoder(silence: Path, audio: AudioProcess) -> Found:
     try:
         await audio.probe(silence)
+    except DecoderUnavailable as error:
+        return failed(
+            TRIED,
+            str(error),
+            "if Python reports an error above, install Encore's libraries again: make setup; otherwise see whether this"
+            " machine has memory left and lets the bot start more processes",
+        )
     except BadSource as error:
         return failed(
             TRIED,

@@ -306,7 +306,13 @@ async def test_a_system_without_landlock_is_a_warning(silence: Path) -> None:
     assert "Landlock" in found.came_back
 
 
+async def test_a_decoder_that_answers_nonsense_is_noticed(silence: Path) -> None:
+    found = await check_decoder(silence, AudioProcess(worker="tests.support.parrot_worker"))
+
+    failed(found, "it can't be decoded")
+
+
 async def test_a_decoder_that_does_not_start_is_noticed(silence: Path) -> None:
     found = await check_decoder(silence, AudioProcess(worker="tests.support.no_such_module"))
 
-    failed(found, "it can't be decoded")
+    failed(found, "no audio process can be used")

@@ -9,6 +9,8 @@ import pytest
 
 from bot.sandbox.patience import PATIENCE_SECONDS
 
+WORKER = "bot.audio.worker"
+GONE = (FileNotFoundError, ProcessLookupError)
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds its children in /proc")
 
 
@@ -16,11 +18,8 @@ def children(parent: int) -> set[int]:
     """The processes that its main thread started and has not reaped."""
     try:
         return {int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
-    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+    except GONE:
         return set()
-
-
-WORKER = "bot.audio.worker"
 
 
 def servers(worker: str = WORKER) -> set[int]:
@@ -33,7 +32,7 @@ def _command(pid: int) -> bytes:
     """Empty if it has just ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
+    except GONE:
         return b""
 
 
@@ -48,14 +47,14 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.002)
 
 
-async def a_worker() -> int:
-    await until(workers)
-    return workers().pop()
+async def a_worker(worker: str = WORKER) -> int:
+    await until(lambda: workers(worker))
+    return workers(worker).pop()
 
 
 def has_ended(pid: int) -> bool:
     """Whether or not its new parent has reaped it yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
-    except FileNotFoundError:
+    except GONE:
         return True

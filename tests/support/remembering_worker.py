@@ -1,6 +1,6 @@
 """An audio process that looks through its own memory for words that an earlier question held."""
 
-import os
+import ctypes
 import re
 from pathlib import Path
 
@@ -16,11 +16,9 @@ def main(_: bytes) -> None:
 
 
 def remembers() -> bool:
-    with Path("/proc/self/mem").open("rb", buffering=0) as memory:
-        for line in Path("/proc/self/maps").read_text().splitlines():
-            span, rights, *_ = line.split()
-            if rights.startswith("rw"):
-                begin, end = (int(word, 16) for word in span.split("-"))
-                if WORDS.search(os.pread(memory.fileno(), end - begin, begin)):
-                    return True
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, rights, *_ = line.split()
+        begin, end = (int(word, 16) for word in span.split("-"))
+        if rights.startswith("rw") and WORDS.search(ctypes.string_at(begin, end - begin)):
+            return True
     return False

@@ -19,6 +19,7 @@ from bot.domain.source import AudioFormat, AudioProperties, SourceChoice, Source
 from bot.domain.text import Text, text
 from bot.errors import (
     BadSource,
+    DecoderUnavailable,
     ProviderBusy,
     ProviderError,
     ProviderSilent,
@@ -141,7 +142,7 @@ class Sources:
             log.info("source not usable: %s", error)
             problems.append(error.sentence)
             rules.append(error.rule)
-            options.append("audio")
+            options.append(None if isinstance(error, DecoderUnavailable) else "audio")
         request = replace(
             intake.request,
             source_length=properties.length_seconds if properties else None,
