@@ -33,11 +33,14 @@ class Curves:
 
     def add(self, samples: bytes) -> None:
         """Measure a block of mono 16-bit samples at `SAMPLE_RATE`. All but the last have whole columns."""
-        steps, size = differences(samples), COLUMN_SAMPLES * WIDTH
-        for at in range(0, len(samples), size):
-            column = samples[at : at + size]
-            low, high = extremes(column)
-            self.lowest.append(low)
-            self.highest.append(high)
-            self.level.append(level(column))
-            self.edge.append(min(2 * level(steps[at : at + size]), _LARGEST))
+        columns = _columns_of(samples)
+        both = [extremes(column) for column in columns]
+        self.lowest.extend([low for low, _ in both])
+        self.highest.extend([high for _, high in both])
+        self.level.extend([level(column) for column in columns])
+        self.edge.extend([min(2 * level(steps), _LARGEST) for steps in _columns_of(differences(samples))])
+
+
+def _columns_of(samples: bytes) -> list[bytes]:
+    size = COLUMN_SAMPLES * WIDTH
+    return [samples[at : at + size] for at in range(0, len(samples), size)]

@@ -109,13 +109,13 @@ def _valleys(smooth: Sequence[float], reach: int) -> Iterator[int]:
 
 def _onset_after(at: int, levels: _Powers, edges: _Powers) -> tuple[int, float]:
     """The clearest beginning within `ONSET_WITHIN_SECONDS` after a column: its column, and by how much it is louder."""
-    best, strongest = at, 0.0
+    best, clearest = at, 1.0
     for column in range(at, at + _columns(ONSET_WITHIN_SECONDS)):
-        louder = _decibels(levels.mean(column, column + 3), levels.mean(column - 4, column))
-        brighter = _decibels(edges.mean(column, column + 3), edges.mean(column - 4, column))
-        if (strength := (louder + brighter) / 2) > strongest:
-            best, strongest = column, strength
-    return best, strongest
+        louder = (levels.mean(column, column + 3) + _FLOOR) / (levels.mean(column - 4, column) + _FLOOR)
+        brighter = (edges.mean(column, column + 3) + _FLOOR) / (edges.mean(column - 4, column) + _FLOOR)
+        if louder * brighter > clearest:
+            best, clearest = column, louder * brighter
+    return best, 5 * math.log10(clearest)  # the mean of both, in decibels
 
 
 def _silent_from(at: int, level: Sequence[int]) -> int:

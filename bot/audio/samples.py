@@ -25,9 +25,8 @@ def extremes(samples: bytes) -> tuple[int, int]:
 
 def differences(samples: bytes) -> bytes:
     """Half of the difference between each sample and the one before, so that the largest one fits into 16 bits."""
-    ahead = audioop.mul(samples, WIDTH, 0.5)
-    behind = audioop.mul(samples[:WIDTH] + samples[:-WIDTH], WIDTH, -0.5)
-    return audioop.add(ahead, behind, WIDTH)
+    halves = audioop.mul(samples, WIDTH, 0.5)
+    return audioop.add(halves, audioop.mul(halves[:WIDTH] + halves[:-WIDTH], WIDTH, -1), WIDTH)
 
 
 def mono(stereo: bytes) -> bytes:

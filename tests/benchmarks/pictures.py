@@ -146,8 +146,9 @@ def _held_by_children() -> float:
     held = 0.0
     with contextlib.suppress(OSError):
         for process in workers():
-            status = Path(f"/proc/{process}/status").read_text()
-            held = max(held, float(status.partition("VmHWM:")[2].split()[0]) * 1.024 / 1000)
+            told = Path(f"/proc/{process}/status").read_text().partition("VmHWM:")[2]
+            if told:  # not of one that has just ended
+                held = max(held, float(told.split()[0]) * 1.024 / 1000)
     return held
 
 
