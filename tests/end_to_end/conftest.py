@@ -12,19 +12,12 @@ from bot.services.common import bells, worker
 from storage.storage import open_shared_storage, open_storage
 from tests.conftest import UNDESCRIBED
 from tests.end_to_end.town import QUICK, Town, a_town, undescribed_keys
-from tests.support.database import on_postgres
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests marked `either_way` run with a gateway, and with interactions over HTTP alone.
-
-    On PostgreSQL they run over HTTP, and all others with a gateway: what differs ends where a command is stored.
-    """
+    """Tests marked `either_way` run with a gateway, and with interactions over HTTP alone."""
     if metafunc.definition.get_closest_marker("either_way"):
-        ways = {"gateway": False, "http": True}
-        if on_postgres():
-            del ways["gateway"]
-        metafunc.parametrize("over_http", list(ways.values()), ids=list(ways))
+        metafunc.parametrize("over_http", [False, True], ids=["gateway", "http"])
 
 
 @pytest.fixture(autouse=True)
