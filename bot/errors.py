@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from bot.domain.drafts import Draft, can_be_fixed
+from bot.domain.drafts import Draft, Field, can_be_fixed
 from bot.domain.gates import Gate
 from bot.domain.quota import QuotaBalance
 from bot.domain.text import Megabytes, Said, Seconds, Text, counted, text
@@ -97,7 +97,9 @@ def open_commands_refusal(open_already: int, *, limit: int) -> TooManyOpenComman
 
 
 class BadSource(EncoreError):
-    """The piece of audio cannot be used; the sentence says what is wrong with it."""
+    """The piece of audio cannot be used; its sentence says what is wrong. `option` is the one at fault, if any."""
+
+    option: Field | None = Field.AUDIO
 
     @property
     def rule(self) -> str:
@@ -177,6 +179,8 @@ class SourceTooCostly(BadSource):
 
 class DecoderUnavailable(BadSource):
     """No audio process could be started, or ended, so nothing is known about the file."""
+
+    option = None
 
     def __init__(self, log_line: str) -> None:
         super().__init__(log_line, text("I can't read audio right now. Please try again in a while."))

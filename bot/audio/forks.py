@@ -39,7 +39,8 @@ class Fork:
 
     @property
     def crashed(self) -> bool:
-        return self.exit_code is not None and self.exit_code < 0 and self.exit_code != -signal.SIGKILL
+        """Whether it, or its server, ended as nobody asked it to."""
+        return self.exit_code is None or (self.exit_code < 0 and self.exit_code != -signal.SIGKILL)
 
     async def line(self) -> bytes:
         """The next line of its answer, without an end if there will be no more.
@@ -65,7 +66,7 @@ class Fork:
 
 
 class _Server:
-    """One process of `bot.audio.fork_server`. It ends by itself once it is let go of and its forks have ended."""
+    """A running `bot.audio.fork_server`. After `let_go`, it ends by itself as soon as its forks have ended."""
 
     def __init__(self, worker: str) -> None:
         self._control, its_end = socket.socketpair()
@@ -83,7 +84,7 @@ class _Server:
                 start_new_session=True,  # Ctrl-C does not reach it
             )
             if_it_fails.pop_all()
-        with suppress(RuntimeError):  # no room for another thread: whoever starts the next process reaps it
+        with suppress(RuntimeError):  # if no thread can be started, the next `Popen` reaps the server instead
             # So that it leaves no zombie, whenever it ends.
             Thread(target=self._process.wait, name="end of the fork server", daemon=True).start()
 
@@ -149,8 +150,8 @@ class ForkServer:
             await fork.end()
         except TimeoutError:
             server.kill()
-        if (fork.crashed or fork.exit_code is None) and self._server is server:
-            self.let_go()  # a crash may give away how memory is laid out; without an exit code it has ended
+        if fork.crashed and self._server is server:
+            self.let_go()  # a crash may give away how memory is laid out
 
     def _asked(
         self, question: bytes, source: BinaryIO, files: Sequence[BinaryIO]
@@ -166,7 +167,7 @@ class ForkServer:
             stack.callback(os.close, write_end)
             output = os.fdopen(read_end, "rb", buffering=0)
             if_not_sent.callback(output.close)
-            asked = stack.enter_context(_in_memory(question))
+            asked = stack.enter_context(_nameless_file(question))
             handed = [asked, source, *files]
             descriptors = [its_leash.fileno(), write_end, *(file.fileno() for file in handed)]
             server = self._sent_to(descriptors)
@@ -199,7 +200,7 @@ def fork_server(worker: str) -> ForkServer:
     return server
 
 
-def _in_memory(content: bytes) -> BinaryIO:
+def _nameless_file(content: bytes) -> BinaryIO:
     """An open file without a name."""
     file = os.fdopen(os.memfd_create("question"), "w+b") if sys.platform == "linux" else TemporaryFile()  # noqa: SIM115
     file.write(content)

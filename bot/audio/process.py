@@ -106,7 +106,6 @@ class AudioProcess:
         self._server = fork_server(worker)
         self.cpu_seconds = 0.0  # of all processes that have answered
         self._has_told_of_outage = False
-        self._has_told_what_is_missing = False
         self.missing: tuple[str, ...] | None = None  # what the system lacks to confine a process; None: none was asked
 
     async def probe(self, path: Path) -> AudioProperties:
@@ -304,13 +303,12 @@ class AudioProcess:
 
     def _tell_what_is_missing(self, confined: Confined) -> None:
         """Logged once per bot: the system stays the same."""
-        self.missing = confined.missing
-        if confined.missing and not self._has_told_what_is_missing:
+        if confined.missing and self.missing is None:
             log.warning(
                 "decoding members' files without %s: this system lacks that (see docs/design.md)",
                 ", ".join(confined.missing),
             )
-        self._has_told_what_is_missing = True
+        self.missing = confined.missing
 
 
 def _paths(parts: Sequence[JoinPart]) -> list[Path]:

@@ -10,6 +10,7 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.domain.text import Said, text
 from bot.errors import (
+    DecoderUnavailable,
     NotAudio,
     ProviderBusy,
     QuotaExceeded,
@@ -47,6 +48,15 @@ async def test_all_broken_rules_and_a_bad_source_are_reported_at_once_and_nothin
     assert last == NOT_USED
     assert (await pipeline.balance()).held == 0
     assert pipeline.provider.uploaded == []
+
+
+async def test_a_file_that_no_process_could_read_is_not_blamed(pipeline: Pipeline) -> None:
+    pipeline.audio.error = DecoderUnavailable("no audio process can be used")
+
+    assert await pipeline.extend() is None
+
+    assert pipeline.messenger.answers[0] == without_cost([DecoderUnavailable("").sentence])
+    assert (await pipeline.balance()).held == 0
 
 
 @pytest.mark.parametrize("option", ["style_weight", "weirdness", "audio_weight"])

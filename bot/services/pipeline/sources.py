@@ -19,7 +19,6 @@ from bot.domain.source import AudioFormat, AudioProperties, SourceChoice, Source
 from bot.domain.text import Text, text
 from bot.errors import (
     BadSource,
-    DecoderUnavailable,
     ProviderBusy,
     ProviderError,
     ProviderSilent,
@@ -122,7 +121,7 @@ class Sources:
                 raise SourceTooCostly(f"the part of {at_most:g} s became {found.length_seconds:g} s")
         except BadSource as error:
             log.info("source cannot be trimmed: %s", error)
-            raise Refused([error.sentence], rules=[error.rule], options=["audio"]) from error
+            raise Refused([error.sentence], rules=[error.rule], options=[error.option]) from error
         return replace(request, source_began_at=trimmed.began_at), found
 
     async def read(self, source: SourceChoice, path: Path) -> AudioProperties:
@@ -142,7 +141,7 @@ class Sources:
             log.info("source not usable: %s", error)
             problems.append(error.sentence)
             rules.append(error.rule)
-            options.append(None if isinstance(error, DecoderUnavailable) else "audio")
+            options.append(error.option)
         request = replace(
             intake.request,
             source_length=properties.length_seconds if properties else None,

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from bot.domain.clicks import Click
-from bot.domain.drafts import Field
 from bot.domain.outlines import Outline
 from bot.domain.source import SourceChoice
 from bot.domain.text import text
@@ -74,7 +73,7 @@ class Picking:
             return await self._studio.draw(path, picture)
         except BadSource as error:
             log.info("source not usable: %s", error)
-            raise Refused(without_cost([error.sentence]), rules=[error.rule], options=[Field.AUDIO]) from error
+            raise Refused(without_cost([error.sentence]), rules=[error.rule], options=[error.option]) from error
         except OSError as error:
             log.error("cannot keep a source in %s (%s)", self._folder, error)  # noqa: TRY400  # one line is enough
             raise Refused(without_cost([NO_ROOM]), rules=["no_room"]) from error
