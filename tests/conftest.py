@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from bot.sandbox.memory import folder_in_memory
 from bot.sandbox.sounds import compose
 from tests.end_to_end.openapi import load_openapi
 from tests.support import database
@@ -46,6 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("unhurried")
     config.stash[UNDESCRIBED] = set()
     config.stash[SERVER] = ExitStack()
+    if folder := folder_in_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))  # where pytest makes the tests' folders
     if config.getoption("--database") == "postgres" and not hasattr(config, "workerinput"):
         try:
             server = config.stash[SERVER].enter_context(running_server())

@@ -13,10 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.sandbox.memory import folder_in_memory
+
 START_SECONDS = 30.0
 DEBIAN = Path("/usr/lib/postgresql")
 IN_USE = "pre-existing shared memory block"
 """What it logs while processes of a killed run have yet to end."""
+FOR_TESTS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "128MB",
+    "plan_cache_mode": "force_generic_plan",  # their connections are new ones, which would plan each query five times
+}
 PORT = 5432  # in the name of the socket; nothing listens on the network
 
 
@@ -51,7 +60,7 @@ class PostgresServer:
             "max_connections": "200",
             "shared_buffers": "32MB",
             "jit": "off",  # compiling takes longer than any of these queries
-            **({} if self.durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
+            **({} if self.durable else FOR_TESTS),
         }
         flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         command = [str(self.binaries / "postgres"), "-D", str(self.folder / "data"), *flags]
@@ -115,7 +124,9 @@ def running_server(*, durable: bool = False) -> Iterator[PostgresServer]:
         NoServer: there are no binaries.
     """
     found = binaries()
-    folder = Path(tempfile.mkdtemp(prefix="encore-pg-", dir="/tmp"))  # a socket's path must be short
+    parent = None if durable else folder_in_memory()
+    parent = parent or Path("/tmp")  # noqa: S108  # a socket's path must be short
+    folder = Path(tempfile.mkdtemp(prefix="encore-pg-", dir=parent))
     try:
         user = None
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
-from bot.sandbox.discord import DiscordOptions, FakeDiscord
+from bot.sandbox.discord import DiscordOptions, FakeDiscord, NeverHappened
 from bot.sandbox.page.samples import Samples
 from bot.sandbox.page.scene import Identity, Scene
 from bot.sandbox.page.server import PageServer
@@ -100,10 +100,18 @@ async def ground(tmp_path: Path) -> AsyncIterator[Playground]:
     async with playground(tmp_path, tell=lambda _: None, suno=QUICK) as ground:
         starting = asyncio.create_task(ground.bot.start(), name="start of the bot")
         # discord.py calls itself ready two seconds after it has begun to answer.
-        await ground.scene.discord.wait_ready(timeout=READY_SECONDS)
-        await ground.scene.discord.wait_for_commands("extend", timeout=READY_SECONDS)
+        try:
+            await ground.scene.discord.wait_ready(timeout=READY_SECONDS)
+            await ground.scene.discord.wait_for_commands("extend", timeout=READY_SECONDS)
+        except NeverHappened as error:
+            error.add_note("\n".join(["the bot said:", *ground.bot.said, "and it asked Discord for:", *asked(ground)]))
+            raise
         yield ground
         await starting
+
+
+def asked(ground: Playground) -> list[str]:
+    return [f"{request.method} {request.path}: {request.status}" for request in ground.scene.discord.requests]
 
 
 @in_one_loop
