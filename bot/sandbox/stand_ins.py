@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,25 +38,25 @@ async def stand_ins(
     options: SunoOptions, *, folder: Path, discord: DiscordOptions | None = None
 ) -> AsyncIterator[StandIns]:
     """Both stand-ins on loopback; the bot's database is in `folder`."""
-    async with FakeDiscord(discord) as chat, FakeSuno(replace(options, api_key=API_KEY)) as suno:
-        port = free_port()
-        yield StandIns(
-            discord=chat,
-            suno=suno,
-            settings=Settings(
-                discord_token=TOKEN,
-                suno_api_key=API_KEY,
-                discord_api_url=chat.api_url,
-                discord_gateway_url=chat.gateway_url,
-                suno_api_url=suno.api_url,
-                suno_upload_url=suno.upload_url,
-                public_url=f"http://127.0.0.1:{port}",
-                web_host="127.0.0.1",
-                web_port=port,
-                database_path=folder / "encore.db",
-                private_hosts=(chat.host_port, suno.host_port),
-            ),
-        )
+    with reserved_port() as port:
+        async with FakeDiscord(discord) as chat, FakeSuno(replace(options, api_key=API_KEY)) as suno:
+            yield StandIns(
+                discord=chat,
+                suno=suno,
+                settings=Settings(
+                    discord_token=TOKEN,
+                    suno_api_key=API_KEY,
+                    discord_api_url=chat.api_url,
+                    discord_gateway_url=chat.gateway_url,
+                    suno_api_url=suno.api_url,
+                    suno_upload_url=suno.upload_url,
+                    public_url=f"http://127.0.0.1:{port}",
+                    web_host="127.0.0.1",
+                    web_port=port,
+                    database_path=folder / "encore.db",
+                    private_hosts=(chat.host_port, suno.host_port),
+                ),
+            )
 
 
 @asynccontextmanager
@@ -102,12 +102,25 @@ async def _ready(both: StandIns, app: "App") -> None:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago: the bot's address must be known before it listens.
+    """A port that was free a moment ago: an address that must be known before anybody listens."""
+    with reserved_port() as port:
+        return port
+
+
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """A free port that nobody else gets from here meanwhile, in any process: a bot takes seconds to listen on its own.
 
     It is none of those that the system gives to outgoing connections, or one of them could take it in the meantime.
     """
+    with socket.socket(type=socket.SOCK_DGRAM) as reservation:  # UDP has its own ports, so the bot can still listen
+        yield _bound_to_free_port(reservation)
+
+
+def _bound_to_free_port(reservation: socket.socket) -> int:
     while True:
         port = random.choice(_PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            reservation.bind(("127.0.0.1", port))
             return port
