@@ -79,7 +79,7 @@ async def test_nonsense_in_a_form_is_refused_and_fixed_without_typing_anything_t
     assert again.field("Title").description == "With a style, give a title too: what should it be called?"
     assert [again.field(name).value for name in ("Style", "Lyrics or idea")] == ["folk", "la la"]
     assert (await town.balance()).left == town.settings.quota_per_day
-    assert not town.songs.messages
+    await town.songs.wait_until(lambda here: not here.messages)
     await town.mia.submit_modal(again, {"Where to continue": "0:05", "Title": "Tide"})
     await town.result()
     assert town.suno.submits == 1
