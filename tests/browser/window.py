@@ -1,6 +1,6 @@
 """What a person does at the page, by what they see: roles, labels and words."""
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Error, Locator, Page, expect
 
 from bot.sandbox.patience import PATIENCE_SECONDS
 
@@ -93,5 +93,9 @@ class Window:
 
     async def pull(self, lever: str) -> None:
         panel = await self.see_behind("Levers")
-        await panel.get_by_role("button", name=lever, exact=True).click()
+        try:
+            await panel.get_by_role("button", name=lever, exact=True).click()
+        except Error as error:
+            error.add_note(f"the page showed:\n{await self.page.locator('body').aria_snapshot()}")
+            raise
         await expect(panel.get_by_text("Done.")).to_be_visible()
