@@ -12,6 +12,11 @@ from tests.browser.window import Window
 
 CONTINUED_FROM = 23
 """Seconds into Paper Boats: one before its end, unless the member says otherwise."""
+OPENS_PANEL = """async () => {
+    document.querySelector(".to-behind").click();
+    await null; await null;  // it is drawn, and nothing has been answered yet
+    return document.getElementById("tab-levers").getBoundingClientRect().top;
+}"""
 PLAYS = """async (audio) => {
     audio.muted = true;
     await audio.play();
@@ -454,3 +459,14 @@ async def test_audio_that_is_too_long_is_trimmed_and_the_whole_song_has_all_of_i
     await result.get_by_role("button", name="Whole song").click()
     song = await mia.see("the whole song, 1:30")
     assert (await song.locator("audio").first.evaluate(PLAYS))["seconds"] == pytest.approx(80 + NEW_SECONDS, abs=1)
+
+
+async def test_the_tabs_behind_the_scenes_do_not_move_just_as_somebody_clicks_on_one(window: OpenWindow) -> None:
+    mia = await window()
+
+    top = await mia.page.evaluate(OPENS_PANEL)
+    await expect(mia.page.get_by_text(re.compile(r"\d+ of 20 in 10 s"))).to_be_visible()
+
+    box = await mia.page.locator("#tab-levers").bounding_box()
+    assert box is not None
+    assert box["y"] == top

@@ -38,16 +38,16 @@ export function BehindTheScenes() {
     </aside>`;
 }
 
+/** Drawn before anything is known, too: the tabs below must not move just as somebody clicks on one. */
 function Account() {
   const { account, bot } = state.behind;
-  if (!account) return null;
-  const { used, limit, seconds } = account.window;
+  const { used, limit, seconds } = account?.window ?? { used: 0, limit: 1 };
   return html`
     <dl class="account">
-      <div><dt>Bot</dt><dd class=${`bot-${bot.state}`}>${bot.state}</dd></div>
-      <div><dt>Credits</dt><dd>${account.credits.toLocaleString("en")}</dd></div>
-      <div><dt>Rate window</dt><dd><meter aria-label="Rate window" min="0" max=${limit} value=${used}></meter> ${used} of ${limit} in ${seconds} s</dd></div>
-      <div><dt>Clock</dt><dd>${ahead(bot.ahead_seconds)}</dd></div>
+      <div><dt>Bot</dt><dd class=${account ? `bot-${bot.state}` : ""}>${account ? bot.state : "…"}</dd></div>
+      <div><dt>Credits</dt><dd>${account ? account.credits.toLocaleString("en") : "…"}</dd></div>
+      <div><dt>Rate window</dt><dd><meter aria-label="Rate window" min="0" max=${limit} value=${used}></meter> ${account ? `${used} of ${limit} in ${seconds} s` : "…"}</dd></div>
+      <div><dt>Clock</dt><dd>${account ? ahead(bot.ahead_seconds) : "…"}</dd></div>
     </dl>`;
 }
 
