@@ -36,7 +36,7 @@ async def test_it_is_ready_once_discord_is_and_says_when_it_stops(
 
         town.discord.gateway.refuse_connections(0)
         await manager.hear("READY=1")
-        assert any(" ready as encore " in line for line in bot.said)
+        await said(bot, " ready as encore ")
         await manager.hear("STATUS=Running gateway, web, workers")
 
         town.discord.gateway.refuse_connections(1_000_000)
@@ -68,7 +68,7 @@ async def test_a_gateway_process_is_ready_once_it_serves_shards(
     async with bot_process(settings, "run", "--only", "gateway", folder=tmp_path) as bot:
         await manager.hear("READY=1")
 
-        assert any(" ready as encore " in line or "ready in" in line for line in bot.said)
+        await said(bot, "ready in")
 
 
 async def test_what_the_watchdog_ends_leaves_in_the_log_where_it_hung(
