@@ -124,8 +124,8 @@ def running_server(*, durable: bool = False) -> Iterator[PostgresServer]:
         NoServer: there are no binaries.
     """
     found = binaries()
-    parent = None if durable else folder_in_memory()
-    parent = parent or Path("/tmp")  # noqa: S108  # a socket's path must be short
+    in_memory = None if durable else folder_in_memory()
+    parent = in_memory or Path("/tmp")  # noqa: S108  # a socket's path must be short
     folder = Path(tempfile.mkdtemp(prefix="encore-pg-", dir=parent))
     try:
         user = None
