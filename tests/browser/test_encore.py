@@ -12,11 +12,6 @@ from tests.browser.window import Window
 
 CONTINUED_FROM = 23
 """Seconds into Paper Boats: one before its end, unless the member says otherwise."""
-OPENS_PANEL = """async () => {
-    document.querySelector(".to-behind").click();
-    await null; await null;  // it is drawn, and nothing has been answered yet
-    return document.getElementById("tab-levers").getBoundingClientRect().top;
-}"""
 PLAYS = """async (audio) => {
     audio.muted = true;
     await audio.play();
@@ -247,33 +242,6 @@ async def test_a_bot_that_is_killed_midway_carries_on(window: OpenWindow, ground
     assert ground.scene.suno.submits == 1
 
 
-async def test_behind_the_scenes_a_job_is_seen_from_acceptance_to_delivery(window: OpenWindow) -> None:
-    mia = await window()
-    jobs = await mia.see_behind("Jobs")
-    await expect(jobs.get_by_text("No jobs yet.")).to_be_visible()
-    await mia.extend()
-    await result_of(mia)
-
-    events = jobs.get_by_role("listitem").filter(has_text="paper-boats.mp3")
-    for event in (
-        "accepted",
-        "submitted",
-        "callback text answered 200",
-        "callback complete answered 200",
-        "result posted",
-        "delivered",
-    ):
-        await expect(events.first).to_contain_text(event)
-    requests = await mia.see_behind("Requests")
-    asked = requests.get_by_role("listitem").filter(has_text="/api/v1/generate/upload-extend")
-    await asked.locator("summary").click()
-    await expect(asked).to_contain_text('"taskId"')
-    await expect(requests.get_by_role("listitem").filter(has_text="PATCH").first).to_contain_text("Discord")
-    log = await mia.see_behind("Log")
-    await expect(log).to_contain_text("callback complete, now finished")
-    await expect(mia.page.get_by_text("9,988")).to_be_visible()
-
-
 async def test_people_vote_below_a_result_and_have_it_made_again(window: OpenWindow, ground: Playground) -> None:
     mia, jonas = await window("mia"), await window("jonas")
     await mia.extend()
@@ -459,14 +427,3 @@ async def test_audio_that_is_too_long_is_trimmed_and_the_whole_song_has_all_of_i
     await result.get_by_role("button", name="Whole song").click()
     song = await mia.see("the whole song, 1:30")
     assert (await song.locator("audio").first.evaluate(PLAYS))["seconds"] == pytest.approx(80 + NEW_SECONDS, abs=1)
-
-
-async def test_the_tabs_behind_the_scenes_do_not_move_just_as_somebody_clicks_on_one(window: OpenWindow) -> None:
-    mia = await window()
-
-    top = await mia.page.evaluate(OPENS_PANEL)
-    await expect(mia.page.get_by_text(re.compile(r"\d+ of 20 in 10 s"))).to_be_visible()
-
-    box = await mia.page.locator("#tab-levers").bounding_box()
-    assert box is not None
-    assert box["y"] == top
