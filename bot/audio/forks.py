@@ -66,7 +66,7 @@ class Fork:
 
 
 class _Server:
-    """A running `bot.audio.fork_server`. After `let_go`, it ends by itself as soon as its forks have ended."""
+    """A running `bot.audio.fork_server`. After `let_go`, it ends on its own once its forks have ended."""
 
     def __init__(self, worker: str) -> None:
         self._control, its_end = socket.socketpair()
