@@ -1,12 +1,11 @@
 """Write what arrives, in dedicated threads: it must not wait for the process's other threads."""
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from bot.cancellation import to_its_end
+from bot.cancellation import in_thread_to_its_end
 
 THREADS = 4
 
@@ -29,7 +28,7 @@ class Disk:
 
     async def _finish(self, work: Callable[[], None]) -> None:
         """Wait for `work` even when cancelled: a file must not be removed while it is being written."""
-        await to_its_end(asyncio.get_running_loop().run_in_executor(self._threads, work))
+        await in_thread_to_its_end(self._threads, work)
 
     def close(self) -> None:
         self._threads.shutdown()

@@ -43,12 +43,17 @@ class SqliteEngine:
 
     async def write(self, piece: Piece[T]) -> T:
         """See `Engine.write`. Those that wait at the same time run one after another and share a commit."""
-        part = Part(piece, deadline=asyncio.get_running_loop().time() + self._busy_seconds)
+        part = Part(
+            piece,
+            deadline=asyncio.get_running_loop().time() + self._busy_seconds,
+            queue=self._waiting,
+        )
         self._waiting.add(part)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_waiting(), name="write")
         with self._availability.reported_once():
-            return await self._outcome(part)
+            answer: T = await part.answer
+            return answer
 
     async def read(self, piece: Piece[T]) -> T:
         """See `Engine.read`. It runs whole on the reading thread."""
@@ -83,15 +88,6 @@ class SqliteEngine:
         """Return after everything that waits is written."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
-
-    async def _outcome(self, part: Part[T]) -> T:
-        try:
-            return await asyncio.shield(part.answer)
-        except asyncio.CancelledError:
-            if self._waiting.withdraw(part):
-                part.answer.cancel()
-            await part.ended()
-            raise
 
     async def _write_waiting(self) -> None:
         try:

@@ -46,12 +46,12 @@ class _Writing(_Direct):
 class Part(Generic[T]):
     """One transaction, from its call to its answer. `deadline`, by the loop's clock, is for its beginning."""
 
-    def __init__(self, piece: Piece[T], *, deadline: float) -> None:
+    def __init__(self, piece: Piece[T], *, deadline: float, queue: "Queue") -> None:
         self._piece = piece
         self._values: list[T] = []
         self._error: Exception | None = None
         self.deadline = deadline
-        self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.answer: Answer[T] = Answer(queue)
 
     def run(self, sqlite: sqlite3.Connection) -> bool:
         """On the connection's thread; False if it failed, and what it wrote is to be undone."""
@@ -77,13 +77,20 @@ class Part(Generic[T]):
         else:
             self.answer.set_result(self._values[0])
 
-    async def ended(self) -> None:
-        """Return once it is settled, even if this task is cancelled again."""
-        while not self.answer.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([self.answer])
-        if not self.answer.cancelled():
-            self.answer.exception()  # mark it as seen; the cancellation matters more
+
+class Answer(asyncio.Future[T]):
+    """What comes of a transaction.
+
+    A task that is cancelled asks the future it awaits to be cancelled, too. Once its transaction has begun, this one
+    declines, so the task raises its cancellation when the transaction has ended.
+    """
+
+    def __init__(self, queue: "Queue") -> None:
+        super().__init__(loop=asyncio.get_running_loop())
+        self._queue = queue
+
+    def cancel(self, msg: object = None) -> bool:
+        return self._queue.withdraw(self) and super().cancel(msg)
 
 
 class Queue:
@@ -112,13 +119,12 @@ class Queue:
             del self._parts[:most]
         return taken
 
-    def withdraw(self, part: Part[Any]) -> bool:
-        """False if it was taken already."""
+    def withdraw(self, answer: Answer[Any]) -> bool:
+        """Take out the transaction with this answer; False if it was taken already."""
         with self._lock:
-            if part not in self._parts:
-                return False
-            self._parts.remove(part)
-            return True
+            before = len(self._parts)
+            self._parts[:] = [part for part in self._parts if part.answer is not answer]
+            return len(self._parts) < before
 
 
 class Busy(Exception):

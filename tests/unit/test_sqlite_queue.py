@@ -11,12 +11,13 @@ async def nothing(connection: Connection) -> None:
     pass
 
 
-def parts(count: int) -> list[Part[None]]:
-    return [Part(nothing, deadline=0) for _ in range(count)]
+def parts_for(queue: Queue, *, count: int) -> list[Part[None]]:
+    return [Part(nothing, deadline=0, queue=queue) for _ in range(count)]
 
 
 async def test_parts_leave_in_the_order_in_which_they_came() -> None:
-    queue, added = Queue(), parts(5)
+    queue = Queue()
+    added = parts_for(queue, count=5)
     for part in added:
         queue.add(part)
 
@@ -25,7 +26,8 @@ async def test_parts_leave_in_the_order_in_which_they_came() -> None:
 
 
 async def test_parts_that_are_put_back_go_first() -> None:
-    queue, (first, second, third) = Queue(), parts(3)
+    queue = Queue()
+    first, second, third = parts_for(queue, count=3)
     for part in (first, second):
         queue.add(part)
     taken = queue.take(2)
@@ -36,18 +38,20 @@ async def test_parts_that_are_put_back_go_first() -> None:
 
 
 async def test_a_part_that_was_taken_cannot_be_withdrawn() -> None:
-    queue, (first, second) = Queue(), parts(2)
+    queue = Queue()
+    first, second = parts_for(queue, count=2)
     for part in (first, second):
         queue.add(part)
     queue.take(1)
 
-    assert not queue.withdraw(first)
-    assert queue.withdraw(second)
+    assert not queue.withdraw(first.answer)
+    assert queue.withdraw(second.answer)
     assert not queue
 
 
 async def test_each_part_is_taken_or_withdrawn_once_whatever_two_threads_do() -> None:
-    queue, added = Queue(), parts(2_000)
+    queue = Queue()
+    added = parts_for(queue, count=2_000)
 
     def take() -> list[Part[None]]:
         taken: list[Part[None]] = []
@@ -61,7 +65,7 @@ async def test_each_part_is_taken_or_withdrawn_once_whatever_two_threads_do() ->
         withdrawn = []
         for number, part in enumerate(added):
             queue.add(part)
-            if number % 3 == 0 and queue.withdraw(part):
+            if number % 3 == 0 and queue.withdraw(part.answer):
                 withdrawn.append(part)
         ended.set()
         taken = await taking
