@@ -36,14 +36,14 @@ USER_AGENT = f"Encore/{__version__}"
 """Always sent: the provider's gateway was seen to refuse requests without one (docs/provider.md 1.1)."""
 
 
-def open_session() -> aiohttp.ClientSession:
-    """A session for `SunoClient`: no cookies, nothing from the environment, a new connection for each request.
+def open_session(*, keeps_connections: bool = False) -> aiohttp.ClientSession:
+    """A session for `SunoClient`: no cookies, nothing from the environment, and a new connection for each request.
 
     The server can close a kept connection just as it is used again; then nobody knows whether the request arrived. A
-    fresh connection that breaks was really in use.
+    fresh connection that breaks was really in use. Only a question may be asked on a kept one: it does no harm twice.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, limit=0),  # the workers limit the number
+        connector=aiohttp.TCPConnector(force_close=not keeps_connections, limit=0),  # the workers limit the number
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         trust_env=False,
@@ -51,8 +51,9 @@ def open_session() -> aiohttp.ClientSession:
 
 
 class SunoClient:
-    """Talks to one account. Times are seconds; `session` is closed by its opener.
+    """Talks to one account. Times are seconds; the sessions are closed by their opener.
 
+    `asking` is for GET, and may keep its connections: another one costs a handshake (None: `session` is for all).
     `submit`, `ask` and `upload` limit one request each, `connect` the time until the first byte is sent. Uploads are
     tried `upload_attempts` times with growing waits, starting at `upload_wait_seconds`; nothing else is repeated here.
 
@@ -64,6 +65,7 @@ class SunoClient:
         self,
         session: aiohttp.ClientSession,
         *,
+        asking: aiohttp.ClientSession | None = None,
         api_url: str,
         upload_url: str,
         api_key: str,
@@ -75,6 +77,7 @@ class SunoClient:
         upload_wait_seconds: float = 1,
     ) -> None:
         self._session = session
+        self._asking = asking or session
         self._api_url = api_url.rstrip("/")
         self._upload_url = upload_url.rstrip("/")
         self._api_key = api_key
@@ -236,8 +239,9 @@ class SunoClient:
         Redirects are not followed: a 307 would repeat a paid request and send the key to another address. Errors carry
         no cause, because aiohttp's can show the request's headers.
         """
+        session = self._asking if method == "GET" else self._session
         try:
-            async with self._session.request(
+            async with session.request(
                 method,
                 url,
                 json=json,

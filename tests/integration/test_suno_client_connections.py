@@ -92,10 +92,18 @@ async def say_nonsense(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
-def a_client(session: aiohttp.ClientSession, port: int, *, scheme: str = "http", seconds: float = 5) -> SunoClient:
+def a_client(
+    session: aiohttp.ClientSession,
+    port: int,
+    *,
+    asking: aiohttp.ClientSession | None = None,
+    scheme: str = "http",
+    seconds: float = 5,
+) -> SunoClient:
     address = f"{scheme}://127.0.0.1:{port}"
     return SunoClient(
         session,
+        asking=asking,
         api_url=address,
         upload_url=address,
         api_key=KEY,
@@ -155,6 +163,17 @@ async def test_our_own_session_keeps_no_connection_that_could_break_unnoticed() 
 
         assert server.requests == ["GET", "GET", "POST"]
         assert server.connections == 3
+
+
+async def test_questions_share_a_connection_and_what_costs_credits_gets_one_of_its_own() -> None:
+    async with serving(hang_up) as server, open_session() as session, open_session(keeps_connections=True) as asking:
+        client = a_client(session, server.port, asking=asking)
+        await client.credits()
+        await client.credits()
+        await fault(client)
+
+        assert server.requests == ["GET", "GET", "POST"]
+        assert server.connections == 2
 
 
 @pytest.mark.parametrize(
