@@ -6,9 +6,9 @@ import discord
 from discord.ext import commands
 
 from bot.acknowledge import acknowledge_in_place, reply
+from bot.chat.attachments import attachments
 from bot.chat.cards import FILES_MAX, joins_attached
 from bot.chat.result.lyrics import lyrics_shown
-from bot.chat.routes import attachments
 from bot.client import EncoreClient
 from bot.domain.clicks import Click
 from bot.domain.drafts import AUDIO_KEPT, Draft, new_draft_id

@@ -4,8 +4,8 @@ import discord
 from msgspec.structs import replace
 
 from bot.acknowledge import acknowledge, reply
+from bot.chat.attachments import attachments
 from bot.chat.pick.choice import buttons_of, file_of, words_of
-from bot.chat.routes import attachments
 from bot.client import EncoreClient
 from bot.domain.drafts import Draft
 from bot.domain.request import is_longer_than_its_model_takes

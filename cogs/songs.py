@@ -10,8 +10,8 @@ from discord.app_commands import locale_str
 from discord.ext import commands
 
 from bot.acknowledge import acknowledge, acknowledge_in_place, reply
+from bot.chat.attachments import attachments
 from bot.chat.cards import Attached
-from bot.chat.routes import attachments
 from bot.chat.song.sight import Sight
 from bot.chat.song.tree import pages_of, picture_described
 from bot.client import EncoreClient

@@ -6,9 +6,9 @@ import discord
 from discord.ext import commands
 
 from bot.acknowledge import reply
+from bot.chat.attachments import attachments
 from bot.chat.lyrics.timed import TIMED_ID, head, lrc_files, offer, takes_view, unknown
 from bot.chat.places import place_of
-from bot.chat.routes import attachments
 from bot.client import EncoreClient
 from bot.domain.more import lyrics_of
 from bot.domain.takes import takes_of

@@ -1,9 +1,7 @@
 """The routes to a member: the channel, a direct message, and the answer to the command while its token is valid."""
 
-import io
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TypeAlias, cast
@@ -12,6 +10,7 @@ import discord
 
 from bot.chat import cards
 from bot.chat.asked import AskedDiscord
+from bot.chat.attachments import attachments
 from bot.chat.direct_refusals import DirectRefusals
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.global_budget import Urgency
@@ -315,18 +314,3 @@ def answer_of(client: discord.Client, place: Place) -> discord.Webhook:
 def end_nonce(job: Job) -> str:
     """At most 25 characters; the same for every post that answers the same command or click."""
     return f"e{sha256(f'{job.id} {job.place.interaction_id}'.encode()).hexdigest()[:24]}"
-
-
-@contextmanager
-def attachments(files: Sequence[cards.Attached]) -> Iterator[list[discord.File]]:
-    """The files for one try: a sent `discord.File` is empty the second time (docs/discord.md 3.1).
-
-    They are closed at once, because a sent file stays in a reference cycle with all its bytes.
-    """
-    with ExitStack() as stack:
-        attached = []
-        for file in files:
-            content = io.BytesIO(file.words.encode()) if file.path is None else file.path
-            attached.append(discord.File(content, filename=file.name, description=file.alt))
-            stack.callback(attached[-1].close)
-        yield attached

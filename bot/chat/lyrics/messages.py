@@ -1,14 +1,12 @@
 """Show orders of lyrics through Discord: in the answer to a command or click, or by direct message."""
 
-import io
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 
 import discord
 
-from bot.chat.cards import Attached
+from bot.chat.attachments import attachments
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.lyrics.card import LyricsCard, direct_card, lyrics_card, plainer, versions_view
 from bot.chat.routes import ORIGINAL, answer_of
@@ -95,7 +93,7 @@ async def _sent(
     """Send the first of the cards that Discord takes; False if this way is closed. Raises `RouteUnavailable`."""
     for card in cards:
         try:
-            with read_as_routes(), _attachments(card.files) as attached:
+            with read_as_routes(), attachments(card.files) as attached:
                 await send(card, attached)
         except RouteRefused as error:
             log.warning("lyrics %s: Discord refused them (%s); trying them plainer", order.id, error)
@@ -105,14 +103,3 @@ async def _sent(
         else:
             return True
     return False
-
-
-@contextmanager
-def _attachments(files: Sequence[Attached]) -> Iterator[list[discord.File]]:
-    """For one try, and closed at once: a sent file is empty the second time (docs/discord.md 3.1)."""
-    with ExitStack() as stack:
-        attached = []
-        for file in files:
-            attached.append(discord.File(io.BytesIO(file.words.encode()), filename=file.name, description=file.alt))
-            stack.callback(attached[-1].close)
-        yield attached

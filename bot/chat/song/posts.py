@@ -7,11 +7,12 @@ from typing import cast
 import discord
 
 from bot.chat.asked import AskedDiscord
+from bot.chat.attachments import attachments
 from bot.chat.cards import ALT_MAX, Attached, Say, file_stem
 from bot.chat.discord_errors import read_as_routes
 from bot.chat.global_budget import Urgency
 from bot.chat.pacing import Pacer
-from bot.chat.routes import DEFAULT_LIMIT_BYTES, ORIGINAL, answer_of, attachments
+from bot.chat.routes import DEFAULT_LIMIT_BYTES, ORIGINAL, answer_of
 from bot.domain.jobs import Place
 from bot.domain.outlines import in_words
 from bot.domain.text import Said, Seconds, Text, Verbatim, counted, text
