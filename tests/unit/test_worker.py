@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
 from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.bells import Bell
-from bot.services.common.worker import Worker
+from bot.services.common.clock import Clock, utc_now
+from bot.services.common.worker import Task, Worker
 from tests.support.fakes import TurnedClock
 
 
@@ -29,7 +30,7 @@ class Errand:
 
 
 @asynccontextmanager
-async def working(errand: Errand, bell: Bell, clock: TurnedClock, *, asks_first: bool) -> AsyncIterator[None]:
+async def working(errand: Task, bell: Bell, clock: Clock, *, asks_first: bool) -> AsyncIterator[None]:
     worker = asyncio.create_task(Worker("errands", errand, bell, clock, asks_first=asks_first).run())
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -68,3 +69,61 @@ async def test_any_other_worker_takes_a_step_whenever_its_bell_rings() -> None:
         for _ in range(3):
             assert [await errand.seen.get(), await errand.seen.get()] == ["step", "asked"]
             bell.ring()
+
+
+class SharedErrands:
+    """Work for several workers; whoever begins a piece is busy with it until the end of the test."""
+
+    def __init__(self, bell: Bell, *due: datetime) -> None:
+        self._bell = bell
+        self._due = sorted(due)
+        self.begun: asyncio.Queue[None] = asyncio.Queue()
+        self.looks = 0
+
+    async def step(self) -> bool:
+        if not self._due or self._due[0] > utc_now():
+            return False
+        self._due.pop(0)
+        self._bell.wake_another()
+        self.begun.put_nowait(None)
+        await asyncio.Event().wait()
+        return True
+
+    async def next_due(self) -> datetime | None:
+        self.looks += 1
+        return self._due[0] if self._due else None
+
+
+@asynccontextmanager
+async def sharing(errands: SharedErrands, bell: Bell, *, workers: int) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for _ in range(workers):
+            await stack.enter_async_context(working(errands, bell, utc_now, asks_first=True))
+        yield
+
+
+async def test_when_work_is_due_only_one_more_worker_looks_than_there_is_work_for() -> None:
+    bell, workers = Bell(), 16
+    errands = SharedErrands(bell, utc_now() + timedelta(seconds=0.05))
+    async with sharing(errands, bell, workers=workers):
+        await errands.begun.get()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    assert workers + 2 <= errands.looks <= workers + 4
+
+
+async def test_while_one_works_another_one_is_there_for_what_is_due_next() -> None:
+    bell, now = Bell(), utc_now()
+    errands = SharedErrands(bell, *(now + timedelta(seconds=0.02 * number) for number in range(1, 5)))
+    async with sharing(errands, bell, workers=4):
+        for _ in range(4):
+            await errands.begun.get()
+
+
+async def test_work_that_is_due_at_the_same_time_is_begun_by_as_many_as_there_are() -> None:
+    bell, now = Bell(), utc_now()
+    errands = SharedErrands(bell, *([now + timedelta(seconds=0.02)] * 4))
+    async with sharing(errands, bell, workers=4):
+        for _ in range(4):
+            await errands.begun.get()

@@ -1,9 +1,8 @@
 """How one worker wakes another early. Work is found in the database, so a missed bell costs only time."""
 
 import asyncio
-from collections import deque
+import math
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeAlias
 
 from bot.domain.jobs import AT_PROVIDER_STATES, Job, JobState
@@ -11,7 +10,8 @@ from bot.services.common.clock import Clock, utc_now
 
 RingElsewhere: TypeAlias = Callable[[str], None]
 """Rings the bell of this name in all other processes, soon; it neither waits nor fails."""
-
+_Waiters: TypeAlias = dict[asyncio.Future[None], float]
+"""In the order in which they came, each with the time by the loop's clock at which it goes on unwoken."""
 
 IDLE_SECONDS = 30.0
 """The longest that a worker sleeps, and so until it finds work from another process."""
@@ -23,7 +23,8 @@ class Bell:
     def __init__(self, ring_elsewhere: Callable[[], None] | None = None) -> None:
         """`ring_elsewhere`: rings the same bell in other processes; None: nobody listens there."""
         self._ring_elsewhere = ring_elsewhere
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._resting: _Waiters = {}  # until somebody wakes them
+        self._timed: _Waiters = {}
         self.rung = 0
 
     def ring(self) -> None:
@@ -39,26 +40,45 @@ class Bell:
 
     def wake_another(self) -> None:
         """Wake one more worker: there may be work for several."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+        if not _woke_one(self._resting):
+            _woke_one(self._timed)
 
     async def wait(self, *, seen: int, timeout_seconds: float) -> None:
-        """Return when woken or after the time; at once if the bell was rung more than `seen` times."""
+        """Return when woken or after the time; at once if the bell was rung more than `seen` times.
+
+        Who would go on no earlier than another waits without a time, or each due time would wake all the workers for
+        the work of one. That one waits again, or wakes another before it starts working (`Task`).
+        """
         if self.rung != seen:
             return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + timeout_seconds
+        is_timed = ends_at < min(self._timed.values(), default=math.inf)
+        waiter: asyncio.Future[None] = loop.create_future()
+        waiters = self._timed if is_timed else self._resting
+        waiters[waiter] = ends_at
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout_at(ends_at if is_timed else None):
                 await waiter
         except TimeoutError:
             return
+        except asyncio.CancelledError:
+            if is_timed:
+                _woke_one(self._resting)
+            raise
         finally:
-            with suppress(ValueError):
-                self._waiters.remove(waiter)
+            waiters.pop(waiter, None)
+
+
+def _woke_one(waiters: _Waiters) -> bool:
+    """Wake the first that can still be woken; False if there is none."""
+    while waiters:
+        waiter = next(iter(waiters))
+        del waiters[waiter]
+        if not waiter.done():
+            waiter.set_result(None)
+            return True
+    return False
 
 
 class Bells:

@@ -18,7 +18,11 @@ OUTAGE_SECONDS = 5.0
 
 
 class Task(Protocol):
-    """One kind of work. `step` does one piece and says whether there was one; `next_due` says when to look again."""
+    """One kind of work. `step` does one piece and says whether there was one; `next_due` says when to look again.
+
+    Where several workers share a task, its `step` wakes another one once it has claimed its piece: there may be more,
+    and somebody has to know when the next one is due.
+    """
 
     async def step(self) -> bool: ...
 
@@ -71,7 +75,6 @@ class Worker:
                     log.info("%s: working again", self.name)
                 failures, has_told = 0, False
                 if not wait_seconds:
-                    self._bell.wake_another()
                     continue
             except Outage as error:
                 log.debug("%s: waits (%s)", self.name, error)
@@ -93,12 +96,11 @@ class Worker:
 
     async def _work(self) -> float:
         """Take a step, if there may be work; how many seconds to wait then: 0 after a piece of work."""
-        if self._asks_first and (rest_seconds := await self._rest_seconds()) > LEAST_REST_SECONDS:
-            return rest_seconds
-        return 0 if await self._task.step() else await self._rest_seconds()
+        if self._asks_first and (rest_seconds := await self._rest_seconds()) > 0:
+            return max(LEAST_REST_SECONDS, rest_seconds)
+        return 0 if await self._task.step() else max(LEAST_REST_SECONDS, await self._rest_seconds())
 
     async def _rest_seconds(self) -> float:
+        """Until work is due; 0 or less if it is."""
         due = await self._task.next_due()
-        if due is None:
-            return IDLE_SECONDS
-        return min(IDLE_SECONDS, max(LEAST_REST_SECONDS, (due - self._clock()).total_seconds()))
+        return IDLE_SECONDS if due is None else min(IDLE_SECONDS, (due - self._clock()).total_seconds())

@@ -189,6 +189,8 @@ class Acceptance:
                 further=self._limits.further_commands,
             )
         )
+        if claimed:
+            self._bells.intake.wake_another()
         # After a jump of the clock, a claim may run out while this process is still editing.
         mine = [command for command in claimed if command.intake.place.interaction_id not in self._in_hand]
         for command in mine:

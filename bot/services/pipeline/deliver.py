@@ -106,6 +106,8 @@ class Delivery:
 
     async def step(self) -> bool:
         claimed = await self._storage.write(self._claim)
+        if claimed:
+            self._bells.deliver.wake_another()
         for job in claimed:
             if job.id not in self._in_hand:
                 await self._deliver_isolated(replace(job, attempts=job.attempts + 1))

@@ -113,6 +113,7 @@ class Progress:
         claimed = await self._claim() if may_be_due else []
         if not claimed:
             return False
+        self._bells.progress.wake_another()
         try:
             one_pass = await self._storage.read(_one_pass)
             records = await asyncio.gather(*(self._bring_up_to_date(outdated, one_pass) for outdated in claimed))

@@ -92,6 +92,7 @@ class Submission:
             return False
         if job is None:
             return False
+        self._bells.submit.wake_another()
         self._bells.progress.ring()
         if attempt_id is None:
             return True  # put off for today; the next one may be another server's

@@ -90,6 +90,8 @@ class Watch:
         claimed = await self._storage.write(
             lambda work: work.jobs.claim_due(WATCHED, now=now, until=until, limit=AT_ONCE)
         )
+        if claimed:
+            self._bells.watch.wake_another()
         await asyncio.gather(*(self._look_isolated(job) for job in claimed))
         return bool(claimed)
 

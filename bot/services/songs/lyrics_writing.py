@@ -109,6 +109,7 @@ class LyricsWriting:
         claimed = await self._storage.write(partial(self._claim, may_send=may_send))
         if claimed is None:
             return False
+        self._bells.lyrics.wake_another()
         order = claimed.order
         if claimed.attempt_id is not None:
             await fault_points.pause_at("before lyrics are ordered")

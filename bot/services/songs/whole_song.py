@@ -143,6 +143,7 @@ class WholeSongs:
         )
         if claimed is None:
             return False
+        self._bells.whole_songs.wake_another()
         try:
             async with renewed(partial(self._renew, claimed), seconds=self._times.lease) as lease:
                 await self._do(claimed, lease)
