@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.progress import looks_different
-from bot.domain.reports import ReportKind, TaskReport, apply_report
+from bot.domain.reports import TaskReport, apply_report
 from bot.errors import ProviderError, denies_task
 from bot.services.common import settle
 from bot.services.common.bells import Bells
@@ -136,7 +136,7 @@ class Watch:
 
     def _is_quiet(self, job: Job, answer: _Answer) -> bool:
         """Most looks find nothing new and no edge of time passed: then the claim has written all there is to write."""
-        if answer.report is None or answer.report.kind is not ReportKind.WAITING or job.task_id is None:
+        if answer.report is None or job.task_id is None or apply_report(job, answer.report, at=self._clock()) != job:
             return False
         begun = job.submitted_at or job.waits_since
         edge = begun + timedelta(seconds=self._times.give_up)
