@@ -21,6 +21,7 @@ from storage.held_back import hold_back
 from tests.support.database import open_storage
 from tests.support.fakes import FakeProvider, TurnedClock
 from tests.support.lyrics_desk import BEN, DAY, MIA, VERSIONS, LyricsDesk, a_desk, opened_desk
+from tests.support.shared_tasks import wakes_another_worker
 
 
 @pytest.fixture
@@ -202,6 +203,12 @@ async def test_a_callback_may_be_faster_than_the_answer(desk: LyricsDesk) -> Non
 
     assert [shown.state for shown in desk.messages.shown] == [LyricsState.READY]
     assert len(desk.provider.ordered) == 1
+
+
+async def test_a_second_worker_is_woken_once_the_first_has_claimed_an_order(desk: LyricsDesk) -> None:
+    await desk.agreed()
+
+    await wakes_another_worker(desk.writing, desk.bells.lyrics, before="before lyrics are ordered")
 
 
 async def test_two_processes_share_the_work(desk: LyricsDesk) -> None:

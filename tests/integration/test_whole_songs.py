@@ -24,6 +24,7 @@ from bot.services.songs.whole_song import TRIES, WholeSongs, WholeSongTimes
 from storage.held_back import hold_back
 from tests.support.fakes import FakeMessageFiles, FakeStudio
 from tests.support.pipeline import Pipeline, a_pipeline, another_process
+from tests.support.shared_tasks import wakes_another_worker
 from tests.support.storage_samples import a_delivered, a_job, a_place, a_track, insert
 
 LEASE = 30.0
@@ -119,6 +120,13 @@ async def test_a_song_is_joined_posted_and_linked_to(pipeline: Pipeline, tmp_pat
     assert (original.until_seconds, take.until_seconds) == (job.sent_continue_at, None)
     assert await here.songs.next_due() is None
     assert list(tmp_path.glob("whole-*")) == []
+
+
+async def test_a_second_worker_is_woken_once_the_first_has_claimed_a_song(pipeline: Pipeline, tmp_path: Path) -> None:
+    job, here = await a_result(pipeline), joiner(pipeline, tmp_path)
+    await here.songs.order(an_order(job, pipeline))
+
+    await wakes_another_worker(here.songs, pipeline.bells.whole_songs, before="while a whole song is joined")
 
 
 async def test_a_chain_has_each_take_up_to_the_next_seam(pipeline: Pipeline, tmp_path: Path) -> None:

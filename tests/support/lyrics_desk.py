@@ -61,6 +61,7 @@ class LyricsDesk(Desk):
     lyrics: Lyrics
     writing: LyricsWriting
     news: LyricsNews
+    bells: Bells
 
     async def agreed(self, *, source: SourceChoice | None = None) -> LyricsOrder:
         """An order that its member has agreed to, and that no worker has seen."""
@@ -140,6 +141,7 @@ def a_desk(
         ),
         news=LyricsNews(storage, callback_task_id),
         account=account,
+        bells=bells,
     )
 
 
