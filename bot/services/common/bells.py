@@ -46,8 +46,9 @@ class Bell:
     async def wait(self, *, seen: int, timeout_seconds: float) -> None:
         """Return when woken or after the time; at once if the bell was rung more than `seen` times.
 
-        Who would go on no earlier than another waits without a time, or each due time would wake all the workers for
-        the work of one. That one waits again, or wakes another before it starts working (`Task`).
+        Only the waiter with the earliest time goes on by itself; any later one rests until it is woken. Otherwise each
+        due time would wake all the workers, for work that one of them does. The one that goes on waits again after its
+        look, or wakes another before it starts working (`Task`).
         """
         if self.rung != seen:
             return
