@@ -39,7 +39,7 @@ async def to_its_end(work: Awaitable[T]) -> T:
 
 
 async def in_thread_to_its_end(threads: Executor, work: Callable[[], T]) -> T:
-    """The same for `work` in one of `threads`, with fewer turns of the event loop."""
+    """As `to_its_end`, for `work` in one of `threads`, with fewer turns of the event loop."""
     loop = asyncio.get_running_loop()
     done: Lasting[T] = Lasting(loop=loop)
 
@@ -52,7 +52,9 @@ async def in_thread_to_its_end(threads: Executor, work: Callable[[], T]) -> T:
 
 
 def _settle(done: Lasting[T], ended: Future[T]) -> None:
-    if (error := ended.exception()) is not None:
+    if ended.cancelled():
+        done.set_exception(RuntimeError("the threads were shut down before the work had begun"))
+    elif (error := ended.exception()) is not None:
         done.set_exception(error)
     else:
         done.set_result(ended.result())

@@ -10,8 +10,8 @@ import discord
 from bot.chat.cards import Attached
 
 SMALL_BYTES = 256 << 10
-"""Up to here a file is read whole: pictures and previews. aiohttp reads a file in threads, piece by piece, and closes
-it there, which costs more than a small file is worth."""
+"""Files up to this size are read whole: pictures and previews, mostly. aiohttp reads a file in threads, piece by piece,
+and closes it there, which costs more than a small file is worth."""
 
 
 @contextmanager

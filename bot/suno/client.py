@@ -1,6 +1,7 @@
 """The provider over HTTP: upload a file, start an extension, ask about it, ask for the credits."""
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ from bot.suno.lyrics import parse_lyrics_record
 from bot.suno.timed_lyrics import parse_timed_lyrics
 from bot.suno.wire import ID_MAX, Envelope, MalformedRecord, parse_record, read_number
 
+log = logging.getLogger(__name__)
+
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 UPLOAD_FOLDER = "encore"
 
@@ -40,7 +43,7 @@ def open_session(*, keeps_connections: bool = False) -> aiohttp.ClientSession:
     """A session for `SunoClient`: no cookies, nothing from the environment, and a new connection for each request.
 
     The server can close a kept connection just as it is used again; then nobody knows whether the request arrived. A
-    fresh connection that breaks was really in use. Only a question may be asked on a kept one: it does no harm twice.
+    fresh connection that breaks was really in use. Only questions may use kept ones: asking twice does no harm.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(force_close=not keeps_connections, limit=0),  # the workers limit the number
@@ -53,7 +56,9 @@ def open_session(*, keeps_connections: bool = False) -> aiohttp.ClientSession:
 class SunoClient:
     """Talks to one account. Times are seconds; the sessions are closed by their opener.
 
-    `asking` is for GET, and may keep its connections: another one costs a handshake (None: `session` is for all).
+    `asking` is for GET, and may keep its connections, because a new one costs a handshake (None: `session` is for
+    everything). A question over a kept connection that turns out to be closed is asked again over a new one.
+
     `submit`, `ask` and `upload` limit one request each, `connect` the time until the first byte is sent. Uploads are
     tried `upload_attempts` times with growing waits, starting at `upload_wait_seconds`; nothing else is repeated here.
 
@@ -239,23 +244,17 @@ class SunoClient:
         Redirects are not followed: a 307 would repeat a paid request and send the key to another address. Errors carry
         no cause, because aiohttp's can show the request's headers.
         """
-        session = self._asking if method == "GET" else self._session
+        options: dict[str, Any] = {
+            "json": json,
+            "data": data,
+            "params": params,
+            "timeout": aiohttp.ClientTimeout(total=seconds, connect=self._connect_seconds),
+        }
         try:
-            async with session.request(
-                method,
-                url,
-                json=json,
-                data=data,
-                params=params,
-                headers={
-                    "Authorization": f"Bearer {self._api_key}",
-                    "User-Agent": USER_AGENT,
-                    "Accept": "application/json",
-                },
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=seconds, connect=self._connect_seconds),
-            ) as response:
-                status, body = response.status, await _body_of(response)
+            if method == "GET":
+                status, body = await self._asked(url, options)
+            else:
+                status, body = await self._sent(self._session, method, url, options)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise refusals.busy(f"no connection ({type(error).__name__})") from None
         except TimeoutError:
@@ -263,6 +262,29 @@ class SunoClient:
         except (aiohttp.ClientError, OSError) as error:
             raise refusals.silent(f"connection lost ({type(error).__name__})") from None
         return refusals.read_answer(status, body, secrets=(self._api_key, *secrets)), body
+
+    async def _asked(self, url: str, options: Mapping[str, Any]) -> tuple[int, bytes]:
+        """Ask over a kept connection if there is one, and over a new one if that turns out to be closed."""
+        if self._asking is not self._session:
+            try:
+                return await self._sent(self._asking, "GET", url, options)
+            except aiohttp.ClientConnectorError:
+                raise
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                log.debug("a kept connection to the provider was closed; asking over a new one")
+        return await self._sent(self._session, "GET", url, options)
+
+    async def _sent(
+        self, session: aiohttp.ClientSession, method: str, url: str, options: Mapping[str, Any]
+    ) -> tuple[int, bytes]:
+        """The status of the answer, and its body."""
+        headers = {
+            "Authorization": f"Bearer {self._api_key}",
+            "User-Agent": USER_AGENT,
+            "Accept": "application/json",
+        }
+        async with session.request(method, url, headers=headers, allow_redirects=False, **options) as response:
+            return response.status, await _body_of(response)
 
 
 def _task_id_in(envelope: Envelope) -> str:

@@ -81,7 +81,7 @@ class Part(Generic[T]):
 class Answer(asyncio.Future[T]):
     """What comes of a transaction.
 
-    A task that is cancelled asks the future it awaits to be cancelled, too. Once its transaction has begun, this one
+    A task that is cancelled asks the future it awaits to be cancelled, too. While its transaction is at work, this one
     declines, so the task raises its cancellation when the transaction has ended.
     """
 

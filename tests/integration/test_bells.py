@@ -4,8 +4,8 @@ from bot.sandbox.patience import PATIENCE_SECONDS
 from bot.services.common.bells import Bell, Bells
 
 
-async def resting(bell: Bell, *, seconds: float = 60) -> "asyncio.Task[None]":
-    task = asyncio.create_task(bell.wait(seen=bell.rung, timeout_seconds=seconds))
+async def resting(bell: Bell, *, seconds: float = 60, looked_at: float | None = None) -> "asyncio.Task[None]":
+    task = asyncio.create_task(bell.wait(seen=bell.rung, timeout_seconds=seconds, looked_at=looked_at))
     await asyncio.sleep(0)
     return task
 
@@ -19,18 +19,17 @@ async def ended(*tasks: "asyncio.Task[None]") -> list[bool]:
 
 async def test_a_ring_wakes_one_worker_and_that_one_may_wake_another() -> None:
     bell = Bell()
-    both = await resting(bell), await resting(bell)
+    first, second = await resting(bell), await resting(bell)
 
     bell.ring()
-    assert sorted(await ended(*both)) == [False, True]
+    assert await ended(first, second) == [True, False]
     bell.wake_another()
-    assert await ended(*both) == [True, True]
+    assert await ended(second) == [True]
 
 
 async def test_the_time_wakes_one_of_several_workers_and_that_one_may_wake_another() -> None:
     bell = Bell()
-    first = await resting(bell, seconds=0.01)
-    others = [await resting(bell, seconds=0.01) for _ in range(3)]
+    first, *others = [await resting(bell, seconds=0.01) for _ in range(4)]
 
     await asyncio.wait_for(first, PATIENCE_SECONDS)
     assert await ended(*others) == [False, False, False]
@@ -38,23 +37,47 @@ async def test_the_time_wakes_one_of_several_workers_and_that_one_may_wake_anoth
     assert await ended(*others) == [True, False, False]
 
 
-async def test_a_worker_with_an_earlier_time_than_the_others_keeps_it() -> None:
+async def test_the_next_worker_looks_soon_if_the_one_that_the_time_has_woken_is_held_up() -> None:
     bell = Bell()
-    late, early = await resting(bell), await resting(bell, seconds=0.01)
-
-    await asyncio.wait_for(early, PATIENCE_SECONDS)
-
-    assert await ended(late) == [False]
-    bell.ring()
-    assert await ended(late) == [True]
+    for worker in [await resting(bell, seconds=0.01) for _ in range(3)]:
+        await asyncio.wait_for(worker, PATIENCE_SECONDS)
 
 
-async def test_the_others_do_not_oversleep_when_the_one_that_keeps_the_time_is_cancelled() -> None:
+async def test_a_worker_sleeps_as_long_as_the_latest_look_allows() -> None:
+    bell, now = Bell(), asyncio.get_running_loop().time()
+    outdated = await resting(bell, seconds=0.02, looked_at=now - 2)
+    newest = await resting(bell, seconds=0.04, looked_at=now - 1)
+
+    await asyncio.wait_for(outdated, PATIENCE_SECONDS)
+
+    assert asyncio.get_running_loop().time() >= now + 0.04
+    await asyncio.wait_for(newest, PATIENCE_SECONDS)
+
+
+async def test_an_earlier_look_puts_off_no_later_one() -> None:
+    bell, now = Bell(), asyncio.get_running_loop().time()
+    newest = await resting(bell, seconds=0.01, looked_at=now - 1)
+    earlier = await resting(bell, seconds=3600, looked_at=now - 2)
+
+    await asyncio.wait_for(newest, PATIENCE_SECONDS)
+    assert await ended(earlier) == [False]
+
+
+async def test_a_worker_that_could_not_look_puts_off_nobody() -> None:
+    bell, now = Bell(), asyncio.get_running_loop().time()
+    other = await resting(bell, seconds=0.01, looked_at=now - 1)
+    failed = await resting(bell, seconds=3600)
+
+    await asyncio.wait_for(other, PATIENCE_SECONDS)
+    assert await ended(failed) == [False]
+
+
+async def test_the_time_wakes_the_others_when_the_first_of_them_is_cancelled() -> None:
     bell = Bell()
-    gone, *others = [await resting(bell) for _ in range(3)]
+    gone, other = [await resting(bell, seconds=0.01) for _ in range(2)]
     gone.cancel()
 
-    assert await ended(gone, *others) == [True, True, False]
+    await asyncio.wait_for(other, PATIENCE_SECONDS)
 
 
 async def test_a_ring_between_the_look_and_the_sleep_is_not_missed() -> None:

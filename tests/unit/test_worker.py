@@ -72,20 +72,27 @@ async def test_any_other_worker_takes_a_step_whenever_its_bell_rings() -> None:
 
 
 class SharedErrands:
-    """Work for several workers; whoever begins a piece is busy with it until the end of the test."""
+    """Work for several workers; whoever begins a piece is busy with it until the end of the test.
 
-    def __init__(self, bell: Bell, *due: datetime) -> None:
+    As many as `held_up` get no further than to the beginning of their step.
+    """
+
+    def __init__(self, bell: Bell, *due: datetime, held_up: int = 0) -> None:
         self._bell = bell
         self._due = sorted(due)
-        self.begun: asyncio.Queue[None] = asyncio.Queue()
+        self._held_up = held_up
+        self.begun: asyncio.Queue[asyncio.Task[None] | None] = asyncio.Queue()  # who did
         self.looks = 0
 
     async def step(self) -> bool:
+        if self._held_up:
+            self._held_up -= 1
+            await asyncio.Event().wait()
         if not self._due or self._due[0] > utc_now():
             return False
         self._due.pop(0)
         self._bell.wake_another()
-        self.begun.put_nowait(None)
+        self.begun.put_nowait(asyncio.current_task())
         await asyncio.Event().wait()
         return True
 
@@ -127,3 +134,29 @@ async def test_work_that_is_due_at_the_same_time_is_begun_by_as_many_as_there_ar
     async with sharing(errands, bell, workers=4):
         for _ in range(4):
             await errands.begun.get()
+
+
+async def test_a_worker_that_is_held_up_before_it_has_claimed_anything_holds_up_no_work() -> None:
+    bell = Bell()
+    errands = SharedErrands(bell, utc_now() + timedelta(seconds=0.02), held_up=2)
+    async with sharing(errands, bell, workers=4):
+        await errands.begun.get()
+
+
+class FailingErrands(SharedErrands):
+    """`failed`: the worker that took the first step, which fails."""
+
+    failed: "asyncio.Task[None] | None" = None
+
+    async def step(self) -> bool:
+        if self.failed is None:
+            self.failed = asyncio.current_task()
+            raise RuntimeError("the first step fails")
+        return await super().step()
+
+
+async def test_while_a_worker_pauses_after_a_failure_another_one_does_the_work() -> None:
+    bell = Bell()
+    errands = FailingErrands(bell, utc_now() + timedelta(seconds=0.02))
+    async with sharing(errands, bell, workers=2):
+        assert await errands.begun.get() is not errands.failed

@@ -3,18 +3,25 @@
 import asyncio
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from bot.domain.jobs import AT_PROVIDER_STATES, Job, JobState
 from bot.services.common.clock import Clock, utc_now
 
 RingElsewhere: TypeAlias = Callable[[str], None]
 """Rings the bell of this name in all other processes, soon; it neither waits nor fails."""
-_Waiters: TypeAlias = dict[asyncio.Future[None], float]
-"""In the order in which they came, each with the time by the loop's clock at which it goes on unwoken."""
 
 IDLE_SECONDS = 30.0
-"""The longest that a worker sleeps, and so until it finds work from another process."""
+"""The longest until one of the workers looks for work, and so until it finds what another process left."""
+HANDOVER_SECONDS = 0.2
+"""How long a worker that was woken by the time has it to itself. Then the next one looks: the first may be held up."""
+
+
+class _Rest(NamedTuple):
+    """Until when a worker rests unless it is woken, and when it looked for that time; by the loop's clock."""
+
+    wakes_at: float
+    looked_at: float
 
 
 class Bell:
@@ -23,8 +30,8 @@ class Bell:
     def __init__(self, ring_elsewhere: Callable[[], None] | None = None) -> None:
         """`ring_elsewhere`: rings the same bell in other processes; None: nobody listens there."""
         self._ring_elsewhere = ring_elsewhere
-        self._resting: _Waiters = {}  # until somebody wakes them
-        self._timed: _Waiters = {}
+        self._resting: dict[asyncio.Future[None], _Rest] = {}  # in the order in which they came
+        self._timer: asyncio.TimerHandle | None = None  # for the first that wakes by itself
         self.rung = 0
 
     def ring(self) -> None:
@@ -40,46 +47,59 @@ class Bell:
 
     def wake_another(self) -> None:
         """Wake one more worker: there may be work for several."""
-        if not _woke_one(self._resting):
-            _woke_one(self._timed)
+        if self._resting:
+            self._wake(next(iter(self._resting)))
 
-    async def wait(self, *, seen: int, timeout_seconds: float) -> None:
+    async def wait(self, *, seen: int, timeout_seconds: float, looked_at: float | None = None) -> None:
         """Return when woken or after the time; at once if the bell was rung more than `seen` times.
 
-        Only the waiter with the earliest time goes on by itself; any later one rests until it is woken. Otherwise each
-        due time would wake all the workers, for work that one of them does. The one that goes on waits again after its
-        look, or wakes another before it starts working (`Task`).
+        `looked_at`: when the caller looked how long nothing will be due, by the loop's clock; None: it could not. Those
+        who looked earlier sleep as long. If each due time woke all the workers, most would find the work taken.
         """
         if self.rung != seen:
             return
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + timeout_seconds
-        is_timed = ends_at < min(self._timed.values(), default=math.inf)
+        rest = _Rest(loop.time() + timeout_seconds, -math.inf if looked_at is None else looked_at)
+        if looked_at is not None:
+            self._let_sleep(rest.wakes_at, who_looked_before=looked_at)
         waiter: asyncio.Future[None] = loop.create_future()
-        waiters = self._timed if is_timed else self._resting
-        waiters[waiter] = ends_at
+        self._resting[waiter] = rest
+        self._set_timer()
         try:
-            async with asyncio.timeout_at(ends_at if is_timed else None):
-                await waiter
-        except TimeoutError:
-            return
-        except asyncio.CancelledError:
-            if is_timed:
-                _woke_one(self._resting)
-            raise
+            await waiter
         finally:
-            waiters.pop(waiter, None)
+            self._resting.pop(waiter, None)
+            self._set_timer()
 
+    def _let_sleep(self, until: float, *, who_looked_before: float) -> None:
+        for waiter, rest in self._resting.items():
+            if rest.looked_at < who_looked_before:
+                self._resting[waiter] = rest._replace(wakes_at=max(rest.wakes_at, until))
 
-def _woke_one(waiters: _Waiters) -> bool:
-    """Wake the first that can still be woken; False if there is none."""
-    while waiters:
-        waiter = next(iter(waiters))
-        del waiters[waiter]
-        if not waiter.done():
+    def _set_timer(self) -> None:
+        wakes_at = min((rest.wakes_at for rest in self._resting.values()), default=None)
+        if self._timer is not None:
+            if self._timer.when() == wakes_at:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if wakes_at is not None:
+            self._timer = asyncio.get_running_loop().call_at(wakes_at, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        first = min(self._resting, key=lambda waiter: self._resting[waiter].wakes_at)
+        until = asyncio.get_running_loop().time() + HANDOVER_SECONDS
+        self._let_sleep(until, who_looked_before=math.inf)
+        self._wake(first)
+
+    def _wake(self, waiter: asyncio.Future[None]) -> None:
+        del self._resting[waiter]
+        if waiter.done():  # its task was cancelled a moment ago
+            self.wake_another()
+        else:
             waiter.set_result(None)
-            return True
-    return False
+        self._set_timer()
 
 
 class Bells:

@@ -20,8 +20,8 @@ OUTAGE_SECONDS = 5.0
 class Task(Protocol):
     """One kind of work. `step` does one piece and says whether there was one; `next_due` says when to look again.
 
-    Where several workers share a task, its `step` wakes another one once it has claimed its piece: there may be more,
-    and somebody has to know when the next one is due.
+    Where several workers share a task, its `step` wakes another one as soon as it has claimed a piece: there may be
+    more work, and somebody has to know when the next piece is due.
     """
 
     async def step(self) -> bool: ...
@@ -54,6 +54,7 @@ class Worker:
         self._pause_seconds = pause_seconds
         self._asks_first = asks_first
         self._is_draining = False
+        self._looked_at: float | None = None  # when it last asked what is due, if that was answered
 
     def drain(self) -> None:
         """Take no new work: `run` returns after the current step."""
@@ -68,7 +69,7 @@ class Worker:
         failures = 0
         has_told = False
         while not self._is_draining:
-            seen = self._bell.rung
+            seen, self._looked_at = self._bell.rung, None
             try:
                 wait_seconds = await self._work()
                 if has_told:
@@ -87,7 +88,7 @@ class Worker:
                 wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=IDLE_SECONDS)
             await asyncio.sleep(self._pause_seconds)
             if not self._is_draining:
-                await self._bell.wait(seen=seen, timeout_seconds=wait_seconds)
+                await self._bell.wait(seen=seen, timeout_seconds=wait_seconds, looked_at=self._looked_at)
 
     def _tell(self, error: Exception) -> None:
         """Log a traceback only for a fault of the program, not of the machine."""
@@ -98,9 +99,12 @@ class Worker:
         """Take a step, if there may be work; how many seconds to wait then: 0 after a piece of work."""
         if self._asks_first and (rest_seconds := await self._rest_seconds()) > 0:
             return max(LEAST_REST_SECONDS, rest_seconds)
+        self._looked_at = None  # that look says nothing about what the step leaves
         return 0 if await self._task.step() else max(LEAST_REST_SECONDS, await self._rest_seconds())
 
     async def _rest_seconds(self) -> float:
         """Until work is due; 0 or less if it is."""
+        looked_at = asyncio.get_running_loop().time()
         due = await self._task.next_due()
+        self._looked_at = looked_at
         return IDLE_SECONDS if due is None else min(IDLE_SECONDS, (due - self._clock()).total_seconds())

@@ -50,7 +50,7 @@ CAN_BE_TRIMMED = text("**Trim it** keeps as much as fits, up to the moment you c
 
 POSTING_TRIES = 3
 POSTING_PAUSE_SECONDS = 0.5
-AGAIN = timedelta(seconds=1)
+AGAIN = timedelta(seconds=0.25)
 """How soon a worker that found nothing to read looks again, unless the bell rings."""
 
 
@@ -268,8 +268,8 @@ class Acceptance:
 
     async def next_due(self) -> datetime | None:
         """Never at once: what is due by now is a further command of some member, which waits for one of them to end."""
-        due = await self._storage.reading.intakes.next_due()
-        return None if due is None else max(due, self._clock() + AGAIN)
+        due, now = await self._storage.reading.intakes.next_due(), self._clock()
+        return now + AGAIN if is_due(due, now) else due
 
     def _first_due(self, intake: Intake) -> datetime:
         """When a worker takes over a command that was neither begun nor put away."""
