@@ -40,10 +40,11 @@ USER_AGENT = f"Encore/{__version__}"
 
 
 def open_session(*, keeps_connections: bool = False) -> aiohttp.ClientSession:
-    """A session for `SunoClient`: no cookies, nothing from the environment, and a new connection for each request.
+    """A session for `SunoClient`: no cookies, nothing from the environment, and, unless it `keeps_connections`, a new
+    connection for each request.
 
     The server can close a kept connection just as it is used again; then nobody knows whether the request arrived. A
-    fresh connection that breaks was really in use. Only questions may use kept ones: asking twice does no harm.
+    fresh connection that breaks was really in use. So only questions go over kept ones: asking twice does no harm.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(force_close=not keeps_connections, limit=0),  # the workers limit the number
@@ -56,8 +57,8 @@ def open_session(*, keeps_connections: bool = False) -> aiohttp.ClientSession:
 class SunoClient:
     """Talks to one account. Times are seconds; the sessions are closed by their opener.
 
-    `asking` is for GET, and may keep its connections, because a new one costs a handshake (None: `session` is for
-    everything). A question over a kept connection that turns out to be closed is asked again over a new one.
+    `asking` is for GET, and may keep its connections, which saves handshakes (None: `session` is for everything). A
+    question whose connection is lost is asked again over a new one, within the same time.
 
     `submit`, `ask` and `upload` limit one request each, `connect` the time until the first byte is sent. Uploads are
     tried `upload_attempts` times with growing waits, starting at `upload_wait_seconds`; nothing else is repeated here.
@@ -252,7 +253,8 @@ class SunoClient:
         }
         try:
             if method == "GET":
-                status, body = await self._asked(url, options)
+                async with asyncio.timeout(seconds):
+                    status, body = await self._asked(url, options)
             else:
                 status, body = await self._sent(self._session, method, url, options)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
@@ -264,14 +266,14 @@ class SunoClient:
         return refusals.read_answer(status, body, secrets=(self._api_key, *secrets)), body
 
     async def _asked(self, url: str, options: Mapping[str, Any]) -> tuple[int, bytes]:
-        """Ask over a kept connection if there is one, and over a new one if that turns out to be closed."""
+        """Ask over the session that keeps connections; if the connection is lost, once more over a new one."""
         if self._asking is not self._session:
             try:
                 return await self._sent(self._asking, "GET", url, options)
             except aiohttp.ClientConnectorError:
                 raise
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                log.debug("a kept connection to the provider was closed; asking over a new one")
+                log.debug("lost a connection to the provider; asking again over a new one")
         return await self._sent(self._session, "GET", url, options)
 
     async def _sent(

@@ -1,7 +1,7 @@
 import asyncio
 
 from bot.sandbox.patience import PATIENCE_SECONDS
-from bot.services.common.bells import Bell, Bells
+from bot.services.common.bells import HANDOVER_SECONDS, Bell, Bells
 
 
 async def resting(bell: Bell, *, seconds: float = 60, looked_at: float | None = None) -> "asyncio.Task[None]":
@@ -43,10 +43,42 @@ async def test_the_next_worker_looks_soon_if_the_one_that_the_time_has_woken_is_
         await asyncio.wait_for(worker, PATIENCE_SECONDS)
 
 
+async def test_the_next_worker_looks_soon_if_the_one_that_a_ring_has_woken_is_held_up() -> None:
+    bell, now = Bell(), asyncio.get_running_loop().time()
+    both = [await resting(bell, seconds=3600, looked_at=now) for _ in range(2)]
+
+    bell.ring()
+
+    for worker in both:
+        await asyncio.wait_for(worker, PATIENCE_SECONDS)
+
+
+async def test_the_next_worker_need_not_look_if_the_one_that_was_woken_has_done_so() -> None:
+    bell, now = Bell(), asyncio.get_running_loop().time()
+    woken, deputy = [await resting(bell, seconds=3600, looked_at=now) for _ in range(2)]
+    bell.ring()
+    await asyncio.wait_for(woken, PATIENCE_SECONDS)
+
+    looked_at = asyncio.get_running_loop().time()
+    again = await resting(bell, seconds=2 * HANDOVER_SECONDS, looked_at=looked_at)
+
+    await asyncio.wait([again, deputy], timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    assert asyncio.get_running_loop().time() >= looked_at + 2 * HANDOVER_SECONDS
+
+
+async def test_a_worker_that_is_woken_and_cancelled_at_once_passes_the_ring_on() -> None:
+    bell = Bell()
+    gone, other = [await resting(bell, seconds=3600) for _ in range(2)]
+    bell.ring()
+    gone.cancel()
+
+    assert await ended(gone, other) == [True, True]
+
+
 async def test_a_worker_sleeps_as_long_as_the_latest_look_allows() -> None:
     bell, now = Bell(), asyncio.get_running_loop().time()
-    outdated = await resting(bell, seconds=0.02, looked_at=now - 2)
-    newest = await resting(bell, seconds=0.04, looked_at=now - 1)
+    outdated = await resting(bell, seconds=2.02, looked_at=now - 2)
+    newest = await resting(bell, seconds=1.04, looked_at=now - 1)
 
     await asyncio.wait_for(outdated, PATIENCE_SECONDS)
 
@@ -56,7 +88,7 @@ async def test_a_worker_sleeps_as_long_as_the_latest_look_allows() -> None:
 
 async def test_an_earlier_look_puts_off_no_later_one() -> None:
     bell, now = Bell(), asyncio.get_running_loop().time()
-    newest = await resting(bell, seconds=0.01, looked_at=now - 1)
+    newest = await resting(bell, seconds=1.01, looked_at=now - 1)
     earlier = await resting(bell, seconds=3600, looked_at=now - 2)
 
     await asyncio.wait_for(newest, PATIENCE_SECONDS)
@@ -65,7 +97,7 @@ async def test_an_earlier_look_puts_off_no_later_one() -> None:
 
 async def test_a_worker_that_could_not_look_puts_off_nobody() -> None:
     bell, now = Bell(), asyncio.get_running_loop().time()
-    other = await resting(bell, seconds=0.01, looked_at=now - 1)
+    other = await resting(bell, seconds=1.01, looked_at=now - 1)
     failed = await resting(bell, seconds=3600)
 
     await asyncio.wait_for(other, PATIENCE_SECONDS)

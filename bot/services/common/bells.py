@@ -1,4 +1,4 @@
-"""How one worker wakes another early. Work is found in the database, so a missed bell costs only time."""
+"""How workers are woken early. They find their work in the database, so a missed bell costs only time."""
 
 import asyncio
 import math
@@ -12,26 +12,26 @@ RingElsewhere: TypeAlias = Callable[[str], None]
 """Rings the bell of this name in all other processes, soon; it neither waits nor fails."""
 
 IDLE_SECONDS = 30.0
-"""The longest until one of the workers looks for work, and so until it finds what another process left."""
+"""Some worker looks for work at least this often, and so finds what another process left without ringing."""
 HANDOVER_SECONDS = 0.2
-"""How long a worker that was woken by the time has it to itself. Then the next one looks: the first may be held up."""
+"""How long a worker that was woken is left alone with the work. Then the next one looks: the first may be held up."""
 
 
 class _Rest(NamedTuple):
-    """Until when a worker rests unless it is woken, and when it looked for that time; by the loop's clock."""
+    """When a worker wakes by itself, and when the look began that told it so; both by the loop's clock."""
 
     wakes_at: float
     looked_at: float
 
 
 class Bell:
-    """Rung for new work, after its transaction has ended; each ring wakes one of the listening workers."""
+    """Rung once the transaction that brings new work has ended; each ring wakes one of the waiting workers."""
 
     def __init__(self, ring_elsewhere: Callable[[], None] | None = None) -> None:
         """`ring_elsewhere`: rings the same bell in other processes; None: nobody listens there."""
         self._ring_elsewhere = ring_elsewhere
         self._resting: dict[asyncio.Future[None], _Rest] = {}  # in the order in which they came
-        self._timer: asyncio.TimerHandle | None = None  # for the first that wakes by itself
+        self._timer: asyncio.TimerHandle | None = None  # for whoever wakes by itself first
         self.rung = 0
 
     def ring(self) -> None:
@@ -46,27 +46,35 @@ class Bell:
         self.wake_another()
 
     def wake_another(self) -> None:
-        """Wake one more worker: there may be work for several."""
-        if self._resting:
-            self._wake(next(iter(self._resting)))
+        """Wake one more worker, if any is waiting: there may be work for several."""
+        while self._resting:
+            if self._wake(next(iter(self._resting))):
+                return
 
     async def wait(self, *, seen: int, timeout_seconds: float, looked_at: float | None = None) -> None:
-        """Return when woken or after the time; at once if the bell was rung more than `seen` times.
+        """Return when woken or when the time is up; at once if the bell has been rung more than `seen` times.
 
-        `looked_at`: when the caller looked how long nothing will be due, by the loop's clock; None: it could not. Those
-        who looked earlier sleep as long. If each due time woke all the workers, most would find the work taken.
+        `looked_at`: when the caller began the look that says nothing is due for `timeout_seconds` from then on, by the
+        loop's clock; None: its look failed, and the time counts from now. Everybody who looked earlier sleeps at least
+        as long: if a due time woke all of them, most would find the work taken.
         """
         if self.rung != seen:
             return
         loop = asyncio.get_running_loop()
-        rest = _Rest(loop.time() + timeout_seconds, -math.inf if looked_at is None else looked_at)
-        if looked_at is not None:
+        if looked_at is None:
+            rest = _Rest(loop.time() + timeout_seconds, -math.inf)
+        else:
+            rest = _Rest(looked_at + timeout_seconds, looked_at)
             self._let_sleep(rest.wakes_at, who_looked_before=looked_at)
         waiter: asyncio.Future[None] = loop.create_future()
         self._resting[waiter] = rest
-        self._set_timer()
         try:
+            self._set_timer()
             await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled():  # it was woken, and will not do the work
+                self.wake_another()
+            raise
         finally:
             self._resting.pop(waiter, None)
             self._set_timer()
@@ -77,29 +85,40 @@ class Bell:
                 self._resting[waiter] = rest._replace(wakes_at=max(rest.wakes_at, until))
 
     def _set_timer(self) -> None:
-        wakes_at = min((rest.wakes_at for rest in self._resting.values()), default=None)
+        first = self._first_to_wake()
+        wakes_at = None if first is None else self._resting[first].wakes_at
         if self._timer is not None:
             if self._timer.when() == wakes_at:
                 return
             self._timer.cancel()
             self._timer = None
-        if wakes_at is not None:
-            self._timer = asyncio.get_running_loop().call_at(wakes_at, self._time_is_up)
+        if first is not None and wakes_at is not None:
+            self._timer = first.get_loop().call_at(wakes_at, self._time_is_up)
+
+    def _first_to_wake(self) -> asyncio.Future[None] | None:
+        return min(self._resting, key=lambda waiter: self._resting[waiter].wakes_at, default=None)
 
     def _time_is_up(self) -> None:
         self._timer = None
-        first = min(self._resting, key=lambda waiter: self._resting[waiter].wakes_at)
-        until = asyncio.get_running_loop().time() + HANDOVER_SECONDS
-        self._let_sleep(until, who_looked_before=math.inf)
-        self._wake(first)
+        if (first := self._first_to_wake()) is not None:
+            self._let_sleep(first.get_loop().time() + HANDOVER_SECONDS, who_looked_before=math.inf)
+            self._wake(first)
 
-    def _wake(self, waiter: asyncio.Future[None]) -> None:
+    def _wake(self, waiter: asyncio.Future[None]) -> bool:
+        """Wake this one, and have another look soon, unless this one has done so by then. False if it is gone."""
         del self._resting[waiter]
-        if waiter.done():  # its task was cancelled a moment ago
-            self.wake_another()
-        else:
+        if is_there := not waiter.done():  # else its task has just been cancelled
             waiter.set_result(None)
+            self._have_a_deputy_look(waiter.get_loop().time() + HANDOVER_SECONDS)
         self._set_timer()
+        return is_there
+
+    def _have_a_deputy_look(self, at: float) -> None:
+        """One whose last look succeeded: the others pause after a failure, longer each time."""
+        for deputy, rest in self._resting.items():
+            if rest.looked_at > -math.inf:
+                self._resting[deputy] = rest._replace(wakes_at=min(rest.wakes_at, at))
+                return
 
 
 class Bells:
@@ -130,7 +149,7 @@ class Bells:
         return bell
 
     def job_changed(self, job: Job) -> None:
-        """Wake the workers concerned with the job's new state, unless they will look before it is due anyway."""
+        """Wake the workers that the job's new state concerns, unless they will look before it is due anyway."""
         self.progress.ring()
         if job.due_at is None or (job.due_at - self._clock()).total_seconds() > IDLE_SECONDS:
             return
@@ -142,7 +161,7 @@ class Bells:
             self.deliver.ring()
 
     def all_due(self) -> None:
-        """Wake them after the due times themselves have changed."""
+        """Wake the workers after the due times themselves have been changed."""
         due = (self.submit, self.watch, self.deliver, self.progress, self.intake, self.votes, self.relays, self.lyrics)
         for bell in due:
             bell.ring()

@@ -21,7 +21,7 @@ class Task(Protocol):
     """One kind of work. `step` does one piece and says whether there was one; `next_due` says when to look again.
 
     Where several workers share a task, its `step` wakes another one as soon as it has claimed a piece: there may be
-    more work, and somebody has to know when the next piece is due.
+    more to do, and somebody has to find out when the next piece is due.
     """
 
     async def step(self) -> bool: ...
@@ -54,7 +54,7 @@ class Worker:
         self._pause_seconds = pause_seconds
         self._asks_first = asks_first
         self._is_draining = False
-        self._looked_at: float | None = None  # when it last asked what is due, if that was answered
+        self._looked_at: float | None = None  # when it began its last look at what is due, if that succeeded
 
     def drain(self) -> None:
         """Take no new work: `run` returns after the current step."""
@@ -86,6 +86,8 @@ class Worker:
                     self._tell(error)
                 failures, has_told = failures + 1, True
                 wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=IDLE_SECONDS)
+            if failures == 1:
+                self._bell.wake_another()  # whatever it was, the others may be spared
             await asyncio.sleep(self._pause_seconds)
             if not self._is_draining:
                 await self._bell.wait(seen=seen, timeout_seconds=wait_seconds, looked_at=self._looked_at)
@@ -99,12 +101,12 @@ class Worker:
         """Take a step, if there may be work; how many seconds to wait then: 0 after a piece of work."""
         if self._asks_first and (rest_seconds := await self._rest_seconds()) > 0:
             return max(LEAST_REST_SECONDS, rest_seconds)
-        self._looked_at = None  # that look says nothing about what the step leaves
+        self._looked_at = None  # the step makes that look out of date
         return 0 if await self._task.step() else max(LEAST_REST_SECONDS, await self._rest_seconds())
 
     async def _rest_seconds(self) -> float:
-        """Until work is due; 0 or less if it is."""
-        looked_at = asyncio.get_running_loop().time()
+        """Seconds until work is due, from the beginning of this look; 0 or less if some is due already."""
+        looked_at, now = asyncio.get_running_loop().time(), self._clock()
         due = await self._task.next_due()
         self._looked_at = looked_at
-        return IDLE_SECONDS if due is None else min(IDLE_SECONDS, (due - self._clock()).total_seconds())
+        return IDLE_SECONDS if due is None else min(IDLE_SECONDS, (due - now).total_seconds())
