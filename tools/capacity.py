@@ -25,9 +25,9 @@ class Figures:
     web_cpu_ms: float = 11
     workers_cpu_ms: float = 106
     audio_cpu_ms: float = 674  # in processes of its own; 20 with JOIN_PREVIEW=off
-    transactions_per_job: float = 29
+    transactions_per_job: float = 35
     transactions_per_second: float = 1_000  # on PostgreSQL, durable, one at a time
-    discord_requests_per_job: float = 6.0
+    discord_requests_per_job: float = 6.7
     stored_kb_per_job: float = 18.4
     servers_per_gateway_process: int = 1_000  # memory allows more, but Discord wants a shard for every 2,500
 
