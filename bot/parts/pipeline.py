@@ -1,5 +1,6 @@
 """One job from its command to its post: accepting, submitting, hearing from the provider, delivering, progress."""
 
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -80,17 +81,19 @@ def pipeline_part(ground: Ground) -> Pipeline:
     posting = Posting(ground.storage, ground.provider, files, joins)
     sources = _sources(ground)
     acceptance, delivery, progress = _acceptance(ground, sources), _delivery(ground, posting, kept), _progress(ground)
-    callbacks, address = _callback_queue(ground), _public_address(ground)
+    address = _public_address(ground)
+    silence_seconds = _silence(ground, address)
+    callbacks = _callback_queue(ground, silence_seconds)
     return Pipeline(
         acceptance=acceptance,
         resend=_resend(ground, posting),
         joins=Joins(posting, joins),
         sources=sources,
         part=Part(
-            submitters=_submitters(ground, address),
+            submitters=_submitters(ground, silence_seconds),
             workers=(
                 *_accepters(ground, acceptance),
-                *_listeners(ground, callbacks),
+                *_listeners(ground, callbacks, silence_seconds),
                 *_deliverers(ground, delivery),
                 *_progress_workers(ground, progress),
                 Worker("kept tracks", kept, Bell(), ground.clock),
@@ -177,13 +180,19 @@ def _public_address(ground: Ground) -> PublicAddress | None:
     )
 
 
-def _submitters(ground: Ground, address: PublicAddress | None) -> tuple[Worker, ...]:
-    settings, bells, clock = ground.settings, ground.bells, ground.clock
+def _silence(ground: Ground, address: PublicAddress | None) -> Callable[[], float]:
+    """How long a job is given for its next callback before it is asked about, in seconds."""
+    settings = ground.settings
 
-    def first_poll_seconds() -> float:
+    def silence_seconds() -> float:
         is_called_back = address is not None and address.answers
         return settings.poll_after_seconds if is_called_back else settings.poll_every_seconds
 
+    return silence_seconds
+
+
+def _submitters(ground: Ground, silence_seconds: Callable[[], float]) -> tuple[Worker, ...]:
+    settings, bells, clock = ground.settings, ground.bells, ground.clock
     submission = Submission(
         ground.storage,
         ground.provider,
@@ -198,7 +207,7 @@ def _submitters(ground: Ground, address: PublicAddress | None) -> tuple[Worker, 
             overdue=settings.overdue_after_seconds,
             backoff_base=settings.retry_base_seconds,
         ),
-        first_poll_seconds=first_poll_seconds,
+        silence_seconds=silence_seconds,
         bells=bells,
         clock=clock,
     )
@@ -208,12 +217,12 @@ def _submitters(ground: Ground, address: PublicAddress | None) -> tuple[Worker, 
     )
 
 
-def _callback_queue(ground: Ground) -> CallbackQueue:
+def _callback_queue(ground: Ground, silence_seconds: Callable[[], float]) -> CallbackQueue:
     settings, storage, bells, clock = ground.settings, ground.storage, ground.bells, ground.clock
     return CallbackQueue(
         storage,
         parse_callback,
-        Callbacks(storage, ground.provider, bells, clock).apply,
+        Callbacks(storage, ground.provider, silence_seconds=silence_seconds, bells=bells, clock=clock).apply,
         ground.operator,
         bells.callbacks,
         clock,
@@ -222,7 +231,7 @@ def _callback_queue(ground: Ground) -> CallbackQueue:
     )
 
 
-def _listeners(ground: Ground, callbacks: CallbackQueue) -> tuple[Worker, ...]:
+def _listeners(ground: Ground, callbacks: CallbackQueue, silence_seconds: Callable[[], float]) -> tuple[Worker, ...]:
     """Hear from the provider, by callback and by poll, and handle jobs it says nothing about."""
     settings, storage, bells, clock = ground.settings, ground.storage, ground.bells, ground.clock
     watch = Watch(
@@ -236,6 +245,7 @@ def _listeners(ground: Ground, callbacks: CallbackQueue) -> tuple[Worker, ...]:
             overdue=settings.overdue_after_seconds,
             give_up=settings.give_up_after_seconds,
         ),
+        silence_seconds=silence_seconds,
         bells=bells,
         clock=clock,
     )

@@ -137,7 +137,7 @@ async def with_new_callbacks(
     queue = CallbackQueue(
         storage,
         parse_callback,
-        waits.watching(Callbacks(storage, provider, bells, utc_now).apply),
+        waits.watching(Callbacks(storage, provider, silence_seconds=lambda: 90, bells=bells, clock=utc_now).apply),
         Operator(storage, FakeMessenger(), utc_now),
         bells.callbacks,
         utc_now,

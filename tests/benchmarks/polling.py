@@ -75,6 +75,7 @@ async def _cycle(storage: SqlStorage) -> tuple[float, SlowProvider]:
         times=WatchTimes(poll_every=3600, overdue=86400, give_up=864000),
         patience=Patience(spread_seconds=60),
         long_patience=Patience(spread_seconds=864000),
+        silence_seconds=lambda: 90,
         bells=bells,
         clock=utc_now,
     )

@@ -212,6 +212,7 @@ class Base:
     isolation: Isolation
     kept: KeptTracks
     posting: Posting
+    silence_seconds: float
 
 
 @asynccontextmanager
@@ -225,6 +226,7 @@ async def a_pipeline(
     busy_seconds: float = 2,
     caps: Caps = Caps(),  # noqa: B008  # as above
     keep_tracks_days: int = 0,
+    silence_seconds: float = 30,
 ) -> AsyncIterator[Pipeline]:
     """Everything but Discord and the provider, on a database in `folder`; call it again to restart on the same one."""
     clock = clock or TurnedClock()
@@ -258,6 +260,7 @@ async def a_pipeline(
             isolation=Isolation(storage, operator, backoff_base_seconds=2, bells=bells, clock=clock),
             kept=kept,
             posting=Posting(storage, provider, TrackFiles(fetcher, audio, kept, folder)),
+            silence_seconds=silence_seconds,
         )
         yield pipeline_on(base, window=window, caps=caps)
 
@@ -295,7 +298,9 @@ def pipeline_on(base: Base, *, window: SlidingWindow, caps: Caps) -> Pipeline:
         callbacks=CallbackQueue(
             storage,
             parse_callback,
-            Callbacks(storage, base.provider, bells, clock).apply,
+            Callbacks(
+                storage, base.provider, silence_seconds=lambda: base.silence_seconds, bells=bells, clock=clock
+            ).apply,
             base.operator,
             bells.callbacks,
             clock,
@@ -362,7 +367,7 @@ def a_submission(base: Base, *, window: SlidingWindow, caps: Caps) -> Submission
         caps=caps,
         callback_url=lambda token: f"https://encore.example/callbacks/{token}",
         times=SubmitTimes(overdue=900),
-        first_poll_seconds=lambda: 30,
+        silence_seconds=lambda: base.silence_seconds,
         bells=base.bells,
         clock=base.clock,
     )
@@ -376,6 +381,7 @@ def a_watch(base: Base) -> Watch:
         patience=patience(base.clock, 60),
         long_patience=patience(base.clock, 86400),
         times=WatchTimes(poll_every=30, overdue=900, give_up=86400),
+        silence_seconds=lambda: base.silence_seconds,
         bells=base.bells,
         clock=base.clock,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -33,11 +34,17 @@ class _Belief(msgspec.Struct, frozen=True):
 
 
 class Callbacks:
-    """Applies one callback. `bot.services.pipeline.callback_queue` decides which and when."""
+    """Applies one callback. `bot.services.pipeline.callback_queue` decides which and when.
 
-    def __init__(self, storage: Storage, provider: Provider, bells: Bells, clock: Clock) -> None:
+    `silence_seconds`: how long a job is given for its next callback before it is asked about.
+    """
+
+    def __init__(
+        self, storage: Storage, provider: Provider, *, silence_seconds: Callable[[], float], bells: Bells, clock: Clock
+    ) -> None:
         self._storage = storage
         self._provider = provider
+        self._silence_seconds = silence_seconds
         self._bells = bells
         self._clock = clock
 
@@ -102,7 +109,7 @@ class Callbacks:
                 elif report is None:
                     after = self._asked_soon(job, named, at, is_known=belief.is_known)
                 else:
-                    after = apply_report(job, report, at=at)
+                    after = self._heard(job, apply_report(job, report, at=at), at)
                 if after is not job and after is not None:
                     await settle.save(work, after, before=job, at=at)
                     log.info("job %s: callback %s, now %s", job.short_id, report and report.kind, after.state)
@@ -111,6 +118,13 @@ class Callbacks:
 
         if (after := await self._storage.write(applied)) is not None:
             self._bells.job_changed(after)
+
+    def _heard(self, before: Job, after: Job, at: datetime) -> Job:
+        """There is news, so the next poll can wait, unless the news is a reason to ask at once."""
+        if after.heard_at == before.heard_at or after.state is not JobState.RUNNING or after.due_at != before.due_at:
+            return after
+        silent_until = at + timedelta(seconds=self._silence_seconds())
+        return replace(after, due_at=max(after.due_at or silent_until, silent_until))
 
     def _asked_soon(self, job: Job, named: str | None, at: datetime, *, is_known: bool) -> Job:
         """Ask about the job's task soon; where the submission was never answered, about the one that was named.

@@ -45,7 +45,7 @@ class SubmitTimes(msgspec.Struct, frozen=True, kw_only=True):
 class Submission:
     """The step of the submitting workers. `callback_url` makes a job's address from its token.
 
-    `first_poll_seconds`: how long a job that has just begun is given for its callbacks.
+    `silence_seconds`: how long a job is given for its next callback before it is asked about.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Submission:
         caps: Caps,
         callback_url: Callable[[str], str],
         times: SubmitTimes,
-        first_poll_seconds: Callable[[], float],
+        silence_seconds: Callable[[], float],
         bells: Bells,
         clock: Clock,
     ) -> None:
@@ -71,7 +71,7 @@ class Submission:
         self._caps = caps
         self._callback_url = callback_url
         self._times = times
-        self._first_poll_seconds = first_poll_seconds
+        self._silence_seconds = silence_seconds
         self._bells = bells
         self._clock = clock
         self._free_at: datetime | None = None  # when the provider takes the next one, where it takes none now
@@ -200,7 +200,7 @@ class Submission:
             log.warning("job %s: a callback had told of another task; the answer counts", job.short_id)
         started = job.after(JobEvent.STARTED, task_id=task_id, named_task_id=None, attempts=0, outcome_unknown=False)
         if started.state is JobState.RUNNING:
-            return replace(started, due_at=at + timedelta(seconds=self._first_poll_seconds()))
+            return replace(started, due_at=at + timedelta(seconds=self._silence_seconds()))
         return started
 
     def _after_error(self, error: ProviderError, sent: Job, job: Job, at: datetime) -> Job:

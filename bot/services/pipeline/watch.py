@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -63,10 +64,13 @@ class Watch:
         times: WatchTimes,
         patience: Patience,
         long_patience: Patience,
+        silence_seconds: Callable[[], float],
         bells: Bells,
         clock: Clock,
     ) -> None:
-        """A job past its deadline is given up after `patience` with nothing to ask about or a denial, and after
+        """`silence_seconds`: how long a job is given for its next callback before it is asked about.
+
+        A job past its deadline is given up after `patience` with nothing to ask about or a denial, and after
         `long_patience`, which counts all looks, with answers that leave its end open.
         """
         self._storage = storage
@@ -78,6 +82,7 @@ class Watch:
         self._denied = Patience(spread_seconds=0, tries=UNKNOWN_TRIES)
         self._bells = bells
         self._clock = clock
+        self._silence_seconds = silence_seconds
         self._unreachable = False
 
     async def next_due(self) -> datetime | None:
@@ -136,13 +141,16 @@ class Watch:
 
     def _is_quiet(self, job: Job, answer: _Answer) -> bool:
         """Most looks find nothing new and no edge of time passed: then the claim has written all there is to write."""
-        if answer.report is None or job.task_id is None or apply_report(job, answer.report, at=self._clock()) != job:
+        at = self._clock()
+        if answer.report is None or job.task_id is None or apply_report(job, answer.report, at=at) != job:
+            return False
+        if self._is_told_all(job, job, at):
             return False
         begun = job.submitted_at or job.waits_since
         edge = begun + timedelta(seconds=self._times.give_up)
         if job.state is JobState.RUNNING:
             edge = min(edge, max(begun, job.heard_at or begun) + timedelta(seconds=self._times.overdue))
-        return job.state in {JobState.RUNNING, JobState.OVERDUE} and self._clock() < edge
+        return job.state in {JobState.RUNNING, JobState.OVERDUE} and at < edge
 
     def _forget(self, job: Job) -> None:
         self._patience.forget(job.id)
@@ -183,7 +191,17 @@ class Watch:
             # Its sender is gone: a process that died between the POST and its answer.
             log.warning("job %s: its submission was interrupted; not repeated", job.short_id)
             after = replace(after, outcome_unknown=True)
-        return self._in_time(after, answer, at)
+        after = self._in_time(after, answer, at)
+        if after.state is JobState.RUNNING and self._is_told_all(job, after, at):
+            return replace(after, due_at=at + timedelta(seconds=self._silence_seconds()))
+        return after
+
+    def _is_told_all(self, before: Job, after: Job, at: datetime) -> bool:
+        """A callback has just come, and there is nothing left to ask: the next one will come by itself."""
+        # A poll that had news is longer ago than that.
+        just_now = timedelta(seconds=self._times.poll_every / 2)
+        has_called = before.heard_at is not None and at - before.heard_at < just_now
+        return has_called and any(track.stream_url for track in after.tracks)
 
     def _named_task(self, job: Job, answer: _Answer, asked: str) -> Job:
         """A task that only a callback named is the job's once the provider knows it, and invented if it never does.
