@@ -15,6 +15,7 @@ from bot.domain.source import SourceChoice, SourceKind
 from bot.errors import Refused
 from bot.parts.pipeline import ACCEPTERS, FURTHER_COMMANDS
 from bot.sandbox.patience import PATIENCE_SECONDS
+from bot.services.pipeline.accept import AGAIN
 from tests.support.fakes import FakeFetcher
 from tests.support.pipeline import Pipeline, a_pipeline
 from tests.support.storage_samples import a_place
@@ -144,4 +145,4 @@ async def claimed(pipeline: Pipeline, *, further: int) -> list[int]:
 async def test_workers_rest_while_only_further_commands_wait(pipeline: Pipeline) -> None:
     await begun(pipeline, a_command(pipeline, 1, MIA))
 
-    assert await pipeline.acceptance.next_due() == pipeline.clock() + timedelta(seconds=1)
+    assert await pipeline.acceptance.next_due() == pipeline.clock() + AGAIN
