@@ -62,6 +62,19 @@ async def test_a_worker_that_asks_first_takes_no_step_without_any_work() -> None
             bell.ring()
 
 
+class UrgentErrand(Errand):
+    """Due whenever somebody asks."""
+
+    async def next_due(self) -> datetime | None:
+        return utc_now()
+
+
+async def test_work_that_is_due_by_the_end_of_the_look_is_done_at_once() -> None:
+    errand = UrgentErrand(None)
+    async with working(errand, Bell(), utc_now, asks_first=True):
+        assert await errand.seen.get() == "step"
+
+
 async def test_any_other_worker_takes_a_step_whenever_its_bell_rings() -> None:
     clock, bell = TurnedClock(), Bell()
     errand = Errand(None)

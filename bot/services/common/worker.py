@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.domain.pace import backoff_seconds
 from bot.errors import Outage
 from bot.services.common.bells import IDLE_SECONDS, Bell
-from bot.services.common.clock import Clock
+from bot.services.common.clock import Clock, is_due
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +105,10 @@ class Worker:
         return 0 if await self._task.step() else max(LEAST_REST_SECONDS, await self._rest_seconds())
 
     async def _rest_seconds(self) -> float:
-        """Seconds until work is due, from the beginning of this look; 0 or less if some is due already."""
+        """Seconds until work is due, from the beginning of this look; 0 if some is due by its end."""
         looked_at, now = asyncio.get_running_loop().time(), self._clock()
         due = await self._task.next_due()
         self._looked_at = looked_at
+        if is_due(due, self._clock()):
+            return 0
         return IDLE_SECONDS if due is None else min(IDLE_SECONDS, (due - now).total_seconds())
