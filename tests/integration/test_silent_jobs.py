@@ -92,6 +92,18 @@ async def test_a_silent_job_is_asked_about_at_the_usual_pace_even_when_a_poll_ha
         assert await asked_in(pipeline, job) == PACE
 
 
+async def test_a_job_that_ended_with_one_track_is_asked_about_the_other_at_the_usual_pace(pipeline: Pipeline) -> None:
+    job = await pipeline.running()
+    await told_all(pipeline, job)
+    pipeline.clock.turn(60)
+    await pipeline.call_back(job, "complete", tracks=1)
+
+    assert await pipeline.watch.step()
+
+    assert (await pipeline.job(job)).state is JobState.RUNNING
+    assert await asked_in(pipeline, job) == PACE
+
+
 async def test_an_end_whose_callback_is_lost_is_found_after_the_silence(pipeline: Pipeline) -> None:
     job = await pipeline.running()
     await told_all(pipeline, job)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from bot import fault_points
 from bot.domain.jobs import Failure, FailureReason, Job, JobEvent, JobState
 from bot.domain.progress import looks_different
-from bot.domain.reports import TaskReport, apply_report
+from bot.domain.reports import ENDS, TaskReport, apply_report
 from bot.errors import ProviderError, denies_task
 from bot.services.common import settle
 from bot.services.common.bells import Bells
@@ -192,7 +192,8 @@ class Watch:
             log.warning("job %s: its submission was interrupted; not repeated", job.short_id)
             after = replace(after, outcome_unknown=True)
         after = self._in_time(after, answer, at)
-        if after.state is JobState.RUNNING and self._is_told_all(job, after, at):
+        is_at_work = answer.report is not None and answer.report.kind not in ENDS
+        if is_at_work and after.state is JobState.RUNNING and self._is_told_all(job, after, at):
             return replace(after, due_at=at + timedelta(seconds=self._silence_seconds()))
         return after
 
