@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Lasting(asyncio.Future[T]):
-    """A future that outlasts the cancellation of whoever awaits it.
+    """A future that is not cancelled together with the task that awaits it.
 
     A task that is cancelled asks the future it awaits to be cancelled, too. This one declines, so the task raises its
     cancellation as soon as the future is done.

@@ -1,4 +1,4 @@
-"""Workers that share a task: whoever has claimed work wakes another before working, or only one would be at it."""
+"""Workers that share a task: one that has claimed work wakes another before doing it, so a burst gets them all."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path

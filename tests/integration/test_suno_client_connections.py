@@ -177,7 +177,7 @@ async def test_questions_share_a_connection_and_what_costs_credits_gets_one_of_i
 
 
 async def test_a_question_is_asked_over_a_new_connection_if_the_kept_ones_turn_out_to_be_closed() -> None:
-    """Once more than the library does by itself: several kept connections may have been closed."""
+    """aiohttp asks again once by itself, which is not enough if several kept connections have been closed."""
 
     async def at_first_and_in_the_end(writer: asyncio.StreamWriter) -> None:
         await (hang_up if server.requests.count("GET") in {2, 3} else say(CREDITS))(writer)

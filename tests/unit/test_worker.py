@@ -85,7 +85,7 @@ async def test_any_other_worker_takes_a_step_whenever_its_bell_rings() -> None:
 
 
 class SharedErrands:
-    """Work for several workers; whoever begins a piece is busy with it until the end of the test.
+    """Work for several workers. One that begins a piece is busy with it until the test ends.
 
     As many as `held_up` get no further than to the beginning of their step.
     """

@@ -144,7 +144,7 @@ class Watch:
         at = self._clock()
         if answer.report is None or job.task_id is None or apply_report(job, answer.report, at=at) != job:
             return False
-        if self._is_told_all(job, job, at):
+        if self._is_told_all(job, job, answer.report, at):
             return False
         begun = job.submitted_at or job.waits_since
         edge = begun + timedelta(seconds=self._times.give_up)
@@ -192,13 +192,14 @@ class Watch:
             log.warning("job %s: its submission was interrupted; not repeated", job.short_id)
             after = replace(after, outcome_unknown=True)
         after = self._in_time(after, answer, at)
-        is_at_work = answer.report is not None and answer.report.kind not in ENDS
-        if is_at_work and after.state is JobState.RUNNING and self._is_told_all(job, after, at):
+        if self._is_told_all(job, after, answer.report, at):
             return replace(after, due_at=at + timedelta(seconds=self._silence_seconds()))
         return after
 
-    def _is_told_all(self, before: Job, after: Job, at: datetime) -> bool:
-        """A callback has just come, and there is nothing left to ask: the next one will come by itself."""
+    def _is_told_all(self, before: Job, after: Job, report: TaskReport | None, at: datetime) -> bool:
+        """A callback has just come and left nothing to ask about: the next one will come by itself."""
+        if after.state is not JobState.RUNNING or report is None or report.kind in ENDS:
+            return False
         # A poll that had news is longer ago than that.
         just_now = timedelta(seconds=self._times.poll_every / 2)
         has_called = before.heard_at is not None and at - before.heard_at < just_now
