@@ -5,6 +5,8 @@ from bot.services.common.bells import HANDOVER_SECONDS, Bell, Bells
 
 
 async def resting(bell: Bell, *, seconds: float = 60, looked_at: float | None = None) -> "asyncio.Task[None]":
+    if looked_at is not None:
+        bell.let_others_rest(seen=bell.rung, seconds=seconds, looked_at=looked_at)
     task = asyncio.create_task(bell.wait(seen=bell.rung, timeout_seconds=seconds, looked_at=looked_at))
     await asyncio.sleep(0)
     return task

@@ -30,14 +30,17 @@ class Errand:
 
 
 @asynccontextmanager
-async def working(errand: Task, bell: Bell, clock: Clock, *, asks_first: bool) -> AsyncIterator[None]:
-    worker = asyncio.create_task(Worker("errands", errand, bell, clock, asks_first=asks_first).run())
+async def working(
+    errand: Task, bell: Bell, clock: Clock, *, asks_first: bool, pause_seconds: float = 0
+) -> AsyncIterator[None]:
+    worker = Worker("errands", errand, bell, clock, asks_first=asks_first, pause_seconds=pause_seconds)
+    run = asyncio.create_task(worker.run())
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             yield
     finally:
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
 
 
 async def test_a_worker_that_asks_first_takes_no_step_before_its_work_is_due() -> None:
@@ -154,6 +157,23 @@ async def test_a_worker_that_is_held_up_before_it_has_claimed_anything_holds_up_
     errands = SharedErrands(bell, utc_now() + timedelta(seconds=0.02), held_up=2)
     async with sharing(errands, bell, workers=4):
         await errands.begun.get()
+
+
+async def test_nobody_looks_again_while_a_worker_pauses_that_found_nothing() -> None:
+    bell, loop = Bell(), asyncio.get_running_loop()
+
+    async def resting() -> None:
+        await bell.wait(seen=bell.rung, timeout_seconds=0.05, looked_at=loop.time())
+
+    errand = Errand(None)
+    other = asyncio.create_task(resting())
+    await asyncio.sleep(0)
+    async with working(errand, bell, utc_now, asks_first=True, pause_seconds=3600):
+        assert await errand.seen.get() == "asked"
+        await resting()  # from then on, so that its time comes later than the other's would have
+
+        assert not other.done()
+    other.cancel()
 
 
 class FailingErrands(SharedErrands):

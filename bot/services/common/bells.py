@@ -51,12 +51,21 @@ class Bell:
             if self._wake(next(iter(self._resting))):
                 return
 
+    def let_others_rest(self, *, seen: int, seconds: float, looked_at: float) -> None:
+        """Nothing is due for `seconds` after a look that began at `looked_at`, by the loop's clock.
+
+        Everybody who looked earlier sleeps at least as long, unless the bell has been rung more than `seen` times: if
+        a due time woke all of them, most would find the work taken.
+        """
+        if self.rung == seen:
+            self._let_sleep(looked_at + seconds, who_looked_before=looked_at)
+            self._set_timer()
+
     async def wait(self, *, seen: int, timeout_seconds: float, looked_at: float | None = None) -> None:
         """Return when woken or when the time is up; at once if the bell has been rung more than `seen` times.
 
-        `looked_at`: when the caller began the look that says nothing is due for `timeout_seconds` from then on, by the
-        loop's clock; None: its look failed, and the time counts from now. Everybody who looked earlier sleeps at least
-        as long: if a due time woke all of them, most would find the work taken.
+        `looked_at`: when the caller began the look from which the time counts, by the loop's clock; None: its look
+        failed, and the time counts from now.
         """
         if self.rung != seen:
             return
@@ -65,7 +74,6 @@ class Bell:
             rest = _Rest(loop.time() + timeout_seconds, -math.inf)
         else:
             rest = _Rest(looked_at + timeout_seconds, looked_at)
-            self._let_sleep(rest.wakes_at, who_looked_before=looked_at)
         waiter: asyncio.Future[None] = loop.create_future()
         self._resting[waiter] = rest
         try:

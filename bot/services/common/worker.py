@@ -88,6 +88,8 @@ class Worker:
                 wait_seconds = backoff_seconds(failures, base_seconds=0.5, cap_seconds=IDLE_SECONDS)
             if failures == 1:
                 self._bell.wake_another()  # whatever it was, the others may be spared
+            if self._looked_at is not None:  # before the pause, in which a deputy would look as well
+                self._bell.let_others_rest(seen=seen, seconds=wait_seconds, looked_at=self._looked_at)
             await asyncio.sleep(self._pause_seconds)
             if not self._is_draining:
                 await self._bell.wait(seen=seen, timeout_seconds=wait_seconds, looked_at=self._looked_at)

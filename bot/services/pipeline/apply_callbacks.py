@@ -120,11 +120,13 @@ class Callbacks:
             self._bells.job_changed(after)
 
     def _heard(self, before: Job, after: Job, at: datetime) -> Job:
-        """There is news, so the next poll can wait, unless the news is a reason to ask at once."""
+        """There is news, so the next poll can wait, unless this news or what came before is a reason to ask soon."""
         if after.heard_at == before.heard_at or after.state is not JobState.RUNNING or after.due_at != before.due_at:
             return after
+        if before.due_at is None or before.due_at <= at + timedelta(seconds=AGAIN_SECONDS):
+            return after
         silent_until = at + timedelta(seconds=self._silence_seconds())
-        return replace(after, due_at=max(after.due_at or silent_until, silent_until))
+        return replace(after, due_at=max(before.due_at, silent_until))
 
     def _asked_soon(self, job: Job, named: str | None, at: datetime, *, is_known: bool) -> Job:
         """Ask about the job's task soon; where the submission was never answered, about the one that was named.

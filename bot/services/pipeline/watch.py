@@ -135,6 +135,8 @@ class Watch:
             log.warning("job %s: a callback named the task of another job", job.short_id)
             current, answer = _unnamed(current, asked), _Answer()
         after = self._looked_at(current, answer, at)
+        if after.state in WATCHED and current.due_at != job.due_at:
+            after = replace(after, due_at=current.due_at)  # a callback has said meanwhile when to ask next
         if after != current:
             await settle.save(work, after, before=current, at=at)
         return current, after
@@ -144,7 +146,7 @@ class Watch:
         at = self._clock()
         if answer.report is None or job.task_id is None or apply_report(job, answer.report, at=at) != job:
             return False
-        if self._is_told_all(job, job, answer.report, at):
+        if self._is_left_alone(job, job, answer.report, at):
             return False
         begun = job.submitted_at or job.waits_since
         edge = begun + timedelta(seconds=self._times.give_up)
@@ -191,17 +193,17 @@ class Watch:
             # Its sender is gone: a process that died between the POST and its answer.
             log.warning("job %s: its submission was interrupted; not repeated", job.short_id)
             after = replace(after, outcome_unknown=True)
-        after = self._in_time(after, answer, at)
-        if self._is_told_all(job, after, answer.report, at):
-            return replace(after, due_at=at + timedelta(seconds=self._silence_seconds()))
-        return after
+        return self._in_time(after, answer, at, is_left_alone=self._is_left_alone(job, after, answer.report, at))
 
-    def _is_told_all(self, before: Job, after: Job, report: TaskReport | None, at: datetime) -> bool:
-        """A callback has just come and left nothing to ask about: the next one will come by itself."""
-        if after.state is not JobState.RUNNING or report is None or report.kind in ENDS:
+    def _is_left_alone(self, before: Job, after: Job, report: TaskReport | None, at: datetime) -> bool:
+        """A callback has just come and left nothing to ask about: the next one will come by itself.
+
+        Not once the task has been called complete, for the provider's last callback may be the one that came.
+        """
+        if after.state is not JobState.RUNNING or before.attempts or report is None or report.kind in ENDS:
             return False
-        # A poll that had news is longer ago than that.
-        just_now = timedelta(seconds=self._times.poll_every / 2)
+        # A poll that had news, or a callback that was not confirmed, is longer ago than that.
+        just_now = timedelta(seconds=min(self._times.poll_every / 2, AGAIN_SECONDS))
         has_called = before.heard_at is not None and at - before.heard_at < just_now
         return has_called and any(track.stream_url for track in after.tracks)
 
@@ -219,7 +221,7 @@ class Watch:
             return _unnamed(job, asked)
         return job
 
-    def _in_time(self, job: Job, answer: _Answer, at: datetime) -> Job:
+    def _in_time(self, job: Job, answer: _Answer, at: datetime, *, is_left_alone: bool) -> Job:
         """Whether the job is overdue or to be given up, and when it is looked at next.
 
         A deadline that has passed counts only together with several looks of this process: after a long downtime it
@@ -234,7 +236,11 @@ class Watch:
         overdue_at = max(begun, job.heard_at or begun) + timedelta(seconds=self._times.overdue)
         if at >= overdue_at and job.state is not JobState.OVERDUE:
             job = job.after(JobEvent.WENT_QUIET)
-        return replace(job, due_at=self._next_look(job, at, overdue_at, deadline))
+        due_at = self._next_look(job, at, overdue_at, deadline)
+        if is_left_alone:
+            silent_until = at + timedelta(seconds=self._silence_seconds())
+            due_at = max(due_at, min(silent_until, overdue_at, deadline))
+        return replace(job, due_at=due_at)
 
     def _is_patience_over(self, job: Job, answer: _Answer) -> bool:
         return self._long_patience.is_over(job.id) if answer.leaves_open else self._patience.failed(job.id)
