@@ -51,14 +51,15 @@ class GlobalLimit:
         await self._passes(urgency, waits=True)
 
     @property
-    def is_closed_to_edits(self) -> bool:
-        """Whether an edit would be turned away even without looking at other processes."""
+    def edits_wait_seconds(self) -> float:
+        """For how long an edit would be turned away even without looking at other processes."""
+        seconds = self._edits_at - self._clock()
         # Further ahead than that, perhaps because the clock was set back, a look is cheap enough.
-        return 0 < self._edits_at - self._clock() <= PUT_OFF_MAX_SECONDS
+        return seconds if 0 < seconds <= PUT_OFF_MAX_SECONDS else 0.0
 
     async def edit_passes(self) -> bool:
         """Whether an edit may go now; then it is counted."""
-        return not self.is_closed_to_edits and await self._passes(Urgency.EDIT, waits=False)
+        return not self.edits_wait_seconds and await self._passes(Urgency.EDIT, waits=False)
 
     def put_off_seconds(self) -> float:
         """After how long an edit that was turned away may be tried again; each a little later than the one before."""

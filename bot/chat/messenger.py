@@ -73,6 +73,10 @@ class DiscordMessenger:
         self._refusals = DirectRefusals(clock, lasts=REFUSED if has_gateway else REFUSED_UNHEARD)
         self._direct = ChannelRoute(client, catalogue, pacer, direct=self._refusals)
 
+    @property
+    def edits_wait_seconds(self) -> float:
+        return self._pacer.edits_wait_seconds
+
     def routes(self, job: Job) -> Sequence[Route]:
         found = self._routes(job)
         return found if self.measured is None else [self.measured(route) for route in found]

@@ -151,6 +151,11 @@ class Pacer:
             if urgency is Urgency.RESULT:
                 channel.calm(self._clock(), seconds=CALM_SECONDS)
 
+    @property
+    def edits_wait_seconds(self) -> float:
+        """For how long no edit is allowed anywhere, as far as is known here; 0: now."""
+        return self._everything.edits_wait_seconds
+
     @asynccontextmanager
     async def edit(self, channel_id: int) -> AsyncIterator[None]:
         """Allow one edit at once or not at all, since it might be out of date by its turn.
@@ -158,7 +163,7 @@ class Pacer:
         Raises:
             RouteBusy: requests are needed for something else; it says when to try again.
         """
-        if self._everything.is_closed_to_edits:
+        if self.edits_wait_seconds:
             raise RouteBusy(self._everything.put_off_seconds())
         channel = self._channel(channel_id)
         taken = None

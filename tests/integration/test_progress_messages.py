@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bot.domain.jobs import Job, JobState, Stage
 from bot.domain.progress import ProgressView
 from bot.fault_points import hold
+from bot.services.common.clock import is_due
 from bot.services.common.messenger import RouteBusy, RouteClosed, RouteUnavailable
 from bot.services.pipeline.progress import TRIES
 from storage.errors import StorageUnavailable
@@ -302,6 +304,18 @@ async def test_a_busy_channel_postpones_its_edits(pipeline: Pipeline) -> None:
     await look(pipeline)
 
     assert len(views(pipeline, job)) == 1
+
+
+async def test_while_requests_are_needed_for_something_else_no_message_is_looked_at(pipeline: Pipeline) -> None:
+    await pipeline.running()
+    pipeline.messenger.edits_wait_seconds = 0.5
+
+    assert not await pipeline.progress.step()
+    assert await pipeline.progress.next_due() == pipeline.clock() + timedelta(seconds=0.5)
+
+    pipeline.messenger.edits_wait_seconds = 0
+    assert is_due(await pipeline.progress.next_due(), pipeline.clock())
+    assert await pipeline.progress.step()
 
 
 async def test_a_closed_channel_is_tried_again_only_at_the_next_change(pipeline: Pipeline) -> None:

@@ -303,6 +303,7 @@ class FakeMessenger:
     on_show: Callable[[], object] = lambda: None
     edits_arrive: asyncio.Event | None = None  # edits take until it is set
     can_answer: bool = True
+    edits_wait_seconds: float = 0.0
     edits_under_way: list[str] = field(default_factory=list)
     expected_directs: list[int] = field(default_factory=list)
     vote_edits: list[tuple[int, dict[int, int]]] = field(default_factory=list)  # by message: the counts shown

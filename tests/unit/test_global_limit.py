@@ -85,9 +85,9 @@ async def test_edits_stay_away_while_a_post_waits() -> None:
     waiting = asyncio.create_task(limit.pass_through(MESSAGE))
     await settled()
 
-    assert limit.is_closed_to_edits
+    assert limit.edits_wait_seconds
     await waiting
-    assert limit.is_closed_to_edits
+    assert limit.edits_wait_seconds
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -178,6 +178,10 @@ class Messenger(Protocol):
         Raises `RouteBusy`, `RouteClosed` and `RouteUnavailable`.
         """
 
+    @property
+    def edits_wait_seconds(self) -> float:
+        """For how long no message can be edited, because requests are needed for something else; 0: now."""
+
     async def show_votes(self, job: Job, *, channel_id: int, message_id: int, votes: Mapping[int, int]) -> None:
         """Edit the counts below a message with the job's result; `votes` by take.
 

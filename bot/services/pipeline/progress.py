@@ -102,12 +102,18 @@ class Progress:
             self._bells.progress.ring()
 
     async def next_due(self) -> datetime | None:
-        return await self._storage.reading.progress.next_due()
+        due_at = await self._storage.reading.progress.next_due()
+        wait_seconds = self._messenger.edits_wait_seconds
+        if due_at is None or not wait_seconds:
+            return due_at
+        return max(due_at, self._clock() + timedelta(seconds=wait_seconds))
 
     async def step(self) -> bool:
-        """Update a few messages; False if none is behind."""
+        """Update a few messages; False if none is behind, or none can be edited now."""
         if not self._has_begun:
             await self._take_over()
+        if self._messenger.edits_wait_seconds:
+            return False
         may_be_due = await self._look_at_queue()
         await fault_points.pause_at("after the queue is looked at")
         claimed = await self._claim() if may_be_due else []
