@@ -18,7 +18,7 @@ _ONSET, _CREST = 0.25, 3.0  # a beat grows at least so much (a logarithm), and s
 _CLEAR = 0.5  # how alike the two sides' beats are, at least, from 0 to 1
 _SAME_TEMPO = 0.02
 _BEHIND, _SHORT = 3, 4  # see `_onsets`
-_FLOOR = 8.0  # added to levels, so that silence has a logarithm and noise has no onsets
+_FLOOR = 16.0  # added to levels, so that silence has a logarithm and noise has no onsets
 
 
 class Beat(NamedTuple):

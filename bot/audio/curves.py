@@ -13,7 +13,6 @@ SAMPLE_RATE = 44100
 COLUMN_SAMPLES = 512
 COLUMN_SECONDS = COLUMN_SAMPLES / SAMPLE_RATE
 BLOCK_SAMPLES = 64 * COLUMN_SAMPLES
-_LARGEST = 32767
 
 
 @dataclass(slots=True)
@@ -38,7 +37,7 @@ class Curves:
         self.lowest.extend([low for low, _ in both])
         self.highest.extend([high for _, high in both])
         self.level.extend([level(column) for column in columns])
-        self.edge.extend([min(2 * level(steps), _LARGEST) for steps in _columns_of(differences(samples))])
+        self.edge.extend([level(steps) for steps in _columns_of(differences(samples))])
 
 
 def _columns_of(samples: bytes) -> list[bytes]:
