@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     )
     demo = commands.add_parser("demo", help="one /extend against the stand-ins, from command to audio")
     demo.add_argument("--audio", help="your own file; otherwise a piece is composed")
-    demo.add_argument("--continue-at", help="where to go on from, such as 1:05; otherwise the end")
+    demo.add_argument("--continue-at", help="where to continue, such as 1:05; otherwise the end")
     for each, default in ((whole, None), *((command, argparse.SUPPRESS) for command in commands.choices.values())):
         each.add_argument("--env-file", metavar="FILE", type=Path, default=default, help="the settings; otherwise .env")
     return whole

@@ -91,7 +91,7 @@ def refusal_of(interaction: Interaction) -> Text | None:
     if interaction.is_user_integration() and not interaction.is_guild_integration() and not is_in_direct_message:
         return text("I only work in servers that have added me. Ask someone who manages this server to invite me.")
     if not interaction.client.servers.allows(interaction.guild_id):
-        return text("I don't serve this server, sorry. Use me in one of my own servers.")
+        return text("Sorry, I'm not set up for this server.")
     return None
 
 

@@ -8,7 +8,7 @@ from bot.domain.gates import Gate
 from bot.domain.quota import QuotaBalance
 from bot.domain.text import Megabytes, Said, Seconds, Text, counted, text
 
-SWITCHED_OFF = text("Extensions are switched off here.")
+SWITCHED_OFF = text("Extensions are switched off.")
 
 
 class EncoreError(Exception):
@@ -54,6 +54,17 @@ class Refused(EncoreError):
     def can_be_fixed(self) -> bool:
         """Whether its member may have more luck with the same form, filled in."""
         return can_be_fixed(self.options, self.rules)
+
+
+def all_of(refusals: Sequence[Refused]) -> Refused:
+    """One refusal with the reasons of at least one."""
+    if len(refusals) == 1:
+        return refusals[0]
+    return Refused(
+        [sentence for each in refusals for sentence in each.sentences],
+        rules=[rule for each in refusals for rule in each.rules],
+        options=[option for each in refusals for option in each.options or [None] * len(each.sentences)],
+    )
 
 
 class QuotaExceeded(Refused):
@@ -131,7 +142,7 @@ class SourceTooLarge(BadSource):
 
 class SourceEmpty(BadSource):
     def __init__(self) -> None:
-        super().__init__("source is empty", text("The file is empty."))
+        super().__init__("source is empty", text("This file is empty. Try saving or downloading it again."))
 
 
 class NotAudio(BadSource):

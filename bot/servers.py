@@ -10,7 +10,9 @@ from bot.chat.discord_errors import TROUBLES, in_words
 from bot.domain.text import text
 from bot.text import Catalogue
 
-GOODBYE = text("Thanks for the invite! I only serve my own servers, though, so I'm leaving again.")
+GOODBYE = text(
+    "Thanks for the invite! I only work in servers that my operator has chosen, though, so I'm leaving again."
+)
 
 log = logging.getLogger(__name__)
 

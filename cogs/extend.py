@@ -1,6 +1,7 @@
 """`/extend`: gathers the options and hands them over."""
 
 import contextlib
+from collections.abc import Collection, Iterator
 
 import discord
 from discord import app_commands
@@ -11,12 +12,12 @@ from msgspec.structs import replace
 from bot.client import EncoreClient
 from bot.domain.drafts import Draft, moment_meant, refused_draft_id
 from bot.domain.models import PROMPT_MAX, STYLE_MAX, TITLE_MAX, Offer, model_meant
-from bot.domain.presets import NAME_MAX, PresetOptions, with_preset
+from bot.domain.presets import NAME_MAX, Preset, PresetOptions, with_preset
 from bot.domain.request import ExtensionRequest, gender_meant
 from bot.domain.source import SourceChoice
 from bot.domain.suggestions import Suggestion, suggest_genders, suggest_models, suggest_moments
 from bot.domain.text import text
-from bot.errors import Refused
+from bot.errors import Refused, all_of
 from bot.services.members.members import Members
 from bot.services.songs.drafts import Drafts
 from bot.services.songs.presets import Presets
@@ -53,7 +54,9 @@ class ExtendCog(commands.Cog):
         audio=locale_str("The piece to continue: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
         url=locale_str("… or a link to it (https)"),
         track=locale_str("… or one of your earlier tracks"),
-        continue_at=locale_str("Where to continue, like 1:05 or 65; or pick, to choose by eye. Without it: at the end"),
+        continue_at=locale_str(
+            "Where to continue, like 1:05 or 65. Type pick to choose by eye. Leave it out for the end"
+        ),
         model=locale_str("Which model makes the music"),
         instrumental=locale_str("No singing"),
         style=locale_str("How it should sound; give a title too"),
@@ -66,7 +69,7 @@ class ExtendCog(commands.Cog):
         audio_weight=locale_str("How closely to follow the audio, from 0 to 1"),
         private=locale_str("Only you see the result"),
         form=locale_str("Fill in the rest in a form"),
-        preset=locale_str("A set of options that you saved; what you type here comes first"),
+        preset=locale_str("A set of options that you saved; what you type here overrides it"),
     )
     async def extend(
         self,
@@ -122,17 +125,19 @@ class ExtendCog(commands.Cog):
             weirdness=weirdness,
             audio_weight=audio_weight,
         )
-        try:
+        refusals: list[Refused] = []
+        with _noted(refusals):
+            draft = replace(draft, source=await self._source(interaction.user.id, audio, url, track))
+        chosen = None
+        with _noted(refusals):
             chosen = await self._presets.chosen(interaction.user.id, preset)
-            options = chosen.options if chosen else PresetOptions()
-            request = with_preset(request, options, typed=typed)
-            draft = replace(draft, request=request)
-            source = await self._source(interaction.user.id, audio, url, track)
-            if source.model and not options.model and "model" not in typed:
-                request = replace(request, model=source.model)
-            draft = replace(draft, source=source, request=request)
-            if "model" not in typed:
-                self._presets.check_model(chosen, source_model=source.model)
+        draft = _with_options(draft, chosen, typed)
+        with _noted(refusals):
+            if draft.source is not None and "model" not in typed:
+                self._presets.check_model(chosen, source_model=draft.source.model)
+        try:
+            if refusals:
+                raise all_of(refusals)
             await self._beginning.begin(interaction, draft, in_form=form)
         except Refused as error:
             await self._drafts.keep_refused(error, draft)
@@ -202,6 +207,24 @@ class ExtendCog(commands.Cog):
 def _choices(interaction: Interaction, suggestions: list[Suggestion]) -> Choices:
     say = interaction.client.catalogue.for_reader(str(interaction.locale))
     return [app_commands.Choice(name=say(each.name)[:CHOICE_MAX], value=each.value) for each in suggestions[:25]]
+
+
+def _with_options(draft: Draft, preset: Preset | None, typed: Collection[str]) -> Draft:
+    """With the preset's options where none is `typed`, and with the model of the source where nothing names one."""
+    options, source_model = preset.options if preset else PresetOptions(), draft.source and draft.source.model
+    request = with_preset(draft.request, options, typed=typed)
+    if source_model and not options.model and "model" not in typed:
+        request = replace(request, model=source_model)
+    return replace(draft, request=request)
+
+
+@contextlib.contextmanager
+def _noted(refusals: list[Refused]) -> Iterator[None]:
+    """Go on after a refusal, to find out what else is wrong."""
+    try:
+        yield
+    except Refused as error:
+        refusals.append(error)
 
 
 def _given(**options: object) -> frozenset[str]:

@@ -51,7 +51,10 @@ class FromMessageCog(commands.Cog):
         check_place(interaction, private=False)
         found = audio_in(message)
         if not found:
-            raise Refused([text("I can't find any audio in this message.")], rules=["no_audio_in_message"])
+            raise Refused(
+                [text("I can't find any audio in this message. For a link, use `/extend` with `url`.")],
+                rules=["no_audio_in_message"],
+            )
         draft = Draft(
             id=new_draft_id(),
             member_id=interaction.user.id,

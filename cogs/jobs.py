@@ -45,7 +45,7 @@ class JobsCog(commands.Cog):
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(JobMenu, JobButton)
 
-    @app_commands.command(description=locale_str("See your latest jobs, and send again, cancel or continue them."))
+    @app_commands.command(description=locale_str("See your latest jobs. Send one again, cancel it or continue it."))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     async def jobs(self, interaction: Interaction) -> None:
         if await acknowledge(interaction):

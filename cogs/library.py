@@ -157,7 +157,7 @@ def _model(words: str | None) -> str:
         return ""
     model = model_meant(words or "", WHOLE_TABLE)
     if model is None:
-        raise Refused([text("I know no model `{given}`. Pick one from the list.", given=Said(words or ""))])
+        raise Refused([text("There's no model `{given}`. Pick one from the list.", given=Said(words or ""))])
     return model.name
 
 

@@ -49,11 +49,11 @@ class LyricsCog(commands.Cog):
     async def cog_load(self) -> None:
         self._client.add_dynamic_items(WriteButton, SingButton)
 
-    @app_commands.command(description=locale_str("Have lyrics written from an idea, then have them sung."))
+    @app_commands.command(description=locale_str("Get lyrics from an idea, then have them sung."))
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.describe(
-        idea=locale_str("What they are about. Without it: your latest lyrics again"),
-        audio=locale_str("The piece they are for: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
+        idea=locale_str("What the lyrics are about. Leave it out to see your latest ones"),
+        audio=locale_str("The piece the lyrics are for: mp3, wav, flac, ogg, opus, m4a, webm or mp4"),
         url=locale_str("… or a link to it (https)"),
         track=locale_str("… or one of your earlier tracks"),
     )

@@ -33,7 +33,7 @@ class MembersCog(commands.Cog):
 
     @app_commands.command(description=locale_str("Cancel a waiting job. It doesn't use up an extension."))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
-    @app_commands.describe(job=locale_str("Which one; only waiting jobs can be cancelled"))
+    @app_commands.describe(job=locale_str("The job to cancel; it must still be waiting"))
     async def cancel(self, interaction: Interaction, job: app_commands.Range[str, 1, 40]) -> None:
         if await acknowledge(interaction):
             cancelled = await self._members.cancel(interaction.user.id, job, interaction_id=interaction.id)

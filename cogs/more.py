@@ -50,7 +50,7 @@ _LABELS = {
     MoreAction.REPORT: text("Report"),
     MoreAction.DELETE: text("Delete"),
 }
-NOT_YOURS_TO_EDIT = text("Only the person who asked for this can edit it. `Again` makes the same for you.")
+NOT_YOURS_TO_EDIT = text("Only the person who asked for this can edit it. **Again** makes the same one for you.")
 NOT_YOURS_TO_DELETE = text("Only the person who asked for this, or someone who manages messages here, can delete it.")
 
 
@@ -158,7 +158,7 @@ class MoreCog(commands.Cog):
         view.add_item(_button(REMOVE, job_id, message_id, say(text("Delete"))))
         view.stop()
         question = text(
-            "Do you want to delete this message with its music for everyone? The job stays in its member's `/jobs`."
+            "Delete this message and its music for everyone? Whoever asked for it can still find it in `/jobs`."
         )
         await reply(interaction, say(question), view=view)
 

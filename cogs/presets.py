@@ -34,7 +34,7 @@ class PresetsCog(commands.Cog):
         self._presets = presets
         self._offer = offer
 
-    @preset.command(description=locale_str("Save options under a name, or change what is saved under it."))
+    @preset.command(description=locale_str("Save options under a name; a preset of that name is replaced."))
     @app_commands.describe(
         name=locale_str("What to call it"),
         style=locale_str("How it should sound; give a title too"),
@@ -76,8 +76,8 @@ class PresetsCog(commands.Cog):
             is_known = await self._presets.save(preset)
             await _say(interaction, saved_sentence(preset, is_known=is_known))
 
-    @preset.command(description=locale_str("Use a preset in every /extend without one; leave out the name to stop."))
-    @app_commands.describe(name=locale_str("Which one. Without a name: none from now on"))
+    @preset.command(description=locale_str("Use a preset in every /extend from now on. Leave out the name to stop."))
+    @app_commands.describe(name=locale_str("The preset to use. Leave it out to use none"))
     async def use(self, interaction: Interaction, name: Name | None = None) -> None:
         if await acknowledge(interaction):
             await _say(interaction, used_sentence(await self._presets.use(interaction.user.id, name)))
@@ -90,7 +90,7 @@ class PresetsCog(commands.Cog):
             await reply(interaction, list_content(presets, self._offer, say))
 
     @preset.command(description=locale_str("Delete a preset."))
-    @app_commands.describe(name=locale_str("Which one"))
+    @app_commands.describe(name=locale_str("The preset to delete"))
     async def delete(self, interaction: Interaction, name: Name) -> None:
         if await acknowledge(interaction):
             await self._presets.delete(interaction.user.id, name)

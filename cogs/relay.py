@@ -73,8 +73,8 @@ class RelayCog(commands.Cog):
 
     @relay.command(name="start", description=locale_str("Begin a relay in this thread."))
     @app_commands.describe(
-        result=locale_str("One of my results in this thread. Without it: the latest one"),
-        audio=locale_str("… or a piece, which you continue first"),
+        result=locale_str("One of my results in this thread. Leave it out for the latest"),
+        audio=locale_str("… or a file to begin with; the first turn is yours"),
         url=locale_str("… or a link to one (https)"),
         track=locale_str("… or one of your earlier tracks"),
     )

@@ -126,10 +126,13 @@ def vote_sentence(outcome: VoteOutcome, take: int) -> Text:
         case VoteOutcome.WITHDRAWN:
             return text("You took back your vote for take {take}.", take=take)
         case VoteOutcome.CHANGED:
-            return text("Your vote is now for take {take}. Click it again to take it back.", take=take)
+            return text("Your vote is now for take {take}. To take it back, click it again later.", take=take)
         case VoteOutcome.REPEATED:
-            return text("That was a double click, so I counted it once.")
-    return text("You voted for take {take}. Click it again to take your vote back.", take=take)
+            return text(
+                "That looked like a double click, so I counted it once. To change your vote, click again in a few"
+                " seconds."
+            )
+    return text("You voted for take {take}. To take your vote back, click it again later.", take=take)
 
 
 def click_of(interaction: Interaction) -> Click:

@@ -23,7 +23,7 @@ class WhyCog(commands.Cog):
         self._standing = standing
         self._post_wait_seconds = post_wait_seconds
 
-    @app_commands.command(description=locale_str("Can you extend here right now? If not: why, and what helps."))
+    @app_commands.command(description=locale_str("See whether you can extend here right now and, if not, what helps."))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     async def why(self, interaction: Interaction) -> None:
         if await acknowledge(interaction):

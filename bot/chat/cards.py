@@ -252,7 +252,7 @@ def pictured(embed: discord.Embed, where: Literal["image", "thumbnail"], url: st
 
 
 def failure_card(job: Job, say: Say, *, preface: Text | None = None) -> Card:
-    content = text("{mention} “{title}” didn't work out.", mention=_mention(job), title=name_of(job))
+    content = text("{mention} I couldn't extend “{title}”.", mention=_mention(job), title=name_of(job))
     embed = discord.Embed(description="\n".join(say(s) for s in failure_sentences(job.failure)), colour=FAILED_COLOUR)
     return Card(content=_content(job, [content], preface, say), embed=embed)
 

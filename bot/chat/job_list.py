@@ -31,7 +31,7 @@ def quota_content(balance: QuotaBalance, say: Say) -> str:
     if not balance.limit:
         return say(SWITCHED_OFF)
     words = text(
-        "{left} of {limit} left today · {spent} used · {held} in progress · renews {renews_at}",
+        "{left} of {limit} extensions left today · {spent} used · {held} in progress · renews {renews_at}",
         left=balance.left,
         limit=balance.limit,
         spent=balance.spent,
@@ -93,7 +93,7 @@ def job_content(job: Job, position: int | None, say: Say, *, at: datetime) -> st
 
 _ON_HOLD = text(
     "I was restored from a backup, so I can't tell whether this was submitted already. If its music hasn't come,"
-    " continue it. If it was submitted after all, it would be made and charged a second time."
+    " continue it. If it was submitted after all, it will be made and paid for twice."
 )
 
 

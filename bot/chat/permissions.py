@@ -16,7 +16,7 @@ NEEDED = {
 
 
 LOCKED_THREAD = text("This thread is locked, so I can't post here.")
-NOT_YOURS_TO_WRITE_IN = text("You can't write in this channel, so I don't post here for you.")
+NOT_YOURS_TO_WRITE_IN = text("You can't write in this channel, so I won't post here for you.")
 
 
 def missing(allowed: discord.Permissions, *, in_thread: bool) -> list[Text]:

@@ -60,7 +60,7 @@ def _mention(member_id: int) -> Verbatim:
 
 LATE = text("⏳ Taking longer than usual. I'm still on it.")
 UNCONFIRMED = text(
-    "❔ The music service hasn't confirmed that it started. I won't resend it, so you can't be charged twice."
+    "❔ The music service hasn't confirmed that it started your job. I won't send it again, so nobody pays twice."
     " I'm waiting to hear from it."
 )
 _AT_WORK = {
@@ -102,11 +102,11 @@ def _posting(view: ProgressView) -> Text:
 def _overdue(view: ProgressView) -> Text:
     if view.outcome_unknown:
         return text(
-            "🕰️ Still no word from the music service. I won't resend it, so you can't be charged twice."
-            " If nothing comes, your extension will be refunded."
+            "🕰️ Still no word from the music service. I won't send it again, so nobody pays twice."
+            " If nothing comes, you get your extension back."
         )
     return text(
-        "🕰️ Still no word from the music service. I'll keep asking. If nothing comes, your extension will be refunded."
+        "🕰️ Still no word from the music service. I'll keep asking. If nothing comes, you get your extension back."
     )
 
 
@@ -118,10 +118,10 @@ def waiting(view: ProgressView) -> Text:
     return {
         WaitReason.BUSY: text("⏳ The music service is busy. I'll keep trying. Queued {since}", since=since),
         WaitReason.NO_CREDITS: text(
-            "⏸️ I've run out of credits, and my operator knows. You keep your place, queued {since}", since=since
+            "⏸️ I've run out of credits, and my operator knows. You keep your place. Queued {since}", since=since
         ),
         WaitReason.KEY_REFUSED: text(
-            "⏸️ The music service is refusing me, and my operator knows. You keep your place, queued {since}",
+            "⏸️ The music service is refusing me, and my operator knows. You keep your place. Queued {since}",
             since=since,
         ),
         WaitReason.SERVER_CAP: text(

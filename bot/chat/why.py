@@ -53,16 +53,16 @@ def permissions_finding(channel: object, allowed: discord.Permissions) -> Findin
 def _may_post(channel: object) -> Text:
     if isinstance(channel, discord.Thread):
         is_post = isinstance(channel.parent, discord.ForumChannel)
-        return text("I may post in this forum post.") if is_post else text("I may post in this thread.")
+        return text("I can post in this forum post.") if is_post else text("I can post in this thread.")
     if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
-        return text("I may post in this voice channel's chat.")
-    return text("I may post in this channel.")
+        return text("I can post in this voice channel's chat.")
+    return text("I can post in this channel.")
 
 
 def posting_finding(wait_seconds: float) -> Finding:
     """`wait_seconds`: until Discord's known limits leave room for a post in the channel."""
     if wait_seconds < NOTICEABLE_SECONDS:
-        return Finding(Gate.POSTING, Verdict.OPEN, text("Discord lets me post here without a wait."))
+        return Finding(Gate.POSTING, Verdict.OPEN, text("This channel isn't too busy."))
     return Finding(
         Gate.POSTING, Verdict.WAITS, text("This channel is busy, and Discord makes me wait a little before I post.")
     )

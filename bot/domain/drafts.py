@@ -1,5 +1,6 @@
 """What a form is opened with: everything about an extension that its member has not sent off yet."""
 
+import math
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -124,7 +125,7 @@ def typed(request: ExtensionRequest, field: Field) -> str:
             return voice_of(request)
         case Field.STYLE_WEIGHT | Field.WEIRDNESS | Field.AUDIO_WEIGHT:
             weight = getattr(request, field)
-            return "" if weight is None else f"{weight:g}"
+            return "" if weight is None or math.isnan(weight) else f"{weight:g}"
         case Field.AUDIO:
             return ""
     return str(getattr(request, field))
@@ -179,13 +180,14 @@ def _written(moment: float | None) -> str:
 
 
 def _number(words: str) -> float | None:
-    """NaN, which the rules refuse, for what is no number."""
+    """A number or a percentage. NaN, which the rules refuse, for what is neither."""
     if not words:
         return None
     try:
-        return float(words.replace(",", "."))
+        number = float(words.removesuffix("%").replace(",", "."))
     except ValueError:
-        return float("nan")
+        return math.nan
+    return round(number / 100, 6) if words.endswith("%") else number
 
 
 RETRIED = frozenset(

@@ -24,7 +24,9 @@ def receipt_sentences(receipt: Receipt) -> tuple[Text, Text]:
     """What it costs, and how long it usually takes once it has been submitted."""
     balance = receipt.balance
     cost = text(
-        "It costs one extension, which leaves you {left} of {limit} for today.", left=balance.left, limit=balance.limit
+        "This uses one extension, which leaves you {left} of {limit} for today.",
+        left=balance.left,
+        limit=balance.limit,
     )
     return cost, _usually(receipt.usual_seconds or USUAL_SECONDS)
 

@@ -85,6 +85,9 @@ def _weight(option: str) -> tuple[Rule, Rule]:
     def value(request: ExtensionRequest) -> Decimal:
         return Decimal(repr(float(getattr(request, option))))
 
+    def said(request: ExtensionRequest) -> Said:
+        return Said(str(value(request)))
+
     def given(request: ExtensionRequest) -> bool:
         return getattr(request, option) is not None
 
@@ -98,8 +101,10 @@ def _weight(option: str) -> tuple[Rule, Rule]:
             option,
             given,
             lambda r: not in_range(r),
-            lambda r: text(
-                "`{option}` is {given}. Use a number from 0 to 1.", option=option, given=Said(str(value(r)))
+            lambda r: (
+                text("`{option}` is not a number. Use one from 0 to 1, like 0.65.", option=option)
+                if value(r).is_nan()
+                else text("`{option}` is {given}. Use a number from 0 to 1.", option=option, given=said(r))
             ),
         ),
         Rule(
@@ -107,9 +112,7 @@ def _weight(option: str) -> tuple[Rule, Rule]:
             option,
             lambda r: given(r) and in_range(r),
             lambda r: value(r) % WEIGHT_STEP != 0,
-            lambda r: text(
-                "`{option}` is {given}. It goes in steps of 0.01, like 0.65.", option=option, given=Said(str(value(r)))
-            ),
+            lambda r: text("`{option}` is {given}. It goes in steps of 0.01, like 0.65.", option=option, given=said(r)),
         ),
     )
 
@@ -198,7 +201,9 @@ RULES: tuple[Rule, ...] = (
         "continue_at",
         _always,
         lambda r: r.continue_at_words is not None,
-        lambda r: text("I can't read “{given}” as a time. Try `1:05`.", given=Said(r.continue_at_words or "")),
+        lambda r: text(
+            "I can't read “{given}” as a time. Write it like `1:05` or `65`.", given=Said(r.continue_at_words or "")
+        ),
     ),
     Rule(
         "continue_at_not_positive",
@@ -216,7 +221,8 @@ RULES: tuple[Rule, ...] = (
         lambda r: r.continue_at is not None and _length_known(r),
         lambda r: (r.continue_at or 0) >= (r.source_length or 0),
         lambda r: text(
-            "The audio ends at {allowed}, so it can't continue from {given}. Pick an earlier moment.",
+            "The audio ends at {allowed}, so it can't continue from {given}. Pick an earlier moment, or none for the"
+            " end.",
             given=Seconds(_tenths(math.ceil, r.continue_at or 0)),
             allowed=Seconds(_tenths(math.floor, r.source_length or 0)),
         ),

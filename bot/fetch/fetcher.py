@@ -193,7 +193,11 @@ def _announced_bytes(response: aiohttp.ClientResponse) -> int | None:
     if response.status != 200:
         raise answered_with_error(response.url, response.status)
     if response.content_type in WEB_PAGES:
-        raise refused(response.url, "web page", text("This link leads to a web page, not a file."))
+        raise refused(
+            response.url,
+            "web page",
+            text("This link leads to a web page, not to an audio file. Download the audio and send it as a file."),
+        )
     return response.content_length
 
 

@@ -16,9 +16,10 @@ NOT_PUBLIC = text("I can't find a public server behind this link. Is it spelled 
 NOT_HTTPS = text("I can only open links that start with https://.")
 BUSY = text("I'm looking up too many links right now. Please try again in a minute.")
 NOT_FOUND_IN_TIME = text("I couldn't find the server behind this link in time.")
-TOO_MUCH_AROUND = text("The server behind this link sends too much besides the file.")
+TOO_MUCH_AROUND = text("The server behind this link sent far more than the file, so I stopped.")
 BROKEN_OFF = text("The connection broke off before the file was complete.")
 
+NOT_SHARED_STATUSES = frozenset({401, 403})
 GONE_STATUSES = frozenset({404, 410})
 
 
@@ -31,6 +32,12 @@ def answered_with_error(url: URL, status: int) -> SourceUnreachable:
     sentence = text(
         "The server behind this link answered with error {status}. Does the link still work?", status=str(status)
     )
+    if status in NOT_SHARED_STATUSES:
+        sentence = text(
+            "This link isn't public: its server answered with error {status}. Share it with everyone, or send the file"
+            " itself.",
+            status=str(status),
+        )
     if status in GONE_STATUSES:
         return SourceGone(f"fetch from {url.raw_host}: HTTP {status}", sentence)
     return refused(url, f"HTTP {status}", sentence)
@@ -49,7 +56,11 @@ def failed(url: URL, error: aiohttp.ClientError | None, wire_failure: OSError | 
     elif isinstance(error, aiohttp.ClientConnectorError):
         cause = error.os_error
         is_hidden = isinstance(cause, AddressNotPublic)
-        sentence = NOT_PUBLIC if is_hidden else text("I can't reach the server behind this link.")
+        sentence = (
+            NOT_PUBLIC
+            if is_hidden
+            else text("I can't reach the server behind this link. You can send the file itself.")
+        )
     elif isinstance(error, aiohttp.InvalidURL):
         # Raised by aiohttp for IPv4 spellings such as 127.1 or 2130706433.
         sentence = NOT_PUBLIC

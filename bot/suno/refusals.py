@@ -32,7 +32,7 @@ _CREDIT_WORDS = r"(?i)credit|insufficient|balance|top up"
 _GATEWAY_CODE = rb"(?i)error code: (\d{3,4})"
 
 _BUSY = text("The music service is busy at the moment. Nothing was started; try again in a few minutes.")
-_SILENT = text("The music service gave no clear answer. It may have started anyway, so I won't resend it.")
+_SILENT = text("The music service gave no clear answer. Your job may have started anyway, so I won't send it again.")
 _OUT_OF_CREDITS = text("This bot is out of credits at the music service. Please tell the person who runs it.")
 _UNAUTHORIZED = text("The music service doesn't accept this bot's key. Please tell the person who runs it.")
 _REFUSED = text("The music service refused the request.")

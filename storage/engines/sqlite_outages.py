@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from storage.errors import Conflict, StorageUnavailable
 
-_ANOTHER_PROGRAM = "another program holds the file of DATABASE_URL: end it, or what it does with the file"
+_ANOTHER_PROGRAM = "another program holds the file of DATABASE_URL: stop it, or close the file there"
 RIGHTS = "this process needs the right to write the file of DATABASE_URL and its folder"
 _BROKEN = "the file of DATABASE_URL is damaged or no database: restore a backup, see README.md"
 

@@ -48,7 +48,7 @@ async def test_a_waiting_job_is_cancelled_from_its_acceptance(ground: Playground
     ground.scene.suno.credits = 0
     mia = await window()
     await mia.extend()
-    receipt = await mia.see("It costs one extension, which leaves you")
+    receipt = await mia.see("This uses one extension, which leaves you")
     await mia.see("run out of credits")
 
     await receipt.get_by_role("button", name="Cancel").click()
@@ -108,7 +108,7 @@ async def test_a_song_is_found_again_with_its_family(window: OpenWindow) -> None
     await jonas.fill("song", "paper")
     await jonas.page.get_by_role("listbox", name="song").get_by_role("option").first.click()
     await jonas.send()
-    family = await jonas.see("1 version · 1 person")
+    family = await jonas.see("1 result · 1 person")
     await expect(family).to_contain_text("@Mia · continues paper-boats from 0:23 · take 1")
 
     await mia.begin("library")
@@ -294,7 +294,7 @@ async def test_lyrics_are_written_picked_and_sung(window: OpenWindow, ground: Pl
     await mia.begin("lyrics")
     await mia.fill("idea", "a ferry at night")
     await mia.send()
-    offer = await mia.see("costs this bot 0.4 credits")
+    offer = await mia.see("cost this bot 0.4 credits")
     assert not ground.scene.suno.lyrics.tasks
     await offer.get_by_role("button", name="Write lyrics").click()
     lyrics = await mia.see("In version number 2")
@@ -396,7 +396,7 @@ async def test_everything_below_more(window: OpenWindow) -> None:
     await offer.get_by_role("button", name="Get take 1 for 0.5 credits").click()
     await expect(mia.page.get_by_role("link", name="paper-boats-1.lrc")).to_be_visible()
     await more.get_by_role("button", name="Family").click()
-    await mia.see("1 version · 1 person")
+    await mia.see("1 result · 1 person")
     await more.get_by_role("button", name="Hear the join").click()
     await expect((await mia.see("How paper-boats joins the original")).locator("audio")).to_have_count(2)
     await more.get_by_role("button", name="Report").click()

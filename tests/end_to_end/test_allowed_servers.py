@@ -10,7 +10,7 @@ from bot.app import App
 from bot.sandbox.discord import Guild, TroubleKind
 from tests.end_to_end.town import Town, eventually
 
-GOODBYE = "I only serve my own servers"
+GOODBYE = "I only work in servers that my operator has chosen"
 
 
 async def left(town: Town, guild: Guild) -> None:
@@ -101,10 +101,10 @@ async def test_a_command_from_another_server_is_refused_with_a_sentence(town: To
 
     answer = await (await town.mia.command(lobby, "quota")).response()
 
-    assert answer.content == "I don't serve this server, sorry. Use me in one of my own servers."
+    assert answer.content == "Sorry, I'm not set up for this server."
     assert answer.is_ephemeral
-    assert "10 of 10 left" in (await (await town.mia.command(town.songs, "quota")).response()).content
-    assert "10 of 10 left" in (await (await town.mia.command(town.mia.dm, "quota")).response()).content
+    assert "10 of 10 extensions left" in (await (await town.mia.command(town.songs, "quota")).response()).content
+    assert "10 of 10 extensions left" in (await (await town.mia.command(town.mia.dm, "quota")).response()).content
 
 
 async def test_a_click_in_another_server_is_refused_with_a_sentence(town: Town) -> None:
@@ -122,7 +122,7 @@ async def test_a_click_in_another_server_is_refused_with_a_sentence(town: Town) 
 
     answer = await (await town.mia.choose(listed, "Choose a job…", job.id)).response()
 
-    assert answer.content == "I don't serve this server, sorry. Use me in one of my own servers."
+    assert answer.content == "Sorry, I'm not set up for this server."
     assert answer.is_ephemeral
 
 
@@ -132,4 +132,4 @@ async def test_without_the_setting_every_server_is_served(town: Town) -> None:
     other.join(town.mia)
     await town.start()
 
-    assert "10 of 10 left" in (await (await town.mia.command(lobby, "quota")).response()).content
+    assert "10 of 10 extensions left" in (await (await town.mia.command(lobby, "quota")).response()).content

@@ -175,7 +175,7 @@ async def test_a_command_acknowledged_too_late_starts_nothing(town: Town) -> Non
     await town.discord.wait_for_request(lambda request: request.code == 10062)
     quota = await (await town.mia.command(town.songs, "quota")).response()
 
-    assert "10 of 10 left" in quota.content
+    assert "10 of 10 extensions left" in quota.content
     assert town.suno.submits == 0
 
 

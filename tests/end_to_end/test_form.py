@@ -75,7 +75,10 @@ async def test_nonsense_in_a_form_is_refused_and_fixed_without_typing_anything_t
     assert NOT_USED.message in refusal.message.content
     again = await fixing(town, refusal)
     assert again.field("Where to continue").value == "at the *drop*"
-    assert again.field("Where to continue").description == "I can't read “at the *drop*” as a time. Try 1:05."
+    assert (
+        again.field("Where to continue").description
+        == "I can't read “at the *drop*” as a time. Write it like 1:05 or 65."
+    )
     assert again.field("Title").description == "With a style, give a title too: what should it be called?"
     assert [again.field(name).value for name in ("Style", "Lyrics or idea")] == ["folk", "la la"]
     assert (await town.balance()).left == town.settings.quota_per_day
@@ -326,7 +329,7 @@ async def test_two_processes_that_get_the_same_form_make_one_job_and_one_refusal
 async def test_a_track_that_is_not_found_costs_nothing_that_was_typed(town: Town) -> None:
     await town.start()
     refusal = await refused(
-        await town.mia.command(town.songs, "extend", track="made-up", prompt="softly"), "I can't find “made-up”"
+        await town.mia.command(town.songs, "extend", track="made-up", prompt="softly"), "You have no tracks yet"
     )
 
     form = await fixing(town, refusal)

@@ -89,7 +89,7 @@ async def test_a_message_without_audio_is_refused_with_a_sentence(town: Town) ->
 
     answer = await (await town.mia.context_menu(post, NAME)).response()
 
-    assert answer.content == "I can't find any audio in this message."
+    assert answer.content == "I can't find any audio in this message. For a link, use `/extend` with `url`."
     assert answer.is_ephemeral
 
 

@@ -129,7 +129,7 @@ async def test_a_server_that_is_not_allowed_is_refused_but_not_left(town: Town) 
 
     answer = await (await town.mia.command(lobby, "quota")).response()
 
-    assert answer.content == "I don't serve this server, sorry. Use me in one of my own servers."
+    assert answer.content == "Sorry, I'm not set up for this server."
     assert other.has_bot
 
 

@@ -87,7 +87,7 @@ async def test_a_member_has_one_join_made_at_a_time(town: Town) -> None:
         click = await town.mia.click(more, "Hear the join")
         await fetching.reached(timeout=30)
         again = await town.mia.click(more, "Hear the join")
-        assert "I'm still at the last join" in (await again.wait_until(lambda message: message.content)).content
+        assert "I'm still making the last join" in (await again.wait_until(lambda message: message.content)).content
 
     await click.wait_until(lambda message: message.attachments, timeout=30)
 

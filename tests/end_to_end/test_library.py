@@ -90,7 +90,7 @@ async def test_the_family_is_one_click_away(town: Town) -> None:
 
     shown = await (await town.mia.click(page, "Family")).response()
 
-    assert shown.content.startswith("**Boats** · 1 version · 1 person")
+    assert shown.content.startswith("**Boats** · 1 result · 1 person")
     assert "There's a copy" in page.content
 
 
@@ -188,5 +188,5 @@ async def test_a_member_without_results_reads_how_to_begin_and_not_what_others_h
 
     nothing = await (await noa.command(town.songs, "library")).response()
 
-    assert nothing.content == "You have no results yet. Start one with `/extend`."
+    assert nothing.content == "You have no results yet. Make one with `/extend`."
     assert nothing.components == []

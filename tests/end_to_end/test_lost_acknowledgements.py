@@ -59,7 +59,7 @@ async def test_every_other_command_is_answered_too(town: Town, kind: TroubleKind
 
     answer = await (await town.mia.command(town.songs, "quota")).response()
 
-    assert "10 of 10 left" in answer.content
+    assert "10 of 10 extensions left" in answer.content
 
 
 @pytest.mark.parametrize("kind", LOST)

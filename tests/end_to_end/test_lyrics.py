@@ -51,7 +51,7 @@ async def test_lyrics_are_offered_ordered_picked_edited_and_only_then_sung(town:
     offered = await offer(town, audio=Upload(town.source))
     assert offered.message is not None
     assert offered.message.is_ephemeral
-    assert "costs this bot 0.4 credits and none of your extensions" in offered.message.content
+    assert "cost this bot 0.4 credits, but none of your extensions" in offered.message.content
     assert orders(town) == []
 
     lyrics = await written(await ordered(town, offered))

@@ -44,7 +44,7 @@ async def test_a_locked_database_is_reported_to_the_member_in_time_and_to_the_op
         await town.job_in(JobState.DELIVERED)
 
     assert refused.content == CANNOT_WRITE
-    assert "10 of 10 left" in quota.content
+    assert "10 of 10 extensions left" in quota.content
     assert town.suno.submits == 1
     failed, again = loud(caplog)
     locked = (

@@ -41,7 +41,7 @@ async def test_the_moment_is_picked_in_a_picture(town: Town, piece: Path) -> Non
     click = await town.mia.click(shown, labels(shown)[0])
 
     assert shown.content.startswith("Where should **tide.wav** continue? It's 0:18.8 long.")
-    assert [label.partition(" · ")[0] for label in labels(shown)] == ["1", "2", "Another time…", "The end"]
+    assert [label.partition(" · ")[0] for label in labels(shown)] == ["1", "2", "Another moment…", "The end"]
     (file,) = shown.attachments
     assert file.data.startswith(b"\x89PNG")
     for point in labels(shown)[:2]:  # who cannot see the picture hears the buttons' own times
@@ -59,7 +59,7 @@ async def test_any_other_moment_can_be_typed(town: Town, piece: Path) -> None:
     await town.start()
     shown = await picture(town, piece)
 
-    form = await (await town.mia.click(shown, "Another time…")).opened_modal()
+    form = await (await town.mia.click(shown, "Another moment…")).opened_modal()
     sent = await town.mia.submit_modal(form, {"Moment": "0:04.5"})
 
     assert "Got it" in (await sent.response()).content
@@ -85,7 +85,7 @@ async def test_another_time_can_be_typed_after_a_restart_and_sent_after_another(
     shown = await picture(town, piece)
     await town.stop()
     await town.start()
-    form = await (await town.mia.click(shown, "Another time…")).opened_modal()
+    form = await (await town.mia.click(shown, "Another moment…")).opened_modal()
     await town.stop()
     await town.start()
 
@@ -111,7 +111,7 @@ async def test_a_double_click_makes_one_extension(town: Town, piece: Path) -> No
 async def test_nonsense_in_place_of_a_moment_can_be_fixed(town: Town, piece: Path) -> None:
     await town.start()
     shown = await picture(town, piece)
-    form = await (await town.mia.click(shown, "Another time…")).opened_modal()
+    form = await (await town.mia.click(shown, "Another moment…")).opened_modal()
 
     sent = await town.mia.submit_modal(form, {"Moment": "soon"})
     refusal = await sent.wait_until(lambda message: message.components)

@@ -88,9 +88,11 @@ async def test_a_preset_that_is_not_there_is_named_and_what_was_typed_is_kept(to
     refused = await (await town.extend(preset="Nope", prompt="rain")).wait_until(lambda message: message.components)
     form = await (await town.mia.click(refused, "Fix")).opened_modal()
 
-    assert "You have no preset “Nope”. See yours with `/preset list`." in refused.content
+    assert "You have no preset “Nope”. See yours with `/preset list`, or go on without one." in refused.content
     assert form.field("prompt").value == "rain"
     assert town.handed_over() == []
+    await town.mia.submit_modal(form, {})  # the audio is still there
+    await town.suno.wait_for_submit()
 
 
 async def test_presets_are_replaced_deleted_and_limited_and_nobody_elses(town: Town) -> None:
@@ -106,7 +108,7 @@ async def test_presets_are_replaced_deleted_and_limited_and_nobody_elses(town: T
     others = await (await noa.command(town.songs, "preset list")).response()
 
     assert f"You have {PRESETS_MAX} presets" in one_too_many
-    assert replaced == "Saved **SET 1** in place of the earlier one: style “ska”."
+    assert replaced == "Replaced **SET 1**. It now has: style “ska”."
     assert deleted == "Deleted **set 0**."
     assert "You have no preset “set 0”" in gone
     assert "You have no presets yet" in others.content

@@ -22,7 +22,7 @@ async def failed(town: Town) -> Message:
     """
     result = await town.result()
     job = await town.job_in(JobState.FAILED)
-    assert "didn't work out" in result.content
+    assert "couldn't extend" in result.content
     assert town.mia in result.pinged
     assert result.reference in (None, *town.songs.messages)
     assert "This didn't use up an extension." in result.embeds[0]["description"]
@@ -110,7 +110,7 @@ async def test_a_submission_without_a_clear_answer_is_never_repeated(town: Town,
     await town.extend()
     progress = await town.songs.wait_for(lambda message: "hasn't confirmed" in message.content)
 
-    assert "I won't resend it, so you can't be charged twice." in progress.content
+    assert "I won't send it again, so nobody pays twice." in progress.content
     assert (await town.job_in(JobState.SUBMITTING)).outcome_unknown
     assert submissions(town) == 1
     assert (await town.balance()).held == 1

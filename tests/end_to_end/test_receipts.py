@@ -35,7 +35,7 @@ async def a_receipt(town: Town) -> Message:
     town.suno.credits = 0
     await town.start()
     invocation = await town.extend(style="folk", title="Boats", prompt="la")
-    receipt = await invocation.wait_until(lambda message: "It costs" in message.content)
+    receipt = await invocation.wait_until(lambda message: "This uses one extension" in message.content)
     await waiting_job(town)
     return receipt
 
@@ -46,7 +46,7 @@ async def test_an_acceptance_says_what_it_costs_and_how_long_it_takes(town: Town
     first, second = receipt.content.splitlines()
     assert first == "Got it. I'll post here and ping you."
     assert second == (
-        "It costs one extension, which leaves you 9 of 10 for today. Once it starts, it usually takes about 3 minutes."
+        "This uses one extension, which leaves you 9 of 10 for today. Once it starts, it usually takes about 3 minutes."
     )
     assert receipt.is_ephemeral
 
@@ -96,18 +96,18 @@ async def test_an_acceptance_loses_its_button_when_the_job_is_cancelled_elsewher
 async def test_it_is_too_late_to_cancel_what_was_submitted(town: Town) -> None:
     await town.start()
     invocation = await town.extend(style="folk", title="Boats", prompt="la")
-    receipt = await invocation.wait_until(lambda message: "It costs" in message.content)
+    receipt = await invocation.wait_until(lambda message: "This uses one extension" in message.content)
     await town.result()
     await town.job_in(JobState.DELIVERED)
 
-    assert await cancelled_by(town.mia, receipt) == "**Boats**: done. Only a waiting job can be cancelled."
+    assert await cancelled_by(town.mia, receipt) == "**Boats**: done. It's too late to cancel it."
     assert (await town.balance()).spent == 1
 
 
 async def test_the_button_of_an_erased_job_answers_with_a_sentence(town: Town) -> None:
     await town.start()
     invocation = await town.extend()
-    receipt = await invocation.wait_until(lambda message: "It costs" in message.content)
+    receipt = await invocation.wait_until(lambda message: "This uses one extension" in message.content)
     await town.result()
     await town.job_in(JobState.DELIVERED)
     async with town.app.storage.transaction() as work:
@@ -123,7 +123,7 @@ async def test_a_private_answer_is_a_receipt_too(town: Town) -> None:
     receipt = await invocation.wait_until(lambda message: "run out of credits" in message.content)
     await town.job_in(JobState.ACCEPTED)
 
-    assert "It costs one extension, which leaves you 9 of 10 for today." in receipt.content
+    assert "This uses one extension, which leaves you 9 of 10 for today." in receipt.content
     assert buttons(receipt) == ["Cancel"]
     assert await cancelled_by(town.mia, receipt) == CANCELLED
     await invocation.wait_until(lambda message: message.content.endswith(": cancelled") and not message.components)
@@ -155,7 +155,7 @@ async def test_what_is_made_again_has_a_receipt_too(town: Town) -> None:
     town.suno.credits = 0
 
     click = await noa.click(result, "Again")
-    receipt = await click.wait_until(lambda message: "It costs" in message.content)
+    receipt = await click.wait_until(lambda message: "This uses one extension" in message.content)
 
     assert "leaves you 9 of 10" in receipt.content
     assert buttons(receipt) == ["Cancel"]
@@ -171,7 +171,7 @@ async def test_what_is_sent_with_a_form_has_a_receipt_too(town: Town) -> None:
 
     form = await (await town.mia.click(result, "Extend 2")).opened_modal()
     sent = await town.mia.submit_modal(form, {"Lyrics or idea": "softer"})
-    receipt = await sent.wait_until(lambda message: "It costs" in message.content)
+    receipt = await sent.wait_until(lambda message: "This uses one extension" in message.content)
 
     assert "leaves you 8 of 10" in receipt.content
     assert buttons(receipt) == ["Cancel"]

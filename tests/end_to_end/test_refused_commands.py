@@ -81,7 +81,7 @@ async def test_unusable_files_are_refused_with_the_reason(town: Town, tmp_path: 
     whole = film.read_bytes()
     wrong = {
         "I can't read this file as audio": ("notes.mp3", b"Dear diary, " * 100),
-        "The file is empty": ("empty.mp3", b""),
+        "This file is empty": ("empty.mp3", b""),
         "I can't read this file past": ("cut.wav", whole[: len(whole) * 6 // 10]),
         "The file is 1.2 MB, but I can only read up to 1 MB": ("large.mp3", b"\0" * 1_200_000),
     }
@@ -127,7 +127,7 @@ async def test_all_broken_rules_are_reported_at_once_with_their_numbers(town: To
         "has 3,001 characters; V4 takes at most 3,000",
         "I don't know the voice “soprano”",
         "`style_weight` is 0.655",
-        "I can't read “9\\:99” as a time. Try `1:05`.",
+        "I can't read “9\\:99” as a time. Write it like `1:05` or `65`.",
     )
     assert content.count("•") == 7
     assert content.endswith(NOT_USED.message)
@@ -139,7 +139,7 @@ async def test_nonsense_typed_past_the_list_is_refused(town: Town) -> None:
     await refused(town, await town.extend(model="V99"), "There's no model `V99` here", "`V3_5`, `V4`", "`V6_MINI`")
     await refused(town, await town.extend(vocal_gender="soprano"), "Use `female` or `male`")
     await refused(
-        town, await town.mia.command(town.songs, "extend", track="made-up"), "I can't find “made-up” among your tracks"
+        town, await town.mia.command(town.songs, "extend", track="made-up"), "You have no tracks yet. Send a file"
     )
     await refused(
         town, await town.extend(continue_at="1:30"), "The audio ends at 0:08, so it can't continue from 1:30."
@@ -168,7 +168,7 @@ async def test_a_used_up_quota_says_when_it_renews(town: Town) -> None:
 async def test_without_any_quota_extensions_are_switched_off(town: Town) -> None:
     await town.start(quota_per_day=0)
 
-    await refused(town, await town.extend(), "Extensions are switched off here.")
+    await refused(town, await town.extend(), "Extensions are switched off.")
 
 
 async def test_of_many_commands_at_once_exactly_as_many_are_accepted_as_units_are_left(town: Town) -> None:

@@ -99,7 +99,7 @@ async def test_members_extend_one_song_in_turns_and_the_vote_decides_which_take_
     assert (await town.balance()).left == town.settings.quota_per_day - 1
     status = await said(await town.mia.command(thread, "relay status"))
     assert f"Turn 2: {other.mention}" in status
-    assert "take 1 will be continued" in status
+    assert "take 1 is the one to continue" in status
 
 
 async def test_finishing_names_everybody_and_ends_the_turns(town: Town) -> None:
@@ -122,7 +122,7 @@ async def test_finishing_names_everybody_and_ends_the_turns(town: Town) -> None:
     assert file.filename == "paper-boats-whole.mp3"
     await answer.wait_until(lambda message: "Here it is: https://discord.com/channels/" in message.content)
     assert "This relay is finished" in await said(await town.mia.click(button, TURN))
-    assert "no relay in this thread" in await said(await town.mia.command(thread, "relay finish"))
+    assert "no relay here" in await said(await town.mia.command(thread, "relay finish"))
 
 
 async def test_a_moderator_can_finish_any_relay(town: Town) -> None:
@@ -215,7 +215,7 @@ async def test_a_turn_whose_job_fails_is_free_for_the_next_member(town: Town) ->
 
     await take_turn(other, button)
     news = await call(thread, 2)
-    assert f"{other.mention}'s try didn't work out" in news.content
+    assert f"{other.mention}'s turn failed" in news.content
     await take_turn(third, news)
     await call(thread, 3)
 
@@ -407,7 +407,7 @@ async def test_a_turn_that_is_cancelled_is_free_again(slow_town: Town) -> None:
     await said(await town.mia.command(thread, "cancel", job="paper-boats"))
 
     news = await call(thread)
-    assert f"turn 1: {town.mia.mention}'s try didn't work out" in news.content
+    assert f"turn 1: {town.mia.mention}'s turn failed" in news.content
     assert (await (await other.click(news, TURN)).opened_modal()).fields
 
 

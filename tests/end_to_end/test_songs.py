@@ -67,7 +67,7 @@ async def test_a_song_shows_who_made_which_take_from_which_moment(town: Town) ->
     assert choices[0].value == first.id
     assert shown.is_ephemeral
     heading, root, child = shown.content.splitlines()
-    assert heading == "**Boats** · 2 versions · 2 people"
+    assert heading == "**Boats** · 2 results · 2 people"
     assert root.startswith(f"- **#1** · {town.mia.mention} · continues ")
     assert "1 vote, preferred" in root
     assert f"  - **#2** · {other.mention} · continues take 2 of #1 from 0:" in child
@@ -90,7 +90,7 @@ async def test_a_track_that_was_continued_by_name_belongs_to_the_family_too(town
     shown = await family(town, town.mia, first.id)
 
     assert "continues take 2 of #1 from " in shown.content
-    assert shown.content.startswith("**Boats** · 2 versions · 1 person")
+    assert shown.content.startswith("**Boats** · 2 results · 1 person")
 
 
 async def test_a_title_is_enough_and_a_song_that_nobody_made_gets_a_sentence(town: Town) -> None:
@@ -98,7 +98,7 @@ async def test_a_title_is_enough_and_a_song_that_nobody_made_gets_a_sentence(tow
     await a_song(town, "Boats")
 
     alone = await family(town, town.mia, "boats")
-    assert alone.content.startswith("**Boats** · 1 version · 1 person")
+    assert alone.content.startswith("**Boats** · 1 result · 1 person")
     assert not alone.attachments
     assert "I can't find a song called “Ships” here." in (await family(town, town.mia, "Ships")).content
 
@@ -159,7 +159,7 @@ async def test_a_song_whose_channel_was_closed_to_a_member_gets_a_sentence_inste
                 replace(job, place=place, due_at=None, state=JobState.DELIVERED, request=first.request)
             )
     shown = await family(town, other, "Boats")
-    assert "the same again as #1" in shown.content
+    assert "made again from #1" in shown.content
     town.songs.deny("READ_MESSAGE_HISTORY", who=other)
 
     lounge = town.guild.channel("lounge")

@@ -61,7 +61,7 @@ async def test_a_wrong_key_is_noticed_at_the_start_and_the_bot_keeps_working(
     await town.start(suno_api_key="a-key-that-is-not-it")
 
     await eventually(lambda: logged(caplog, "SUNO_API_KEY is refused (provider: 401"))
-    assert "10 of 10 left" in (await (await town.mia.command(town.songs, "quota")).response()).content
+    assert "10 of 10 extensions left" in (await (await town.mia.command(town.songs, "quota")).response()).content
     assert len(lines(caplog)) == 1
 
 

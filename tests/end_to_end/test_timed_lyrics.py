@@ -38,7 +38,7 @@ async def test_the_cost_is_named_and_each_take_is_paid_for_once(town: Town) -> N
 
     offer = await offered(town, result)
     assert offer.is_ephemeral
-    assert "Each take costs this bot 0.5 credits, once, and none of your extensions" in offer.content
+    assert "Each take costs this bot 0.5 credits, once, but none of your extensions" in offer.content
     assert labels(offer) == ["Get take 1 for 0.5 credits", "Get take 2 for 0.5 credits"]
     assert town.suno.timed_lyrics.answered == []
 

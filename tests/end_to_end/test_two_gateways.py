@@ -79,7 +79,7 @@ async def test_a_picked_moment_is_submitted_once(both: Town) -> None:
 async def test_a_receipt_is_cancelled_once(both: Town) -> None:
     both.suno.credits = 0
     invocation = await both.extend(style="folk", title="Boats", prompt="la")
-    receipt = await invocation.wait_until(lambda message: "It costs" in message.content)
+    receipt = await invocation.wait_until(lambda message: "This uses one extension" in message.content)
     await eventually(lambda: both.app.storage.reading.memos.get(PAUSE))
     await both.job_in(JobState.ACCEPTED)
 

@@ -169,7 +169,7 @@ async def test_quota_jobs_and_cancel_show_members_only_their_own_things(tmp_path
         await eventually(back_in_the_queue)
         quota = await (await town.mia.command(town.songs, "quota")).response()
         jobs = await (await town.mia.command(town.songs, "jobs")).response()
-        assert "9 of 10 left today · 0 used · 1 in progress" in quota.content
+        assert "9 of 10 extensions left today · 0 used · 1 in progress" in quota.content
         assert "**Boats**: waiting, number 1 in line" in jobs.content
 
         choices = await town.mia.autocomplete(town.songs, "cancel", focused="job", value="boats")

@@ -400,7 +400,7 @@ async def test_a_button_for_a_changed_or_erased_job_answers_with_a_sentence(
     await town.result()
     await town.job_in(JobState.DELIVERED)
 
-    late = await answered(await town.mia.click(shown, "Cancel"), "can be cancelled")
+    late = await answered(await town.mia.click(shown, "Cancel"), "too late to cancel")
     assert "**Boats**: done." in late.content
     async with town.app.storage.transaction() as work:
         await work.housekeeping.remove_jobs(ended_before=datetime.now(UTC) + timedelta(days=1), limit=10)

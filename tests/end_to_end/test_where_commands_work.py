@@ -22,7 +22,7 @@ async def test_quota_and_jobs_work_in_a_direct_message(town: Town) -> None:
     quota = await (await town.mia.command(town.mia.dm, "quota")).response()
     jobs = await (await town.mia.command(town.mia.dm, "jobs")).response()
 
-    assert "10 of 10 left" in quota.content
+    assert "10 of 10 extensions left" in quota.content
     assert jobs.content
 
 

@@ -92,7 +92,7 @@ async def test_a_double_click_joins_one_song(town: Town) -> None:
     answers = [(await click.response()).content for click in clicks]
     await whole_song(town)
 
-    assert sum("I'm already joining it" in answer for answer in answers) == 1
+    assert sum("I'm already joining it" in answer or "double click" in answer for answer in answers) == 1
     assert len(songs(town)) == 1
 
 

@@ -46,15 +46,15 @@ async def test_where_nothing_stands_in_the_way_it_says_so_and_shows_every_rule(t
     assert answer.content.splitlines()[0] == YES
     assert lines(answer, "✅") == [
         "I work in this server.",
-        "I may post in this channel.",
-        "Discord lets me post here without a wait.",
+        "I can post in this channel.",
+        "This channel isn't too busy.",
         "You have 10 extensions left today.",
         "I can read up to 1,000 files of yours at a time.",
         "No job is waiting ahead of yours.",
-        "The music service accepts me.",
+        "The music service accepts my key.",
         "I have credits.",
-        "As far as I know, the music service is taking new music.",
-        "There's room for more today, here and overall.",
+        "As far as I know, the music service is taking new jobs.",
+        "No daily limit on credits has been reached.",
     ]
     assert not town.songs.messages
 
@@ -77,11 +77,11 @@ async def test_it_names_the_kind_of_channel(town: Town) -> None:
     await town.start()
     thread, lounge = town.songs.thread("boats"), town.guild.channel("lounge", kind=VOICE)
 
-    assert "I may post in this thread." in (await why(town, thread)).content
-    assert "I may post in this voice channel's chat." in (await why(town, lounge)).content
+    assert "I can post in this thread." in (await why(town, thread)).content
+    assert "I can post in this voice channel's chat." in (await why(town, lounge)).content
     town.songs.deny("SEND_MESSAGES_IN_THREADS")
     assert "I'm missing Send Messages in Threads" in (await why(town, thread)).content
-    assert "I may post in this channel." in (await why(town)).content
+    assert "I can post in this channel." in (await why(town)).content
 
 
 @pytest.mark.either_way
@@ -104,7 +104,7 @@ async def test_it_answers_even_in_a_server_that_the_bot_does_not_serve(town: Tow
 
     answer = await why(town, lobby)
 
-    assert lines(answer, "⛔") == ["I don't serve this server, sorry. Use me in one of my own servers."]
+    assert lines(answer, "⛔") == ["Sorry, I'm not set up for this server."]
 
 
 @pytest.mark.either_way
@@ -229,7 +229,7 @@ async def test_it_answers_in_the_members_language(town: Town, tmp_path: Path) ->
         "de",
         {
             "Yes, you can extend here.": "Ja, hier geht es.",
-            "I may post in this channel.": "Ich darf in diesem Kanal schreiben.",
+            "I can post in this channel.": "Ich darf in diesem Kanal schreiben.",
             WhyCog.why.description: "Geht /extend hier gerade?",
         },
     )
@@ -251,5 +251,5 @@ async def test_it_is_announced_with_the_others(town: Town) -> None:
 
     (command,) = [each for each in town.discord.commands if each["name"] == "why"]
 
-    assert command["description"] == "Can you extend here right now? If not: why, and what helps."
+    assert command["description"] == "See whether you can extend here right now and, if not, what helps."
     assert (command["integration_types"], command["contexts"]) == ([0], [0, 1])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain.jobs import JobState
-from bot.domain.text import Said, text
+from bot.domain.text import Said, Text
 from bot.errors import (
     DecoderUnavailable,
     NotAudio,
@@ -60,16 +60,22 @@ async def test_a_file_that_no_process_could_read_is_not_blamed(pipeline: Pipelin
 
 
 @pytest.mark.parametrize("option", ["style_weight", "weirdness", "audio_weight"])
-@pytest.mark.parametrize(("weight", "written"), [(math.nan, "NaN"), (math.inf, "Infinity")])
+@pytest.mark.parametrize(
+    ("weight", "words"),
+    [
+        (math.nan, "`{option}` is not a number. Use one from 0 to 1, like 0.65."),
+        (math.inf, "`{option}` is {given}. Use a number from 0 to 1."),
+    ],
+)
 async def test_a_weight_that_is_not_a_number_is_refused_by_its_own_rule(
-    pipeline: Pipeline, option: str, weight: float, written: str
+    pipeline: Pipeline, option: str, weight: float, words: str
 ) -> None:
     weights: dict[str, Any] = {option: weight}
 
     assert await pipeline.extend(**weights) is None
 
-    sentence = text("`{option}` is {given}. Use a number from 0 to 1.", option=option, given=Said(written))
-    assert pipeline.messenger.answers[0] == without_cost([sentence])
+    given = {"given": Said("Infinity")} if weight == math.inf else {}
+    assert pipeline.messenger.answers[0] == without_cost([Text(words, {"option": option, **given})])
     assert (await pipeline.balance()).held == 0
 
 

@@ -90,7 +90,7 @@ async def test_a_title_that_several_waiting_jobs_have_names_them_all_and_cancels
 
     told = await refusal_of_cancelling(pipeline, "Two")
 
-    assert told.startswith("“Two” could be several of your jobs: Two `")
+    assert told.startswith("“Two” could mean several of your jobs: Two `")
     assert first.short_id in told
     assert second.short_id in told
     assert (await pipeline.balance()).held == 2
@@ -100,7 +100,7 @@ async def test_the_title_of_a_job_that_no_longer_waits_says_how_it_stands(pipeli
     await named(pipeline, "Two")
     assert await pipeline.submission.step()
 
-    assert await refusal_of_cancelling(pipeline, "Two") == "**Two**: composing. Only a waiting job can be cancelled."
+    assert await refusal_of_cancelling(pipeline, "Two") == "**Two**: composing. It's too late to cancel it."
     assert await refusal_of_cancelling(pipeline, "Four") == "You have no job `Four`. See yours with `/jobs`."
 
 

@@ -84,12 +84,18 @@ async def test_ambiguous_words_are_answered_with_all_matching_titles(pipeline: P
         await pipeline.members.source_from_track(MIA, "paper")
 
     assert Catalogue.load().render(refused.value.sentences[0], "en-GB") == (
-        "“paper” could be several of your tracks: Paper Planes · take 1 · 1:30 · 23 Nov and"
+        "“paper” could mean several of your tracks: Paper Planes · take 1 · 1:30 · 23 Nov and"
         " Paper Boats · take 1 · 1:30 · 23 Nov. Write the whole title, or pick one from the list."
     )
 
 
+async def test_a_member_without_tracks_hears_how_to_go_on(pipeline: Pipeline) -> None:
+    with pytest.raises(Refused, match="You have no tracks yet"):
+        await pipeline.members.source_from_track(MIA, "boats")
+
+
 async def test_a_track_that_cannot_be_found_is_named(pipeline: Pipeline) -> None:
+    await delivered(pipeline, "Paper Planes")
     with pytest.raises(Refused) as refused:
         await pipeline.members.source_from_track(MIA, "*boats*")
 

@@ -150,7 +150,7 @@ async def test_what_was_sent_a_moment_ago_is_not_sent_once_more(pipeline: Pipeli
             await pipeline.resend.send_again(job.id, MIA, the_click(pipeline))
 
     (sentence,) = refused.value.sentences
-    assert sentence.message == "I sent it {ago}: {link}"
+    assert sentence.message == "I sent it {ago}: {link}. Wait a minute to get it again."
     assert sentence.facts == {
         "ago": pipeline.clock() - timedelta(seconds=20),
         "link": Verbatim("https://discord.com/channels/200/555/2"),

@@ -326,7 +326,7 @@ def test_a_verdict_is_in_the_words_of_why() -> None:
 
 def test_a_failure_is_told_in_words_and_not_by_its_colour() -> None:
     for _, card in failures():
-        assert "didn't work out" in card.content
+        assert "couldn't extend" in card.content
         assert card.embed is not None
         assert len(spoken(card.embed.description or "").split()) >= 4
 

@@ -150,9 +150,9 @@ def test_a_quota_is_shown_in_words_and_as_a_bar(say: Say) -> None:
     balance = QuotaBalance(limit=10, held=1, spent=3, day=BEGINNING.date())
 
     words, bar = job_list.quota_content(balance, say).splitlines()
-    assert words.startswith("6 of 10 left today · 3 used · 1 in progress")
+    assert words.startswith("6 of 10 extensions left today · 3 used · 1 in progress")
     assert bar == "`███▒░░░░░░`"
-    assert job_list.quota_content(replace(balance, limit=0), say) == "Extensions are switched off here."
+    assert job_list.quota_content(replace(balance, limit=0), say) == "Extensions are switched off."
 
 
 def test_a_continued_job_is_queued_since_it_was_continued(say: Say) -> None:

@@ -113,7 +113,7 @@ def test_a_page_names_each_result_with_its_model_takes_and_link() -> None:
 
 
 def test_an_empty_library_says_how_to_begin_and_an_empty_search_what_was_looked_for() -> None:
-    assert "Start one with `/extend`" in page_content(LibraryPage(query=LibraryQuery(), jobs=()), SAY)
+    assert "Make one with `/extend`" in page_content(LibraryPage(query=LibraryQuery(), jobs=()), SAY)
     assert page_view(LibraryPage(query=LibraryQuery(), jobs=()), None, here=1, say=SAY) is None
     narrow = LibraryPage(query=LibraryQuery(search="x"), jobs=())
     assert "None of your results match." in page_content(narrow, SAY)

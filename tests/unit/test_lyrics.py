@@ -116,7 +116,7 @@ def test_an_offer_says_what_it_costs_and_that_nothing_is_made_yet() -> None:
     said = offer_content(ORDER, 1, SAY)
 
     assert "a \\*ferry\\* at night" in said
-    assert "costs this bot 0.4 credits and none of your extensions" in said
+    assert "cost this bot 0.4 credits, but none of your extensions" in said
     assert said.endswith("1 more time today.")
     (button,) = buttons(offer_view(ORDER, SAY))
     assert (button.label, button.custom_id) == ("Write lyrics", "encore:write:2bad")

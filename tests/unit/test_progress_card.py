@@ -94,7 +94,7 @@ def test_an_unknown_outcome_is_told_plainly(say: Say) -> None:
     content = shown(running(state=JobState.SUBMITTING, outcome_unknown=True), say)[1]
 
     assert "hasn't confirmed that it started" in content
-    assert "you can't be charged twice" in content
+    assert "nobody pays twice" in content
 
 
 def test_after_a_restart_it_says_that_nothing_was_lost(say: Say) -> None:

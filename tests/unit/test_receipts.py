@@ -20,7 +20,7 @@ def a_receipt(*, usual_seconds: float | None = None, spent: int = 0) -> Receipt:
 def test_it_says_what_the_job_costs_and_what_that_leaves() -> None:
     content = with_receipt("Got it.", a_receipt(spent=5), SAY)
 
-    assert content.startswith("Got it.\nIt costs one extension, which leaves you 4 of 10 for today.")
+    assert content.startswith("Got it.\nThis uses one extension, which leaves you 4 of 10 for today.")
 
 
 def test_the_last_extension_leaves_none() -> None:
@@ -48,7 +48,7 @@ def test_it_says_how_long_jobs_usually_take(usual_seconds: float | None, words: 
 def test_once_the_job_is_under_way_it_only_says_what_it_costs() -> None:
     content = with_receipt("Composing…", a_receipt(), SAY, waits=False)
 
-    assert content == "Composing…\nIt costs one extension, which leaves you 9 of 10 for today."
+    assert content == "Composing…\nThis uses one extension, which leaves you 9 of 10 for today."
 
 
 def test_its_button_carries_the_job() -> None:

@@ -238,7 +238,6 @@ def test_a_weight_goes_from_0_to_1_in_hundredths(option: str, weight: float | No
         (1.01, "1.01"),
         (65.0, "65.0"),
         (math.nextafter(1.0, 2.0), "1.0000000000000002"),
-        (math.nan, "NaN"),
         (math.inf, "Infinity"),
         (-math.inf, "-Infinity"),
     ],
@@ -248,6 +247,14 @@ def test_a_weight_outside_is_refused(option: str, weight: float, written: str) -
 
     assert names(request) == [f"{option}_range"]
     assert sentence(request).replace("\\", "") == f"`{option}` is {written}. Use a number from 0 to 1."
+
+
+@pytest.mark.parametrize("option", WEIGHTS)
+def test_a_weight_that_is_no_number_is_refused_as_such(option: str) -> None:
+    request = changed(a_request(), {option: math.nan})
+
+    assert names(request) == [f"{option}_range"]
+    assert sentence(request) == f"`{option}` is not a number. Use one from 0 to 1, like 0.65."
 
 
 @pytest.mark.parametrize("option", WEIGHTS)
@@ -288,20 +295,24 @@ def test_a_moment_is_earlier_than_the_end(continue_at: float, written: str) -> N
     request = replace(a_request(), continue_at=continue_at)
 
     assert names(request) == ["continue_at_beyond_the_end"]
-    assert sentence(request) == f"The audio ends at 1:00, so it can't continue from {written}. Pick an earlier moment."
+    assert sentence(request) == (
+        f"The audio ends at 1:00, so it can't continue from {written}. Pick an earlier moment, or none for the end."
+    )
 
 
 def test_the_end_that_is_told_is_not_later_than_the_moment_that_is_refused() -> None:
     request = replace(a_request(), continue_at=8.08, source_length=8.06)
 
-    assert sentence(request) == "The audio ends at 0:08, so it can't continue from 0:08.1. Pick an earlier moment."
+    assert sentence(request) == (
+        "The audio ends at 0:08, so it can't continue from 0:08.1. Pick an earlier moment, or none for the end."
+    )
 
 
 def test_words_that_name_no_moment_are_shown_again() -> None:
     request = replace(a_request(), continue_at=None, continue_at_words="*later*")
 
     assert names(request) == ["continue_at_unreadable"]
-    assert sentence(request) == "I can't read “\\*later\\*” as a time. Try `1:05`."
+    assert sentence(request) == "I can't read “\\*later\\*” as a time. Write it like `1:05` or `65`."
 
 
 def test_all_broken_rules_are_told_at_once() -> None:

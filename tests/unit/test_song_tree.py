@@ -43,7 +43,7 @@ def test_a_family_says_who_made_what_from_which_moment_and_where_it_is() -> None
     (shown,) = pages_of(family(first, child(first, member_id=2), votes=votes), viewer(), SAY)
 
     assert shown.content.splitlines() == [
-        "**Tide** · 2 versions · 2 people",
+        "**Tide** · 2 results · 2 people",
         (
             "- **#1** · <@1> · continues tide from 0:30 · take 1 (3:18), take 2 (3:18, 2 votes, preferred)"
             " · [open](https://discord.com/channels/200/300/7)"

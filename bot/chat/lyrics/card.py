@@ -32,13 +32,13 @@ COUNTED = text("It counts towards your lyrics for today, because it may have bee
 
 _WAITS: Mapping[WaitReason, Text] = {
     WaitReason.NO_CREDITS: text(
-        "I've run out of credits, and my operator knows. Your lyrics are written as soon as there are more."
+        "I've run out of credits, and my operator knows. Your lyrics will be written when there are more."
     ),
     WaitReason.KEY_REFUSED: text(
-        "The music service is refusing me, and my operator knows. Your lyrics are written once that's fixed."
+        "The music service is refusing me, and my operator knows. Your lyrics will be written once that's fixed."
     ),
 }
-_BUSY = text("The music service is busy. Your lyrics are written as soon as it takes them.")
+_BUSY = text("The music service is busy. Your lyrics will be written when it has room.")
 
 _REASONS: Mapping[FailureReason, Text] = {
     FailureReason.REFUSED: text("The music service refused the idea. Put it in other words and try again."),
@@ -64,10 +64,10 @@ class LyricsCard(msgspec.Struct, frozen=True, kw_only=True):
 def offer_content(order: LyricsOrder, left: int, say: Say) -> str:
     """What it costs, before anything is ordered."""
     cost = counted(
-        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. No music is"
-        " made until you say so. You can have lyrics written {count} more time today.",
-        "Having lyrics written about “{idea}” costs this bot {credits} credits and none of your extensions. No music is"
-        " made until you say so. You can have lyrics written {count} more times today.",
+        "Lyrics about “{idea}” cost this bot {credits} credits, but none of your extensions. I won't make any music"
+        " until you say so. You can have lyrics written {count} more time today.",
+        "Lyrics about “{idea}” cost this bot {credits} credits, but none of your extensions. I won't make any music"
+        " until you say so. You can have lyrics written {count} more times today.",
         count=left,
         idea=Said(order.idea),
         credits=AN_ORDER.credits,

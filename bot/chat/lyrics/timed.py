@@ -24,9 +24,9 @@ def head(job: Job) -> Text:
 def offer(left: int) -> Text:
     """What asking for one more take costs."""
     return counted(
-        "Each take costs this bot {credits} credits, once, and none of your extensions. You can have lyrics written or"
+        "Each take costs this bot {credits} credits, once, but none of your extensions. You can have lyrics written or"
         " timed {count} more time today.",
-        "Each take costs this bot {credits} credits, once, and none of your extensions. You can have lyrics written or"
+        "Each take costs this bot {credits} credits, once, but none of your extensions. You can have lyrics written or"
         " timed {count} more times today.",
         count=left,
         credits=A_TIMING.credits,

@@ -60,7 +60,7 @@ def buttons_of(draft: Draft, points: Sequence[float], say: Say) -> View:
     for number, point in enumerate(points, start=1):
         label = f"{number} · {clock(point)}"
         view.add_item(_button(draft, str(round(point * HUNDREDTHS)), label, row=0))
-    view.add_item(_button(draft, OTHER, say(text("Another time…")), row=1))
+    view.add_item(_button(draft, OTHER, say(text("Another moment…")), row=1))
     view.add_item(_button(draft, END, say(text("The end")), row=1))
     view.stop()  # discord.py need not remember it: `cogs/pick.py` answers the clicks
     return view

@@ -94,7 +94,7 @@ def page_content(page: LibraryPage, say: Say) -> str:
         if page.query.is_narrow:
             nothing = text("None of your results match.")
             return f"{say(_heading(page.query))}\n{say(nothing)}"
-        return say(text("You have no results yet. Start one with `/extend`."))
+        return say(text("You have no results yet. Make one with `/extend`."))
     content = say(_heading(page.query))
     for job in page.jobs:
         line = f"- {_line(job, say)}"

@@ -28,7 +28,7 @@ def list_content(presets: Sequence[Preset], offer: Offer, say: Say) -> str:
 def saved_sentence(preset: Preset, *, is_known: bool) -> Text:
     facts: dict[str, Fact] = {"name": Said(preset.name), "options": options_shown(preset.options)}
     if is_known:
-        return text("Saved **{name}** in place of the earlier one: {options}.", **facts)
+        return text("Replaced **{name}**. It now has: {options}.", **facts)
     return text(
         "Saved **{name}**: {options}. Name it in `/extend preset:`, or use it always with `/preset use`.", **facts
     )
@@ -38,8 +38,8 @@ def used_sentence(preset: Preset | None) -> Text:
     if preset is None:
         return text("No preset is in use.")
     return text(
-        "**{name}** is in use: every `/extend` without a `preset` gets it. What you type in a command comes"
-        " first. `/preset use` without a name ends this.",
+        "**{name}** is in use: every `/extend` without a `preset` gets it. What you type in a command overrides"
+        " it. To stop, use `/preset use` without a name.",
         name=Said(preset.name),
     )
 

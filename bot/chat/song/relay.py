@@ -43,8 +43,8 @@ def finished_sentences(view: RelayView) -> list[Text]:
     if not view.made:
         return [text("**{title}**: this relay is finished. Nobody took a turn.", title=_title(view))]
     head = counted(
-        "**{title}**: this relay is finished, after one turn.",
-        "**{title}**: this relay is finished, after {count} turns.",
+        "**{title}**: this relay is finished after one turn.",
+        "**{title}**: this relay is finished after {count} turns.",
         count=len(view.made),
         title=_title(view),
     )
@@ -89,7 +89,7 @@ def _news(view: RelayView) -> Text:
     position = view.position
     if position.stand is Stand.FAILED and position.turn is not None:
         return text(
-            "**{title}**, turn {number}: {member}'s try didn't work out.",
+            "**{title}**, turn {number}: {member}'s turn failed.",
             title=_title(view),
             number=position.number,
             member=mention(position.turn.member_id),
@@ -122,7 +122,7 @@ def _what_next(view: RelayView) -> list[Text]:
 def _goes_on(view: RelayView) -> list[Text]:
     if view.take is None or view.position.base is None or len(takes_of(view.position.base)) == 1:
         return []
-    return [text("By the votes so far, take {take} will be continued.", take=view.take)]
+    return [text("Going by the votes so far, take {take} is the one to continue.", take=view.take)]
 
 
 def _title(view: RelayView) -> Said | Text:

@@ -92,10 +92,10 @@ def _page(family: Family, lines: Sequence[Text], page: Sequence[int], number: tu
 def _heading(family: Family) -> Text:
     people = len({node.job.place.member_id for node in family.nodes})
     return Text(
-        "**{title}** · {versions} · {people}",
+        "**{title}** · {results} · {people}",
         {
             "title": _title(family.nodes[0].job),
-            "versions": counted("{count} version", "{count} versions", count=len(family.nodes)),
+            "results": counted("{count} result", "{count} results", count=len(family.nodes)),
             "people": counted("{count} person", "{count} people", count=people),
         },
     )
@@ -135,7 +135,7 @@ def _origin(node: Node, moment: Fact) -> Text:
             "continues {source} from {moment}", source=Said(source) if source else UNTITLED, moment=moment
         ),
         Origin.TAKE: text("continues #{parent} from {moment}", parent=parent, moment=moment),
-        Origin.SAME: text("the same again as #{parent}", parent=parent),
+        Origin.SAME: text("made again from #{parent}", parent=parent),
         Origin.CHANGED: text("#{parent} with changes, from {moment}", parent=parent, moment=moment),
         Origin.ERASED: text("continues music that I no longer have, from {moment}", moment=moment),
         Origin.HIDDEN: text("continues music that you can't see, from {moment}", moment=moment),

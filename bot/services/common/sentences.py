@@ -38,7 +38,7 @@ _REASONS = {
     FailureReason.OPERATOR: text("The music service didn't accept this bot's key. Its operator needs to fix that."),
     FailureReason.NO_CREDITS: text("This bot ran out of credits. Its operator needs to top up the account."),
     FailureReason.NEVER_STARTED: text("The music service took no new requests for too long. Please try again later."),
-    FailureReason.SILENCE: text("The music service never answered. I won't resend it, so you can't be charged twice."),
+    FailureReason.SILENCE: text("The music service never answered. I won't send it again, so nobody pays twice."),
     FailureReason.NO_RESULT: text("The music service gave no result in time. Please try again later."),
     FailureReason.UNDELIVERABLE: text("I couldn't post it anywhere before the files expired."),
     FailureReason.TRACKS_GONE: text("Your music was made, but I couldn't download it."),

@@ -93,7 +93,7 @@ class Members:
                 raise Refused(
                     [
                         text(
-                            "**{title}**: {state}. Only a waiting job can be cancelled.",
+                            "**{title}**: {state}. It's too late to cancel it.",
                             title=name_of(found),
                             state=STATE_NAMES[found.state],
                         )
@@ -176,16 +176,12 @@ class Members:
             if found:
                 has_others = wanted.take is None and found[0].takes > 1
                 return replace(_source(found[0]), takes=found[0].takes if has_others else None)
-        raise Refused(
-            [
-                text(
-                    "I can't find “{given}” among your tracks. Pick one from the list that `track` shows.",
-                    given=Said(words),
-                )
-            ],
-            rules=["track_unknown"],
-            options=["audio"],
+        unknown = text(
+            "I can't find “{given}” among your tracks. Pick one from the list that `track` shows.", given=Said(words)
         )
+        if not await self.tracks(member_id, ""):
+            unknown = text("You have no tracks yet. Send a file or a link instead.")
+        raise Refused([unknown], rules=["track_unknown"], options=["audio"])
 
     async def _position(self, job: Job) -> int | None:
         if job.state is not JobState.ACCEPTED:
@@ -229,7 +225,7 @@ def _only(words: str, found: Sequence[Job]) -> Job:
     raise Refused(
         [
             text(
-                "“{given}” could be several of your jobs: {jobs}. Pick one from the list that `job` shows.",
+                "“{given}” could mean several of your jobs: {jobs}. Pick one from the list that `job` shows.",
                 given=Said(words),
                 jobs=[Text("{title} `{job}`", {"title": name_of(job), "job": job.short_id}) for job in found],
             )
@@ -239,7 +235,7 @@ def _only(words: str, found: Sequence[Job]) -> Job:
 
 def _several(words: str, found: Sequence[OwnedTrack]) -> Text:
     return text(
-        "“{given}” could be several of your tracks: {tracks}. Write the whole title, or pick one from the list.",
+        "“{given}” could mean several of your tracks: {tracks}. Write the whole title, or pick one from the list.",
         given=Said(words),
         tracks=[
             track_label(owned, title=Said(owned.title) if owned.title else UNTITLED) for owned in found[:TRACKS_NAMED]

@@ -142,7 +142,7 @@ def _key(facts: Facts) -> Finding:
         facts.closed_for is WaitReason.KEY_REFUSED,
         Gate.KEY,
         text("The music service is refusing me, and my operator knows. New jobs keep their places until that's fixed."),
-        text("The music service accepts me."),
+        text("The music service accepts my key."),
     )
 
 
@@ -163,7 +163,7 @@ def _provider(facts: Facts) -> Finding:
         facts.is_busy,
         Gate.PROVIDER,
         text("The music service is busy or down for maintenance. I keep trying, and new jobs wait in line."),
-        text("As far as I know, the music service is taking new music."),
+        text("As far as I know, the music service is taking new jobs."),
     )
 
 
@@ -176,7 +176,7 @@ def _caps(facts: Facts) -> Finding:
     }
     if facts.cap in sentences:
         return Finding(Gate.CAPS, Verdict.WAITS, sentences[facts.cap])
-    return Finding(Gate.CAPS, Verdict.OPEN, text("There's room for more today, here and overall."))
+    return Finding(Gate.CAPS, Verdict.OPEN, text("No daily limit on credits has been reached."))
 
 
 def _waits_if(is_so: bool, gate: Gate, waits: Text, is_open: Text) -> Finding:

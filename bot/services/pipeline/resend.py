@@ -130,9 +130,11 @@ class Resend:
         if sent is None or sent.sent_at is None:
             return None
         if sent.is_answer:
-            return Refused([text("I sent it {ago}, where only you can see it.", ago=sent.sent_at)])
+            return Refused(
+                [text("I sent it {ago}, where only you can see it. Wait a minute to get it again.", ago=sent.sent_at)]
+            )
         link = _link(sent.guild_id, sent.channel_id, sent.message_id)
-        return Refused([text("I sent it {ago}: {link}", ago=sent.sent_at, link=link)])
+        return Refused([text("I sent it {ago}: {link}. Wait a minute to get it again.", ago=sent.sent_at, link=link)])
 
     async def _renew_sending(self, job_id: str, owner: str) -> bool:
         until = self._clock() + self._lease

@@ -16,7 +16,7 @@ from bot.services.pipeline.posting import SMALLEST_LIMIT_BYTES, Posting
 
 NO_PREVIEW = text("I can't show the join: the original or the music is gone, or reading them took too long.")
 
-BUSY = text("I'm still at the last join that you asked for. Try again once it's there.")
+BUSY = text("I'm still making the last join you asked for. Try again when it's done.")
 JOINS_AT_ONCE = 4
 """How many results are fetched for this at the same time."""
 

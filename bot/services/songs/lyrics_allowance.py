@@ -32,7 +32,7 @@ class LyricsAllowance:
             Refused: none, or no credits for it.
         """
         if self.is_switched_off:
-            raise Refused([text("Lyrics are switched off here.")], rules=["lyrics_off"])
+            raise Refused([text("Lyrics are switched off.")], rules=["lyrics_off"])
         now = self._clock()
         day = quota_day(now)
         used = await work.lyrics.count(place.member_id, day=day) + await work.timed_lyrics.count(
@@ -40,9 +40,9 @@ class LyricsAllowance:
         )
         if used >= self.per_day:
             used_up = counted(
-                "You've had lyrics written or timed {count} time today, and that's all for one day. You can again"
+                "You've had lyrics written or timed {count} time today, the most for one day. You can ask again"
                 " {renews_at}.",
-                "You've had lyrics written or timed {count} times today, and that's all for one day. You can again"
+                "You've had lyrics written or timed {count} times today, the most for one day. You can ask again"
                 " {renews_at}.",
                 count=self.per_day,
                 renews_at=next_day(now),

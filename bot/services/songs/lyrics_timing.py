@@ -24,7 +24,7 @@ from bot.services.songs.results import NO_SUCH_TAKE
 
 log = logging.getLogger(__name__)
 
-TOO_OLD = text("The music service forgets after two weeks when each line is sung, and this is older.")
+TOO_OLD = text("The music service keeps the times of lines for two weeks, and this is older.")
 NO_ANSWER = text("The music service gave no clear answer about these lyrics. I won't ask again, as it costs each time.")
 BUSY = text("The music service is busy. Try again in a minute; nothing was charged.")
 UNPAID = text("The music service isn't taking anything from me right now, and my operator knows. Try again later.")

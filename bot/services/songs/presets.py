@@ -74,7 +74,14 @@ class Presets:
             return None
         if not (name or "").strip():
             return await self._storage.reading.presets.in_use(member_id)
-        return _existing(await self._storage.reading.presets.get(member_id, name or ""), name or "")
+        preset = await self._storage.reading.presets.get(member_id, name or "")
+        if preset is None:
+            sentence = text(
+                "You have no preset “{name}”. See yours with `/preset list`, or go on without one.",
+                name=Said(name or ""),
+            )
+            raise Refused([sentence], rules=["preset_unknown"], options=["preset"])
+        return preset
 
     def check_model(self, preset: Preset | None, *, source_model: str | None) -> None:
         """For a preset whose model counts. The model of a track can always continue it.
@@ -100,9 +107,5 @@ class Presets:
 
 def _existing(preset: Preset | None, name: str) -> Preset:
     if preset is None:
-        raise Refused(
-            [text("You have no preset “{name}”. See yours with `/preset list`.", name=Said(name))],
-            rules=["preset_unknown"],
-            options=["preset"],
-        )
+        raise Refused([text("You have no preset “{name}”. See yours with `/preset list`.", name=Said(name))])
     return preset

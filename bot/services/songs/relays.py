@@ -40,7 +40,7 @@ RESULTS_SHOWN = 25
 RESULTS_AMONG = 500
 """In so many of a server's latest public results, those of a thread are looked for."""
 
-NO_RELAY = text("There's no relay in this thread. Start one with `/relay start`.")
+NO_RELAY = text("There's no relay here. Start one in a thread with `/relay start`.")
 ERASED = text("I don't have this relay any more.")
 GOING_ON = text("There's a relay in this thread already. `/relay status` shows where it stands.")
 NO_RESULT = text(
@@ -242,7 +242,7 @@ def refusal_of(ruling: Ruling) -> Text | None:
     if ruling.verdict is Verdict.VOTING:
         return text("People are still voting. You can take the next turn {until}.", until=ruling.until)
     return text(
-        "You had the last turn, so this one is for somebody else. If nobody takes it, you can {until}.",
+        "You had the last turn, so this one is for somebody else. If nobody does, you can take it {until}.",
         until=ruling.until,
     )
 

@@ -55,7 +55,8 @@ TRIES = 4
 """After so many tries that were cut off or found Discord away, the member is told."""
 
 BUSY = text("I'm already joining it.")
-ONE_AT_A_TIME = text("I'm still joining another song for you. Try again once it's there.")
+DOUBLE_CLICK = text("That looked like a double click. Press the button again in a few seconds.")
+ONE_AT_A_TIME = text("I'm still joining another song for you. Try again when it's done.")
 NOT_READY = text("There's nothing to join yet: this isn't finished.")
 BEGUN = text("I'm joining the whole song. It takes a minute or so; I'll post it here and ping you.")
 BEGUN_FOR_OTHERS = text("I'm joining the whole song. It takes a minute or so; I'll post it here.")
@@ -117,10 +118,12 @@ class WholeSongs:
             await taken(work, order.place.interaction_id)
             refusal = _refusal(order, await work.jobs.get(order.job_id))
             is_double = not await is_first(work, _click(order), f"whole song as {order.audio_format}", at=self._clock())
-            if refusal is None and (is_double or await _is_under_way(work, order)):
+            if refusal is None and await _is_under_way(work, order):
                 refusal = Refused([BUSY])
             if refusal is None and await work.whole_songs.of_member(order.place.member_id):
                 refusal = Refused([ONE_AT_A_TIME])
+            if refusal is None and is_double:
+                refusal = Refused([DOUBLE_CLICK])
             if refusal is None:
                 await work.whole_songs.add(order, at=self._clock())
             return refusal
@@ -367,7 +370,7 @@ def _too_large(song: WholeSong) -> Text:
     if song.audio_format is JoinFormat.MP3:
         return text("The whole song is too long to post here, even at a low bit rate.")
     return text(
-        "As {format}, the whole song is too large to post here. As mp3 it may fit: press **Whole song**.",
+        "The whole song is too large to post here as {format}. Press **Whole song** for an mp3, which may fit.",
         format=song.audio_format.upper(),
     )
 
