@@ -161,10 +161,9 @@ async def _bells(settings: Settings, clock: Clock) -> AsyncIterator[Bells]:
 
 @asynccontextmanager
 async def _provider(settings: Settings) -> AsyncIterator[SunoClient]:
-    async with open_session() as session, open_session(keeps_connections=True) as asking:
+    async with open_session() as session:
         yield SunoClient(
             session,
-            asking=asking,
             api_url=settings.suno_api_url,
             upload_url=settings.suno_upload_url,
             api_key=settings.suno_api_key,

@@ -1,7 +1,6 @@
 """The provider over HTTP: upload a file, start an extension, ask about it, ask for the credits."""
 
 import asyncio
-import logging
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -26,8 +25,6 @@ from bot.suno.lyrics import parse_lyrics_record
 from bot.suno.timed_lyrics import parse_timed_lyrics
 from bot.suno.wire import ID_MAX, Envelope, MalformedRecord, parse_record, read_number
 
-log = logging.getLogger(__name__)
-
 ANSWER_MAX_BYTES = 2 * 1024 * 1024
 UPLOAD_FOLDER = "encore"
 
@@ -39,15 +36,15 @@ USER_AGENT = f"Encore/{__version__}"
 """Always sent: the provider's gateway was seen to refuse requests without one (docs/provider.md 1.1)."""
 
 
-def open_session(*, keeps_connections: bool = False) -> aiohttp.ClientSession:
-    """A session for `SunoClient`: no cookies, nothing from the environment, and, unless it `keeps_connections`, a new
-    connection for each request.
+def open_session() -> aiohttp.ClientSession:
+    """A session for `SunoClient`: no cookies, nothing from the environment, a new connection for each request.
 
     The server can close a kept connection just as it is used again; then nobody knows whether the request arrived. A
-    fresh connection that breaks was really in use. So only questions go over kept ones: asking twice does no harm.
+    fresh connection that breaks was really in use. And on a kept one, an answer that came twice would be taken for the
+    next question's.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=not keeps_connections, limit=0),  # the workers limit the number
+        connector=aiohttp.TCPConnector(force_close=True, limit=0),  # the workers limit the number
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         trust_env=False,
@@ -55,10 +52,7 @@ def open_session(*, keeps_connections: bool = False) -> aiohttp.ClientSession:
 
 
 class SunoClient:
-    """Talks to one account. Times are seconds; the sessions are closed by their opener.
-
-    `asking` is for GET, and may keep its connections, which saves handshakes (None: `session` is for everything). A
-    question whose connection is lost is asked again over a new one, within the same time.
+    """Talks to one account. Times are seconds; `session` is closed by its opener.
 
     `submit`, `ask` and `upload` limit one request each, `connect` the time until the first byte is sent. Uploads are
     tried `upload_attempts` times with growing waits, starting at `upload_wait_seconds`; nothing else is repeated here.
@@ -71,7 +65,6 @@ class SunoClient:
         self,
         session: aiohttp.ClientSession,
         *,
-        asking: aiohttp.ClientSession | None = None,
         api_url: str,
         upload_url: str,
         api_key: str,
@@ -83,7 +76,6 @@ class SunoClient:
         upload_wait_seconds: float = 1,
     ) -> None:
         self._session = session
-        self._asking = asking or session
         self._api_url = api_url.rstrip("/")
         self._upload_url = upload_url.rstrip("/")
         self._api_key = api_key
@@ -138,9 +130,11 @@ class SunoClient:
             "GET", f"{self._api_url}/api/v1/lyrics/record-info", seconds=self._ask_seconds, params={"taskId": task_id}
         )
         try:
-            return parse_lyrics_record(body)
+            record = parse_lyrics_record(body)
         except MalformedRecord as error:
             raise refusals.silent(f"lyrics/record-info: {error}") from None
+        _check_task(record.task_id, task_id)
+        return record
 
     async def timed_lyrics(self, task_id: str, track_id: str) -> tuple[TimedWord, ...]:
         """When the words of a track are sung; none if it has none. Costs credits, so it is asked once.
@@ -189,9 +183,11 @@ class SunoClient:
             params={"taskId": task_id},
         )
         try:
-            return parse_record(body)
+            record = parse_record(body)
         except MalformedRecord as error:
             raise refusals.silent(f"record-info: {error}") from None
+        _check_task(record.task_id, task_id)
+        return record
 
     async def credits(self) -> float:
         """The credits left in the account (docs/provider.md 5), possibly a fraction."""
@@ -245,18 +241,22 @@ class SunoClient:
         Redirects are not followed: a 307 would repeat a paid request and send the key to another address. Errors carry
         no cause, because aiohttp's can show the request's headers.
         """
-        options: dict[str, Any] = {
-            "json": json,
-            "data": data,
-            "params": params,
-            "timeout": aiohttp.ClientTimeout(total=seconds, connect=self._connect_seconds),
-        }
         try:
-            if method == "GET":
-                async with asyncio.timeout(seconds):
-                    status, body = await self._asked(url, options)
-            else:
-                status, body = await self._sent(self._session, method, url, options)
+            async with self._session.request(
+                method,
+                url,
+                json=json,
+                data=data,
+                params=params,
+                headers={
+                    "Authorization": f"Bearer {self._api_key}",
+                    "User-Agent": USER_AGENT,
+                    "Accept": "application/json",
+                },
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=seconds, connect=self._connect_seconds),
+            ) as response:
+                status, body = response.status, await _body_of(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise refusals.busy(f"no connection ({type(error).__name__})") from None
         except TimeoutError:
@@ -265,28 +265,11 @@ class SunoClient:
             raise refusals.silent(f"connection lost ({type(error).__name__})") from None
         return refusals.read_answer(status, body, secrets=(self._api_key, *secrets)), body
 
-    async def _asked(self, url: str, options: Mapping[str, Any]) -> tuple[int, bytes]:
-        """Ask over the session that keeps connections; if the connection is lost, once more over a new one."""
-        if self._asking is not self._session:
-            try:
-                return await self._sent(self._asking, "GET", url, options)
-            except aiohttp.ClientConnectorError:
-                raise
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                log.debug("lost a connection to the provider; asking again over a new one")
-        return await self._sent(self._session, "GET", url, options)
 
-    async def _sent(
-        self, session: aiohttp.ClientSession, method: str, url: str, options: Mapping[str, Any]
-    ) -> tuple[int, bytes]:
-        """The status of the answer, and its body."""
-        headers = {
-            "Authorization": f"Bearer {self._api_key}",
-            "User-Agent": USER_AGENT,
-            "Accept": "application/json",
-        }
-        async with session.request(method, url, headers=headers, allow_redirects=False, **options) as response:
-            return response.status, await _body_of(response)
+def _check_task(found: str | None, asked: str) -> None:
+    """Raises `ProviderSilent` for the record of another task. One without an id says that there is no such task."""
+    if found is not None and found.strip() != asked.strip():
+        raise refusals.silent("an answer about another task")
 
 
 def _task_id_in(envelope: Envelope) -> str:

@@ -307,8 +307,18 @@ async def test_a_report_says_what_record_info_says(client: SunoClient, scripted:
     assert headers["Authorization"] == f"Bearer {KEY}"
 
 
+async def test_the_record_of_another_task_is_no_answer(client: SunoClient, scripted: Scripted) -> None:
+    scripted.body = (FIXTURES / "record-info-success.json").read_bytes()
+    with pytest.raises(ProviderSilent, match="an answer about another task"):
+        await client.report("another")
+
+    scripted.body = b'{"code": 200, "data": {"taskId": "another", "status": "PENDING"}}'
+    with pytest.raises(ProviderSilent, match="an answer about another task"):
+        await client.lyrics_report(TASK)
+
+
 async def test_an_odd_task_id_stays_one_parameter(client: SunoClient, scripted: Scripted) -> None:
-    scripted.body = (FIXTURES / "record-info-pending.json").read_bytes()
+    scripted.body = (FIXTURES / "record-info-pending.json").read_bytes().replace(TASK.encode(), b"a&b=c/#d")
 
     assert (await client.report("a&b=c/#d")).kind is ReportKind.WAITING
     assert scripted.requests[0][1] in {

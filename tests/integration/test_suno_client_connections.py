@@ -96,14 +96,12 @@ def a_client(
     session: aiohttp.ClientSession,
     port: int,
     *,
-    asking: aiohttp.ClientSession | None = None,
     scheme: str = "http",
     seconds: float = 5,
 ) -> SunoClient:
     address = f"{scheme}://127.0.0.1:{port}"
     return SunoClient(
         session,
-        asking=asking,
         api_url=address,
         upload_url=address,
         api_key=KEY,
@@ -163,48 +161,6 @@ async def test_our_own_session_keeps_no_connection_that_could_break_unnoticed() 
 
         assert server.requests == ["GET", "GET", "POST"]
         assert server.connections == 3
-
-
-async def test_questions_share_a_connection_and_what_costs_credits_gets_one_of_its_own() -> None:
-    async with serving(hang_up) as server, open_session() as session, open_session(keeps_connections=True) as asking:
-        client = a_client(session, server.port, asking=asking)
-        await client.credits()
-        await client.credits()
-        await fault(client)
-
-        assert server.requests == ["GET", "GET", "POST"]
-        assert server.connections == 2
-
-
-async def test_a_question_is_asked_over_a_new_connection_if_the_kept_ones_turn_out_to_be_closed() -> None:
-    """aiohttp asks again once by itself, which is not enough if several kept connections have been closed."""
-
-    async def at_first_and_in_the_end(writer: asyncio.StreamWriter) -> None:
-        await (hang_up if server.requests.count("GET") in {2, 3} else say(CREDITS))(writer)
-
-    async with (
-        serving(hang_up, at_first_and_in_the_end) as server,
-        open_session() as session,
-        open_session(keeps_connections=True) as asking,
-    ):
-        client = a_client(session, server.port, asking=asking)
-        await client.credits()
-
-        assert await client.credits() == 100
-        assert server.requests == ["GET"] * 4
-
-
-async def test_a_question_that_is_asked_twice_takes_no_longer_than_one() -> None:
-    async def silent_in_the_end(writer: asyncio.StreamWriter) -> None:
-        await (hang_up if server.requests.count("GET") < 3 else say_nothing)(writer)
-
-    async with (
-        serving(hang_up, silent_in_the_end) as server,
-        open_session() as session,
-        open_session(keeps_connections=True) as asking,
-    ):
-        with pytest.raises(ProviderSilent, match=r"no answer within 0\.3 s"):
-            await a_client(session, server.port, asking=asking, seconds=0.3).credits()
 
 
 @pytest.mark.parametrize(
