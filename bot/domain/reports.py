@@ -80,11 +80,21 @@ def failure_of(report: TaskReport) -> Failure:
     return Failure(reason=reason, code=report.code, provider_message=message)
 
 
+TRACKS_MAX = 10
+"""Of one task: as many files as a message may have. The rule is two."""
+
+
 def merge_tracks(known: tuple[Track, ...], reported: tuple[Track, ...]) -> tuple[Track, ...]:
-    """`known` with what `reported` adds, keyed on the track's id; nothing known is ever emptied."""
+    """`known` with what `reported` adds, keyed on the track's id; nothing known is ever emptied.
+
+    No more than `TRACKS_MAX`, or a provider that names new ones each time would fill the database.
+    """
     merged = {track.id: track for track in known}
     for track in reported:
-        merged[track.id] = _filled(merged[track.id], track) if track.id in merged else track
+        if track.id in merged:
+            merged[track.id] = _filled(merged[track.id], track)
+        elif len(merged) < TRACKS_MAX:
+            merged[track.id] = track
     return tuple(merged.values())
 
 

@@ -9,6 +9,7 @@ import msgspec
 UNDER_WAY = timedelta(seconds=90)
 """No question takes longer: after that, one without an answer never gets one."""
 LINES_MAX = 2_000
+_PIECES_MAX = 5 * LINES_MAX  # with headings and empty lines
 LINE_MAX = 500
 """Characters; far more than anybody sings in one breath."""
 SECONDS_MAX = 86_400.0
@@ -56,7 +57,9 @@ def lines_of(words: Iterable[TimedWord]) -> tuple[TimedLine, ...]:
     for word in words:
         first, *rest = word.text.split("\n")
         pieces[-1].append((first, word.begins_at))
-        pieces.extend([(piece, word.begins_at)] for piece in rest)
+        pieces.extend([(piece, word.begins_at)] for piece in rest[:LINES_MAX])
+        if len(pieces) > _PIECES_MAX:
+            break
     sung = [(_words_in(line), _beginning_of(line)) for line in pieces]
     known = [(text, begins_at) for text, begins_at in sung if text and not _is_heading(text)][:LINES_MAX]
     if all(begins_at is None for _, begins_at in known):

@@ -7,6 +7,9 @@ import msgspec
 from bot.domain.timed_lyrics import SECONDS_MAX, TimedWord
 from bot.suno.wire import MalformedRecord, decoded, read_number
 
+WORDS_MAX = 10_000
+"""More than anybody sings in eight minutes; reading hundreds of thousands would hold everything up for a second."""
+
 
 class _Data(msgspec.Struct):
     words: list[dict[str, Any]] | None = msgspec.field(name="alignedWords", default=None)
@@ -27,7 +30,7 @@ def parse_timed_lyrics(body: bytes) -> tuple[TimedWord, ...]:
     """
     data = decoded(body, _ANSWERS, MalformedRecord).data
     raw = [] if data is None or data.words is None else data.words
-    return tuple(_word(each) for each in raw)
+    return tuple(_word(each) for each in raw[:WORDS_MAX])
 
 
 def _word(raw: dict[str, Any]) -> TimedWord:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from bot.domain.jobs import Track
-from bot.domain.reports import ReportKind, TaskReport, without_urls
+from bot.domain.reports import TRACKS_MAX, ReportKind, TaskReport, without_urls
 
 OK = 200
 MESSAGE_MAX = 500
@@ -22,8 +22,6 @@ TITLE_MAX = 500
 TAGS_MAX = 2_000
 LYRICS_MAX = 20_000
 LINK_MAX = 2_048
-TRACKS_MAX = 10
-"""As many files as a message may have; a task has two."""
 NESTING_MAX = 64
 CODE_MAX = 9_999_999
 LENGTH_MAX_SECONDS = 86_400

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from bot.domain.jobs import Job, JobState, Stage
 from bot.domain.reports import ReportKind, TaskReport
 from bot.errors import ProviderBusy, ProviderError, ProviderRefused, ProviderSilent, ProviderUnauthorized
 from bot.fault_points import hold
+from bot.services.pipeline.apply_callbacks import AGAIN_SECONDS
 from tests.support.pipeline import TRACKS, Pipeline, a_pipeline
 
 
@@ -73,10 +75,11 @@ async def test_a_record_that_is_only_behind_does_not_hold_the_tracks_up(pipeline
     assert (await pipeline.job(job)).state is JobState.FINISHED
 
 
-@pytest.mark.parametrize(
-    "error", [ProviderBusy("away", code=503), ProviderSilent("timeout"), ProviderUnauthorized("key", code=401)]
-)
-async def test_a_callback_is_believed_while_the_provider_cannot_be_asked(
+AWAY = [ProviderBusy("away", code=503), ProviderSilent("timeout"), ProviderUnauthorized("key", code=401)]
+
+
+@pytest.mark.parametrize("error", AWAY)
+async def test_music_is_believed_in_while_the_provider_cannot_be_asked(
     pipeline: Pipeline, error: ProviderError
 ) -> None:
     job = await pipeline.running()
@@ -85,6 +88,24 @@ async def test_a_callback_is_believed_while_the_provider_cannot_be_asked(
     await pipeline.call_back(job, "complete", confirmed=False)
 
     assert (await pipeline.job(job)).state is JobState.FINISHED
+
+
+@pytest.mark.parametrize("error", AWAY)
+async def test_a_failure_is_believed_only_once_the_provider_confirms_it(
+    pipeline: Pipeline, error: ProviderError
+) -> None:
+    job = await pipeline.running()
+    pipeline.provider.reports["task-1"] = error
+
+    await pipeline.call_back(job, "error", code=531, confirmed=False)
+
+    waiting = await pipeline.job(job)
+    assert waiting.state is JobState.RUNNING
+    assert waiting.due_at == pipeline.clock() + timedelta(seconds=AGAIN_SECONDS)
+    pipeline.provider.reports["task-1"] = TaskReport(task_id="task-1", kind=ReportKind.FAILED, code=531)
+    pipeline.clock.turn(AGAIN_SECONDS)
+    await pipeline.watch.step()
+    assert (await pipeline.job(job)).state is JobState.FAILED
 
 
 async def test_a_task_unknown_to_the_provider_is_not_believed(pipeline: Pipeline) -> None:

@@ -10,6 +10,7 @@ from bot.domain.reports import (
     LOOKS_FOR_A_LATE_TRACK,
     LOOKS_FOR_A_MISSING_TRACK,
     REPORTED_STATES,
+    TRACKS_MAX,
     ReportKind,
     TaskReport,
     apply_report,
@@ -276,6 +277,14 @@ def test_tracks_are_merged_by_their_id_and_nothing_is_emptied() -> None:
 
     assert [track.id for track in merged] == [READY.id, SECOND.id]
     assert merged[0] == replace(known[0], audio_url="https://audio.invalid/new.mp3")
+
+
+def test_a_task_that_names_new_tracks_without_end_keeps_the_first_ones() -> None:
+    known: tuple[Track, ...] = ()
+    for number in range(3 * TRACKS_MAX):
+        known = merge_tracks(known, (Track(id=f"track {number}"),))
+
+    assert [track.id for track in known] == [f"track {number}" for number in range(TRACKS_MAX)]
 
 
 @given(

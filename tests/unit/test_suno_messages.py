@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.domain.jobs import FailureReason, Track
-from bot.domain.reports import ReportKind, failure_of
+from bot.domain.reports import TRACKS_MAX, ReportKind, failure_of
 from bot.suno.wire import (
     ID_MAX,
     LENGTH_MAX_SECONDS,
@@ -17,7 +17,6 @@ from bot.suno.wire import (
     MESSAGE_READ_MAX,
     TAGS_MAX,
     TITLE_MAX,
-    TRACKS_MAX,
     MalformedRecord,
     parse_callback,
     parse_envelope,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bot.domain.timed_lyrics import LINES_MAX, TimedLine, TimedWord, lines_of, lrc
-from bot.suno.timed_lyrics import parse_timed_lyrics
+from bot.suno.timed_lyrics import WORDS_MAX, parse_timed_lyrics
 from bot.suno.wire import MalformedRecord
 
 
@@ -38,6 +38,11 @@ def test_without_any_time_there_are_no_lines(sung: tuple[TimedWord, ...]) -> Non
 
 def test_too_many_lines_are_cut() -> None:
     assert len(lines_of(words(("la\n" * 3 * LINES_MAX, 1.0)))) == LINES_MAX
+    assert lines_of(words(*[("\n" * LINES_MAX, None)] * 6, ("la", 1.0))) == ()
+
+
+def test_too_many_words_are_cut() -> None:
+    assert len(parse_timed_lyrics(answer(*[{}] * 2 * WORDS_MAX))) == WORDS_MAX
 
 
 def test_the_file_has_a_head_and_a_stamp_for_each_line() -> None:

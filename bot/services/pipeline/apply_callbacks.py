@@ -88,7 +88,8 @@ class Callbacks:
             log.info("job %s: callback %s, which cannot be confirmed now", job.short_id, reported.kind)
             if job.task_id is None:
                 raise Postponed from error
-            return _Belief(reported)
+            # An invented end with tracks is found out when they are fetched. An invented failure would be final.
+            return _Belief(reported if reported.kind is ReportKind.COMPLETE else None)
         if job.task_id is None and record.task_id != task_id and record.kind is ReportKind.WAITING:
             return _Belief(None)  # an answer without a task: the provider knows none of that id
         return _Belief(confirmed(reported, replace(record, task_id=task_id)), is_known=True)
