@@ -23,7 +23,13 @@ def say_where_interactions_go(client: EncoreClient, *, public_key: str, public_u
         has_gateway=has_gateway,
     )
     if problem:
-        log.warning("%s", problem)
+        log.log(logging.ERROR if has_wrong_key(client, public_key) else logging.WARNING, "%s", problem)
+
+
+def has_wrong_key(client: EncoreClient, public_key: str) -> bool:
+    """Whether `public_key` is known to be another application's, so that every interaction over HTTP is refused."""
+    application = client.application
+    return bool(public_key) and application is not None and public_key != application.verify_key.lower()
 
 
 def problem_with(url: str, verify_key: str, *, public_key: str, public_url: str, has_gateway: bool) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import discord
 
@@ -58,6 +59,7 @@ class ShardKeeper:
         self._group = asyncio.TaskGroup()
         self._working: asyncio.Task[None] | None = None
         self._looked_at = clock()
+        self._stands_by = False  # without a share
 
     async def run(self) -> None:
         """Run until cancelled; the client is logged in.
@@ -105,6 +107,9 @@ class ShardKeeper:
             self._trouble.put_nowait(error)
             return False
         self._looked_at = self._clock()
+        if not look.numbers and not self._stands_by:
+            log.info("no shard is free for this process; standing by")
+        self._stands_by = not look.numbers
         for number in look.numbers - self._tasks.keys():
             self._began[number] = time.monotonic()
             self._tasks[number] = self._group.create_task(self._serve(number), name=f"shard {number}")
@@ -133,7 +138,7 @@ class ShardKeeper:
         failures = 0
         while True:
             try:
-                recommended = await _recommended(self._client)
+                recommended, sessions = await _recommended(self._client)
                 agreed = await self._leases.agree(self._wanted, recommended=recommended)
             except ShardsDiffer:
                 raise
@@ -144,7 +149,16 @@ class ShardKeeper:
                 break
             failures += 1
             await asyncio.sleep(backoff_seconds(failures, base_seconds=0.5, cap_seconds=LOGIN_CAP_SECONDS))
-        log.info("%d shards; %d may identify at a time", agreed.count, agreed.max_concurrency)
+        log.info("shards: %d; at a time, %d may identify", agreed.count, agreed.max_concurrency)
+        if agreed.count > sessions.left:
+            log.error(
+                "Discord allows %d more sessions in the next %.1f hours, and each start of one of the %d shards uses"
+                " one; beyond that it resets the token: %s",
+                sessions.left,
+                sessions.renewed_in_seconds / 3600,
+                agreed.count,
+                "set SHARDS=auto" if agreed.count > recommended.count else "restart nothing until then",
+            )
         if self._wanted is None and recommended.count > agreed.count:
             log.warning(
                 "Discord recommends %d shards, but the processes at work have %d: see docs/operating.md, “Shards”",
@@ -153,9 +167,17 @@ class ShardKeeper:
             )
 
 
-async def _recommended(client: EncoreClient) -> Agreed:
+class _Sessions(NamedTuple):
+    """How many more Discord allows, of 1,000 a day (docs/discord.md 6)."""
+
+    left: int
+    renewed_in_seconds: float
+
+
+async def _recommended(client: EncoreClient) -> tuple[Agreed, _Sessions]:
     count, _, limits = await client.http.get_bot_gateway()
-    return Agreed(count=count, max_concurrency=limits["max_concurrency"])
+    agreed = Agreed(count=count, max_concurrency=limits["max_concurrency"])
+    return agreed, _Sessions(limits["remaining"], limits["reset_after"] / 1000)
 
 
 def _cause(error: Exception) -> str:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from aiohttp.typedefs import Middleware
 
 from bot.domain.public_address import SelfCalls
+from bot.endpoint import has_wrong_key
 from bot.parts.ground import Ground
 from bot.services.songs.lyrics_news import LyricsNews
 from bot.suno.signature import signature_is_valid
@@ -32,7 +33,8 @@ async def web_part(
     def readiness() -> Mapping[str, bool]:
         database = {"database": storage.is_writable}
         if not has_gateway:
-            return database if endpoint is None else {"discord": client.logged_in.is_set(), **database}
+            is_heard = client.logged_in.is_set() and not has_wrong_key(client, settings.interactions_public_key)
+            return database if endpoint is None else {"discord": is_heard, **database}
         return {"gateway": client.serves, **database}
 
     application = build_web(

@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -250,9 +251,13 @@ async def test_a_bot_with_the_wrong_key_is_not_registered_and_says_so(
         await town.discord.endpoint.register(f"{app.settings.public_url}/interactions")
 
     async def is_said() -> bool:
-        return any("is not this application's key" in record.getMessage() for record in caplog.records)
+        return any(
+            "is not this application's key" in record.getMessage() and record.levelname == "ERROR"
+            for record in caplog.records
+        )
 
     await eventually(is_said)
+    await eventually(partial(is_reported, app.settings.web_port, 503, {"discord": False, "database": True}))
 
 
 async def test_a_restart_with_a_registered_address_logs_no_warning(

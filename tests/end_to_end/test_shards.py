@@ -132,6 +132,31 @@ async def test_the_number_is_asked_for_until_discord_answers(sharded: Town, capl
     assert line == "cannot find out how many shards there are (HTTP 503); trying again"
 
 
+async def test_a_start_that_could_use_up_the_days_sessions_is_reported(
+    tmp_path: Path, source: Path, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with a_sharded_town(tmp_path, source, request, dataclasses.replace(SHARDED, sessions_left=3)) as town:
+        await settled(town, await town.start(), each=SHARDS)
+
+    (line,) = [each.getMessage() for each in caplog.records if "more sessions" in each.getMessage()]
+    assert line == (
+        "Discord allows 3 more sessions in the next 24.0 hours, and each start of one of the 4 shards uses one;"
+        " beyond that it resets the token: restart nothing until then"
+    )
+
+
+@pytest.mark.postgres
+async def test_a_process_without_a_share_stands_by_and_says_so(sharded: Town, caplog: pytest.LogCaptureFixture) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(SHARDS):
+            await stack.enter_async_context(running(sharded.stand_ins, sharded.settings, only=GATEWAY))
+        await until(lambda: shards_with_a_session(sharded) == [*range(SHARDS)])
+        caplog.clear()
+
+        await stack.enter_async_context(running(sharded.stand_ins, sharded.settings, only=GATEWAY))
+        await until(lambda: any("no shard is free for this process" in each for each in caplog.messages))
+
+
 async def test_a_greeted_shard_counts_as_the_greeting_that_everything_else_waits_for(sharded: Town) -> None:
     app = await sharded.start()
 

@@ -63,6 +63,7 @@ class DiscordOptions:
     shards: int = 1
     """How many `GET /gateway/bot` recommends."""
     max_concurrency: int = 1
+    sessions_left: int = 999
     """How many buckets of shards may identify at the same time."""
     identify_seconds: float = 0
     """The pause between two IDENTIFYs in one bucket. Discord demands 5; 0 lets tests restart the bot at once."""

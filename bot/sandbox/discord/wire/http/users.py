@@ -97,5 +97,10 @@ class UserRoutes:
     def _gateway_bot(self, call: Call) -> Answer:
         del call
         options = self._world.options
-        left = {"total": 1000, "remaining": 999, "reset_after": 86_400_000, "max_concurrency": options.max_concurrency}
+        left = {
+            "total": 1000,
+            "remaining": options.sessions_left,
+            "reset_after": 86_400_000,
+            "max_concurrency": options.max_concurrency,
+        }
         return {"url": self._gateway_url[0], "shards": options.shards, "session_start_limit": left}
