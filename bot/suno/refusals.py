@@ -33,8 +33,8 @@ _GATEWAY_CODE = rb"(?i)error code: (\d{3,4})"
 
 _BUSY = text("The music service is busy at the moment. Nothing was started; try again in a few minutes.")
 _SILENT = text("The music service gave no clear answer. Your job may have started anyway, so I won't send it again.")
-_OUT_OF_CREDITS = text("This bot is out of credits at the music service. Please tell the person who runs it.")
-_UNAUTHORIZED = text("The music service doesn't accept this bot's key. Please tell the person who runs it.")
+_OUT_OF_CREDITS = text("I'm out of credits at the music service. Please tell my operator.")
+_UNAUTHORIZED = text("The music service doesn't accept my key. Please tell my operator.")
 _REFUSED = text("The music service refused the request.")
 
 

@@ -43,8 +43,8 @@ _BUSY = text("The music service is busy. Your lyrics will be written when it has
 _REASONS: Mapping[FailureReason, Text] = {
     FailureReason.REFUSED: text("The music service refused the idea. Put it in other words and try again."),
     FailureReason.SENSITIVE: text("The music service didn't accept a word in your idea. Change it and try again."),
-    FailureReason.OPERATOR: text("The music service didn't accept this bot's key. Its operator needs to fix that."),
-    FailureReason.NO_CREDITS: text("This bot ran out of credits. Its operator needs to top up the account."),
+    FailureReason.OPERATOR: text("The music service didn't accept my key. My operator needs to fix that."),
+    FailureReason.NO_CREDITS: text("I ran out of credits. My operator needs to top up the account."),
     FailureReason.NEVER_STARTED: text("The music service took no new requests for too long. Please try again later."),
     FailureReason.SILENCE: text("The music service never answered. I won't ask again, so nobody is charged twice."),
     FailureReason.NO_RESULT: text("The music service wrote nothing in time. Please try again later."),
