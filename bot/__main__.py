@@ -155,7 +155,16 @@ def _run(settings: Settings, only: frozenset[Role], env_file: Path = ENV_FILE) -
     from bot.kernel import keep_memory_private  # noqa: PLC0415  # as above; discord.py has loaded ctypes by now
 
     keep_memory_private()
+    if passed_over := _passed_over():
+        log.warning("%s", passed_over)
     return run(settings, only=only, manager=_manager() if "NOTIFY_SOCKET" in os.environ else None)
+
+
+def _passed_over() -> str:
+    """What to say if `TMPDIR` is not followed. In the `.env` it would be too late for Python."""
+    from bot.scratch import folder_passed_over  # noqa: PLC0415  # as above
+
+    return folder_passed_over(os.environ.get("TMPDIR", ""))
 
 
 def _manager() -> "ServiceManager | None":
@@ -257,7 +266,14 @@ async def _doctor(environ: Mapping[str, str], env_file: Path, *, as_json: bool, 
 
     _leave_it_to_the_last_line()
     is_healthy = True
-    async for line in diagnose(environ, env_file=env_file, as_json=as_json, rehearse=_rehearse if rehearse else None):
+    lines = diagnose(
+        environ,
+        env_file=env_file,
+        as_json=as_json,
+        rehearse=_rehearse if rehearse else None,
+        passed_over=_passed_over(),
+    )
+    async for line in lines:
         try:
             print(line.text, flush=True)
         except BrokenPipeError:  # whoever read it has seen enough, as in `encore doctor | head`

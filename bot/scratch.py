@@ -41,6 +41,20 @@ def scratch_folder(within: Path | None = None) -> Iterator[Path]:
         os.close(lock)
 
 
+def folder_passed_over(asked: str) -> str:
+    """What to say if `TMPDIR`, which asks for the folder `asked`, is not followed; empty if it is.
+
+    Python takes another folder without a word if nothing can be written there.
+    """
+    try:
+        used = tempfile.gettempdir()
+    except FileNotFoundError:
+        return ""  # there is none at all: making a folder says so
+    if not asked or os.path.abspath(asked) == used:  # noqa: PTH100  # as `tempfile` makes it absolute
+        return ""
+    return f"TMPDIR is {asked}, but nothing can be written there: {used} is used instead"
+
+
 def _make(parent: Path) -> tuple[Path, int]:
     """The folder and the descriptor that keeps it locked."""
     while True:

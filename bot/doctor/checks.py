@@ -28,8 +28,8 @@ SERVERS_SECONDS = 3600.0
 
 
 @asynccontextmanager
-async def all_checks(settings: Settings) -> AsyncIterator[list[Check]]:
-    """They may be run until the block is left."""
+async def all_checks(settings: Settings, *, passed_over: str = "") -> AsyncIterator[list[Check]]:
+    """They may be run until the block is left. `passed_over`: what to say if `TMPDIR` is not followed."""
     with (
         discord_at(settings.discord_api_url, settings.discord_gateway_url),
         tempfile.TemporaryDirectory(prefix="encore-doctor-") as folder,
@@ -37,17 +37,18 @@ async def all_checks(settings: Settings) -> AsyncIterator[list[Check]]:
         silence = Path(folder) / "silence.wav"
         await asyncio.to_thread(write_silence, silence)
         async with discord.Client(intents=discord.Intents(guilds=True)) as client:
-            patient = _Patient(settings, client, silence)
+            patient = _Patient(settings, client, silence, passed_over)
             yield patient.checks()
 
 
 class _Patient:
     """What is examined, and what earlier checks have found out for later ones."""
 
-    def __init__(self, settings: Settings, client: discord.Client, silence: Path) -> None:
+    def __init__(self, settings: Settings, client: discord.Client, silence: Path, passed_over: str) -> None:
         self._settings = settings
         self._client = client
         self._silence = silence
+        self._passed_over = passed_over
         self._calls = SelfCalls(settings.discord_token)
         self._seen: Seen | None = None
         self._account: provider.Answer | None = None
@@ -102,7 +103,7 @@ class _Patient:
         return found
 
     async def _disk(self) -> Found:
-        return await machine.check_disk(self._settings)
+        return await machine.check_disk(self._settings, passed_over=self._passed_over)
 
     async def _clock(self) -> Found:
         return await machine.check_clock(self._settings, self._seen)

@@ -19,12 +19,15 @@ Rehearse = Callable[[], Awaitable[float]]
 
 
 async def diagnose(
-    environ: Mapping[str, str], *, env_file: Path, as_json: bool, rehearse: Rehearse | None
+    environ: Mapping[str, str], *, env_file: Path, as_json: bool, rehearse: Rehearse | None, passed_over: str = ""
 ) -> AsyncIterator[Line]:
-    """Yield the output line by line. `env_file`: the `.env`, whose settings are in `environ` already."""
+    """Yield the output line by line. `env_file`: the `.env`, whose settings are in `environ` already.
+
+    `passed_over`: what to say if `TMPDIR` is not followed.
+    """
     clean = Redaction(_secrets_in(environ)).clean
     statuses: list[Status] = []
-    async for finding in _findings(environ, env_file=env_file, rehearse=rehearse):
+    async for finding in _findings(environ, env_file=env_file, rehearse=rehearse, passed_over=passed_over):
         statuses.append(finding.status)
         is_fault = finding.status is Status.FAILED
         for text in [to_json(finding, clean)] if as_json else as_lines(finding, clean):
@@ -33,7 +36,9 @@ async def diagnose(
         yield Line(text=in_sum(statuses))
 
 
-async def _findings(environ: Mapping[str, str], *, env_file: Path, rehearse: Rehearse | None) -> AsyncIterator[Finding]:
+async def _findings(
+    environ: Mapping[str, str], *, env_file: Path, rehearse: Rehearse | None, passed_over: str
+) -> AsyncIterator[Finding]:
     found = usable(environ)
 
     async def libraries() -> Found:
@@ -59,7 +64,7 @@ async def _findings(environ: Mapping[str, str], *, env_file: Path, rehearse: Reh
             remedy="install Encore's libraries again: make setup, or pip install encore-bot",
         )
         return
-    async with all_checks(found.settings) as checks:
+    async with all_checks(found.settings, passed_over=passed_over) as checks:
         more = [] if rehearse is None else [rehearsal_check(rehearse)]
         async for finding in examine([*checks, *more], found.bad):
             yield finding

@@ -1,6 +1,7 @@
 """This machine: room on its disks, and its clock."""
 
 import asyncio
+import errno
 import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -22,39 +23,54 @@ ASK_SECONDS = 20.0
 USER_AGENT = "DiscordBot (https://discord.com, 1) Encore"
 
 
-async def check_disk(settings: Settings) -> Found:
-    """Beside the database are kept tracks, also with PostgreSQL; in the temporary folder, what is being worked on."""
+async def check_disk(settings: Settings, *, passed_over: str = "") -> Found:
+    """Beside the database are kept tracks, also with PostgreSQL; in the temporary folder, what is being worked on.
+
+    `passed_over`: what to say if `TMPDIR` is not followed.
+    """
     beside = "the folder for kept tracks" if settings.postgres_url else "the database's folder"
     folders = {
         beside: nearest_folder(settings.database_path),
         "the temporary folder": Path(tempfile.gettempdir()),
     }
     free = {f"{name} {folder}": await asyncio.to_thread(_free_bytes, folder) for name, folder in folders.items()}
-    return judge_disk(free)
+    return judge_disk(free, passed_over=passed_over)
 
 
-def _free_bytes(folder: Path) -> int:
-    """None at all if nothing can be written there."""
+def _free_bytes(folder: Path) -> int | OSError:
+    """Or why nothing can be written there."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             return shutil.disk_usage(folder).free
-    except OSError:
-        return 0
+    except OSError as error:
+        return error
 
 
-def judge_disk(free: dict[str, int]) -> Found:
-    """`free`: bytes by folder; 0 where nothing can be written."""
-    problems = [
-        Problem(
-            what=f"{folder} has {size / MB:.0f} MB free" if size else f"nothing can be written in {folder}",
-            remedy="make room on the disk" if size else "give this user the right to write there, or make room",
-            is_fault=size < LEAST_BYTES,
-        )
-        for folder, size in free.items()
-        if size < COMFORTABLE_BYTES
-    ]
-    rest = "; ".join(f"{folder} has {size / 1e9:.1f} GB free" for folder, size in free.items())
+def judge_disk(free: dict[str, int | OSError], *, passed_over: str = "") -> Found:
+    """`free`: bytes by folder, or why nothing can be written there; `passed_over`: what to say about `TMPDIR`."""
+    problems, enough = [], []
+    for folder, size in free.items():
+        if isinstance(size, OSError):
+            what = f"nothing can be written in {folder}: {size.strerror or size}"
+            problems.append(Problem(what=what, remedy=_remedy(size)))
+        elif size < COMFORTABLE_BYTES:
+            what = f"{folder} has {size / MB:.0f} MB free"
+            problems.append(Problem(what=what, remedy="make room on the disk", is_fault=size < LEAST_BYTES))
+        else:
+            enough.append(f"{folder} has {size / 1e9:.1f} GB free")
+    if passed_over:
+        remedy = "make room in that folder, give this user the right to write there, or clear TMPDIR"
+        problems.append(Problem(what=passed_over, remedy=remedy, is_fault=False))
+    rest = "; ".join(enough)
     return summed_up("writing a file and looking at the free disk", problems, rest)
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "make room on the disk"
+    if error.errno == errno.EROFS:
+        return "mount that file system for writing, or name another folder"
+    return "give this user the right to write there"
 
 
 async def check_clock(settings: Settings, seen: Seen | None) -> Found:

@@ -42,6 +42,7 @@ async def open_sqlite(
             reader = await _connected(path, timeout_seconds=busy_seconds)
         try:
             reader.row_factory = sqlite3.Row
+            await _keep_in_memory(reader)
             await reader.execute_fetchall("PRAGMA query_only = ON")
             database = SqliteEngine(writer, reader, busy_seconds=busy_seconds, hanging_seconds=hanging_seconds)
             try:
@@ -93,6 +94,7 @@ async def copy_database(source: Path, to: Path) -> None:
 
 async def _configure(writer: aiosqlite.Connection, busy_seconds: float) -> None:
     writer.row_factory = sqlite3.Row
+    await _keep_in_memory(writer)
     await writer.execute_fetchall("PRAGMA foreign_keys = ON")
     await writer.execute_fetchall("PRAGMA synchronous = FULL")
     loop = asyncio.get_running_loop()
@@ -107,6 +109,11 @@ async def _configure(writer: aiosqlite.Connection, busy_seconds: float) -> None:
         else:
             return
         await asyncio.sleep(0.01)
+
+
+async def _keep_in_memory(connection: aiosqlite.Connection) -> None:
+    """Temporary files: SQLite takes a full TMPDIR for a full database."""
+    await connection.execute_fetchall("PRAGMA temp_store = MEMORY")
 
 
 def _make_file(path: Path) -> None:

@@ -140,6 +140,17 @@ async def test_a_database_that_cannot_be_opened_is_reported_in_one_line(tmp_path
     assert not [line for line in bot.said if "Traceback" in line]
 
 
+@pytest.mark.sqlite
+@pytest.mark.parametrize("command", ["run", "doctor"])
+async def test_a_tmpdir_that_is_not_followed_is_named(tmp_path: Path, town: Town, command: str) -> None:
+    settings = replace(town.settings, database_path=Path("/proc/encore.db"))  # it ends there
+    environ = environ_of(settings) | {"TMPDIR": "/proc"}
+    async with bot_process(environ, command, folder=tmp_path) as bot:
+        assert await bot.exit_status() == 1
+
+    assert any("TMPDIR is /proc, but nothing can be written there: " in line for line in bot.said)
+
+
 async def test_a_failed_first_connection_is_tried_again(tmp_path: Path, town: Town) -> None:
     town.discord.gateway.refuse_connections(2)
 

@@ -16,6 +16,9 @@ from tests.support.notes import ADD, add, adding, names, notes
 
 pytestmark = pytest.mark.sqlite
 
+MEMORY = 2
+"""As SQLite gives `PRAGMA temp_store`."""
+
 
 async def test_a_locked_database_is_reported_and_works_again_once_it_is_free(tmp_path: Path) -> None:
     async with notes(tmp_path, busy_seconds=0.3) as database:
@@ -74,6 +77,18 @@ async def test_a_full_disk_is_reported_and_works_again_once_there_is_room(tmp_pa
 
         await add(database, "small")
         assert await names(database) == ["small"]
+
+
+async def test_temporary_files_are_kept_in_memory_so_a_full_tmpdir_does_no_harm(tmp_path: Path) -> None:
+    async with notes(tmp_path) as database:
+
+        async def temp_store(connection: Connection) -> int:
+            row = await connection.fetch_one("PRAGMA temp_store")
+            assert row
+            return int(row["temp_store"])
+
+        assert await database.write(temp_store) == MEMORY
+        assert await temp_store(database.reading) == MEMORY
 
 
 @pytest.mark.parametrize("earlier", [0, 1, 2])

@@ -1,6 +1,8 @@
 """The decisions of `encore doctor`: what a finding means, what is skipped, what is printed."""
 
 import asyncio
+import errno
+import os
 import re
 import tomllib
 from datetime import timedelta
@@ -184,14 +186,40 @@ def test_a_misspelt_setting_is_a_warning_and_settings_of_others_are_not(tmp_path
 
 @pytest.mark.parametrize(
     ("free", "status", "words"),
-    [(0, "failed", "nothing can be written"), (50_000_000, "failed", "50 MB free"), (500_000_000, "warning", "500 MB")],
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "failed", "No space left on device"),
+        (0, "failed", "0 MB free"),
+        (50_000_000, "failed", "50 MB free"),
+        (500_000_000, "warning", "500 MB"),
+    ],
 )
-def test_a_full_disk_is_noticed(free: int, status: str, words: str) -> None:
+def test_a_full_disk_is_noticed(free: int | OSError, status: str, words: str) -> None:
     found = judge_disk({"the temporary folder /tmp": free})
 
     assert found.status == status
     assert words in found.came_back
     assert "make room" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.EROFS, "mount that file system for writing"), (errno.EACCES, "give this user the right to write there")],
+)
+def test_a_folder_that_cannot_be_written_is_told_from_a_full_one(number: int, remedy: str) -> None:
+    found = judge_disk({"the temporary folder /tmp": OSError(number, os.strerror(number))})
+
+    failed(found, "nothing can be written in")
+    assert os.strerror(number) in found.came_back
+    assert remedy in found.remedy
+    assert "make room" not in found.remedy
+
+
+def test_a_temporary_folder_that_is_not_used_is_noticed() -> None:
+    passed_over = "TMPDIR is /full, but nothing can be written there: /spare is used instead"
+
+    warned(
+        judge_disk({"the temporary folder /tmp": 10**12}, passed_over=passed_over), "but nothing can be written there"
+    )
 
 
 def test_a_clock_that_is_wrong_is_noticed_also_the_servers() -> None:

@@ -108,6 +108,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bot.logs",
         "bot.roles",
         "bot.sandbox",
+        "bot.scratch",
         "bot.service_manager",
         "bot.settings",
     ),

@@ -1,11 +1,12 @@
 import asyncio
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from bot.scratch import PREFIX, ScratchUnavailable, scratch_folder
+from bot.scratch import PREFIX, ScratchUnavailable, folder_passed_over, scratch_folder
 from tests.support.process import ROOT
 
 HOLD_ONE = """
@@ -88,3 +89,26 @@ def test_a_link_with_such_a_name_is_not_followed(tmp_path: Path) -> None:
 def test_if_no_folder_can_be_made_the_error_names_the_setting_and_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ScratchUnavailable, match="set TMPDIR to a folder with room"), scratch_folder(tmp_path / "gone"):
         pass
+
+
+def test_a_folder_of_tmpdir_that_python_passes_over_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)  # let Python choose again
+    monkeypatch.setenv("TMPDIR", "/proc")
+
+    told = folder_passed_over("/proc")
+
+    assert told == f"TMPDIR is /proc, but nothing can be written there: {tempfile.gettempdir()} is used instead"
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_folder_of_tmpdir_that_is_used_is_nothing_to_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", f"{tmp_path}{end}")
+
+    assert folder_passed_over(f"{tmp_path}{end}") == ""
+
+
+def test_without_tmpdir_there_is_nothing_to_tell() -> None:
+    assert folder_passed_over("") == ""
