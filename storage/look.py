@@ -14,7 +14,7 @@ from storage import lock
 from storage.engines import sqlite_ownership
 from storage.engines.base import Engine
 from storage.engines.opening import open_server
-from storage.engines.postgres_ownership import check_ours, name_and_size, table_names
+from storage.engines.postgres_ownership import check_new_or_ours, name_and_size, table_names
 from storage.engines.sqlite_file import open_sqlite
 from storage.errors import StorageUnavailable
 from storage.migrate import APPLIED, HALF_MOVED, compatible_from
@@ -76,8 +76,7 @@ async def look_at_server(url: str) -> Seen:
     """The PostgreSQL database at `url`. Raises as `look_at_file`."""
     async with open_server(url, connections=2, name="encore doctor") as engine:
         tables = await table_names(engine.reading)
-        if tables:
-            check_ours(tables)
+        check_new_or_ours(tables)
         newest, oldest, needed = await _migrations(engine) if tables else (0, None, 0)
         await _write_nothing(engine)
         name, size_bytes = await name_and_size(engine.reading)

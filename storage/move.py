@@ -17,7 +17,7 @@ from storage import lock
 from storage.backup import migrated_copy
 from storage.engines.base import Connection, Engine
 from storage.engines.opening import open_server
-from storage.engines.postgres_ownership import check_ours, table_names
+from storage.engines.postgres_ownership import MIGRATIONS, check_new_or_ours, table_names
 from storage.engines.sqlite_file import open_sqlite
 from storage.engines.sqlite_texts import clean_texts
 from storage.engines.tables import Table, pages, tables_in
@@ -27,9 +27,6 @@ from storage.values import to_ms
 
 BUSY_SECONDS = 10.0  # nobody waits for this program
 HANGING_SECONDS = 60.0
-MIGRATIONS = "migration"
-"""The one table that is not copied: each database has its own."""
-
 MARK_MOVED = "DELETE FROM migration WHERE number = $1"
 
 
@@ -103,8 +100,7 @@ async def _is_half_moved(server: Engine) -> bool:
             await connection.execute(server.dialect(REMEMBER_MIGRATIONS))
             await connection.execute(MARK_APPLIED, HALF_MOVED, "encore move-database", now)
             return True
-        if found != {MIGRATIONS}:  # interrupted before its first migration
-            check_ours(found)
+        check_new_or_ours(found)
         applied = await connection.fetch_one(APPLIED)
         return bool(applied and applied["oldest"] == HALF_MOVED)
 
@@ -150,7 +146,9 @@ async def _tables(file: Path) -> tuple[Table, ...]:
     """As the migrations make them in an empty database."""
     async with open_sqlite(file) as empty:
         await migrate(empty)
-        return tuple(table for table in await tables_in(empty.reading) if table.name != MIGRATIONS)
+        return tuple(
+            table for table in await tables_in(empty.reading) if table.name != MIGRATIONS
+        )  # each database has its own
 
 
 @contextmanager

@@ -228,18 +228,21 @@ async def open_shared_storage(
     """The storage in the PostgreSQL database at `url`, migrated to this program's schema.
 
     Raises:
-        StorageUnavailable: it cannot be used, as the text says, or asyncpg is missing.
+        StorageUnavailable: it cannot be used or is somebody else's, as the text says, or asyncpg is missing.
         DatabaseTooNew: a later program has changed it.
         UpgradeNeeded: it needs a migration that older programs could not run on.
     """
-    from storage.restored import notice_restore  # noqa: PLC0415  # a file's bot does without
+    from storage.engines.postgres_ownership import (  # noqa: PLC0415  # a file's bot does without
+        check_new_or_ours,
+        table_names,
+    )
+    from storage.restored import notice_restore  # noqa: PLC0415  # as above
 
-    async with (
-        open_server(url, connections=connections, busy_seconds=busy_seconds) as engine,
-        _opened(engine, before=_refuse_breaking) as storage,
-    ):
-        await notice_restore(engine)
-        yield storage
+    async with open_server(url, connections=connections, busy_seconds=busy_seconds) as engine:
+        check_new_or_ours(await table_names(engine.reading))
+        async with _opened(engine, before=_refuse_breaking) as storage:
+            await notice_restore(engine)
+            yield storage
 
 
 async def _waited_for_copy(path: Path) -> bool:

@@ -6,6 +6,8 @@ from storage.errors import StorageUnavailable
 
 TABLE_NAMES = "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = current_schema()"
 
+MIGRATIONS = "migration"
+
 OTHER_BOTS = """
 SELECT count(*) AS number FROM pg_stat_activity
  WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()
@@ -32,6 +34,12 @@ def check_ours(tables: frozenset[str]) -> None:
         raise StorageUnavailable(
             "the database holds tables of another program", remedy="create a database for Encore alone"
         )
+
+
+def check_new_or_ours(tables: frozenset[str]) -> None:
+    """Raise `StorageUnavailable` unless there are no tables yet, or these are Encore's."""
+    if tables and tables != {MIGRATIONS}:  # which is all that the first moment of a move has made
+        check_ours(tables)
 
 
 async def is_bot_connected(connection: Connection) -> bool:

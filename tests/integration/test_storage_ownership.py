@@ -8,7 +8,8 @@ import pytest
 
 from storage.engines.sqlite_ownership import TABLES
 from storage.errors import StorageUnavailable
-from storage.storage import open_storage
+from storage.storage import open_shared_storage, open_storage
+from tests.support.database import connected, make_database, postgres_url_for, rows
 
 
 def a_foreign_database(path: Path) -> None:
@@ -43,6 +44,19 @@ async def test_a_file_of_somebody_elses_is_named_and_nothing_is_left_behind(
     assert list(tmp_path.iterdir()) == [path]
     assert (path.read_bytes() if path.is_file() else None) == before
     assert "chmod" not in caplog.text  # it is not ours to say
+
+
+@pytest.mark.postgres
+async def test_another_programs_tables_on_a_server_are_left_alone(tmp_path: Path) -> None:
+    await make_database(tmp_path, like_new=True)
+    async with connected(tmp_path) as other:
+        await other.execute("CREATE TABLE recipe (name TEXT)")
+
+    with pytest.raises(StorageUnavailable, match="tables of another program; create a database for Encore alone"):
+        async with open_shared_storage(await postgres_url_for(tmp_path), connections=2):
+            pass
+
+    assert await rows(tmp_path, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("recipe",)]
 
 
 async def test_the_log_names_the_database_and_says_whether_it_is_new(
