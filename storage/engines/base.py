@@ -105,11 +105,15 @@ class Engine(Protocol):
 
 
 class Availability:
-    """Whether writing works. The operator hears once when it fails, and once when it works again."""
+    """Whether writing works. The operator hears once when it fails, and once when it works again.
+
+    Before anything has been written, a failure ends the start, whose last line says it.
+    """
 
     def __init__(self, *, hanging_seconds: float) -> None:
         self._hanging_seconds = hanging_seconds
         self._is_away = False
+        self._has_worked = False
         self._writing_since: dict[int, float] = {}  # by the loop's clock
         self._writes = 0
 
@@ -118,13 +122,14 @@ class Availability:
         try:
             yield
         except StorageUnavailable as error:
-            if not self._is_away:
+            if self._has_worked and not self._is_away:
                 log.error("%s. Work waits until writing works again", error)  # noqa: TRY400  # one line
             self._is_away = True
             raise
-        if self._is_away:
+        if self._has_worked and self._is_away:
             log.warning("the database can be written again")
         self._is_away = False
+        self._has_worked = True
 
     @contextmanager
     def timed(self) -> Iterator[None]:

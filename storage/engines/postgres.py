@@ -27,7 +27,8 @@ from storage.engines.base import (
     bound,
 )
 from storage.engines.postgres_clock import running_clock
-from storage.engines.postgres_outages import outages_typed
+from storage.engines.postgres_outages import CONNECTIONS as CONNECTIONS_REMEDY
+from storage.engines.postgres_outages import connecting_to, outages_typed
 from storage.errors import StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ WAS_COMMITTED = "SELECT pg_xact_status($1::text::xid8) AS status"
 PROPERTIES = """
 SELECT current_setting('server_version_num')::int / 10000 AS version, pg_encoding_to_char(encoding) AS encoding,
        datcollate AS collation, datctype AS characters, datname AS name,
-       coalesce(to_jsonb(pg_database) ->> 'datlocprovider', 'c') AS provider
+       quote_ident(current_user) AS role, coalesce(to_jsonb(pg_database) ->> 'datlocprovider', 'c') AS provider
   FROM pg_database WHERE datname = current_database()
 """
 BYTE_ORDER = {"C", "POSIX", "C.UTF-8", "C.utf8"}
@@ -155,8 +156,17 @@ class PostgresEngine:
 
     is_shared = True
 
-    def __init__(self, pool: Any, *, busy_seconds: float, hanging_seconds: float, writers: int) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        pool: Any,  # noqa: ANN401  # asyncpg has no types
+        *,
+        url: str,
+        busy_seconds: float,
+        hanging_seconds: float,
+        writers: int,
+    ) -> None:
         self._pool = pool
+        self._url = url
         self._busy_seconds = busy_seconds
         self._hanging_seconds = hanging_seconds
         self._writers = asyncio.Semaphore(writers)  # first come, first served
@@ -169,7 +179,7 @@ class PostgresEngine:
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[Lent]:
         """A connection of the pool, outside a transaction."""
-        with outages_typed():
+        with connecting_to(self._url):
             pg = await self._acquired()
         lent = Lent(pg)
         try:
@@ -198,9 +208,10 @@ class PostgresEngine:
     def _report_few(self, error: Exception) -> None:
         if not self._has_reported_few:
             log.warning(
-                "the database refuses more connections (%s); working with those there are."
-                " Lower DATABASE_CONNECTIONS, or raise the server's max_connections",
+                "the database refuses more connections (%s); working with those there are. %s%s",
                 error,
+                CONNECTIONS_REMEDY[0].upper(),
+                CONNECTIONS_REMEDY[1:],
             )
         self._has_reported_few = True
 
@@ -322,7 +333,7 @@ async def open_postgres(
     Raises:
         StorageUnavailable: it cannot be reached, or was not created as Encore needs it.
     """
-    with outages_typed():
+    with connecting_to(url):
         pool = await asyncpg.create_pool(
             url,
             min_size=0,  # more would be kept up behind our back, with tracebacks in the log while the server is away
@@ -337,6 +348,7 @@ async def open_postgres(
     try:
         engine = PostgresEngine(
             pool,
+            url=url,
             busy_seconds=busy_seconds,
             hanging_seconds=hanging_seconds,
             writers=max(1, connections // 2),
@@ -361,8 +373,9 @@ async def _check_properties(engine: PostgresEngine) -> None:
         raise StorageUnavailable(
             f"the database {row['name']} does not use UTF8 with the collation C, which Encore needs",
             remedy=(
-                f"create another one with: CREATE DATABASE {row['name']}_utf8 TEMPLATE template0 ENCODING 'UTF8'"
-                f" LC_COLLATE 'C' LC_CTYPE 'C'{' LOCALE_PROVIDER libc' if row['provider'] == 'i' else ''}"
+                f"create another one with: CREATE DATABASE {row['name']}_utf8 OWNER {row['role']} TEMPLATE template0"
+                f" ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+                f"{' LOCALE_PROVIDER libc' if row['provider'] == 'i' else ''}"
             ),
         )
     log.info("database: %s on PostgreSQL %s", row["name"], row["version"])

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from bot.domain.pace import backoff_seconds
-from storage.engines.postgres_outages import outages_typed
+from storage.engines.postgres_outages import connecting_to, outages_typed
 from storage.errors import StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class BellsElsewhere:
             if sender != self._sender:
                 ring(name)
 
-        with outages_typed():
+        with connecting_to(self._url):
             pg = await asyncpg.connect(
                 self._url,
                 timeout=ANSWER_SECONDS,

@@ -286,7 +286,7 @@ async def test_a_user_who_may_not_make_tables_is_noticed(path: Path) -> None:
     await owner.execute("CREATE ROLE guest LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     guest = replace(at_server, postgres_url=at_server.postgres_url.replace("//encore@", "//guest@"))
 
-    failed((await look_at_database(guest))[0], "check the user and password in DATABASE_URL")
+    failed((await look_at_database(guest))[0], "make that user the database's owner")
 
     await owner.execute("DROP ROLE guest")
     await owner.close()

@@ -15,6 +15,7 @@ import pytest
 from bot.sandbox.patience import PATIENCE_SECONDS
 from storage.engines.postgres import Lent, PostgresEngine, open_postgres
 from storage.errors import Conflict, StorageUnavailable
+from storage.storage import open_shared_storage
 from tests.support.notes import ADD, names
 from tests.support.postgres_server import PostgresServer, running_server
 
@@ -322,8 +323,14 @@ async def test_a_broken_constraint_is_a_conflict_and_undoes_its_transaction(data
         ("postgresql://encore@/nowhere?host={folder}", 'database "nowhere" does not exist; create the database'),
         ("postgresql://nobody@/postgres?host={folder}", 'role "nobody" does not exist; check the user and password'),
         ("postgresql://encore@127.0.0.1:9/encore", "check that the server of DATABASE_URL runs"),
+        ("postgresql://encore:x@no-such-host.invalid/encore", "unavailable: no-such-host.invalid: "),
         ("postgresql://encore@no-such-host.invalid/encore", "check that the server of DATABASE_URL runs"),
+        ("postgresql://encore@/encore?host=/no/such/folder", "unavailable: /no/such/folder: No such file or directory"),
         ("postgresql://encore@/postgres?host={folder}&sslmode=perhaps", "DATABASE_URL: "),
+        ("postgresql://encore@db/x?sslmode=verify-full&sslrootcert=/no/such/file", "check sslmode and sslrootcert in"),
+        ("postgresql://encore@/postgres?host={folder}&conect_timeout=3", "correct what follows ? in DATABASE_URL"),
+        ("postgresql://encore@/postgres?host={folder}&work_mem=lots", "correct what follows ? in DATABASE_URL"),
+        ("postgresql://encore@/postgres?host={folder}&sslmode", "DATABASE_URL has a part that cannot be read"),
     ],
 )
 async def test_an_address_that_leads_nowhere_is_reported_with_a_remedy(
@@ -332,6 +339,61 @@ async def test_an_address_that_leads_nowhere_is_reported_with_a_remedy(
     with pytest.raises(StorageUnavailable, match=re.escape(told)):
         async with open_postgres(address.format(folder=database.server.folder)):
             pass
+
+
+async def test_a_database_that_takes_no_connections_is_reported_with_a_remedy(database: Database) -> None:
+    await database.make()
+    admin = await asyncpg.connect(database.server.url_of("postgres"))
+    await admin.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS false")
+    await admin.close()
+
+    with pytest.raises(StorageUnavailable, match="let the server accept connections to that database"):
+        async with open_postgres(database.url):
+            pass
+
+
+async def test_a_user_who_may_not_make_tables_is_told_to_become_the_owner(database: Database) -> None:
+    await database.make()
+    admin = await asyncpg.connect(database.server.url_of(database.name))
+    await admin.execute("CREATE ROLE lodger LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    async with open_postgres(database.url.replace("encore@", "lodger@")) as engine:
+        with pytest.raises(StorageUnavailable, match="make that user the database's owner: ALTER DATABASE"):
+            async with engine.transaction() as connection:
+                await connection.execute("CREATE TABLE note (name TEXT)")
+    await admin.execute("DROP ROLE lodger")
+    await admin.close()
+
+
+async def test_a_user_whom_the_server_does_not_list_is_told_where_it_would(database: Database) -> None:
+    await database.make()
+    listed = database.server.folder / "data" / "pg_hba.conf"
+    before = listed.read_text()
+    listed.write_text("local all encore trust\n")
+    database.server.stop()  # it reads the list when it starts
+    database.server.start()
+    try:
+        with pytest.raises(StorageUnavailable, match=r"or allow it in the server's pg_hba\.conf"):
+            async with open_postgres(database.url.replace("encore@", "stranger@")):
+                pass
+    finally:
+        listed.write_text(before)
+        database.server.stop()
+        database.server.start()
+
+
+async def test_a_server_without_tls_is_told_from_one_that_is_away() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)  # the question for TLS
+        writer.write(b"N")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(StorageUnavailable, match="let the server offer TLS") as refused:
+            async with open_postgres(f"postgresql://encore@127.0.0.1:{port}/encore?sslmode=require"):
+                pass
+    assert "check that the server" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +409,8 @@ async def test_a_database_with_other_properties_is_refused_with_the_command_that
     await database.make(properties)
 
     with pytest.raises(
-        StorageUnavailable, match=f"CREATE DATABASE {database.name}_utf8 TEMPLATE template0 ENCODING 'UTF8'"
+        StorageUnavailable,
+        match=f"CREATE DATABASE {database.name}_utf8 OWNER encore TEMPLATE template0 ENCODING 'UTF8'",
     ):
         async with open_postgres(database.url):
             pass
@@ -359,7 +422,7 @@ async def test_a_server_without_free_connections_is_reported_with_a_remedy(datab
         await admin.execute("CREATE ROLE crowd LOGIN CONNECTION LIMIT 1")
         address = database.url.replace("encore@", "crowd@")
         crowd = await asyncpg.connect(address)
-        with pytest.raises(StorageUnavailable, match="lower DATABASE_CONNECTIONS"):
+        with pytest.raises(StorageUnavailable, match=r"lower DATABASE_CONNECTIONS.*or the role's CONNECTION LIMIT"):
             async with open_postgres(address):
                 pass
         await crowd.close()
@@ -401,3 +464,16 @@ async def test_a_standby_is_refused_as_one(database: Database) -> None:
     with pytest.raises(StorageUnavailable, match="name the primary"):
         async with open_postgres(database.url) as engine:
             await add(engine, "never")
+
+
+async def test_a_failed_start_does_not_promise_to_go_on(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    await database.make()
+    admin = await asyncpg.connect(database.server.url_of("postgres"))
+    await admin.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+    await admin.close()
+
+    with pytest.raises(StorageUnavailable, match="name the primary"):
+        async with open_shared_storage(database.url, connections=2):
+            pass
+
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
