@@ -289,6 +289,9 @@ _HOST_AND_PORT = r"(?:\[[^\]]*\]|[^\[\]:,@]*)(?::\d*)?"
 _PORTS = rf"(?:.*@)?{_HOST_AND_PORT}(?:,{_HOST_AND_PORT})*"
 
 
+_ENCODED = "(special characters in the password are percent-encoded, such as %40 for @)"
+
+
 def _database(raw: str) -> Path | str:
     """A file's path, or PostgreSQL's address as it is."""
     if raw.startswith(("postgresql://", "postgres://")):
@@ -298,9 +301,13 @@ def _database(raw: str) -> Path | str:
             named = ""
         if not named:
             # Without the value itself, which holds a password.
-            raise ValueError("names no database: use postgresql://user:password@host/encore")
+            raise ValueError(f"names no database: use postgresql://user:password@host/encore {_ENCODED}")
+        if urlsplit(raw).netloc.count("@") > 1 or "@" in named:  # asyncpg would take the first for the end of it
+            raise ValueError(f"has an @ too many: use postgresql://user:password@host/encore {_ENCODED}")
         if not re.fullmatch(_PORTS, urlsplit(raw).netloc):
-            raise ValueError("has a port that is not a number: use postgresql://user:password@host:5432/encore")
+            raise ValueError(
+                f"has a port that is not a number: use postgresql://user:password@host:5432/encore {_ENCODED}"
+            )
         return raw
     if not raw.startswith("sqlite:///") or raw == "sqlite:///":
         raise ValueError(

@@ -273,6 +273,15 @@ def test_a_postgresql_address_may_name_several_servers_with_their_ports() -> Non
         assert problem.startswith("DATABASE_URL has a port that is not a number")
 
 
+@pytest.mark.parametrize("password", ["in#vented", "in/vented", "in@vented", "in?vented", "1/vented"])
+def test_a_password_with_special_characters_is_pointed_out_and_not_repeated(password: str) -> None:
+    (problem,) = problems(DATABASE_URL=f"postgresql://encore:{password}@db.example/encore")
+
+    assert problem.startswith("DATABASE_URL ")
+    assert problem.endswith("(special characters in the password are percent-encoded, such as %40 for @)")
+    assert "vented" not in problem
+
+
 def test_a_postgresql_address_is_kept_whole_and_secret() -> None:
     url = "postgresql://encore:invented@db.example/encore?sslmode=verify-full"
 
