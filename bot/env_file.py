@@ -31,7 +31,7 @@ def from_file(path: Path, *, is_named: bool) -> Mapping[str, str]:
                 f"line {_line(binding.original)} of {path.absolute()} cannot be read: write it as NAME=value, and close"
                 " every quote"
                 for binding in parse_stream(stream)
-                if binding.error
+                if binding.error or (binding.key is not None and binding.value is None)  # a name alone sets nothing
             )
         found = {} if unreadable else dotenv_values(path)
     except UnicodeDecodeError:
@@ -56,5 +56,5 @@ def misspelt(names: Iterable[str]) -> dict[str, str]:
         return {}
     from difflib import get_close_matches  # noqa: PLC0415  # rarely needed
 
-    similar = {name: get_close_matches(name, SETTINGS, n=1) for name in unknown}
+    similar = {name: get_close_matches(name.upper(), SETTINGS, n=1) for name in unknown}
     return {name: matches[0] for name, matches in similar.items() if matches}

@@ -47,7 +47,7 @@ async def test_an_env_file_that_cannot_be_read_is_named_in_one_line(tmp_path: Pa
 
 
 @pytest.mark.parametrize("command", ["run", "doctor", "backup copy.db"])
-@pytest.mark.parametrize("line", ['LOG_FORMAT="json', "QUOTA_PER_DAY: 3", "DISCORD TOKEN=a-secret"])
+@pytest.mark.parametrize("line", ['LOG_FORMAT="json', "QUOTA_PER_DAY: 3", "DISCORD TOKEN=a-secret", "QUOTA_PER_DAY"])
 async def test_a_line_of_the_env_file_that_cannot_be_read_stops_every_command(
     tmp_path: Path, line: str, command: str
 ) -> None:
@@ -61,13 +61,14 @@ async def test_a_line_of_the_env_file_that_cannot_be_read_stops_every_command(
 
 
 async def test_a_misspelt_setting_in_the_env_file_is_pointed_out(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("QUOTA_PERDAY=3\nCOMPOSE_PROJECT_NAME=music\n")
+    (tmp_path / ".env").write_text("QUOTA_PERDAY=3\ncredits_per_day=120\nCOMPOSE_PROJECT_NAME=music\nhttp_proxy=x\n")
 
     async with bot_process({"PYTHONPATH": str(Path.cwd())}, "run", folder=tmp_path) as bot:
         assert await bot.exit_status() == 2
 
     assert bot.said[0].endswith("is not a setting; did you mean QUOTA_PER_DAY?")
-    assert not any("COMPOSE" in line for line in bot.said)
+    assert bot.said[1].endswith("is not a setting; did you mean CREDITS_PER_DAY?")
+    assert not any("COMPOSE" in line or "http_proxy" in line for line in bot.said)
 
 
 async def test_it_starts_prints_its_invite_link_and_stops_cleanly_on_sigterm(town: Town, tmp_path: Path) -> None:
