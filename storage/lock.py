@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from storage.engines.sqlite_outages import remedy_for
 from storage.errors import StorageUnavailable
 
 
@@ -44,7 +45,7 @@ def _locked(database: Path, kind: int, cause: str, remedy: str) -> Iterator[None
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise StorageUnavailable(f"cannot open {path}: {error.strerror}") from error
+        raise StorageUnavailable(f"cannot open {path}: {error.strerror}", remedy=remedy_for(error)) from error
     try:
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)

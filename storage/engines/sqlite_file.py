@@ -16,7 +16,7 @@ import aiosqlite
 from storage.engines.base import BUSY_SECONDS, HANGING_SECONDS
 from storage.engines.sqlite import SqliteEngine
 from storage.engines.sqlite_connection import Sqlite
-from storage.engines.sqlite_outages import RIGHTS, is_code, outages_typed
+from storage.engines.sqlite_outages import is_code, outages_typed, remedy_for
 from storage.errors import BackupError, StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def _make_file(path: Path) -> None:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             log.warning("other users of this machine can read or write %s, which holds tokens: chmod 600 it", path)
     except OSError as error:
-        raise StorageUnavailable(f"cannot make the file: {error.strerror}", remedy=RIGHTS) from error
+        raise StorageUnavailable(f"cannot make the file: {error.strerror}", remedy=remedy_for(error)) from error
 
 
 def _make_new_file(path: Path) -> None:

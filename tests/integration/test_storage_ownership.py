@@ -59,6 +59,13 @@ async def test_another_programs_tables_on_a_server_are_left_alone(tmp_path: Path
     assert await rows(tmp_path, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("recipe",)]
 
 
+async def test_a_place_where_no_lock_can_be_made_is_reported_with_a_remedy() -> None:
+    words = r"cannot open /proc/encore\.db\.lock: .*; this process needs the right to write the file of DATABASE_URL"
+    with pytest.raises(StorageUnavailable, match=words):
+        async with open_storage(Path("/proc/encore.db")):
+            pass
+
+
 async def test_the_log_names_the_database_and_says_whether_it_is_new(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
