@@ -122,7 +122,9 @@ class Availability:
         try:
             yield
         except StorageUnavailable as error:
-            if self._has_worked and not self._is_away:
+            if not self._has_worked:
+                log.debug("%s", error)
+            elif not self._is_away:
                 log.error("%s. Work waits until writing works again", error)  # noqa: TRY400  # one line
             self._is_away = True
             raise

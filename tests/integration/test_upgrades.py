@@ -246,9 +246,12 @@ async def test_a_process_that_starts_while_another_copies_waits_for_it(
 
 
 @pytest.mark.sqlite
-async def test_two_processes_that_upgrade_at_once_both_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_processes_that_upgrade_at_once_both_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Neither has begun to copy when the other looks."""
     monkeypatch.setattr(upgrade, "GROWING_SECONDS", 600)
+    caplog.set_level(logging.DEBUG, "storage.engines.base")
     path = tmp_path / "encore.db"
     await upgraded(path, known=KNOWN[:-1])
     half = path.with_name(f".{path.name}.before-{NEXT:04}_mood.0123abcd")
