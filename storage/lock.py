@@ -32,9 +32,10 @@ def exclusive(database: Path) -> Iterator[None]:
     """While the file is replaced or moved.
 
     Raises:
-        DatabaseInUse: a bot is running on it.
+        DatabaseInUse: a bot is running on it, or it is being restored or moved already.
     """
-    with _locked(database, fcntl.LOCK_EX, "a bot is running on this database", "stop it first"):
+    cause = "a bot or another encore move-database or restore is running on this database"
+    with _locked(database, fcntl.LOCK_EX, cause, "stop it first, or wait until it has finished"):
         yield
 
 

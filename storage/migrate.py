@@ -11,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from bot import fault_points
-from storage.engines.base import Connection, Engine
+from storage.engines.base import Connection, Engine, Row
 from storage.errors import DatabaseTooNew, StorageUnavailable
 from storage.memos import Memos
 from storage.values import to_ms
@@ -107,15 +107,28 @@ async def migrate(
         log.info("database: %s applied", migration.name)
 
 
+async def refuse_half_moved(connection: Connection) -> None:
+    """Raise `StorageUnavailable` while `encore move-database` has not finished with a database that has migrations.
+
+    Before anything else waits for its turn to write, which the move keeps for minutes.
+    """
+    _check_moved(await connection.fetch_one(APPLIED))
+
+
+def _check_moved(applied: Row | None) -> None:
+    if applied and applied["oldest"] == HALF_MOVED:
+        raise StorageUnavailable(
+            "encore move-database has not finished with it", remedy="wait for it, or run it again if it was interrupted"
+        )
+
+
 async def _newest(
     engine: Engine, connection: Connection, known: Sequence[Migration], *, is_move: bool, may_be_newer: bool
 ) -> int:
     await connection.execute(engine.dialect(REMEMBER_MIGRATIONS))
     row = await connection.fetch_one(APPLIED)
-    if row and row["oldest"] == HALF_MOVED and not is_move:
-        raise StorageUnavailable(
-            "encore move-database has not finished with it", remedy="wait for it, or run it again if it was interrupted"
-        )
+    if not is_move:
+        _check_moved(row)
     newest = int(row["newest"]) if row else 0
     if newest > known[-1].number:
         needed = await compatible_from(connection, newest)

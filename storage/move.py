@@ -27,6 +27,9 @@ from storage.values import to_ms
 
 BUSY_SECONDS = 10.0  # nobody waits for this program
 HANGING_SECONDS = 60.0
+INTERRUPTED = "interrupted: nothing was moved; run it again"
+INTERRUPTED_AT_THE_END = "interrupted at the very end: run it again, and it says whether everything was moved"
+
 MARK_MOVED = "DELETE FROM migration WHERE number = $1"
 
 
@@ -50,12 +53,20 @@ async def move(source: Path, target: str) -> Moved:
         BackupError: `source` is no database of Encore's.
         DatabaseInUse: a bot is running on `source`.
         DatabaseTooNew: a later release has changed one of the two.
-        MoveError: one of the two cannot be used as it is.
+        MoveError: one of the two cannot be used as it is, or the move was interrupted.
     """
+    try:
+        return await _move(source, target)
+    except asyncio.CancelledError as error:  # Ctrl-C, which would end the program without a word
+        raise MoveError(INTERRUPTED) from error
+
+
+async def _move(source: Path, target: str) -> Moved:
     if not source.is_file():  # noqa: ASYNC240  # nothing else runs meanwhile
         raise BackupError(f"there is no file {source}")
     async with AsyncExitStack() as stack:
-        stack.enter_context(lock.exclusive(source))
+        with _named("FROM"):
+            stack.enter_context(lock.exclusive(source))
         folder = stack.enter_context(_folder_beside(source))
         with _named("TO"):
             opened = open_server(
@@ -106,20 +117,32 @@ async def _is_half_moved(server: Engine) -> bool:
 
 
 async def _fill(tables: Sequence[Table], copy: Connection, server: Engine) -> Mapping[str, int]:
-    await migrate(server, is_move=True)
-    async with server.transaction() as connection:
-        for table in reversed(tables):
-            await connection.execute(table.delete)  # rows that migrations made
-        for table in tables:
-            await _copy_rows(table, copy, connection)
-        rows = {}
-        for table in tables:
-            count = await _rows_alike(table, copy, connection)
-            if count is None:
-                raise MoveError(f"the rows of {table.name} are not the same in TO as in FROM: nothing was moved")
-            rows[table.name] = count
-        await connection.execute(MARK_MOVED, HALF_MOVED)
-        await connection.execute("ANALYZE")  # without statistics, queries take up to a hundred times as long
+    is_complete = False
+    try:
+        await migrate(server, is_move=True)
+        async with server.transaction() as connection:
+            rows = await _fill_in(tables, copy, connection)
+            is_complete = True
+    except (StorageUnavailable, asyncio.CancelledError) as error:
+        what = INTERRUPTED_AT_THE_END if is_complete else INTERRUPTED
+        why = f" ({error})" if isinstance(error, StorageUnavailable) else ""
+        raise MoveError(f"{what}{why}".replace("DATABASE_URL", "TO")) from error
+    return rows
+
+
+async def _fill_in(tables: Sequence[Table], copy: Connection, target: Connection) -> Mapping[str, int]:
+    for table in reversed(tables):
+        await target.execute(table.delete)  # rows that migrations made
+    for table in tables:
+        await _copy_rows(table, copy, target)
+    rows = {}
+    for table in tables:
+        count = await _rows_alike(table, copy, target)
+        if count is None:
+            raise MoveError(f"the rows of {table.name} are not the same in TO as in FROM: nothing was moved")
+        rows[table.name] = count
+    await target.execute(MARK_MOVED, HALF_MOVED)
+    await target.execute("ANALYZE")  # without statistics, queries take up to a hundred times as long
     return rows
 
 
@@ -168,5 +191,7 @@ def _named(argument: str) -> Iterator[None]:
     """An outage here is about an argument, not about DATABASE_URL."""
     try:
         yield
+    except lock.DatabaseInUse:
+        raise
     except StorageUnavailable as error:
         raise MoveError(str(error).replace("DATABASE_URL", argument)) from error

@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from storage.engines.opening import open_server
-from storage.engines.postgres_ownership import check_ours, is_bot_connected, table_names
+from storage.engines.postgres_ownership import check_new_or_ours, is_bot_connected, table_names
 from storage.errors import BackupError
 from storage.lock import DatabaseInUse
+from storage.migrate import refuse_half_moved
 
 if TYPE_CHECKING:
     from storage.engines.postgres import PostgresEngine
@@ -28,7 +29,8 @@ async def stopped_server(url: str, *, name: str, if_empty: str, remedy: str) -> 
         tables = await table_names(engine.reading)
         if not tables:
             raise BackupError(f"the database of DATABASE_URL is empty: {if_empty}")
-        check_ours(tables)
+        check_new_or_ours(tables)
+        await refuse_half_moved(engine.reading)
         await refuse_connected(engine, remedy=remedy)
         yield engine
 

@@ -30,7 +30,7 @@ from storage.ledger import Ledger
 from storage.library import Library
 from storage.lyrics import LyricsOrders
 from storage.memos import Memos
-from storage.migrate import Before, Migration, migrate
+from storage.migrate import Before, Migration, migrate, refuse_half_moved
 from storage.presets import Presets
 from storage.progress import ProgressMessages
 from storage.recording import CallbackToRecord
@@ -239,7 +239,10 @@ async def open_shared_storage(
     from storage.restored import notice_restore  # noqa: PLC0415  # as above
 
     async with open_server(url, connections=connections, busy_seconds=busy_seconds) as engine:
-        check_new_or_ours(await table_names(engine.reading))
+        tables = await table_names(engine.reading)
+        check_new_or_ours(tables)
+        if tables:
+            await refuse_half_moved(engine.reading)
         async with _opened(engine, before=_refuse_breaking) as storage:
             await notice_restore(engine)
             yield storage

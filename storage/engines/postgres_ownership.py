@@ -28,18 +28,12 @@ async def table_names(connection: Connection) -> frozenset[str]:
     return frozenset(row["name"] for row in await connection.fetch_all(TABLE_NAMES))
 
 
-def check_ours(tables: frozenset[str]) -> None:
-    """Raise `StorageUnavailable` unless these are Encore's tables."""
-    if not tables >= TABLES:
+def check_new_or_ours(tables: frozenset[str]) -> None:
+    """Raise `StorageUnavailable` unless there are no tables yet, or these are Encore's."""
+    if tables and tables != {MIGRATIONS} and not tables >= TABLES:  # one alone is what a move begins with
         raise StorageUnavailable(
             "the database holds tables of another program", remedy="create a database for Encore alone"
         )
-
-
-def check_new_or_ours(tables: frozenset[str]) -> None:
-    """Raise `StorageUnavailable` unless there are no tables yet, or these are Encore's."""
-    if tables and tables != {MIGRATIONS}:  # which is all that the first moment of a move has made
-        check_ours(tables)
 
 
 async def is_bot_connected(connection: Connection) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -162,7 +163,7 @@ async def test_a_database_with_another_programs_tables_is_refused(source: Path, 
 
 async def test_a_file_on_which_a_bot_is_running_is_refused(source: Path, target: Path) -> None:
     async with open_file(source):
-        with pytest.raises(DatabaseInUse, match="a bot is running on this database; stop it first"):
+        with pytest.raises(DatabaseInUse, match=r"a bot or another .* is running on this database; stop it first"):
             await move_to(source, target)
 
 
@@ -284,6 +285,11 @@ async def test_a_move_that_is_killed_keeps_bots_away_and_can_be_run_again(
         with pytest.raises(DatabaseInUse, match="being restored or moved"):
             async with open_file(source):
                 pass
+        with pytest.raises(DatabaseInUse, match="a bot or another encore move-database"):
+            await move_to(source, target)
+        with pytest.raises(StorageUnavailable, match="encore move-database has not finished with it; wait for it"):
+            async with open_storage(target):
+                pass
         process.process.kill()
         await process.exit_status()
 
@@ -298,6 +304,16 @@ async def test_a_move_that_is_killed_keeps_bots_away_and_can_be_run_again(
     assert {path.name for path in source.parent.iterdir()} == BESIDE
     async with open_storage(target) as storage:
         assert {job.state for job in await storage.reading.jobs.live()} >= {JobState.ACCEPTED}
+
+
+async def test_a_move_that_is_ended_with_ctrl_c_says_that_nothing_was_moved(source: Path, target: Path) -> None:
+    async with stuck(source, target, "in the middle of a table") as (process, _):
+        process.process.send_signal(signal.SIGINT)
+        assert await process.exit_status() == 1
+
+    assert process.said == ["encore: stopped: interrupted: nothing was moved; run it again"]
+    assert await rows(target, "SELECT id FROM job") == []
+    assert await move_to(source, target)
 
 
 async def interrupted_early(source: Path, target: Path) -> None:
@@ -326,7 +342,7 @@ async def test_a_server_that_ends_the_connection_undoes_everything(source: Path,
         assert await process.exit_status() == 1
 
     (line,) = process.said
-    assert line.startswith("encore: stopped: database unavailable: ")
+    assert line.startswith("encore: stopped: interrupted: nothing was moved; run it again (database unavailable: ")
     assert "DATABASE_URL" not in line
     assert await move_to(source, target)
 
