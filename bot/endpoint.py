@@ -43,8 +43,11 @@ def problem_with(url: str, verify_key: str, *, public_key: str, public_url: str,
             f" copy the Public Key from {PAGE}"
         )
     if public_key and not url:
+        first = "" if public_url else "set PUBLIC_URL to the address at which Discord reaches this bot, and "
         here = f"{public_url or 'https://YOUR-ADDRESS'}{PATH}"
-        return f"Discord sends no interactions over HTTP yet: enter {here} as Interactions Endpoint URL on {PAGE}"
+        return (
+            f"Discord sends no interactions over HTTP yet: {first}enter {here} as Interactions Endpoint URL on {PAGE}"
+        )
     if public_key and public_url and url.rstrip("/") != f"{public_url}{PATH}":
         return (
             f"Discord sends interactions to {url}, but PUBLIC_URL is {public_url}: if that address doesn't lead to this"

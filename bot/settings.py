@@ -355,16 +355,23 @@ def _times_out_of_order(environ: Mapping[str, str], values: Mapping[str, object]
     """A line for each time that does not come after the one before it, unless one of the two could not be read."""
     defaults = {each.name: each.default for each in msgspec.structs.fields(Settings)}
 
+    def is_set(name: str) -> bool:
+        return bool(environ.get(name, "").strip())
+
     def seconds(name: str) -> float | None:
-        is_set = bool(environ.get(name, "").strip())
-        found = values.get(name.lower()) if is_set else defaults[name.lower()]
+        found = values.get(name.lower()) if is_set(name) else defaults[name.lower()]
         return found if isinstance(found, int | float) else None
+
+    def said(name: str, value: float) -> str:
+        return f"{value:.9g}" if is_set(name) else f"{value:.9g} (the default)"
 
     problems = []
     for earlier, later in pairwise(_TIMES_IN_ORDER):
         first, second = seconds(earlier), seconds(later)
         if first is not None and second is not None and second <= first:
-            problems.append(f"{later} is {second:.9g}, but must be longer than {earlier}, which is {first:.9g}")
+            problems.append(
+                f"{later} is {said(later, second)}, but must be longer than {earlier}, which is {said(earlier, first)}"
+            )
     return problems
 
 

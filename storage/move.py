@@ -62,7 +62,9 @@ async def move(source: Path, target: str) -> Moved:
 
 
 async def _move(source: Path, target: str) -> Moved:
-    if not source.is_file():  # noqa: ASYNC240  # nothing else runs meanwhile
+    if source.is_dir():  # noqa: ASYNC240  # nothing else runs meanwhile
+        raise BackupError(f"FROM names {source}, which is a folder: name the file in it")
+    if not source.is_file():  # noqa: ASYNC240  # as above
         raise BackupError(f"there is no file {source}")
     async with AsyncExitStack() as stack:
         with _named("FROM"):

@@ -29,7 +29,9 @@ async def restore(copy: Path, database: Path) -> Restored:
         DatabaseTooNew: a later release made the copy.
         StorageUnavailable: something could not be read or written.
     """
-    if not copy.is_file():  # noqa: ASYNC240  # nothing else runs meanwhile
+    if copy.is_dir():  # noqa: ASYNC240  # nothing else runs meanwhile
+        raise BackupError(f"{copy} is a folder: name the copy in it")
+    if not copy.is_file():  # noqa: ASYNC240  # as above
         raise BackupError(f"there is no file {copy}")
     if database.is_dir():  # noqa: ASYNC240  # as above
         raise BackupError(f"DATABASE_URL names {database}, which is a folder: name a file in it")

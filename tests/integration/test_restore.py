@@ -204,6 +204,15 @@ async def test_the_database_is_not_restored_onto_itself(tmp_path: Path) -> None:
     assert not [*tmp_path.glob("*.before-*")]
 
 
+async def test_a_folder_is_not_taken_for_a_backup(tmp_path: Path) -> None:
+    (tmp_path / "backups").mkdir()
+
+    with pytest.raises(BackupError, match="backups is a folder: name the copy in it"):
+        await restore(tmp_path / "backups", tmp_path / "encore.db")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["backups"]
+
+
 async def test_a_folder_is_not_restored_onto(tmp_path: Path) -> None:
     async with open_storage(tmp_path / "copy.db"):
         pass

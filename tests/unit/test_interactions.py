@@ -58,6 +58,7 @@ def test_an_address_that_discord_does_not_know_yet_is_named(public_url: str, nam
     problem = problem_with("", KEY, public_key=KEY, public_url=public_url, has_gateway=False)
 
     assert f"enter {named} as Interactions Endpoint URL" in problem
+    assert ("set PUBLIC_URL to" in problem) is not bool(public_url)
 
 
 def test_another_address_than_the_bots_own_is_named() -> None:

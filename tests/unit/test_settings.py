@@ -325,11 +325,15 @@ def test_the_default_model_is_one_of_those_that_are_offered() -> None:
     [
         (
             {"POLL_AFTER_SECONDS": "900"},
-            ["OVERDUE_AFTER_SECONDS is 900, but must be longer than POLL_AFTER_SECONDS, which is 900"],
+            ["OVERDUE_AFTER_SECONDS is 900 (the default), but must be longer than POLL_AFTER_SECONDS, which is 900"],
         ),
         (
             {"OVERDUE_AFTER_SECONDS": "3600", "GIVE_UP_AFTER_SECONDS": "1800"},
             ["GIVE_UP_AFTER_SECONDS is 1800, but must be longer than OVERDUE_AFTER_SECONDS, which is 3600"],
+        ),
+        (
+            {"OVERDUE_AFTER_SECONDS": "60"},
+            ["OVERDUE_AFTER_SECONDS is 60, but must be longer than POLL_AFTER_SECONDS, which is 90 (the default)"],
         ),
         ({"GIVE_UP_AFTER_SECONDS": "2"}, ["GIVE_UP_AFTER_SECONDS is '2': use a number of seconds from 900 to 1209600"]),
     ],
