@@ -133,7 +133,7 @@ async def take_music(ground: Playground, browser) -> None:  # noqa: ANN001  # Pl
     wishes = {"style": "slow waltz, brass", "title": "Lighthouse", "prompt": "Turn, light, turn"}
     await command(page, "lighthouse.ogg", **wishes, continue_at="pick")
     await page.get_by_role("button", name="Send").click()
-    picking = messages.filter(has=page.get_by_role("button", name="Another time…")).last
+    picking = messages.filter(has=page.get_by_role("button", name="Another moment…")).last
     await expect(picking.locator("img")).to_be_visible()
     await shoot_in_both_themes(picking, browser, "pick")
     await picking.get_by_role("button", name=re.compile("^5 · ")).click()
@@ -149,7 +149,7 @@ async def take_music(ground: Playground, browser) -> None:  # noqa: ANN001  # Pl
         await expect(music).to_have_count(number)
     await music.first.get_by_role("button", name=re.compile("^Take 2")).click()
     await expect(music.first.get_by_role("button", name="Take 2 · 1")).to_be_visible()
-    families = messages.filter(has_text="3 versions")
+    families = messages.filter(has_text="3 results")
     for tries in range(1, 6):  # the picture is left out where it would take too long
         await box.fill("/song")
         await page.get_by_role("listbox", name="Commands").get_by_role("option").first.click()
