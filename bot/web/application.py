@@ -10,6 +10,7 @@ from aiohttp.typedefs import Middleware
 
 from bot.domain.public_address import SelfCalls
 from bot.web import interactions
+from bot.web.bodies import MOST_LARGE, MOST_UNDER_WAY, BodyCrowd
 from bot.web.health import ReadyEndpoint, alive
 from bot.web.receive import (
     BODY_LIMIT_BYTES,
@@ -60,6 +61,7 @@ def build_web(
     carry the provider's signature (docs/provider.md 3), checked by `verify_signature`, which is never called without a
     key.
     """
+    crowd = BodyCrowd(most=MOST_UNDER_WAY, most_large=MOST_LARGE)
 
     def endpoint(takers: CallbackTakers) -> CallbackEndpoint:
         return CallbackEndpoint(
@@ -71,6 +73,7 @@ def build_web(
             webhook_key=webhook_key,
             verify_signature=verify_signature,
             clock=clock,
+            crowd=crowd,
             body_seconds=body_seconds,
         )
 

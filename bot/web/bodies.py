@@ -9,6 +9,11 @@ from bot.web.crowd import Crowd
 
 SMALL_BYTES = 16 * 1024
 """Nearly all bodies are smaller; larger ones count as large."""
+MOST_UNDER_WAY = 200
+"""Bodies in one crowd that have not arrived whole. Interactions are one crowd and callbacks another; some of the
+server's 500 connections must stay free beside both."""
+MOST_LARGE = 64
+"""The same for bodies above 16 KB."""
 
 
 class BodyUnderWay:
@@ -45,7 +50,7 @@ class BodyCrowd:
         self._large.left(body)
 
 
-async def read_body(request: web.Request, *, limit_bytes: int, seconds: float, crowd: BodyCrowd | None = None) -> bytes:
+async def read_body(request: web.Request, *, limit_bytes: int, seconds: float, crowd: BodyCrowd) -> bytes:
     """The body, whose length need not be announced. `crowd` bounds how many are under way at a time.
 
     Raises:
@@ -75,12 +80,12 @@ def _within(body: bytes, limit_bytes: int) -> bytes:
     return body
 
 
-async def _fill(body: bytearray, request: web.Request, limit_bytes: int, crowd: BodyCrowd | None) -> None:
+async def _fill(body: bytearray, request: web.Request, limit_bytes: int, crowd: BodyCrowd) -> None:
     """Let others run between two pieces."""
     under_way = BodyUnderWay(request)
     try:
         while True:
-            if crowd is not None and not request.content.is_eof():
+            if not request.content.is_eof():
                 crowd.count(under_way, len(body))
             piece = await _next_piece(request)
             if not piece:
@@ -91,8 +96,7 @@ async def _fill(body: bytearray, request: web.Request, limit_bytes: int, crowd: 
             if not request.content.is_eof():
                 await asyncio.sleep(0)
     finally:
-        if crowd is not None:
-            crowd.left(under_way)
+        crowd.left(under_way)
 
 
 async def _next_piece(request: web.Request) -> bytes:

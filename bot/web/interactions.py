@@ -9,18 +9,13 @@ import msgspec
 from aiohttp import web
 
 from bot.domain.public_address import SelfCalls
-from bot.web.bodies import BodyCrowd, read_body
+from bot.web.bodies import MOST_LARGE, MOST_UNDER_WAY, BodyCrowd, read_body
 
 PATH = "/interactions"
 BODY_LIMIT_BYTES = 192 * 1024
 """Usually 2 to 4 KB. The texts of a command may have 14,000 characters, and JSON may take 12 bytes for each."""
 BODY_SECONDS = 2.0
 """Discord waits 3 s for the first answer (docs/discord.md 2.1)."""
-MOST_UNDER_WAY = 200
-"""Bodies that have not arrived whole. Their senders are strangers until the last byte is there, and more than half of
-the server's 500 connections should stay free for others, such as callbacks."""
-MOST_LARGE = 64
-"""The same for bodies above 16 KB."""
 OWN_BODY_BYTES = 100
 """The bot's own calls are shorter; strangers can't make it look at more."""
 PING = 1

@@ -10,7 +10,7 @@ from aiohttp import web
 from bot import fault_points
 from bot.domain.inbox_entry import Recorded
 from bot.errors import EncoreError
-from bot.web.bodies import read_body
+from bot.web.bodies import BodyCrowd, read_body
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ class VerifySignature(Protocol):
 class CallbackEndpoint:
     """`task_id_of` raises `malformed` for anything but a callback. `wake` is called once for each new callback.
 
-    With `webhook_key`, a callback without the provider's signature is refused.
+    With `webhook_key`, a callback without the provider's signature is refused. `crowd`: its bodies under way, which one
+    address that leaked could otherwise use to hold all connections.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class CallbackEndpoint:
         webhook_key: str,
         verify_signature: VerifySignature,
         clock: Callable[[], datetime],
+        crowd: BodyCrowd,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._is_token = is_token
@@ -71,6 +73,7 @@ class CallbackEndpoint:
         self._webhook_key = webhook_key
         self._verify_signature = verify_signature
         self._clock = clock
+        self._crowd = crowd
         self._body_seconds = body_seconds
         self._storage_away = False
 
@@ -96,7 +99,7 @@ class CallbackEndpoint:
         token = request.match_info["token"]
         if not await self._is_token(token):
             return Recorded.UNKNOWN
-        body = await read_body(request, limit_bytes=BODY_LIMIT_BYTES, seconds=self._body_seconds)
+        body = await read_body(request, limit_bytes=BODY_LIMIT_BYTES, seconds=self._body_seconds, crowd=self._crowd)
         self._check(body, request)
         return await self._record(token=token, body=body, at=self._clock())
 

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 import pytest
 from aiohttp import web
 
+from bot.web.bodies import MOST_UNDER_WAY
 from bot.web.server import MAX_CONNECTIONS, MAX_UNFINISHED, REQUEST_MAX_BYTES
 from tests.support.web import CALLBACK, POST, Parts, Talk, asked, cut, serving, talking
 
@@ -309,3 +310,18 @@ async def test_a_client_that_opens_a_whole_burst_of_connections_before_it_sends_
         statuses = [(await talk.answer())[0] for talk in burst]
 
     assert statuses == [200] * BURST
+
+
+async def test_bodies_that_never_end_under_an_address_that_leaked_keep_nobody_else_out() -> None:
+    parts = Parts()
+    words = f"POST {CALLBACK} HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{{".encode()
+    async with serving(parts, max_connections=MOST_UNDER_WAY + 10) as port, AsyncExitStack() as stack:
+        for _ in range(MOST_UNDER_WAY + 20):
+            (await stack.enter_async_context(talking(port))).say(words)
+        for _ in range(5):
+            assert (await asked(port, "/healthz"))[0] == 200
+            async with talking(port) as talk:
+                talk.say(POST)
+                assert (await talk.answer())[0] == 200
+
+    assert parts.recorded == 5

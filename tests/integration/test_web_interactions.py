@@ -10,7 +10,8 @@ from contextlib import AsyncExitStack, ExitStack
 import pytest
 
 from bot.sandbox.patience import PATIENCE_SECONDS
-from bot.web.interactions import BODY_LIMIT_BYTES, MOST_LARGE, MOST_UNDER_WAY
+from bot.web.bodies import MOST_LARGE, MOST_UNDER_WAY
+from bot.web.interactions import BODY_LIMIT_BYTES
 from tests.support.interactions import COMMAND, Taken, as_json, interactions, post
 from tests.support.web import POST, Parts, asked, cut, serving, talking
 
