@@ -16,10 +16,12 @@ from bot.web.receive import (
     BODY_LIMIT_BYTES,
     BODY_SECONDS,
     LYRICS_PATH,
+    MOST_IN_AN_OUTAGE,
     PATH,
     CallbackEndpoint,
     IsToken,
     Record,
+    Room,
     VerifySignature,
 )
 from bot.web.self_calls import PREFIXED_PATH, elsewhere, knowing_itself
@@ -62,6 +64,7 @@ def build_web(
     key.
     """
     crowd = BodyCrowd(most=MOST_UNDER_WAY, most_large=MOST_LARGE)
+    room = Room(in_an_outage=MOST_IN_AN_OUTAGE)
 
     def endpoint(takers: CallbackTakers) -> CallbackEndpoint:
         return CallbackEndpoint(
@@ -74,6 +77,7 @@ def build_web(
             verify_signature=verify_signature,
             clock=clock,
             crowd=crowd,
+            room=room,
             body_seconds=body_seconds,
         )
 

@@ -1,7 +1,8 @@
 """Check the provider's callbacks, write them down and answer. They are applied elsewhere."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
@@ -22,6 +23,10 @@ BODY_LIMIT_BYTES = 192 * 1024
 each character."""
 # The provider waits 15 s for an answer (docs/provider.md 2.3), then sends the message again.
 BODY_SECONDS = 5.0
+
+MOST_IN_AN_OUTAGE = 50
+"""Callbacks that wait for the storage at a time once it has failed, until it answers again: each may wait for five
+seconds. There is no bound before, because a flood of invented ones would then keep true ones out."""
 
 
 class IsToken(Protocol):
@@ -44,11 +49,31 @@ class VerifySignature(Protocol):
         """
 
 
+class Room:
+    """For callbacks while they wait for the storage: `in_an_outage` at a time as long as that is `away`."""
+
+    def __init__(self, *, in_an_outage: int) -> None:
+        self._most = in_an_outage
+        self._waiting = 0
+        self.away = False
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Raise HTTPServiceUnavailable if there is none: the provider comes again."""
+        if self.away and self._waiting >= self._most:
+            raise web.HTTPServiceUnavailable
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+
 class CallbackEndpoint:
     """`task_id_of` raises `malformed` for anything but a callback. `wake` is called once for each new callback.
 
     With `webhook_key`, a callback without the provider's signature is refused. `crowd`: its bodies under way, which one
-    address that leaked could otherwise use to hold all connections.
+    address that leaked could otherwise use to hold all connections. `room` bounds how many wait for the storage.
     """
 
     def __init__(
@@ -63,6 +88,7 @@ class CallbackEndpoint:
         verify_signature: VerifySignature,
         clock: Callable[[], datetime],
         crowd: BodyCrowd,
+        room: Room,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._is_token = is_token
@@ -74,6 +100,7 @@ class CallbackEndpoint:
         self._verify_signature = verify_signature
         self._clock = clock
         self._crowd = crowd
+        self._room = room
         self._body_seconds = body_seconds
         self._storage_away = False
 
@@ -97,11 +124,14 @@ class CallbackEndpoint:
 
     async def _taken(self, request: web.Request) -> Recorded:
         token = request.match_info["token"]
-        if not await self._is_token(token):
+        with self._room.place():
+            is_known = await self._is_token(token)
+        if not is_known:
             return Recorded.UNKNOWN
         body = await read_body(request, limit_bytes=BODY_LIMIT_BYTES, seconds=self._body_seconds, crowd=self._crowd)
         self._check(body, request)
-        return await self._record(token=token, body=body, at=self._clock())
+        with self._room.place():
+            return await self._record(token=token, body=body, at=self._clock())
 
     def _check(self, body: bytes, request: web.Request) -> None:
         try:
@@ -129,4 +159,4 @@ class CallbackEndpoint:
             log.info("callbacks cannot be written down, the provider will repeat them: %s", away)
         if not away and self._storage_away:
             log.info("callbacks are written down again")
-        self._storage_away = bool(away)
+        self._storage_away = self._room.away = bool(away)

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from bot.web.bodies import MOST_UNDER_WAY
+from bot.web.receive import MOST_IN_AN_OUTAGE
 from bot.web.server import MAX_CONNECTIONS, MAX_UNFINISHED, REQUEST_MAX_BYTES
 from tests.support.web import CALLBACK, POST, Parts, Talk, asked, cut, serving, talking
 
@@ -325,3 +326,39 @@ async def test_bodies_that_never_end_under_an_address_that_leaked_keep_nobody_el
                 assert (await talk.answer())[0] == 200
 
     assert parts.recorded == 5
+
+
+async def test_while_the_storage_hangs_callbacks_that_wait_for_it_keep_nobody_else_out() -> None:
+    class Hanging(Parts):
+        hangs = True
+
+        async def is_token(self, token: str) -> bool:
+            if self.hangs:
+                await super().is_token(token)
+                raise TimeoutError
+            return True
+
+    parts = Hanging()
+    async with serving(parts, max_connections=MOST_IN_AN_OUTAGE + 10) as port, AsyncExitStack() as stack:
+
+        async def says() -> Talk:
+            talk = await stack.enter_async_context(talking(port))
+            talk.say(POST)
+            return talk
+
+        assert (await (await says()).answer())[0] == 503  # the first has waited in vain
+        parts.token_gate.clear()
+        waiting = [await says() for _ in range(MOST_IN_AN_OUTAGE)]
+        for _ in range(20):
+            assert (await (await says()).answer())[0] == 503  # at once
+            assert (await asked(port, "/healthz"))[0] == 200
+
+        parts.token_gate.set()
+        assert [(await talk.answer())[0] for talk in waiting] == [503] * MOST_IN_AN_OUTAGE
+        parts.hangs = False
+        assert (await (await says()).answer())[0] == 200
+        parts.gate.clear()
+        many = [await says() for _ in range(MOST_IN_AN_OUTAGE + 5)]
+        assert (await asked(port, "/healthz"))[0] == 200
+        parts.gate.set()
+        assert [(await talk.answer())[0] for talk in many] == [200] * len(many)
