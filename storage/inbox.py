@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain.inbox_entry import NEWEST, CallbackEntry, Recorded
+from storage.callback_tokens import known_among
 from storage.engines.base import Connection, Row, Value
 from storage.recording import ADD_BODIES, RECORD, CallbackToRecord, in_statements, recorded
 from storage.values import from_ms, to_ms
@@ -83,12 +84,10 @@ TAKE_IDS = "UPDATE inbox SET newest_id = newest_id + $1 RETURNING newest_id"
 
 ADDED_AFTER = "SELECT id FROM callback WHERE id > $1"
 
-# Fewer than 16 are padded by repeating one.
 KNOWN_AMONG = """
 SELECT callback_token FROM job
  WHERE callback_token IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
-_ASKED_AT_ONCE = 16
 
 
 class Inbox:
@@ -116,13 +115,7 @@ class Inbox:
 
     async def known_tokens(self, tokens: Sequence[str]) -> set[str]:
         """Those of `tokens` that belong to a job."""
-        known: set[str] = set()
-        for start in range(0, len(tokens), _ASKED_AT_ONCE):
-            asked = list(tokens[start : start + _ASKED_AT_ONCE])
-            asked += [asked[0]] * (_ASKED_AT_ONCE - len(asked))
-            rows = await self._connection.fetch_all(KNOWN_AMONG, *asked)
-            known.update(str(row["callback_token"]) for row in rows)
-        return known
+        return await known_among(self._connection, KNOWN_AMONG, tokens)
 
     async def newest_id(self) -> int:
         """The last id given; callbacks recorded from now on get higher ones."""

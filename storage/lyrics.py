@@ -1,6 +1,7 @@
 """Orders of lyrics: written down before anything is sent, and claimed by whoever works on them."""
 
 import logging
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from bot.domain.jobs import Failure, Place, WaitReason
 from bot.domain.lyrics import LyricsOrder, LyricsState, Version
 from bot.domain.source import SourceChoice
+from storage.callback_tokens import known_among
 from storage.engines.base import Connection, Row
 from storage.values import from_ms, to_json, to_ms
 
@@ -27,6 +29,11 @@ UPDATE lyrics_order SET state = $2, day = $3, callback_token = $4, task_id = $5,
 GET = "SELECT * FROM lyrics_order WHERE id = $1"
 
 BY_TOKEN = "SELECT * FROM lyrics_order WHERE callback_token = $1"  # noqa: S105  # no password
+
+KNOWN_AMONG = """
+SELECT callback_token FROM lyrics_order
+ WHERE callback_token IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+"""
 
 BY_TASK = "SELECT id FROM lyrics_order WHERE task_id = $1"
 
@@ -110,8 +117,9 @@ class LyricsOrders:
     async def by_token(self, token: str) -> LyricsOrder | None:
         return _read(await self._connection.fetch_one(BY_TOKEN, token))
 
-    async def is_token(self, token: str) -> bool:
-        return await self._connection.fetch_one(BY_TOKEN, token) is not None
+    async def known_tokens(self, tokens: Sequence[str]) -> set[str]:
+        """Those of `tokens` that belong to an order."""
+        return await known_among(self._connection, KNOWN_AMONG, tokens)
 
     async def task_is_taken(self, task_id: str, *, by_other_than: str) -> bool:
         rows = await self._connection.fetch_all(BY_TASK, task_id)

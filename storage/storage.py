@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bot.domain.inbox_entry import Recorded
 from storage import lock
 from storage.batches import Batches, Take
+from storage.callback_tokens import CallbackTokens
 from storage.clicks import Clicks
 from storage.complaints import Complaints
 from storage.drafts import Drafts
@@ -53,8 +53,6 @@ T = TypeVar("T")
 
 CALLBACK_SECONDS = 5.0
 """How long a callback may wait for its look-up and for being written; the provider waits 15 s for an answer."""
-TOKENS_REMEMBERED = 4096
-"""A job has three or more callbacks, and only the first needs a query. About a megabyte."""
 
 
 class SqlWork:
@@ -102,8 +100,12 @@ class SqlStorage:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._tokens = Batches(self._known_among, seconds=CALLBACK_SECONDS, name="look up callback tokens")
-        self._known_tokens: OrderedDict[str, None] = OrderedDict()
+        self._tokens = CallbackTokens(
+            partial(self._known_among, _of_jobs), seconds=CALLBACK_SECONDS, name="look up callback tokens"
+        )
+        self._lyrics_tokens = CallbackTokens(
+            partial(self._known_among, _of_lyrics), seconds=CALLBACK_SECONDS, name="look up callback tokens of lyrics"
+        )
         self._callbacks = Batches(self._record, seconds=CALLBACK_SECONDS, name="record callbacks")
         self.reading = SqlWork(engine.reading)
         self.statements = engine.reading  # each a transaction of its own
@@ -118,6 +120,7 @@ class SqlStorage:
     async def close(self) -> None:
         """Return once every waiting callback is written down."""
         await self._tokens.close()
+        await self._lyrics_tokens.close()
         await self._callbacks.close()
 
     async def write(self, piece: Callable[[SqlWork], Coroutine[Any, Any, T]]) -> T:
@@ -152,14 +155,11 @@ class SqlStorage:
         Raises:
             StorageUnavailable: it cannot be looked up now.
         """
-        if token in self._known_tokens:
-            return True
-        if not (token.isascii() and await self._tokens.add(token)):
-            return False
-        self._known_tokens[token] = None
-        if len(self._known_tokens) > TOKENS_REMEMBERED:
-            self._known_tokens.popitem(last=False)
-        return True
+        return await self._tokens.is_known(token)
+
+    async def is_lyrics_token(self, token: str) -> bool:
+        """The same for orders of lyrics."""
+        return await self._lyrics_tokens.is_known(token)
 
     async def record_callback(self, *, token: str, body: bytes, at: datetime) -> Recorded:
         """Write a callback down durably, once per body and job; calls from many tasks are written together.
@@ -171,10 +171,12 @@ class SqlStorage:
             return Recorded.UNKNOWN
         return await self._callbacks.add(CallbackToRecord(token=token, body=body, at=at))
 
-    async def _known_among(self, take: Take[str]) -> list[bool]:
+    async def _known_among(
+        self, find: Callable[[SqlWork, Sequence[str]], Coroutine[Any, Any, set[str]]], take: Take[str]
+    ) -> list[bool]:
         async def look_up(work: SqlWork) -> list[bool]:
             tokens = take()
-            known = await work.inbox.known_tokens(tokens)
+            known = await find(work, tokens)
             return [token in known for token in tokens]
 
         return await self.read(look_up)
@@ -195,6 +197,14 @@ class SqlStorage:
         """
         now = (self.clock or _utc_now)()
         await self.write(lambda work: work.memos.put("started_at", now.isoformat()))
+
+
+async def _of_jobs(work: SqlWork, tokens: Sequence[str]) -> set[str]:
+    return await work.inbox.known_tokens(tokens)
+
+
+async def _of_lyrics(work: SqlWork, tokens: Sequence[str]) -> set[str]:
+    return await work.lyrics.known_tokens(tokens)
 
 
 def _utc_now() -> datetime:

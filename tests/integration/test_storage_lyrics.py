@@ -1,5 +1,6 @@
 """Orders of lyrics are read back as they were saved, and found by what they are looked for."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -13,6 +14,10 @@ from bot.domain.jobs import Failure, FailureReason, WaitReason
 from bot.domain.lyrics import LyricsOrder, LyricsState, Version
 from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.spending import Spent
+from bot.metrics.database import MeasuredEngine
+from bot.metrics.meters import Meters
+from bot.services.songs.lyrics_news import LyricsNews
+from bot.suno.wire import callback_task_id
 from storage.storage import SqlStorage
 from tests.support.database import open_storage
 from tests.support.storage_samples import NOW, a_place, after
@@ -84,6 +89,23 @@ async def test_orders_are_found_by_member_day_and_task(storage: SqlStorage) -> N
     assert (await lyrics.count(1, day=DAY), await lyrics.count(1, day=date(2026, 11, 23))) == (1, 0)
     assert await lyrics.task_is_taken("task-1", by_other_than="another")
     assert not await lyrics.task_is_taken("task-1", by_other_than=OFFER.id)
+
+
+async def test_a_hundred_tokens_asked_at_once_cost_a_query_together_and_known_ones_none_again(
+    storage: SqlStorage,
+) -> None:
+    await save(storage, EVERYTHING)
+    meters = Meters()
+    storage.watch(lambda engine: MeasuredEngine(engine, meters))
+
+    news = LyricsNews(storage, callback_task_id)
+    tokens = ["invented-callback-token", *(f"unknown-{number}" for number in range(99))]
+    assert await asyncio.gather(*map(news.is_token, tokens)) == [True] + [False] * 99
+    assert await news.is_token("invented-callback-token")
+    assert not await storage.is_callback_token("invented-callback-token")  # it is no job's
+
+    counts = [line for line in meters.page().decode().splitlines() if line.startswith("encore_database_seconds_count")]
+    assert counts == ['encore_database_seconds_count{operation="read"} 2.0']  # one for each kind of token
 
 
 async def test_a_claim_lasts_until_it_is_saved_released_or_over(storage: SqlStorage) -> None:

@@ -20,8 +20,6 @@ class LyricsOrders(Protocol):
     async def by_token(self, token: str) -> LyricsOrder | None:
         """The one with this callback token."""
 
-    async def is_token(self, token: str) -> bool: ...
-
     async def task_is_taken(self, task_id: str, *, by_other_than: str) -> bool:
         """Whether this task already belongs to another order."""
 

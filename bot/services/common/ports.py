@@ -132,7 +132,10 @@ class Storage(Protocol):
         """Run several queries at once, in the same way; each sees committed data."""
 
     async def is_callback_token(self, token: str) -> bool:
-        """Whether a job has this callback token."""
+        """Whether a job has this callback token. Questions from many tasks are asked together."""
+
+    async def is_lyrics_token(self, token: str) -> bool:
+        """The same for orders of lyrics."""
 
     async def record_callback(self, *, token: str, body: bytes, at: datetime) -> Recorded:
         """Write a callback down durably, once per body and job. Calls from many tasks are written together."""

@@ -16,7 +16,7 @@ class LyricsNews:
         self._task_id_of = task_id_of
 
     async def is_token(self, token: str) -> bool:
-        return await self._storage.reading.lyrics.is_token(token)
+        return await self._storage.is_lyrics_token(token)
 
     async def record(self, *, token: str, body: bytes, at: datetime) -> Recorded:
         """Durable once this returns; the body itself is not kept."""
