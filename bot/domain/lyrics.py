@@ -23,6 +23,9 @@ TITLE_MAX = 200
 LYRICS_KEPT = FILES_KEPT
 SLOWER = 10
 """A task that has taken this many times as long as the pace of polling is asked about less often."""
+NEWS_PACE = timedelta(seconds=3)
+"""Between two questions that callbacks bring about, at first; later as between polls. That makes 130 in two weeks at
+most, however often anybody posts to an address that leaked."""
 
 
 class LyricsState(StrEnum):
@@ -68,6 +71,7 @@ class LyricsOrder(msgspec.Struct, frozen=True, kw_only=True):
     callback_token: str | None = None
     task_id: str | None = None
     named_task_id: str | None = None  # named by a callback before the answer; not confirmed yet
+    hastened_at: datetime | None = None  # when the latest question is asked that a callback brought about
     ordered_at: datetime | None = None
     sent_at: datetime | None = None
     waits_for: WaitReason | None = None
@@ -126,6 +130,14 @@ def failed(order: LyricsOrder, failure: Failure, *, at: datetime) -> LyricsOrder
     return replace(order, state=LyricsState.FAILED, failure=failure, day=day, told_at=None, attempts=0, due_at=at)
 
 
+def given_up(order: LyricsOrder, reason: FailureReason, *, at: datetime) -> LyricsOrder:
+    """Nothing has come of it in time. If it was given up before, and late news came to nothing, its member knows."""
+    failure = Failure(reason=reason)
+    if order.told_at is not None:
+        return replace(order, state=LyricsState.FAILED, failure=failure, due_at=None)
+    return failed(order, failure, at=at)
+
+
 def started(order: LyricsOrder, task_id: str, *, poll_at: datetime) -> LyricsOrder:
     """A callback may have been faster than the answer to the request."""
     if order.state is not LyricsState.SENT:
@@ -143,13 +155,28 @@ def started(order: LyricsOrder, task_id: str, *, poll_at: datetime) -> LyricsOrd
 
 
 def heard_of(order: LyricsOrder, named: str | None, *, at: datetime) -> LyricsOrder:
-    """A callback has come for it: the provider is asked at once. Where the task is unknown, about the one it names."""
+    """A callback has come for it: the provider is asked at once, or soon if it was just asked because of another.
+
+    Where the task is unknown, it is asked about the one that the callback names.
+    """
     is_late = order.state is LyricsState.FAILED and order.failure is not None and order.failure.reason in UNHEARD
     if order.state not in STARTED and not is_late:
         return order
     named = named if order.task_id is None else None
     back = LyricsState.SENT if order.task_id is None else LyricsState.RUNNING
-    return replace(order, state=back if is_late else order.state, named_task_id=named, due_at=at)
+    ask_at = _next_news(order, at=at)
+    if not is_late and named == order.named_task_id and order.due_at is not None and order.due_at <= ask_at:
+        return order
+    return replace(
+        order, state=back if is_late else order.state, named_task_id=named, hastened_at=ask_at, due_at=ask_at
+    )
+
+
+def _next_news(order: LyricsOrder, *, at: datetime) -> datetime:
+    if order.hastened_at is None:
+        return at
+    pause = next_poll(order, pace=NEWS_PACE, at=at) - at
+    return max(at, min(order.hastened_at, at) + pause)  # the clock may have been set back
 
 
 def reported(order: LyricsOrder, report: LyricsReport, *, asked: str, ask_at: datetime, at: datetime) -> LyricsOrder:

@@ -66,7 +66,7 @@ async def test_a_callback_brings_them_at_once_and_is_not_believed_itself(desk: L
 
     desk.writes("lyrics-1")
     await desk.call_back(order, "lyrics-1")
-    await desk.work()
+    await desk.work_for(3, every=3)
     assert desk.messages.shown[-1].state is LyricsState.READY
     assert await desk.call_back(order, "lyrics-1") is Recorded.REPEAT
 
@@ -176,15 +176,97 @@ async def test_a_callback_names_the_task_of_an_order_that_was_never_answered(des
 
     for invented in desk.provider.lyrics:
         await desk.call_back(order, invented)
-        await desk.work()
+        await desk.work_for(seconds / 5, every=seconds / 5)
         assert (await desk.order(order)).task_id is None
     desk.writes("lyrics-9")
     await desk.call_back(order, "lyrics-9")
-    await desk.work()
+    await desk.work_for(seconds / 5, every=seconds / 5)
 
     ready = await desk.order(order)
     assert (ready.state, ready.task_id, ready.versions) == (LyricsState.READY, "lyrics-9", VERSIONS)
     assert ready.failure is None
+
+
+async def test_callbacks_that_repeat_themselves_bring_few_questions(desk: LyricsDesk) -> None:
+    order = await desk.agreed()
+    await desk.work()
+
+    for _ in range(300):
+        await desk.call_back(order, "lyrics-1")
+        await desk.work()
+    assert len(desk.provider.asked) == 1
+
+    for _ in range(300):
+        await desk.call_back(order, "lyrics-1")
+        await desk.work_for(1, every=1)
+    assert len(desk.provider.asked) < 40  # in five minutes, a fifth of them by polls
+
+
+async def test_the_last_of_many_callbacks_is_not_lost(desk: LyricsDesk) -> None:
+    """It is true that the lyrics are ready now, though the one just before it came too soon."""
+    order = await desk.agreed()
+    await desk.work()
+    await desk.work_for(60, every=10)
+    await desk.call_back(order, "lyrics-1")
+    await desk.work()
+    desk.writes("lyrics-1")
+
+    await desk.call_back(order, "lyrics-1")
+    await desk.work_for(6, every=1)
+
+    assert (await desk.order(order)).state is LyricsState.READY
+
+
+async def test_a_callback_that_comes_while_the_provider_answers_is_not_lost(desk: LyricsDesk) -> None:
+    order = await desk.agreed()
+    await desk.work()
+    await desk.work_for(60, every=10)
+    ask = desk.provider.lyrics_report
+
+    async def answers_late(task_id: str) -> LyricsReport:
+        report = await ask(task_id)
+        await desk.call_back(order, "lyrics-1")
+        desk.writes("lyrics-1")
+        return report
+
+    desk.provider.lyrics_report = answers_late  # type: ignore[method-assign]
+    await desk.call_back(order, "lyrics-1")
+    await desk.writing.step()
+    desk.provider.lyrics_report = ask  # type: ignore[method-assign]
+    await desk.work_for(7, every=1)
+
+    assert (await desk.order(order)).state is LyricsState.READY
+
+
+async def test_late_callbacks_that_bring_nothing_are_not_told_again(
+    desk: LyricsDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    order = await desk.agreed()
+    await desk.work_for(DAY + 20_000, every=600)
+    (told,) = desk.messages.told
+    asked = len(desk.provider.asked)
+    caplog.clear()
+
+    for _ in range(50):
+        await desk.call_back(order, "lyrics-1")
+        await desk.work_for(0.5, every=0.5)
+    desk.clock.turn(5 * DAY)
+    await desk.call_back(order, "lyrics-1")
+    await desk.work()
+
+    assert told.failure is not None
+    assert told.failure.reason is FailureReason.NO_RESULT
+    assert desk.messages.told == [told]
+    assert len(desk.provider.asked) - asked <= 3
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+    assert await desk.storage.reading.lyrics.next_due() is None
+    assert (await desk.order(order)).state is LyricsState.FAILED
+
+    desk.writes("lyrics-1")
+    desk.clock.turn(DAY)
+    await desk.call_back(order, "lyrics-1")
+    await desk.work()
+    assert [each.state for each in desk.messages.told] == [LyricsState.FAILED, LyricsState.READY]
 
 
 async def test_a_callback_may_be_faster_than_the_answer(desk: LyricsDesk) -> None:

@@ -38,6 +38,7 @@ EVERYTHING = replace(
     callback_token="invented-callback-token",
     task_id="task-1",
     named_task_id="task-2",
+    hastened_at=after(3),
     ordered_at=after(1),
     sent_at=after(2),
     waits_for=WaitReason.NO_CREDITS,

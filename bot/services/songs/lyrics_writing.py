@@ -16,6 +16,7 @@ from bot.domain.lyrics import (
     LyricsOrder,
     LyricsState,
     failed,
+    given_up,
     next_poll,
     put_off,
     reported,
@@ -278,11 +279,8 @@ class LyricsWriting:
             if after.task_id is not None and await work.lyrics.task_is_taken(after.task_id, by_other_than=order.id):
                 log.warning("lyrics %s: a callback named the task of another order; ignored", order.id)
                 after = self._unknown(replace(current, named_task_id=None), at)
-            if after.state in STARTED and self._is_over(since=after.sent_at, now=at):
-                silent = after.task_id is None
-                reason = FailureReason.SILENCE if silent else FailureReason.NO_RESULT
-                log.warning("lyrics %s: given up (%s)", order.id, reason)
-                after = failed(after, Failure(reason=reason), at=at)
+            if after.state in STARTED:
+                after = self._next(current, after, at, has_news=current.hastened_at != order.hastened_at)
             await self._save(work, after, before=current)
             return current, after
 
@@ -292,6 +290,18 @@ class LyricsWriting:
         self._bells.lyrics.ring()
         if after.outcome_unknown and not before.outcome_unknown and after.state in STARTED:
             await self._show(after)
+
+    def _next(self, before: LyricsOrder, after: LyricsOrder, at: datetime, *, has_news: bool) -> LyricsOrder:
+        """`has_news`: a callback came while the provider was asked, and said when to ask again."""
+        if has_news:
+            return replace(after, due_at=min(filter(None, (after.due_at, before.due_at)), default=at))
+        if not self._is_over(since=after.sent_at, now=at):
+            return after
+        reason = FailureReason.SILENCE if after.task_id is None else FailureReason.NO_RESULT
+        log.log(
+            logging.WARNING if after.told_at is None else logging.INFO, "lyrics %s: given up (%s)", after.id, reason
+        )
+        return given_up(after, reason, at=at)
 
     async def _show(self, order: LyricsOrder) -> None:
         """Say how it stands before its end, if that can be said.
