@@ -77,6 +77,7 @@ class LyricsPayload(msgspec.Struct, frozen=True, kw_only=True):
     source: SourceChoice | None = None
     place: Place | None = None
     named_task_id: str | None = None
+    named_later: tuple[str, ...] = ()
     hastened_at: datetime | None = None
     ordered_at: datetime | None = None
     sent_at: datetime | None = None
@@ -171,6 +172,7 @@ def _payload(order: LyricsOrder) -> str:
             source=order.source,
             place=order.place,
             named_task_id=order.named_task_id,
+            named_later=order.named_later,
             hastened_at=order.hastened_at,
             ordered_at=order.ordered_at,
             sent_at=order.sent_at,

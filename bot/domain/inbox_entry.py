@@ -13,6 +13,7 @@ class Recorded(StrEnum):
     NEW = "new"
     REPEAT = "repeat"
     UNKNOWN = "unknown"  # no job has this token
+    FULL = "full"  # not written down, for there are too many; the provider should send it again
 
 
 class CallbackEntry(msgspec.Struct, frozen=True, kw_only=True):

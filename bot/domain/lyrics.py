@@ -23,6 +23,8 @@ TITLE_MAX = 200
 LYRICS_KEPT = FILES_KEPT
 SLOWER = 10
 """A task that has taken this many times as long as the pace of polling is asked about less often."""
+NAMES_MAX = 8
+"""Tasks that callbacks have named and that wait to be asked about."""
 NEWS_PACE = timedelta(seconds=3)
 """Between two questions that callbacks bring about, at first; later as between polls. That makes 130 in two weeks at
 most, however often anybody posts to an address that leaked."""
@@ -71,6 +73,7 @@ class LyricsOrder(msgspec.Struct, frozen=True, kw_only=True):
     callback_token: str | None = None
     task_id: str | None = None
     named_task_id: str | None = None  # named by a callback before the answer; not confirmed yet
+    named_later: tuple[str, ...] = ()  # further ones, to be asked about once that one is denied
     hastened_at: datetime | None = None  # when the latest question is asked that a callback brought about
     ordered_at: datetime | None = None
     sent_at: datetime | None = None
@@ -147,6 +150,7 @@ def started(order: LyricsOrder, task_id: str, *, poll_at: datetime) -> LyricsOrd
         state=LyricsState.RUNNING,
         task_id=task_id,
         named_task_id=None,
+        named_later=(),
         waits_for=None,
         outcome_unknown=False,
         attempts=0,
@@ -157,22 +161,52 @@ def started(order: LyricsOrder, task_id: str, *, poll_at: datetime) -> LyricsOrd
 def heard_of(order: LyricsOrder, named: str | None, *, at: datetime) -> LyricsOrder:
     """A callback has come for it: the provider is asked at once, or soon if it was just asked because of another.
 
-    Where the task is unknown, it is asked about the one that the callback names.
+    Where the task is unknown, it is asked about those that callbacks name, one after another: nobody can tell yet which
+    of them is true, so none takes the place of one before it. Those beyond `NAMES_MAX` are not kept.
     """
     is_late = order.state is LyricsState.FAILED and order.failure is not None and order.failure.reason in UNHEARD
     if order.state not in STARTED and not is_late:
         return order
-    named = named if order.task_id is None else None
-    back = LyricsState.SENT if order.task_id is None else LyricsState.RUNNING
-    ask_at = _next_news(order, at=at)
-    if not is_late and named == order.named_task_id and order.due_at is not None and order.due_at <= ask_at:
+    if order.task_id is None and named is None:
+        return order  # nothing to ask about
+    names = _names(order)
+    if order.task_id is None and named is not None and named not in names and len(names) < NAMES_MAX:
+        names = (*names, named)
+    if names != _names(order):
+        order = _named(order, names)
+    if not is_late and has_news(order, at=at):
         return order
-    return replace(
-        order, state=back if is_late else order.state, named_task_id=named, hastened_at=ask_at, due_at=ask_at
-    )
+    if is_late:
+        order = replace(order, state=LyricsState.SENT if order.task_id is None else LyricsState.RUNNING)
+    ask_at = next_news(order, at=at)
+    return replace(order, hastened_at=ask_at, due_at=min(order.due_at or ask_at, ask_at))
 
 
-def _next_news(order: LyricsOrder, *, at: datetime) -> datetime:
+def has_news(order: LyricsOrder, *, at: datetime) -> bool:
+    """Whether a question that a callback brought about is still to be asked."""
+    return order.hastened_at is not None and order.hastened_at > at
+
+
+def keeps(order: LyricsOrder, named: str | None) -> bool:
+    """Whether the provider will be asked about what a callback named, as far as that matters."""
+    return order.state not in STARTED or order.task_id is not None or named is None or named in _names(order)
+
+
+def denied(order: LyricsOrder, named: str) -> LyricsOrder:
+    """The provider knows no such task; the next one that was named takes its place."""
+    return _named(order, tuple(name for name in _names(order) if name != named))
+
+
+def _names(order: LyricsOrder) -> tuple[str, ...]:
+    return order.named_later if order.named_task_id is None else (order.named_task_id, *order.named_later)
+
+
+def _named(order: LyricsOrder, names: Sequence[str]) -> LyricsOrder:
+    return replace(order, named_task_id=next(iter(names), None), named_later=tuple(names[1:]))
+
+
+def next_news(order: LyricsOrder, *, at: datetime) -> datetime:
+    """When the provider is asked because of a callback: now, unless it just was because of another."""
     if order.hastened_at is None:
         return at
     pause = next_poll(order, pace=NEWS_PACE, at=at) - at
@@ -184,12 +218,13 @@ def reported(order: LyricsOrder, report: LyricsReport, *, asked: str, ask_at: da
     if order.state not in STARTED:
         return order
     if order.task_id is None and report.task_id != asked:  # an answer about no task, or another one
-        return replace(order, named_task_id=None, due_at=ask_at)
+        return replace(denied(order, asked), due_at=ask_at)
     order = replace(
         order,
         state=LyricsState.RUNNING,
         task_id=order.task_id or asked,
         named_task_id=None,
+        named_later=(),
         outcome_unknown=False,
         attempts=0,
     )

@@ -117,6 +117,8 @@ class CallbackEndpoint:
         self._note_storage(away="")
         if recorded is Recorded.UNKNOWN:
             raise web.HTTPNotFound
+        if recorded is Recorded.FULL:
+            raise web.HTTPServiceUnavailable
         await fault_points.pause_at("after a callback is stored")
         if recorded is Recorded.NEW:
             self._wake()

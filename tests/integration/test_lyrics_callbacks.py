@@ -33,6 +33,7 @@ class News:
         self.heard: list[tuple[str, bytes]] = []
         self.woken = 0
         self.is_away = False
+        self.is_full = False
 
     async def is_token(self, token: str) -> bool:
         return token == TOKEN
@@ -41,6 +42,8 @@ class News:
         del at
         if self.is_away:
             raise Outage("away", text("Away."))
+        if self.is_full:
+            return Recorded.FULL
         self.heard.append((token, body))
         return Recorded.NEW
 
@@ -97,6 +100,14 @@ async def test_what_is_no_callback_about_lyrics_changes_nothing(token: str, body
 async def test_the_provider_is_asked_to_repeat_what_cannot_be_noted() -> None:
     news = News()
     news.is_away = True
+
+    assert await sent(news, TOKEN) == 503
+    assert news.woken == 0
+
+
+async def test_the_provider_is_asked_to_repeat_what_there_is_no_room_for() -> None:
+    news = News()
+    news.is_full = True
 
     assert await sent(news, TOKEN) == 503
     assert news.woken == 0

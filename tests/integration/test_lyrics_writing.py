@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.inbox_entry import Recorded
 from bot.domain.jobs import FailureReason
-from bot.domain.lyrics import LYRICS_KEPT, LyricsEnd, LyricsOrder, LyricsReport, LyricsState
+from bot.domain.lyrics import LYRICS_KEPT, NAMES_MAX, LyricsEnd, LyricsOrder, LyricsReport, LyricsState
 from bot.domain.quota import quota_day
 from bot.domain.source import SourceChoice, SourceKind
 from bot.domain.spending import AN_ORDER, Spent
@@ -217,10 +217,11 @@ async def test_the_last_of_many_callbacks_is_not_lost(desk: LyricsDesk) -> None:
     assert (await desk.order(order)).state is LyricsState.READY
 
 
-async def test_a_callback_that_comes_while_the_provider_answers_is_not_lost(desk: LyricsDesk) -> None:
+@pytest.mark.parametrize("seconds", [60, 3600])
+async def test_a_callback_that_comes_while_the_provider_answers_is_not_lost(desk: LyricsDesk, seconds: int) -> None:
     order = await desk.agreed()
     await desk.work()
-    await desk.work_for(60, every=10)
+    await desk.work_for(seconds, every=10)
     ask = desk.provider.lyrics_report
 
     async def answers_late(task_id: str) -> LyricsReport:
@@ -230,10 +231,11 @@ async def test_a_callback_that_comes_while_the_provider_answers_is_not_lost(desk
         return report
 
     desk.provider.lyrics_report = answers_late  # type: ignore[method-assign]
+    desk.clock.turn(3)  # between two polls
     await desk.call_back(order, "lyrics-1")
     await desk.writing.step()
     desk.provider.lyrics_report = ask  # type: ignore[method-assign]
-    await desk.work_for(7, every=1)
+    await desk.work_for(seconds / 10 + 1, every=1)
 
     assert (await desk.order(order)).state is LyricsState.READY
 
@@ -267,6 +269,46 @@ async def test_late_callbacks_that_bring_nothing_are_not_told_again(
     await desk.call_back(order, "lyrics-1")
     await desk.work()
     assert [each.state for each in desk.messages.told] == [LyricsState.FAILED, LyricsState.READY]
+
+
+@pytest.mark.parametrize("seconds", [60, DAY + 1000])
+@pytest.mark.parametrize("forged", ["junk", None])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_forged_callback_does_not_hide_the_true_name_of_a_task(
+    desk: LyricsDesk, forged: str | None, is_first: bool, seconds: float
+) -> None:
+    desk.provider.lyrics_answers = [ProviderSilent("timeout")]
+    desk.provider.lyrics["junk"] = ProviderRefused("not found", code=404)
+    order = await desk.agreed()
+    await desk.work_for(seconds, every=seconds / 10)
+    desk.writes("true")
+
+    for named in (forged, "true") if is_first else ("true", forged):
+        await desk.call_back(order, named)
+    await desk.work()
+    await desk.work_for(seconds / 5, every=seconds / 10)
+
+    ready = await desk.order(order)
+    assert (ready.state, ready.task_id) == (LyricsState.READY, "true")
+
+
+async def test_names_beyond_a_few_are_to_be_sent_again(desk: LyricsDesk) -> None:
+    desk.provider.lyrics_answers = [ProviderSilent("timeout")]
+    order = await desk.agreed()
+    await desk.work()
+    junk = [f"junk-{number}" for number in range(NAMES_MAX)]
+    desk.provider.lyrics |= dict.fromkeys(junk, ProviderRefused("not found", code=404))
+    for name in junk:
+        assert await desk.call_back(order, name) is Recorded.NEW
+    assert await desk.call_back(order, "true") is Recorded.FULL
+
+    desk.writes("true")
+    await desk.work_for(60, every=1)  # the provider comes again a minute later
+    assert len(desk.provider.asked) == NAMES_MAX
+    await desk.call_back(order, "true")
+    await desk.work_for(10, every=1)
+
+    assert (await desk.order(order)).state is LyricsState.READY
 
 
 async def test_a_callback_may_be_faster_than_the_answer(desk: LyricsDesk) -> None:

@@ -38,6 +38,7 @@ EVERYTHING = replace(
     callback_token="invented-callback-token",
     task_id="task-1",
     named_task_id="task-2",
+    named_later=("task-3", "task-4"),
     hastened_at=after(3),
     ordered_at=after(1),
     sent_at=after(2),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot.domain.inbox_entry import Recorded
-from bot.domain.lyrics import heard_of
+from bot.domain.lyrics import heard_of, keeps
 from bot.services.common.ports import Storage, Work
 
 
@@ -27,9 +27,10 @@ class LyricsNews:
             if order is None:
                 return Recorded.UNKNOWN
             after = heard_of(order, named, at=at)
-            if after is order:
-                return Recorded.REPEAT
-            await work.lyrics.save(after)
-            return Recorded.NEW
+            if after is not order:
+                await work.lyrics.save(after)
+            if not keeps(after, named):
+                return Recorded.FULL
+            return Recorded.REPEAT if after is order else Recorded.NEW
 
         return await self._storage.write(recorded)

@@ -15,8 +15,11 @@ from bot.domain.lyrics import (
     UNSTARTED,
     LyricsOrder,
     LyricsState,
+    denied,
     failed,
     given_up,
+    has_news,
+    next_news,
     next_poll,
     put_off,
     reported,
@@ -237,28 +240,31 @@ class LyricsWriting:
 
     def _unknown(self, order: LyricsOrder, at: datetime) -> LyricsOrder:
         """Only a callback can tell now, until the deadline."""
+        if order.named_task_id is not None:
+            ask_at = next_news(order, at=at)
+            return replace(order, outcome_unknown=True, hastened_at=ask_at, due_at=ask_at)
         deadline = (order.sent_at or at) + self._seconds(self._times.give_up)
-        return replace(order, outcome_unknown=True, due_at=at if order.named_task_id is not None else deadline)
+        return replace(order, outcome_unknown=True, due_at=deadline)
 
     async def _ask(self, order: LyricsOrder) -> None:
         """Ask about the task; where none is known, the one that a callback has named."""
         asked = order.task_id or order.named_task_id
         if asked is None:
-            return await self._change(order, self._still_unknown)
+            return await self._change(order, asked, self._still_unknown)
         try:
             report = await self._provider.lyrics_report(asked)
         except ProviderError as error:
             log.info("lyrics %s: cannot be asked about now (%s)", order.id, error)
-            return await self._change(order, partial(self._not_heard, is_denied=denies_task(error)))
+            return await self._change(order, asked, partial(self._not_heard, asked, is_denied=denies_task(error)))
 
         def change(current: LyricsOrder, at: datetime) -> LyricsOrder:
             return reported(current, report, asked=asked, ask_at=self._ask_at(current, at), at=at)
 
-        return await self._change(order, change)
+        return await self._change(order, asked, change)
 
-    def _not_heard(self, order: LyricsOrder, at: datetime, *, is_denied: bool) -> LyricsOrder:
+    def _not_heard(self, asked: str, order: LyricsOrder, at: datetime, *, is_denied: bool) -> LyricsOrder:
         if is_denied and order.task_id is None:
-            return self._unknown(replace(order, named_task_id=None), at)
+            return self._unknown(denied(order, asked), at)
         return replace(order, due_at=self._ask_at(order, at))
 
     def _still_unknown(self, order: LyricsOrder, at: datetime) -> LyricsOrder:
@@ -267,7 +273,9 @@ class LyricsWriting:
     def _ask_at(self, order: LyricsOrder, at: datetime) -> datetime:
         return next_poll(order, pace=self._seconds(self._times.pace), at=at)
 
-    async def _change(self, order: LyricsOrder, change: Callable[[LyricsOrder, datetime], LyricsOrder]) -> None:
+    async def _change(
+        self, order: LyricsOrder, asked: str | None, change: Callable[[LyricsOrder, datetime], LyricsOrder]
+    ) -> None:
         """Apply `change` to the order as it is by now; one that is still open after its time fails."""
 
         async def changed(work: Work) -> tuple[LyricsOrder, LyricsOrder] | None:
@@ -278,9 +286,12 @@ class LyricsWriting:
             after = change(current, at)
             if after.task_id is not None and await work.lyrics.task_is_taken(after.task_id, by_other_than=order.id):
                 log.warning("lyrics %s: a callback named the task of another order; ignored", order.id)
-                after = self._unknown(replace(current, named_task_id=None), at)
+                after = self._unknown(denied(current, after.task_id), at)
             if after.state in STARTED:
-                after = self._next(current, after, at, has_news=current.hastened_at != order.hastened_at)
+                is_heard = current.hastened_at != order.hastened_at or has_news(after, at=at)
+                if is_heard:  # by a callback, which said when to ask
+                    after = replace(after, due_at=min(filter(None, (after.due_at, after.hastened_at)), default=at))
+                after = self._in_time(after, at, has_more=is_heard or after.named_task_id not in (None, asked))
             await self._save(work, after, before=current)
             return current, after
 
@@ -291,17 +302,17 @@ class LyricsWriting:
         if after.outcome_unknown and not before.outcome_unknown and after.state in STARTED:
             await self._show(after)
 
-    def _next(self, before: LyricsOrder, after: LyricsOrder, at: datetime, *, has_news: bool) -> LyricsOrder:
-        """`has_news`: a callback came while the provider was asked, and said when to ask again."""
-        if has_news:
-            return replace(after, due_at=min(filter(None, (after.due_at, before.due_at)), default=at))
-        if not self._is_over(since=after.sent_at, now=at):
-            return after
-        reason = FailureReason.SILENCE if after.task_id is None else FailureReason.NO_RESULT
-        log.log(
-            logging.WARNING if after.told_at is None else logging.INFO, "lyrics %s: given up (%s)", after.id, reason
-        )
-        return given_up(after, reason, at=at)
+    def _in_time(self, order: LyricsOrder, at: datetime, *, has_more: bool) -> LyricsOrder:
+        """The order, given up if its time is over.
+
+        `has_more`: callbacks have left something to ask about. That comes first, unless its member still waits.
+        """
+        if not self._is_over(since=order.sent_at, now=at) or (has_more and order.told_at is not None):
+            return order
+        reason = FailureReason.SILENCE if order.task_id is None else FailureReason.NO_RESULT
+        is_new = order.told_at is None
+        log.log(logging.WARNING if is_new else logging.INFO, "lyrics %s: given up (%s)", order.id, reason)
+        return given_up(order, reason, at=at)
 
     async def _show(self, order: LyricsOrder) -> None:
         """Say how it stands before its end, if that can be said.
