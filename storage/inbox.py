@@ -1,16 +1,18 @@
 """Callbacks as they came: each recorded once and applied later. Any that cannot be applied is set aside."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.inbox_entry import NEWEST, CallbackEntry, Recorded
-from storage.callback_tokens import known_among
+from storage.callback_tokens import ASKED_AT_ONCE, known_among
 from storage.engines.base import Connection, Row, Value
 from storage.recording import ADD_BODIES, RECORD, CallbackToRecord, in_statements, recorded
 from storage.values import from_ms, to_ms
 
 CALLBACKS_PER_JOB = 64
 """The most that are stored: a task has three regular callbacks, and a known token must not let anyone fill the disk."""
+DENIED_KEPT = timedelta(minutes=1)
+"""How long a job without a task keeps callbacks that gave it none, where new ones need their room."""
 
 PENDING = """
 SELECT callback.id, job_id, body, received_ms, failures
@@ -90,6 +92,21 @@ SELECT callback_token FROM job
 """
 
 
+KEPT_AMONG = """
+SELECT callback_token, digest FROM job JOIN callback ON callback.job_id = job.id
+ WHERE callback_token IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+   AND digest IN ($17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
+"""
+
+# A callback that is applied and has left its job without a task was not confirmed.
+FORGET_DENIED = """
+DELETE FROM callback
+ WHERE job_id IN (SELECT id FROM job WHERE callback_token = $1 AND task_id IS NULL) AND received_ms <= $2
+   AND NOT EXISTS (SELECT 1 FROM callback_body WHERE callback_id = callback.id)
+RETURNING id
+"""
+
+
 class Inbox:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -101,17 +118,53 @@ class Inbox:
             raise LookupError("the inbox's row is gone")
         before = int(newest["newest_id"]) - len(batch)
         numbered = list(enumerate(batch, before + 1))
+        added = await self._add(numbered, before)
+        left = [(number, each) for number, each in numbered if number not in added]
+        known = await self.known_tokens(sorted({each.token for _, each in left}))
+        kept = await self._kept(sorted({(each.token, each.digest) for _, each in left if each.token in known}))
+        full = [
+            (number, each) for number, each in left if each.token in known and (each.token, each.digest) not in kept
+        ]
+        if await self._make_room([each for _, each in full]):
+            added |= await self._add(full, before)
+
+        def outcome(number: int, each: CallbackToRecord) -> Recorded:
+            if number in added:
+                return Recorded.NEW
+            if each.token not in known:
+                return Recorded.UNKNOWN
+            return Recorded.REPEAT if (each.token, each.digest) in kept else Recorded.FULL
+
+        return [outcome(number, each) for number, each in numbered]
+
+    async def _add(self, numbered: Sequence[tuple[int, CallbackToRecord]], before: int) -> set[int]:
+        """Those after `before` that are written down now."""
         for power, some in in_statements(numbered):
             await self._connection.execute(RECORD[power], *recorded(some, most_per_job=CALLBACKS_PER_JOB))
         added = {int(row["id"]) for row in await self._connection.fetch_all(ADDED_AFTER, before)}
         for power, some in in_statements([(number, each) for number, each in numbered if number in added]):
             values: list[Value] = [value for number, each in some for value in (number, each.body)]
             await self._connection.execute(ADD_BODIES[power], *values)
-        known = await self.known_tokens(sorted({each.token for number, each in numbered if number not in added}))
-        return [
-            Recorded.NEW if number in added else Recorded.REPEAT if each.token in known else Recorded.UNKNOWN
-            for number, each in numbered
-        ]
+        return added
+
+    async def _kept(self, asked: Sequence[tuple[str, bytes]]) -> set[tuple[str, bytes]]:
+        """Those tokens and digests that are written down."""
+        kept: set[tuple[str, bytes]] = set()
+        for start in range(0, len(asked), ASKED_AT_ONCE):
+            some = list(asked[start : start + ASKED_AT_ONCE])
+            some += [some[0]] * (ASKED_AT_ONCE - len(some))
+            rows = await self._connection.fetch_all(
+                KEPT_AMONG, *(token for token, _ in some), *(each for _, each in some)
+            )
+            kept.update((str(row["callback_token"]), bytes(row["digest"])) for row in rows)
+        return kept
+
+    async def _make_room(self, full: Sequence[CallbackToRecord]) -> bool:
+        """Forget what hides the one true callback of a job without a task; whether there was any."""
+        forgotten = 0
+        for token, at in {each.token: each.at for each in full}.items():
+            forgotten += len(await self._connection.fetch_all(FORGET_DENIED, token, to_ms(at - DENIED_KEPT)))
+        return forgotten > 0
 
     async def known_tokens(self, tokens: Sequence[str]) -> set[str]:
         """Those of `tokens` that belong to a job."""

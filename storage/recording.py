@@ -36,6 +36,10 @@ class CallbackToRecord(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     at: datetime
 
+    @property
+    def digest(self) -> bytes:
+        return sha256(self.body).digest()
+
 
 def in_statements(
     numbered: Sequence[tuple[int, CallbackToRecord]],
@@ -67,6 +71,6 @@ def recorded(numbered: Sequence[tuple[int, CallbackToRecord]], *, most_per_job: 
     values: list[Value] = []
     same: Counter[str] = Counter()
     for number, each in numbered:
-        values += (number, sha256(each.body).digest(), to_ms(each.at), each.token, most_per_job - same[each.token])
+        values += (number, each.digest, to_ms(each.at), each.token, most_per_job - same[each.token])
         same[each.token] += 1
     return values

@@ -13,6 +13,7 @@ from bot.domain.reports import ReportKind, TaskReport
 from bot.errors import ProviderBusy, ProviderError, ProviderRefused, ProviderSilent, ProviderUnauthorized
 from bot.fault_points import hold
 from bot.services.pipeline.apply_callbacks import AGAIN_SECONDS
+from storage.inbox import CALLBACKS_PER_JOB
 from tests.support.pipeline import TRACKS, Pipeline, a_pipeline
 
 
@@ -156,6 +157,21 @@ async def test_an_invented_task_does_not_keep_the_true_one_out(
     after = await pipeline.job(job)
     assert (after.state, after.task_id, after.stage) == (JobState.SUBMITTING, None, Stage.QUEUED)
     await pipeline.call_back(replace(job, task_id="true-task"), "complete")
+    after = await pipeline.job(job)
+    assert (after.state, after.task_id, after.tracks) == (JobState.FINISHED, "true-task", TRACKS)
+
+
+async def test_many_invented_tasks_keep_the_true_one_out_for_a_minute_at_most(pipeline: Pipeline) -> None:
+    job = await pipeline.unanswered()
+    for number in range(CALLBACKS_PER_JOB):
+        pipeline.provider.reports[f"made-up-{number}"] = ProviderRefused("no such task", code=404)
+        await pipeline.call_back(replace(job, task_id=f"made-up-{number}"), "text", confirmed=False)
+    await pipeline.call_back(replace(job, task_id="true-task"), "complete")
+    assert (await pipeline.job(job)).task_id is None
+
+    pipeline.clock.turn(60)
+    await pipeline.call_back(replace(job, task_id="true-task"), "complete")  # the provider comes again
+
     after = await pipeline.job(job)
     assert (after.state, after.task_id, after.tracks) == (JobState.FINISHED, "true-task", TRACKS)
 

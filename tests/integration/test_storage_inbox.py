@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,8 @@ async def job(storage: SqlStorage) -> Job:
     return job
 
 
-async def record(storage: SqlStorage, token: str, body: bytes = b"{}") -> Recorded:
-    return await storage.record_callback(token=token, body=body, at=NOW)
+async def record(storage: SqlStorage, token: str, body: bytes = b"{}", *, at: datetime = NOW) -> Recorded:
+    return await storage.record_callback(token=token, body=body, at=at)
 
 
 async def bodies(storage: SqlStorage) -> list[bytes]:
@@ -169,8 +170,36 @@ async def test_a_known_token_cannot_fill_the_disk(storage: SqlStorage, job: Job)
     later = await record(storage, job.callback_token, b"one more")
 
     assert recorded.count(Recorded.NEW) == CALLBACKS_PER_JOB == 64
-    assert {*recorded[64:], later} == {Recorded.REPEAT}
+    assert {*recorded[64:], later} == {Recorded.FULL}
     assert len(await bodies(storage)) == 64
+    assert await record(storage, job.callback_token, b"0") is Recorded.REPEAT
+    assert await record(storage, job.callback_token, b"one more", at=after(999)) is Recorded.FULL  # none is applied
+
+
+async def fill(storage: SqlStorage, job: Job) -> None:
+    """With callbacks that are applied."""
+    await asyncio.gather(*(record(storage, job.callback_token, b"%d" % number) for number in range(CALLBACKS_PER_JOB)))
+    async with storage.transaction() as work:
+        for entry in await work.inbox.pending(limit=1000):
+            await work.inbox.mark_applied(entry.id)
+
+
+async def test_callbacks_that_gave_a_job_no_task_make_room_after_a_minute(storage: SqlStorage, job: Job) -> None:
+    await fill(storage, job)
+
+    assert await record(storage, job.callback_token, b"true", at=after(59)) is Recorded.FULL
+    assert await record(storage, job.callback_token, b"true", at=after(60)) is Recorded.NEW
+    assert await record(storage, job.callback_token, b"true", at=after(61)) is Recorded.REPEAT
+    assert await bodies(storage) == [b"true"]
+
+
+async def test_a_job_with_a_task_remembers_all_its_callbacks(storage: SqlStorage, job: Job) -> None:
+    await fill(storage, job)
+    async with storage.transaction() as work:
+        await work.jobs.save(replace(job, task_id="task-1"))
+
+    assert await record(storage, job.callback_token, b"another", at=after(9999)) is Recorded.FULL
+    assert await record(storage, job.callback_token, b"0", at=after(9999)) is Recorded.REPEAT
 
 
 async def test_two_hundred_callbacks_at_once_are_recorded_in_order(storage: SqlStorage) -> None:
