@@ -60,8 +60,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cogs": ("bot.acknowledge", "bot.client", *CHAT),
     # The composition root: the parts by capability, and the code that chooses and runs them.
     "bot.parts": (
-        *("bot.audio", "bot.client", "bot.fetch", "bot.gateway", "bot.metrics", "bot.roles", "bot.scratch"),
-        "bot.self_call",
+        *("bot.audio", "bot.client", "bot.endpoint", "bot.fetch", "bot.gateway", "bot.metrics", "bot.roles"),
+        *("bot.scratch", "bot.self_call"),
         "bot.servers",
         *("bot.settings", "bot.shard_keeper"),
         *("bot.suno", "bot.web", "cogs", "storage", *CHAT),
