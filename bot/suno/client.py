@@ -1,6 +1,5 @@
 """The provider over HTTP: upload a file, start an extension, ask about it, ask for the credits."""
 
-import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -199,7 +198,8 @@ class SunoClient:
 
     async def _upload_once(self, path: Path, source_name: str, audio_format: AudioFormat) -> str:
         name = upload_name(source_name, audio_format, unique=token_hex(UNIQUE_HEX // 2))
-        with await asyncio.to_thread(path.open, "rb") as file:
+        # Not in a thread, which would leave it open if this is cancelled meanwhile.
+        with path.open("rb") as file:
             form = aiohttp.FormData()
             form.add_field("uploadPath", UPLOAD_FOLDER)
             form.add_field("fileName", name)

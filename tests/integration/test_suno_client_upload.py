@@ -1,6 +1,7 @@
 """Uploading a file: streamed, byte for byte, under a unique name."""
 
 import asyncio
+import gc
 import json
 import re
 import tracemalloc
@@ -244,3 +245,18 @@ async def test_a_large_file_is_never_in_memory_as_a_whole(
 
     assert receiver.uploads[0].size_bytes == size_bytes
     assert peak_bytes < size_bytes / 4
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+async def test_an_upload_that_is_cancelled_at_any_moment_leaves_no_file_open(
+    client: SunoClient, tmp_path: Path
+) -> None:
+    source = tmp_path / "demo.mp3"
+    source.write_bytes(b"music")
+    for turns in range(30):
+        upload = asyncio.create_task(client.upload(source, name="demo", audio_format=AudioFormat.MP3))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        upload.cancel()
+        await asyncio.gather(upload, return_exceptions=True)
+    gc.collect()
