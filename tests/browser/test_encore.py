@@ -405,7 +405,7 @@ async def test_everything_below_more(window: OpenWindow) -> None:
     form = mia.page.get_by_role("dialog", name="Extend paper-boats")
     await form.get_by_role("button", name="Cancel").click()
     await more.get_by_role("button", name="Delete").click()
-    await (await mia.see("Do you want to delete")).get_by_role("button", name="Delete").click()
+    await (await mia.see("Delete this message and its music")).get_by_role("button", name="Delete").click()
     await mia.see("Deleted.")
     await expect(mia.messages.filter(has_text="Your 2 tracks are ready.")).to_have_count(0)
 
