@@ -55,7 +55,7 @@ class Balancer:
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Copy until the sender has finished or either end is gone."""
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(OSError):  # ENOTCONN, where the other side is gone already, is no ConnectionError
         while data := await reader.read(CHUNK_BYTES):
             writer.write(data)
             await writer.drain()
