@@ -29,7 +29,11 @@ def say_where_interactions_go(client: EncoreClient, *, public_key: str, public_u
 def has_wrong_key(client: EncoreClient, public_key: str) -> bool:
     """Whether `public_key` is known to be another application's, so that every interaction over HTTP is refused."""
     application = client.application
-    return bool(public_key) and application is not None and public_key != application.verify_key.lower()
+    return application is not None and _is_wrong(public_key, application.verify_key)
+
+
+def _is_wrong(public_key: str, verify_key: str) -> bool:
+    return bool(public_key) and public_key != verify_key.lower()
 
 
 def problem_with(url: str, verify_key: str, *, public_key: str, public_url: str, has_gateway: bool) -> str:
@@ -37,7 +41,7 @@ def problem_with(url: str, verify_key: str, *, public_key: str, public_url: str,
 
     `url` and `verify_key` are the application's at Discord, the others the bot's own settings.
     """
-    if public_key and public_key != verify_key.lower():
+    if _is_wrong(public_key, verify_key):
         return (
             "INTERACTIONS_PUBLIC_KEY is not this application's key, so every interaction is refused:"
             f" copy the Public Key from {PAGE}"

@@ -158,7 +158,7 @@ class MoreCog(commands.Cog):
         view.add_item(_button(REMOVE, job_id, message_id, say(text("Delete"))))
         view.stop()
         question = text(
-            "Delete this message and its music for everyone? Whoever asked for it can still find it in `/jobs`."
+            "Delete this message and its music for everyone? The person who asked for it can still find it in `/jobs`."
         )
         await reply(interaction, say(question), view=view)
 

@@ -171,9 +171,8 @@ async def _tables(file: Path) -> tuple[Table, ...]:
     """As the migrations make them in an empty database."""
     async with open_sqlite(file) as empty:
         await migrate(empty)
-        return tuple(
-            table for table in await tables_in(empty.reading) if table.name != MIGRATIONS
-        )  # each database has its own
+        # Each database has its own table of migrations.
+        return tuple(table for table in await tables_in(empty.reading) if table.name != MIGRATIONS)
 
 
 @contextmanager

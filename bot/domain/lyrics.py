@@ -167,13 +167,10 @@ def heard_of(order: LyricsOrder, named: str | None, *, at: datetime) -> LyricsOr
     is_late = order.state is LyricsState.FAILED and order.failure is not None and order.failure.reason in UNHEARD
     if order.state not in STARTED and not is_late:
         return order
-    if order.task_id is None and named is None:
-        return order  # nothing to ask about
-    names = _names(order)
-    if order.task_id is None and named is not None and named not in names and len(names) < NAMES_MAX:
-        names = (*names, named)
-    if names != _names(order):
-        order = _named(order, names)
+    if order.task_id is None:
+        if named is None:
+            return order  # nothing to ask about
+        order = _named_too(order, named)
     if not is_late and has_news(order, at=at):
         return order
     if is_late:
@@ -203,6 +200,11 @@ def _names(order: LyricsOrder) -> tuple[str, ...]:
 
 def _named(order: LyricsOrder, names: Sequence[str]) -> LyricsOrder:
     return replace(order, named_task_id=next(iter(names), None), named_later=tuple(names[1:]))
+
+
+def _named_too(order: LyricsOrder, named: str) -> LyricsOrder:
+    names = _names(order)
+    return order if named in names or len(names) >= NAMES_MAX else _named(order, (*names, named))
 
 
 def next_news(order: LyricsOrder, *, at: datetime) -> datetime:

@@ -18,7 +18,7 @@ HANDOVER_SECONDS = 0.2
 
 
 class _Rest(NamedTuple):
-    """When a worker wakes by itself, and when the look that told it so began; both by the loop's clock."""
+    """When a worker wakes unless it is rung for, and when it began the look that said so; both by the loop's clock."""
 
     wakes_at: float
     looked_at: float
@@ -31,7 +31,7 @@ class Bell:
         """`ring_elsewhere`: rings the same bell in other processes; None: nobody listens there."""
         self._ring_elsewhere = ring_elsewhere
         self._resting: dict[asyncio.Future[None], _Rest] = {}  # in the order in which they came
-        self._timer: asyncio.TimerHandle | None = None  # set for the first that wakes by itself
+        self._timer: asyncio.TimerHandle | None = None  # set for the first that wakes without a ring
         self.rung = 0
 
     def ring(self) -> None:

@@ -196,7 +196,7 @@ class Watch:
         return self._in_time(after, answer, at, is_left_alone=self._is_left_alone(job, after, answer.report, at))
 
     def _is_left_alone(self, before: Job, after: Job, report: TaskReport | None, at: datetime) -> bool:
-        """A callback has just come and left nothing to ask about: the next one will come by itself.
+        """A callback has just come and left nothing to ask about: the next one will come, too.
 
         Not once the task has been called complete, for the provider's last callback may be the one that came.
         """
